@@ -1,0 +1,42 @@
+//! The answer: a persona as JSON text, in the form that clients get and the database keeps ready.
+//!
+//! It is built once, when a revision is written, and sent as it is ever after: a read parses and formats nothing.
+//! Two parts, so that the database need not keep the document twice: the **head** holds the store-managed members
+//! as an object, the document is an object of its own, and [`answer_text`] joins them.
+
+use serde_json::{Value, json};
+
+use crate::Persona;
+
+/// The store-managed members of a persona as a JSON object.
+pub fn head_text(persona: &Persona) -> String {
+    let labels: serde_json::Map<String, Value> =
+        persona.labels.iter().map(|(label, revision)| (label.clone(), revision.number().into())).collect();
+    json!({
+        "id": persona.id.to_string(),
+        "revision": persona.revision.number(),
+        "created_at": persona.created_at.to_string(),
+        "updated_at": persona.updated_at.to_string(),
+        "deleted_at": persona.deleted_at.map(|time| time.to_string()),
+        "created_by": persona.created_by,
+        "updated_by": persona.updated_by,
+        "content_hash": persona.content_hash.to_string(),
+        "labels": labels,
+    })
+    .to_string()
+}
+
+/// Joins a head and a document text into the answer: one object with the members of both.
+///
+/// # Panics
+///
+/// In debug builds, when either is not a non-empty JSON object.
+pub fn answer_text(head: &str, document: &str) -> Vec<u8> {
+    debug_assert!(head.starts_with('{') && head.ends_with('}') && head.len() > 2, "a head is a non-empty object");
+    debug_assert!(document.starts_with('{') && document.ends_with('}') && document.len() > 2, "a document is a non-empty object");
+    let mut answer = Vec::with_capacity(head.len() + document.len());
+    answer.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
+    answer.push(b',');
+    answer.extend_from_slice(&document.as_bytes()[1..]);
+    answer
+}

@@ -1,0 +1,51 @@
+//! The global feed of changes.
+
+use crate::{PersonaId, Revision, Timestamp};
+
+/// What happened to a persona.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChangeKind {
+    /// It came into being.
+    Created,
+    /// Its document changed.
+    Updated,
+    /// It was soft-deleted.
+    Deleted,
+    /// It was undeleted.
+    Restored,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Restored];
+
+    /// The word for this kind in the database and on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One line of the feed, written in the same transaction as the change itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Place in the feed: from 1, growing in commit order, never reused.
+    pub sequence: u64,
+    /// Which persona.
+    pub persona: PersonaId,
+    /// The revision that the change made.
+    pub revision: Revision,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// When it was committed.
+    pub at: Timestamp,
+}

@@ -1,0 +1,131 @@
+//! The editable part of a persona.
+
+use serde_json::{Map, Value};
+
+use crate::field::FIELDS;
+use crate::{ContentHash, Invalid, Kind, validate};
+
+/// The validated, complete document of a persona: every row of [`FIELDS`] is a member, and no other member exists.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Document {
+    members: Map<String, Value>,
+}
+
+impl Document {
+    /// Validates an input: fills what is absent or null with its default and reports everything that breaks a rule.
+    ///
+    /// # Errors
+    ///
+    /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a limit, a missing name.
+    pub fn from_json(input: Value) -> Result<Self, Invalid> {
+        validate::document(input).map(|members| Self { members })
+    }
+
+    /// Reads a document that [`Document::text`] wrote; a field that did not exist then gets its default.
+    ///
+    /// # Errors
+    ///
+    /// The stored text is damaged: no JSON object, or without a name.
+    pub fn from_stored(text: &str) -> Result<Self, Invalid> {
+        let damaged = |message: String| Invalid::one("", "damaged", message);
+        let Value::Object(mut members) = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))? else {
+            return Err(damaged("the stored document is no object".into()));
+        };
+        for field in FIELDS {
+            if !members.contains_key(field.name) {
+                let value = field.default().ok_or_else(|| damaged(format!("the stored document has no {}", field.name)))?;
+                members.insert(field.name.into(), value);
+            }
+        }
+        Ok(Self { members })
+    }
+
+    /// The text that the store keeps: members sorted by name, numbers exactly as they came in.
+    pub fn text(&self) -> String {
+        serde_json::to_string(&self.members).expect("a map of JSON values is JSON")
+    }
+
+    /// SHA-256 of the canonical JSON (RFC 8785).
+    pub fn content_hash(&self) -> ContentHash {
+        ContentHash::of(&Value::Object(self.members.clone()))
+    }
+
+    /// The document as a JSON object.
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.members.clone())
+    }
+
+    /// The value of a field; `None` for a name that no field has.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.members.get(field)
+    }
+
+    /// What the persona is called.
+    pub fn name(&self) -> &str {
+        self.str_of("name")
+    }
+
+    /// What sort of persona it is.
+    pub fn kind(&self) -> Kind {
+        Kind::from_word(self.str_of("kind")).unwrap_or(Kind::Character)
+    }
+
+    /// The unique short name, if it has one.
+    pub fn handle(&self) -> Option<&str> {
+        self.members.get("handle").and_then(Value::as_str)
+    }
+
+    /// The tags, in the order in which they were given.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.members.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Whether the persona is in use.
+    pub fn is_active(&self) -> bool {
+        self.members.get("is_active").and_then(Value::as_bool).unwrap_or(true)
+    }
+
+    /// The names of the fields whose values differ, in the order of [`FIELDS`].
+    pub fn changed_fields(&self, other: &Self) -> Vec<&'static str> {
+        FIELDS.iter().map(|field| field.name).filter(|name| self.get(name) != other.get(name)).collect()
+    }
+
+    fn str_of(&self, field: &str) -> &str {
+        self.members.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Document;
+    use crate::FIELDS;
+
+    #[test]
+    fn a_name_alone_makes_a_complete_document() {
+        let document = Document::from_json(json!({ "name": "Ada" })).expect("a valid document");
+        for field in FIELDS {
+            assert_eq!(document.get(field.name).cloned(), field.default().or(Some(json!("Ada"))), "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn the_stored_text_has_sorted_members_and_reads_back_equal() {
+        let document =
+            Document::from_json(json!({ "name": "Ada", "extensions": { "b": 12_345_678_901_234_567_890_u64, "a": 1.0 } })).expect("valid");
+        let text = document.text();
+        assert!(text.starts_with("{\"alternate_greetings\":[],\"appearance\":\"\",\"assets\":[],"), "{text}");
+        assert!(text.contains("{\"a\":1.0,\"b\":12345678901234567890}"), "{text}");
+        assert_eq!(Document::from_stored(&text), Ok(document));
+    }
+
+    #[test]
+    fn a_stored_document_from_before_a_field_existed_gets_its_default() {
+        let document = Document::from_stored("{\"name\":\"Ada\"}").expect("readable");
+        assert_eq!(document, Document::from_json(json!({ "name": "Ada" })).expect("valid"));
+        assert!(Document::from_stored("{}").is_err());
+        assert!(Document::from_stored("[]").is_err());
+        assert!(Document::from_stored("{\"na").is_err());
+    }
+}

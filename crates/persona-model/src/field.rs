@@ -1,0 +1,166 @@
+//! The one table of editable fields.
+//!
+//! Validation, patches, the OpenAPI schema, the property tests and the suggestions for mistyped names all walk this
+//! table. A field that is added here is accepted, stored and returned everywhere; there is no second list to forget.
+
+use serde_json::{Value, json};
+
+/// Most bytes of one text field, in UTF-8. Real prompts reach 144,260 characters.
+pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Most characters of a name, in Unicode code points.
+pub const NAME_CHARS_MAX: usize = 256;
+/// Most characters of a short line such as `creator`, in Unicode code points.
+pub const LINE_CHARS_MAX: usize = 256;
+/// Most characters of a handle.
+pub const HANDLE_CHARS_MAX: usize = 64;
+/// Most tags of a persona.
+pub const TAGS_MAX: usize = 256;
+/// Most characters of one tag, in Unicode code points.
+pub const TAG_CHARS_MAX: usize = 128;
+/// Most greetings in one list.
+pub const GREETINGS_MAX: usize = 256;
+/// Most entries of `source`.
+pub const SOURCES_MAX: usize = 64;
+/// Most characters of one entry of `source`, in Unicode code points.
+pub const SOURCE_CHARS_MAX: usize = 2048;
+/// Most languages of the creator's notes.
+pub const LANGUAGES_MAX: usize = 32;
+/// Most bytes of the lorebook as JSON.
+pub const BOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most assets of a persona.
+pub const ASSETS_MAX: usize = 10_000;
+/// Most bytes of a free-form object as JSON.
+pub const OBJECT_BYTES_MAX: usize = 1024 * 1024;
+/// Deepest nesting of a free-form object, the object itself counted as 1.
+pub const OBJECT_DEPTH_MAX: usize = 64;
+/// The content ratings, mildest first.
+pub const RATINGS: [&str; 3] = ["sfw", "moderate", "nsfw"];
+
+/// What a field may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// Required line of 1 to [`NAME_CHARS_MAX`] characters, not blank, without control characters.
+    Name,
+    /// Line of 0 to [`LINE_CHARS_MAX`] characters, without control characters.
+    Line,
+    /// Text of 0 to [`TEXT_BYTES_MAX`] bytes.
+    Text,
+    /// One of these words; the first is the default.
+    OneOf(&'static [&'static str]),
+    /// Null, or 1 to [`HANDLE_CHARS_MAX`] of `a-z`, `0-9` and `-`.
+    Handle,
+    /// At most this many items, each a text.
+    Texts {
+        /// Most items.
+        items_max: usize,
+    },
+    /// At most this many items, each a line of 1 to this many characters.
+    Lines {
+        /// Most items.
+        items_max: usize,
+        /// Most characters of one item.
+        chars_max: usize,
+    },
+    /// Map from language to text, at most [`LANGUAGES_MAX`] entries.
+    TextByLanguage,
+    /// `{"default": rating, "allowed": [rating...]}` with the default among the allowed.
+    Rating,
+    /// Free-form object of at most this many bytes of JSON.
+    Object {
+        /// Most bytes as JSON.
+        bytes_max: usize,
+    },
+    /// List of `{"type", "uri", "name", "ext"}`, all strings (Character Card V3, `assets`).
+    Assets,
+    /// True or false; this is the default.
+    Flag {
+        /// What an absent flag means.
+        default: bool,
+    },
+}
+
+/// One editable field of a persona.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its name in the API; that of Character Card V3 where the card has the field.
+    pub name: &'static str,
+    /// What it may hold.
+    pub shape: Shape,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+}
+
+impl Field {
+    /// The field with this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// What an absent or null field means; `None` for the required name.
+    pub fn default(&self) -> Option<Value> {
+        Some(match self.shape {
+            Shape::Name => return None,
+            Shape::Line | Shape::Text => json!(""),
+            Shape::OneOf(words) => json!(words[0]),
+            Shape::Handle => Value::Null,
+            Shape::Texts { .. } | Shape::Lines { .. } | Shape::Assets => json!([]),
+            Shape::TextByLanguage | Shape::Object { .. } => json!({}),
+            Shape::Rating => json!({ "default": RATINGS[0], "allowed": [RATINGS[0]] }),
+            Shape::Flag { default } => json!(default),
+        })
+    }
+}
+
+const GREETINGS: Shape = Shape::Texts { items_max: GREETINGS_MAX };
+
+/// Every editable field, in the order in which people read them.
+pub const FIELDS: &[Field] = &[
+    Field { name: "name", shape: Shape::Name, about: "What the persona is called." },
+    Field { name: "nickname", shape: Shape::Line, about: "What it is called in prompts, where that differs from the name." },
+    Field { name: "kind", shape: Shape::OneOf(&["character", "user", "agent", "prompt"]), about: "What sort of persona it is." },
+    Field { name: "handle", shape: Shape::Handle, about: "A unique short name for URLs and tools." },
+    Field { name: "description", shape: Shape::Text, about: "Who or what the persona is." },
+    Field { name: "appearance", shape: Shape::Text, about: "What the persona looks like." },
+    Field { name: "personality", shape: Shape::Text, about: "How the persona behaves." },
+    Field { name: "scenario", shape: Shape::Text, about: "The situation of the conversation." },
+    Field { name: "system_prompt", shape: Shape::Text, about: "Instructions for the model, before the conversation." },
+    Field { name: "post_history_instructions", shape: Shape::Text, about: "Instructions for the model, after the conversation so far." },
+    Field { name: "first_mes", shape: Shape::Text, about: "The first message, the default greeting." },
+    Field { name: "mes_example", shape: Shape::Text, about: "Examples of the conversation." },
+    Field { name: "alternate_greetings", shape: GREETINGS, about: "Other first messages to choose from." },
+    Field { name: "group_only_greetings", shape: GREETINGS, about: "First messages for group chats only." },
+    Field { name: "creator_notes", shape: Shape::Text, about: "Notes from the creator to users." },
+    Field { name: "creator_notes_multilingual", shape: Shape::TextByLanguage, about: "The creator's notes by language (ISO 639-1)." },
+    Field { name: "tags", shape: Shape::Lines { items_max: TAGS_MAX, chars_max: TAG_CHARS_MAX }, about: "Words to find the persona by." },
+    Field { name: "creator", shape: Shape::Line, about: "Who made the persona." },
+    Field { name: "character_version", shape: Shape::Line, about: "The creator's own version name." },
+    Field { name: "license", shape: Shape::Line, about: "Under which terms the persona may be used." },
+    Field {
+        name: "source",
+        shape: Shape::Lines { items_max: SOURCES_MAX, chars_max: SOURCE_CHARS_MAX },
+        about: "Where the persona came from, such as URLs.",
+    },
+    Field { name: "content_rating", shape: Shape::Rating, about: "How mature the content is by default, and what is allowed." },
+    Field { name: "style_preferences", shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX }, about: "Free-form preferences for style." },
+    Field { name: "character_book", shape: Shape::Object { bytes_max: BOOK_BYTES_MAX }, about: "The lorebook, as in Character Card V3." },
+    Field { name: "assets", shape: Shape::Assets, about: "References to pictures and other files, as in Character Card V3." },
+    Field { name: "is_active", shape: Shape::Flag { default: true }, about: "Whether the persona is in use." },
+    Field { name: "extensions", shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX }, about: "Data of other applications, kept as it is." },
+];
+
+/// The editable field whose name is nearest to a mistyped one, if any is near.
+pub fn nearest_field(name: &str) -> Option<&'static str> {
+    nearest_name(name, FIELDS.iter().map(|field| field.name))
+}
+
+/// The known name that is nearest to a mistyped one, if any is near.
+///
+/// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a forgotten suffix).
+pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= 0.8)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,48 @@
+//! What a persona is, without any way to keep or serve it.
+//!
+//! No I/O, no async, no clock reads: everything here is a pure value or function and can be tested without a runtime.
+//!
+//! # Glossary
+//!
+//! The same word means the same thing in code, API, log, metric and documentation.
+//!
+//! - **persona**: the record: store-managed members (id, revision, times, hash, labels) and one document.
+//! - **document**: the editable part of a persona; every member is a row of [`FIELDS`].
+//! - **revision**: 1 at creation, one more for each change that changes something.
+//! - **expect**: what a writer believes the current revision to be.
+//! - **patch**: a partial change, applied inside the write transaction.
+//! - **conflict**: a field that two sides changed differently since their common base.
+//! - **change**: one line of the global feed: which persona got which revision.
+//! - **answer**: the JSON text of a persona as clients get it; its first part is the **head** (store-managed members).
+//! - **cursor**: where the next page of a list starts.
+//!
+//! Start reading at [`Document`], then [`FIELDS`].
+
+mod answer;
+mod canonical;
+mod change;
+mod clock;
+mod document;
+mod field;
+mod id;
+mod invalid;
+mod merge;
+mod page;
+mod patch;
+mod persona;
+mod revision;
+mod validate;
+
+pub use answer::{answer_text, head_text};
+pub use canonical::{ContentHash, canonical_json};
+pub use change::{Change, ChangeKind};
+pub use clock::{Clock, Timestamp};
+pub use document::Document;
+pub use field::{FIELDS, Field, Shape, nearest_field, nearest_name};
+pub use id::PersonaId;
+pub use invalid::{Fault, Invalid};
+pub use merge::{Conflict, Merged, merge_three_way};
+pub use page::{Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey};
+pub use patch::{Patch, PatchError};
+pub use persona::{Kind, Persona};
+pub use revision::{Expect, Revision};

@@ -1,0 +1,172 @@
+//! Lists: which personas, in which order, and where the next page starts.
+//!
+//! Keyset paging only: a cursor names the last item of a page, so a page costs the same wherever it is, and a persona
+//! that is created or deleted meanwhile never shifts the others.
+
+use sha2::{Digest, Sha256};
+
+use crate::{Kind, PersonaId, Timestamp};
+
+/// Items of a page when the client does not say.
+pub const PAGE_LIMIT_DEFAULT: usize = 50;
+/// Most items of a page.
+pub const PAGE_LIMIT_MAX: usize = 1000;
+
+/// Which personas a list holds: those that meet every condition that is set.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Only active, or only inactive ones.
+    pub is_active: Option<bool>,
+    /// Only those that have every one of these tags, compared exactly.
+    pub tags: Vec<String>,
+    /// Only those changed at or after this time.
+    pub updated_since: Option<Timestamp>,
+    /// Soft-deleted ones too.
+    pub include_deleted: bool,
+}
+
+/// What a list is ordered by; the identity decides between equals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SortKey {
+    /// By name, bytewise in UTF-8.
+    Name,
+    /// By time of creation.
+    CreatedAt,
+    /// By time of the last change.
+    UpdatedAt,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sort {
+    /// What to order by.
+    pub key: SortKey,
+    /// Largest first.
+    pub descending: bool,
+}
+
+impl Sort {
+    /// Newest first: the order when the client does not say.
+    pub const DEFAULT: Self = Self { key: SortKey::CreatedAt, descending: true };
+
+    /// Every order with its word in the API.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("name", Self { key: SortKey::Name, descending: false }),
+        ("-name", Self { key: SortKey::Name, descending: true }),
+        ("created_at", Self { key: SortKey::CreatedAt, descending: false }),
+        ("-created_at", Self { key: SortKey::CreatedAt, descending: true }),
+        ("updated_at", Self { key: SortKey::UpdatedAt, descending: false }),
+        ("-updated_at", Self { key: SortKey::UpdatedAt, descending: true }),
+    ];
+
+    /// The order with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, sort)| sort)
+    }
+
+    /// The word for this order.
+    pub fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, sort)| *sort == self).map_or("-created_at", |(word, _)| word)
+    }
+}
+
+/// The last item of a page, from which the next one goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// The item's sort value: its name, or its time in microseconds as decimal digits.
+    pub key: String,
+    /// The item's identity.
+    pub id: PersonaId,
+}
+
+/// A cursor that this list did not hand out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CursorError {
+    /// It is no cursor at all.
+    #[error("not a cursor of this server")]
+    Malformed,
+    /// It belongs to a list with another filter or order.
+    #[error("the cursor belongs to a list with other parameters")]
+    OtherList,
+}
+
+/// One page of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListRequest {
+    /// Which personas.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// Where to start; `None` for the first page.
+    pub after: Option<Cursor>,
+    /// Most items, 1 to [`PAGE_LIMIT_MAX`].
+    pub limit: usize,
+    /// Whether to count all that meet the filter.
+    pub count: bool,
+}
+
+/// Bytes of the fingerprint of filter and order at the start of a cursor.
+const FINGERPRINT_BYTES: usize = 8;
+
+impl Cursor {
+    /// The opaque text of this cursor for one filter and order: lower-case hexadecimal.
+    pub fn encode(&self, filter: &Filter, sort: Sort) -> String {
+        let bytes = fingerprint(filter, sort).into_iter().chain(*self.id.as_bytes()).chain(self.key.bytes());
+        bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+    }
+
+    /// Reads a cursor for this filter and order.
+    ///
+    /// # Errors
+    ///
+    /// [`CursorError::Malformed`], or [`CursorError::OtherList`] when filter or order changed since it was made.
+    pub fn decode(text: &str, filter: &Filter, sort: Sort) -> Result<Self, CursorError> {
+        let bytes = from_hex(text).ok_or(CursorError::Malformed)?;
+        let (print, rest) = bytes.split_at_checked(FINGERPRINT_BYTES).ok_or(CursorError::Malformed)?;
+        let (id, key) = rest.split_first_chunk::<16>().ok_or(CursorError::Malformed)?;
+        let key = String::from_utf8(key.to_vec()).map_err(|_| CursorError::Malformed)?;
+        if print != fingerprint(filter, sort) {
+            return Err(CursorError::OtherList);
+        }
+        if sort.key != SortKey::Name && key.parse::<i64>().is_err() {
+            return Err(CursorError::Malformed);
+        }
+        Ok(Self { key, id: PersonaId::from_bytes(*id) })
+    }
+}
+
+fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
+    let digest = Sha256::digest(format!("{filter:?} {sort:?}").as_bytes());
+    let mut print = [0; FINGERPRINT_BYTES];
+    print.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
+    print
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|start| u8::from_str_radix(&text[start..start + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, CursorError, Filter, Sort};
+    use crate::PersonaId;
+
+    #[test]
+    fn a_cursor_reads_back_for_its_own_list_and_for_no_other() {
+        let cursor = Cursor { key: "Ünï 名".into(), id: PersonaId::from_bytes([7; 16]) };
+        let (filter, sort) = (Filter::default(), Sort::from_word("-name").expect("an order"));
+        let text = cursor.encode(&filter, sort);
+        assert_eq!(Cursor::decode(&text, &filter, sort), Ok(cursor));
+        assert_eq!(Cursor::decode(&text, &filter, Sort::DEFAULT), Err(CursorError::OtherList));
+        let other = Filter { is_active: Some(true), ..Filter::default() };
+        assert_eq!(Cursor::decode(&text, &other, sort), Err(CursorError::OtherList));
+        for bad in ["", "zz", "abc", "00", &text[2..10], "Ü"] {
+            assert_eq!(Cursor::decode(bad, &filter, sort), Err(CursorError::Malformed), "{bad}");
+        }
+    }
+}

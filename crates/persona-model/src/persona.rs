@@ -1,0 +1,63 @@
+//! The record as a whole.
+
+use std::collections::BTreeMap;
+
+use crate::{ContentHash, Document, PersonaId, Revision, Timestamp};
+
+/// A persona: the members that the store manages, and the document that people edit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Persona {
+    /// Identity, for ever.
+    pub id: PersonaId,
+    /// Current revision.
+    pub revision: Revision,
+    /// When revision 1 was committed.
+    pub created_at: Timestamp,
+    /// When the current revision was committed.
+    pub updated_at: Timestamp,
+    /// When it was soft-deleted; `None` while it is alive.
+    pub deleted_at: Option<Timestamp>,
+    /// Who made revision 1, where known.
+    pub created_by: Option<String>,
+    /// Who made the current revision, where known.
+    pub updated_by: Option<String>,
+    /// SHA-256 of the canonical JSON of the document.
+    pub content_hash: ContentHash,
+    /// Names for revisions, such as `production`.
+    pub labels: BTreeMap<String, Revision>,
+    /// The editable part.
+    pub document: Document,
+}
+
+/// What sort of persona it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A character that a model plays (the default).
+    Character,
+    /// A person's own identity in a chat.
+    User,
+    /// An assistant or agent configuration.
+    Agent,
+    /// A reusable prompt.
+    Prompt,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Character, Self::User, Self::Agent, Self::Prompt];
+
+    /// The word for this kind in the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Character => "character",
+            Self::User => "user",
+            Self::Agent => "agent",
+            Self::Prompt => "prompt",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}

@@ -1,0 +1,1 @@
+//! How personas are served: the supervisor, its worker processes, the HTTP API and the command line.

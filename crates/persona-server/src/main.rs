@@ -1,0 +1,3 @@
+//! The `persona` program.
+
+fn main() {}

@@ -1,0 +1,83 @@
+//! What can go wrong when personas are kept, in the vocabulary of the contract.
+
+use persona_model::{Conflict, Invalid, PersonaId, Revision};
+
+/// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No persona with this identity was ever created.
+    #[error("no such persona")]
+    NotFound,
+    /// The persona is soft-deleted; it can be restored.
+    #[error("the persona is deleted")]
+    Deleted {
+        /// Its current revision.
+        current: Revision,
+    },
+    /// A persona with this identity exists already, alive or soft-deleted.
+    #[error("the persona exists already")]
+    AlreadyExists {
+        /// Its current revision.
+        current: Revision,
+    },
+    /// The current revision is not an expected one.
+    #[error("the current revision is {current}")]
+    Stale {
+        /// The current revision.
+        current: Revision,
+    },
+    /// Another living persona has this handle.
+    #[error("the handle {handle} is taken by {holder}")]
+    HandleTaken {
+        /// The handle that was asked for.
+        handle: String,
+        /// Who has it.
+        holder: PersonaId,
+    },
+    /// The patched or merged document breaks rules.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A `test` operation of a JSON Patch did not hold.
+    #[error("the test at {pointer} failed")]
+    TestFailed {
+        /// What was tested: a JSON Pointer.
+        pointer: String,
+        /// The current revision.
+        current: Revision,
+    },
+    /// The base revision of a three-way merge does not exist.
+    #[error("the base revision {base} does not exist")]
+    UnknownBase {
+        /// The revision that was named.
+        base: Revision,
+    },
+    /// Both sides of a three-way merge changed the same units differently.
+    #[error("{} units were changed on both sides", conflicts.len())]
+    Conflicts {
+        /// The units, at least one.
+        conflicts: Vec<Conflict>,
+        /// The current revision.
+        current: Revision,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The queue was full, or the lock was not had before the deadline. Trying again later can succeed.
+    #[error("the store is busy: {what}")]
+    Busy {
+        /// What was waited for.
+        what: &'static str,
+    },
+    /// The disk or a quota is full. Reads go on; writes succeed again when there is room.
+    #[error("no space left for the database")]
+    Full,
+    /// The database is damaged; nothing was repaired and nothing was deleted.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The store is closing, or lost its writer after a failed sync. Whether a running write was kept is unknown.
+    #[error("the store is closed: {0}")]
+    Closed(&'static str),
+    /// Anything else that the backend reports.
+    #[error("the database failed: {0}")]
+    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

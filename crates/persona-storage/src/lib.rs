@@ -1,0 +1,25 @@
+//! How personas are kept: one trait, [`Store`], and the backends that implement it.
+//!
+//! # Shape
+//!
+//! - [`Store`] is chosen once at start and used as `Arc<dyn Store>`.
+//! - Every write is one [`Write`] and one transaction: the persona, its revision, its change and the idempotency record
+//!   commit together or not at all. The check of the current revision happens inside that transaction.
+//! - Absence is `Ok(None)` on reads and [`Error::NotFound`] on writes.
+//! - A read that starts after a write was answered sees that write or something newer, in whatever process.
+//!
+//! # Adding a method
+//!
+//! 1. Add it to [`Store`] with its errors and guarantees.
+//! 2. Implement it in `sqlite/` and `memory.rs`, SQL only under `sqlite/`.
+//! 3. Add cases to `conformance/`; they run on every backend.
+
+mod error;
+mod observer;
+mod store;
+mod write;
+
+pub use error::Error;
+pub use observer::{NoObserver, Observer};
+pub use store::{Answer, Export, Page, RevisionRecord, Status, Store};
+pub use write::{Idempotency, Operation, Outcome, Write, Written};

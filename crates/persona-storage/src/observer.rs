@@ -1,0 +1,31 @@
+//! What the store reports while it works; the server counts it in metrics.
+
+use std::time::Duration;
+
+/// Receives measurements. Called on the write path: implementations must not block.
+pub trait Observer: Send + Sync {
+    /// A writer waited this long for the gate.
+    fn gate_waited(&self, _wait: Duration) {}
+    /// A writer held the gate this long.
+    fn gate_held(&self, _hold: Duration) {}
+    /// A transaction took this long from BEGIN to the end of COMMIT, with this many writes in it.
+    fn committed(&self, _took: Duration, _writes: usize) {}
+    /// A write waited this long in the queue before its transaction began.
+    fn queued(&self, _wait: Duration) {}
+    /// The queue holds this many writes now.
+    fn queue_depth(&self, _depth: usize) {}
+    /// The database's own lock was held by a program that does not use the gate; called once for each attempt.
+    fn lock_retried(&self) {}
+    /// A write gave up because its deadline passed or the queue was full.
+    fn gave_up(&self) {}
+    /// A checkpoint finished: how long it took, frames in the log and frames copied back.
+    fn checkpointed(&self, _took: Duration, _log_frames: u64, _copied_frames: u64) {}
+    /// The write-ahead log holds this many bytes now.
+    fn wal_bytes(&self, _bytes: u64) {}
+}
+
+/// Reports to nobody: for the command line and for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}

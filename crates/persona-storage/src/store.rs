@@ -1,0 +1,118 @@
+//! The contract that every backend keeps.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use persona_model::{Change, ListRequest, PersonaId, Revision, Timestamp};
+
+use crate::{Error, Write, Written};
+
+/// A persona as it is sent to clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Its identity.
+    pub id: PersonaId,
+    /// Its revision; the strong entity tag follows from it.
+    pub revision: Revision,
+    /// Whether it is soft-deleted.
+    pub deleted: bool,
+    /// The whole persona as JSON text, ready to send.
+    pub body: Bytes,
+}
+
+/// One page of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The personas, at most as many as asked for.
+    pub items: Vec<Answer>,
+    /// The opaque cursor of the next page; `None` on the last one.
+    pub next_cursor: Option<String>,
+    /// How many personas meet the filter; only where asked for.
+    pub total: Option<u64>,
+}
+
+/// One entry of a persona's history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevisionRecord {
+    /// The persona as it was.
+    pub answer: Answer,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Who made it, where known.
+    pub author: Option<String>,
+    /// The names of the fields that it changed; every field for revision 1.
+    pub changed: Vec<String>,
+    /// The revision that the writer started from, where that was not the one before.
+    pub base: Option<Revision>,
+}
+
+/// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// `sqlite` or `memory`.
+    pub backend: &'static str,
+    /// Version of the database engine.
+    pub engine_version: String,
+    /// Journal mode as read back from a connection; `wal` on SQLite.
+    pub journal_mode: String,
+    /// Durability class: `normal` or `full`.
+    pub durability: &'static str,
+    /// What the class promises, in a sentence.
+    pub durability_meaning: &'static str,
+    /// Version of the schema.
+    pub schema_version: u32,
+    /// Living personas.
+    pub personas: u64,
+    /// Bytes of the database file.
+    pub database_bytes: u64,
+    /// Bytes of the write-ahead log in use.
+    pub wal_bytes: u64,
+}
+
+/// Every persona of one snapshot, one after the other; a bounded queue, so a slow reader holds little memory.
+pub type Export = tokio::sync::mpsc::Receiver<Result<Answer, Error>>;
+
+/// Keeps personas.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // ---- reads -------------------------------------------------------------------------------------------------
+
+    /// The persona with this identity, also when it is soft-deleted.
+    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
+
+    /// One page of personas.
+    async fn list(&self, request: ListRequest) -> Result<Page, Error>;
+
+    /// The persona as it was at a revision; `None` when persona or revision never existed.
+    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error>;
+
+    /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in commit order.
+    async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
+
+    /// Every persona of one consistent snapshot, in order of creation; soft-deleted ones only if asked for.
+    ///
+    /// A reader that takes nothing for 30 seconds loses the export with [`Error::Busy`], so that no snapshot
+    /// holds the write-ahead log for ever. Dropping the receiver ends it.
+    async fn export(&self, include_deleted: bool) -> Result<Export, Error>;
+
+    // ---- writes ------------------------------------------------------------------------------------------------
+
+    /// Changes something, in one transaction of its own or together with other writes, each all or nothing.
+    ///
+    /// When this returns `Ok`, the change is committed, and every read that starts later sees it.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before its turn withdraws the write; after that it is applied all the same.
+    async fn write(&self, write: Write) -> Result<Written, Error>;
+
+    // ---- upkeep ------------------------------------------------------------------------------------------------
+
+    /// Whether reads work and the schema is the one that this build knows.
+    async fn ready(&self) -> Result<(), Error>;
+
+    /// What the backend says of itself.
+    async fn status(&self) -> Result<Status, Error>;
+
+    /// Finishes what was accepted and closes; later calls fail with [`Error::Closed`].
+    async fn close(&self);
+}

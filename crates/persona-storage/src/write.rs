@@ -1,0 +1,137 @@
+//! Writes as values: what is to be changed, and what came of it.
+
+use std::time::Instant;
+
+use persona_model::{Document, Expect, Patch, PersonaId, Revision};
+
+use crate::Answer;
+
+/// What is to be changed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Operation {
+    /// Brings a persona into being, with revision 1.
+    ///
+    /// Fails with [`crate::Error::AlreadyExists`] when the identity is in use, also by a soft-deleted persona.
+    Create {
+        /// Its identity.
+        id: PersonaId,
+        /// Its document.
+        document: Document,
+    },
+    /// Replaces the whole document.
+    Replace {
+        /// Which persona.
+        id: PersonaId,
+        /// What the writer believes its revision to be.
+        expect: Expect,
+        /// The new document.
+        document: Document,
+    },
+    /// Changes a part of the document.
+    Patch {
+        /// Which persona.
+        id: PersonaId,
+        /// What the writer believes its revision to be.
+        expect: Expect,
+        /// The change.
+        patch: Patch,
+        /// With a base: the change was made to this revision, and is merged with what happened since.
+        base: Option<Revision>,
+    },
+    /// Soft-deletes the persona, as a new revision. Deleting it again changes nothing, whatever is expected.
+    Delete {
+        /// Which persona.
+        id: PersonaId,
+        /// What the writer believes its revision to be.
+        expect: Expect,
+    },
+    /// Undeletes the persona, as a new revision. Restoring a living one changes nothing.
+    Restore {
+        /// Which persona.
+        id: PersonaId,
+        /// What the writer believes its revision to be.
+        expect: Expect,
+    },
+}
+
+impl Operation {
+    /// Which persona it is about.
+    pub fn id(&self) -> PersonaId {
+        match self {
+            Self::Create { id, .. }
+            | Self::Replace { id, .. }
+            | Self::Patch { id, .. }
+            | Self::Delete { id, .. }
+            | Self::Restore { id, .. } => *id,
+        }
+    }
+}
+
+/// How a repeated request is recognised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Idempotency {
+    /// The client's key, 1 to 255 visible ASCII characters.
+    pub key: String,
+    /// SHA-256 over everything that makes the request what it is; the same key with another print is refused.
+    pub fingerprint: [u8; 32],
+}
+
+/// One request to change something.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Write {
+    /// What is to be changed.
+    pub operation: Operation,
+    /// Who wants it, where known.
+    pub author: Option<String>,
+    /// How a repetition is recognised; `None` where the client did not ask for it.
+    pub idempotency: Option<Idempotency>,
+    /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is never applied.
+    pub deadline: Instant,
+}
+
+/// What a write did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The persona came into being.
+    Created,
+    /// It has a new revision with another document.
+    Updated,
+    /// It was already as asked; its revision is the same as before.
+    Unchanged,
+    /// It is now soft-deleted.
+    Deleted,
+    /// It is alive again.
+    Restored,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Restored];
+
+    /// The word for this outcome in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// The outcome with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
+/// A committed write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// What it did.
+    pub outcome: Outcome,
+    /// The row as committed.
+    pub answer: Answer,
+    /// The answer is that of an earlier request with the same idempotency key; nothing was changed now.
+    pub replayed: bool,
+}
