@@ -14,7 +14,9 @@
 //! 2. Implement it in `sqlite/` and `memory.rs`, SQL only under `sqlite/`.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
+mod decide;
 mod error;
+pub mod memory;
 mod observer;
 mod store;
 mod write;

@@ -1,0 +1,163 @@
+//! The rules of writing: what a request makes of the current persona. Pure, and the same for every backend.
+
+use std::collections::BTreeMap;
+
+use persona_model::{
+    ChangeKind, Document, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId, Revision, Timestamp, merge_three_way,
+};
+
+use crate::{Error, Operation, Outcome, Write};
+
+/// What a write makes of the current persona.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// Nothing: the persona is already as asked.
+    Unchanged,
+    /// A new revision.
+    Change(Box<Revised>),
+}
+
+/// A new revision, to be stored.
+#[derive(Debug)]
+pub(crate) struct Revised {
+    /// The persona as it will be.
+    pub persona: Persona,
+    /// What the client is told.
+    pub outcome: Outcome,
+    /// What the feed says.
+    pub kind: ChangeKind,
+    /// The fields that differ from the revision before; every field for a new persona.
+    pub changed: Vec<&'static str>,
+    /// The revision that the writer started from, where it named one.
+    pub base: Option<Revision>,
+}
+
+/// Decides what a write makes of the current persona.
+///
+/// `document_at` looks an older revision's document up; it is asked for the base of a three-way merge only.
+pub(crate) fn decide(
+    write: &Write,
+    current: Option<&Persona>,
+    now: Timestamp,
+    document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
+) -> Result<Decision, Error> {
+    let author = write.author.as_ref();
+    if let Operation::Create { id, document } = &write.operation {
+        return match current {
+            Some(current) => Err(Error::AlreadyExists { current: current.revision }),
+            None => Ok(created(*id, document, author, now)),
+        };
+    }
+    let current = current.ok_or(Error::NotFound)?;
+    let next = Next { current, author, now };
+    match &write.operation {
+        Operation::Create { .. } => unreachable!("creation was handled above"),
+        Operation::Replace { expect, document, .. } => {
+            alive(current)?;
+            met(expect, current)?;
+            Ok(next.with_document(document.clone(), None))
+        }
+        Operation::Patch { expect, patch, base, .. } => {
+            alive(current)?;
+            met(expect, current)?;
+            let document = patched(patch, *base, current, document_at)?;
+            Ok(next.with_document(document, *base))
+        }
+        Operation::Delete { expect, .. } => {
+            if current.deleted_at.is_some() {
+                return Ok(Decision::Unchanged);
+            }
+            met(expect, current)?;
+            Ok(next.with_deletion(Some(now), Outcome::Deleted, ChangeKind::Deleted))
+        }
+        Operation::Restore { expect, .. } => {
+            if current.deleted_at.is_none() {
+                return Ok(Decision::Unchanged);
+            }
+            met(expect, current)?;
+            Ok(next.with_deletion(None, Outcome::Restored, ChangeKind::Restored))
+        }
+    }
+}
+
+fn created(id: PersonaId, document: &Document, author: Option<&String>, now: Timestamp) -> Decision {
+    let persona = Persona {
+        id,
+        revision: Revision::FIRST,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        created_by: author.cloned(),
+        updated_by: author.cloned(),
+        content_hash: document.content_hash(),
+        labels: BTreeMap::new(),
+        document: document.clone(),
+    };
+    let changed = FIELDS.iter().map(|field| field.name).collect();
+    Decision::Change(Box::new(Revised { persona, outcome: Outcome::Created, kind: ChangeKind::Created, changed, base: None }))
+}
+
+fn alive(current: &Persona) -> Result<(), Error> {
+    if current.deleted_at.is_some() { Err(Error::Deleted { current: current.revision }) } else { Ok(()) }
+}
+
+fn met(expect: &Expect, current: &Persona) -> Result<(), Error> {
+    if expect.is_met_by(current.revision) { Ok(()) } else { Err(Error::Stale { current: current.revision }) }
+}
+
+fn patched(
+    patch: &Patch,
+    base: Option<Revision>,
+    current: &Persona,
+    document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
+) -> Result<Document, Error> {
+    let apply = |document: &Document| {
+        patch.apply(document).map_err(|error| match error {
+            PatchError::TestFailed { pointer } => Error::TestFailed { pointer, current: current.revision },
+            PatchError::Invalid(invalid) => Error::Invalid(invalid),
+        })
+    };
+    let Some(base) = base.filter(|base| *base != current.revision) else {
+        return apply(&current.document);
+    };
+    let base = document_at(base)?.ok_or(Error::UnknownBase { base })?;
+    let yours = apply(&base)?;
+    match merge_three_way(&base, &current.document, &yours)? {
+        Merged::Clean(document) => Ok(document),
+        Merged::Conflicts(conflicts) => Err(Error::Conflicts { conflicts, current: current.revision }),
+    }
+}
+
+/// The revision after the current one.
+struct Next<'a> {
+    current: &'a Persona,
+    author: Option<&'a String>,
+    now: Timestamp,
+}
+
+impl Next<'_> {
+    fn with_document(&self, document: Document, base: Option<Revision>) -> Decision {
+        let changed = self.current.document.changed_fields(&document);
+        if changed.is_empty() {
+            return Decision::Unchanged;
+        }
+        let mut persona = self.persona();
+        persona.content_hash = document.content_hash();
+        persona.document = document;
+        Decision::Change(Box::new(Revised { persona, outcome: Outcome::Updated, kind: ChangeKind::Updated, changed, base }))
+    }
+
+    fn with_deletion(&self, deleted_at: Option<Timestamp>, outcome: Outcome, kind: ChangeKind) -> Decision {
+        let mut persona = self.persona();
+        persona.deleted_at = deleted_at;
+        Decision::Change(Box::new(Revised { persona, outcome, kind, changed: Vec::new(), base: None }))
+    }
+
+    fn persona(&self) -> Persona {
+        let mut persona = self.current.clone();
+        persona.revision = persona.revision.next();
+        persona.updated_at = self.now;
+        persona.updated_by = self.author.cloned();
+        persona
+    }
+}

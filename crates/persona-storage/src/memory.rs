@@ -1,0 +1,211 @@
+//! The reference store: the contract in its simplest form, the oracle of the tests. Never offered to users.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SortKey, Timestamp, answer_text, head_text};
+
+use crate::decide::{Decision, decide};
+use crate::{Answer, Error, Export, Idempotency, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
+
+/// Keeps personas in the memory of one process.
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    rows: Mutex<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    /// Every revision of every persona, oldest first.
+    histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
+    changes: Vec<Change>,
+    replays: HashMap<String, (Idempotency, Written)>,
+    closed: bool,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, rows: Mutex::default() }
+    }
+
+    fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
+        let rows = self.rows.lock().map_err(|_| Error::Closed("a thread panicked while it held the rows"))?;
+        if rows.closed { Err(Error::Closed("it was closed")) } else { Ok(rows) }
+    }
+}
+
+impl Rows {
+    fn current(&self, id: PersonaId) -> Option<&(Persona, RevisionRecord)> {
+        self.histories.get(&id)?.last()
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Persona> {
+        self.histories.values().filter_map(|history| history.last()).map(|(persona, _)| persona).filter(|it| it.deleted_at.is_none())
+    }
+
+    fn apply(&mut self, write: &Write, now: Timestamp) -> Result<Written, Error> {
+        if let Some(wanted) = &write.idempotency
+            && let Some((known, written)) = self.replays.get(&wanted.key)
+        {
+            let replay = Written { replayed: true, ..written.clone() };
+            return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
+        }
+        let id = write.operation.id();
+        let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
+        let document_at =
+            |revision: Revision| Ok(history.iter().find(|(it, _)| it.revision == revision).map(|(it, _)| it.document.clone()));
+        let written = match decide(write, history.last().map(|(persona, _)| persona), now, document_at)? {
+            Decision::Unchanged => {
+                let (_, record) = history.last().ok_or(Error::NotFound)?;
+                Written { outcome: Outcome::Unchanged, answer: record.answer.clone(), replayed: false }
+            }
+            Decision::Change(revised) => {
+                self.check_handle(id, &revised.persona)?;
+                let persona = revised.persona;
+                let answer = answer_of(&persona);
+                let changed = revised.changed.into_iter().map(String::from).collect();
+                let record = RevisionRecord { answer: answer.clone(), at: now, author: write.author.clone(), changed, base: revised.base };
+                let sequence = self.changes.len() as u64 + 1;
+                self.changes.push(Change { sequence, persona: id, revision: persona.revision, kind: revised.kind, at: now });
+                self.histories.entry(id).or_default().push((persona, record));
+                Written { outcome: revised.outcome, answer, replayed: false }
+            }
+        };
+        if let Some(idempotency) = &write.idempotency {
+            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
+        }
+        Ok(written)
+    }
+
+    fn check_handle(&self, id: PersonaId, persona: &Persona) -> Result<(), Error> {
+        let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none()) else { return Ok(()) };
+        match self.living().find(|other| other.id != id && other.document.handle() == Some(handle)) {
+            Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder: holder.id }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn answer_of(persona: &Persona) -> Answer {
+    let body = Bytes::from(answer_text(&head_text(persona), &persona.document.text()));
+    Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body }
+}
+
+fn sort_value(persona: &Persona, key: SortKey) -> (i64, &str) {
+    match key {
+        SortKey::Name => (0, persona.document.name()),
+        SortKey::CreatedAt => (persona.created_at.as_micros(), ""),
+        SortKey::UpdatedAt => (persona.updated_at.as_micros(), ""),
+    }
+}
+
+fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
+    match key {
+        SortKey::Name => (0, &cursor.key),
+        SortKey::CreatedAt | SortKey::UpdatedAt => (cursor.key.parse().unwrap_or_default(), ""),
+    }
+}
+
+fn meets(persona: &Persona, request: &ListRequest) -> bool {
+    let filter = &request.filter;
+    let has = |tag: &String| persona.document.tags().any(|own| own == tag);
+    (filter.include_deleted || persona.deleted_at.is_none())
+        && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
+        && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
+        && filter.updated_since.is_none_or(|since| persona.updated_at >= since)
+        && filter.tags.iter().all(has)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+        Ok(self.rows()?.current(id).map(|(_, record)| record.answer.clone()))
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Page, Error> {
+        let rows = self.rows()?;
+        let key = request.sort.key;
+        let mut all: Vec<&(Persona, RevisionRecord)> =
+            rows.histories.values().filter_map(|history| history.last()).filter(|(persona, _)| meets(persona, &request)).collect();
+        let total = request.count.then_some(all.len() as u64);
+        all.sort_by_key(|(persona, _)| (sort_value(persona, key), persona.id));
+        if request.sort.descending {
+            all.reverse();
+        }
+        if let Some(after) = &request.after {
+            let start = (cursor_value(after, key), after.id);
+            all.retain(|(persona, _)| {
+                let here = (sort_value(persona, key), persona.id);
+                if request.sort.descending { here < start } else { here > start }
+            });
+        }
+        let more = all.len() > request.limit;
+        all.truncate(request.limit);
+        let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
+            let (micros, name) = sort_value(persona, key);
+            let key = if key == SortKey::Name { name.to_owned() } else { micros.to_string() };
+            Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
+        });
+        Ok(Page { items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(), next_cursor, total })
+    }
+
+    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
+        let rows = self.rows()?;
+        let found = rows.histories.get(&id).and_then(|history| history.iter().find(|(it, _)| it.revision == revision));
+        Ok(found.map(|(_, record)| record.clone()))
+    }
+
+    async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+        Ok(self.rows()?.changes.iter().filter(|change| change.sequence > sequence).take(limit).cloned().collect())
+    }
+
+    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
+        let rows = self.rows()?;
+        let mut all: Vec<&(Persona, RevisionRecord)> = rows
+            .histories
+            .values()
+            .filter_map(|history| history.last())
+            .filter(|(persona, _)| include_deleted || persona.deleted_at.is_none())
+            .collect();
+        all.sort_by_key(|(persona, _)| persona.created_at);
+        let (sender, receiver) = tokio::sync::mpsc::channel(all.len().max(1));
+        for (_, record) in all {
+            sender.try_send(Ok(record.answer.clone())).map_err(|_| Error::Closed("the export has no room"))?;
+        }
+        Ok(receiver)
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, Error> {
+        let mut rows = self.rows()?;
+        let after_last = rows.changes.last().map_or(Timestamp::default(), |change| Timestamp::from_micros(change.at.as_micros() + 1));
+        let now = self.clock.now().max(after_last);
+        rows.apply(&write, now)
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        self.rows().map(drop)
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        Ok(Status {
+            backend: "memory",
+            engine_version: env!("CARGO_PKG_VERSION").into(),
+            journal_mode: "none".into(),
+            durability: "none",
+            durability_meaning: "everything is lost when the process ends",
+            schema_version: 0,
+            personas: self.rows()?.living().count() as u64,
+            database_bytes: 0,
+            wal_bytes: 0,
+        })
+    }
+
+    async fn close(&self) {
+        if let Ok(mut rows) = self.rows.lock() {
+            rows.closed = true;
+        }
+    }
+}
