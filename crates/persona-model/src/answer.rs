@@ -4,26 +4,38 @@
 //! Two parts, so that the database need not keep the document twice: the **head** holds the store-managed members
 //! as an object, the document is an object of its own, and [`answer_text`] joins them.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::Persona;
 
-/// The store-managed members of a persona as a JSON object.
+/// The store-managed members of a persona as a JSON object, in the order in which people look for them.
 pub fn head_text(persona: &Persona) -> String {
     let labels: serde_json::Map<String, Value> =
         persona.labels.iter().map(|(label, revision)| (label.clone(), revision.number().into())).collect();
-    json!({
-        "id": persona.id.to_string(),
-        "revision": persona.revision.number(),
-        "created_at": persona.created_at.to_string(),
-        "updated_at": persona.updated_at.to_string(),
-        "deleted_at": persona.deleted_at.map(|time| time.to_string()),
-        "created_by": persona.created_by,
-        "updated_by": persona.updated_by,
-        "content_hash": persona.content_hash.to_string(),
-        "labels": labels,
-    })
-    .to_string()
+    object_text([
+        ("id", &json!(persona.id.to_string())),
+        ("revision", &json!(persona.revision.number())),
+        ("created_at", &json!(persona.created_at.to_string())),
+        ("updated_at", &json!(persona.updated_at.to_string())),
+        ("deleted_at", &json!(persona.deleted_at.map(|time| time.to_string()))),
+        ("created_by", &json!(persona.created_by)),
+        ("updated_by", &json!(persona.updated_by)),
+        ("content_hash", &json!(persona.content_hash.to_string())),
+        ("labels", &Value::Object(labels)),
+    ])
+}
+
+/// A JSON object with these members in this order. The names are plain words that need no escaping.
+pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
+    let mut text = String::from("{");
+    for (index, (name, value)) in members.into_iter().enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        write!(text, "{separator}\"{name}\":{value}").expect("a string takes everything");
+    }
+    text.push('}');
+    text
 }
 
 /// Joins a head and a document text into the answer: one object with the members of both.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::answer::object_text;
 use crate::field::FIELDS;
 use crate::{ContentHash, Invalid, Kind, validate};
 
@@ -40,9 +41,9 @@ impl Document {
         Ok(Self { members })
     }
 
-    /// The text that the store keeps: members sorted by name, numbers exactly as they came in.
+    /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they came in.
     pub fn text(&self) -> String {
-        serde_json::to_string(&self.members).expect("a map of JSON values is JSON")
+        object_text(FIELDS.iter().filter_map(|field| self.members.get(field.name).map(|value| (field.name, value))))
     }
 
     /// SHA-256 of the canonical JSON (RFC 8785).
@@ -111,11 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn the_stored_text_has_sorted_members_and_reads_back_equal() {
+    fn the_stored_text_has_the_order_of_the_fields_and_reads_back_equal() {
         let document =
             Document::from_json(json!({ "name": "Ada", "extensions": { "b": 12_345_678_901_234_567_890_u64, "a": 1.0 } })).expect("valid");
         let text = document.text();
-        assert!(text.starts_with("{\"alternate_greetings\":[],\"appearance\":\"\",\"assets\":[],"), "{text}");
+        assert!(text.starts_with("{\"name\":\"Ada\",\"nickname\":\"\",\"kind\":\"character\","), "{text}");
         assert!(text.contains("{\"a\":1.0,\"b\":12345678901234567890}"), "{text}");
         assert_eq!(Document::from_stored(&text), Ok(document));
     }

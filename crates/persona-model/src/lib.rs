@@ -38,11 +38,14 @@ pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
 pub use document::Document;
-pub use field::{FIELDS, Field, Shape, nearest_field, nearest_name};
+pub use field::{
+    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
+    TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field, nearest_name,
+};
 pub use id::PersonaId;
 pub use invalid::{Fault, Invalid};
 pub use merge::{Conflict, Merged, merge_three_way};
 pub use page::{Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey};
-pub use patch::{Patch, PatchError};
+pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use revision::{Expect, Revision};
