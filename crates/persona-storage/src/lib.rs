@@ -14,14 +14,17 @@
 //! 2. Implement it in `sqlite/` and `memory.rs`, SQL only under `sqlite/`.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod decide;
 mod error;
 pub mod memory;
 mod observer;
+pub mod sqlite;
 mod store;
 mod write;
 
 pub use error::Error;
 pub use observer::{NoObserver, Observer};
 pub use store::{Answer, Export, Page, RevisionRecord, Status, Store};
-pub use write::{Idempotency, Operation, Outcome, Write, Written};
+pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

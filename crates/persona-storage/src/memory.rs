@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SortKey, Timestamp, answer_text, head_text};
 
 use crate::decide::{Decision, decide};
-use crate::{Answer, Error, Export, Idempotency, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{Answer, Error, Export, IDEMPOTENCY_KEPT, Idempotency, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
@@ -21,7 +22,7 @@ struct Rows {
     /// Every revision of every persona, oldest first.
     histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
     changes: Vec<Change>,
-    replays: HashMap<String, (Idempotency, Written)>,
+    replays: HashMap<String, (Idempotency, Written, Timestamp)>,
     closed: bool,
 }
 
@@ -48,7 +49,8 @@ impl Rows {
 
     fn apply(&mut self, write: &Write, now: Timestamp) -> Result<Written, Error> {
         if let Some(wanted) = &write.idempotency
-            && let Some((known, written)) = self.replays.get(&wanted.key)
+            && let Some((known, written, at)) = self.replays.get(&wanted.key)
+            && now.as_micros() - at.as_micros() < i64::try_from(IDEMPOTENCY_KEPT.as_micros()).unwrap_or(i64::MAX)
         {
             let replay = Written { replayed: true, ..written.clone() };
             return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
@@ -75,7 +77,7 @@ impl Rows {
             }
         };
         if let Some(idempotency) = &write.idempotency {
-            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
+            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone(), now));
         }
         Ok(written)
     }
@@ -179,6 +181,9 @@ impl Store for MemoryStore {
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
+        if Instant::now() >= write.deadline {
+            return Err(Error::Busy { what: "its turn to write" });
+        }
         let mut rows = self.rows()?;
         let after_last = rows.changes.last().map_or(Timestamp::default(), |change| Timestamp::from_micros(change.at.as_micros() + 1));
         let now = self.clock.now().max(after_last);

@@ -1,10 +1,13 @@
 //! Writes as values: what is to be changed, and what came of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use persona_model::{Document, Expect, Patch, PersonaId, Revision};
 
 use crate::Answer;
+
+/// How long the answer to a request with an idempotency key is kept and replayed: 24 hours.
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
 /// What is to be changed.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,0 +1,55 @@
+//! Personas come into being.
+
+use persona_model::Expect;
+use serde_json::json;
+
+use super::TestClock;
+use super::steps::{Subject, create, create_write, delete, document, get, id, json_of, named, replace, restore, revision};
+use crate::{Error, Outcome};
+
+pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _clock: &TestClock) {
+    let written = create_write(store, 1, json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } })).await.expect("created");
+    assert_eq!((written.outcome, written.replayed, written.answer.revision), (Outcome::Created, false, revision(1)));
+    assert_eq!(get(store, 1).await, written.answer);
+    let body = json_of(&written.answer);
+    let expected = document(json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } }));
+    for field in persona_model::FIELDS {
+        assert_eq!(body.get(field.name), expected.get(field.name), "{}", field.name);
+    }
+    assert_eq!(body["id"], json!(id(1).to_string()));
+    assert_eq!(body["created_at"], json!("2026-11-24T12:00:00.000000Z"));
+    assert_eq!(body["updated_at"], body["created_at"]);
+    assert_eq!(body["deleted_at"], json!(null));
+    assert_eq!(body["content_hash"], json!(expected.content_hash().to_string()));
+    assert_eq!(store.get(id(2)).await.expect("readable"), None);
+}
+
+pub async fn creating_an_identity_twice_is_refused_with_the_current_revision(store: &Subject, _clock: &TestClock) {
+    let first = create(store, 1, named("Ada")).await;
+    let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
+    assert!(matches!(refused, Error::AlreadyExists { current } if current == revision(1)), "{refused}");
+    assert_eq!(get(store, 1).await, first);
+    delete(store, 1, Expect::Any).await.expect("deleted");
+    let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
+    assert!(matches!(refused, Error::AlreadyExists { current } if current == revision(2)), "{refused}");
+}
+
+pub async fn a_handle_belongs_to_one_living_persona(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
+    let refused = create_write(store, 2, json!({ "name": "Eve", "handle": "ada" })).await.expect_err("refused");
+    assert!(matches!(&refused, Error::HandleTaken { handle, holder } if handle == "ada" && *holder == id(1)), "{refused}");
+    assert_eq!(store.get(id(2)).await.expect("readable"), None);
+    create(store, 2, named("Eve")).await;
+    let refused = replace(store, 2, Expect::Any, json!({ "name": "Eve", "handle": "ada" })).await.expect_err("refused");
+    assert!(matches!(refused, Error::HandleTaken { .. }), "{refused}");
+    replace(store, 1, Expect::Any, json!({ "name": "Ada", "handle": "ada", "description": "same handle" })).await.expect("its own handle");
+}
+
+pub async fn a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_from_a_new_holder(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
+    delete(store, 1, Expect::Any).await.expect("deleted");
+    create(store, 2, json!({ "name": "Eve", "handle": "ada" })).await;
+    let refused = restore(store, 1).await.expect_err("refused");
+    assert!(matches!(&refused, Error::HandleTaken { holder, .. } if *holder == id(2)), "{refused}");
+    assert!(get(store, 1).await.deleted);
+}

@@ -1,0 +1,112 @@
+//! What every backend must do: one list of cases, each a function of a store.
+//!
+//! A backend opts in with one line, `conformance_suite!(open)`, and cannot leave a case out. Start reading at the macro.
+
+#![expect(missing_docs, reason = "the name of a case is the statement that it proves")]
+
+pub mod creation;
+pub mod deletion;
+pub mod feed;
+pub mod history;
+pub mod lists;
+pub mod patching;
+pub mod races;
+pub mod repetition;
+pub mod replacing;
+mod steps;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use persona_model::{Clock, Timestamp};
+
+use crate::Store;
+
+pub use steps::{document, id, idempotent, write};
+
+/// A fresh, empty store for one case.
+pub struct Fixture {
+    /// The store under test.
+    pub store: Arc<dyn Store>,
+    /// What must live as long as the store, such as its folder.
+    pub keep: Box<dyn Any + Send>,
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        // 2026-11-24T12:00:00Z.
+        Self(AtomicI64::new(1_795_521_600_000_000))
+    }
+}
+
+impl TestClock {
+    /// Moves the clock on, or back when negative.
+    pub fn advance_micros(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Makes one test of every case. `$open` is a function from `Arc<TestClock>` to [`Fixture`].
+#[macro_export]
+macro_rules! conformance_suite {
+    ($open:path) => {
+        $crate::conformance_suite! { @ $open;
+            creation::a_created_persona_reads_back_as_it_was_answered,
+            creation::creating_an_identity_twice_is_refused_with_the_current_revision,
+            creation::a_handle_belongs_to_one_living_persona,
+            creation::a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_from_a_new_holder,
+            replacing::replacing_with_the_current_revision_makes_the_next_one,
+            replacing::replacing_with_a_stale_revision_is_refused_and_changes_nothing,
+            replacing::replacing_with_the_same_document_changes_nothing,
+            replacing::replacing_an_unknown_persona_is_refused,
+            replacing::times_grow_with_every_revision_even_when_the_clock_is_set_back,
+            patching::a_merge_patch_leaves_what_it_does_not_name_and_null_clears,
+            patching::a_json_patch_is_applied_whole_or_not_at_all,
+            patching::a_patch_that_breaks_a_rule_names_every_fault,
+            patching::a_patch_of_an_older_base_keeps_what_others_changed_meanwhile,
+            patching::a_patch_of_an_older_base_that_conflicts_returns_all_three_sides,
+            patching::a_patch_of_an_unknown_base_is_refused,
+            deletion::a_deleted_persona_still_reads_but_cannot_be_changed,
+            deletion::deleting_again_changes_nothing_whatever_is_expected,
+            deletion::a_restored_persona_is_as_it_was_with_a_new_revision,
+            deletion::deleting_with_a_stale_revision_is_refused,
+            history::every_revision_stays_readable_with_author_and_changed_fields,
+            feed::every_change_is_in_the_feed_once_in_commit_order,
+            feed::a_refused_write_leaves_no_trace_in_the_feed,
+            lists::every_order_pages_through_every_persona_once,
+            lists::filters_select_exactly_the_personas_that_meet_them,
+            lists::a_list_is_stable_while_personas_come_and_go,
+            lists::an_export_holds_every_living_persona_once,
+            repetition::a_repeated_request_is_answered_as_the_first_time_and_changes_nothing,
+            repetition::a_key_of_another_request_is_refused,
+            repetition::a_refused_request_may_be_repeated_with_the_same_key,
+            repetition::a_key_is_forgotten_after_a_day,
+            races::concurrent_patches_of_one_persona_lose_nothing,
+            races::of_concurrent_replacements_of_one_revision_exactly_one_wins,
+            races::a_write_whose_deadline_has_passed_is_never_applied,
+            races::a_closed_store_refuses_and_does_not_hang,
+        }
+    };
+    (@ $open:path; $($module:ident :: $case:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let clock = std::sync::Arc::new($crate::conformance::TestClock::default());
+                let fixture = $open(std::sync::Arc::clone(&clock));
+                $crate::conformance::$module::$case(&fixture.store, &clock).await;
+                fixture.store.close().await;
+            }
+        )*
+    };
+}

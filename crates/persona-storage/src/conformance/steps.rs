@@ -1,0 +1,83 @@
+//! The steps that cases are made of.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::{Document, Expect, Patch, PersonaId, Revision};
+use serde_json::{Value, json};
+
+use crate::{Answer, Error, Idempotency, Operation, Store, Write, Written};
+
+/// The store as every case gets it.
+pub(super) type Subject = Arc<dyn Store>;
+
+/// A small identity that reads well in failures.
+pub fn id(number: u8) -> PersonaId {
+    let mut bytes = [0; 16];
+    bytes[15] = number;
+    PersonaId::from_bytes(bytes)
+}
+
+/// A valid document with these members.
+pub fn document(members: Value) -> Document {
+    Document::from_json(members).expect("a valid document")
+}
+
+/// A request with half a minute to go.
+pub fn write(operation: Operation) -> Write {
+    Write { operation, author: None, idempotency: None, deadline: Instant::now() + Duration::from_secs(30) }
+}
+
+/// The same request with an idempotency key.
+pub fn idempotent(mut write: Write, key: &str, fingerprint: u8) -> Write {
+    write.idempotency = Some(Idempotency { key: key.into(), fingerprint: [fingerprint; 32] });
+    write
+}
+
+pub(super) fn revision(number: u64) -> Revision {
+    Revision::new(number).expect("not zero")
+}
+
+pub(super) async fn create(store: &Subject, number: u8, members: Value) -> Answer {
+    create_write(store, number, members).await.expect("created").answer
+}
+
+pub(super) async fn create_write(store: &Subject, number: u8, members: Value) -> Result<Written, Error> {
+    store.write(write(Operation::Create { id: id(number), document: document(members) })).await
+}
+
+pub(super) async fn replace(store: &Subject, number: u8, expect: Expect, members: Value) -> Result<Written, Error> {
+    store.write(write(Operation::Replace { id: id(number), expect, document: document(members) })).await
+}
+
+pub(super) async fn merge(store: &Subject, number: u8, patch: Value) -> Result<Written, Error> {
+    let patch = Patch::merge(patch).expect("a merge patch");
+    store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await
+}
+
+pub(super) async fn delete(store: &Subject, number: u8, expect: Expect) -> Result<Written, Error> {
+    store.write(write(Operation::Delete { id: id(number), expect })).await
+}
+
+pub(super) async fn restore(store: &Subject, number: u8) -> Result<Written, Error> {
+    store.write(write(Operation::Restore { id: id(number), expect: Expect::Any })).await
+}
+
+pub(super) async fn get(store: &Subject, number: u8) -> Answer {
+    store.get(id(number)).await.expect("readable").expect("it exists")
+}
+
+/// The answer as JSON.
+pub(super) fn json_of(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).expect("an answer is JSON")
+}
+
+/// The current value of one member.
+pub(super) async fn member(store: &Subject, number: u8, name: &str) -> Value {
+    json_of(&get(store, number).await)[name].clone()
+}
+
+/// A document of a name alone.
+pub(super) fn named(name: &str) -> Value {
+    json!({ "name": name })
+}

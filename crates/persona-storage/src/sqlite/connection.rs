@@ -1,0 +1,227 @@
+//! Connections, and every pragma on every one of them.
+//!
+//! Most settings of SQLite belong to a connection and not to the file: a pragma that ran on one connection of a pool
+//! does nothing for the others. So each connection is made here, and the list takes no lock (setting `user_version` or
+//! `auto_vacuum` would wait for the writer).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Settings, StartError};
+use crate::Observer;
+
+/// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those who wait longest.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+/// The log file is cut back to this size when it starts over: 64 MiB.
+const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Page cache of one connection in KiB.
+const CACHE_KIB: i64 = 8 * 1024;
+/// From this many pages on a writer copies the log back itself: 32 MiB, only reached when the keeper is gone.
+const EMERGENCY_CHECKPOINT_PAGES: i64 = 8 * 1024;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_KEPT: usize = 128;
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// Changes rows, behind the gate.
+    Write,
+    /// Reads only; SQLite itself refuses anything else.
+    Read,
+    /// Copies the log back; waits briefly, because it can come again.
+    Keep,
+}
+
+/// Longest wait of a checkpoint for readers.
+const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
+
+/// Opens a connection to an existing file.
+pub(super) fn open(settings: &Settings, purpose: Purpose, observer: Arc<dyn Observer>) -> Result<Connection, StartError> {
+    let failed = |error| StartError::from_driver(&settings.path, error);
+    // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come back empty.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&settings.path, flags).map_err(failed)?;
+    let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
+    wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
+    configure(&connection, settings, purpose).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens an existing file without configuring anything, for the moments before it is known to be ours and in WAL mode.
+pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connection, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // A file that is refused must stay as it was, so closing it must not copy its log back.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+    wait_for_lock(&mut connection, wait, Arc::new(crate::NoObserver)).map_err(failed)?;
+    Ok(connection)
+}
+
+fn wait_for_lock(connection: &mut Connection, wait: Duration, observer: Arc<dyn Observer>) -> rusqlite::Result<()> {
+    let mut since = Instant::now();
+    connection.busy_handler(Some(move |attempt| {
+        if attempt == 0 {
+            since = Instant::now();
+        }
+        observer.lock_retried();
+        let again = since.elapsed() < wait;
+        if again {
+            std::thread::sleep(BUSY_PAUSE);
+        }
+        again
+    }))
+}
+
+fn configure(connection: &Connection, settings: &Settings, purpose: Purpose) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep)?;
+    connection.pragma_update(None, "synchronous", settings.durability.word())?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Keeper and readers never copy the log back as a side effect of something else.
+    let checkpoint_pages = if purpose == Purpose::Write { EMERGENCY_CHECKPOINT_PAGES } else { 0 };
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
+    connection.pragma_update(None, "query_only", purpose == Purpose::Read)?;
+    Ok(())
+}
+
+/// Bytes of a page; the size that every file of ours is made with.
+const PAGE_BYTES: u64 = 4096;
+/// Bytes of the log's header, and of the header of each frame in it (SQLite documentation, "WAL-mode File Format").
+const LOG_HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
+
+/// Bytes of the database without its log.
+pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages: u64 = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
+    Ok(pages * PAGE_BYTES)
+}
+
+/// Bytes of the log that are in use.
+pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    checkpoint(connection, CheckpointMode::NOOP).map(Log::bytes)
+}
+
+/// The log, in frames of one page each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Log {
+    /// Frames in the log.
+    pub frames: u64,
+    /// Frames that were copied back into the database.
+    pub copied: u64,
+}
+
+impl Log {
+    /// Bytes that the frames take up.
+    pub(super) const fn bytes(self) -> u64 {
+        if self.frames == 0 { 0 } else { LOG_HEADER_BYTES + self.frames * (PAGE_BYTES + FRAME_HEADER_BYTES) }
+    }
+}
+
+/// Runs a checkpoint; mode NOOP only tells the size of the log, through SQLite and not through the file system, which
+/// must not be asked by a process that has the file open.
+pub(super) fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusqlite::Result<Log> {
+    let (frames, copied) = connection.wal_checkpoint_v2(None::<&str>, mode)?;
+    let count = |frames: i32| u64::try_from(frames).unwrap_or_default();
+    Ok(Log { frames: count(frames), copied: count(copied) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+    use rusqlite::config::DbConfig;
+    use rusqlite::types::Value;
+
+    use super::super::{Durability, Settings, initialise};
+    use super::{Purpose, open};
+    use crate::NoObserver;
+
+    fn read_back(connection: &Connection, pragma: &str) -> Value {
+        connection.pragma_query_value(None, pragma, |row| row.get(0)).expect("a pragma that answers")
+    }
+
+    #[test]
+    fn every_kind_of_connection_has_every_pragma() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        for (durability, synchronous) in [(Durability::Normal, 1), (Durability::Full, 2)] {
+            settings.durability = durability;
+            for purpose in [Purpose::Write, Purpose::Read, Purpose::Keep] {
+                let connection = open(&settings, purpose, Arc::new(NoObserver)).expect("it opens");
+                let expected = [
+                    ("synchronous", synchronous),
+                    ("foreign_keys", 1),
+                    ("trusted_schema", 0),
+                    ("cell_size_check", 1),
+                    ("mmap_size", 0),
+                    ("journal_size_limit", 64 * 1024 * 1024),
+                    ("temp_store", 2),
+                    ("cache_size", -8192),
+                    ("wal_autocheckpoint", if purpose == Purpose::Write { 8192 } else { 0 }),
+                    ("query_only", i64::from(purpose == Purpose::Read)),
+                    ("page_size", 4096),
+                ];
+                for (pragma, value) in expected {
+                    assert_eq!(read_back(&connection, pragma), Value::Integer(value), "{pragma} of {purpose:?}");
+                }
+                assert_eq!(read_back(&connection, "journal_mode"), Value::Text("wal".into()), "{purpose:?}");
+                let flags = [
+                    (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+                    (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+                    (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+                    (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+                    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep),
+                ];
+                for (flag, value) in flags {
+                    assert_eq!(connection.db_config(flag), Ok(value), "{flag:?} of {purpose:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_connection_waits_for_the_lock_of_a_foreign_program_as_long_as_it_should() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings::new(folder.path().join("persona.db"));
+        settings.busy_timeout = Duration::from_millis(60);
+        initialise(&settings).expect("a new file");
+        let foreign = Connection::open(&settings.path).expect("it opens");
+        foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+        for (purpose, wait) in [(Purpose::Write, settings.busy_timeout), (Purpose::Keep, super::KEEP_WAIT_MAX)] {
+            let connection = open(&settings, purpose, Arc::new(NoObserver)).expect("opening takes no lock");
+            let began = std::time::Instant::now();
+            let refused = connection.execute_batch("BEGIN IMMEDIATE").expect_err("it is held");
+            assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
+            assert!(began.elapsed() >= wait, "{purpose:?} waited {:?}", began.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let reader = open(&settings, Purpose::Read, Arc::new(NoObserver)).expect("it opens");
+        let refused = reader.execute_batch("DELETE FROM personas").expect_err("refused");
+        assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+    }
+}

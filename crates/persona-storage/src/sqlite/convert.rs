@@ -1,0 +1,110 @@
+//! Old files into WAL mode.
+//!
+//! Killable at any instruction: the copy is made under another name, checked, synced and renamed before the file itself
+//! is touched, and the switch is one change of two bytes that SQLite makes in a transaction of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::StartError;
+use super::connection::open_unconfigured;
+
+/// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the memory.
+const COPY_PAGES: i32 = 1024;
+
+/// Switches a file to WAL, reads the mode back from a second connection, and tells which mode it was in before.
+///
+/// A file that is in WAL mode already is only read.
+pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let before = {
+        let connection = open_unconfigured(path, wait)?;
+        let before = mode_of(&connection).map_err(failed)?;
+        if before != "wal" {
+            // Outside any transaction: inside one the switch is refused without an error.
+            let now: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+            if now != "wal" {
+                return Err(StartError::NotWal { path: path.into(), mode: now });
+            }
+        }
+        before
+    };
+    let second = open_unconfigured(path, wait)?;
+    match mode_of(&second).map_err(failed)?.as_str() {
+        "wal" => Ok((before != "wal").then_some(before)),
+        mode => Err(StartError::NotWal { path: path.into(), mode: mode.into() }),
+    }
+}
+
+fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
+    connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
+}
+
+/// Copies a file to `<name>-before-wal`, checks the copy, and tells where it is.
+///
+/// A hot journal of a killed program is rolled back first, as by any program that opens the file.
+pub(super) fn back_up(path: &Path, wait: Duration) -> Result<PathBuf, StartError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-before-wal");
+    let (target, unfinished) = (
+        PathBuf::from(&name),
+        PathBuf::from({
+            name.push(".unfinished");
+            name
+        }),
+    );
+    let unwritable = |source| StartError::Unreadable { path: target.clone(), source };
+    let failed = |error| StartError::from_driver(path, error);
+    // What an earlier, killed attempt left behind.
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(error)),
+        _ => {}
+    }
+    copy(path, &unfinished, wait).map_err(failed)?;
+    check(&unfinished)?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(unwritable)?;
+    std::fs::rename(&unfinished, &target).map_err(unwritable)?;
+    sync_folder_of(&target).map_err(unwritable)?;
+    Ok(target)
+}
+
+fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    source.busy_timeout(wait)?;
+    let mut target = Connection::open(to)?;
+    let backup = Backup::new(&source, &mut target)?;
+    loop {
+        match backup.step(COPY_PAGES)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {}
+            // The lock was waited for already; whoever has it does not let go.
+            _ => return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+        }
+    }
+}
+
+/// Refuses a damaged file, by SQLite's full check.
+fn check(path: &Path) -> Result<(), StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let report: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).map_err(failed)?;
+    if report == "ok" { Ok(()) } else { Err(StartError::Damaged { path: path.into(), report }) }
+}
+
+/// Makes a new or renamed entry of a folder survive a power cut.
+pub(super) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The folder that a file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,45 @@
+//! The first 100 bytes of a database file (SQLite documentation, "Database File Format", section 1.3).
+//!
+//! Read with plain file calls, so only before this process opens the file with SQLite.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::StartError;
+
+/// `PSNA`: marks a file as ours.
+pub(super) const APPLICATION_ID: u32 = 0x5053_4e41;
+
+/// What the header of an existing file says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Header {
+    /// Whether the file is in WAL mode; any rollback-journal mode otherwise.
+    pub wal: bool,
+    /// Version of the schema, as of the last checkpoint.
+    pub user_version: u32,
+    /// Whose file it is; 0 when nobody said.
+    pub application_id: u32,
+}
+
+impl Header {
+    /// Reads the header; `None` when the file does not exist or is empty.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, StartError> {
+        let unreadable = |source| StartError::Unreadable { path: path.into(), source };
+        let mut bytes = [0; 100];
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(unreadable)?,
+        };
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(StartError::NotADatabase { path: path.into() });
+        }
+        match file.read(&mut bytes).map_err(unreadable)? {
+            0 => return Ok(None),
+            100 if bytes.starts_with(b"SQLite format 3\0") => {}
+            _ => return Err(StartError::NotADatabase { path: path.into() }),
+        }
+        let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        Ok(Some(Self { wal: bytes[18] == 2, user_version: word(60), application_id: word(68) }))
+    }
+}

@@ -1,0 +1,152 @@
+//! The keeper: looks after the file while others use it.
+//!
+//! It copies the log back into the database, so that no writer has to, and removes what has expired. Its connection is
+//! open from before the first worker until after the last one, so that no worker ever is the last to close the file.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::Clock;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::connection::{self, Log, Purpose};
+use super::error::from_driver;
+use super::gate::Gate;
+use super::{Settings, StartError, idempotency};
+use crate::{Error, Observer};
+
+/// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
+/// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
+const LOG_FRAMES_CEILING: u64 = 8 * 1024;
+/// A log that has not grown for this long is cut to nothing: then a copy of the file alone is complete.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// Pause between two looks at the log while somebody writes, and while nobody does.
+const PAUSE_BUSY: Duration = Duration::from_millis(20);
+const PAUSE_IDLE: Duration = Duration::from_millis(200);
+/// Pause between two rounds of removing what has expired.
+const UPKEEP_EVERY: Duration = Duration::from_mins(1);
+/// Most records removed in one transaction, so that no writer waits long for it.
+const EXPIRED_BATCH_MAX: usize = 500;
+/// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
+const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
+
+/// Looks after the file while others use it.
+pub struct Keeper {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    gate: Gate,
+    connection: Connection,
+    seen: Log,
+    grew_at: Instant,
+    start_over_from: Instant,
+    upkeep_at: Instant,
+}
+
+impl Keeper {
+    /// Opens the connection that stays open.
+    ///
+    /// # Errors
+    ///
+    /// As for [`super::SqliteStore::open`].
+    pub fn open(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let gate = Gate::open(&settings.path).map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?;
+        let connection = connection::open(settings, Purpose::Keep, Arc::clone(&observer))?;
+        super::migrate::check(&connection, &settings.path)?;
+        let now = Instant::now();
+        Ok(Self {
+            settings: settings.clone(),
+            clock,
+            observer,
+            gate,
+            connection,
+            seen: Log::default(),
+            grew_at: now,
+            start_over_from: now,
+            upkeep_at: now,
+        })
+    }
+
+    /// Does what is due and tells after how long to come again.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; coming again may succeed.
+    pub fn tick(&mut self) -> Result<Duration, Error> {
+        let log = connection::checkpoint(&self.connection, CheckpointMode::NOOP).map_err(from_driver)?;
+        self.observer.wal_bytes(log.bytes());
+        if log.frames != self.seen.frames {
+            self.grew_at = Instant::now();
+        }
+        self.seen = log;
+        let idle = self.grew_at.elapsed() >= IDLE_AFTER;
+        let full = log.frames >= LOG_FRAMES_CEILING || (idle && log.frames > 0);
+        if full && Instant::now() >= self.start_over_from {
+            self.copy_back()?;
+            self.start_over()?;
+        } else if log.frames.saturating_sub(log.copied) >= u64::from(self.settings.wal_autocheckpoint.max(1)) {
+            self.copy_back()?;
+        }
+        if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
+            self.upkeep_at = Instant::now();
+            self.remove_expired()?;
+        }
+        Ok(if idle { PAUSE_IDLE } else { PAUSE_BUSY })
+    }
+
+    /// Copies the whole log back and closes. As the last connection it leaves a single complete file.
+    pub fn close(mut self) {
+        if let Err(error) = self.start_over() {
+            tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
+        }
+    }
+
+    /// Cuts the log to nothing while no writer is in. A reader that is still on an old snapshot puts it off.
+    ///
+    /// The log was copied back as far as possible just before, without the gate, so this holds it only briefly.
+    fn start_over(&mut self) -> Result<(), Error> {
+        let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+        let began = Instant::now();
+        let log = match connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
+                return Ok(());
+            }
+            result => result.map_err(from_driver)?,
+        };
+        self.observer.checkpointed(began.elapsed(), log.frames, log.copied);
+        self.observer.wal_bytes(log.bytes());
+        self.seen = log;
+        Ok(())
+    }
+
+    /// Copies back what can be copied without making anybody wait.
+    fn copy_back(&mut self) -> Result<(), Error> {
+        let began = Instant::now();
+        match connection::checkpoint(&self.connection, CheckpointMode::PASSIVE) {
+            // Another process is at it; then it is being done.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+            Err(error) => Err(from_driver(error)),
+            Ok(log) => {
+                self.observer.checkpointed(began.elapsed(), log.frames, log.copied);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes expired records in small transactions, each behind the gate like any other write.
+    fn remove_expired(&mut self) -> Result<(), Error> {
+        let mut connection = connection::open(&self.settings, Purpose::Write, Arc::clone(&self.observer))
+            .map_err(|error| Error::Backend(Box::new(error)))?;
+        loop {
+            let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(from_driver)?;
+            let removed = idempotency::remove_expired(&transaction, self.clock.now(), EXPIRED_BATCH_MAX).map_err(from_driver)?;
+            transaction.commit().map_err(from_driver)?;
+            if removed < EXPIRED_BATCH_MAX {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The schema and its versions.
+//!
+//! Only init migrates, behind the gate; everybody else checks. A version is one file of `migrations/sqlite/`, numbered
+//! without a gap, never edited once it was released.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StartError;
+use super::header::{APPLICATION_ID, Header};
+
+/// Every migration; the first makes version 1 of an empty file.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_personas.sql")];
+
+/// The schema version that this build knows.
+#[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
+pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// The schema version of a file.
+pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Refuses a file of another application or of a newer version, by what is written in its first page.
+pub(super) fn check_owner(path: &Path, header: &Header) -> Result<(), StartError> {
+    if header.application_id != APPLICATION_ID {
+        let owner = match header.application_id {
+            0 => "it does not say which".into(),
+            id => format!("application id {id:#010x}"),
+        };
+        return Err(StartError::ForeignApplication { path: path.into(), owner });
+    }
+    check_not_newer(path, header.user_version)
+}
+
+fn check_not_newer(path: &Path, found: u32) -> Result<(), StartError> {
+    if found > VERSION { Err(StartError::NewerSchema { path: path.into(), found, known: VERSION }) } else { Ok(()) }
+}
+
+/// Checks an open file: ours, in WAL mode, and of exactly the version of this build.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let application_id: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    let user_version = version_of(connection).map_err(failed)?;
+    check_owner(path, &Header { wal: true, user_version, application_id })?;
+    if user_version < VERSION {
+        return Err(StartError::OlderSchema { path: path.into(), found: user_version, known: VERSION });
+    }
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
+    if mode == "wal" { Ok(()) } else { Err(StartError::NotWal { path: path.into(), mode }) }
+}
+
+/// Marks a new file as ours, while it is still in rollback-journal mode: from its first page on it says whose it is.
+pub(super) fn claim(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+/// Brings a file of ours to the version of this build, and tells from which version it came if that was another one.
+///
+/// All steps are one transaction: a kill at any moment leaves the old version or the new one.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option<u32>, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let found = version_of(&transaction).map_err(failed)?;
+    check_not_newer(path, found)?;
+    if found == VERSION {
+        return Ok(None);
+    }
+    for migration in &MIGRATIONS[found as usize..] {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    Ok(Some(found))
+}

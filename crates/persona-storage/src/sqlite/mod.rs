@@ -1,0 +1,42 @@
+//! The SQLite backend: one file, several processes.
+//!
+//! What lives here: every SQL statement, every pragma, every lock. What must not: HTTP, configuration, formatting of answers.
+//!
+//! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (queue, group commit) -> `gate.rs`
+//! (one process at a time) -> `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`,
+//! `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reader.rs` -> `personas.rs`.
+//!
+//! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
+//! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
+
+mod changes;
+mod connection;
+mod convert;
+mod error;
+mod export;
+mod file_system;
+mod gate;
+mod header;
+mod idempotency;
+mod keeper;
+mod library;
+mod list;
+mod migrate;
+mod personas;
+mod reader;
+mod revisions;
+mod row;
+mod settings;
+mod start;
+mod store;
+mod transaction;
+mod writer;
+
+pub use error::StartError;
+pub use file_system::FileSystem;
+pub use gate::{Gate, Pass};
+pub use keeper::Keeper;
+pub use library::{library_is_safe, library_version};
+pub use settings::{Durability, Settings};
+pub use start::{InitReport, initialise};
+pub use store::SqliteStore;

@@ -1,0 +1,170 @@
+//! Rows of `personas` and `persona_tags`.
+
+use std::collections::BTreeMap;
+
+use persona_model::{ContentHash, Document, Persona, PersonaId, Revision};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::error::{damaged, from_driver};
+use super::row;
+use crate::{Answer, Error};
+
+/// A persona with the number of its row.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub row_id: i64,
+    pub persona: Persona,
+}
+
+/// The two texts of an answer, as both `personas` and `revisions` keep them.
+#[derive(Debug)]
+pub(super) struct Texts {
+    pub head: String,
+    pub document: String,
+}
+
+impl Texts {
+    pub(super) fn of(persona: &Persona) -> Self {
+        Self { head: persona_model::head_text(persona), document: persona.document.text() }
+    }
+}
+
+/// The ready answer of a persona: the whole cost of a GET.
+pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Answer>> {
+    connection
+        .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| row::answer(found, 0, id))
+        .optional()
+}
+
+/// The whole persona, for a writer.
+pub(super) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT row_id, revision, created_at, updated_at, deleted_at, created_by, updated_by, content_hash, document
+             FROM personas
+             WHERE id = ?1",
+        )
+        .and_then(|mut statement| statement.query_row([id.as_bytes()], |found| Ok(persona_from(found, id))).optional())
+        .map_err(from_driver)?
+        .transpose()
+}
+
+fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
+    let document: String = found.get(8).map_err(from_driver)?;
+    let document = Document::from_stored(&document).map_err(|invalid| damaged(&invalid))?;
+    let members = || -> rusqlite::Result<Stored> {
+        Ok(Stored {
+            row_id: found.get(0)?,
+            persona: Persona {
+                id,
+                revision: row::revision(found, 1)?,
+                created_at: row::time(found, 2)?,
+                updated_at: row::time(found, 3)?,
+                deleted_at: found.get::<_, Option<i64>>(4)?.map(persona_model::Timestamp::from_micros),
+                created_by: found.get(5)?,
+                updated_by: found.get(6)?,
+                content_hash: found.get(7).map(ContentHash::from_bytes)?,
+                labels: BTreeMap::new(),
+                document,
+            },
+        })
+    };
+    members().map_err(from_driver)
+}
+
+/// Who else has a handle, among the living.
+pub(super) fn holder_of(connection: &Connection, handle: &str, except: PersonaId) -> rusqlite::Result<Option<PersonaId>> {
+    connection
+        .prepare_cached("SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2")?
+        .query_row(params![handle, except.as_bytes()], |found| row::id(found, 0))
+        .optional()
+}
+
+/// Adds a persona and tells the number of its row.
+pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                   created_by, updated_by, content_hash, head, document)
+             VALUES (:id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
+                     :created_by, :updated_by, :content_hash, :head, :document)",
+        )?
+        .execute(named_params! {
+            ":id": persona.id.as_bytes(),
+            ":revision": row::stored(persona.revision.number()),
+            ":name": persona.document.name(),
+            ":kind": persona.document.kind().word(),
+            ":handle": persona.document.handle(),
+            ":is_active": persona.document.is_active(),
+            ":created_at": persona.created_at.as_micros(),
+            ":updated_at": persona.updated_at.as_micros(),
+            ":deleted_at": persona.deleted_at.map(persona_model::Timestamp::as_micros),
+            ":created_by": persona.created_by,
+            ":updated_by": persona.updated_by,
+            ":content_hash": persona.content_hash.as_bytes(),
+            ":head": texts.head,
+            ":document": texts.document,
+        })?;
+    let row_id = connection.last_insert_rowid();
+    insert_tags(connection, row_id, &persona.document)?;
+    Ok(row_id)
+}
+
+/// Writes the next revision over the one that the writer saw, and over no other.
+///
+/// The check is part of the statement: even if the decision had been made on a stale row, nothing newer is lost.
+pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona, texts: &Texts) -> Result<(), Error> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE personas
+             SET revision = :revision, name = :name, kind = :kind, handle = :handle, is_active = :is_active,
+                 updated_at = :updated_at, deleted_at = :deleted_at, updated_by = :updated_by,
+                 content_hash = :content_hash, head = :head, document = :document
+             WHERE row_id = :row_id AND revision = :before",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":revision": row::stored(persona.revision.number()),
+                ":name": persona.document.name(),
+                ":kind": persona.document.kind().word(),
+                ":handle": persona.document.handle(),
+                ":is_active": persona.document.is_active(),
+                ":updated_at": persona.updated_at.as_micros(),
+                ":deleted_at": persona.deleted_at.map(persona_model::Timestamp::as_micros),
+                ":updated_by": persona.updated_by,
+                ":content_hash": persona.content_hash.as_bytes(),
+                ":head": texts.head,
+                ":document": texts.document,
+                ":row_id": before.row_id,
+                ":before": row::stored(before.persona.revision.number()),
+            })
+        })
+        .map_err(from_driver)?;
+    if changed == 0 {
+        let current = answer(connection, persona.id).map_err(from_driver)?.map_or(Revision::FIRST, |answer| answer.revision);
+        return Err(Error::Stale { current });
+    }
+    if !persona.document.tags().eq(before.persona.document.tags()) {
+        connection
+            .prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")
+            .and_then(|mut statement| statement.execute([before.row_id]))
+            .and_then(|_| insert_tags(connection, before.row_id, &persona.document))
+            .map_err(from_driver)?;
+    }
+    Ok(())
+}
+
+fn insert_tags(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::Result<()> {
+    // A persona may name a tag twice; the index needs it once.
+    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    document.tags().try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
+}
+
+/// How many personas are alive.
+pub(super) fn count_living(connection: &Connection) -> rusqlite::Result<u64> {
+    // Two narrow indexes instead of one look at every row.
+    connection
+        .prepare_cached("SELECT (SELECT count(*) FROM personas) - (SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL)")?
+        .query_row([], |found| row::number(found, 0))
+}

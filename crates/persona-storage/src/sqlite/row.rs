@@ -1,0 +1,48 @@
+//! Columns as values of the model, for every table.
+
+use persona_model::{PersonaId, Revision, Timestamp};
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+
+use crate::Answer;
+
+/// A column that holds 16 bytes of identity.
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<PersonaId> {
+    row.get(column).map(PersonaId::from_bytes)
+}
+
+/// A column that holds a revision number.
+pub(super) fn revision(row: &Row<'_>, column: usize) -> rusqlite::Result<Revision> {
+    number(row, column).and_then(|number| {
+        let out_of_range = || FromSqlError::OutOfRange(i64::try_from(number).unwrap_or(i64::MAX));
+        Revision::new(number).ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(out_of_range())))
+    })
+}
+
+/// A column that holds a number that is never negative.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let signed: i64 = row.get(column)?;
+    u64::try_from(signed).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, signed))
+}
+
+/// A column that holds microseconds since the epoch.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
+}
+
+/// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, joined into the ready answer.
+///
+/// The two texts are copied once, from SQLite's memory into the answer.
+pub(super) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Answer> {
+    let text = |column: usize| {
+        let value = row.get_ref(column)?;
+        value.as_str().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), Box::new(error)))
+    };
+    let body = persona_model::answer_text(text(first + 2)?, text(first + 3)?).into();
+    Ok(Answer { id, revision: revision(row, first)?, deleted: row.get(first + 1)?, body })
+}
+
+/// A number as the database keeps it. Sequences, revisions and counts stay far below the limit.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).expect("no counter of this program reaches 2^63")
+}

@@ -1,0 +1,60 @@
+//! What a user may choose about the file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// `synchronous=NORMAL`: every crash of a process; a power cut may take back the last moments, but corrupts nothing.
+    #[default]
+    Normal,
+    /// `synchronous=FULL`: a power cut too.
+    Full,
+}
+
+impl Durability {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Normal, Self::Full];
+
+    /// The word for this class.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Full => "full",
+        }
+    }
+
+    /// The class with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.word() == word)
+    }
+
+    /// What the class promises.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Normal => "acknowledged writes survive every process crash; a power cut may take back the last moments",
+            Self::Full => "acknowledged writes survive process crashes and power cuts",
+        }
+    }
+}
+
+/// How the file is driven.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The database file. The gate's lock file lies beside it.
+    pub path: PathBuf,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// How long SQLite's own lock is waited for when a program without the gate holds it.
+    pub busy_timeout: Duration,
+    /// From how many pages in the log on the keeper copies them back. A page has 4,096 bytes.
+    pub wal_autocheckpoint: u32,
+}
+
+impl Settings {
+    /// The usual settings for a file: durability `normal`, 30 s, 1,000 pages.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Normal, busy_timeout: Duration::from_secs(30), wal_autocheckpoint: 1000 }
+    }
+}

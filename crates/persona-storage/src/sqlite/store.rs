@@ -1,0 +1,95 @@
+//! [`SqliteStore`]: the contract, by delegation.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
+
+use super::error::from_driver;
+use super::reader::Readers;
+use super::writer::Writer;
+use super::{Settings, StartError, changes, connection, export, library_version, list, migrate, personas, revisions};
+use crate::{Answer, Error, Export, Observer, Page, RevisionRecord, Status, Store, Write, Written};
+
+/// Keeps personas in one SQLite file, together with other processes.
+pub struct SqliteStore {
+    settings: Settings,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens a file that [`super::initialise`] made ready, checks whose it is, and starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// The file is gone, of another application or another version, not in WAL mode, or cannot be opened.
+    pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let readers = Readers::new(settings.clone(), Arc::clone(&observer));
+        migrate::check(&readers.open()?, &settings.path)?;
+        let writer = Writer::start(&settings, clock, observer)?;
+        Ok(Self { settings, writer, readers })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+        self.readers.short(|connection| personas::answer(connection, id).map_err(from_driver))
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Page, Error> {
+        self.readers.long(move |connection| list::page(connection, &request)).await
+    }
+
+    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
+        self.readers.short(|connection| revisions::find(connection, id, revision).map_err(from_driver))
+    }
+
+    async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+        self.readers.long(move |connection| changes::after(connection, sequence, limit).map_err(from_driver)).await
+    }
+
+    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
+        let connection = self.readers.open().map_err(|error| Error::Backend(Box::new(error)))?;
+        export::start(connection, include_deleted).await
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, Error> {
+        self.writer.write(write).await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        self.writer.ready()?;
+        self.readers.short(|connection| {
+            let version = migrate::version_of(connection).map_err(from_driver)?;
+            if version == migrate::VERSION { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
+        })
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        let durability = self.settings.durability;
+        self.readers
+            .long(move |connection| {
+                let read = || -> rusqlite::Result<Status> {
+                    Ok(Status {
+                        backend: "sqlite",
+                        engine_version: library_version().into(),
+                        journal_mode: connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
+                        durability: durability.word(),
+                        durability_meaning: durability.meaning(),
+                        schema_version: migrate::version_of(connection)?,
+                        personas: personas::count_living(connection)?,
+                        database_bytes: connection::database_bytes(connection)?,
+                        wal_bytes: connection::wal_bytes(connection)?,
+                    })
+                };
+                read().map_err(from_driver)
+            })
+            .await
+    }
+
+    async fn close(&self) {
+        self.writer.close();
+    }
+}

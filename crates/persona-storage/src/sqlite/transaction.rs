@@ -1,0 +1,61 @@
+//! One request inside a running write transaction.
+
+use persona_model::{Revision, Timestamp};
+use rusqlite::Connection;
+
+use super::error::from_driver;
+use super::personas::{Stored, Texts};
+use super::{changes, idempotency, personas, revisions};
+use crate::decide::{Decision, Revised, decide};
+use crate::{Answer, Error, Outcome, Write, Written};
+
+/// Applies one request. On an error the caller rolls back to where it began.
+///
+/// Everything that is read here is read behind the writer lock, so the row that the rules see is the row that the
+/// statements change.
+pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> Result<Written, Error> {
+    if let Some(wanted) = &write.idempotency
+        && let Some(replay) = idempotency::find(connection, wanted, now)?
+    {
+        return Ok(replay);
+    }
+    let id = write.operation.id();
+    let current = personas::find(connection, id)?;
+    let document_at = |revision: Revision| match &current {
+        Some(stored) => revisions::document(connection, stored.row_id, revision),
+        None => Ok(None),
+    };
+    let written = match decide(write, current.as_ref().map(|stored| &stored.persona), now, document_at)? {
+        Decision::Unchanged => {
+            let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
+            Written { outcome: Outcome::Unchanged, answer, replayed: false }
+        }
+        Decision::Change(revised) => keep(connection, current.as_ref(), &revised, now)?,
+    };
+    if let Some(wanted) = &write.idempotency {
+        idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
+    }
+    Ok(written)
+}
+
+fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<Written, Error> {
+    let persona = &revised.persona;
+    if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
+        && let Some(holder) = personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
+    {
+        return Err(Error::HandleTaken { handle: handle.into(), holder });
+    }
+    let texts = Texts::of(persona);
+    let row_id = match before {
+        None => personas::insert(connection, persona, &texts).map_err(from_driver)?,
+        Some(before) => {
+            personas::update(connection, before, persona, &texts)?;
+            before.row_id
+        }
+    };
+    revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
+    changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
+    let body = persona_model::answer_text(&texts.head, &texts.document).into();
+    let answer = Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body };
+    Ok(Written { outcome: revised.outcome, answer, replayed: false })
+}

@@ -1,0 +1,283 @@
+//! The writer: one thread and one connection per process, a bounded queue, group commit.
+//!
+//! The thread waits for a request, then for the gate; by the time it is let in, more requests have queued up behind
+//! the first, and all of them share one transaction, each in a savepoint of its own. Answers go out after the commit
+//! and after the gate is free again. No async code runs here, so nothing can be awaited while the lock is held.
+//!
+//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use persona_model::{Clock, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::connection::{self, Purpose};
+use super::error::{copy_of, from_driver, is_input_output};
+use super::gate::Gate;
+use super::{Settings, StartError, changes, transaction};
+use crate::{Error, Observer, Write, Written};
+
+/// Most requests that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
+const QUEUE_WRITES_MAX: usize = 1024;
+/// Most requests of one transaction: bounds what a failed commit takes down with it.
+const BATCH_WRITES_MAX: usize = 256;
+/// No further request joins a transaction that is this old, so that other processes are not kept waiting.
+const BATCH_TIME_MAX: Duration = Duration::from_millis(5);
+
+/// Takes requests and has them applied, in order of arrival.
+pub(super) struct Writer {
+    queue: std::sync::Mutex<Option<SyncSender<Job>>>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    failed: Arc<AtomicBool>,
+    observer: Arc<dyn Observer>,
+}
+
+/// A request in the queue.
+struct Job {
+    write: Write,
+    queued_at: Instant,
+    claim: Claim,
+    reply: oneshot::Sender<Result<Written, Error>>,
+}
+
+/// Decides, once, whether a request is applied or withdrawn: both sides may want to at the same moment.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Whether the caller is the first to decide.
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Withdraws the request when its future is dropped before the writer took it.
+struct Withdrawal(Claim);
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}
+
+impl Writer {
+    /// Starts the thread, with its connection and its gate open.
+    pub(super) fn start(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let gate = Gate::open(&settings.path).map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?;
+        let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
+        let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
+        let failed = Arc::new(AtomicBool::new(false));
+        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, failed: Arc::clone(&failed) };
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || thread.run())
+            .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
+        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), failed, observer })
+    }
+
+    /// Queues a request and waits until it is committed.
+    pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let deadline = write.deadline;
+        let (reply, mut answer) = oneshot::channel();
+        let claim = Claim::default();
+        self.enqueue(Job { write, queued_at: Instant::now(), claim: claim.clone(), reply })?;
+        let withdrawal = Withdrawal(claim);
+        let closed = || Error::Closed("its writer ended");
+        match tokio::time::timeout_at(deadline.into(), &mut answer).await {
+            Ok(answered) => answered.map_err(|_| closed())?,
+            Err(_) if withdrawal.0.take() => {
+                self.observer.gave_up();
+                Err(Error::Busy { what: "its turn to write" })
+            }
+            // The writer took it just before the deadline: the outcome is on its way, and only it may be told.
+            Err(_) => answer.await.map_err(|_| closed())?,
+        }
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Error> {
+        let queue = self.queue.lock().map_err(|_| Error::Closed("its queue broke"))?;
+        match queue.as_ref().ok_or(Error::Closed("it is closing"))?.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                self.observer.gave_up();
+                Err(Error::Busy { what: "a place in the queue of writes" })
+            }
+            Err(TrySendError::Disconnected(_)) => Err(Error::Closed("its writer ended")),
+        }
+    }
+
+    /// Whether writes can still be taken.
+    pub(super) fn ready(&self) -> Result<(), Error> {
+        if self.failed.load(Ordering::Acquire) { Err(Error::Closed("a write to the disk failed")) } else { Ok(()) }
+    }
+
+    /// Takes no further request, applies those that wait, and ends the thread.
+    pub(super) fn close(&self) {
+        if let Ok(mut queue) = self.queue.lock() {
+            queue.take();
+        }
+        if let Some(thread) = self.thread.lock().ok().and_then(|mut thread| thread.take()) {
+            // A panic of the thread was already reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the thread owns.
+struct Thread {
+    connection: Connection,
+    gate: Gate,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    jobs: Receiver<Job>,
+    failed: Arc<AtomicBool>,
+}
+
+/// A request that is part of the running transaction, and what will be answered when that commits.
+struct Applied {
+    reply: oneshot::Sender<Result<Written, Error>>,
+    result: Result<Written, Error>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Ok(job) = self.jobs.recv() {
+            if job.claim.is_taken() {
+                continue;
+            }
+            if let Err(disk) = self.serve(job) {
+                // After a failed sync the kernel has forgotten the pages, and a second sync would succeed without
+                // them. So nothing more is acknowledged through this connection.
+                tracing::error!(error = %disk, "a write to the disk failed; this writer stops");
+                self.failed.store(true, Ordering::Release);
+                return;
+            }
+        }
+    }
+
+    /// Serves the first request together with all that wait behind it, in one transaction.
+    ///
+    /// An error means that it is unknown what reached the disk.
+    fn serve(&mut self, first: Job) -> Result<(), rusqlite::Error> {
+        let waiting = Instant::now();
+        let pass = match self.gate.enter() {
+            Ok(pass) => pass,
+            Err(error) => {
+                refuse(first, Error::Backend(Box::new(error)));
+                return Ok(());
+            }
+        };
+        self.observer.gate_waited(waiting.elapsed());
+        let began = Instant::now();
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                refuse(first, from_driver(error));
+                return Ok(());
+            }
+        };
+        let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer };
+        let applied = batch.apply_all(first, &self.jobs, began);
+        // A full disk or a failed read can end the whole transaction, whatever the savepoints are.
+        let lost = transaction.is_autocommit();
+        let committed = if lost { Ok(()) } else { transaction.commit() };
+        self.observer.gate_held(pass.held());
+        drop(pass);
+        self.observer.committed(began.elapsed(), applied.len());
+        match committed {
+            Ok(()) if lost => answer_all(applied, || Error::Busy { what: "a transaction that was not rolled back" }),
+            Ok(()) => {
+                for Applied { reply, result } in applied {
+                    let _ = reply.send(result);
+                }
+            }
+            Err(error) => {
+                answer_all(applied, || from_driver(copy_of(&error)));
+                return if is_input_output(&error) { Err(error) } else { Ok(()) };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The running transaction.
+struct Batch<'a> {
+    connection: &'a Connection,
+    clock: &'a dyn Clock,
+    observer: &'a dyn Observer,
+}
+
+impl Batch<'_> {
+    fn apply_all(&self, first: Job, jobs: &Receiver<Job>, began: Instant) -> Vec<Applied> {
+        let mut applied = Vec::new();
+        let mut now = changes::last_time(self.connection).unwrap_or_default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            if let Some(done) = self.apply(job, &mut now) {
+                applied.push(done);
+            }
+            let full = applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
+            next = if full || self.connection.is_autocommit() { None } else { jobs.try_recv().ok() };
+        }
+        self.observer.queue_depth(0);
+        applied
+    }
+
+    /// Applies one request in a savepoint; `None` when it was withdrawn or came too late.
+    fn apply(&self, job: Job, now: &mut Timestamp) -> Option<Applied> {
+        if !job.claim.take() {
+            return None;
+        }
+        let Job { write, queued_at, reply, .. } = job;
+        if Instant::now() >= write.deadline {
+            self.observer.gave_up();
+            return Some(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }) });
+        }
+        self.observer.queued(queued_at.elapsed());
+        // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
+        *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
+        Some(Applied { reply, result: self.in_savepoint(&write, *now) })
+    }
+
+    fn in_savepoint(&self, write: &Write, now: Timestamp) -> Result<Written, Error> {
+        let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
+        run("SAVEPOINT request")?;
+        let result = transaction::apply(self.connection, write, now);
+        if result.is_err() && !self.connection.is_autocommit() {
+            run("ROLLBACK TO request")?;
+        }
+        if !self.connection.is_autocommit() {
+            run("RELEASE request")?;
+        }
+        result
+    }
+}
+
+fn refuse(job: Job, error: Error) {
+    if job.claim.take() {
+        // Where nobody waits any more, nobody needs to know.
+        let _ = job.reply.send(Err(error));
+    }
+}
+
+/// Answers requests whose transaction was not committed: those that had succeeded in it have not.
+fn answer_all(applied: Vec<Applied>, not_committed: impl Fn() -> Error) {
+    for Applied { reply, result } in applied {
+        let _ = reply.send(result.and_then(|_| Err(not_committed())));
+    }
+}

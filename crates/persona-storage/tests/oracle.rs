@@ -1,0 +1,116 @@
+//! Random sequences of every operation: SQLite answers what the oracle answers, byte for byte.
+
+use std::sync::Arc;
+
+use persona_model::{Expect, Filter, Kind, ListRequest, Patch, Revision, Sort};
+use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_storage::memory::MemoryStore;
+use persona_storage::sqlite::{Settings, SqliteStore, initialise};
+use persona_storage::{NoObserver, Operation, Store, Write};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Few identities, names and revisions, so that the operations meet each other.
+fn members() -> impl Strategy<Value = Value> {
+    let handle = prop_oneof![Just(json!(null)), Just(json!("ada")), Just(json!("bea"))];
+    let kind = prop_oneof![Just("character"), Just("agent")];
+    ("[ab]", handle, kind, prop::collection::vec("[xyz]", 0..3), any::<bool>(), prop::option::of(0..3_u8)).prop_map(
+        |(name, handle, kind, tags, is_active, key)| {
+            let extensions = key.map_or_else(|| json!({}), |key| json!({ format!("key{key}"): key }));
+            json!({ "name": name, "handle": handle, "kind": kind, "tags": tags, "is_active": is_active, "extensions": extensions })
+        },
+    )
+}
+
+fn expect() -> impl Strategy<Value = Expect> {
+    prop_oneof![
+        Just(Expect::Any),
+        (1..5_u64).prop_map(|number| Expect::at(Revision::new(number).expect("not zero"))),
+        Just(Expect::OneOf(vec![])),
+    ]
+}
+
+fn merge() -> impl Strategy<Value = Patch> {
+    let key = (0..3_u8, prop::option::of(0..3_u8)).prop_map(|(key, value)| json!({ "extensions": { format!("key{key}"): value } }));
+    let text = "[ab]{0,2}".prop_map(|text| json!({ "description": text }));
+    let handle = prop_oneof![Just(json!({ "handle": null })), Just(json!({ "handle": "ada" }))];
+    let bad = Just(json!({ "name": null, "unknown": 1 }));
+    prop_oneof![key, text, handle, bad].prop_map(|value| Patch::merge(value).expect("a merge patch"))
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let number = || (1..5_u8).prop_map(id);
+    prop_oneof![
+        (number(), members()).prop_map(|(id, members)| Operation::Create { id, document: document(members) }),
+        (number(), expect(), members()).prop_map(|(id, expect, members)| Operation::Replace { id, expect, document: document(members) }),
+        (number(), expect(), merge(), prop::option::of(1..5_u64)).prop_map(|(id, expect, patch, base)| Operation::Patch {
+            id,
+            expect,
+            patch,
+            base: base.and_then(Revision::new)
+        }),
+        (number(), expect()).prop_map(|(id, expect)| Operation::Delete { id, expect }),
+        (number(), expect()).prop_map(|(id, expect)| Operation::Restore { id, expect }),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Write> {
+    (operation(), prop::option::of((0..3_u8, 0..2_u8)), prop::option::of("[AB]")).prop_map(|(operation, key, author)| {
+        let mut request = write(operation);
+        request.author = author;
+        match key {
+            Some((key, fingerprint)) => idempotent(request, &key.to_string(), fingerprint),
+            None => request,
+        }
+    })
+}
+
+fn lists() -> Vec<ListRequest> {
+    let filters = [
+        Filter::default(),
+        Filter { include_deleted: true, ..Filter::default() },
+        Filter { kind: Some(Kind::Agent), ..Filter::default() },
+        Filter { tags: vec!["x".into()], is_active: Some(true), ..Filter::default() },
+    ];
+    let all = filters
+        .into_iter()
+        .flat_map(|filter| Sort::ALL.map(|(_, sort)| ListRequest { filter: filter.clone(), sort, after: None, limit: 2, count: true }));
+    all.collect()
+}
+
+async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings::new(folder.path().join("persona.db"));
+    initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let sqlite = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let oracle = MemoryStore::new(clock);
+    for request in requests {
+        let (found, wanted) = (sqlite.write(request.clone()).await, oracle.write(request.clone()).await);
+        prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", request);
+    }
+    for number in 1..5 {
+        prop_assert_eq!(sqlite.get(id(number)).await.expect("readable"), oracle.get(id(number)).await.expect("readable"));
+        for revision in (1..30).filter_map(Revision::new) {
+            let (found, wanted) = (sqlite.revision(id(number), revision).await, oracle.revision(id(number), revision).await);
+            prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
+        }
+    }
+    for request in lists() {
+        let (found, wanted) = (sqlite.list(request.clone()).await, oracle.list(request).await);
+        prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
+    }
+    let (found, wanted) = (sqlite.changes_after(0, 1000).await, oracle.changes_after(0, 1000).await);
+    prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_answers_what_the_oracle_answers(requests in prop::collection::vec(request(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(compare(requests))?;
+    }
+}

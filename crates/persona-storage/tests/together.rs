@@ -1,0 +1,277 @@
+//! Several stores on one file: what one commits, all see, and nobody waits for ever.
+//!
+//! The same promises across real processes are proved in the server's tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use persona_model::{Expect, Patch};
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::sqlite::{Gate, Keeper, Settings, SqliteStore, initialise};
+use persona_storage::{Error, NoObserver, Observer, Operation, Store, Written};
+use rusqlite::Connection;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+struct File {
+    _folder: tempfile::TempDir,
+    settings: Settings,
+}
+
+impl File {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        Self { _folder: folder, settings }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.store_with(Arc::new(NoObserver))
+    }
+
+    fn store_with(&self, observer: Arc<dyn Observer>) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(self.settings.clone(), Arc::new(TestClock::default()), observer).expect("it opens"))
+    }
+
+    fn keeper(&self, observer: Arc<dyn Observer>) -> Keeper {
+        Keeper::open(&self.settings, Arc::new(TestClock::default()), observer).expect("it opens")
+    }
+
+    /// A program that knows nothing of the gate.
+    fn foreign(&self) -> Connection {
+        Connection::open(&self.settings.path).expect("it opens")
+    }
+
+    fn wal(&self) -> PathBuf {
+        PathBuf::from(format!("{}-wal", self.settings.path.display()))
+    }
+}
+
+async fn create(store: &Arc<dyn Store>, number: u8) -> Written {
+    store.write(write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) })).await.expect("created")
+}
+
+async fn add_key(store: &Arc<dyn Store>, key: &str, wait: Duration) -> Result<Written, Error> {
+    let patch = Patch::merge(json!({ "extensions": { key: 1 } })).expect("a merge patch");
+    let mut write = write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None });
+    write.deadline = Instant::now() + wait;
+    store.write(write).await
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_one_store_is_seen_by_the_next_read_of_every_other() {
+    let file = File::new();
+    let stores: Vec<_> = (0..4).map(|_| file.store()).collect();
+    create(&stores[0], 1).await;
+    for round in 0..100 {
+        let written = add_key(&stores[round % 4], &format!("key {round}"), LONG).await.expect("patched");
+        for store in &stores {
+            assert_eq!(store.get(id(1)).await.expect("readable"), Some(written.answer.clone()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_writers_of_four_stores_lose_nothing_and_are_never_told_locked() {
+    let file = File::new();
+    let stores: Vec<_> = (0..4).map(|_| file.store()).collect();
+    create(&stores[0], 1).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..64_usize {
+        let store = Arc::clone(&stores[writer % 4]);
+        writers.spawn(async move {
+            for round in 0..5 {
+                add_key(&store, &format!("{writer}/{round}"), LONG).await.expect("patched");
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.expect("no panic");
+    }
+    let answer = stores[3].get(id(1)).await.expect("readable").expect("it exists");
+    assert_eq!(answer.revision.number(), 1 + 64 * 5);
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
+    let report: String = file.foreign().pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("a report");
+    assert_eq!(report, "ok");
+}
+
+#[derive(Default)]
+struct Counts {
+    transactions: AtomicUsize,
+    writes: AtomicUsize,
+    retries: AtomicUsize,
+    gave_up: AtomicUsize,
+    largest_wal: AtomicU64,
+}
+
+impl Observer for Counts {
+    fn committed(&self, _took: Duration, writes: usize) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        self.writes.fetch_add(writes, Ordering::Relaxed);
+    }
+    fn lock_retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+    fn gave_up(&self) {
+        self.gave_up.fetch_add(1, Ordering::Relaxed);
+    }
+    fn wal_bytes(&self, bytes: u64) {
+        self.largest_wal.fetch_max(bytes, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let store = file.store_with(counts.clone());
+    create(&store, 1).await;
+    // While the gate is held here, everything queues up behind it.
+    let gate = Gate::open(&file.settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    let mut writers = JoinSet::new();
+    for writer in 0..20 {
+        let store = Arc::clone(&store);
+        let patch = if writer % 2 == 0 { json!({ "extensions": { format!("key {writer}"): 1 } }) } else { json!({ "name": null }) };
+        let patch = Patch::merge(patch).expect("a merge patch");
+        writers.spawn(async move { store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await });
+    }
+    // Each has queued its request when it has been polled once, which a few rounds of the scheduler see to.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(pass);
+    let (mut kept, mut refused) = (0, 0);
+    while let Some(done) = writers.join_next().await {
+        match done.expect("no panic") {
+            Ok(_) => kept += 1,
+            Err(Error::Invalid(_)) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((kept, refused), (10, 10));
+    assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 11);
+    let transactions = counts.transactions.load(Ordering::Relaxed);
+    assert!(transactions < 10, "{transactions} transactions for 21 writes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_else() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let store = file.store_with(counts.clone());
+    create(&store, 1).await;
+    let foreign = file.foreign();
+    foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+    let refused = add_key(&store, "late", Duration::from_millis(100)).await.expect_err("refused");
+    assert!(matches!(refused, Error::Busy { .. }), "{refused}");
+    assert_eq!(store.get(id(1)).await.expect("reads go on").expect("it exists").revision.number(), 1);
+    let waiting = add_key(&store, "patient", LONG);
+    let releasing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        foreign.execute_batch("ROLLBACK").expect("released");
+    };
+    let (written, ()) = tokio::join!(waiting, releasing);
+    let body: serde_json::Value = serde_json::from_slice(&written.expect("patched").answer.body).expect("JSON");
+    assert_eq!(body["extensions"], json!({ "patient": 1 }), "the refused write was never applied");
+    assert!(counts.retries.load(Ordering::Relaxed) > 0 && counts.gave_up.load(Ordering::Relaxed) == 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_request_is_withdrawn_while_it_waits() {
+    let file = File::new();
+    let store = file.store();
+    create(&store, 1).await;
+    let gate = Gate::open(&file.settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    // The first keeps the writer at the gate; the second is still in the queue when its client goes away.
+    let first = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { add_key(&store, "first", LONG).await }
+    });
+    let second = tokio::time::timeout(Duration::from_millis(50), add_key(&store, "second", LONG)).await;
+    assert!(second.is_err(), "it waited until it was dropped");
+    drop(pass);
+    first.await.expect("no panic").expect("patched");
+    add_key(&store, "third", LONG).await.expect("patched");
+    let body: serde_json::Value =
+        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body).expect("JSON");
+    assert_eq!(body["extensions"], json!({ "first": 1, "third": 1 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let keeper = std::thread::spawn({
+        let (mut keeper, stop) = (file.keeper(counts.clone()), Arc::clone(&stop));
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                std::thread::sleep(keeper.tick().expect("the keeper works"));
+            }
+            keeper
+        }
+    });
+    let stores: Vec<_> = (0..2).map(|_| file.store()).collect();
+    let text = "t".repeat(200_000);
+    let mut writers = JoinSet::new();
+    for writer in 0..8_u8 {
+        let (store, text) = (Arc::clone(&stores[usize::from(writer) % 2]), text.clone());
+        writers.spawn(async move {
+            create(&store, writer).await;
+            for round in 0..40 {
+                let patch = Patch::merge(json!({ "description": format!("{round} {text}") })).expect("a merge patch");
+                let operation = Operation::Patch { id: id(writer), expect: Expect::Any, patch, base: None };
+                store.write(write(operation)).await.expect("patched");
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.expect("no panic");
+    }
+    // 320 revisions of 200 KB, each kept twice: twice as much as the log may ever be.
+    let largest = counts.largest_wal.load(Ordering::Relaxed);
+    assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the log reached {largest} bytes");
+    let deadline = Instant::now() + LONG;
+    while std::fs::metadata(file.wal()).expect("it exists").len() > 0 {
+        assert!(Instant::now() < deadline, "the idle log was not cut");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let keeper = keeper.join().expect("no panic");
+    for store in &stores {
+        store.close().await;
+    }
+    drop(stores);
+    keeper.close();
+    assert!(!file.wal().exists(), "the last one out leaves a single complete file");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
+    let file = File::new();
+    let store = file.store();
+    for number in 1..=255 {
+        create(&store, number).await;
+    }
+    let mut export = store.export(false).await.expect("started");
+    let first = export.recv().await.expect("one").expect("no error");
+    assert_eq!(first.id, id(1));
+    for number in 1..=255 {
+        let operation = Operation::Delete { id: id(number), expect: Expect::Any };
+        store.write(write(operation)).await.expect("deleted");
+    }
+    let mut seen = 1;
+    while let Some(item) = export.recv().await {
+        assert_eq!(item.expect("no error").revision.number(), 1);
+        seen += 1;
+    }
+    assert_eq!(seen, 255);
+}
