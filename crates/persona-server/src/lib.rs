@@ -1,1 +1,7 @@
 //! How personas are served: the supervisor, its worker processes, the HTTP API and the command line.
+
+pub mod clock;
+pub mod config;
+pub mod exit_code;
+pub mod log;
+pub mod shared_page;

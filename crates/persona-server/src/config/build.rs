@@ -1,0 +1,147 @@
+//! From text to types: the rules of each shape, and the rules between settings.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+
+use super::key::Shape;
+use super::load::{Origin, Setting};
+use super::{Config, Problem, SQLITE_WORKERS_MAX, database};
+
+/// The levels of a log, and silence.
+const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// Gives every setting its type, or reports everything that breaks a rule.
+pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader { settings, problems: Vec::new() };
+    let config = Config {
+        host: reader.address("host"),
+        port: reader.number("port"),
+        database: reader.database("database"),
+        workers: reader.number("workers"),
+        durability: reader.word("durability"),
+        busy_timeout_ms: reader.number("busy_timeout_ms"),
+        wal_autocheckpoint: reader.number("wal_autocheckpoint"),
+        expose_worker: reader.switch("expose_worker"),
+        drain_timeout_ms: reader.number("drain_timeout_ms"),
+        log_level: reader.log_filter("log_level"),
+        log_format: reader.word("log_format"),
+        log_file: reader.path("log_file"),
+        access_log: reader.switch("access_log"),
+    };
+    let allow_open = reader.switch("allow_open");
+    if !config.host.is_loopback() && !allow_open {
+        reader.refuse_open_host(config.host);
+    }
+    if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+}
+
+/// Reads one setting after the other. A value that breaks a rule becomes a problem and a harmless stand-in, so that
+/// one run finds every problem.
+struct Reader<'a> {
+    settings: &'a [Setting],
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn setting(&self, name: &str) -> &'a Setting {
+        self.settings.iter().find(|setting| setting.key.name == name).expect("every setting is a row of the table")
+    }
+
+    fn complain(&mut self, setting: &Setting, message: impl Into<String>, hint: Option<String>) {
+        let message = message.into();
+        // A file is searched by line; the line alone does not say which setting is meant.
+        let message = match setting.origin {
+            Origin::File(..) => format!("{} {message}", setting.key.place()),
+            _ => message,
+        };
+        self.problems.push(Problem { origin: setting.origin.to_string(), message, hint });
+    }
+
+    fn address(&mut self, name: &str) -> IpAddr {
+        let setting = self.setting(name);
+        if setting.text == "localhost" {
+            return Ipv4Addr::LOCALHOST.into();
+        }
+        setting.text.trim_matches(['[', ']']).parse().unwrap_or_else(|_| {
+            let hint = "use 127.0.0.1 for this machine only, or the address of one of its networks";
+            self.complain(setting, format!("must be an IP address or localhost, is {:?}", setting.text), Some(hint.into()));
+            Ipv4Addr::LOCALHOST.into()
+        })
+    }
+
+    fn number<N: TryFrom<u64> + Default>(&mut self, name: &str) -> N {
+        let setting = self.setting(name);
+        let (min, max) = match setting.key.shape {
+            Shape::Number { min, max } => (min, max),
+            _ => (1, u64::from(SQLITE_WORKERS_MAX)),
+        };
+        let number = setting.text.replace('_', "").parse::<u64>().ok();
+        if let Some(number) = number.filter(|number| (min..=max).contains(number)) {
+            return N::try_from(number).unwrap_or_default();
+        }
+        let hint = (setting.key.shape == Shape::Workers && number.is_some_and(|number| number > max)).then(|| {
+            "the writers of one SQLite file take turns, so more processes add waiting and no speed; \
+             PostgreSQL will be the way to more, it is not available in this version"
+                .into()
+        });
+        self.complain(setting, format!("must be a whole number from {min} to {max}, is {:?}", setting.text), hint);
+        N::default()
+    }
+
+    fn switch(&mut self, name: &str) -> bool {
+        let setting = self.setting(name);
+        match setting.text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => true,
+            "false" | "0" | "no" | "off" => false,
+            _ => {
+                self.complain(setting, format!("must be true or false, is {:?}", setting.text), None);
+                false
+            }
+        }
+    }
+
+    fn word(&mut self, name: &str) -> String {
+        let setting = self.setting(name);
+        let Shape::Word(words) = setting.key.shape else { return setting.text.clone() };
+        let text = setting.text.to_ascii_lowercase();
+        if !words.contains(&text.as_str()) {
+            self.complain(setting, format!("must be one of {}, is {:?}", words.join(", "), setting.text), None);
+        }
+        text
+    }
+
+    fn log_filter(&mut self, name: &str) -> String {
+        let setting = self.setting(name);
+        // A word alone would be taken for the name of a module, and a mistyped level would silence everything.
+        let is_level = LOG_LEVELS.iter().any(|level| level.eq_ignore_ascii_case(&setting.text));
+        let is_filter = setting.text.contains(['=', ',']) && EnvFilter::builder().parse(&setting.text).is_ok();
+        if !is_level && !is_filter {
+            let message = format!("must be one of {} or a filter such as info,persona_storage=debug", LOG_LEVELS.join(", "));
+            self.complain(setting, format!("{message}, is {:?}", setting.text), None);
+        }
+        if is_level { setting.text.to_ascii_lowercase() } else { setting.text.clone() }
+    }
+
+    fn database(&mut self, name: &str) -> PathBuf {
+        let setting = self.setting(name);
+        database::parse(&setting.text).unwrap_or_else(|(message, hint)| {
+            self.complain(setting, message, hint);
+            PathBuf::new()
+        })
+    }
+
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        let text = &self.setting(name).text;
+        (!text.is_empty()).then(|| text.into())
+    }
+
+    fn refuse_open_host(&mut self, host: IpAddr) {
+        let setting = self.setting("host");
+        let message = format!("{host} is not a loopback address, and this version has no authentication");
+        let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
+                    or add --allow-open to serve everybody who can reach the port";
+        self.complain(setting, message, Some(hint.into()));
+    }
+}

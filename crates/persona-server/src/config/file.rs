@@ -1,0 +1,116 @@
+//! A settings file: TOML to rows of text, each with its line.
+
+use std::path::{Path, PathBuf};
+
+use persona_model::nearest_name;
+use toml::de::{DeTable, DeValue};
+
+use super::Problem;
+use super::key::{KEYS, Key};
+
+/// Most bytes of a settings file; every setting and its comments fit many times over.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// One settings file, as far as it could be read.
+#[derive(Debug, Default)]
+pub struct SettingsFile {
+    /// The settings that it has: name, text, line.
+    pub values: Vec<(&'static str, String, usize)>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+impl SettingsFile {
+    /// Reads a file; `None` when there is none.
+    pub fn read(path: &Path) -> Option<Self> {
+        let failed = |error: std::io::Error| {
+            let message = format!("could not be read: {error}");
+            Self { values: Vec::new(), problems: vec![Problem { origin: path.display().to_string(), message, hint: None }] }
+        };
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => return Some(failed(error)),
+            Ok(facts) if facts.len() > FILE_BYTES_MAX => {
+                return Some(failed(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes"))));
+            }
+            Ok(_) => {}
+        }
+        Some(std::fs::read_to_string(path).map_or_else(failed, |text| Self::parse(path, &text)))
+    }
+
+    fn parse(path: &Path, text: &str) -> Self {
+        let mut file = Self::default();
+        let table = match DeTable::parse(text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                file.complain(path, line, format!("not valid TOML: {}", error.message()));
+                return file;
+            }
+        };
+        for (section, value) in &table {
+            let line = line_of(text, section.span().start);
+            match value.get_ref() {
+                DeValue::Table(members) if sections().any(|known| known == section.get_ref()) => {
+                    file.read_section(path, text, section.get_ref(), members);
+                }
+                _ => file.complain_unknown(path, line, section.get_ref(), sections()),
+            }
+        }
+        // TOML tables come sorted by name; people look for problems from the top of the file down.
+        file.problems.sort_by_key(|problem| problem.origin.rsplit(':').next().and_then(|line| line.parse::<usize>().ok()));
+        file
+    }
+
+    fn read_section(&mut self, path: &Path, text: &str, section: &str, members: &DeTable<'_>) {
+        for (member, value) in members {
+            let line = line_of(text, member.span().start);
+            let known = || KEYS.iter().filter(|key| key.section == section);
+            let Some(key) = known().find(|key| key.member == member.get_ref()) else {
+                let name = format!("{section}.{}", member.get_ref());
+                let places: Vec<String> = known().chain(KEYS).map(Key::place).collect();
+                self.complain_unknown(path, line, &name, places.iter().map(String::as_str));
+                continue;
+            };
+            match plain(value.get_ref()) {
+                Some(value) => self.values.push((key.name, value, line)),
+                None => self.complain(path, line, format!("{} must be a string, a number, true or false", key.place())),
+            }
+        }
+    }
+
+    fn complain(&mut self, path: &Path, line: usize, message: String) {
+        self.problems.push(Problem { origin: format!("{}:{line}", path.display()), message, hint: None });
+    }
+
+    fn complain_unknown<'a>(&mut self, path: &Path, line: usize, name: &str, known: impl Iterator<Item = &'a str>) {
+        let message = match nearest_name(name, known) {
+            Some(near) if near != name => format!("unknown setting {name}; did you mean {near}?"),
+            _ => format!("unknown setting {name}"),
+        };
+        self.complain(path, line, message);
+    }
+}
+
+/// A relative path in a settings file is meant relative to that file, wherever the program is started.
+pub fn beside(file: &Path, path: &str) -> PathBuf {
+    file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+}
+
+fn sections() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|key| key.section)
+}
+
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().into()),
+        DeValue::Float(number) => Some(number.as_str().into()),
+        DeValue::Boolean(switch) => Some(switch.to_string()),
+        _ => None,
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}

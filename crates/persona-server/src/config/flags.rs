@@ -1,0 +1,68 @@
+//! The settings as flags of the command line: one for each row of the table.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::ValueParser};
+
+use super::key::{KEYS, Key, Shape};
+
+/// The settings that were given as flags, as text; they are checked together with those of all other sources.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Flags {
+    /// The settings file that was named with `--config`.
+    pub config: Option<PathBuf>,
+    /// Names of settings, and their values.
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl Flags {
+    /// The value that a flag gave to this setting.
+    pub(super) fn get(&self, key: &Key) -> Option<&str> {
+        self.values.iter().find(|(name, _)| *name == key.name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Written by hand instead of derived, because a struct with a member for each flag would be a second list of settings.
+impl clap::Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        let command = KEYS.iter().fold(command, |command, key| command.arg(argument(key)));
+        command.arg(config_argument())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |key: &'static Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
+        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), values: KEYS.iter().filter_map(given).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn argument(key: &'static Key) -> Arg {
+    let arg = Arg::new(key.name).long(key.name.replace('_', "-")).help(key.help).value_parser(ValueParser::string());
+    match key.shape {
+        Shape::Switch => {
+            arg.value_name("true|false").num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true)
+        }
+        Shape::Address => arg.value_name("ADDRESS"),
+        Shape::Number { .. } | Shape::Workers => arg.value_name("NUMBER"),
+        Shape::Word(_) | Shape::LogFilter => arg.value_name("WORD"),
+        Shape::Database | Shape::Path => arg.value_name("PATH"),
+    }
+}
+
+fn config_argument() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Settings file to use in place of persona.toml.")
+}

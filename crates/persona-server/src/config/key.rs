@@ -1,0 +1,242 @@
+//! The one table of settings.
+//!
+//! Flags, environment, files, `config show`, the check for unknown names and the reference all walk this table. A
+//! setting that is added here is accepted and documented everywhere; only `build.rs` also names it, to give it a type.
+
+use super::SQLITE_WORKERS_MAX;
+
+/// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
+pub const WAIT_MS_MAX: u64 = 3_600_000;
+/// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
+pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
+
+/// What a setting may hold. Every source hands in text, so that every source has the same rules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// An IPv4 or IPv6 address, or `localhost`.
+    Address,
+    /// A whole number within bounds, both included.
+    Number {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// The number of workers: bounded by what one SQLite file bears.
+    Workers,
+    /// `true` or `false`.
+    Switch,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A level, or a filter such as `info,persona_storage=debug`.
+    LogFilter,
+    /// The database: a path or a URL.
+    Database,
+    /// A path of a file; relative ones in a settings file are relative to that file.
+    Path,
+}
+
+/// What holds when nobody chose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Default {
+    /// This text.
+    Text(&'static str),
+    /// The smaller of [`SQLITE_WORKERS_MAX`] and the number of cores that this process may use.
+    Cores,
+    /// Nothing.
+    Unset,
+}
+
+/// One setting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Its name: the member of `Config`, the flag with `-` for `_`, the variable as `PERSONA_<NAME>`.
+    pub name: &'static str,
+    /// The table of the settings file that it is in.
+    pub section: &'static str,
+    /// Its name in that table.
+    pub member: &'static str,
+    /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than files.
+    pub aliases: &'static [&'static str],
+    /// What it may hold.
+    pub shape: Shape,
+    /// What holds when nobody chose.
+    pub default: Default,
+    /// What the number counts, where it is one.
+    pub unit: Option<&'static str>,
+    /// What it is for, in one sentence.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The flag, with its dashes.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name.replace('_', "-"))
+    }
+
+    /// The variable that is ours alone.
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
+    }
+
+    /// Its place in a settings file.
+    pub fn place(&self) -> String {
+        format!("{}.{}", self.section, self.member)
+    }
+
+    /// What holds when nobody chose; empty for nothing.
+    pub fn default_text(&self) -> String {
+        match self.default {
+            Default::Text(text) => text.into(),
+            Default::Cores => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                u16::try_from(cores).unwrap_or(u16::MAX).clamp(1, SQLITE_WORKERS_MAX).to_string()
+            }
+            Default::Unset => String::new(),
+        }
+    }
+}
+
+/// How every variable of this program begins.
+pub const VARIABLE_PREFIX: &str = "PERSONA_";
+/// The variable that names the settings file.
+pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
+
+const PLAIN: Key =
+    Key { name: "", section: "", member: "", aliases: &[], shape: Shape::Path, default: Default::Unset, unit: None, help: "" };
+
+/// Every setting, in the order in which people read them.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "host",
+        section: "listen",
+        member: "host",
+        shape: Shape::Address,
+        default: Default::Text("127.0.0.1"),
+        help: "Address to listen on.",
+        ..PLAIN
+    },
+    Key {
+        name: "port",
+        section: "listen",
+        member: "port",
+        aliases: &["PORT"],
+        shape: Shape::Number { min: 0, max: 65_535 },
+        default: Default::Text("8000"),
+        help: "TCP port to listen on; 0 lets the system choose one.",
+        ..PLAIN
+    },
+    Key {
+        name: "allow_open",
+        section: "listen",
+        member: "allow_open",
+        shape: Shape::Switch,
+        default: Default::Text("false"),
+        help: "Permits a host that is not loopback: everybody who can reach the port is served, without authentication.",
+        ..PLAIN
+    },
+    Key {
+        name: "expose_worker",
+        section: "listen",
+        member: "expose_worker",
+        shape: Shape::Switch,
+        default: Default::Text("false"),
+        help: "Names the worker and its timing in every answer (X-Persona-Worker, Server-Timing).",
+        ..PLAIN
+    },
+    Key {
+        name: "workers",
+        section: "workers",
+        member: "count",
+        aliases: &["WEB_CONCURRENCY"],
+        shape: Shape::Workers,
+        default: Default::Cores,
+        unit: Some("processes"),
+        help: "Worker processes, 1 to 4; by default one for each core, at most 4.",
+    },
+    Key {
+        name: "drain_timeout_ms",
+        section: "workers",
+        member: "drain_timeout_ms",
+        shape: Shape::Number { min: 0, max: WAIT_MS_MAX },
+        default: Default::Text("10000"),
+        unit: Some("milliseconds"),
+        help: "How long a stopping worker may take for the requests that it has.",
+        ..PLAIN
+    },
+    Key {
+        name: "database",
+        section: "store",
+        member: "database",
+        aliases: &["DATABASE_URL"],
+        shape: Shape::Database,
+        default: Default::Text("persona.db"),
+        help: "The database: a path or sqlite:PATH.",
+        ..PLAIN
+    },
+    Key {
+        name: "durability",
+        section: "store",
+        member: "durability",
+        shape: Shape::Word(&["normal", "full"]),
+        default: Default::Text("normal"),
+        help: "What an acknowledged write survives: every crash of a process (normal), or a power cut too (full).",
+        ..PLAIN
+    },
+    Key {
+        name: "busy_timeout_ms",
+        section: "store",
+        member: "busy_timeout_ms",
+        shape: Shape::Number { min: 0, max: WAIT_MS_MAX },
+        default: Default::Text("30000"),
+        unit: Some("milliseconds"),
+        help: "How long a write waits for its turn, and for a lock that another program holds.",
+        ..PLAIN
+    },
+    Key {
+        name: "wal_autocheckpoint",
+        section: "store",
+        member: "wal_autocheckpoint",
+        shape: Shape::Number { min: 1, max: CHECKPOINT_PAGES_MAX },
+        default: Default::Text("1000"),
+        unit: Some("pages of 4,096 bytes"),
+        help: "From how many pages in the write-ahead log on they are copied back into the database file.",
+        ..PLAIN
+    },
+    Key {
+        name: "log_level",
+        section: "log",
+        member: "level",
+        aliases: &["RUST_LOG"],
+        shape: Shape::LogFilter,
+        default: Default::Text("info"),
+        help: "Lowest level that is logged: error, warn, info, debug, trace or off; or a filter such as info,persona_storage=debug.",
+        ..PLAIN
+    },
+    Key {
+        name: "log_format",
+        section: "log",
+        member: "format",
+        shape: Shape::Word(&["auto", "text", "json"]),
+        default: Default::Text("auto"),
+        help: "Form of the log: text, json, or auto (text on a terminal, JSON otherwise).",
+        ..PLAIN
+    },
+    Key {
+        name: "log_file",
+        section: "log",
+        member: "file",
+        shape: Shape::Path,
+        help: "Where the log goes; standard error when not set. Reopened on USR1.",
+        ..PLAIN
+    },
+    Key {
+        name: "access_log",
+        section: "log",
+        member: "access",
+        shape: Shape::Switch,
+        default: Default::Text("false"),
+        help: "Writes a line in the log for each request.",
+        ..PLAIN
+    },
+];

@@ -1,0 +1,79 @@
+//! Settings: defaults, user file, project file, environment, flags, in growing weight; and where each value came from.
+//!
+//! What lives here: the one table of settings ([`KEYS`]) and everything that walks it; the only code that reads the
+//! environment. What must not: what the settings do.
+//!
+//! Start reading at [`KEYS`], then [`load`], which merges the sources and checks the result.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use persona_storage::sqlite::{Durability, Settings};
+use serde::{Deserialize, Serialize};
+
+mod build;
+mod database;
+mod environment;
+mod file;
+mod flags;
+mod key;
+mod load;
+mod problem;
+mod reference;
+
+pub use environment::Environment;
+pub use flags::Flags;
+pub use key::{KEYS, Key, Shape};
+pub use load::{Loaded, Origin, Setting, load};
+pub use problem::{ConfigError, Problem};
+pub use reference::reference;
+
+/// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting and no speed.
+pub const SQLITE_WORKERS_MAX: u16 = 4;
+
+/// Everything that a user may choose, checked.
+///
+/// The key `allow_open` is no member: it permits a `host`, and once that is checked nobody needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Address to listen on. Default 127.0.0.1.
+    pub host: IpAddr,
+    /// TCP port to listen on; 0 lets the system choose. Default 8000.
+    pub port: u16,
+    /// The database file. Default `persona.db` in the current folder.
+    pub database: PathBuf,
+    /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`]. Default min(4, cores).
+    pub workers: u16,
+    /// Durability class, a word of [`Durability`]. Default `normal`.
+    pub durability: String,
+    /// How long SQLite's own lock, and the place in the write queue, are waited for, in milliseconds. Default 30,000.
+    pub busy_timeout_ms: u64,
+    /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
+    pub wal_autocheckpoint: u32,
+    /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`). Default false.
+    pub expose_worker: bool,
+    /// How long a stopping worker may take for the requests that it has, in milliseconds. Default 10,000.
+    pub drain_timeout_ms: u64,
+    /// Lowest level that is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`; or a filter such as
+    /// `info,persona_storage=debug`. Default `info`.
+    pub log_level: String,
+    /// `text`, `json` or `auto` (text on a terminal, JSON otherwise). Default `auto`.
+    pub log_format: String,
+    /// Where the log goes; standard error when not set. Reopened on USR1.
+    pub log_file: Option<PathBuf>,
+    /// Whether each request gets a line in the log. Default false.
+    pub access_log: bool,
+}
+
+impl Config {
+    /// How the store is to drive the file.
+    pub fn store_settings(&self) -> Settings {
+        Settings {
+            path: self.database.clone(),
+            durability: Durability::from_word(&self.durability).unwrap_or_default(),
+            busy_timeout: Duration::from_millis(self.busy_timeout_ms),
+            wal_autocheckpoint: self.wal_autocheckpoint,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The reference of all settings as Markdown: `docs/reference/config.md`, kept equal by a test.
+
+use std::fmt::Write;
+
+use super::key::{Default, KEYS, Shape};
+use super::{Key, SQLITE_WORKERS_MAX};
+
+const HEAD: &str = "\
+# Settings
+
+<!-- Generated from crates/persona-server/src/config/key.rs; `persona config reference` prints it. -->
+
+Every setting can be given as a flag of `persona serve`, as a variable, or in a settings file.
+The weightiest source wins: flags, then `PERSONA_` variables, then the shared variables (`PORT` and the like), then the
+project file, then the user file, then the default.
+
+- The project file is `persona.toml` in the current folder, or the file that `--config` or `PERSONA_CONFIG` names.
+- The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
+- Relative paths in a file are relative to that file.
+- An empty variable counts as not set.
+- `persona config show --origin` prints what holds and where it came from; `persona config check` finds every problem.
+";
+
+/// Every setting as Markdown.
+pub fn reference() -> String {
+    let mut text = String::from(HEAD);
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            write!(text, "\n## [{section}]\n").expect("writing into a string succeeds");
+        }
+        describe(&mut text, key);
+    }
+    text
+}
+
+fn describe(text: &mut String, key: &Key) {
+    let variables: Vec<String> =
+        std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string)).map(|name| format!("`{name}`")).collect();
+    let default = match key.default {
+        Default::Text(text) => format!("`{text}`"),
+        Default::Cores => format!("number of cores, at most {SQLITE_WORKERS_MAX}"),
+        Default::Unset => "not set".into(),
+    };
+    let unit = key.unit.map(|unit| format!(", in {unit}")).unwrap_or_default();
+    write!(
+        text,
+        "\n### {}\n\n{}\n\n| flag | variable | value | default |\n|---|---|---|---|\n| `{}` | {} | {}{unit} | {default} |\n",
+        key.member,
+        key.help,
+        key.flag(),
+        variables.join(", "),
+        values(key.shape),
+    )
+    .expect("writing into a string succeeds");
+}
+
+fn values(shape: Shape) -> String {
+    match shape {
+        Shape::Address => "IP address or `localhost`".into(),
+        Shape::Number { min, max } => format!("{min} to {max}"),
+        Shape::Workers => format!("1 to {SQLITE_WORKERS_MAX}"),
+        Shape::Switch => "`true` or `false`".into(),
+        Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Shape::LogFilter => "level or filter".into(),
+        Shape::Database => "path or `sqlite:PATH`".into(),
+        Shape::Path => "path".into(),
+    }
+}

@@ -1,0 +1,211 @@
+//! What is on the page, in one table: where, called what, in which unit, and how seats are put together.
+//!
+//! The page is a header and then one block of cells for each seat. A block holds the numbers ([`NUMBERS`]), the
+//! measures ([`MEASURES`]) and one histogram for each series of requests (`routes.rs`). Adding a metric means adding a
+//! variant here and a row to its table; all processes of a server run the same program, so the layout has no version.
+
+use super::distribution;
+use super::routes;
+
+/// Slots that have seats: 0 for the keeper and 64 for workers, far more than one SQLite file can use.
+pub(super) const SLOTS: usize = 65;
+
+/// Seats: two for each slot, so that a worker that drains and the one that replaces it never write the same gauges.
+pub(super) const SEATS: usize = SLOTS * 2;
+
+/// Cells of a block are a multiple of this, 4,096 bytes, so that processes never write into each other's cache lines
+/// and an unused seat takes no memory.
+const BLOCK_ALIGNMENT: usize = 512;
+
+/// Cells before the first block.
+const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
+
+/// Header cell: when the server started, in microseconds since the epoch.
+pub(super) const STARTED_AT: usize = 0;
+
+/// Header cell: one more than the highest seat that was ever filled. Seats from there on are never looked at, because
+/// even reading them would take memory.
+pub(super) const SEATS_USED: usize = 1;
+
+/// Where a process stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// Nobody sits there.
+    Empty = 0,
+    /// The process is starting.
+    Starting = 1,
+    /// It does its work.
+    Serving = 2,
+    /// It finishes what it has and ends.
+    Draining = 3,
+}
+
+/// One number of a seat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Number {
+    Condition,
+    Pid,
+    StartedAt,
+    Heartbeat,
+    ConnectionsOpen,
+    RequestsInFlight,
+    QueueDepth,
+    WalBytes,
+    Requests,
+    Connections,
+    Restarts,
+    Writes,
+    LockRetries,
+    GaveUp,
+    CheckpointFrames,
+}
+
+/// What becomes of a number when its seat is filled again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// It only grows, and goes on growing.
+    Counter,
+    /// It describes one process and starts at zero.
+    Gauge,
+}
+
+/// How the numbers of several seats become one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Merge {
+    /// Their sum.
+    Sum,
+    /// The largest.
+    Max,
+    /// One for each slot, the sum of its two seats.
+    PerSlot,
+    /// Not exported.
+    Hidden,
+}
+
+/// One line of the table of numbers.
+pub(super) struct NumberRow {
+    pub number: Number,
+    pub name: &'static str,
+    pub help: &'static str,
+    pub kind: Kind,
+    pub merge: Merge,
+}
+
+const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help: &'static str) -> NumberRow {
+    NumberRow { number, name, help, kind, merge }
+}
+
+/// Every number, in the order of [`Number`].
+pub(super) const NUMBERS: [NumberRow; 15] = [
+    row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::Heartbeat, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::ConnectionsOpen, Kind::Gauge, Merge::PerSlot, "persona_connections_open", "Connections that are open now."),
+    row(Number::RequestsInFlight, Kind::Gauge, Merge::Sum, "persona_http_requests_in_flight", "Requests that are being answered now."),
+    row(Number::QueueDepth, Kind::Gauge, Merge::Sum, "persona_write_queue_depth", "Writes that wait for their transaction now."),
+    row(Number::WalBytes, Kind::Gauge, Merge::Max, "persona_wal_bytes", "Bytes of the write-ahead log."),
+    row(Number::Requests, Kind::Counter, Merge::Hidden, "", ""),
+    row(Number::Connections, Kind::Counter, Merge::PerSlot, "persona_connections_total", "Connections that were accepted."),
+    row(Number::Restarts, Kind::Counter, Merge::PerSlot, "persona_process_restarts_total", "How often the process of a slot was replaced."),
+    row(Number::Writes, Kind::Counter, Merge::Sum, "persona_writes_total", "Writes that were part of a finished transaction."),
+    row(Number::LockRetries, Kind::Counter, Merge::Sum, "persona_lock_retries_total", "Attempts that met a lock held outside the gate."),
+    row(Number::GaveUp, Kind::Counter, Merge::Sum, "persona_writes_given_up_total", "Writes that did not get their turn in time."),
+    row(
+        Number::CheckpointFrames,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_checkpoint_frames_total",
+        "Frames of the write-ahead log that checkpoints copied back.",
+    ),
+];
+
+/// What is measured with a histogram in each seat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Measure {
+    /// How long writers waited for the gate.
+    GateWait,
+    /// How long writers held the gate.
+    GateHold,
+    /// How long transactions took.
+    Transaction,
+    /// How many writes transactions carried.
+    TransactionWrites,
+    /// How long writes waited in the queue.
+    QueueWait,
+    /// How long checkpoints took.
+    Checkpoint,
+}
+
+/// The unit of the values in a histogram's cells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unit {
+    /// Exported as seconds.
+    Micros,
+    /// Exported as it is.
+    Count,
+}
+
+/// One line of the table of measures.
+pub(super) struct MeasureRow {
+    pub measure: Measure,
+    pub name: &'static str,
+    pub help: &'static str,
+    pub unit: Unit,
+}
+
+const fn measure(measure: Measure, unit: Unit, name: &'static str, help: &'static str) -> MeasureRow {
+    MeasureRow { measure, name, help, unit }
+}
+
+/// Every measure, in the order of [`Measure`].
+pub(super) const MEASURES: [MeasureRow; 6] = [
+    measure(Measure::GateWait, Unit::Micros, "persona_gate_wait_seconds", "How long writers waited for the gate."),
+    measure(Measure::GateHold, Unit::Micros, "persona_gate_hold_seconds", "How long writers held the gate."),
+    measure(Measure::Transaction, Unit::Micros, "persona_transaction_seconds", "Time from BEGIN to the end of COMMIT."),
+    measure(Measure::TransactionWrites, Unit::Count, "persona_transaction_writes", "Writes in one transaction."),
+    measure(Measure::QueueWait, Unit::Micros, "persona_write_queue_wait_seconds", "How long writes waited for their transaction."),
+    measure(Measure::Checkpoint, Unit::Micros, "persona_checkpoint_seconds", "How long checkpoints took."),
+];
+
+const MEASURES_OFFSET: usize = NUMBERS.len();
+const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::CELLS;
+const BLOCK_CELLS: usize = (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
+
+/// Cells of the whole page.
+pub(super) const PAGE_CELLS: usize = HEADER_CELLS + SEATS * BLOCK_CELLS;
+
+/// Where the block of a seat begins.
+pub(super) const fn block_of(seat: usize) -> usize {
+    HEADER_CELLS + seat * BLOCK_CELLS
+}
+
+/// Where a number lies in its block.
+pub(super) const fn offset_of_number(number: Number) -> usize {
+    number as usize
+}
+
+/// Where the histogram of a measure begins in its block.
+pub(super) const fn offset_of_measure(measure: Measure) -> usize {
+    MEASURES_OFFSET + measure as usize * distribution::CELLS
+}
+
+/// Where the histogram of a series of requests begins in its block.
+pub(super) const fn offset_of_series(series: usize) -> usize {
+    REQUESTS_OFFSET + series * distribution::CELLS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MEASURES, NUMBERS};
+
+    #[test]
+    fn the_tables_are_in_the_order_of_their_cells() {
+        for (position, row) in NUMBERS.iter().enumerate() {
+            assert_eq!(row.number as usize, position, "{}", row.name);
+        }
+        for (position, row) in MEASURES.iter().enumerate() {
+            assert_eq!(row.measure as usize, position, "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The shared memory itself: the one place of the program with `unsafe`.
+//!
+//! Nothing here knows what the cells mean.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
+
+use memmap2::MmapRaw;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+
+/// Shown in `/proc/<pid>/maps`.
+const NAME: &CStr = c"persona-shared-page";
+
+/// Forbids every change of the size.
+const SIZE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// A fixed number of atomic cells that several processes see.
+pub(super) struct Memory {
+    map: MmapRaw,
+    file: OwnedFd,
+    cells: usize,
+}
+
+impl Memory {
+    /// Makes new memory, all zero. Cells that nobody touches take no room.
+    pub(super) fn create(cells: usize) -> io::Result<Self> {
+        let file = memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, bytes_of(cells))?;
+        fcntl_add_seals(&file, SIZE_SEALS)?;
+        Self::attach(file, cells)
+    }
+
+    /// Maps the memory that another process made.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidData`] when the size is another one or not sealed: a shorter file would end this process
+    /// on the first access beyond its end.
+    pub(super) fn attach(file: OwnedFd, cells: usize) -> io::Result<Self> {
+        let size = u64::try_from(fstat(&file)?.st_size).unwrap_or_default();
+        if size != bytes_of(cells) || !fcntl_get_seals(&file)?.contains(SIZE_SEALS) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the shared page has another size than expected, or one that can change",
+            ));
+        }
+        let map = MmapRaw::map_raw(&file)?;
+        Ok(Self { map, file, cells })
+    }
+
+    /// The descriptor to hand on.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The cells.
+    pub(super) fn cells(&self) -> &[AtomicU64] {
+        #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a memory page")]
+        let first = self.map.as_mut_ptr().cast::<AtomicU64>().cast_const();
+        // SAFETY: the mapping is `cells * 8` bytes long, which `attach` checked and the seals keep true for ever, also
+        // when another process misbehaves. It begins at a memory page, so it is aligned for 8 bytes. It lives as long
+        // as `self`, to which the slice is bound. Every bit pattern is a valid `AtomicU64`, and all processes touch the
+        // memory only through atomic operations of that same type, so there is no data race.
+        #[expect(unsafe_code, reason = "a shared mapping can be seen as cells in no other way")]
+        unsafe {
+            std::slice::from_raw_parts(first, self.cells)
+        }
+    }
+}
+
+const fn bytes_of(cells: usize) -> u64 {
+    (cells * size_of::<AtomicU64>()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::Memory;
+
+    #[test]
+    fn what_one_mapping_writes_another_reads_and_a_wrong_size_is_refused() {
+        let first = Memory::create(512).expect("memory");
+        let second = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 512).expect("the same memory");
+        first.cells()[511].store(7, Relaxed);
+        assert_eq!(second.cells()[511].load(Relaxed), 7);
+        let other_size = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 513);
+        assert_eq!(other_size.err().map(|error| error.kind()), Some(std::io::ErrorKind::InvalidData));
+    }
+}

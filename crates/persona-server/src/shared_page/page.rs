@@ -1,0 +1,167 @@
+//! The reading side: the page as a whole.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use persona_model::Timestamp;
+
+use super::layout::{self, Condition, Measure, Number, SEATS, SLOTS};
+use super::memory::Memory;
+use super::{Distribution, Seat, prometheus};
+
+/// The memory itself, mapped into this process.
+pub struct SharedPage {
+    memory: Memory,
+}
+
+/// What the page says of one living process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessFacts {
+    /// 0 for the keeper, 1 and up for workers.
+    pub slot: u16,
+    /// Process id.
+    pub pid: u32,
+    /// When it started: microseconds since the epoch.
+    pub started_at: i64,
+    /// How often this slot was filled again.
+    pub restarts: u64,
+    /// Requests answered by this slot since the server started.
+    pub requests: u64,
+    /// Connections that are open now.
+    pub connections: u64,
+}
+
+impl SharedPage {
+    /// Makes a new page, all zero.
+    pub fn create() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { memory: Memory::create(layout::PAGE_CELLS)? }))
+    }
+
+    /// Maps the page of the supervisor.
+    pub fn attach(fd: OwnedFd) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { memory: Memory::attach(fd, layout::PAGE_CELLS)? }))
+    }
+
+    /// The descriptor to hand to children.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.memory.fd()
+    }
+
+    /// A seat; `generation` counts the processes of the slot and chooses between its two seats.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such slot.
+    pub fn seat(self: &Arc<Self>, slot: u16, generation: u64) -> Seat {
+        assert!(usize::from(slot) < SLOTS, "slot {slot} is not on the page");
+        Seat::new(Arc::clone(self), slot, seat_of(slot, generation))
+    }
+
+    /// Notes when the server started.
+    pub fn set_started_at(&self, at: Timestamp) {
+        self.cells()[layout::STARTED_AT].store(at.as_micros().unsigned_abs(), Relaxed);
+    }
+
+    /// When the server started.
+    pub fn started_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.cells()[layout::STARTED_AT].load(Relaxed).cast_signed())
+    }
+
+    /// Every metric, put together over the seats, in the Prometheus text format 0.0.4.
+    pub fn prometheus(&self) -> String {
+        prometheus::text(self)
+    }
+
+    /// The processes that are alive, by slot. While a worker is being replaced its slot has two.
+    pub fn processes(&self) -> Vec<ProcessFacts> {
+        let alive = |seat: &usize| self.number(*seat, Number::Condition) != Condition::Empty as u64;
+        self.used_seats().filter(alive).map(|seat| self.facts(seat)).collect()
+    }
+
+    /// Everything measured of one kind, by all processes since the server started.
+    pub fn distribution(&self, measure: Measure) -> Distribution {
+        self.histogram(layout::offset_of_measure(measure))
+    }
+
+    /// Requests that are being answered now, by all workers.
+    pub fn requests_in_flight(&self) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, Number::RequestsInFlight)).sum()
+    }
+
+    /// Requests that were answered since the server started.
+    pub fn requests(&self) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, Number::Requests)).sum()
+    }
+
+    /// Attempts that met a lock held outside the gate, since the server started.
+    pub fn lock_retries(&self) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, Number::LockRetries)).sum()
+    }
+
+    /// Writes that did not get their turn in time, since the server started.
+    pub fn writes_given_up(&self) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, Number::GaveUp)).sum()
+    }
+
+    /// The fewest connections that any serving worker has open; `None` when no worker is serving.
+    pub fn fewest_connections(&self) -> Option<u64> {
+        let serving = |seat: &usize| *seat >= FIRST_WORKER_SEAT && self.number(*seat, Number::Condition) == Condition::Serving as u64;
+        self.used_seats().filter(serving).map(|seat| self.number(seat, Number::ConnectionsOpen)).min()
+    }
+
+    pub(super) fn cells(&self) -> &[AtomicU64] {
+        self.memory.cells()
+    }
+
+    pub(super) fn number(&self, seat: usize, number: Number) -> u64 {
+        self.cells()[layout::block_of(seat) + layout::offset_of_number(number)].load(Relaxed)
+    }
+
+    /// A number of a slot, the sum of its two seats.
+    pub(super) fn number_of_slot(&self, slot: u16, number: Number) -> u64 {
+        (0..2).map(|generation| self.number(seat_of(slot, generation), number)).sum()
+    }
+
+    /// Seats that may have been filled; the others are all zero.
+    pub(super) fn used_seats(&self) -> std::ops::Range<usize> {
+        0..usize::try_from(self.cells()[layout::SEATS_USED].load(Relaxed)).unwrap_or(SEATS).min(SEATS)
+    }
+
+    /// Slots of which a seat may have been filled.
+    pub(super) fn used_slots(&self) -> std::ops::Range<u16> {
+        0..u16::try_from(self.used_seats().end.div_ceil(2)).unwrap_or(u16::MAX)
+    }
+
+    /// The histogram at this place of the block, summed over the seats.
+    pub(super) fn histogram(&self, offset: usize) -> Distribution {
+        let mut distribution = Distribution::default();
+        for seat in self.used_seats() {
+            let first = layout::block_of(seat) + offset;
+            distribution.add_cells(|cell| self.cells()[first + cell].load(Relaxed));
+        }
+        distribution
+    }
+
+    fn facts(&self, seat: usize) -> ProcessFacts {
+        let slot = u16::try_from(seat / 2).unwrap_or(u16::MAX);
+        ProcessFacts {
+            slot,
+            pid: u32::try_from(self.number(seat, Number::Pid)).unwrap_or_default(),
+            started_at: self.number(seat, Number::StartedAt).cast_signed(),
+            restarts: self.number_of_slot(slot, Number::Restarts),
+            requests: self.number_of_slot(slot, Number::Requests),
+            connections: self.number(seat, Number::ConnectionsOpen),
+        }
+    }
+}
+
+/// The seats before belong to the keeper.
+const FIRST_WORKER_SEAT: usize = 2;
+
+/// The index of a seat.
+fn seat_of(slot: u16, generation: u64) -> usize {
+    usize::from(slot) * 2 + usize::from(generation % 2 == 1)
+}

@@ -1,0 +1,116 @@
+//! The page in the Prometheus text format 0.0.4
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>, section "Text-based format").
+
+use std::fmt::{self, Write};
+
+use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, NumberRow, SLOTS, Unit};
+use super::{Distribution, SharedPage, routes};
+
+/// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of ten. Fewer than the
+/// page knows, because every bound is a time series for whoever stores them.
+const BOUNDS: [u64; 19] = [
+    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000,
+    10_000_000,
+];
+
+/// Bounds for what is counted rather than timed.
+const COUNT_BOUNDS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/// Every metric, put together over the seats.
+pub(super) fn text(page: &SharedPage) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    write_all(&mut out, page).expect("a string takes everything that is written");
+    out
+}
+
+fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
+    head(out, "persona_build_info", "What is running; the value is always 1.", "gauge")?;
+    writeln!(out, "persona_build_info{{version=\"{}\"}} 1", escaped(env!("CARGO_PKG_VERSION")))?;
+    head(out, "persona_start_time_seconds", "When the server started, in seconds since the epoch.", "gauge")?;
+    writeln!(out, "persona_start_time_seconds {}", seconds(page.started_at().as_micros().unsigned_abs()))?;
+    write_processes(out, page)?;
+    for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden) {
+        write_number(out, page, row)?;
+    }
+    for row in &MEASURES {
+        head(out, row.name, row.help, "histogram")?;
+        write_histogram(out, row.name, "", row.unit, &page.histogram(layout::offset_of_measure(row.measure)))?;
+    }
+    write_requests(out, page)
+}
+
+fn write_processes(out: &mut String, page: &SharedPage) -> fmt::Result {
+    let mut alive = [0_u64; SLOTS];
+    for process in page.processes() {
+        alive[usize::from(process.slot)] += 1;
+    }
+    head(out, "persona_processes", "Living processes of a slot; slot 0 is the keeper.", "gauge")?;
+    page.used_slots().try_for_each(|slot| writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)]))
+}
+
+fn write_number(out: &mut String, page: &SharedPage, row: &NumberRow) -> fmt::Result {
+    head(out, row.name, row.help, if row.kind == Kind::Counter { "counter" } else { "gauge" })?;
+    let mut values = page.used_seats().map(|seat| page.number(seat, row.number));
+    match row.merge {
+        Merge::Hidden => Ok(()),
+        Merge::Sum => writeln!(out, "{} {}", row.name, values.sum::<u64>()),
+        Merge::Max => writeln!(out, "{} {}", row.name, values.by_ref().max().unwrap_or_default()),
+        Merge::PerSlot => page
+            .used_slots()
+            .try_for_each(|slot| writeln!(out, "{}{{slot=\"{slot}\"}} {}", row.name, page.number_of_slot(slot, row.number))),
+    }
+}
+
+fn write_requests(out: &mut String, page: &SharedPage) -> fmt::Result {
+    let counted: Vec<(String, Distribution)> = (0..routes::SERIES)
+        .map(|series| (request_labels(series), page.histogram(layout::offset_of_series(series))))
+        .filter(|(_, distribution)| distribution.count() > 0)
+        .collect();
+    let name = "persona_http_requests_total";
+    head(out, name, "Requests that were answered.", "counter")?;
+    for (labels, distribution) in &counted {
+        writeln!(out, "{name}{{{labels}}} {}", distribution.count())?;
+    }
+    let name = "persona_http_request_duration_seconds";
+    head(out, name, "Time from the head of a request to the head of its answer.", "histogram")?;
+    counted.iter().try_for_each(|(labels, distribution)| write_histogram(out, name, labels, Unit::Micros, distribution))
+}
+
+fn request_labels(series: usize) -> String {
+    let (method, route, class) = routes::labels_of(series);
+    format!("method=\"{method}\",route=\"{}\",status=\"{class}\"", escaped(route))
+}
+
+fn write_histogram(out: &mut String, name: &str, labels: &str, unit: Unit, distribution: &Distribution) -> fmt::Result {
+    let separator = if labels.is_empty() { "" } else { "," };
+    let (bounds, shown): (&[u64], fn(u64) -> String) = match unit {
+        Unit::Micros => (&BOUNDS, seconds),
+        Unit::Count => (&COUNT_BOUNDS, |count| count.to_string()),
+    };
+    for bound in bounds {
+        writeln!(out, "{name}_bucket{{{labels}{separator}le=\"{}\"}} {}", shown(*bound), distribution.count_up_to(*bound))?;
+    }
+    let in_braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    writeln!(out, "{name}_bucket{{{labels}{separator}le=\"+Inf\"}} {}", distribution.count())?;
+    writeln!(out, "{name}_sum{in_braces} {}", shown(distribution.sum()))?;
+    writeln!(out, "{name}_count{in_braces} {}", distribution.count())
+}
+
+fn head(out: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+/// Microseconds as seconds, exactly and without trailing zeros.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A label's value.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+#[path = "prometheus_tests.rs"]
+mod tests;

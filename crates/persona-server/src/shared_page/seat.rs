@@ -1,0 +1,236 @@
+//! The writing side: one process's place on the page.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use persona_model::Timestamp;
+use persona_storage::Observer;
+
+use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
+use super::{SharedPage, distribution, routes};
+
+/// One process's place on the page. A slot (0 for the keeper, 1 and up for workers) has two seats, so that a worker
+/// that drains and the one that replaces it never write the same gauges.
+#[derive(Clone)]
+pub struct Seat {
+    page: Arc<SharedPage>,
+    slot: u16,
+    index: usize,
+}
+
+impl Seat {
+    pub(super) fn new(page: Arc<SharedPage>, slot: u16, index: usize) -> Self {
+        Self { page, slot, index }
+    }
+
+    /// The slot: 0 for the keeper, 1 and up for workers.
+    pub fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    /// The page that it is on.
+    pub fn page(&self) -> &SharedPage {
+        &self.page
+    }
+
+    // ---- by the supervisor ---------------------------------------------------------------------------------------
+
+    /// Makes the seat ready for a new process: gauges start at zero, counters go on.
+    pub fn fill(&self, pid: u32, now: Timestamp) {
+        self.page.cells()[layout::SEATS_USED].fetch_max(self.index as u64 + 1, Relaxed);
+        self.leave();
+        self.cell(Number::StartedAt).store(now.as_micros().unsigned_abs(), Relaxed);
+        self.cell(Number::Pid).store(u64::from(pid), Relaxed);
+        self.set_condition(Condition::Starting);
+    }
+
+    /// Takes the gauges of a process that ended off the page.
+    pub fn leave(&self) {
+        for row in NUMBERS.iter().filter(|row| row.kind == Kind::Gauge) {
+            self.cell(row.number).store(0, Relaxed);
+        }
+    }
+
+    /// Counts that the process of the slot was replaced.
+    pub fn restarted(&self) {
+        self.add(Number::Restarts, 1);
+    }
+
+    /// How often the process has shown that it is alive.
+    pub fn heartbeats(&self) -> u64 {
+        self.cell(Number::Heartbeat).load(Relaxed)
+    }
+
+    // ---- by the process ------------------------------------------------------------------------------------------
+
+    /// Says where the process stands.
+    pub fn set_condition(&self, condition: Condition) {
+        self.cell(Number::Condition).store(condition as u64, Relaxed);
+    }
+
+    /// Shows that the process is alive.
+    pub fn beat(&self) {
+        self.add(Number::Heartbeat, 1);
+    }
+
+    /// Counts one answered request. `route` is the pattern of the router, such as `/api/v1/personas/{id}`.
+    pub fn request_answered(&self, route: &str, method: &http::Method, status: u16, took: Duration) {
+        self.add(Number::Requests, 1);
+        self.record(layout::offset_of_series(routes::series_of(route, method, status)), micros(took));
+    }
+
+    /// Counts a request that is about to be answered.
+    pub fn request_begun(&self) {
+        self.add(Number::RequestsInFlight, 1);
+    }
+
+    /// Counts a request that has its answer, or never will.
+    pub fn request_ended(&self) {
+        self.cell(Number::RequestsInFlight).fetch_sub(1, Relaxed);
+    }
+
+    /// Counts an accepted connection.
+    pub fn connection_opened(&self) {
+        self.add(Number::Connections, 1);
+        self.add(Number::ConnectionsOpen, 1);
+    }
+
+    /// Counts a closed connection.
+    pub fn connection_closed(&self) {
+        self.cell(Number::ConnectionsOpen).fetch_sub(1, Relaxed);
+    }
+
+    /// Connections that this process has open now.
+    pub fn connections(&self) -> u64 {
+        self.cell(Number::ConnectionsOpen).load(Relaxed)
+    }
+
+    fn block(&self) -> usize {
+        layout::block_of(self.index)
+    }
+
+    fn cell(&self, number: Number) -> &AtomicU64 {
+        &self.page.cells()[self.block() + layout::offset_of_number(number)]
+    }
+
+    fn add(&self, number: Number, amount: u64) {
+        self.cell(number).fetch_add(amount, Relaxed);
+    }
+
+    fn measured(&self, measure: Measure, value: u64) {
+        self.record(layout::offset_of_measure(measure), value);
+    }
+
+    /// Adds a value to the histogram at this place of the block.
+    fn record(&self, offset: usize, value: u64) {
+        let histogram = &self.page.cells()[self.block() + offset..][..distribution::CELLS];
+        histogram[distribution::bucket_of(value)].fetch_add(1, Relaxed);
+        histogram[distribution::BUCKETS].fetch_add(value, Relaxed);
+    }
+}
+
+impl Observer for Seat {
+    fn gate_waited(&self, wait: Duration) {
+        self.measured(Measure::GateWait, micros(wait));
+    }
+
+    fn gate_held(&self, hold: Duration) {
+        self.measured(Measure::GateHold, micros(hold));
+    }
+
+    fn committed(&self, took: Duration, writes: usize) {
+        self.measured(Measure::Transaction, micros(took));
+        self.measured(Measure::TransactionWrites, writes as u64);
+        self.add(Number::Writes, writes as u64);
+    }
+
+    fn queued(&self, wait: Duration) {
+        self.measured(Measure::QueueWait, micros(wait));
+    }
+
+    fn queue_depth(&self, depth: usize) {
+        self.cell(Number::QueueDepth).store(depth as u64, Relaxed);
+    }
+
+    fn lock_retried(&self) {
+        self.add(Number::LockRetries, 1);
+    }
+
+    fn gave_up(&self) {
+        self.add(Number::GaveUp, 1);
+    }
+
+    fn checkpointed(&self, took: Duration, _log_frames: u64, copied_frames: u64) {
+        self.measured(Measure::Checkpoint, micros(took));
+        self.add(Number::CheckpointFrames, copied_frames);
+    }
+
+    fn wal_bytes(&self, bytes: u64) {
+        self.cell(Number::WalBytes).store(bytes, Relaxed);
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use persona_model::Timestamp;
+    use persona_storage::Observer;
+
+    use super::super::{Condition, Measure, ProcessFacts, SharedPage};
+
+    const START: Timestamp = Timestamp::from_micros(1_795_543_841_000_120);
+
+    #[test]
+    fn counters_go_on_and_gauges_start_again_when_a_seat_is_filled_again() {
+        let page = SharedPage::create().expect("a page");
+        let seat = page.seat(1, 1);
+        seat.fill(100, START);
+        seat.connection_opened();
+        seat.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
+        seat.gate_waited(Duration::from_micros(7));
+        seat.leave();
+        assert_eq!((page.processes(), page.requests()), (vec![], 1));
+
+        seat.fill(102, START);
+        seat.restarted();
+        let facts = ProcessFacts { slot: 1, pid: 102, started_at: START.as_micros(), restarts: 1, requests: 1, connections: 0 };
+        assert_eq!(page.processes(), [facts]);
+        assert_eq!(page.distribution(Measure::GateWait).quantile(0.5), Some(7));
+    }
+
+    #[test]
+    fn the_two_seats_of_a_slot_are_apart_and_counted_together() {
+        let page = SharedPage::create().expect("a page");
+        let (old, new) = (page.seat(2, 4), page.seat(2, 5));
+        old.fill(10, START);
+        new.fill(11, START);
+        old.connection_opened();
+        for seat in [&old, &new] {
+            seat.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
+        }
+        let facts: Vec<_> = page.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
+        assert_eq!(facts, [(10, 2, 1), (11, 2, 0)]);
+    }
+
+    #[test]
+    fn only_serving_workers_count_for_the_fewest_connections() {
+        let page = SharedPage::create().expect("a page");
+        assert_eq!(page.fewest_connections(), None);
+        let (keeper, busy, idle) = (page.seat(0, 1), page.seat(1, 1), page.seat(2, 1));
+        for (pid, seat) in [(1, &keeper), (2, &busy), (3, &idle)] {
+            seat.fill(pid, START);
+            seat.set_condition(Condition::Serving);
+        }
+        busy.connection_opened();
+        assert_eq!(page.fewest_connections(), Some(0));
+        idle.set_condition(Condition::Draining);
+        assert_eq!(page.fewest_connections(), Some(1));
+    }
+}
