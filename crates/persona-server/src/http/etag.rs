@@ -1,0 +1,194 @@
+//! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3 and 13.1).
+//!
+//! The tag of a persona is strong and follows from its revision alone, so every worker and every backend agree on it:
+//! revision 7 has the tag `"7"`.
+
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use persona_model::{Expect, Revision};
+
+use super::problem::{Code, Problem};
+
+/// The entity tag of a revision.
+pub(super) fn of(revision: Revision) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{revision}\"")).expect("digits in quotes are visible ASCII")
+}
+
+/// What a writer says in `If-Match`; `None` without the header.
+///
+/// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never hands out, matches
+/// no revision.
+pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
+    let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
+    Ok(Some(match tags {
+        Tags::Any => Expect::Any,
+        Tags::Listed(tags) => Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+    }))
+}
+
+/// What a writer says in `If-Match`, where the route needs it.
+pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
+    expect(headers)?.ok_or_else(|| {
+        Problem::new(Code::ConditionRequired, "If-Match is missing, so somebody else's change could be overwritten")
+            .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there")
+    })
+}
+
+/// Whether a PUT is to create the persona (`If-None-Match: *`).
+pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
+    match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
+        None => Ok(false),
+        Some(Tags::Any) if headers.contains_key(IF_MATCH) => {
+            Err(Problem::bad_header("If-None-Match", "contradiction", "cannot be sent together with If-Match"))
+        }
+        Some(Tags::Any) => Ok(true),
+        Some(Tags::Listed(_)) => Err(Problem::bad_header("If-None-Match", "bad_value", "a write only knows *, which means: create it")),
+    }
+}
+
+/// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost update.
+pub(super) fn no_creation(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(IF_NONE_MATCH) {
+        return Err(Problem::bad_header("If-None-Match", "not_here", "is understood on GET, HEAD and PUT only"));
+    }
+    Ok(())
+}
+
+/// Whether the client has this revision already (`If-None-Match`, weak comparison).
+pub(super) fn is_known(headers: &HeaderMap, revision: Revision) -> Result<bool, Problem> {
+    Ok(match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
+        None => false,
+        Some(Tags::Any) => true,
+        Some(Tags::Listed(tags)) => tags.into_iter().any(|tag| tag.revision() == Some(revision)),
+    })
+}
+
+/// What a condition header lists.
+#[derive(PartialEq, Eq, Debug)]
+enum Tags<'a> {
+    Any,
+    Listed(Vec<Tag<'a>>),
+}
+
+#[derive(PartialEq, Eq, Debug)]
+struct Tag<'a> {
+    weak: bool,
+    opaque: &'a [u8],
+}
+
+impl Tag<'_> {
+    /// The revision with exactly this tag; `"07"` is nobody's.
+    fn revision(self) -> Option<Revision> {
+        let text = std::str::from_utf8(self.opaque).ok()?;
+        let revision = text.parse().ok().and_then(Revision::new)?;
+        (revision.to_string() == text).then_some(revision)
+    }
+}
+
+fn tags_in<'a>(headers: &'a HeaderMap, name: &HeaderName, spelled: &'static str) -> Result<Option<Tags<'a>>, Problem> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes).peekable();
+    if lines.peek().is_none() {
+        return Ok(None);
+    }
+    tags_of(lines).map(Some).ok_or_else(|| {
+        let first = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+        let problem = Problem::bad_header(spelled, "bad_etag", format!("must be * or entity tags in double quotes, is {first}"));
+        problem.hint(format!("write the tag as the ETag header has it, with its quotes: {spelled}: \"7\""))
+    })
+}
+
+/// The tags of all lines of a header; `None` when they break the grammar, or when `*` has company.
+fn tags_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Tags<'a>> {
+    let mut tags = Vec::new();
+    let mut any = false;
+    for line in lines {
+        let mut rest = line.trim_ascii();
+        if rest == b"*" {
+            any = true;
+            continue;
+        }
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix(b",") {
+                rest = after.trim_ascii_start();
+                continue;
+            }
+            let (tag, after) = tag_at(rest)?;
+            tags.push(tag);
+            rest = after.trim_ascii_start();
+            if !(rest.is_empty() || rest.starts_with(b",")) {
+                return None;
+            }
+        }
+    }
+    match (any, tags.is_empty()) {
+        (true, true) => Some(Tags::Any),
+        (false, false) => Some(Tags::Listed(tags)),
+        _ => None,
+    }
+}
+
+/// The tag at the start of a text, and what follows it.
+fn tag_at(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
+    let (weak, text) = text.strip_prefix(b"W/").map_or((false, text), |strong| (true, strong));
+    let text = text.strip_prefix(b"\"")?;
+    let end = text.iter().position(|byte| *byte == b'"')?;
+    let (opaque, after) = (&text[..end], &text[end + 1..]);
+    opaque.iter().all(|byte| *byte > b' ' && *byte != 0x7f).then_some((Tag { weak, opaque }, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue, header};
+    use persona_model::{Expect, Revision};
+
+    use super::{expect, is_known, must_be_new};
+
+    fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
+        lines.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).expect("a header value"))).collect()
+    }
+
+    fn revision(number: u64) -> Revision {
+        Revision::new(number).expect("not 0")
+    }
+
+    #[test]
+    fn if_match_is_compared_strongly() {
+        let read = |value| expect(&headers(&[(header::IF_MATCH, value)])).expect("well formed");
+        assert_eq!(expect(&HeaderMap::new()).expect("none"), None);
+        assert_eq!(read("*"), Some(Expect::Any));
+        assert_eq!(read("\"7\""), Some(Expect::at(revision(7))));
+        assert_eq!(read(" , \"7\" ,, \"8\""), Some(Expect::OneOf(vec![revision(7), revision(8)])));
+        for never in ["W/\"7\"", "\"07\"", "\"+7\"", "\"0\"", "\"\"", "\"abc,*\"", "\"99999999999999999999999\""] {
+            assert_eq!(read(never), Some(Expect::OneOf(Vec::new())), "{never}");
+        }
+        let two_lines = headers(&[(header::IF_MATCH, "\"7\""), (header::IF_MATCH, "\"9\"")]);
+        assert_eq!(expect(&two_lines).expect("well formed"), Some(Expect::OneOf(vec![revision(7), revision(9)])));
+    }
+
+    #[test]
+    fn a_condition_that_breaks_the_grammar_is_refused() {
+        for bad in ["7", "", ",", "\"7", "7\"", "\"7\" \"8\"", "w/\"7\"", "*, \"7\"", "\"7\"x", "\"a b\""] {
+            assert!(expect(&headers(&[(header::IF_MATCH, bad)])).is_err(), "{bad}");
+            assert!(is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), revision(7)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_is_compared_weakly() {
+        let known = |value| is_known(&headers(&[(header::IF_NONE_MATCH, value)]), revision(7)).expect("well formed");
+        for hit in ["\"7\"", "W/\"7\"", "\"1\", W/\"7\"", "*"] {
+            assert!(known(hit), "{hit}");
+        }
+        for miss in ["\"8\"", "W/\"70\"", "\"07\""] {
+            assert!(!known(miss), "{miss}");
+        }
+    }
+
+    #[test]
+    fn only_a_star_creates() {
+        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*")])).expect("well formed"));
+        assert!(!must_be_new(&HeaderMap::new()).expect("none"));
+        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "\"7\"")])).is_err());
+        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*"), (header::IF_MATCH, "*")])).is_err());
+    }
+}

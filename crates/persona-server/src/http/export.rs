@@ -1,0 +1,109 @@
+//! `GET /api/v1/export`: every persona, one JSON text a line.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderValue, Version};
+use http_body::Frame;
+use persona_storage::{Error, Export};
+
+use super::Context;
+use super::parameters::{Holds, Parameter, Parameters};
+use super::problem::{Code, Problem};
+
+/// From how many bytes on a part is sent off: enough for few system calls, little enough for memory.
+const PART_BYTES: usize = 64 * 1024;
+
+/// What the query may hold.
+pub(super) const PARAMETERS: &[Parameter] =
+    &[Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." }];
+
+/// Sends every persona of one snapshot.
+pub async fn export_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+    let mut parameters = Parameters::read(request.uri(), PARAMETERS);
+    let include_deleted = parameters.flag("include_deleted").unwrap_or(false);
+    parameters.done()?;
+    if request.version() < Version::HTTP_11 {
+        // Without chunks the end of the connection is the end of the body, so that half an export would look whole.
+        return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
+    }
+    let export = context.store.export(include_deleted).await?;
+    let mut response = Response::new(Body::new(Lines { export }));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"personas.ndjson\""));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The body. An error in mid-stream is an error of the body: the connection breaks before the closing chunk, and no
+/// client can take what it got for complete.
+struct Lines {
+    export: Export,
+}
+
+impl http_body::Body for Lines {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let mut part = BytesMut::new();
+        while part.len() < PART_BYTES {
+            match self.export.poll_recv(task) {
+                Poll::Ready(Some(Ok(answer))) => {
+                    part.extend_from_slice(&answer.body);
+                    part.extend_from_slice(b"\n");
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::error!(cause = &error as &dyn std::error::Error, "an export was broken off");
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Pending if part.is_empty() => return Poll::Pending,
+                Poll::Ready(None) if part.is_empty() => return Poll::Ready(None),
+                Poll::Pending | Poll::Ready(None) => break,
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(part.freeze()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use bytes::Bytes;
+    use http_body_util::BodyExt;
+    use persona_model::{PersonaId, Revision};
+    use persona_storage::{Answer, Error};
+    use tokio::sync::mpsc;
+
+    use super::Lines;
+
+    fn answer(body: &'static str) -> Answer {
+        Answer { id: PersonaId::from_bytes([7; 16]), revision: Revision::FIRST, deleted: false, body: Bytes::from_static(body.as_bytes()) }
+    }
+
+    #[tokio::test]
+    async fn answers_become_lines() {
+        let (sender, export) = mpsc::channel(2);
+        sender.try_send(Ok(answer("{\"a\":1}"))).expect("room");
+        sender.try_send(Ok(answer("{\"b\":2}"))).expect("room");
+        drop(sender);
+        let body = Body::new(Lines { export }).collect().await.expect("whole").to_bytes();
+        assert_eq!(body, "{\"a\":1}\n{\"b\":2}\n");
+    }
+
+    #[tokio::test]
+    async fn an_error_in_mid_stream_breaks_the_body() {
+        let (sender, export) = mpsc::channel(2);
+        sender.try_send(Ok(answer("{}"))).expect("room");
+        sender.try_send(Err(Error::Busy { what: "a slow reader" })).expect("room");
+        drop(sender);
+        assert!(Body::new(Lines { export }).collect().await.is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! `GET /healthz`, `/readyz` and `/metrics`: for machines that watch the server.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::json;
+
+use super::Context;
+use super::problem::Problem;
+
+/// Answers while the process lives; asks nothing of the database, so that a slow disk restarts nobody.
+pub async fn get_health() -> Response {
+    fresh(Json(json!({ "status": "ok" })))
+}
+
+/// Answers well when reads work and the schema is the one that this build knows.
+pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Response, Problem> {
+    context.store.ready().await.map_err(Problem::not_ready)?;
+    Ok(fresh(Json(json!({ "status": "ready" }))))
+}
+
+/// Answers with every metric of all processes, in the Prometheus text format 0.0.4.
+pub async fn get_metrics(State(context): State<Arc<Context>>) -> Response {
+    fresh(([(CONTENT_TYPE, "text/plain; version=0.0.4")], context.seat.page().prometheus()))
+}
+
+fn fresh(answer: impl IntoResponse) -> Response {
+    ([(CACHE_CONTROL, "no-store")], answer).into_response()
+}

@@ -1,0 +1,149 @@
+//! What happens to every request: an id, a count, a line in the log, and an answer even when a handler panics.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use persona_model::PersonaId;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::problem::{Code, Problem, render};
+use super::{Context, personas};
+
+/// Names a request in the answer, in the body of a problem and in the log.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names the worker that answered.
+pub(super) const WORKER: HeaderName = HeaderName::from_static("x-persona-worker");
+/// Tells how long the server took.
+pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// Most characters of a request id that a client or proxy chose.
+const REQUEST_ID_CHARS_MAX: usize = 128;
+/// How requests are counted that no route matches; their paths would be an endless list of labels.
+const NO_ROUTE: &str = "none";
+
+/// Wraps all routes.
+pub(super) fn around(routes: Router<Arc<Context>>, context: &Arc<Context>) -> Router<Arc<Context>> {
+    // The last layer is the outermost, so that a panic is answered like any other problem.
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(Arc::clone(context), finish))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
+fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a handler panicked");
+    Problem::new(Code::Internal, "the server met a fault of its own; its log says which").into_response()
+}
+
+async fn finish(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers(), &context);
+    let facts = RequestFacts {
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
+    };
+    let mut response = next.run(request).await;
+    // An id that came in is visible ASCII, and so is one of ours.
+    render(&mut response, id.to_str().unwrap_or_default());
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    context.seat.request_answered(facts.route(), &facts.method, status, took);
+    if context.access_log {
+        facts.log(&id, status, took);
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    if context.expose_worker {
+        headers.insert(WORKER, HeaderValue::from(context.seat.slot()));
+        let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
+        headers.insert(SERVER_TIMING, HeaderValue::try_from(timing).expect("a number is visible ASCII"));
+    }
+    response
+}
+
+/// What is kept of a request until it is answered.
+struct RequestFacts {
+    method: Method,
+    route: Option<MatchedPath>,
+    persona: Option<PersonaId>,
+}
+
+impl RequestFacts {
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
+    }
+
+    fn log(&self, id: &HeaderValue, status: u16, took: Duration) {
+        tracing::info!(
+            http.method = %self.method,
+            http.route = self.route(),
+            http.status = status,
+            duration_ms = took.as_secs_f64() * 1000.0,
+            request.id = id.to_str().unwrap_or_default(),
+            persona.id = self.persona.map(tracing::field::display),
+            "answered a request"
+        );
+    }
+}
+
+/// The id that came in, when it is fit for a log; a new one otherwise.
+fn request_id(headers: &HeaderMap, context: &Context) -> HeaderValue {
+    let fits = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=REQUEST_ID_CHARS_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(REQUEST_ID).filter(fits).cloned().unwrap_or_else(|| {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = context.new_id().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(text).expect("a UUID is visible ASCII")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::routing::get;
+    use http::Request;
+    use http_body_util::BodyExt;
+    use persona_storage::memory::MemoryStore;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
+    use crate::clock::SystemClock;
+    use crate::http::Context;
+    use crate::shared_page::SharedPage;
+
+    async fn broken() {
+        panic!("on purpose");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_like_any_other_problem() {
+        let context = Arc::new(Context {
+            store: Arc::new(MemoryStore::new(Arc::new(SystemClock))),
+            clock: Arc::new(SystemClock),
+            seat: SharedPage::create().expect("a page").seat(1, 0),
+            expose_worker: false,
+            access_log: true,
+            write_wait_max: Duration::from_secs(1),
+        });
+        let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
+        let response = service.oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");
+        assert_eq!(response.status(), 500);
+        let (parts, body) = response.into_parts();
+        assert!(
+            parts.headers.contains_key(REQUEST_ID) && !parts.headers.contains_key(WORKER) && !parts.headers.contains_key(SERVER_TIMING)
+        );
+        let problem: Value = serde_json::from_slice(&body.collect().await.expect("a body").to_bytes()).expect("JSON");
+        assert_eq!(problem["code"], "internal");
+    }
+}

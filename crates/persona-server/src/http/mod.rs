@@ -1,0 +1,69 @@
+//! The HTTP API: the contract of `docs/api.md`.
+//!
+//! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers share:
+//!
+//! - `request.rs` takes a request apart (body, media type, headers), `json.rs` reads JSON strictly,
+//!   `parameters.rs` reads the query, `etag.rs` the conditions;
+//! - `problem/` is every error answer, and the only place that picks their status codes;
+//! - `wire.rs` is what the JSON of a persona has besides its document;
+//! - `middleware.rs` is what happens to every request.
+//!
+//! Nothing here knows a backend: handlers speak to [`Store`] only.
+
+mod docs;
+mod etag;
+mod export;
+mod health;
+mod json;
+mod landing;
+mod middleware;
+mod openapi;
+mod parameters;
+mod personas;
+mod problem;
+mod request;
+mod router;
+mod status;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::Clock;
+use persona_storage::Store;
+use uuid::Uuid;
+
+use crate::shared_page::Seat;
+
+pub use router::{ROUTES, Route, router};
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct Context {
+    /// Where personas are kept.
+    pub store: Arc<dyn Store>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Where this process counts, and where all processes can be seen.
+    pub seat: Seat,
+    /// Whether answers name the worker and its timing.
+    pub expose_worker: bool,
+    /// Whether each request gets a line in the log.
+    pub access_log: bool,
+    /// How long a write may wait for its turn.
+    pub write_wait_max: Duration,
+}
+
+impl Context {
+    /// A new identity, ordered by time (UUID version 7).
+    fn new_id(&self) -> Uuid {
+        let micros = u64::try_from(self.clock.now().as_micros()).unwrap_or_default();
+        let nanos = u32::try_from(micros % 1_000_000 * 1000).unwrap_or_default();
+        Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos))
+    }
+
+    /// Until when a write that arrives now may wait.
+    fn write_deadline(&self) -> Instant {
+        Instant::now() + self.write_wait_max
+    }
+}

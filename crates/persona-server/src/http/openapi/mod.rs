@@ -1,0 +1,60 @@
+//! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document.
+//!
+//! Built from the tables that the server itself runs on, so that it cannot drift: fields from `persona_model::FIELDS`,
+//! store-managed members from `wire.rs`, query parameters from the handlers, problems from `problem/code.rs`.
+//!
+//! - `operations.rs`: every path and verb; start there.
+//! - `operation.rs`: the building blocks of one operation.
+//! - `persona.rs`: the schemas of a persona.
+//! - `components.rs`: the other schemas, and the headers.
+
+mod components;
+mod operation;
+mod operations;
+mod persona;
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+/// The document as text; it is the same for the life of the process.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
+
+const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
+    An acknowledged change is never lost, and every read that starts after it sees it, whichever worker answers. \
+    Each persona has a revision, and its ETag follows from it. Replacing and deleting need If-Match, so that nobody \
+    overwrites what somebody else wrote meanwhile; patches touch only what they name.\n\n\
+    Errors are problem documents (RFC 9457) with a stable code; the list is at /api/v1/problems. Every answer carries \
+    X-Request-Id: the one that came in (1 to 128 visible ASCII characters), or a new one. A server that runs with \
+    --expose-worker adds X-Persona-Worker and Server-Timing.";
+
+/// Answers with the document.
+pub async fn get_openapi() -> Response {
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    (headers, DOCUMENT.clone()).into_response()
+}
+
+fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Persona Store",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "personas", "description": "Read and change personas." },
+            { "name": "server", "description": "What the server says of itself." },
+            { "name": "documentation", "description": "What the API can do." },
+        ],
+        "paths": operations::paths(),
+        "components": { "schemas": components::schemas(), "headers": components::headers() },
+    })
+}

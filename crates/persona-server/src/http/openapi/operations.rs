@@ -1,0 +1,209 @@
+//! Every path and verb, in the order of the router.
+
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, named};
+use crate::http::problem::Code;
+use crate::http::{export, personas};
+
+const PERSONAS: &str = "personas";
+const SERVER: &str = "server";
+const DOCUMENTATION: &str = "documentation";
+const JSON: &str = "application/json";
+const IF_MATCH: &str = "The ETag that the change was made to; * for any revision.";
+/// What every change of an existing persona can meet.
+const CHANGE_PROBLEMS: &[Code] = &[Code::NoSuchPersona, Code::Deleted, Code::Stale, Code::HandleTaken];
+
+/// The paths object of the document.
+pub(super) fn paths() -> Value {
+    let id = json!([{
+        "name": "id", "in": "path", "required": true, "description": "Which persona.", "schema": { "type": "string", "format": "uuid" },
+    }]);
+    let file = json!([{ "name": "file", "in": "path", "required": true, "description": "Which file.", "schema": { "type": "string" } }]);
+    json!({
+        "/": path(None, [landing()]),
+        "/api/v1/personas": path(None, [list(), create()]),
+        "/api/v1/personas/{id}": path(Some(id.clone()), [get(), replace(), patch(), delete()]),
+        "/api/v1/personas/{id}/restore": path(Some(id), [restore()]),
+        "/api/v1/export": path(None, [export()]),
+        "/api/v1/status": path(None, [status()]),
+        "/api/v1/problems": path(None, [problems()]),
+        "/api/v1/openapi.json": path(None, [openapi()]),
+        "/api/v1/docs": path(None, [docs()]),
+        "/api/v1/docs/{file}": path(Some(file), [docs_file()]),
+        "/healthz": path(None, [health()]),
+        "/readyz": path(None, [readiness()]),
+        "/metrics": path(None, [metrics()]),
+    })
+}
+
+fn path<const N: usize>(parameters: Option<Value>, operations: [Operation; N]) -> Value {
+    let mut item: Map<String, Value> = operations.into_iter().map(Operation::build).collect();
+    if let Some(parameters) = parameters {
+        item.insert("parameters".into(), parameters);
+    }
+    item.into()
+}
+
+fn list() -> Operation {
+    Operation::new("get", "list_personas", PERSONAS, "List personas, page by page").query(personas::list::PARAMETERS).reads().answer_with(
+        "200",
+        "One page.",
+        &[],
+        JSON,
+        &named("PersonaPage"),
+    )
+}
+
+fn create() -> Operation {
+    Operation::new("post", "create_persona", PERSONAS, "Create a persona")
+        .writes()
+        .body(&[(JSON, "PersonaCreate")])
+        .answer_with("201", "The new persona.", &["ETag", "Location", "Replayed"], JSON, &named("Persona"))
+        .problems(&[Code::HandleTaken])
+}
+
+fn get() -> Operation {
+    Operation::new("get", "get_persona", PERSONAS, "Read a persona, or an older revision of it")
+        .query(personas::get::PARAMETERS)
+        .header("If-None-Match", false, "ETags that the client has; 304 when one of them is current.")
+        .reads()
+        .answer_with("200", "The persona.", &["ETag"], JSON, &named("Persona"))
+        .answer("304", "The client has this revision already.", &["ETag"])
+        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted])
+}
+
+fn replace() -> Operation {
+    Operation::new("put", "replace_persona", PERSONAS, "Replace a whole persona, or create it with this id")
+        .header("If-Match", false, "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is sent.")
+        .header("If-None-Match", false, "* creates the persona with this id.")
+        .writes()
+        .body(&[(JSON, "PersonaReplace")])
+        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
+        .answer_with("201", "The new persona.", &["ETag", "Location", "Replayed"], JSON, &named("Persona"))
+        .problems(CHANGE_PROBLEMS)
+        .problems(&[Code::AlreadyExists, Code::ConditionRequired])
+}
+
+fn patch() -> Operation {
+    let kinds = [
+        ("application/merge-patch+json", "PersonaMergePatch"),
+        (JSON, "PersonaMergePatch"),
+        ("application/json-patch+json", "PersonaJsonPatch"),
+    ];
+    Operation::new("patch", "patch_persona", PERSONAS, "Change a part of a persona")
+        .query(personas::patch::PARAMETERS)
+        .header("If-Match", false, IF_MATCH)
+        .writes()
+        .body(&kinds)
+        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
+        .problems(CHANGE_PROBLEMS)
+        .problems(&[Code::Conflict, Code::TestFailed, Code::UnknownBase])
+}
+
+fn delete() -> Operation {
+    Operation::new("delete", "delete_persona", PERSONAS, "Delete a persona so that it can be restored")
+        .header("If-Match", true, IF_MATCH)
+        .writes()
+        .answer("204", "It is deleted.", &["ETag", "Replayed"])
+        .problems(&[Code::NoSuchPersona, Code::Stale, Code::ConditionRequired])
+}
+
+fn restore() -> Operation {
+    Operation::new("post", "restore_persona", PERSONAS, "Bring a deleted persona back")
+        .header("If-Match", false, IF_MATCH)
+        .writes()
+        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
+        .problems(&[Code::NoSuchPersona, Code::Stale, Code::HandleTaken])
+}
+
+fn export() -> Operation {
+    Operation::new("get", "export_personas", PERSONAS, "Read every persona of one snapshot")
+        .query(export::PARAMETERS)
+        .reads()
+        .answer_with("200", "One persona a line, in order of creation.", &[], "application/x-ndjson", &named("Persona"))
+        .problems(&[Code::OldProtocol])
+}
+
+fn status() -> Operation {
+    Operation::new("get", "get_status", SERVER, "Read the state of database and processes").reads().answer_with(
+        "200",
+        "The state.",
+        &[],
+        JSON,
+        &named("Status"),
+    )
+}
+
+fn landing() -> Operation {
+    Operation::new("get", "landing", DOCUMENTATION, "Find the way")
+        .answer_with("200", "Name, version and links.", &[], JSON, &json!({ "type": "object" }))
+        .answer("303", "A browser is sent to the documentation.", &["Location"])
+}
+
+fn problems() -> Operation {
+    let schema = json!({
+        "type": "object",
+        "properties": { "items": { "type": "array", "items": named("ProblemKind") }, "next_cursor": { "type": "null" } },
+        "required": ["items", "next_cursor"],
+    });
+    Operation::new("get", "list_problems", DOCUMENTATION, "List every problem that an answer can have").answer_with(
+        "200",
+        "Every problem.",
+        &[],
+        JSON,
+        &schema,
+    )
+}
+
+fn openapi() -> Operation {
+    Operation::new("get", "get_openapi", DOCUMENTATION, "Read this document").answer_with(
+        "200",
+        "This document.",
+        &[],
+        JSON,
+        &json!({ "type": "object" }),
+    )
+}
+
+fn docs() -> Operation {
+    let page = json!({ "type": "string" });
+    Operation::new("get", "get_docs", DOCUMENTATION, "Read and try the API in a browser").answer_with(
+        "200",
+        "A page.",
+        &[],
+        "text/html",
+        &page,
+    )
+}
+
+fn docs_file() -> Operation {
+    Operation::new("get", "get_docs_file", DOCUMENTATION, "Read a file of the page")
+        .answer_with("200", "The file.", &[], "*/*", &json!({}))
+        .problems(&[Code::NoSuchRoute])
+}
+
+fn health() -> Operation {
+    Operation::new("get", "get_health", SERVER, "Ask whether the process lives").answer_with("200", "It lives.", &[], JSON, &state("ok"))
+}
+
+fn readiness() -> Operation {
+    Operation::new("get", "get_readiness", SERVER, "Ask whether requests can be answered")
+        .answer_with("200", "They can.", &[], JSON, &state("ready"))
+        .problems(&[Code::NotReady])
+}
+
+fn metrics() -> Operation {
+    let text = json!({ "type": "string" });
+    Operation::new("get", "get_metrics", SERVER, "Read the metrics of all processes, for Prometheus").answer_with(
+        "200",
+        "The metrics.",
+        &[],
+        "text/plain",
+        &text,
+    )
+}
+
+fn state(word: &str) -> Value {
+    json!({ "type": "object", "properties": { "status": { "type": "string", "const": word } }, "required": ["status"] })
+}

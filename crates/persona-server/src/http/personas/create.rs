@@ -1,0 +1,23 @@
+//! `POST /api/v1/personas`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use persona_model::{Document, PersonaId};
+use persona_storage::Operation;
+
+use super::answer;
+use crate::http::parameters::Parameters;
+use crate::http::problem::Problem;
+use crate::http::request::{MediaType, WriteRequest};
+use crate::http::{Context, etag};
+
+/// Creates a persona with an identity of the server's choice.
+pub async fn create_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+    Parameters::none(&request.parts.uri)?;
+    etag::no_creation(&request.parts.headers)?;
+    let (_, body) = request.json(MediaType::PERSONA)?;
+    let operation = Operation::Create { id: PersonaId::new(context.new_id()), document: Document::from_json(body)? };
+    answer::written(&context, request.write(&context, operation)?).await
+}

@@ -1,0 +1,147 @@
+//! `GET /api/v1/personas`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::Uri;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use persona_model::{Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, Timestamp, nearest_name};
+use persona_storage::{Error, Page};
+use serde_json::{Map, Value};
+
+use super::answer::{ASK_FIRST, JSON};
+use crate::http::parameters::{Holds, Parameter, Parameters};
+use crate::http::problem::Problem;
+use crate::http::{Context, wire};
+
+const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"];
+const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
+
+/// What the query may hold.
+pub(in crate::http) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "limit",
+        holds: Holds::Number(PAGE_LIMIT_MAX as u64),
+        repeats: false,
+        about: "Most items of the page; 50 by default.",
+    },
+    Parameter { name: "cursor", holds: Holds::Text, repeats: false, about: "Where to go on: next_cursor of the page before." },
+    Parameter { name: "sort", holds: Holds::OneOf(SORT_WORDS), repeats: false, about: "The order; -created_at by default." },
+    Parameter { name: "tag", holds: Holds::Text, repeats: true, about: "Only personas with this tag; repeat it for all of several." },
+    Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
+    Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
+    Parameter { name: "updated_since", holds: Holds::Time, repeats: false, about: "Only personas changed at or after this time." },
+    Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
+    Parameter { name: "fields", holds: Holds::Names, repeats: false, about: "Only these members of each persona, separated by commas." },
+    Parameter {
+        name: "count",
+        holds: Holds::OneOf(&["exact"]),
+        repeats: false,
+        about: "Adds total: how many personas there are in all pages.",
+    },
+    Parameter { name: "q", holds: Holds::Text, repeats: false, about: "Full-text search. Not available yet: it is refused." },
+];
+
+/// Answers with one page.
+pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+    let Asked { request, fields } = asked(request.uri())?;
+    let page = context.store.list(request).await?;
+    let mut response = Response::new(Body::from(page_text(&page, fields.as_deref())?));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
+    Ok(response)
+}
+
+/// What a query asks for.
+struct Asked {
+    request: ListRequest,
+    fields: Option<Vec<String>>,
+}
+
+fn asked(uri: &Uri) -> Result<Asked, Problem> {
+    let mut query = Parameters::read(uri, PARAMETERS);
+    let limit = query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
+    let sort = query.word("sort", SORT_WORDS, Sort::from_word).unwrap_or(Sort::DEFAULT);
+    let filter = Filter {
+        kind: query.word("kind", KIND_WORDS, Kind::from_word),
+        is_active: query.flag("is_active"),
+        tags: query.values("tag").map(str::to_owned).collect(),
+        updated_since: updated_since(&mut query),
+        include_deleted: query.flag("include_deleted").unwrap_or(false),
+    };
+    let after = cursor(&mut query, &filter, sort);
+    let fields = fields(&mut query);
+    let count = query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
+    if query.value("q").is_some() {
+        query.refuse("q", "not_available", "full-text search is not available yet");
+    }
+    query.done()?;
+    Ok(Asked { request: ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count }, fields })
+}
+
+fn updated_since(query: &mut Parameters<'_>) -> Option<Timestamp> {
+    // In a query a bare + is a space, so that the offset of a time arrives broken unless it is written as %2B.
+    let wanted = match query.value("updated_since") {
+        Some(value) if value.contains(' ') => "an RFC 3339 time, with + written as %2B",
+        _ => "an RFC 3339 time such as 2026-11-24T18:10:41Z",
+    };
+    query.parsed("updated_since", wanted, Timestamp::parse)
+}
+
+fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<Cursor> {
+    let decoded = Cursor::decode(query.value("cursor")?, filter, sort);
+    decoded.map_err(|error| query.refuse("cursor", "bad_cursor", error.to_string())).ok()
+}
+
+fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
+    let names: Vec<String> = query.value("fields")?.split(',').map(|name| name.trim().to_owned()).collect();
+    for name in names.iter().filter(|name| !wire::member_names().any(|known| known == *name)) {
+        let message = match nearest_name(name, wire::member_names()) {
+            Some(near) => format!("{name:?} is no member of a persona; did you mean {near}?"),
+            None => format!("{name:?} is no member of a persona"),
+        };
+        query.refuse("fields", "unknown_member", message);
+    }
+    Some(names)
+}
+
+/// The page as JSON: the stored answers as they are, unless only some members are wanted.
+fn page_text(page: &Page, fields: Option<&[String]>) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::with_capacity(page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256);
+    text.extend_from_slice(b"{\"items\":[");
+    for (index, item) in page.items.iter().enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        match fields {
+            None => text.extend_from_slice(&item.body),
+            Some(fields) => text.extend_from_slice(&sparse(&item.body, fields)?),
+        }
+    }
+    let cursor = page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}\""));
+    let total = page.total.map_or(String::new(), |total| format!(",\"total\":{total}"));
+    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{total}}}").as_bytes());
+    Ok(text)
+}
+
+fn sparse(answer: &[u8], fields: &[String]) -> Result<Vec<u8>, Error> {
+    let damaged = |error: serde_json::Error| Error::Damaged(format!("a stored answer cannot be read: {error}"));
+    let mut members: Map<String, Value> = serde_json::from_slice(answer).map_err(damaged)?;
+    members.retain(|name, _| fields.contains(name));
+    serde_json::to_vec(&members).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::{Kind, Sort};
+
+    use super::{KIND_WORDS, SORT_WORDS};
+
+    #[test]
+    fn the_words_of_the_parameters_are_those_of_the_model() {
+        assert_eq!(SORT_WORDS, Sort::ALL.map(|(word, _)| word));
+        assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::word));
+    }
+}

@@ -1,0 +1,12 @@
+//! Personas: one file per verb of `/api/v1/personas` and `/api/v1/personas/{id}`; `answer.rs` is what they answer with.
+
+mod answer;
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod patch;
+pub mod replace;
+pub mod restore;
+
+pub use answer::{id_in, path_of};

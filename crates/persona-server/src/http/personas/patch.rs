@@ -1,0 +1,38 @@
+//! `PATCH /api/v1/personas/{id}`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use persona_model::{Expect, Patch};
+use persona_storage::Operation;
+
+use super::answer;
+use crate::http::parameters::{Holds, Parameter, Parameters};
+use crate::http::problem::Problem;
+use crate::http::request::{MediaType, WriteRequest};
+use crate::http::{Context, etag};
+
+/// What the query may hold.
+pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "base_revision",
+    holds: Holds::Number(i64::MAX as u64),
+    repeats: false,
+    about: "The revision that the change was made to; it is merged with what happened since.",
+}];
+
+/// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
+pub async fn patch_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+    let id = request.persona_id()?;
+    let mut parameters = Parameters::read(&request.parts.uri, PARAMETERS);
+    let base = parameters.revision("base_revision");
+    parameters.done()?;
+    etag::no_creation(&request.parts.headers)?;
+    let expect = etag::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
+    let patch = match request.json(MediaType::PATCH)? {
+        (MediaType::JsonPatch, body) => Patch::json(body)?,
+        (MediaType::MergePatch | MediaType::Json, body) => Patch::merge(body)?,
+    };
+    let operation = Operation::Patch { id, expect, patch, base };
+    answer::written(&context, request.write(&context, operation)?).await
+}

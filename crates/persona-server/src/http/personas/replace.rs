@@ -1,0 +1,28 @@
+//! `PUT /api/v1/personas/{id}`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use persona_storage::Operation;
+
+use super::answer;
+use crate::http::parameters::Parameters;
+use crate::http::problem::Problem;
+use crate::http::request::{MediaType, WriteRequest};
+use crate::http::{Context, etag, wire};
+
+/// Replaces the whole document, or creates a persona with an identity of the client's choice (`If-None-Match: *`).
+pub async fn replace_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+    let id = request.persona_id()?;
+    Parameters::none(&request.parts.uri)?;
+    let headers = &request.parts.headers;
+    let expect = if etag::must_be_new(headers)? { None } else { Some(etag::required_expect(headers)?) };
+    let (_, body) = request.json(MediaType::PERSONA)?;
+    let document = wire::document_of_put(id, body)?;
+    let operation = match expect {
+        None => Operation::Create { id, document },
+        Some(expect) => Operation::Replace { id, expect, document },
+    };
+    answer::written(&context, request.write(&context, operation)?).await
+}

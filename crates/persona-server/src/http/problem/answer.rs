@@ -1,0 +1,177 @@
+//! One error answer, and how it becomes a response.
+//!
+//! A [`Problem`] leaves its handler as an extension of an empty response. The middleware, which knows the id of the
+//! request, renders it; so no error body goes out without one.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use persona_model::Invalid;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Code;
+
+/// An error answer. Boxed, because it is the rare side of every result.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    code: Code,
+    detail: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    errors: Vec<Fault>,
+    extra: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One thing that is wrong with a request; exactly one of the places is set.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
+pub struct Fault {
+    /// Where in the body: a JSON Pointer (RFC 6901), empty for the body as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Which query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// Which header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<&'static str>,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// A sentence fragment for people.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with one sentence on this very case.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let detail = detail.into();
+        Self(Box::new(Parts { code, detail, hint: None, errors: Vec::new(), extra: Map::new(), headers: Vec::new() }))
+    }
+
+    /// Adds how to go on.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what is wrong with the request, item by item.
+    #[must_use]
+    pub fn errors(mut self, errors: Vec<Fault>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// Adds a member of its own.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.extra.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// What went wrong, as a word.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What happened in this very case.
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// A header that cannot be used.
+    pub fn bad_header(header: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::new(Code::BadHeader, format!("{header}: {message}")).errors(vec![Fault {
+            header: Some(header),
+            code,
+            message,
+            ..Fault::default()
+        }])
+    }
+
+    /// Query parameters that cannot be used; at least one.
+    pub fn bad_parameters(errors: Vec<Fault>) -> Self {
+        let name = |fault: &Fault| fault.parameter.clone().unwrap_or_default();
+        let detail = match errors.as_slice() {
+            [fault] => format!("{}: {}", name(fault), fault.message),
+            faults => format!("{} parameters cannot be used: {}", faults.len(), faults.iter().map(name).collect::<Vec<_>>().join(", ")),
+        };
+        Self::new(Code::BadParameter, detail).errors(errors)
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        let detail = match invalid.faults.as_slice() {
+            [_] => invalid.to_string(),
+            faults => format!("{} rules are broken", faults.len()),
+        };
+        let fault = |it: persona_model::Fault| Fault { pointer: Some(it.pointer), code: it.code, message: it.message, ..Fault::default() };
+        Self::new(Code::Invalid, detail).errors(invalid.faults.into_iter().map(fault).collect())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.0.code.facts().status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The members of an error body, in the order in which people read them.
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+    request_id: &'a str,
+}
+
+/// Writes the body of an error answer; other answers stay as they are.
+pub fn render(response: &mut Response, request_id: &str) {
+    let Some(Problem(problem)) = response.extensions_mut().remove() else { return };
+    let facts = problem.code.facts();
+    let wire = Wire {
+        r#type: problem.code.type_uri(),
+        title: facts.title,
+        status: facts.status.as_u16(),
+        code: facts.word,
+        detail: &problem.detail,
+        hint: problem.hint.as_deref(),
+        errors: &problem.errors,
+        extra: &problem.extra,
+        request_id,
+    };
+    *response.body_mut() = Body::from(serde_json::to_vec(&wire).expect("a problem is JSON"));
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in problem.headers {
+        headers.insert(name, value);
+    }
+}

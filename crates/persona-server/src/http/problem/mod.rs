@@ -1,0 +1,12 @@
+//! Every error answer (RFC 9457). The only place that picks an error's status code.
+//!
+//! - `code.rs`: the table of problem codes with status, title and meaning.
+//! - `answer.rs`: [`Problem`], and how it becomes a response.
+//! - `store.rs`: what each error of the store means to a client.
+
+mod answer;
+mod code;
+mod store;
+
+pub(super) use answer::{Fault, Problem, render};
+pub(super) use code::{Code, list_problems};

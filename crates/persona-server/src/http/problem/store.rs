@@ -1,0 +1,160 @@
+//! What each error of the store means to a client.
+
+use http::HeaderValue;
+use http::header::{ETAG, RETRY_AFTER};
+use persona_model::{Conflict, PersonaId, Revision};
+use persona_storage::Error;
+use serde_json::{Value, json};
+
+use super::{Code, Problem};
+use crate::http::{etag, personas};
+
+/// After how many seconds a refused request is worth another try: the queue is worked off within one.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+impl Problem {
+    /// The answer to an error that a read or write of this persona met.
+    pub fn of_persona(id: PersonaId, error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::no_such_persona(&id.to_string()),
+            Error::Deleted { current } => Self::deleted(id, current),
+            Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, format!("{id} exists already")),
+            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {current}"))
+                .hint("read the persona again, apply your change to what you get, and send its ETag"),
+            error => Self::from(error),
+        }
+    }
+
+    /// No persona was ever at this path.
+    pub fn no_such_persona(id: &str) -> Self {
+        Self::new(Code::NoSuchPersona, format!("there is no persona {id}"))
+    }
+
+    /// The persona is soft-deleted.
+    pub fn deleted(id: PersonaId, current: Revision) -> Self {
+        let restore = format!("{}/restore", personas::path_of(id));
+        Self::at(Code::Deleted, current, format!("{id} is deleted")).hint(format!("POST {restore} brings it back")).with("restore", restore)
+    }
+
+    /// The server cannot answer requests now.
+    pub fn not_ready(error: Error) -> Self {
+        let cause = Self::from(error).code().facts().word;
+        Self::new(Code::NotReady, "the store cannot be read").with("cause", cause).retry()
+    }
+
+    fn at(code: Code, current: Revision, detail: String) -> Self {
+        Self::new(code, detail).with("current_revision", current.number()).header(ETAG, etag::of(current))
+    }
+
+    fn retry(self) -> Self {
+        self.header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(invalid) => Self::from(invalid),
+            Error::NotFound => Self::new(Code::NoSuchPersona, "there is no such persona"),
+            Error::Deleted { current } => Self::at(Code::Deleted, current, "the persona is deleted".into()),
+            Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, "the persona exists already".into()),
+            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {current}")),
+            Error::HandleTaken { handle, holder } => {
+                Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with("holder", holder.to_string())
+            }
+            Error::TestFailed { pointer, current } => {
+                Self::at(Code::TestFailed, current, format!("the test at {pointer} failed")).with("pointer", pointer)
+            }
+            Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
+            Error::Conflicts { conflicts, current } => {
+                let detail = format!("{} were changed on both sides since the base revision", counted(conflicts.len()));
+                Self::at(Code::Conflict, current, detail).with("conflicts", conflicts.iter().map(conflict).collect::<Vec<_>>())
+            }
+            Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
+            Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
+            Error::Closed(_) => Self::new(Code::Closing, "this worker takes no more requests").retry(),
+            Error::Full => {
+                tracing::error!("a write was refused: no space left for the database");
+                Self::new(Code::StorageFull, "there is no space left for the database; nothing was changed")
+            }
+            Error::Damaged(report) => {
+                tracing::error!(report, "the database is damaged");
+                Self::new(Code::Damaged, "the database is damaged; its log says how")
+            }
+            Error::Backend(cause) => {
+                tracing::error!(cause = &*cause as &dyn std::error::Error, "the database failed");
+                Self::new(Code::Internal, "the database failed; the server's log says how")
+            }
+        }
+    }
+}
+
+fn counted(conflicts: usize) -> String {
+    if conflicts == 1 { "1 unit".into() } else { format!("{conflicts} units") }
+}
+
+fn conflict(conflict: &Conflict) -> Value {
+    // A unit that one side does not have is null there: as everywhere in this API, absent and null mean the same.
+    json!({ "pointer": conflict.pointer, "base": conflict.base, "theirs": conflict.theirs, "yours": conflict.yours })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::{IntoResponse, Response};
+    use http::header::RETRY_AFTER;
+    use http_body_util::BodyExt;
+    use persona_storage::Error;
+    use serde_json::{Value, json};
+
+    use super::super::{Problem, render};
+
+    async fn rendered(problem: Problem) -> (Option<String>, Value) {
+        let mut response: Response = problem.into_response();
+        render(&mut response, "r-1");
+        let retry = response.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("digits").to_owned());
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        (retry, serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    #[tokio::test]
+    async fn a_busy_store_is_503_with_retry_after() {
+        let (retry, body) = rendered(Error::Busy { what: "the write queue" }.into()).await;
+        assert_eq!(retry.as_deref(), Some("1"));
+        assert_eq!(
+            body,
+            json!({
+                "type": "/api/v1/problems#busy",
+                "title": "The store is busy",
+                "status": 503,
+                "code": "busy",
+                "detail": "no turn was had at the write queue in time",
+                "request_id": "r-1",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn failures_of_the_database_have_their_own_codes_and_leak_nothing() {
+        let secret = "row 7 of /var/lib/persona.db";
+        let cases = [
+            (Error::Full, 507, "storage_full", None),
+            (Error::Damaged(secret.into()), 500, "damaged", None),
+            (Error::Backend(secret.into()), 500, "internal", None),
+            (Error::Closed(secret), 503, "closing", Some("1")),
+        ];
+        for (error, status, code, expected_retry) in cases {
+            let (retry, body) = rendered(error.into()).await;
+            assert_eq!((body["status"].as_u64(), body["code"].as_str(), retry.as_deref()), (Some(status), Some(code), expected_retry));
+            assert!(!body.to_string().contains("persona.db"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_read_is_not_ready() {
+        let (retry, body) = rendered(Problem::not_ready(Error::Damaged("page 7".into()))).await;
+        assert_eq!(
+            (retry.as_deref(), &body["status"], &body["code"], &body["cause"]),
+            (Some("1"), &json!(503), &json!("not_ready"), &json!("damaged"))
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! A request that changes something, taken apart: body, media type, and the headers that go with a write.
+//!
+//! The body is always read first, also of a request that is refused for its headers: an answer that overtakes its
+//! request makes the client see a broken connection instead of the answer.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
+use persona_model::PersonaId;
+use persona_storage::{Idempotency, Operation, Write};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::problem::{Code, Problem};
+use super::{Context, json, personas};
+
+/// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
+pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How far a body that is too large is read, so that the client gets to see why it is refused.
+const DRAINED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// Bytes set aside before the first byte of a body has come, whatever the client announces.
+const BODY_BYTES_RESERVED_MAX: usize = 64 * 1024;
+/// Most characters of an idempotency key.
+pub(super) const KEY_CHARS_MAX: usize = 255;
+/// Most characters of an author.
+pub(super) const AUTHOR_CHARS_MAX: usize = 128;
+/// Who makes a change.
+pub(super) const AUTHOR: HeaderName = HeaderName::from_static("x-persona-author");
+/// How a repeated request is recognised.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// What a body can be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MediaType {
+    /// A persona.
+    Json,
+    /// RFC 7396.
+    MergePatch,
+    /// RFC 6902.
+    JsonPatch,
+}
+
+impl MediaType {
+    /// The name in `Content-Type`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::MergePatch => "application/merge-patch+json",
+            Self::JsonPatch => "application/json-patch+json",
+        }
+    }
+
+    /// What POST and PUT take.
+    pub const PERSONA: &'static [Self] = &[Self::Json];
+    /// What PATCH takes; plain JSON is read as a merge patch.
+    pub const PATCH: &'static [Self] = &[Self::MergePatch, Self::JsonPatch, Self::Json];
+}
+
+/// A request that changes something, complete.
+pub(super) struct WriteRequest {
+    /// Everything but the body.
+    pub parts: Parts,
+    body: Bytes,
+}
+
+impl<S: Sync> FromRequest<S> for WriteRequest {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(&parts.headers, body).await?;
+        Ok(Self { parts, body })
+    }
+}
+
+impl WriteRequest {
+    /// The persona that the path names.
+    pub fn persona_id(&self) -> Result<PersonaId, Problem> {
+        personas::id_in(self.parts.uri.path())
+    }
+
+    /// The body as JSON, and which of the accepted media types it has.
+    pub fn json(&self, accepted: &[MediaType]) -> Result<(MediaType, Value), Problem> {
+        let media_type = media_type_of(&self.parts.headers, accepted)?;
+        Ok((media_type, json::read(&self.body)?))
+    }
+
+    /// This request as a write: the operation with author, idempotency key and deadline.
+    pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
+        let headers = &self.parts.headers;
+        let idempotency = idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: self.fingerprint() });
+        Ok(Write { operation, author: author(headers)?, idempotency, deadline: context.write_deadline() })
+    }
+
+    /// SHA-256 over everything that makes the request what it is, each part with its length before it.
+    fn fingerprint(&self) -> [u8; 32] {
+        let target = self.parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let mut digest = Sha256::new();
+        let mut add = |part: &[u8]| {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        };
+        add(self.parts.method.as_str().as_bytes());
+        add(target.as_bytes());
+        for name in [IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE] {
+            self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
+            add(name.as_str().as_bytes());
+        }
+        add(&self.body);
+        digest.finalize().into()
+    }
+}
+
+async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+    let announced: Option<usize> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
+        && (bytes > DRAINED_BYTES_MAX || headers.contains_key(EXPECT))
+    {
+        return Err(too_large(Some(bytes)));
+    }
+    let mut kept = BytesMut::with_capacity(announced.unwrap_or_default().min(BODY_BYTES_RESERVED_MAX));
+    let mut received = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        received += data.len();
+        if received > DRAINED_BYTES_MAX {
+            return Err(too_large(None));
+        }
+        if received <= BODY_BYTES_MAX {
+            kept.extend_from_slice(&data);
+        }
+    }
+    if received > BODY_BYTES_MAX { Err(too_large(Some(received))) } else { Ok(kept.freeze()) }
+}
+
+fn too_large(bytes: Option<usize>) -> Problem {
+    let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
+    let problem = match bytes {
+        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}")).with("body_bytes", bytes),
+        None => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has more than {DRAINED_BYTES_MAX}")),
+    };
+    problem.with("body_bytes_max", BODY_BYTES_MAX)
+}
+
+fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {
+    let names = accepted.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+    let refused = |detail: String| {
+        let header = if accepted == MediaType::PATCH { ACCEPT_PATCH } else { ACCEPT };
+        let value = HeaderValue::try_from(names.as_str()).expect("media types are visible ASCII");
+        Problem::new(Code::UnsupportedMediaType, detail).hint(format!("send Content-Type: {}", accepted[0].name())).header(header, value)
+    };
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "a compressed body is not accepted")
+            .hint("send it without Content-Encoding")
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Err(refused(format!("Content-Type is missing; accepted: {names}")));
+    };
+    let text = value.to_str().unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let Some(media_type) = accepted.iter().find(|it| essence.eq_ignore_ascii_case(it.name())) else {
+        return Err(refused(format!("{essence} is not accepted here; accepted: {names}")));
+    };
+    let charset = parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
+    match charset.map(|(_, charset)| charset.trim_matches('"')) {
+        Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => Err(refused(format!("JSON is UTF-8, the body says {charset}"))),
+        _ => Ok(*media_type),
+    }
+}
+
+/// The idempotency key, bare or as an RFC 8941 string: both spellings are the same key.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = only(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let key = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(|| text.to_owned(), unescaped);
+    if !(1..=KEY_CHARS_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("must be 1 to {KEY_CHARS_MAX} visible ASCII characters");
+        return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
+    }
+    Ok(Some(key))
+}
+
+/// An RFC 8941 string without its escapes.
+fn unescaped(text: &str) -> String {
+    let mut escape = false;
+    text.chars()
+        .filter(|char| {
+            escape = !escape && *char == '\\';
+            !escape
+        })
+        .collect()
+}
+
+fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = only(headers, &AUTHOR, "X-Persona-Author")? else { return Ok(None) };
+    let author = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
+    if !(1..=AUTHOR_CHARS_MAX).contains(&author.chars().count()) || author.chars().any(char::is_control) {
+        let message = format!("must be 1 to {AUTHOR_CHARS_MAX} characters of UTF-8 text without control characters");
+        return Err(Problem::bad_header("X-Persona-Author", "bad_value", message));
+    }
+    Ok(Some(author.to_owned()))
+}
+
+/// The one line of a header; two would leave open which of them counts.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName, spelled: &'static str) -> Result<Option<&'a HeaderValue>, Problem> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (_, Some(_)) => Err(Problem::bad_header(spelled, "repeated", "is there more than once")),
+        (line, None) => Ok(line),
+    }
+}

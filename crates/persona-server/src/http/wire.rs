@@ -1,0 +1,136 @@
+//! What the JSON of a persona has besides its document: the members that the store manages.
+
+use persona_model::{Document, FIELDS, Fault, Invalid, PersonaId, Timestamp};
+use serde_json::Value;
+
+/// A member that the store manages: every answer has it, no client sets it.
+pub(super) struct Managed {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+}
+
+/// What a store-managed member holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holds {
+    Id,
+    Revision,
+    Time,
+    TimeOrNull,
+    AuthorOrNull,
+    Hash,
+    Labels,
+}
+
+/// Every store-managed member, in the order of `persona_model::head_text`.
+pub(super) const MANAGED: &[Managed] = &[
+    Managed { name: "id", holds: Holds::Id, about: "Its identity, for ever." },
+    Managed { name: "revision", holds: Holds::Revision, about: "1 at creation, one more for each change; the ETag follows from it." },
+    Managed { name: "created_at", holds: Holds::Time, about: "When revision 1 was committed." },
+    Managed { name: "updated_at", holds: Holds::Time, about: "When the current revision was committed." },
+    Managed { name: "deleted_at", holds: Holds::TimeOrNull, about: "When it was deleted; null while it is alive." },
+    Managed { name: "created_by", holds: Holds::AuthorOrNull, about: "Who made revision 1, where known." },
+    Managed { name: "updated_by", holds: Holds::AuthorOrNull, about: "Who made the current revision, where known." },
+    Managed { name: "content_hash", holds: Holds::Hash, about: "SHA-256 of the canonical JSON (RFC 8785) of the editable members." },
+    Managed { name: "labels", holds: Holds::Labels, about: "Names for revisions." },
+];
+
+/// The names of all members of an answer.
+pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
+    MANAGED.iter().map(|managed| managed.name).chain(FIELDS.iter().map(|field| field.name))
+}
+
+/// The document in the body of a PUT.
+///
+/// Store-managed members may be there, so that a client can send back what it got; they must look like those of an
+/// answer and are ignored. Only the identity must be that of the path.
+pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document, Invalid> {
+    let mut faults = Vec::new();
+    if let Value::Object(members) = &mut body {
+        for managed in MANAGED {
+            if let Some(value) = members.remove(managed.name) {
+                faults.extend(managed.fault(id, &value));
+            }
+        }
+    }
+    match Document::from_json(body) {
+        Ok(document) if faults.is_empty() => Ok(document),
+        Ok(_) => Err(Invalid { faults }),
+        Err(invalid) => {
+            faults.extend(invalid.faults);
+            Err(Invalid { faults })
+        }
+    }
+}
+
+impl Managed {
+    fn fault(&self, id: PersonaId, value: &Value) -> Option<Fault> {
+        let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
+        let is_time = |text: &str| Timestamp::parse(text).is_some();
+        let (good, wanted) = match self.holds {
+            Holds::Id => (value.as_str().and_then(PersonaId::parse) == Some(id), "the id of the path"),
+            Holds::Revision => (value.as_u64().is_some_and(|number| number > 0), "a revision"),
+            Holds::Time => (text_meets(is_time), "a time"),
+            Holds::TimeOrNull => (value.is_null() || text_meets(is_time), "a time or null"),
+            Holds::AuthorOrNull => (value.is_null() || value.is_string(), "a string or null"),
+            Holds::Hash => (text_meets(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())), "a SHA-256"),
+            Holds::Labels => (value.as_object().is_some_and(|labels| labels.values().all(Value::is_u64)), "labels with their revisions"),
+        };
+        let message = || format!("{} is managed by the store; leave it out, or send what a GET answered: {wanted}", self.name);
+        (!good).then(|| Fault { pointer: format!("/{}", self.name), code: "read_only", message: message() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use persona_model::{ContentHash, Document, Persona, PersonaId, Revision, Timestamp, answer_text, head_text};
+    use serde_json::{Value, json};
+
+    use super::{document_of_put, member_names};
+
+    fn answer() -> (PersonaId, Value) {
+        let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
+        let persona = Persona {
+            id: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            created_at: Timestamp::from_micros(1),
+            updated_at: Timestamp::from_micros(2),
+            deleted_at: None,
+            created_by: Some("ada".into()),
+            updated_by: None,
+            content_hash: ContentHash::of(&json!({})),
+            labels: BTreeMap::from([("production".into(), Revision::FIRST)]),
+            document,
+        };
+        let text = answer_text(&head_text(&persona), &persona.document.text());
+        (persona.id, serde_json::from_slice(&text).expect("an answer is JSON"))
+    }
+
+    #[test]
+    fn the_tables_name_exactly_the_members_of_an_answer() {
+        let (_, answer) = answer();
+        let mut known: Vec<&str> = member_names().collect();
+        known.sort_unstable();
+        assert_eq!(answer.as_object().expect("an object").keys().collect::<Vec<_>>(), known);
+    }
+
+    #[test]
+    fn an_answer_can_be_put_back() {
+        let (id, answer) = answer();
+        assert_eq!(document_of_put(id, answer), Document::from_json(json!({ "name": "Ada" })));
+    }
+
+    #[test]
+    fn managed_members_of_another_form_are_refused_together_with_all_other_faults() {
+        let (id, _) = answer();
+        let body = json!({ "id": "0193b0c2-7f3e-7a10-8c1d-000000000001", "revision": 0, "deleted_at": 1, "tags": 1 });
+        let faults = document_of_put(id, body).expect_err("refused").faults;
+        let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(places, ["/id", "/revision", "/deleted_at", "/name", "/tags"]);
+    }
+}
