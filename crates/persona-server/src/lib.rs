@@ -4,5 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod exit_code;
 pub mod http;
+pub mod import;
 pub mod log;
 pub mod shared_page;

@@ -1,0 +1,26 @@
+//! Rows of the awesome-chatgpt-prompts collection: `act,prompt,for_devs,type,contributor`.
+
+use serde_json::{Map, Value};
+
+use super::{Draft, repair};
+
+/// Whether a row is one of these; older versions of the collection have only these two columns.
+pub fn matches(row: &Map<String, Value>) -> bool {
+    row.contains_key("act") && row.contains_key("prompt")
+}
+
+/// `act` is the name, `prompt` the system prompt, `contributor` the creator; every other cell is kept as it is.
+pub fn draft(mut row: Map<String, Value>) -> Draft {
+    let mut draft = Draft::default();
+    draft.set("kind", "prompt");
+    let name = row.remove("act").unwrap_or_default();
+    repair::set_name(&mut draft, name.as_str().unwrap_or_default());
+    draft.set("system_prompt", row.remove("prompt").unwrap_or_default());
+    if let Some(contributor) = row.get("contributor").and_then(Value::as_str) {
+        repair::set_creator(&mut draft, contributor);
+    }
+    if !row.is_empty() {
+        draft.extend("awesome_prompts", Value::Object(row));
+    }
+    draft
+}

@@ -1,0 +1,43 @@
+//! A document in the making.
+
+use serde_json::{Map, Value, json};
+
+/// A document in the making, and what had to be repaired on the way.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Draft {
+    /// The members so far.
+    pub members: Map<String, Value>,
+    /// Values that did not fit their field, as they were.
+    pub originals: Map<String, Value>,
+    /// What was repaired, as sentence fragments.
+    pub warnings: Vec<String>,
+}
+
+impl Draft {
+    /// Sets a field.
+    pub fn set(&mut self, field: &str, value: impl Into<Value>) {
+        self.members.insert(field.into(), value.into());
+    }
+
+    /// Keeps data that has no field of its own.
+    pub fn extend(&mut self, key: &str, data: Value) {
+        let extensions = self.members.entry("extensions").or_insert_with(|| json!({}));
+        extensions.as_object_mut().expect("drafts only hold extensions that are an object").insert(key.into(), data);
+    }
+
+    /// Sets a repaired value, keeps the original, and says what was done.
+    pub fn repair(&mut self, field: &str, original: Value, repaired: impl Into<Value>, what: &str) {
+        self.set(field, repaired);
+        self.originals.insert(field.into(), original);
+        self.warnings.push(format!("{field} {what}; the original is kept under extensions.import.original"));
+    }
+
+    /// The finished input of a document.
+    pub fn into_value(mut self) -> Value {
+        if !self.originals.is_empty() {
+            let originals = Value::Object(std::mem::take(&mut self.originals));
+            self.extend("import", json!({ "original": originals }));
+        }
+        Value::Object(self.members)
+    }
+}

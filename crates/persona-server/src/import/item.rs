@@ -1,0 +1,72 @@
+//! What a file is made of.
+
+use persona_model::{Document, PersonaId};
+use serde_json::Value;
+
+/// How a file, or an item of it, is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// CSV with the columns `act` and `prompt`, as the awesome-chatgpt-prompts collection has it.
+    AwesomePrompts,
+    /// An agent of the LobeHub collection: `{"file", "agent": {...}}`, or the agent alone.
+    LobeHub,
+    /// Documents as the API has them, our own export included; as JSON, or as CSV with field names as columns.
+    Native,
+}
+
+impl Format {
+    /// The word for this format; part of the identities that are derived, so it must never change.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AwesomePrompts => "awesome-prompts",
+            Self::LobeHub => "lobehub",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// One record of a file as it was written: a JSON value, or a CSV row as an object of column to cell.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    /// The line on which it starts, 1 for the first.
+    pub line: u64,
+    /// Whether it is a row of CSV, where every value is text.
+    pub is_row: bool,
+    /// What it says.
+    pub value: Value,
+}
+
+/// One item that can be sent.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Item {
+    /// The line on which it starts.
+    pub line: u64,
+    /// How it was written.
+    pub format: Format,
+    /// Its identity: its own, or one that is derived from its content.
+    pub id: PersonaId,
+    /// The persona.
+    pub document: Document,
+    /// It was soft-deleted where it was exported.
+    pub is_deleted: bool,
+    /// What was repaired, as sentence fragments.
+    pub warnings: Vec<String>,
+}
+
+/// One item that cannot be sent, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bad {
+    /// The line on which it starts.
+    pub line: u64,
+    /// Its name, where it can be told.
+    pub name: Option<String>,
+    /// What is wrong, as sentence fragments; at least one.
+    pub reasons: Vec<String>,
+}
+
+impl Bad {
+    /// An item of which nothing but its line is known.
+    pub fn at(line: u64, reason: impl Into<String>) -> Self {
+        Self { line, name: None, reasons: vec![reason.into()] }
+    }
+}

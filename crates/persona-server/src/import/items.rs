@@ -1,0 +1,91 @@
+//! The items of one file, one after the other.
+
+use std::io::BufRead;
+
+use persona_model::Document;
+use serde_json::{Map, Value};
+
+use super::csv_rows::CsvRows;
+use super::detect::{Layout, detect};
+use super::identity::Identities;
+use super::item::{Bad, Format, Item, Record};
+use super::json_lines::JsonLines;
+use super::json_values::JsonValues;
+use super::native::{self, Native};
+use super::{Draft, awesome, lobehub};
+
+/// The items of one file: those that can be sent, and for the others the reason. A bad item never stops the rest.
+///
+/// Holds one record at a time, whatever the size of the file.
+pub struct Items {
+    records: Box<dyn Iterator<Item = Result<Record, Bad>>>,
+    identities: Identities,
+}
+
+impl Items {
+    /// Reads a file from its start. A file that cannot be read at all has one item, a bad one.
+    pub fn new(reader: Box<dyn BufRead>) -> Self {
+        let records = records(reader).unwrap_or_else(|bad| Box::new(std::iter::once(Err(bad))));
+        Self { records, identities: Identities::default() }
+    }
+
+    fn item(&mut self, record: Record) -> Result<Item, Bad> {
+        let Record { line, is_row, value } = record;
+        let Value::Object(object) = &value else { return Err(Bad::at(line, "must be a JSON object")) };
+        let name = name_of(object);
+        let refuse = |reason: String| Bad { line, name: name.clone(), reasons: vec![reason] };
+        let (format, Native { draft, id, is_deleted }) = mapped(object.clone(), is_row).map_err(refuse)?;
+        let id = id.unwrap_or_else(|| self.identities.next(format, &value));
+        let warnings = draft.warnings.clone();
+        let document = Document::from_json(draft.into_value()).map_err(|invalid| {
+            let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);
+            Bad { line, name: name.clone(), reasons: invalid.faults.iter().map(reason).collect() }
+        })?;
+        Ok(Item { line, format, id, document, is_deleted, warnings })
+    }
+}
+
+impl Iterator for Items {
+    type Item = Result<Item, Bad>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = self.records.next()?;
+        Some(record.and_then(|record| self.item(record)))
+    }
+}
+
+fn records(reader: Box<dyn BufRead>) -> Result<Box<dyn Iterator<Item = Result<Record, Bad>>>, Bad> {
+    Ok(match detect(reader).map_err(|error| Bad::at(1, error.to_string()))? {
+        Layout::Empty => Box::new(std::iter::empty()),
+        Layout::Lines(reader) => Box::new(JsonLines::new(reader)),
+        Layout::Values(reader) => Box::new(JsonValues::new(reader)),
+        Layout::Csv(reader) => {
+            let rows = CsvRows::new(reader)?;
+            let has = |column: &str| rows.columns.iter().any(|name| name == column);
+            if !(has("act") && has("prompt")) {
+                native::check_columns(&rows.columns).map_err(|reason| Bad::at(1, format!("no known format: {reason}")))?;
+            }
+            Box::new(rows)
+        }
+    })
+}
+
+fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), String> {
+    let foreign = |format: Format, draft: Draft| (format, Native { draft, id: None, is_deleted: false });
+    if is_row && awesome::matches(&object) {
+        Ok(foreign(Format::AwesomePrompts, awesome::draft(object)))
+    } else if is_row {
+        Ok((Format::Native, native::native(native::typed(object)?)?))
+    } else if lobehub::matches(&object) {
+        Ok(foreign(Format::LobeHub, lobehub::draft(object)))
+    } else {
+        Ok((Format::Native, native::native(object)?))
+    }
+}
+
+/// What people call the item, for messages; wherever its format has the name.
+fn name_of(object: &Map<String, Value>) -> Option<String> {
+    let title = || object.get("agent").map_or_else(|| object.get("meta")?.get("title"), |agent| agent.pointer("/meta/title"));
+    let name = object.get("name").or_else(|| object.get("act")).or_else(title)?;
+    name.as_str().map(ToString::to_string)
+}

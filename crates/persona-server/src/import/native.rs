@@ -1,0 +1,78 @@
+//! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as columns.
+
+use persona_model::{FIELDS, Field, PersonaId, Shape, nearest_field};
+use serde_json::{Map, Value};
+
+use super::Draft;
+
+/// Members that the store manages: an export has them, a new persona gets its own. Only `id` is kept.
+const MANAGED: [&str; 8] = ["revision", "created_at", "updated_at", "deleted_at", "created_by", "updated_by", "content_hash", "labels"];
+
+/// A native item: its document, its own identity if it has one, and whether it was soft-deleted where it came from.
+pub struct Native {
+    /// The document.
+    pub draft: Draft,
+    /// The identity that it had.
+    pub id: Option<PersonaId>,
+    /// Whether it was soft-deleted.
+    pub is_deleted: bool,
+}
+
+/// Reads an object of the API. Unknown members stay in, so that validation names them and the nearest field.
+///
+/// # Errors
+///
+/// Its `id` is no UUID.
+pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
+    let id = match object.remove("id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(PersonaId::parse(&text).ok_or_else(|| format!("id: {text:?} is not a UUID"))?),
+        Some(_) => return Err("id: must be a string".into()),
+    };
+    let is_deleted = object.get("deleted_at").is_some_and(|time| !time.is_null());
+    object.retain(|name, _| !MANAGED.contains(&name.as_str()));
+    Ok(Native { draft: Draft { members: object, ..Draft::default() }, id, is_deleted })
+}
+
+/// Whether these columns are names of fields.
+///
+/// # Errors
+///
+/// A column that is none, with the nearest name; or no column `name`.
+pub fn check_columns(columns: &[String]) -> Result<(), String> {
+    let is_known = |column: &&String| Field::named(column).is_some() || *column == "id" || MANAGED.contains(&column.as_str());
+    if let Some(unknown) = columns.iter().find(|column| !is_known(column)) {
+        let near = nearest_field(unknown).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(format!("the column {unknown:?} is no field of a persona{near}"));
+    }
+    if columns.iter().any(|column| column == "name") { Ok(()) } else { Err("there is no column \"name\"".into()) }
+}
+
+/// Gives the cells of a row the types of their fields: texts as they are, everything else as JSON. An empty cell is an
+/// absent field; tags may also be separated by commas.
+///
+/// # Errors
+///
+/// A cell that should be JSON and is not.
+pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let mut typed = Map::new();
+    for (column, cell) in row {
+        let text = cell.as_str().unwrap_or_default();
+        let Some(field) = FIELDS.iter().find(|field| field.name == column) else {
+            if !text.is_empty() {
+                typed.insert(column, cell);
+            }
+            continue;
+        };
+        let value = match field.shape {
+            Shape::Name | Shape::Line | Shape::Text => cell,
+            _ if text.is_empty() => continue,
+            Shape::OneOf(_) | Shape::Handle => cell,
+            Shape::Flag { .. } => serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell),
+            Shape::Lines { .. } if !text.trim_start().starts_with('[') => text.split(',').map(str::trim).collect(),
+            _ => serde_json::from_str(text).map_err(|error| format!("{column}: must be JSON: {error}"))?,
+        };
+        typed.insert(column, value);
+    }
+    Ok(typed)
+}

@@ -1,0 +1,230 @@
+//! Whole files through [`Items`]: what is taken, what is repaired, what is refused.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use persona_model::Document;
+use serde_json::{Value, json};
+
+use super::{Bad, Format, ITEM_BYTES_MAX, Item, Items};
+
+const EXCERPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/");
+const COLLECTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/");
+
+fn items(bytes: impl Into<Vec<u8>>) -> Vec<Result<Item, Bad>> {
+    Items::new(Box::new(Cursor::new(bytes.into()))).collect()
+}
+
+/// The names of the items that can be sent, and the lines and reasons of the others.
+fn outcome(bytes: impl Into<Vec<u8>>) -> Vec<String> {
+    items(bytes)
+        .into_iter()
+        .map(|item| match item {
+            Ok(item) => format!("{}: {}", item.line, item.document.name()),
+            Err(bad) => format!("{}: {}", bad.line, bad.reasons.join("; ")),
+        })
+        .collect()
+}
+
+fn only(bytes: impl Into<Vec<u8>>) -> Item {
+    let mut items = items(bytes);
+    assert_eq!(items.len(), 1, "{items:?}");
+    items.remove(0).expect("a valid item")
+}
+
+fn document(value: Value) -> Document {
+    Document::from_json(value).expect("a valid document")
+}
+
+#[test]
+fn a_row_of_the_prompts_collection_becomes_a_prompt() {
+    let item = only("act,prompt,for_devs,type,contributor\r\n Poet ,\"Say \"\"hi\"\"\r\n twice \",FALSE,TEXT,\"a,b\"\r\n");
+    assert_eq!((item.line, item.format), (2, Format::AwesomePrompts));
+    assert_eq!(item.warnings, Vec::<String>::new());
+    assert_eq!(
+        item.document,
+        document(json!({
+            "name": " Poet ",
+            "kind": "prompt",
+            "system_prompt": "Say \"hi\"\r\n twice ",
+            "creator": "a,b",
+            "extensions": { "awesome_prompts": { "for_devs": "FALSE", "type": "TEXT", "contributor": "a,b" } },
+        }))
+    );
+}
+
+#[test]
+fn an_agent_of_lobehub_becomes_an_agent_and_keeps_everything() {
+    let agent = json!({ "file": "a.json", "agent": {
+        "author": "me", "config": { "systemRole": " Do ", "openingMessage": "Hi", "params": { "top_p": 1.0 } },
+        "meta": { "title": "Ada", "description": "Says", "tags": ["x", "x"], "avatar": "🦉" }, "schemaVersion": 1,
+    } });
+    let item = only(agent.to_string());
+    assert_eq!(item.format, Format::LobeHub);
+    assert_eq!(
+        item.document,
+        document(json!({
+            "name": "Ada", "kind": "agent", "description": "Says", "system_prompt": " Do ", "first_mes": "Hi", "creator": "me",
+            "tags": ["x", "x"],
+            "extensions": { "lobehub": { "file": "a.json", "agent": {
+                "config": { "params": { "top_p": 1.0 } }, "meta": { "avatar": "🦉" }, "schemaVersion": 1,
+            } } },
+        }))
+    );
+}
+
+#[test]
+fn a_persona_of_an_export_keeps_its_identity_and_its_document() {
+    let id = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+    let line = json!({ "id": id, "revision": 7, "created_at": "2026-11-24T00:00:00Z", "deleted_at": null, "labels": {}, "name": "Ada" });
+    let item = only(line.to_string());
+    assert_eq!(item.id.to_string(), id);
+    assert_eq!(item.document, document(json!({ "name": "Ada" })));
+    assert!(!item.is_deleted);
+    assert!(only(json!({ "name": "Ada", "deleted_at": "2026-11-24T00:00:00Z" }).to_string()).is_deleted);
+}
+
+#[test]
+fn native_documents_come_as_lines_as_one_object_as_a_list_and_as_csv() {
+    assert_eq!(outcome("{\"name\":\"A\"}\n\n{\"name\":\"B\"}"), ["1: A", "3: B"]);
+    assert_eq!(outcome("\n{\n  \"name\": \"A\"\n}\n"), ["2: A"]);
+    assert_eq!(outcome("[\n{\"name\":\"[{\\\"\"},\n {\n\"name\":\"B\"}]"), ["2: [{\"", "3: B"]);
+    assert_eq!(outcome("\u{feff}name,tags,is_active\nA,\"x, y\",FALSE\nB,\"[\"\"z\"\"]\",\n"), ["2: A", "3: B"]);
+    assert_eq!(outcome(" \n \n"), Vec::<String>::new());
+    let item = only("name,tags,is_active\nA,\"x, y\",FALSE\n");
+    assert_eq!(item.document, document(json!({ "name": "A", "tags": ["x", "y"], "is_active": false })));
+}
+
+#[test]
+fn a_broken_line_costs_that_line_only() {
+    let text = [
+        b"{\"name\":\"A\"}\n{\"name\":\n{\"nmae\":\"C\"}\n[1]\n{\"name\":\"\xff\"}\n" as &[u8],
+        b"{\"id\":7,\"name\":\"F\"}\n{\"name\":\"G\"}",
+    ];
+    assert_eq!(
+        outcome(text.concat()),
+        [
+            "1: A",
+            "2: the JSON ends too early at column 8",
+            "3: name: name is required; nmae: unknown member; did you mean name?",
+            "4: must be a JSON object",
+            "5: not UTF-8 from byte 10 on",
+            "6: id: must be a string",
+            "7: G",
+        ]
+    );
+}
+
+#[test]
+fn lines_are_counted_from_the_start_of_the_file_whatever_ends_them() {
+    assert_eq!(outcome("act,prompt\r\nA,\"a\r\n\na\"\r\n\r\nB,b\r\nC,c"), ["2: A", "6: B", "7: C"]);
+    assert_eq!(outcome("\n\nact,prompt\n\nA,a\n\n\nB,b\n\n"), ["5: A", "8: B"]);
+}
+
+#[test]
+fn a_broken_row_costs_that_row_only() {
+    let text = [b"act,prompt\nA,a\nB\nC,c,c\n" as &[u8], b"D,\xff\nE,\"e\n\nee\"\nF,f\n"].concat();
+    assert_eq!(
+        outcome(text),
+        [
+            "2: A",
+            "3: the row has another number of cells (1) than the header (2)",
+            "4: the row has another number of cells (3) than the header (2)",
+            "5: the cell of column \"prompt\" is not UTF-8 from byte 1 on",
+            "6: E",
+            "9: F",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_ends_inside_a_quote_is_noticed() {
+    let reason = "a quoted cell of the row that starts here is not closed before the end of the file";
+    for ending in ["B,\"b", "B,\"b\n", "\"B", "B,\"b\"\"", "B,\""] {
+        assert_eq!(outcome(format!("act,prompt\nA,a\n{ending}")), ["2: A".to_string(), format!("3: {reason}")], "{ending:?}");
+    }
+}
+
+#[test]
+fn a_file_of_no_known_format_says_why() {
+    for (bytes, reason) in [
+        (b"\xff\xfea\0" as &[u8], "1: the file is UTF-16; save it as UTF-8"),
+        (b"\x1f\x8b\x08\0", "1: the file is compressed (gzip); unpack it first"),
+        (b"nam,tags\nA,b\n", "1: no known format: the column \"nam\" is no field of a persona; did you mean name?"),
+        (b"description\nA\n", "1: no known format: there is no column \"name\""),
+        (b"name,name\nA,b\n", "1: the header has the column \"name\" twice"),
+        (b"[1]", "1: every element must be an object"),
+        (b"[{\"name\":\"A\"", "1: the JSON ends too early"),
+    ] {
+        assert_eq!(outcome(bytes), [reason], "{reason}");
+    }
+}
+
+#[test]
+fn an_item_that_is_too_large_is_refused_and_lines_go_on() {
+    let long = "x".repeat(ITEM_BYTES_MAX);
+    assert_eq!(
+        outcome(format!("{{\"name\":\"A\"}}\n{{\"name\":\"{long}\"}}\n{{\"name\":\"C\"}}\n")),
+        ["1: A".to_string(), format!("2: the line has more than {ITEM_BYTES_MAX} bytes"), "3: C".into()]
+    );
+    let longer = "x".repeat(ITEM_BYTES_MAX + 100_000);
+    assert_eq!(
+        outcome(format!("act,prompt\nA,a\nB,\"{longer}\n")),
+        ["2: A".to_string(), format!("3: could not read on: an item has more than {ITEM_BYTES_MAX} bytes")]
+    );
+}
+
+#[test]
+fn equal_rows_become_personas_of_their_own_and_the_next_run_names_the_same() {
+    let ids = || items("act,prompt\nA,a\nA,a\n").into_iter().map(|item| item.expect("a valid item").id).collect::<Vec<_>>();
+    assert_eq!(ids(), ids());
+    assert_ne!(ids()[0], ids()[1]);
+}
+
+#[test]
+fn every_prompt_of_the_collection_comes_through_character_for_character() {
+    let text = collection("prompts.csv", "prompts-excerpt.csv");
+    let mut reader = csv::Reader::from_reader(text.as_slice());
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("a well-formed collection");
+    let items = items(text);
+    assert_eq!(items.len(), rows.len());
+    for (item, row) in items.into_iter().zip(&rows) {
+        let item = item.expect("a valid item");
+        let field = |name: &str| item.document.get(name).and_then(Value::as_str).expect("a text").to_string();
+        let rest = &item.document.get("extensions").expect("extensions")["awesome_prompts"];
+        let cell = |name: &str| rest[name].as_str().expect("a text").to_string();
+        let back = [field("name"), field("system_prompt"), cell("for_devs"), cell("type"), cell("contributor")];
+        assert_eq!(back.iter().map(String::as_str).collect::<Vec<_>>(), row.iter().collect::<Vec<_>>());
+        assert_eq!(item.warnings, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn every_agent_of_the_collection_comes_back_whole() {
+    let text = collection("lobe-agents.ndjson", "lobe-agents-excerpt.ndjson");
+    let agents: Vec<Value> = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let items = items(text);
+    assert_eq!(items.len(), agents.len());
+    for (item, agent) in items.into_iter().zip(agents) {
+        let document = item.expect("a valid item").document;
+        let extensions = document.get("extensions").expect("extensions");
+        let original =
+            |field: &str| extensions.pointer(&format!("/import/original/{field}")).or(document.get(field)).cloned().expect("a value");
+        let mut back = extensions["lobehub"].clone();
+        back["agent"]["author"] = original("creator");
+        back["agent"]["config"]["systemRole"] = original("system_prompt");
+        back["agent"]["config"]["openingMessage"] = original("first_mes");
+        for (member, field) in [("title", "name"), ("description", "description"), ("tags", "tags")] {
+            back["agent"]["meta"][member] = original(field);
+        }
+        assert_eq!(back, agent);
+    }
+}
+
+/// The whole collection where it lies beside the repository, else the excerpt that is part of it; says which.
+fn collection(whole: &str, excerpt: &str) -> Vec<u8> {
+    let (whole, excerpt) = (Path::new(COLLECTIONS).join(whole), Path::new(EXCERPT).join(excerpt));
+    let path = if whole.exists() { whole } else { excerpt };
+    eprintln!("read {}", path.file_name().unwrap_or_default().display());
+    std::fs::read(path).expect("the excerpt is part of the repository")
+}
