@@ -6,4 +6,6 @@ pub mod exit_code;
 pub mod http;
 pub mod import;
 pub mod log;
+pub mod roles;
 pub mod shared_page;
+pub mod supervisor;

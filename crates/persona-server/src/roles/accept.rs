@@ -1,0 +1,127 @@
+//! One thread of a worker: accepts connections from the listener that all workers share, until it drains.
+//!
+//! The kernel wakes whoever waits, and whoever is quickest takes the connection; on its own that gives a busy worker
+//! more to do. So a thread that has more connections than another one (`load.rs`) first lets the others go ahead.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::connection::{self, Serving};
+use super::load::Load;
+
+/// Most connections that one worker has open; further ones wait in the listener's queue, where another worker finds
+/// them. Each takes about 10 KiB when idle, and a descriptor (the supervisor raises their limit).
+pub(super) const CONNECTIONS_MAX: usize = 1024;
+
+/// How long a thread with more connections than another one lets the others go ahead: the finest pause that the
+/// runtime's timer knows, and longer than an idle process needs to wake up.
+const COURTESY: Duration = Duration::from_millis(1);
+
+/// Pause after an accept that failed because the process or the machine has run out of something.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Pace at which a thread shows that it is alive; faster than the heartbeat of the process that is made of it.
+const PULSE: Duration = Duration::from_millis(400);
+
+/// What one thread needs.
+pub(super) struct Thread {
+    pub listener: TcpListener,
+    pub serving: Serving,
+    pub load: Load,
+    pub permits: Arc<Semaphore>,
+    /// Set again and again while the thread gets on.
+    pub pulse: Arc<AtomicBool>,
+}
+
+/// Accepts and serves until the drain is over and the last connection is closed.
+pub(super) async fn run(thread: Thread) -> io::Result<()> {
+    let Thread { listener, serving, load, permits, pulse } = thread;
+    let beating = tokio::spawn(beat(pulse));
+    // Every connection holds a sender; when the last one is gone, there are no connections left.
+    let (open, mut all_closed) = mpsc::channel::<()>(1);
+    #[expect(
+        deprecated,
+        reason = "its danger are types that change their descriptor, which a std listener does not; the new way is unsafe"
+    )]
+    let listener = AsyncFd::new(listener)?;
+    accept_until_drained(listener, &serving, &load, &permits, &open).await;
+    drop(open);
+    // Nothing is ever sent, so this waits for the senders to go.
+    let _ = all_closed.recv().await;
+    beating.abort();
+    Ok(())
+}
+
+async fn beat(pulse: Arc<AtomicBool>) {
+    let mut ticks = interval(PULSE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        pulse.store(true, Relaxed);
+    }
+}
+
+/// Owns the listener, so that this thread's descriptor of it is closed when the drain begins.
+async fn accept_until_drained(
+    listener: AsyncFd<TcpListener>,
+    serving: &Serving,
+    load: &Load,
+    permits: &Arc<Semaphore>,
+    open: &mpsc::Sender<()>,
+) {
+    let mut drain = serving.drain.clone();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.begun() => return,
+            accepted = accept(&listener, load, permits) => accepted,
+        };
+        match accepted {
+            Ok((stream, permit)) => {
+                // Counted here and not in its task, which runs later: the next comparison must know of it.
+                let held = (load.open(), permit, open.clone());
+                let serving = serving.clone();
+                tokio::spawn(async move {
+                    connection::serve(stream, serving).await;
+                    drop(held);
+                });
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, "could not accept a connection; trying again shortly");
+                sleep(SHORTAGE_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        let mut ready = listener.readable().await?;
+        if load.is_above_others() {
+            sleep(COURTESY).await;
+        }
+        if let Ok(accepted) = ready.try_io(|listener| listener.get_ref().accept()) {
+            let stream = accepted?.0;
+            stream.set_nonblocking(true)?;
+            let stream = TcpStream::from_std(stream)?;
+            return Ok((stream, permit));
+        }
+    }
+}
+
+/// Whether only this connection is lost: its client gave up while it waited (`accept(2)`, section "Error handling").
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

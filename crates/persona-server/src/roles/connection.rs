@@ -1,0 +1,165 @@
+//! One connection of a worker, from its first request to its close.
+
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use http::header::{CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
+use http_body::Frame;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+use super::Drain;
+use crate::shared_page::Seat;
+
+/// How long a client may take for the head of a request, and how long a connection may be idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most header fields of a request. Browsers behind proxies send about 40.
+const HEADERS_MAX: usize = 100;
+
+/// Longest head of a request, in bytes: room for long filters and tokens.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What every connection of a worker shares.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub router: axum::Router,
+    pub seat: Seat,
+    pub drain: Drain,
+}
+
+/// Serves a connection until either side closes it.
+pub(super) async fn serve(stream: TcpStream, serving: Serving) {
+    // Answers are written in one piece; waiting for more to send would only delay them. Without it they still arrive.
+    let _ = stream.set_nodelay(true);
+    let mut drain = serving.drain.clone();
+    let service = service_fn(|request| answer(request, serving.clone()));
+    let mut connection = pin!(
+        http1::Builder::new()
+            // The timeout needs a timer; without one it would silently never happen.
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.closing() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients go away and send nonsense; that is their business and no fault of the server.
+        tracing::debug!(error = %error, "a connection ended early");
+    }
+}
+
+async fn answer(request: Request<Incoming>, serving: Serving) -> Result<Response<Body>, Infallible> {
+    let _in_flight = InFlight::new(&serving.seat);
+    let Serving { router, drain, .. } = serving;
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(drain.clone());
+    let mut response = router.oneshot(request).await?;
+    if drain.has_begun() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(if is_event_stream(&response) { response.map(|body| Body::new(UntilDrained::new(body, drain))) } else { response })
+}
+
+/// An event stream never ends by itself, and its client knows how to go on with the next worker.
+fn is_event_stream(response: &Response<Body>) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// A body that ends when the worker drains.
+struct UntilDrained {
+    body: Body,
+    drained: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl UntilDrained {
+    fn new(body: Body, mut drain: Drain) -> Self {
+        Self { body, drained: Box::pin(async move { drain.begun().await }) }
+    }
+}
+
+impl http_body::Body for UntilDrained {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.drained.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+}
+
+/// Counts a request as long as it has no answer, also when its client leaves.
+struct InFlight(Seat);
+
+impl InFlight {
+    fn new(seat: &Seat) -> Self {
+        seat.request_begun();
+        Self(seat.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.request_ended();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::{Body, Bytes};
+    use http::Response;
+    use http_body::Frame;
+    use http_body_util::BodyExt;
+
+    use super::{Drain, UntilDrained, is_event_stream};
+
+    #[test]
+    fn only_event_streams_are_cut_short() {
+        let response = |kind: &str| Response::builder().header("content-type", kind).body(Body::empty()).expect("a response");
+        assert!(is_event_stream(&response("text/event-stream; charset=utf-8")));
+        assert!(!is_event_stream(&response("application/json")));
+        assert!(!is_event_stream(&Response::new(Body::empty())));
+    }
+
+    /// A body that never has anything to say.
+    struct Silent;
+
+    impl http_body::Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_silent_body_ends_when_the_worker_drains() {
+        let (drainer, drain) = Drain::new();
+        let mut body = UntilDrained::new(Body::new(Silent), drain);
+        // Looked at in this order: the body waits first, and is woken by the drain.
+        let (frame, ()) = tokio::join!(body.frame(), async { drainer.begin() });
+        assert!(frame.is_none());
+    }
+}

@@ -1,0 +1,95 @@
+//! What a child of the supervisor does: prepare the file (`init`), look after it (`keeper`), serve (`worker`).
+//!
+//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves (`connection.rs`)
+//! until it is told to stop (`drain.rs`). What must not be here: what a request means (`http`), who runs when
+//! (`supervisor`).
+//!
+//! Start reading at [`run`].
+
+mod accept;
+mod connection;
+mod drain;
+mod init;
+mod keeper;
+mod load;
+mod worker;
+
+use std::io;
+use std::time::Duration;
+
+use persona_storage::sqlite::StartError;
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+pub use drain::Drain;
+
+use crate::exit_code::ExitCode;
+use crate::log::{Log, Writer};
+use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
+
+/// Pace of the sign of life that a process gives on the shared page.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Why a child ends before its work is done.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The file cannot be used.
+    #[error("could not start: {0}")]
+    Start(#[from] StartError),
+    /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
+    #[error("the system failed: {0}")]
+    System(#[from] io::Error),
+    /// A thread of the process ended that must not.
+    #[error("a thread ended unexpectedly")]
+    Thread,
+}
+
+/// Runs as a child of the supervisor: the hidden command `persona run-role`.
+pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
+    let Some(role) = Role::from_word(role) else {
+        eprintln!("error: there is no role {role:?}");
+        return ExitCode::Usage;
+    };
+    match try_run(Key { role, slot, generation }) {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn try_run(key: Key) -> Result<(), Error> {
+    // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process could hold the gate of
+    // the file, and then the next server would wait for it. Nothing acknowledged is lost, because that is committed.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
+    let handover = receive()?;
+    end_with_the_supervisor(&handover)?;
+    let log = Log::open(&handover.config, Writer { role: key.role.word(), slot: key.slot })?;
+    match key.role {
+        Role::Init => init::run(&handover),
+        Role::Keeper => keeper::run(&handover, key.generation, &log),
+        Role::Worker => worker::run(handover, key, &log),
+    }
+}
+
+/// Ends this process when the supervisor ended before the death signal was set: then the signal never comes.
+fn end_with_the_supervisor(handover: &Handover) -> io::Result<()> {
+    let channel = handover.channel.try_clone()?;
+    std::thread::Builder::new().name("supervisor".into()).spawn(move || {
+        wait_for_the_end(&channel);
+        #[expect(clippy::disallowed_methods, reason = "whatever the other threads are doing, they must not outlive the supervisor")]
+        std::process::exit(i32::from(ExitCode::Failure.number()));
+    })?;
+    Ok(())
+}
+
+/// Says on standard error why this process cannot work, and what to do about it.
+fn refuse(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    match error {
+        Error::Start(start) => {
+            if let Some(hint) = start.hint() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::of_start(start)
+        }
+        Error::System(_) | Error::Thread => ExitCode::Failure,
+    }
+}

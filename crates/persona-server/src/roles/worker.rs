@@ -1,0 +1,147 @@
+//! Answers requests: opens the store, builds the router, says that it is ready, serves, drains.
+//!
+//! The main thread opens, listens for signals and gives signs of life; each serving thread has a runtime of its own, so
+//! a connection stays on one thread and a read runs on that thread's own connection to the database.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use persona_model::Clock;
+use persona_storage::Store;
+use persona_storage::sqlite::SqliteStore;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::accept::{self, CONNECTIONS_MAX, Thread};
+use super::connection::Serving;
+use super::drain::{Drainer, IDLE_GRACE};
+use super::load::Load;
+use super::{Drain, Error, HEARTBEAT};
+use crate::clock::SystemClock;
+use crate::http::{Context, router};
+use crate::log::Log;
+use crate::shared_page::{Condition, Seat};
+use crate::supervisor::{Handover, Key, Message, say};
+
+pub(super) fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work(handover, key, log))
+}
+
+async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
+    let listener = handover.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
+    // Before anything else, so that a signal that comes early is not the default one, which ends the process.
+    let (mut drain_asked, mut stop_asked) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut reopen, _hangup) = (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
+    let seat = handover.page.seat(key.slot, key.generation);
+    let (store, router) = open(&handover, &seat)?;
+    let (drainer, drain) = Drain::new();
+    let mut threads = Threads::start(&handover, &listener, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
+    // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
+    drop(listener);
+    seat.set_condition(Condition::Serving);
+    say(&handover.channel, &Message::Ready)?;
+
+    let mut beats = tokio::time::interval(HEARTBEAT);
+    let mut grace_over = std::pin::pin!(grace(drain.clone()));
+    let mut grace_ended = false;
+    loop {
+        tokio::select! {
+            _ = beats.tick() => threads.beat(&seat),
+            _ = reopen.recv() => reopen_log(log),
+            _ = drain_asked.recv() => begin_drain(&seat, &drainer),
+            _ = stop_asked.recv() => {
+                begin_drain(&seat, &drainer);
+                drainer.close();
+            }
+            () = grace_over.as_mut(), if !grace_ended => {
+                grace_ended = true;
+                drainer.close();
+            }
+            () = threads.all_ended() => break,
+        }
+    }
+    store.close().await;
+    if drain.has_begun() { Ok(()) } else { Err(Error::Thread) }
+}
+
+fn begin_drain(seat: &Seat, drainer: &Drainer) {
+    seat.set_condition(Condition::Draining);
+    drainer.begin();
+}
+
+async fn grace(mut drain: Drain) {
+    drain.begun().await;
+    tokio::time::sleep(IDLE_GRACE).await;
+}
+
+fn open(handover: &Handover, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {
+    let config = &handover.config;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config.store_settings(), Arc::clone(&clock), Arc::new(seat.clone()))?);
+    let router = router(Context {
+        store: Arc::clone(&store),
+        clock,
+        seat: seat.clone(),
+        expose_worker: config.expose_worker,
+        access_log: config.access_log,
+        write_wait_max: Duration::from_millis(config.busy_timeout_ms),
+    });
+    Ok((store, router))
+}
+
+/// Opens the log file again, in keeper and worker alike.
+pub(super) fn reopen_log(log: &Log) {
+    if let Err(error) = log.reopen() {
+        tracing::error!(error = %error, "could not open the log file again; the old one is used further");
+    }
+}
+
+/// The serving threads.
+struct Threads {
+    pulses: Vec<Arc<AtomicBool>>,
+    /// Each thread holds a sender until it ends, in whatever way.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Threads {
+    /// Starts this worker's share of the machine's cores, at least one.
+    fn start(handover: &Handover, listener: &std::net::TcpListener, serving: &Serving) -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let count = (cores / usize::from(handover.config.workers.max(1))).max(1);
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let (alive, ended) = mpsc::channel(1);
+        let mut pulses = Vec::new();
+        for (load, number) in Load::of_threads(count, &serving.seat).zip(1..) {
+            let pulse = Arc::new(AtomicBool::new(true));
+            pulses.push(Arc::clone(&pulse));
+            let thread = Thread { listener: listener.try_clone()?, serving: serving.clone(), load, permits: Arc::clone(&permits), pulse };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let alive = alive.clone();
+            thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
+                if let Err(error) = runtime.block_on(accept::run(thread)) {
+                    tracing::error!(error = %error, "a thread could not serve");
+                }
+                drop(alive);
+            })?;
+        }
+        Ok(Self { pulses, ended })
+    }
+
+    /// Gives a sign of life if every thread has given one since the last time.
+    fn beat(&self, seat: &Seat) {
+        // All of them are asked, so that each starts anew.
+        if self.pulses.iter().filter(|pulse| !pulse.swap(false, Relaxed)).count() == 0 {
+            seat.beat();
+        }
+    }
+
+    async fn all_ended(&mut self) {
+        // Nothing is ever sent, so this waits for the senders to go.
+        let _ = self.ended.recv().await;
+    }
+}

@@ -1,0 +1,152 @@
+//! What a child is given when it starts, and what it says to the supervisor.
+//!
+//! A child gets one thing: its standard input is one end of a Unix socket. Over it come the settings as one line of
+//! JSON, and with that line, as descriptors, the shared page and the listener. The child answers on it with lines of
+//! its own. And as long as the socket stays open the supervisor lives: the kernel closes it, whatever ends the other side.
+//!
+//! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would do, and it needs
+//! neither code between fork and exec nor the adoption of a bare number as a descriptor, both of which are `unsafe`.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::shared_page::SharedPage;
+
+/// Most descriptors that are handed over: the shared page and the listener.
+const DESCRIPTORS_MAX: usize = 2;
+
+/// Longest line of settings, in bytes: two paths of 4,096 bytes each, escaped, and some numbers.
+const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+
+/// What a child is given.
+pub struct Handover {
+    /// The settings.
+    pub config: Config,
+    /// The page that all processes share.
+    pub page: Arc<SharedPage>,
+    /// Where to accept connections; workers only.
+    pub listener: Option<TcpListener>,
+    /// The way back to the supervisor.
+    pub channel: UnixStream,
+}
+
+/// What a child says to the supervisor: one line each.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// Init has made the file ready.
+    Prepared(Prepared),
+    /// The keeper or worker does its work from now on.
+    Ready,
+}
+
+/// What init found: the facts that the user is told at the start.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Prepared {
+    /// Version of the linked SQLite.
+    pub sqlite_version: String,
+    /// Journal mode, as read back.
+    pub journal_mode: String,
+    /// Name of the file system.
+    pub file_system: String,
+    /// Whether the file is new.
+    pub created: bool,
+    /// Bytes of the file.
+    pub database_bytes: u64,
+    /// Living personas in it.
+    pub personas: u64,
+}
+
+/// Gives a new child everything, over the supervisor's end of its socket.
+pub(super) fn give(channel: &UnixStream, config: &Config, page: BorrowedFd<'_>, listener: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let mut line = serde_json::to_vec(config)?;
+    line.push(b'\n');
+    let descriptors: Vec<BorrowedFd<'_>> = [page].into_iter().chain(listener).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)), "there is room for {DESCRIPTORS_MAX} descriptors");
+    // The line is shorter than the buffer of a new socket, so it goes out in one piece and does not block.
+    let sent = sendmsg(channel, &[IoSlice::new(&line)], &mut control, SendFlags::NOSIGNAL)?;
+    if sent == line.len() { Ok(()) } else { Err(io::Error::new(ErrorKind::WriteZero, "the settings did not fit into the socket")) }
+}
+
+/// Takes everything from the supervisor, in a child.
+///
+/// # Errors
+///
+/// Standard input is not the socket of a supervisor, or the supervisor has ended.
+pub fn receive() -> io::Result<Handover> {
+    receive_from(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+fn receive_from(channel: UnixStream) -> io::Result<Handover> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut line = vec![0; SETTINGS_BYTES_MAX];
+    let received = recvmsg(&channel, &mut [IoSliceMut::new(&mut line)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let mut descriptors = control
+        .drain()
+        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(descriptors) = message { Some(descriptors) } else { None })
+        .flatten();
+    let page = descriptors.next().ok_or_else(|| io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end"))?;
+    let listener = descriptors.next().map(|it: OwnedFd| TcpListener::from(it));
+    let config = serde_json::from_slice(&line[..received.bytes])?;
+    Ok(Handover { config, page: SharedPage::attach(page)?, listener, channel })
+}
+
+/// Tells the supervisor something.
+pub fn say(mut channel: &UnixStream, message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    channel.write_all(&line)
+}
+
+/// Waits until the supervisor is gone. It never says anything after the handover, so reading only ever ends.
+pub fn wait_for_the_end(channel: &UnixStream) {
+    let mut nothing = String::new();
+    let _ = BufReader::new(channel).read_line(&mut nothing);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use persona_model::Timestamp;
+
+    use super::{give, receive_from};
+    use crate::shared_page::SharedPage;
+    use crate::supervisor::tests::config;
+
+    #[test]
+    fn a_child_receives_settings_page_and_listener_and_notices_the_end() {
+        let (parent, child) = UnixStream::pair().expect("a socket");
+        let page = SharedPage::create().expect("a page");
+        page.set_started_at(Timestamp::from_micros(7));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        give(&parent, &config(), page.fd(), Some(listener.as_fd())).expect("room in the socket");
+        let handover = receive_from(child).expect("everything");
+        assert_eq!(handover.config, config());
+        assert_eq!(handover.page.started_at(), Timestamp::from_micros(7));
+        let address = handover.listener.expect("a listener").local_addr().expect("an address");
+        assert_eq!(address, listener.local_addr().expect("an address"));
+        drop(parent);
+        super::wait_for_the_end(&handover.channel);
+    }
+
+    #[test]
+    fn a_child_whose_supervisor_is_gone_is_told_so() {
+        let (_, child) = UnixStream::pair().expect("a socket");
+        assert_eq!(receive_from(child).err().map(|error| error.kind()), Some(std::io::ErrorKind::UnexpectedEof));
+    }
+}

@@ -1,0 +1,83 @@
+//! Finds processes that live but do nothing: stopped, stuck, or starved.
+//!
+//! A process counts up a cell of the shared page about once a second; here it is only compared with what it was. So no
+//! clock is shared between processes. The first beat comes when a process has started; until then it may wait for the
+//! file as long as its start may take (`state.rs`).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::vocabulary::Key;
+
+/// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a process that hangs.
+const STILL_MAX: Duration = Duration::from_secs(10);
+
+/// A round that comes later than this after the one before says that the supervisor itself stood still, and so probably
+/// everybody did: the machine slept, or was stopped as a whole.
+const ROUND_LATE: Duration = Duration::from_secs(2);
+
+/// What was seen of each process.
+#[derive(Default, Debug)]
+pub(super) struct Watch {
+    seen: HashMap<Key, (u64, Duration)>,
+    last_round: Duration,
+}
+
+impl Watch {
+    /// Takes in the heartbeats of all living processes and tells which have stood still for too long.
+    pub(super) fn observe(&mut self, now: Duration, beats: &[(Key, u64)]) -> Vec<Key> {
+        let stood_still = now.saturating_sub(self.last_round) > ROUND_LATE;
+        self.last_round = now;
+        self.seen.retain(|key, _| beats.iter().any(|(living, _)| living == key));
+        let mut stalled = Vec::new();
+        for (key, beat) in beats {
+            let (seen, since) = self.seen.entry(*key).or_insert((*beat, now));
+            if *seen != *beat || stood_still {
+                (*seen, *since) = (*beat, now);
+            } else if *beat > 0 && now.saturating_sub(*since) >= STILL_MAX {
+                // Reported once in a while, not in every round, until the process is gone.
+                *since = now;
+                stalled.push(*key);
+            }
+        }
+        stalled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::vocabulary::{Key, Role};
+    use super::Watch;
+
+    const ONE: Key = Key { role: Role::Worker, slot: 1, generation: 1 };
+    const TWO: Key = Key { role: Role::Worker, slot: 2, generation: 1 };
+
+    #[test]
+    fn a_process_that_stands_still_for_ten_seconds_is_found_and_the_others_are_not() {
+        let mut watch = Watch::default();
+        for second in 0..10 {
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, second)]), []);
+        }
+        assert_eq!(watch.observe(Duration::from_secs(10), &[(ONE, 5), (TWO, 10)]), [ONE]);
+        assert_eq!(watch.observe(Duration::from_secs(11), &[(ONE, 5), (TWO, 11)]), []);
+    }
+
+    #[test]
+    fn a_process_that_has_not_started_yet_is_not_expected_to_beat() {
+        let mut watch = Watch::default();
+        for second in 0..60 {
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 0)]), []);
+        }
+    }
+
+    #[test]
+    fn after_the_supervisor_stood_still_itself_everybody_gets_new_time() {
+        let mut watch = Watch::default();
+        for second in [0, 1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29] {
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5)]), []);
+        }
+        assert_eq!(watch.observe(Duration::from_secs(30), &[(ONE, 5)]), [ONE]);
+    }
+}

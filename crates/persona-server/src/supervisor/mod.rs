@@ -1,0 +1,44 @@
+//! The parent of all processes. Starts them, replaces them, ends them; never opens the database, answers no request.
+//!
+//! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words of `vocabulary.rs`),
+//! and the only place that touches processes (`process.rs`). What must not: the store, HTTP.
+//!
+//! Start reading at `vocabulary.rs`, then `state.rs`.
+
+mod handover;
+mod heartbeat;
+mod listener;
+mod notes;
+mod process;
+mod run;
+mod state;
+mod vocabulary;
+
+pub use handover::{Handover, Message, Prepared, receive, say, wait_for_the_end};
+pub use listener::{Address, bind};
+pub use run::{Started, run};
+pub use vocabulary::{Key, Role};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::config::Config;
+
+    /// Settings as a user without any would have them.
+    pub(crate) fn config() -> Config {
+        Config {
+            host: [127, 0, 0, 1].into(),
+            port: 0,
+            database: "persona.db".into(),
+            workers: 2,
+            durability: "normal".into(),
+            busy_timeout_ms: 30_000,
+            wal_autocheckpoint: 1_000,
+            expose_worker: false,
+            drain_timeout_ms: 10_000,
+            log_level: "info".into(),
+            log_format: "auto".into(),
+            log_file: None,
+            access_log: false,
+        }
+    }
+}

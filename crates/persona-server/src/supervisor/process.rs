@@ -1,0 +1,147 @@
+//! The only place that touches processes: starts them, signals them, and reports what becomes of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use persona_model::Clock;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::handover::{self, Message, Prepared};
+use super::vocabulary::{Ending, Event, Key, Role, Signal};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::shared_page::SharedPage;
+
+/// This program, also after a newer one was installed under its name: the link leads to the running file itself, so a
+/// rolling restart never mixes versions.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// What reaches the supervisor's loop.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// Something to decide about.
+    Event(Event),
+    /// What init found, to be told to the user.
+    Prepared(Prepared),
+}
+
+/// The living children.
+pub(super) struct Children {
+    config: Config,
+    page: Arc<SharedPage>,
+    reports: UnboundedSender<Report>,
+    /// A descriptor of each process: unlike its number it never means another process.
+    running: HashMap<Key, (OwnedFd, u32)>,
+}
+
+impl Children {
+    /// No children yet; what becomes of them goes to `reports`.
+    pub(super) fn new(config: Config, page: Arc<SharedPage>, reports: UnboundedSender<Report>) -> Self {
+        Self { config, page, reports, running: HashMap::new() }
+    }
+
+    /// Starts a child. That it failed is reported like any other end.
+    pub(super) fn spawn(&mut self, key: Key, listener: Option<&TcpListener>) {
+        if let Err(error) = self.try_spawn(key, listener) {
+            tracing::error!(child.role = key.role.word(), child.slot = key.slot, error = %error, "could not start a process");
+            self.report_end(key, Ending::NotStarted);
+        }
+    }
+
+    fn try_spawn(&mut self, key: Key, listener: Option<&TcpListener>) -> io::Result<()> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
+        handover::give(&ours, &self.config, self.page.fd(), listener)?;
+        let mut command = Command::new(OWN_PROGRAM);
+        command.args(["run-role", key.role.word(), "--slot", &key.slot.to_string(), "--generation", &key.generation.to_string()]);
+        // Standard output is for results, and children have none.
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+        let child = command.spawn()?;
+        let number = child.id().ok_or_else(|| io::Error::other("the process has no number"))?;
+        let pid = i32::try_from(number).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("the process has no number"))?;
+        let handle = pidfd_open(pid, PidfdFlags::empty())?;
+        ours.set_nonblocking(true)?;
+        let channel = tokio::net::UnixStream::from_std(ours)?;
+        if key.role != Role::Init {
+            let seat = self.page.seat(key.slot, key.generation);
+            seat.fill(number, SystemClock.now());
+            if key.generation > 1 {
+                seat.restarted();
+            }
+        }
+        self.running.insert(key, (handle, number));
+        tokio::spawn(follow(key, child, channel, self.reports.clone()));
+        Ok(())
+    }
+
+    /// Tells a child something; one that has just ended is not told.
+    pub(super) fn signal(&self, key: Key, signal: Signal) {
+        let signal = match signal {
+            Signal::Drain => rustix::process::Signal::TERM,
+            Signal::Stop => rustix::process::Signal::INT,
+            Signal::Kill => rustix::process::Signal::KILL,
+            Signal::ReopenLog => rustix::process::Signal::USR1,
+        };
+        if let Some((handle, _)) = self.running.get(&key) {
+            // Fails only when the process has ended, and that is reported in its own way.
+            let _ = pidfd_send_signal(handle, signal);
+        }
+    }
+
+    /// Forgets a child that has ended.
+    pub(super) fn forget(&mut self, key: Key) {
+        if self.running.remove(&key).is_some() && key.role != Role::Init {
+            self.page.seat(key.slot, key.generation).leave();
+        }
+    }
+
+    /// The heartbeats of all children that have one.
+    pub(super) fn heartbeats(&self) -> Vec<(Key, u64)> {
+        let keys = self.running.keys().filter(|key| key.role != Role::Init);
+        keys.map(|key| (*key, self.page.seat(key.slot, key.generation).heartbeats())).collect()
+    }
+
+    /// The process numbers of all workers, by slot.
+    pub(super) fn worker_pids(&self) -> Vec<u32> {
+        let mut workers: Vec<(u16, u32)> =
+            self.running.iter().filter(|(key, _)| key.role == Role::Worker).map(|(key, (_, pid))| (key.slot, *pid)).collect();
+        workers.sort_unstable();
+        workers.into_iter().map(|(_, pid)| pid).collect()
+    }
+
+    fn report_end(&self, key: Key, ending: Ending) {
+        // The loop holds the receiver until the program ends.
+        let _ = self.reports.send(Report::Event(Event::Exited(key, ending)));
+    }
+}
+
+/// Reports what a child says, and at last how it ended. Holds the supervisor's end of the socket open all that time.
+async fn follow(key: Key, mut child: Child, channel: tokio::net::UnixStream, reports: UnboundedSender<Report>) {
+    let mut lines = BufReader::new(channel).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let report = match serde_json::from_str(&line) {
+            Ok(Message::Ready) => Report::Event(Event::Ready(key)),
+            Ok(Message::Prepared(prepared)) => Report::Prepared(prepared),
+            Err(error) => {
+                tracing::warn!(child.role = key.role.word(), error = %error, "a process said something that makes no sense");
+                continue;
+            }
+        };
+        let _ = reports.send(report);
+    }
+    let ending = child.wait().await.map_or(Ending::NotStarted, ending_of);
+    let _ = reports.send(Report::Event(Event::Exited(key, ending)));
+}
+
+fn ending_of(status: ExitStatus) -> Ending {
+    status.code().map_or_else(|| Ending::Signal(status.signal().unwrap_or_default()), Ending::Code)
+}

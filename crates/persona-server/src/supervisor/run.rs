@@ -1,0 +1,196 @@
+//! The supervisor's loop: takes one report after the other, lets `state.rs` decide, and does what it says.
+//!
+//! One thread does everything. That is needed, not only enough: the kernel ends children with the *thread* that
+//! started them (`PR_SET_PDEATHSIG`), so that must be the main thread, which lives as long as the program. The runtime
+//! is tokio's, because it turns signals, exits, sockets and time into futures without a line of `unsafe`.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::Clock;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::handover::Prepared;
+use super::heartbeat::Watch;
+use super::notes;
+use super::process::{Children, Report};
+use super::state::State;
+use super::vocabulary::{Action, Event, Note};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::exit_code::ExitCode;
+use crate::log::Log;
+use crate::shared_page::SharedPage;
+
+/// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a second.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Descriptors that a process should be able to open: each connection takes one, and most systems allow only 1,024
+/// unless a program asks for more.
+const DESCRIPTORS_WANTED: u64 = 4096;
+
+/// Everything that is known once all workers are ready.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Started {
+    /// What init found.
+    pub prepared: Prepared,
+    /// Process numbers of the workers, by slot.
+    pub worker_pids: Vec<u32>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The supervisor while it runs.
+struct Supervisor<'a> {
+    began: Instant,
+    state: State,
+    watch: Watch,
+    children: Children,
+    page: Arc<SharedPage>,
+    /// `None` once the server stops.
+    listener: Option<TcpListener>,
+    log: Log,
+    prepared: Prepared,
+    announce: &'a dyn Fn(&Started),
+}
+
+/// Runs the server until it ends, and tells how it ended. `announce` is called once, when all workers are ready.
+///
+/// # Errors
+///
+/// The system has no memory for the shared page or does not deliver signals.
+pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&Started)) -> io::Result<ExitCode> {
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let page = SharedPage::create()?;
+        page.set_started_at(SystemClock.now());
+        let (sender, mut reports) = unbounded_channel();
+        forward_signals(&sender)?;
+        tokio::spawn(forward_ticks(sender.clone()));
+        let mut supervisor = Supervisor {
+            began: Instant::now(),
+            state: State::new(config.workers, Duration::from_millis(config.drain_timeout_ms)),
+            watch: Watch::default(),
+            children: Children::new(config, Arc::clone(&page), sender),
+            page,
+            listener: Some(listener),
+            log,
+            prepared: Prepared::default(),
+            announce,
+        };
+        let mut ended = supervisor.take(Event::Begin);
+        while ended.is_none() {
+            match reports.recv().await.expect("the supervisor holds a sender") {
+                Report::Prepared(prepared) => supervisor.prepared = prepared,
+                Report::Event(event) => ended = supervisor.take(event),
+            }
+        }
+        Ok(ended.expect("the loop ended"))
+    })
+}
+
+impl Supervisor<'_> {
+    /// Lets an event be decided about and does what follows; a code when that is the end of the program.
+    fn take(&mut self, event: Event) -> Option<ExitCode> {
+        let mut events = vec![event];
+        match event {
+            Event::Exited(key, _) => self.children.forget(key),
+            Event::Tick => {
+                let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats());
+                events.extend(stalled.into_iter().map(Event::Stalled));
+            }
+            _ => {}
+        }
+        let mut ended = None;
+        for event in events {
+            for action in self.state.handle(self.began.elapsed(), event) {
+                ended = self.perform(action).or(ended);
+            }
+        }
+        ended
+    }
+
+    fn perform(&mut self, action: Action) -> Option<ExitCode> {
+        match action {
+            Action::Spawn(key) => self.children.spawn(key, self.listener.as_ref()),
+            Action::Signal(key, signal) => self.children.signal(key, signal),
+            Action::StopListening => self.listener = None,
+            Action::ReopenLog => self.reopen_log(),
+            Action::Announce => {
+                let (prepared, worker_pids) = (self.prepared.clone(), self.children.worker_pids());
+                (self.announce)(&Started { prepared, worker_pids, took: self.began.elapsed() });
+            }
+            Action::Note(Note::Stopping) => {
+                let requests = self.page.requests_in_flight();
+                tracing::info!(requests, "draining {requests} requests");
+            }
+            Action::Note(note) => notes::log(note),
+            Action::Exit { code, forced } => {
+                self.say_goodbye(code, forced);
+                return Some(code);
+            }
+        }
+        None
+    }
+
+    fn reopen_log(&self) {
+        match self.log.reopen() {
+            Ok(()) => tracing::info!("log file opened again"),
+            Err(error) => tracing::error!(error = %error, "could not open the log file again; the old one is used further"),
+        }
+    }
+
+    fn say_goodbye(&self, code: ExitCode, forced: bool) {
+        let (uptime_s, requests) = (self.began.elapsed().as_secs(), self.page.requests());
+        let end = if forced { "forced" } else { "clean" };
+        tracing::info!(uptime_s, requests, end, code = code.number(), "stopped after {uptime_s} s and {requests} requests ({end})");
+    }
+}
+
+/// Takes as many descriptors as a program may without asking an administrator; children inherit the limit.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= DESCRIPTORS_WANTED) {
+        return;
+    }
+    let allowed = limit.maximum.map_or(DESCRIPTORS_WANTED, |maximum| maximum.min(DESCRIPTORS_WANTED));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit });
+    if raised.is_err() || allowed < DESCRIPTORS_WANTED {
+        tracing::warn!(allowed, wanted = DESCRIPTORS_WANTED, "few open files are allowed, so few clients can connect; see ulimit -n");
+    }
+}
+
+fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
+    // TTIN and TTOU have no name in tokio; the numbers are those of Linux on every architecture that Rust runs on
+    // except MIPS and SPARC, taken from rustix so that they are right there too.
+    let of = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
+    let meanings = [
+        (SignalKind::terminate(), Event::Terminate),
+        (SignalKind::interrupt(), Event::Interrupt),
+        (SignalKind::hangup(), Event::Restart),
+        (of(rustix::process::Signal::TTIN), Event::AddWorker),
+        (of(rustix::process::Signal::TTOU), Event::RemoveWorker),
+        (SignalKind::user_defined1(), Event::ReopenLog),
+    ];
+    for (kind, event) in meanings {
+        let mut signals = signal(kind)?;
+        let reports = reports.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {} });
+    }
+    Ok(())
+}
+
+async fn forward_ticks(reports: UnboundedSender<Report>) {
+    let mut ticks = interval(TICK);
+    // After the machine slept there is nothing to catch up with.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while reports.send(Report::Event(Event::Tick)).is_ok() {
+        ticks.tick().await;
+    }
+}

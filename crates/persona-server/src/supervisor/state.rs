@@ -1,0 +1,389 @@
+//! Every decision of the supervisor, as a pure function of events: what happened goes in, what is to be done comes out.
+//!
+//! What lives here: which process runs when, and when it ends. What must not: anything that touches a process, a
+//! clock or a file. Time comes in as the time since the supervisor started.
+//!
+//! The state holds what is *wanted* (the phase, the number of workers, the slots still to be renewed) and what *is*
+//! (the processes). Each event changes one of the two, and [`State::reconcile`] then takes the next steps from what is
+//! to what is wanted. So an event that comes at an odd moment needs no case of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
+use crate::config::SQLITE_WORKERS_MAX;
+use crate::exit_code::ExitCode;
+
+/// Most workers that live at a time: a full set, and the one that is about to replace another.
+pub(super) const LIVING_WORKERS_MAX: usize = SQLITE_WORKERS_MAX as usize + 1;
+
+/// How long a keeper or worker may take from its start until it is ready. Opening a file takes milliseconds; a machine
+/// that swaps may take seconds.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long the keeper may take to copy the log back at the end. What it does not finish, the next start does.
+const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A process that dies sooner than this after it was ready counts as failed to start: it never really served.
+const YOUNG: Duration = Duration::from_secs(1);
+
+/// How many processes of one slot may die young one after the other. More is a loop that nobody watches.
+const YOUNG_DEATHS_MAX: u32 = 8;
+
+/// Pause before the second young death's replacement, doubled for each further one. The first is replaced at once.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// What the program is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Init prepares the file.
+    Preparing,
+    /// Keeper and workers run; `announced` once all of them were ready.
+    Running { announced: bool },
+    /// Everything is to end, with this code.
+    Stopping { code: ExitCode, forced: bool },
+    /// Everything has ended.
+    Ended,
+}
+
+/// Where a living process stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Condition {
+    Starting,
+    Ready { since: Duration },
+    Ending,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Process {
+    condition: Condition,
+    /// When it is killed, unless it got on before.
+    deadline: Option<Duration>,
+    /// The log was rotated before it could be told.
+    reopens_log: bool,
+}
+
+/// What is remembered of a slot between its processes.
+#[derive(Clone, Copy, Default, Debug)]
+struct Slot {
+    generation: u64,
+    young_deaths: u32,
+    not_before: Duration,
+}
+
+/// The supervisor's memory.
+#[derive(Debug)]
+pub struct State {
+    phase: Phase,
+    workers: u16,
+    drain_timeout: Duration,
+    processes: BTreeMap<Key, Process>,
+    slots: BTreeMap<u16, Slot>,
+    /// Slots whose worker is still to be replaced by the restart that is under way.
+    to_renew: BTreeSet<u16>,
+    renewing: bool,
+    keeper_was_ready: bool,
+}
+
+impl State {
+    /// The state before anything runs. Feed it [`Event::Begin`].
+    pub fn new(workers: u16, drain_timeout: Duration) -> Self {
+        Self {
+            phase: Phase::Preparing,
+            workers,
+            drain_timeout,
+            processes: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            to_renew: BTreeSet::new(),
+            renewing: false,
+            keeper_was_ready: false,
+        }
+    }
+
+    /// Takes in what happened and tells what to do, in this order.
+    #[must_use]
+    pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.phase == Phase::Ended {
+            return actions;
+        }
+        match event {
+            Event::Begin => self.spawn(now, Role::Init, 0, &mut actions),
+            Event::Ready(key) => self.on_ready(now, key, &mut actions),
+            Event::Exited(key, ending) => self.on_exited(now, key, ending, &mut actions),
+            Event::Stalled(key) if self.processes.contains_key(&key) => {
+                actions.extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);
+            }
+            Event::Stalled(_) => {}
+            Event::Interrupt if matches!(self.phase, Phase::Stopping { .. }) => self.kill_all(&mut actions),
+            Event::Interrupt | Event::Terminate => self.stop(now, ExitCode::Ok, &mut actions),
+            Event::Restart => self.restart(&mut actions),
+            Event::AddWorker => self.add_worker(&mut actions),
+            Event::RemoveWorker => self.remove_worker(now, &mut actions),
+            Event::ReopenLog => self.reopen_log(&mut actions),
+            Event::Tick => self.kill_overdue(now, &mut actions),
+        }
+        self.reconcile(now, &mut actions);
+        actions
+    }
+
+    // ---- what is ---------------------------------------------------------------------------------------------------
+
+    fn on_ready(&mut self, now: Duration, key: Key, actions: &mut Vec<Action>) {
+        let Some(process) = self.processes.get_mut(&key).filter(|it| it.condition == Condition::Starting) else { return };
+        let reopens_log = std::mem::take(&mut process.reopens_log);
+        *process = Process { condition: Condition::Ready { since: now }, deadline: None, reopens_log: false };
+        if reopens_log {
+            actions.push(Action::Signal(key, Signal::ReopenLog));
+        }
+        self.keeper_was_ready |= key.role == Role::Keeper;
+        for old in self.older_than(key) {
+            self.end(now, old, Signal::Drain, actions);
+        }
+    }
+
+    fn on_exited(&mut self, now: Duration, key: Key, ending: Ending, actions: &mut Vec<Action>) {
+        let Some(process) = self.processes.remove(&key) else { return };
+        if !matches!(self.phase, Phase::Preparing | Phase::Running { .. }) || process.condition == Condition::Ending {
+            return;
+        }
+        if key.role == Role::Init {
+            match ending {
+                Ending::Code(0) => self.phase = Phase::Running { announced: false },
+                ending => {
+                    actions.push(Action::Note(Note::Refused(key)));
+                    self.phase = Phase::Stopping { code: ending.refusal().unwrap_or(ExitCode::Failure), forced: false };
+                }
+            }
+            return;
+        }
+        actions.push(Action::Note(Note::Lost(key, ending)));
+        let starting = process.condition == Condition::Starting;
+        if starting && !self.older_than(key).is_empty() {
+            // The one that it should have replaced still serves, and serves better than nobody.
+            self.to_renew.clear();
+            self.renewing = false;
+            actions.push(Action::Note(Note::RestartAbandoned(key)));
+            return;
+        }
+        if let Some(code) = ending.refusal().filter(|_| starting) {
+            actions.push(Action::Note(Note::Refused(key)));
+            self.stop(now, code, actions);
+            return;
+        }
+        let young = match process.condition {
+            Condition::Ready { since } => now.saturating_sub(since) < YOUNG,
+            Condition::Starting | Condition::Ending => true,
+        };
+        let slot = self.slots.entry(key.slot).or_default();
+        slot.young_deaths = if young { slot.young_deaths + 1 } else { 0 };
+        slot.not_before = if slot.young_deaths > 1 { now + BACK_OFF * 2_u32.pow(slot.young_deaths - 2) } else { now };
+        if slot.young_deaths >= YOUNG_DEATHS_MAX {
+            actions.push(Action::Note(Note::CrashLoop(key, YOUNG_DEATHS_MAX)));
+            self.stop(now, ExitCode::Failure, actions);
+        }
+    }
+
+    fn kill_overdue(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        for (key, process) in &mut self.processes {
+            if process.deadline.is_some_and(|deadline| deadline <= now) {
+                process.deadline = None;
+                if let Phase::Stopping { forced, .. } = &mut self.phase {
+                    *forced = true;
+                }
+                actions.extend([Action::Note(Note::Overdue(*key)), Action::Signal(*key, Signal::Kill)]);
+            }
+        }
+    }
+
+    // ---- what is wanted --------------------------------------------------------------------------------------------
+
+    fn stop(&mut self, now: Duration, code: ExitCode, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::Stopping { .. } | Phase::Ended) {
+            return;
+        }
+        self.phase = Phase::Stopping { code, forced: false };
+        actions.extend([Action::StopListening, Action::Note(Note::Stopping)]);
+        for key in self.living().filter(|key| key.role != Role::Keeper).collect::<Vec<_>>() {
+            // Init can be killed at any instruction; the next start goes on from there.
+            self.end(now, key, if key.role == Role::Init { Signal::Kill } else { Signal::Stop }, actions);
+        }
+    }
+
+    fn kill_all(&mut self, actions: &mut Vec<Action>) {
+        self.phase = Phase::Stopping { code: ExitCode::Interrupted, forced: true };
+        actions.extend(self.living().map(|key| Action::Signal(key, Signal::Kill)));
+    }
+
+    fn restart(&mut self, actions: &mut Vec<Action>) {
+        let note = match self.phase {
+            Phase::Running { announced: true } if self.renewing => Note::RestartUnderWay,
+            Phase::Running { announced: true } => {
+                self.to_renew = (1..=self.workers).collect();
+                self.renewing = true;
+                Note::Restarting
+            }
+            _ => Note::NotWhileStartingOrStopping,
+        };
+        actions.push(Action::Note(note));
+    }
+
+    fn add_worker(&mut self, actions: &mut Vec<Action>) {
+        let note = match self.phase {
+            Phase::Running { announced: true } if self.workers < SQLITE_WORKERS_MAX => {
+                self.workers += 1;
+                self.slots.entry(self.workers).or_default().young_deaths = 0;
+                Note::Workers(self.workers)
+            }
+            Phase::Running { announced: true } => Note::MostWorkers(SQLITE_WORKERS_MAX),
+            _ => Note::NotWhileStartingOrStopping,
+        };
+        actions.push(Action::Note(note));
+    }
+
+    fn remove_worker(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let note = match self.phase {
+            Phase::Running { announced: true } if self.workers > 1 => {
+                let slot = self.workers;
+                self.workers -= 1;
+                self.to_renew.remove(&slot);
+                for key in self.living().filter(|key| key.role == Role::Worker && key.slot == slot).collect::<Vec<_>>() {
+                    self.end(now, key, Signal::Drain, actions);
+                }
+                Note::Workers(self.workers)
+            }
+            Phase::Running { announced: true } => Note::FewestWorkers,
+            _ => Note::NotWhileStartingOrStopping,
+        };
+        actions.push(Action::Note(note));
+    }
+
+    fn reopen_log(&mut self, actions: &mut Vec<Action>) {
+        actions.push(Action::ReopenLog);
+        for (key, process) in &mut self.processes {
+            match process.condition {
+                // Before it is ready it may not know the signal yet, and would end.
+                Condition::Starting => process.reopens_log = true,
+                Condition::Ready { .. } | Condition::Ending => actions.push(Action::Signal(*key, Signal::ReopenLog)),
+            }
+        }
+    }
+
+    // ---- from what is to what is wanted ----------------------------------------------------------------------------
+
+    fn reconcile(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match self.phase {
+            Phase::Preparing | Phase::Ended => {}
+            Phase::Running { announced } => {
+                self.fill_slots(now, actions);
+                self.renew_next(now, actions);
+                if !announced && self.is_settled() {
+                    self.phase = Phase::Running { announced: true };
+                    actions.push(Action::Announce);
+                }
+            }
+            Phase::Stopping { code, forced } => self.finish_stopping(now, code, forced, actions),
+        }
+    }
+
+    /// Starts what is missing: the keeper first, and workers once it has been ready.
+    fn fill_slots(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let last = if self.keeper_was_ready { self.workers } else { 0 };
+        for slot in 0..=last {
+            let due = self.slots.get(&slot).is_none_or(|it| it.not_before <= now);
+            let filled = self.living().any(|key| key.slot == slot && !self.is_ending(key));
+            if due && !filled && slot == 0 {
+                self.spawn(now, Role::Keeper, slot, actions);
+            } else if due && !filled && self.living_workers() < LIVING_WORKERS_MAX {
+                self.spawn(now, Role::Worker, slot, actions);
+            }
+        }
+    }
+
+    /// Takes the next step of a restart, when the step before is complete: one worker more than usual at any time.
+    fn renew_next(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if !self.renewing || !self.is_settled() {
+            return;
+        }
+        if let Some(slot) = self.to_renew.pop_first() {
+            self.spawn(now, Role::Worker, slot, actions);
+        } else {
+            self.renewing = false;
+            actions.push(Action::Note(Note::Restarted));
+        }
+    }
+
+    /// Ends the keeper after the last worker, and the program after the keeper.
+    fn finish_stopping(&mut self, now: Duration, code: ExitCode, forced: bool, actions: &mut Vec<Action>) {
+        if self.living().all(|key| key.role == Role::Keeper) {
+            for key in self.living().collect::<Vec<_>>() {
+                self.end(now, key, Signal::Drain, actions);
+            }
+        }
+        if self.processes.is_empty() {
+            self.phase = Phase::Ended;
+            actions.push(Action::Exit { code, forced });
+        }
+    }
+
+    // ---- steps and questions ---------------------------------------------------------------------------------------
+
+    /// Starts a process in the free seat of a slot; does nothing when both its seats are taken.
+    fn spawn(&mut self, now: Duration, role: Role, slot: u16, actions: &mut Vec<Action>) {
+        let Some(generation) = self.free_generation(role, slot) else { return };
+        self.slots.entry(slot).or_default().generation = generation;
+        let key = Key { role, slot, generation };
+        let deadline = (role != Role::Init).then_some(now + START_TIMEOUT);
+        self.processes.insert(key, Process { condition: Condition::Starting, deadline, reopens_log: false });
+        actions.push(Action::Spawn(key));
+    }
+
+    /// The next generation of a slot whose seat is free: a slot has two, for even and for odd generations.
+    fn free_generation(&self, role: Role, slot: u16) -> Option<u64> {
+        if role == Role::Init {
+            return Some(0);
+        }
+        let last = self.slots.get(&slot).map_or(0, |it| it.generation);
+        let taken = |next: &u64| self.living().any(|key| key.slot == slot && key.generation % 2 == next % 2);
+        [last + 1, last + 2].into_iter().find(|next| !taken(next))
+    }
+
+    fn end(&mut self, now: Duration, key: Key, signal: Signal, actions: &mut Vec<Action>) {
+        let timeout = if key.role == Role::Keeper { KEEPER_STOP_TIMEOUT } else { self.drain_timeout };
+        if let Some(process) = self.processes.get_mut(&key).filter(|it| it.condition != Condition::Ending) {
+            process.condition = Condition::Ending;
+            process.deadline = Some(now + timeout);
+            actions.push(Action::Signal(key, signal));
+        } else if signal == Signal::Stop && self.processes.contains_key(&key) {
+            // It drains already; now there is no reason left to be patient with idle connections.
+            actions.push(Action::Signal(key, signal));
+        }
+    }
+
+    fn living(&self) -> impl Iterator<Item = Key> {
+        self.processes.keys().copied()
+    }
+
+    fn living_workers(&self) -> usize {
+        self.living().filter(|key| key.role == Role::Worker).count()
+    }
+
+    fn is_ending(&self, key: Key) -> bool {
+        self.processes.get(&key).is_some_and(|it| it.condition == Condition::Ending)
+    }
+
+    /// The processes of the same slot that started earlier and are not ending yet.
+    fn older_than(&self, key: Key) -> Vec<Key> {
+        self.living().filter(|it| it.slot == key.slot && it.generation < key.generation && !self.is_ending(*it)).collect()
+    }
+
+    /// Whether every wanted process is ready and no other one lives.
+    fn is_settled(&self) -> bool {
+        let ready = |it: &Process| matches!(it.condition, Condition::Ready { .. });
+        self.processes.len() == usize::from(self.workers) + 1 && self.processes.values().all(ready)
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,376 @@
+//! The decisions of the supervisor, one by one and as properties over any order of events.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
+use super::{LIVING_WORKERS_MAX, START_TIMEOUT, State, YOUNG_DEATHS_MAX};
+use crate::exit_code::ExitCode;
+
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+const INIT: Key = Key { role: Role::Init, slot: 0, generation: 0 };
+const KEEPER: Key = Key { role: Role::Keeper, slot: 0, generation: 1 };
+
+fn worker(slot: u16, generation: u64) -> Key {
+    Key { role: Role::Worker, slot, generation }
+}
+
+/// A supervisor at a point in time that the test moves.
+struct World {
+    state: State,
+    now: Duration,
+}
+
+impl World {
+    fn new(workers: u16) -> Self {
+        Self { state: State::new(workers, DRAIN_TIMEOUT), now: Duration::ZERO }
+    }
+
+    /// A server whose processes are all ready for a minute.
+    fn running(workers: u16) -> Self {
+        let mut world = Self::new(workers);
+        world.tell(Event::Begin);
+        world.tell(Event::Exited(INIT, Ending::Code(0)));
+        world.tell(Event::Ready(KEEPER));
+        for slot in 1..=workers {
+            world.tell(Event::Ready(worker(slot, 1)));
+        }
+        world.now += Duration::from_mins(1);
+        world
+    }
+
+    fn tell(&mut self, event: Event) -> Vec<Action> {
+        self.state.handle(self.now, event)
+    }
+
+    fn after(&mut self, pause: Duration, event: Event) -> Vec<Action> {
+        self.now += pause;
+        self.tell(event)
+    }
+}
+
+#[test]
+fn init_runs_first_then_the_keeper_then_all_workers_and_then_the_user_is_told() {
+    let mut world = World::new(2);
+    assert_eq!(world.tell(Event::Begin), [Action::Spawn(INIT)]);
+    assert_eq!(world.tell(Event::Exited(INIT, Ending::Code(0))), [Action::Spawn(KEEPER)]);
+    assert_eq!(world.tell(Event::Ready(KEEPER)), [Action::Spawn(worker(1, 1)), Action::Spawn(worker(2, 1))]);
+    assert_eq!(world.tell(Event::Ready(worker(2, 1))), []);
+    assert_eq!(world.tell(Event::Ready(worker(1, 1))), [Action::Announce]);
+}
+
+#[test]
+fn when_init_fails_the_program_ends_with_its_code() {
+    for (ending, code) in
+        [(Ending::Code(5), ExitCode::Config), (Ending::Code(101), ExitCode::Failure), (Ending::Signal(9), ExitCode::Failure)]
+    {
+        let mut world = World::new(2);
+        world.tell(Event::Begin);
+        assert_eq!(world.tell(Event::Exited(INIT, ending)), [Action::Note(Note::Refused(INIT)), Action::Exit { code, forced: false }]);
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() {
+    let mut world = World::new(2);
+    world.tell(Event::Begin);
+    world.tell(Event::Exited(INIT, Ending::Code(0)));
+    world.tell(Event::Ready(KEEPER));
+    let refused = Ending::Code(5);
+    let expected = [
+        Action::Note(Note::Lost(worker(1, 1), refused)),
+        Action::Note(Note::Refused(worker(1, 1))),
+        Action::StopListening,
+        Action::Note(Note::Stopping),
+        Action::Signal(worker(2, 1), Signal::Stop),
+    ];
+    assert_eq!(world.tell(Event::Exited(worker(1, 1), refused)), expected);
+    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Signal(KEEPER, Signal::Drain)]);
+    let end = Action::Exit { code: ExitCode::Config, forced: false };
+    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+}
+
+#[test]
+fn a_killed_worker_is_replaced_at_once_and_so_is_the_keeper() {
+    let mut world = World::running(2);
+    let killed = Ending::Signal(9);
+    let lost = |key| Action::Note(Note::Lost(key, killed));
+    assert_eq!(world.tell(Event::Exited(worker(2, 1), killed)), [lost(worker(2, 1)), Action::Spawn(worker(2, 2))]);
+    let next_keeper = Key { generation: 2, ..KEEPER };
+    assert_eq!(world.tell(Event::Exited(KEEPER, killed)), [lost(KEEPER), Action::Spawn(next_keeper)]);
+}
+
+#[test]
+fn processes_that_keep_dying_young_are_restarted_more_and_more_slowly_and_then_the_program_ends() {
+    let mut world = World::running(1);
+    let mut key = worker(1, 1);
+    let mut pauses = Vec::new();
+    for _ in 1..=YOUNG_DEATHS_MAX {
+        let died_at = world.now;
+        let mut actions = world.tell(Event::Exited(key, Ending::Code(101)));
+        while !actions.iter().any(|it| matches!(it, Action::Spawn(_) | Action::StopListening)) {
+            actions = world.after(Duration::from_millis(50), Event::Tick);
+        }
+        pauses.push(world.now.saturating_sub(died_at).as_millis());
+        key.generation += 1;
+    }
+    assert_eq!(pauses, [0, 0, 50, 100, 200, 400, 800, 1600]);
+    let actions = world.tell(Event::Exited(key, Ending::Code(101)));
+    assert!(actions.contains(&Action::Note(Note::CrashLoop(key, YOUNG_DEATHS_MAX))), "{actions:?}");
+    let end = Action::Exit { code: ExitCode::Failure, forced: false };
+    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+}
+
+#[test]
+fn a_worker_that_served_for_a_while_clears_the_count_of_young_deaths() {
+    let mut world = World::running(1);
+    for generation in 1..100 {
+        let replaced = world.after(Duration::from_secs(2), Event::Exited(worker(1, generation), Ending::Signal(9)));
+        assert_eq!(replaced.last(), Some(&Action::Spawn(worker(1, generation + 1))));
+        world.tell(Event::Ready(worker(1, generation + 1)));
+    }
+}
+
+#[test]
+fn a_restart_replaces_one_worker_after_the_other_and_starts_the_new_one_first() {
+    let mut world = World::running(2);
+    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::Restarting), Action::Spawn(worker(1, 2))]);
+    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::RestartUnderWay)]);
+    assert_eq!(world.tell(Event::Ready(worker(1, 2))), [Action::Signal(worker(1, 1), Signal::Drain)]);
+    assert_eq!(world.tell(Event::Exited(worker(1, 1), Ending::Code(0))), [Action::Spawn(worker(2, 2))]);
+    assert_eq!(world.tell(Event::Ready(worker(2, 2))), [Action::Signal(worker(2, 1), Signal::Drain)]);
+    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Note(Note::Restarted)]);
+}
+
+#[test]
+fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() {
+    let mut world = World::running(2);
+    world.tell(Event::Restart);
+    let refused = Ending::Code(5);
+    let expected = [Action::Note(Note::Lost(worker(1, 2), refused)), Action::Note(Note::RestartAbandoned(worker(1, 2)))];
+    assert_eq!(world.tell(Event::Exited(worker(1, 2), refused)), expected);
+    assert_eq!(world.tell(Event::Tick), []);
+    // Not generation 3: that would share its seat on the page with generation 1, which still serves.
+    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::Restarting), Action::Spawn(worker(1, 4))]);
+}
+
+#[test]
+fn workers_are_added_and_removed_within_the_limits() {
+    let mut world = World::running(3);
+    assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::Workers(4)), Action::Spawn(worker(4, 1))]);
+    world.tell(Event::Ready(worker(4, 1)));
+    assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::MostWorkers(4))]);
+    for slot in [4, 3, 2] {
+        let expected = [Action::Signal(worker(slot, 1), Signal::Drain), Action::Note(Note::Workers(slot - 1))];
+        assert_eq!(world.tell(Event::RemoveWorker), expected);
+    }
+    assert_eq!(world.tell(Event::RemoveWorker), [Action::Note(Note::FewestWorkers)]);
+    assert_eq!(world.tell(Event::Exited(worker(3, 1), Ending::Signal(9))), [], "a worker that was removed is not replaced");
+}
+
+#[test]
+fn stopping_ends_the_workers_then_the_keeper_then_the_program() {
+    for event in [Event::Terminate, Event::Interrupt] {
+        let mut world = World::running(1);
+        let expected = [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(worker(1, 1), Signal::Stop)];
+        assert_eq!(world.tell(event), expected);
+        assert_eq!(world.tell(Event::Exited(worker(1, 1), Ending::Signal(11))), [Action::Signal(KEEPER, Signal::Drain)]);
+        let end = Action::Exit { code: ExitCode::Ok, forced: false };
+        assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+    }
+}
+
+#[test]
+fn a_second_interrupt_kills_everything_at_once() {
+    let mut world = World::running(1);
+    world.tell(Event::Interrupt);
+    let expected =
+        [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(1, 1), Signal::Kill), Action::Signal(KEEPER, Signal::Drain)];
+    assert_eq!(world.tell(Event::Interrupt)[..2], expected[..2]);
+    world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
+    let end = Action::Exit { code: ExitCode::Interrupted, forced: true };
+    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Signal(9))), [end]);
+}
+
+#[test]
+fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
+    let mut world = World::running(1);
+    world.tell(Event::Terminate);
+    let expected = [Action::Note(Note::Overdue(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+    assert_eq!(world.after(DRAIN_TIMEOUT, Event::Tick), expected);
+    assert_eq!(world.tell(Event::Tick), []);
+    world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
+    let end = Action::Exit { code: ExitCode::Ok, forced: true };
+    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+}
+
+#[test]
+fn a_process_that_does_not_get_ready_or_shows_no_sign_of_life_is_killed() {
+    let mut world = World::running(1);
+    let expected = [Action::Note(Note::Stalled(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+    assert_eq!(world.tell(Event::Stalled(worker(1, 1))), expected);
+    world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
+    let expected = [Action::Note(Note::Overdue(worker(1, 2))), Action::Signal(worker(1, 2), Signal::Kill)];
+    assert_eq!(world.after(START_TIMEOUT, Event::Tick), expected);
+    assert_eq!(world.tell(Event::Stalled(worker(9, 9))), [], "it has ended meanwhile");
+}
+
+#[test]
+fn a_rotated_log_is_opened_again_by_everybody_and_by_the_starting_ones_when_they_are_ready() {
+    let mut world = World::running(1);
+    world.tell(Event::AddWorker);
+    let reopen = |key| Action::Signal(key, Signal::ReopenLog);
+    assert_eq!(world.tell(Event::ReopenLog), [Action::ReopenLog, reopen(KEEPER), reopen(worker(1, 1))]);
+    assert_eq!(world.tell(Event::Ready(worker(2, 1))), [reopen(worker(2, 1))]);
+}
+
+#[test]
+fn nothing_is_changed_before_everything_runs() {
+    let mut world = World::new(2);
+    world.tell(Event::Begin);
+    for event in [Event::Restart, Event::AddWorker, Event::RemoveWorker] {
+        assert_eq!(world.tell(event), [Action::Note(Note::NotWhileStartingOrStopping)]);
+    }
+    let expected = [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(INIT, Signal::Kill)];
+    assert_eq!(world.tell(Event::Terminate), expected);
+    assert_eq!(world.tell(Event::Exited(INIT, Ending::Signal(9))), [Action::Exit { code: ExitCode::Ok, forced: false }]);
+}
+
+/// What a step of a random run does: an event for everybody, or something that happens to one of the living.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Event(Event),
+    Ready(usize),
+    Dies(usize, Ending),
+    Stalls(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
+    let event = prop_oneof![
+        4 => Just(Event::Tick),
+        2 => Just(Event::Restart),
+        2 => Just(Event::AddWorker),
+        2 => Just(Event::RemoveWorker),
+        1 => Just(Event::ReopenLog),
+    ];
+    let ending = prop_oneof![Just(Ending::Signal(9)), Just(Ending::Code(0)), Just(Ending::Code(101)), Just(Ending::Code(5))];
+    let step = prop_oneof![
+        4 => event.prop_map(Step::Event),
+        8 => (0..16_usize).prop_map(Step::Ready),
+        3 => (0..16_usize, ending).prop_map(|(which, ending)| Step::Dies(which, ending)),
+        1 => (0..16_usize).prop_map(Step::Stalls),
+    ];
+    prop::collection::vec((0..3_000_u64, step), 1..120)
+}
+
+/// Checks what must hold after every event.
+#[derive(Default)]
+struct Witness {
+    living: BTreeSet<Key>,
+    ready: BTreeSet<Key>,
+    told_to_end: BTreeSet<Key>,
+    ended: bool,
+}
+
+impl Witness {
+    fn see(&mut self, actions: &[Action]) {
+        for action in actions {
+            assert!(!self.ended, "nothing comes after the end");
+            match *action {
+                Action::Spawn(key) => {
+                    let seat_taken = self.living.iter().any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
+                    assert!(!seat_taken, "{key:?} has no free seat");
+                    assert!(self.living.insert(key), "{key:?} was started twice");
+                }
+                Action::Signal(key, Signal::Drain | Signal::Stop | Signal::Kill) => {
+                    assert!(self.living.contains(&key), "{key:?} has ended");
+                    self.told_to_end.insert(key);
+                }
+                Action::Exit { .. } => {
+                    assert!(self.living.is_empty(), "{:?} are left", self.living);
+                    self.ended = true;
+                }
+                _ => {}
+            }
+        }
+        let workers = self.living.iter().filter(|key| key.role == Role::Worker);
+        assert!(workers.count() <= LIVING_WORKERS_MAX);
+        for key in &self.ready {
+            let same_slot = |it: &&Key| it.slot == key.slot && !self.told_to_end.contains(it);
+            assert!(self.ready.iter().filter(same_slot).count() <= 1, "two serve in slot {}", key.slot);
+        }
+    }
+
+    fn event_of(&mut self, step: Step) -> Option<Event> {
+        let pick = |which: usize, from: &BTreeSet<Key>| from.iter().nth(which % from.len().max(1)).copied();
+        match step {
+            Step::Event(event) => Some(event),
+            Step::Ready(which) => {
+                let starting = self.living.difference(&self.ready).filter(|key| key.role != Role::Init).copied().collect();
+                let key = pick(which, &starting)?;
+                self.ready.insert(key);
+                Some(Event::Ready(key))
+            }
+            Step::Dies(which, ending) => {
+                let key = pick(which, &self.living)?;
+                self.living.remove(&key);
+                self.ready.remove(&key);
+                Some(Event::Exited(key, ending))
+            }
+            Step::Stalls(which) => pick(which, &self.living).map(Event::Stalled),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_events_breaks_the_rules_and_the_end_is_always_reached(workers in 1..=4_u16, steps in steps()) {
+        let (mut state, mut witness, mut now) = (State::new(workers, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
+        witness.see(&state.handle(now, Event::Begin));
+        witness.living.remove(&INIT);
+        witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));
+        for (pause_ms, step) in steps {
+            now += Duration::from_millis(pause_ms);
+            if let Some(event) = witness.event_of(step) {
+                witness.see(&state.handle(now, event));
+            }
+        }
+        if !witness.ended {
+            witness.see(&state.handle(now, Event::Terminate));
+        }
+        while let Some(event) = witness.event_of(Step::Dies(0, Ending::Code(0))) {
+            witness.see(&state.handle(now, event));
+        }
+        prop_assert!(witness.ended);
+    }
+
+    #[test]
+    fn after_any_trouble_the_server_gets_back_to_one_ready_worker_for_each_slot(steps in steps()) {
+        let (mut state, mut witness, mut now) = (State::new(2, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
+        witness.see(&state.handle(now, Event::Begin));
+        witness.living.remove(&INIT);
+        witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));
+        for (pause_ms, step) in steps {
+            now += Duration::from_millis(pause_ms);
+            if let Some(event) = witness.event_of(step) {
+                witness.see(&state.handle(now, event));
+            }
+        }
+        // From here on everybody behaves: starts when asked to, and ends when told to.
+        for _ in 0..64 {
+            now += Duration::from_secs(2);
+            witness.see(&state.handle(now, Event::Tick));
+            while let Some(event) = witness.event_of(Step::Ready(0)) {
+                witness.see(&state.handle(now, event));
+            }
+            for key in witness.told_to_end.clone().intersection(&witness.living.clone()) {
+                witness.living.remove(key);
+                witness.ready.remove(key);
+                witness.see(&state.handle(now, Event::Exited(*key, Ending::Code(0))));
+            }
+        }
+        prop_assert!(witness.ended || state.is_settled());
+    }
+}

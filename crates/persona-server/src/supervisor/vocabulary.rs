@@ -1,0 +1,164 @@
+//! The closed sets of words between the loop and its decisions: processes, events, actions, notes.
+
+use crate::exit_code::ExitCode;
+
+/// What a child does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// Prepares the file, then ends.
+    Init,
+    /// Looks after the file.
+    Keeper,
+    /// Answers requests.
+    Worker,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Init, Self::Keeper, Self::Worker];
+
+    /// The word for this role on the command line and in the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Keeper => "keeper",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// The role with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Names one child for ever: no other one has the same slot and generation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key {
+    /// What it does.
+    pub role: Role,
+    /// Its place: 0 for init and keeper, 1 and up for workers.
+    pub slot: u16,
+    /// Counts the processes of the slot, from 1; 0 for init.
+    pub generation: u64,
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It could not be started at all.
+    NotStarted,
+}
+
+impl Ending {
+    /// The code with which a child says that starting it again would not help.
+    ///
+    /// Only codes of [`ExitCode`]: a panic ends with 101, and that may well go better the next time.
+    pub fn refusal(self) -> Option<ExitCode> {
+        match self {
+            Self::Code(number) => ExitCode::ALL.into_iter().find(|it| *it != ExitCode::Ok && i32::from(it.number()) == number),
+            Self::Signal(_) | Self::NotStarted => None,
+        }
+    }
+}
+
+/// What happens to the supervisor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The program starts.
+    Begin,
+    /// A child says that it is ready.
+    Ready(Key),
+    /// A child has ended.
+    Exited(Key, Ending),
+    /// A child shows no sign of life.
+    Stalled(Key),
+    /// TERM: stop when the requests are answered.
+    Terminate,
+    /// INT: the same, and the second time at once.
+    Interrupt,
+    /// HUP: replace the workers one by one.
+    Restart,
+    /// TTIN: one worker more.
+    AddWorker,
+    /// TTOU: one worker less.
+    RemoveWorker,
+    /// USR1: the log file was moved away.
+    ReopenLog,
+    /// Time has passed.
+    Tick,
+}
+
+/// What a child can be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// Finish what you have; others go on, so leave idle clients time to notice.
+    Drain,
+    /// Finish what you have; nobody goes on.
+    Stop,
+    /// End at once.
+    Kill,
+    /// Open the log file again.
+    ReopenLog,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Start this child.
+    Spawn(Key),
+    /// Tell this child.
+    Signal(Key, Signal),
+    /// Close the supervisor's own listener, so that nobody queues for a server that ends.
+    StopListening,
+    /// Open the supervisor's own log file again.
+    ReopenLog,
+    /// Tell the user that everything is ready.
+    Announce,
+    /// Tell the log.
+    Note(Note),
+    /// End the program.
+    Exit {
+        /// With this code.
+        code: ExitCode,
+        /// Whether something had to be killed.
+        forced: bool,
+    },
+}
+
+/// What the log is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// A child ended without being told to.
+    Lost(Key, Ending),
+    /// A child cannot be started, and trying again would not help.
+    Refused(Key),
+    /// The processes of a slot died young this many times in a row.
+    CrashLoop(Key, u32),
+    /// A child shows no sign of life and is killed.
+    Stalled(Key),
+    /// A child did not get on in time and is killed.
+    Overdue(Key),
+    /// The workers are being replaced one by one.
+    Restarting,
+    /// A restart is under way already.
+    RestartUnderWay,
+    /// This replacement did not start, so the other workers stay as they are.
+    RestartAbandoned(Key),
+    /// Every worker was replaced.
+    Restarted,
+    /// There are now to be this many workers.
+    Workers(u16),
+    /// More workers than this do not help on one SQLite file.
+    MostWorkers(u16),
+    /// The last worker stays.
+    FewestWorkers,
+    /// That can only be done while everything runs.
+    NotWhileStartingOrStopping,
+    /// Everything is to end.
+    Stopping,
+}
