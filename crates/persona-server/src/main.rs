@@ -1,3 +1,5 @@
 //! The `persona` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    persona_server::cli::main().into()
+}

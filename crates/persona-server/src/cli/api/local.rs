@@ -1,0 +1,72 @@
+//! The router in this process, over a database file that is opened through the same gate as every worker's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use persona_storage::sqlite::{Keeper, SqliteStore, initialise};
+use persona_storage::{NoObserver, Store};
+use tower::ServiceExt;
+
+use super::upkeep::Upkeep;
+
+use crate::cli::failure::Failure;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::exit_code::ExitCode;
+use crate::http::{Context, router};
+use crate::shared_page::SharedPage;
+
+/// The API over a file.
+#[derive(Clone)]
+pub struct Local {
+    router: Router,
+    store: Arc<dyn Store>,
+    /// Dropped after the store is closed, because the keeper is to be the last that closes the file.
+    _upkeep: Option<Arc<Upkeep>>,
+}
+
+impl Local {
+    /// Makes the file ready and opens it; with upkeep where the command is going to write.
+    pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
+        let settings = config.store_settings();
+        initialise(&settings).map_err(|error| Failure::start(&error))?;
+        let clock = Arc::new(SystemClock);
+        let upkeep = if writes {
+            let keeper = Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).map_err(|error| Failure::start(&error))?;
+            Some(Arc::new(Upkeep::start(keeper)))
+        } else {
+            None
+        };
+        let store = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).map_err(|error| Failure::start(&error))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        // The page counts requests for metrics that nobody reads here, but the router has only one shape.
+        let page = SharedPage::create()
+            .map_err(|error| Failure::new(ExitCode::Failure, "could not reserve memory for counters").because(error))?;
+        let context = Context {
+            store: Arc::clone(&store),
+            clock,
+            seat: page.seat(1, 1),
+            expose_worker: false,
+            access_log: false,
+            write_wait_max: Duration::from_millis(config.busy_timeout_ms),
+        };
+        Ok(Self { router: router(context), store, _upkeep: upkeep })
+    }
+
+    /// Answers a request.
+    pub async fn send(&self, request: Request<Bytes>) -> Response<Body> {
+        match self.router.clone().oneshot(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Finishes what was accepted, and leaves one complete file.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

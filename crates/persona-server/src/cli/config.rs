@@ -1,0 +1,74 @@
+//! `persona config`: what holds, where it came from, and what is wrong with it.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::arguments::ConfigAction;
+use super::failure::Failure;
+use super::output::{Output, Tone};
+use super::table::Table;
+use crate::config::{Environment, Flags, Loaded, Setting, Shape, load, reference};
+
+/// Runs the command.
+pub fn run(action: &ConfigAction, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    match action {
+        ConfigAction::Show { origin, flags } => show(&loaded(flags, environment, output)?, *origin, output),
+        ConfigAction::Check(flags) => check(&loaded(flags, environment, output)?, output),
+        ConfigAction::Reference => output.bytes(reference().as_bytes()),
+    }
+}
+
+/// Loads the settings and prints what is worth a word.
+pub fn loaded(flags: &Flags, environment: &Environment, output: &Output) -> Result<Loaded, Failure> {
+    let loaded = load(flags, environment)?;
+    for warning in &loaded.warnings {
+        output.warn(warning);
+    }
+    Ok(loaded)
+}
+
+fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failure> {
+    if output.is_json() {
+        let member = |setting: &Setting| {
+            let value = value(setting);
+            let value = if with_origin { json!({ "value": value, "origin": setting.origin.to_string() }) } else { value };
+            (setting.key.name.to_string(), value)
+        };
+        return output.json(&Value::Object(loaded.settings.iter().map(member).collect::<Map<_, _>>()));
+    }
+    let mut section = "";
+    let mut text = String::new();
+    let mut table = Table::without_heading();
+    for setting in &loaded.settings {
+        if setting.key.section != section {
+            text.push_str(&std::mem::replace(&mut table, Table::without_heading()).text());
+            let gap = if section.is_empty() { "" } else { "\n" };
+            section = setting.key.section;
+            writeln!(text, "{gap}[{section}]").expect("writing into a string succeeds");
+        }
+        let origin = if with_origin { output.paint(Tone::Dim, &format!("# {}", setting.origin)) } else { String::new() };
+        // A setting without a value has no line in TOML; as a comment it can still be seen.
+        let name = if setting.text.is_empty() { format!("# {}", setting.key.member) } else { setting.key.member.into() };
+        table.row([name, format!("= {}", value(setting)), origin]);
+    }
+    text.push_str(&table.text());
+    output.bytes(text.as_bytes())
+}
+
+fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
+    if output.is_json() {
+        return output.json(&json!({ "ok": true, "warnings": loaded.warnings }));
+    }
+    output.result("the settings can be used")
+}
+
+/// A value in the type that its shape has.
+fn value(setting: &Setting) -> Value {
+    let text = setting.text.as_str();
+    match setting.key.shape {
+        Shape::Number { .. } | Shape::Workers => text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from),
+        Shape::Switch => matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into(),
+        _ => text.into(),
+    }
+}

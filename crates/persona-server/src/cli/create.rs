@@ -1,0 +1,71 @@
+//! `persona create`: one persona from flags, a file, or both.
+
+use std::io::Read;
+use std::path::Path;
+
+use http::Method;
+use serde_json::{Map, Value};
+
+use super::api::{Access, Api, PERSONAS};
+use super::arguments::Create;
+use super::failure::Failure;
+use super::output::Output;
+use crate::config::Environment;
+use crate::exit_code::ExitCode;
+use crate::import::{ITEM_BYTES_MAX, typed};
+
+/// Creates a persona.
+pub async fn run(arguments: &Create, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let document = document(arguments)?;
+    let api = Api::open(&arguments.target, Access::Create, environment, output)?;
+    let reply = api.write(Method::POST, PERSONAS, &[], Some(&Value::Object(document))).await?.success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.bytes(&[reply.body(), b"\n"].concat());
+    }
+    let persona = reply.json();
+    let text = |member: &str| persona.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
+    output.note(&format!("created {:?}", text("name")));
+    output.result(&text("id"))
+}
+
+/// The file first, then the flags on top of it.
+fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
+    let mut document = match &arguments.file {
+        Some(path) => read(path)?,
+        None => Map::new(),
+    };
+    let mut cells = Map::new();
+    for assignment in &arguments.set {
+        let Some((field, value)) = assignment.split_once('=') else {
+            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} must be FIELD=VALUE")));
+        };
+        cells.insert(field.into(), value.into());
+    }
+    document.extend(typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))?);
+    if let Some(name) = &arguments.name {
+        document.insert("name".into(), name.as_str().into());
+    }
+    if document.is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "there is nothing to create").hint("give a --name, a --file, or both"));
+    }
+    Ok(document)
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
+    let name = path.display();
+    let failed = |error: std::io::Error| Failure::io(format!("could not read {name}"), &error);
+    let input: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };
+    let bound = u64::try_from(ITEM_BYTES_MAX).expect("the bound is a small number");
+    let mut bytes = Vec::new();
+    input.take(bound + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > ITEM_BYTES_MAX {
+        return Err(Failure::new(ExitCode::Failure, format!("{name} has more than {ITEM_BYTES_MAX} bytes")));
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(document)) => Ok(document),
+        Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object")).hint("`persona import` takes lists")),
+        Err(error) => Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON")).because(error)),
+    }
+}

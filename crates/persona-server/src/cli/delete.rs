@@ -1,0 +1,49 @@
+//! `persona delete`: soft, after a question.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use http::{Method, header};
+use serde_json::{Value, json};
+
+use super::api::{Access, Api, persona_path};
+use super::arguments::Delete;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::resolve::resolve;
+use crate::config::Environment;
+use crate::exit_code::ExitCode;
+
+/// Deletes a persona, if it still is what the user was asked about.
+pub async fn run(arguments: &Delete, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    if !arguments.yes && !io::stdin().is_terminal() {
+        let failure = Failure::new(ExitCode::Usage, "nobody can be asked, standard input is not a terminal");
+        return Err(failure.hint("add --yes to delete without a question"));
+    }
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let path = persona_path(id);
+    let current = api.get(&path).await?.success()?;
+    let persona = current.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    if !arguments.yes && !confirmed(&format!("Delete {name:?} ({id})? [y/N] "))? {
+        output.note("nothing was deleted");
+        return Ok(());
+    }
+    let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
+    api.write(Method::DELETE, &path, &[condition], None).await?.success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.json(&json!({ "id": id.to_string(), "status": "deleted" }));
+    }
+    output.note(&format!("deleted {name:?}; `persona undelete {id}` brings it back"));
+    Ok(())
+}
+
+fn confirmed(question: &str) -> Result<bool, Failure> {
+    let failed = |error: io::Error| Failure::io("could not ask", &error);
+    let mut stderr = io::stderr();
+    write!(stderr, "{question}").and_then(|()| stderr.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

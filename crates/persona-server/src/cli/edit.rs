@@ -1,0 +1,147 @@
+//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
+
+use http::{Method, StatusCode, header};
+use persona_model::{FIELDS, PersonaId};
+use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
+
+use super::api::{Access, Api, Query, Reply, persona_path};
+use super::arguments::Edit;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::resolve::resolve;
+use crate::config::Environment;
+use crate::exit_code::ExitCode;
+
+/// Edits a persona.
+pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text with it.
+    let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let current = api.get(&persona_path(id)).await?.success()?;
+    let before = editable(&current.json());
+    let file = draft(&before)?;
+    open_editor(environment.editor(), &file)?;
+    let typed = std::fs::read(file.path()).map_err(|error| Failure::io("could not read what was typed", &error))?;
+    let after = match serde_json::from_slice(&typed) {
+        Ok(Value::Object(after)) => after,
+        Ok(_) => return Err(kept(file, Failure::new(ExitCode::Failure, "what was typed is no JSON object"))),
+        Err(error) => return Err(kept(file, Failure::new(ExitCode::Failure, "what was typed is no JSON").because(error))),
+    };
+    if after == before {
+        output.note("nothing was changed");
+        return Ok(());
+    }
+    let sent = if arguments.merge { merge(&api, id, &current, &before, &after).await } else { replace(&api, id, &current, after).await };
+    let reply = sent.map_err(|failure| kept(file, failure))?;
+    api.close().await;
+    if output.is_json() {
+        return output.bytes(&[reply.body(), b"\n"].concat());
+    }
+    let persona = reply.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    output.note(&format!("saved {name:?} as revision {}", persona.get("revision").cloned().unwrap_or_default()));
+    Ok(())
+}
+
+/// Replaces the whole document, if nobody changed it meanwhile.
+async fn replace(api: &Api, id: PersonaId, current: &Reply, after: Map<String, Value>) -> Result<Reply, Failure> {
+    let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
+    let reply = api.write(Method::PUT, &persona_path(id), &[condition], Some(&Value::Object(after))).await?;
+    if reply.status == StatusCode::PRECONDITION_FAILED {
+        let failure = Failure::new(ExitCode::Conflict, "somebody else changed the persona while you edited it");
+        return Err(failure.hint("edit again with --merge to take over what does not overlap"));
+    }
+    reply.success()
+}
+
+/// Sends only the fields that were changed; the server merges them with what happened since.
+async fn merge(
+    api: &Api,
+    id: PersonaId,
+    current: &Reply,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Result<Reply, Failure> {
+    let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, value)| (name.clone(), value.clone()));
+    let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let mut patch: Map<String, Value> = changed.chain(removed).collect();
+    for (name, value) in &mut patch {
+        clear_removed_members(before.get(name), value);
+    }
+    let revision = current.json().get("revision").and_then(Value::as_u64).unwrap_or_default().to_string();
+    let query = Query::new(&persona_path(id)).with("base_revision", &revision);
+    let reply = api.write(Method::PATCH, &query.into_path(), &[], Some(&Value::Object(patch))).await?;
+    if reply.status == StatusCode::CONFLICT {
+        let problem = reply.json();
+        let conflicts = problem.get("conflicts").and_then(Value::as_array).into_iter().flatten();
+        let pointers: Vec<&str> = conflicts.filter_map(|conflict| conflict.get("pointer").and_then(Value::as_str)).collect();
+        if !pointers.is_empty() {
+            let failure = Failure::new(ExitCode::Conflict, "somebody else changed the same fields while you edited them");
+            return Err(failure
+                .because(format!("both sides changed {}", pointers.join(", ")))
+                .hint("edit again, and decide the fields that are named"));
+        }
+    }
+    reply.success()
+}
+
+/// A merge patch (RFC 7396) only removes members of objects that it names as null.
+fn clear_removed_members(before: Option<&Value>, after: &mut Value) {
+    let (Some(Value::Object(before)), Value::Object(after)) = (before, after) else { return };
+    for (name, old) in before {
+        match after.get_mut(name) {
+            Some(new) => clear_removed_members(Some(old), new),
+            None => drop(after.insert(name.clone(), Value::Null)),
+        }
+    }
+}
+
+/// The editable members of an answer.
+fn editable(persona: &Value) -> Map<String, Value> {
+    FIELDS.iter().filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone()))).collect()
+}
+
+/// A private file with the document, its fields in the order in which people read them.
+fn draft(document: &Map<String, Value>) -> Result<NamedTempFile, Failure> {
+    let mut text = String::from("{");
+    let mut separator = "\n";
+    for (name, value) in FIELDS.iter().filter_map(|field| Some((field.name, document.get(field.name)?))) {
+        // JSON strings hold no line feed as such, so every one is the printer's own and can be indented.
+        let value = serde_json::to_string_pretty(value).expect("a JSON value is JSON").replace('\n', "\n  ");
+        write!(text, "{separator}  \"{name}\": {value}").expect("writing into a string succeeds");
+        separator = ",\n";
+    }
+    text.push_str("\n}\n");
+    let failed = |error: std::io::Error| Failure::io("could not write a file for the editor", &error);
+    let mut file = tempfile::Builder::new().prefix("persona-edit-").suffix(".json").tempfile().map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(file)
+}
+
+/// Runs the editor through the shell, because the variable may hold arguments (`code --wait`).
+fn open_editor(editor: &str, file: &NamedTempFile) -> Result<(), Failure> {
+    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file.path()).status();
+    let failure = || {
+        Failure::new(ExitCode::Failure, format!("the editor {editor:?} did not work, nothing was changed"))
+            .hint("set VISUAL or EDITOR to another one")
+    };
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failure().because(status)),
+        Err(error) => Err(failure().because(error)),
+    }
+}
+
+/// Keeps the file, and says where it is.
+fn kept(file: NamedTempFile, failure: Failure) -> Failure {
+    match file.keep() {
+        Ok((_, path)) => failure.hint(format!("what you typed is kept in {}", path.display())),
+        Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
+    }
+}

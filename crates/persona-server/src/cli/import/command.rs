@@ -1,0 +1,130 @@
+//! The command: file after file, a bounded number of items at a time, reports in the order of the file.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+
+use super::progress::Progress;
+use super::reader::{Source, open};
+use super::report::{Report, Status, Summary};
+use super::send::send;
+use crate::cli::api::{Access, Api};
+use crate::cli::arguments::{Import, OnDuplicate};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::config::Environment;
+use crate::exit_code::ExitCode;
+use crate::import::{Bad, Item};
+
+/// Items under way at a time: enough for the server to commit in groups, few enough for its queue.
+const IN_FLIGHT_MAX: usize = 64;
+
+type Pending = JoinHandle<Result<Report, Failure>>;
+
+/// Imports files.
+pub async fn run(arguments: &Import, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    // All are opened first: a mistyped name should not surface after an hour.
+    let sources = arguments.files.iter().map(|path| Ok((path.as_path(), open(path)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let api = if arguments.dry_run { None } else { Some(Api::open(&arguments.target, Access::Create, environment, output)?) };
+    let mut run = Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default() };
+    let started_at = Instant::now();
+    let ended = tokio::select! {
+        ended = run.files(sources) => ended,
+        _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
+    };
+    if let Some(api) = run.api.take() {
+        // What was sent is committed before the program ends; a second run goes on where this one stopped.
+        api.close().await;
+    }
+    let took = started_at.elapsed();
+    if output.is_json() {
+        output.json(&run.summary.to_json(took))?;
+    } else {
+        output.result(&run.summary.text(took))?;
+    }
+    ended?;
+    if run.summary.of(Status::Failed) > 0 { Err(Failure::silent(ExitCode::Failure)) } else { Ok(()) }
+}
+
+struct Run<'a> {
+    /// Where the items go; `None` when they are only checked.
+    api: Option<Api>,
+    on_duplicate: OnDuplicate,
+    output: &'a Output,
+    summary: Summary,
+}
+
+impl Run<'_> {
+    async fn files(&mut self, sources: Vec<(&Path, Source)>) -> Result<(), Failure> {
+        for (path, source) in sources {
+            self.file(path, source).await?;
+        }
+        Ok(())
+    }
+
+    async fn file(&mut self, path: &Path, mut source: Source) -> Result<(), Failure> {
+        let file: Arc<str> = if path == Path::new("-") { "standard input".into() } else { path.display().to_string().into() };
+        let mut progress = Progress::new(&file, &source, self.output);
+        let mut pending: VecDeque<Pending> = VecDeque::new();
+        let mut is_read = false;
+        while !(is_read && pending.is_empty()) {
+            let has_room = !is_read && pending.len() < IN_FLIGHT_MAX;
+            tokio::select! {
+                item = source.items.recv(), if has_room => match item {
+                    Some(item) => pending.push_back(self.start(Arc::clone(&file), item)),
+                    None => is_read = true,
+                },
+                Some(ended) = end_of_first(&mut pending) => {
+                    pending.pop_front();
+                    let report = ended.inspect_err(|_| pending.iter().for_each(JoinHandle::abort))?;
+                    self.finish(&report, &mut progress)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one item; its report is waited for later, in its turn.
+    fn start(&self, file: Arc<str>, item: Result<Item, Bad>) -> Pending {
+        let (api, on_duplicate) = (self.api.clone(), self.on_duplicate);
+        tokio::spawn(async move {
+            let item = match item {
+                Ok(item) => item,
+                Err(Bad { line, name, reasons }) => {
+                    let status = Status::Failed;
+                    return Ok(Report { file: file.to_string(), line, id: None, name, status, warnings: Vec::new(), errors: reasons });
+                }
+            };
+            let (status, errors) = match api {
+                _ if item.is_deleted => (Status::Deleted, Vec::new()),
+                Some(api) => send(&api, &item, on_duplicate).await?,
+                None => (Status::Valid, Vec::new()),
+            };
+            let name = Some(item.document.name().to_string());
+            Ok(Report { file: file.to_string(), line: item.line, id: Some(item.id), name, status, warnings: item.warnings, errors })
+        })
+    }
+
+    /// Says what came of an item.
+    fn finish(&mut self, report: &Report, progress: &mut Progress<'_>) -> Result<(), Failure> {
+        self.summary.count(report);
+        progress.item_done();
+        if self.output.is_json() {
+            return self.output.json(&report.to_json());
+        }
+        let remarks = report.remarks(self.output);
+        if !remarks.is_empty() {
+            progress.write(|| remarks.iter().for_each(|remark| self.output.say(remark)));
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the item whose report is the next in the order of the file; `None` when none is under way. Safe to be dropped.
+async fn end_of_first(pending: &mut VecDeque<Pending>) -> Option<Result<Report, Failure>> {
+    let ended = pending.front_mut()?.await;
+    Some(ended.unwrap_or_else(|error| Err(Failure::new(ExitCode::Failure, "an item could not be sent").because(error))))
+}

@@ -1,0 +1,92 @@
+//! One item to the API.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode, header};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::report::Status;
+use crate::cli::api::{Api, Reply, persona_path, reasons};
+use crate::cli::arguments::OnDuplicate;
+use crate::cli::failure::Failure;
+use crate::exit_code::ExitCode;
+use crate::import::Item;
+
+/// How long one item is tried again while the server is busy or away: longer than a rolling restart takes.
+const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
+/// The wait before a server that cannot be reached is tried again.
+const RECONNECT_WAIT: Duration = Duration::from_millis(500);
+/// How often an update is tried while others change the same persona.
+const UPDATE_ATTEMPTS_MAX: usize = 5;
+
+/// Creates the persona of an item, or tells how the one that exists already compares.
+///
+/// # Errors
+///
+/// The server cannot be reached, or stayed busy: there is no point in sending the next item.
+pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(Status, Vec<String>), Failure> {
+    let path = persona_path(item.id);
+    let body = item.document.to_json();
+    let created = patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?;
+    match created.status {
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
+        StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
+        _ => return Ok(refused(created)),
+    }
+    let hash = item.document.content_hash().to_string();
+    for _ in 0..UPDATE_ATTEMPTS_MAX {
+        let current = patiently(api, Method::GET, &path, &[], None).await?;
+        match current.status {
+            StatusCode::OK => {}
+            StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
+            _ => return Ok(refused(current)),
+        }
+        if current.json().get("content_hash").and_then(Value::as_str) == Some(&hash) {
+            return Ok((Status::Unchanged, Vec::new()));
+        }
+        if on_duplicate == OnDuplicate::Skip {
+            return Ok((Status::Differs, Vec::new()));
+        }
+        let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
+        let updated = patiently(api, Method::PUT, &path, &[condition], Some(&body)).await?;
+        match updated.status {
+            StatusCode::OK => return Ok((Status::Updated, Vec::new())),
+            // Somebody else was faster: look again at what it is now.
+            StatusCode::PRECONDITION_FAILED => {}
+            _ => return Ok(refused(updated)),
+        }
+    }
+    Ok((Status::Failed, vec!["others keep changing this persona".into()]))
+}
+
+/// Sends a request again while the server is busy or away. Every request here can be repeated: each has a condition.
+async fn patiently(
+    api: &Api,
+    method: Method,
+    path: &str,
+    headers: &[(header::HeaderName, String)],
+    body: Option<&Value>,
+) -> Result<Reply, Failure> {
+    let give_up_at = Instant::now() + RETRY_TOTAL_MAX;
+    loop {
+        let (wait, ended) = match api.write(method.clone(), path, headers, body).await {
+            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => (reply.retry_after(), reply.success()),
+            Err(failure) if failure.code == ExitCode::Unavailable => (RECONNECT_WAIT, Err(failure)),
+            ended => return ended,
+        };
+        if Instant::now() + wait >= give_up_at {
+            return ended;
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn refused(reply: Reply) -> (Status, Vec<String>) {
+    let listed = reasons(&reply.json());
+    let reasons = match reply.success() {
+        Err(failure) if listed.is_empty() => vec![failure.message],
+        _ => listed,
+    };
+    (Status::Failed, reasons)
+}

@@ -1,0 +1,31 @@
+//! The command line: one file per command.
+//!
+//! What lives here: arguments in, requests of the HTTP API out, answers printed. What must not: rules of personas; every
+//! command on data speaks HTTP, to a server (`--server`) or to the same router in this process (`--database`), so every
+//! rule lives once, in `http`.
+//!
+//! Results go to standard output, messages to standard error. Start reading at `entry.rs`, which parses and dispatches;
+//! `api/` is how commands reach personas, `failure.rs` how they fail, `output.rs` how they print.
+
+mod api;
+mod arguments;
+mod completions;
+mod config;
+mod create;
+mod delete;
+mod edit;
+mod entry;
+mod export;
+mod failure;
+mod health;
+mod import;
+mod list;
+mod output;
+mod resolve;
+pub mod serve;
+mod show;
+mod table;
+mod undelete;
+mod version;
+
+pub use entry::main;

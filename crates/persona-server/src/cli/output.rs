@@ -1,0 +1,131 @@
+//! Where results and messages go, and how they look.
+
+use std::io::{self, IsTerminal, Stderr, Stdout, Write};
+
+use serde_json::Value;
+
+use super::arguments::{Color, Global};
+use super::failure::Failure;
+use crate::config::Environment;
+
+/// What a piece of text means; the colour follows from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// Something failed.
+    Error,
+    /// Something needs a look.
+    Warning,
+    /// What to do next.
+    Hint,
+    /// Headings.
+    Strong,
+    /// What matters less.
+    Dim,
+}
+
+/// Standard output for results, standard error for messages.
+#[derive(Debug)]
+pub struct Output {
+    stdout: Stdout,
+    stderr: Stderr,
+    is_json: bool,
+    is_quiet: bool,
+    has_color: bool,
+}
+
+impl Output {
+    /// Output as the user wants it. Colours are for terminals, unless they are asked for or forbidden.
+    pub fn new(global: &Global, environment: &Environment) -> Self {
+        let has_color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !environment.forbids_color() && io::stderr().is_terminal(),
+        };
+        Self { stdout: io::stdout(), stderr: io::stderr(), is_json: global.json, is_quiet: global.quiet, has_color }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Whether only results and errors are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Whether results are read by a person.
+    pub fn is_for_people(&self) -> bool {
+        self.stdout.is_terminal()
+    }
+
+    /// Writes one line of result.
+    ///
+    /// # Errors
+    ///
+    /// Standard output is gone; a closed pipe ends the program quietly.
+    pub fn result(&self, line: &str) -> Result<(), Failure> {
+        self.bytes(&[line.as_bytes(), b"\n"].concat())
+    }
+
+    /// Writes a result as one line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Output::result`].
+    pub fn json(&self, value: &Value) -> Result<(), Failure> {
+        self.result(&value.to_string())
+    }
+
+    /// Writes bytes of result.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Output::result`].
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = self.stdout.lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::io("could not write the result", &error))
+    }
+
+    /// Writes a message that must be seen. A standard error that is gone has nobody to tell.
+    pub fn say(&self, message: &str) {
+        drop(writeln!(self.stderr.lock(), "{message}"));
+    }
+
+    /// Writes a message that only informs; not when `--quiet`.
+    pub fn note(&self, message: &str) {
+        if !self.is_quiet {
+            self.say(message);
+        }
+    }
+
+    /// Writes a warning.
+    pub fn warn(&self, message: &str) {
+        self.note(&format!("{} {message}", self.paint(Tone::Warning, "warning:")));
+    }
+
+    /// Text in the colour of its tone, where colours are wanted.
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Error => "1;31",
+            Tone::Warning => "1;33",
+            Tone::Hint => "1;36",
+            Tone::Strong => "1",
+            Tone::Dim => "2",
+        };
+        if self.has_color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    }
+}
+
+/// Text for a terminal: control characters other than line feed and tab are shown instead of obeyed, because a prompt
+/// from the internet must not move the cursor or change the title of the window.
+pub fn harmless(text: &str) -> String {
+    let shown = |char: char| match char {
+        '\n' | '\t' => char,
+        '\r' => '\u{240d}',
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{fffd}'),
+        _ if char.is_control() => '\u{fffd}',
+        _ => char,
+    };
+    text.replace("\r\n", "\n").chars().map(shown).collect()
+}

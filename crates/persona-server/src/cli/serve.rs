@@ -1,0 +1,150 @@
+//! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is ready.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use persona_storage::sqlite::Durability;
+
+use crate::config::Config;
+use crate::exit_code::ExitCode;
+use crate::log::{Log, Writer};
+use crate::supervisor::{self, Address, Started};
+
+/// Runs the server until it is told to stop.
+pub fn run(config: Config) -> ExitCode {
+    let log = match Log::open(&config, Writer { role: "supervisor", slot: 0 }) {
+        Ok(log) => log,
+        Err(error) => return fail(&format!("could not open the log: {error}"), None, ExitCode::Config),
+    };
+    let (listener, address) = match supervisor::bind(config.host, config.port) {
+        Ok(bound) => bound,
+        Err(error) => return refuse_address(&config, &error),
+    };
+    let facts = config.clone();
+    let announce = |started: &Started| announce(&facts, address, started);
+    match supervisor::run(config, listener, log, &announce) {
+        Ok(ExitCode::Failure) => fail("the server had to stop; the log says why", None, ExitCode::Failure),
+        Ok(code) => code,
+        Err(error) => fail(&format!("could not run the server: {error}"), None, ExitCode::Failure),
+    }
+}
+
+fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
+    let address = std::net::SocketAddr::new(config.host, config.port);
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let hint = "end the other program, or let the system choose a free port with --port 0";
+            fail(&format!("the address {address} is in use by another program"), Some(hint), ExitCode::Unavailable)
+        }
+        ErrorKind::PermissionDenied => {
+            let hint = "ports below 1024 need more rights; choose another one with --port";
+            fail(&format!("this user may not listen on {address}"), Some(hint), ExitCode::Unavailable)
+        }
+        _ => fail(&format!("could not listen on {address}: {error}"), None, ExitCode::Unavailable),
+    }
+}
+
+fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
+    eprintln!("error: {message}");
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
+    }
+    code
+}
+
+/// Tells that everything is ready: people with a few aligned lines, the log with one event, and scripts with one line on
+/// standard output that names the URL.
+fn announce(config: &Config, address: Address, started: &Started) {
+    let url = address.url();
+    if io::stderr().is_terminal() {
+        // Nothing to be done when the terminal is gone; the server runs all the same.
+        let _ = io::stderr().lock().write_all(banner(config, &url, started).as_bytes());
+    } else {
+        tracing::info!(
+            url,
+            version = env!("CARGO_PKG_VERSION"),
+            database = %config.database.display(),
+            database_bytes = started.prepared.database_bytes,
+            personas = started.prepared.personas,
+            sqlite_version = started.prepared.sqlite_version,
+            journal_mode = started.prepared.journal_mode,
+            durability = config.durability,
+            workers = config.workers,
+            worker_pids = pids(started),
+            took_ms = u64::try_from(started.took.as_millis()).unwrap_or(u64::MAX),
+            "ready"
+        );
+    }
+    if !(io::stderr().is_terminal() && io::stdout().is_terminal()) {
+        // A script that stopped reading has what it wanted.
+        let _ = writeln!(io::stdout(), "listening on {url}");
+    }
+}
+
+/// The lines for people.
+fn banner(config: &Config, url: &str, started: &Started) -> String {
+    let prepared = &started.prepared;
+    let personas = if prepared.personas == 1 { "1 persona".into() } else { format!("{} personas", prepared.personas) };
+    let state = if prepared.created { "new".into() } else { size(prepared.database_bytes) };
+    let meaning = Durability::from_word(&config.durability).unwrap_or_default().meaning();
+    let lines = [
+        ("API", format!("{url}/api/v1")),
+        ("Docs", format!("{url}/api/v1/docs")),
+        ("Data", format!("{} ({state}, {personas})", config.database.display())),
+        ("SQLite", format!("{}, journal mode {}", prepared.sqlite_version, prepared.journal_mode)),
+        ("Durability", format!("{}: {meaning}", config.durability)),
+        ("Workers", format!("{} (pids {})", config.workers, pids(started))),
+    ];
+    let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
+    format!("Persona Store {}\n{facts}Ready in {} ms. Ctrl-C stops.\n", env!("CARGO_PKG_VERSION"), started.took.as_millis())
+}
+
+fn pids(started: &Started) -> String {
+    started.worker_pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A size in the largest unit of which there is at least one.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    UNITS
+        .into_iter()
+        .find(|(unit, _)| bytes >= *unit)
+        .map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{banner, size};
+    use crate::supervisor::{Prepared, Started};
+
+    #[test]
+    fn the_banner_tells_where_what_and_how_safe() {
+        let config = crate::supervisor::tests::config();
+        let prepared = Prepared {
+            sqlite_version: "3.54.1".into(),
+            journal_mode: "wal".into(),
+            file_system: "ext4".into(),
+            created: false,
+            database_bytes: 1_600_000,
+            personas: 1,
+        };
+        let started = Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
+        let expected = "\
+Persona Store 0.1.0
+  API        http://127.0.0.1:8000/api/v1
+  Docs       http://127.0.0.1:8000/api/v1/docs
+  Data       persona.db (1.5 MiB, 1 persona)
+  SQLite     3.54.1, journal mode wal
+  Durability normal: acknowledged writes survive every process crash; a power cut may take back the last moments
+  Workers    2 (pids 101, 102)
+Ready in 42 ms. Ctrl-C stops.
+";
+        assert_eq!(banner(&config, "http://127.0.0.1:8000", &started), expected);
+    }
+
+    #[test]
+    fn sizes_have_the_largest_unit_that_fits() {
+        assert_eq!([size(0), size(1023), size(1024), size(5 << 30)], ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB"]);
+    }
+}
