@@ -1,0 +1,75 @@
+//! Settings: what holds, where it came from, what is wrong.
+
+use insta::assert_snapshot;
+
+use crate::runner::Folder;
+
+#[test]
+fn each_source_outweighs_the_next() {
+    let user = "[listen]\nport = 1\nhost = \"127.0.0.2\"\n[log]\nlevel = \"debug\"\nfile = \"user.log\"\naccess = true\n";
+    let project = "[listen]\nport = 2\n\n[store]\ndatabase = \"data/a.db\"\n[log]\nlevel = \"trace\"\n[workers]\ncount = 4\n";
+    let folder = Folder::new()
+        .file(".config/persona/config.toml", user)
+        .file("persona.toml", project)
+        .variable("PORT", "3")
+        .variable("PERSONA_PORT", "4")
+        .variable("WEB_CONCURRENCY", "3")
+        .variable("PERSONA_DURABILITY", "full")
+        .variable("RUST_LOG", "info,persona_storage=debug");
+    assert_snapshot!("sources", folder.run(&["config", "show", "--origin", "--port", "5", "--expose-worker"]));
+    assert_snapshot!("sources_json", folder.run(&["config", "show", "--json", "--workers=1"]));
+}
+
+#[test]
+fn a_named_file_takes_the_place_of_the_project_file() {
+    let folder = Folder::new()
+        .file("persona.toml", "[listen]\nport = 1\n")
+        .file("etc/other.toml", "[workers]\ncount = 1\n[store]\ndatabase = \"a.db\"\n");
+    assert_snapshot!("named_file", folder.run(&["config", "show", "--origin", "--config", "etc/other.toml"]));
+    assert_snapshot!("named_file_missing", folder.run(&["config", "check", "--config", "none.toml"]));
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_place() {
+    let project =
+        "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
+    let folder = Folder::new()
+        .file("persona.toml", project)
+        .variable("DATABASE_URL", "postgres://me@db/personas")
+        .variable("PERSONA_DURABILITY", "paranoid");
+    assert_snapshot!("problems", folder.run(&["config", "check", "--busy-timeout-ms", "10s"]));
+    assert_snapshot!("problems_json", folder.run(&["config", "check", "--json", "--workers", "8"]));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_reported_with_its_line() {
+    assert_snapshot!("no_toml", Folder::new().file("persona.toml", "[listen]\nport 1\n").run(&["config", "check"]));
+}
+
+#[test]
+fn a_mistyped_variable_is_a_warning() {
+    let folder = Folder::new().variable("PERSONA_DATABSE", "a.db").variable("PERSONA_", "x");
+    assert_snapshot!("mistyped_variable", folder.run(&["config", "check"]));
+}
+
+#[test]
+fn more_workers_than_a_file_bears_are_refused_with_the_reason() {
+    assert_snapshot!("workers", Folder::new().run(&["config", "check", "--workers", "5"]));
+}
+
+#[test]
+fn a_host_that_everybody_reaches_needs_a_word_for_it() {
+    let folder = Folder::new();
+    assert_snapshot!("open_host", folder.run(&["config", "check", "--host", "0.0.0.0"]));
+    assert_eq!(folder.run(&["config", "check", "--host", "0.0.0.0", "--allow-open"]).code, 0);
+    assert_eq!(folder.run(&["config", "check", "--host", "::1"]).code, 0);
+    assert_eq!(folder.run(&["serve", "--host", "0.0.0.0"]).code, 5);
+}
+
+#[test]
+fn the_reference_is_the_one_that_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/config.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let printed = Folder::new().results(&["config", "reference"]);
+    assert!(written == printed, "update it with: persona config reference > docs/reference/config.md");
+}

@@ -1,0 +1,13 @@
+//! The command line as its users see it: the built program, a folder of its own, and what it prints.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod runner;
+
+mod config;
+mod edit;
+mod export;
+mod help;
+mod import;
+mod personas;
+mod server;

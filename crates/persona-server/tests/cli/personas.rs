@@ -1,0 +1,125 @@
+//! One persona, and lists of them.
+
+use std::io::{BufRead, BufReader};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::runner::Folder;
+
+const ADA: &[&str] = &["Ada Lovelace", "--set=handle=ada", "--set=tags=math,poet", "--set=description=Countess\nof Lovelace"];
+const BOB: &[&str] = &["Bob", "--set=kind=user", "--set=is_active=false"];
+
+#[test]
+fn a_created_persona_is_shown_under_its_identity_its_handle_and_its_name() {
+    let folder = Folder::with_personas(&[ADA]);
+    let shown = folder.run(&["show", "ada"]);
+    assert_snapshot!("show", shown);
+    assert_eq!(folder.run(&["show", "Ada Lovelace"]), shown);
+    let persona: Value = serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
+    assert_eq!(folder.run(&["show", persona["id"].as_str().expect("an identity")]), shown);
+    assert_eq!(persona["tags"], serde_json::json!(["math", "poet"]));
+}
+
+#[test]
+fn create_prints_the_identity_and_takes_a_file_and_fields() {
+    let folder = Folder::new().file("ada.json", "{\"name\": \"X\", \"tags\": [\"a\"], \"nickname\": \"A\"}");
+    assert_snapshot!("create", folder.run(&["create", "--file", "ada.json", "--name", "Ada", "--set", "tags=b, c"]));
+    assert_snapshot!("show_created", folder.run(&["show", "Ada"]));
+    assert_eq!(folder.run_with(&["create", "--file", "-"], b"{\"name\": \"Bob\"}").code, 0);
+}
+
+#[test]
+fn what_cannot_be_created_is_explained() {
+    let folder = Folder::with_personas(&[ADA]).file("list.json", "[]").file("broken.json", "{");
+    let refusals = [
+        &["create"] as &[&str],
+        &["create", "--name", ""],
+        &["create", "--name", "X", "--set", "descripton=1", "--set", "kind=robot"],
+        &["create", "--name", "X", "--set", "extensions={"],
+        &["create", "--name", "X", "--set", "description"],
+        &["create", "--name", "X", "--set", "handle=ada"],
+        &["create", "--file", "list.json"],
+        &["create", "--file", "broken.json"],
+        &["create", "--file", "none.json"],
+    ];
+    assert_snapshot!("create_refused", refusals.map(|arguments| format!("{arguments:?}\n{}", folder.run(arguments))).join("\n"));
+}
+
+#[test]
+fn a_persona_that_is_not_there_is_not_found_and_near_names_are_suggested() {
+    let folder = Folder::with_personas(&[ADA, BOB, BOB]);
+    assert_snapshot!("show_near", folder.run(&["show", "Ada Lovlace"]));
+    assert_snapshot!("show_nothing_near", folder.run(&["show", "Zeus"]));
+    assert_snapshot!("show_ambiguous", folder.run(&["show", "Bob"]));
+    assert_snapshot!("show_unknown_id", folder.run(&["show", "0193b0c2-7f3e-7a10-8c1d-000000000001"]));
+    assert_snapshot!("show_unknown_json", folder.run(&["show", "Zeus", "--json"]));
+}
+
+#[test]
+fn a_missing_database_is_not_created_by_reading() {
+    let folder = Folder::new();
+    assert_snapshot!("no_database", folder.run(&["list"]));
+    for arguments in [&["show", "ada"] as &[&str], &["export"], &["edit", "ada"], &["delete", "ada", "--yes"]] {
+        assert_eq!(folder.run(arguments).code, 3, "{arguments:?}");
+    }
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_of_something_else_is_refused_and_left_alone() {
+    let folder = Folder::new().file("persona.db", "not a database at all, but long enough to look at");
+    assert_snapshot!("not_a_database", folder.run(&["list"]));
+    assert_eq!(folder.read("persona.db"), "not a database at all, but long enough to look at");
+}
+
+#[test]
+fn a_list_is_a_table_lines_for_scripts_or_json() {
+    let folder = Folder::with_personas(&[ADA, BOB, &["小红书 🦉"]]);
+    assert_snapshot!("list", folder.run(&["list", "--sort", "name"]));
+    assert_snapshot!("list_plain", folder.run(&["list", "--sort", "-name", "--plain"]));
+    let lines = folder.results(&["list", "--json", "--sort=name"]);
+    let names: Vec<Value> = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["name"].clone()).collect();
+    assert_eq!(names, ["Ada Lovelace", "Bob", "小红书 🦉"]);
+}
+
+#[test]
+fn a_list_is_filtered_limited_and_checked_like_in_the_api() {
+    let folder = Folder::with_personas(&[ADA, BOB]);
+    assert_snapshot!("list_kind", folder.run(&["list", "--kind", "user", "--plain"]));
+    assert_snapshot!("list_tag", folder.run(&["list", "--tag", "math", "--tag", "poet", "--active", "--plain"]));
+    assert_snapshot!("list_none", folder.run(&["list", "--active=false", "--tag", "math"]));
+    assert_snapshot!("list_limit", folder.run(&["list", "--limit", "1", "--plain"]));
+    assert_snapshot!("list_refused", folder.run(&["list", "--kind", "robot", "--sort", "nmae"]));
+}
+
+#[test]
+fn a_reader_that_stops_reading_ends_the_program_quietly() {
+    let folder = Folder::with_personas(&[ADA, BOB]);
+    let mut child = folder.command(&["list", "--json"]).spawn().expect("the built program");
+    let mut first = String::new();
+    BufReader::with_capacity(1, child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+    let ended = child.wait_with_output().expect("a child");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn a_deleted_persona_is_gone_until_it_is_brought_back() {
+    let folder = Folder::with_personas(&[ADA]);
+    let persona: Value = serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
+    let id = persona["id"].as_str().expect("an identity");
+    assert_snapshot!("delete_unasked", folder.run(&["delete", "ada"]));
+    assert_snapshot!("delete", folder.run(&["delete", "ada", "--yes"]));
+    assert_snapshot!("show_deleted", folder.run(&["show", id]));
+    assert_snapshot!("list_deleted", folder.run(&["list", "--include-deleted"]));
+    assert_snapshot!("undelete_by_handle", folder.run(&["undelete", "ada"]));
+    assert_snapshot!("undelete", folder.run(&["undelete", id]));
+    assert_eq!(folder.run(&["show", "ada"]).code, 0);
+    assert_snapshot!("delete_json", folder.run(&["delete", "ada", "--yes", "--json"]));
+}
+
+#[test]
+fn control_characters_of_a_prompt_are_shown_and_not_obeyed() {
+    let folder = Folder::with_personas(&[&["X", "--set=description=a\x1b[2Jb\u{9b}c\r\nd"]]);
+    assert_snapshot!("show_control", folder.run(&["show", "X"]));
+}

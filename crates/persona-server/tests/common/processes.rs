@@ -1,0 +1,64 @@
+//! Processes as the system shows them, not as the program under test reports them.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// One child of a supervisor.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Process {
+    /// `init`, `keeper` or `worker`.
+    pub role: String,
+    /// Its slot.
+    pub slot: u16,
+    /// Which process of the slot it is.
+    pub generation: u64,
+    /// Its number.
+    pub pid: u32,
+}
+
+impl Process {
+    /// The living children of a process, in the order of role, slot and generation.
+    pub fn children_of(parent: u32) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").expect("a mounted /proc");
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut children: Vec<Self> = pids.filter(|pid| parent_of(*pid) == Some(parent)).filter_map(Self::of).collect();
+        children.sort_unstable();
+        children
+    }
+
+    fn of(pid: u32) -> Option<Self> {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        let words: Vec<&str> = line.split('\0').collect();
+        let at = words.iter().position(|word| *word == "run-role")?;
+        let after = |flag| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
+        let (slot, generation) = (after("--slot")?.parse().ok()?, after("--generation")?.parse().ok()?);
+        Some(Self { role: (*words.get(at + 1)?).to_owned(), slot, generation, pid })
+    }
+
+    /// Whether it is still there and not only waiting to be reaped.
+    pub fn is_alive(&self) -> bool {
+        Path::new("/proc").join(self.pid.to_string()).exists() && state_of(self.pid).is_some_and(|state| state != "Z")
+    }
+}
+
+/// Sends a signal; whether there was a process to take it.
+pub fn signal(pid: u32, signal: Signal) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process number");
+    kill_process(pid, signal).is_ok()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    stat_of(pid, 1)?.parse().ok()
+}
+
+fn state_of(pid: u32) -> Option<String> {
+    stat_of(pid, 0)
+}
+
+/// A field of `/proc/<pid>/stat`, counted after the name, which may contain spaces itself.
+fn stat_of(pid: u32, field: usize) -> Option<String> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    line.rsplit_once(')')?.1.split_whitespace().nth(field).map(str::to_owned)
+}

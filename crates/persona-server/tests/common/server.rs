@@ -1,0 +1,218 @@
+//! A server in a process of its own, on a port that the system chose, with a folder of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{Client, DEADLINE, Process, signal, wait_for};
+
+/// What a server is started with.
+pub struct Builder {
+    workers: u16,
+    flags: Vec<String>,
+    folder: Option<TempDir>,
+}
+
+/// A running server. Dropping it kills it, and with it all its processes.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    stderr: Arc<Mutex<String>>,
+    /// Gone only when it was handed on.
+    folder: Option<TempDir>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Everything that it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Builder {
+    /// Adds a flag, such as `--drain-timeout-ms=500`.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Starts it on the files that another server left.
+    pub fn in_folder(mut self, folder: TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
+    /// Starts the server and waits until it says that it is ready.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let mut child = command(folder.path(), self.workers, &flags).spawn().expect("the built program");
+        let stderr = collect(child.stderr.take().expect("a pipe"));
+        let lines = lines_of(child.stdout.take().expect("a pipe"));
+        let address = lines.recv_timeout(DEADLINE).ok().and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill();
+            panic!("the server did not get ready; it said:\n{}", stderr.lock().expect("no panic").as_str());
+        };
+        Server { child, address, stderr, folder: Some(folder) }
+    }
+}
+
+impl Server {
+    /// A server with this many workers, to be changed before it starts.
+    pub fn with_workers(workers: u16) -> Builder {
+        Builder { workers, flags: Vec::new(), folder: None }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The folder of its files, removed at the end.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("it is handed on only at the end").path()
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        database_in(self.folder())
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address).expect("the server accepts connections")
+    }
+
+    /// Process number of the supervisor.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The living children with this role.
+    pub fn processes(&self, role: &str) -> Vec<Process> {
+        Process::children_of(self.pid()).into_iter().filter(|process| process.role == role).collect()
+    }
+
+    /// Sends the supervisor a signal.
+    pub fn signal(&self, it: Signal) {
+        assert!(signal(self.pid(), it), "the supervisor lives");
+    }
+
+    /// What it wrote to standard error until now.
+    pub fn log(&self) -> String {
+        self.stderr.lock().expect("no panic").clone()
+    }
+
+    /// Waits until a line of the log contains this.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        wait_for(text, DEADLINE, || self.log().contains(text).then_some(()));
+    }
+
+    /// The value of a series of `/metrics`; zero when it is not there.
+    #[track_caller]
+    pub fn metric(&self, series: &str) -> u64 {
+        let text = self.connect().get("/metrics").expect("metrics").body;
+        let text = String::from_utf8(text).expect("text");
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().expect("a whole number"))
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait(mut self) -> Ended {
+        let status = wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
+        Ended { code: status.code(), stderr: self.log() }
+    }
+
+    /// Stops it as an operator would and hands its files on.
+    #[track_caller]
+    pub fn stop_and_keep_the_folder(mut self) -> TempDir {
+        self.signal(Signal::TERM);
+        let status = wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        self.folder.take().expect("it is handed on once")
+    }
+
+    /// Kills the supervisor, waits until its processes are gone with it, and hands its files on.
+    #[track_caller]
+    pub fn kill_and_keep_the_folder(mut self) -> TempDir {
+        let children = Process::children_of(self.pid());
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child");
+        wait_for("the end of the children", DEADLINE, || children.iter().all(|child| !child.is_alive()).then_some(()));
+        self.folder.take().expect("it is handed on once")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a server that is expected not to start, in this folder, and tells how it ended.
+#[track_caller]
+pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
+    let mut child = command(folder, 2, flags).spawn().expect("the built program");
+    let stderr = collect(child.stderr.take().expect("a pipe"));
+    let status = wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));
+    // Its children may have written last; the pipe ends with the last of them.
+    let stderr = wait_for("the end of standard error", DEADLINE, || {
+        (Arc::strong_count(&stderr) == 1).then(|| stderr.lock().expect("no panic").clone())
+    });
+    Ended { code: status.code(), stderr }
+}
+
+fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
+    command.current_dir(folder).env_clear().arg("serve").arg("--database").arg(database_in(folder));
+    command.args(["--workers", &workers.to_string()]).args(flags);
+    if !flags.iter().any(|flag| flag.starts_with("--port")) {
+        command.arg("--port=0");
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn database_in(folder: &Path) -> PathBuf {
+    folder.join("persona.db")
+}
+
+/// Gathers everything that comes out of a pipe.
+fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let gathered = Arc::new(Mutex::new(String::new()));
+    let shared = Arc::clone(&gathered);
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(length @ 1..) = pipe.read(&mut bytes) {
+            shared.lock().expect("no panic").push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+    });
+    gathered
+}
+
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,137 @@
+//! `GET /api/v1/personas`.
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+async fn filled(documents: &[Value]) -> Server {
+    let server = Server::start();
+    for document in documents {
+        server.persona_with(document).await;
+    }
+    server
+}
+
+async fn names(server: &Server, query: &str) -> Vec<String> {
+    let reply = server.get(&format!("/api/v1/personas?{query}")).await;
+    assert_eq!(reply.status, 200, "{query}: {}", reply.json());
+    let page = reply.json();
+    page["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_empty_store_has_an_empty_page() {
+    let server = Server::start();
+    let reply = server.get("/api/v1/personas").await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/json")));
+    assert_eq!(reply.json(), json!({ "items": [], "next_cursor": null }));
+}
+
+#[tokio::test]
+async fn a_page_holds_whole_personas_newest_first() {
+    let server = filled(&[json!({ "name": "a" }), json!({ "name": "b" })]).await;
+    let page = server.get("/api/v1/personas?count=exact").await.json();
+    assert_eq!((&page["total"], &page["next_cursor"]), (&json!(2), &json!(null)));
+    let newest = &page["items"][0];
+    assert_eq!(newest["name"], "b");
+    assert_eq!(&server.get(&format!("/api/v1/personas/{}", newest["id"].as_str().expect("an id"))).await.json(), newest);
+}
+
+#[tokio::test]
+async fn cursors_lead_through_every_persona_once_in_every_order() {
+    let server = filled(&["d", "a", "c", "e", "b"].map(|name| json!({ "name": name }))).await;
+    let orders = [("name", "abcde"), ("-name", "edcba"), ("created_at", "daceb"), ("-created_at", "becad"), ("updated_at", "daceb")];
+    for (sort, expected) in orders {
+        let mut seen = String::new();
+        let mut query = format!("sort={sort}&limit=2");
+        loop {
+            let page = server.get(&format!("/api/v1/personas?{query}")).await.json();
+            seen.extend(page["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name")));
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            query = format!("sort={sort}&limit=2&cursor={cursor}");
+        }
+        assert_eq!(seen, expected, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn filters_are_all_to_be_met() {
+    let server = filled(&[
+        json!({ "name": "a", "tags": ["x", "y"], "kind": "agent" }),
+        json!({ "name": "b", "tags": ["x"], "is_active": false }),
+        json!({ "name": "c", "tags": ["y & z"] }),
+    ])
+    .await;
+    let cases: [(&str, &[&str]); 9] = [
+        ("tag=x", &["a", "b"]),
+        ("tag=x&tag=y", &["a"]),
+        ("tag=y+%26%20z", &["c"]),
+        ("tag=X", &[]),
+        ("kind=agent", &["a"]),
+        ("is_active=false", &["b"]),
+        ("is_active=true&tag=x", &["a"]),
+        ("updated_since=2000-01-01T00:00:00Z", &["a", "b", "c"]),
+        ("updated_since=2999-01-01T00:00:00%2B01:00", &[]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(names(&server, &format!("sort=name&{query}")).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn deleted_personas_are_listed_only_when_asked_for() {
+    let server = Server::start();
+    let path = server.persona("a").await;
+    server.persona("b").await;
+    server.delete(&path).await;
+    assert_eq!(names(&server, "sort=name").await, ["b"]);
+    assert_eq!(names(&server, "sort=name&include_deleted=true").await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn fields_leaves_only_the_named_members() {
+    let server = filled(&[json!({ "name": "a", "tags": ["x"] })]).await;
+    let page = server.get("/api/v1/personas?fields=name,revision,%20tags").await.json();
+    assert_eq!(page["items"], json!([{ "name": "a", "revision": 1, "tags": ["x"] }]));
+}
+
+#[tokio::test]
+async fn every_bad_parameter_is_named_at_once() {
+    let server = Server::start();
+    let query =
+        "limit=0&sort=nam&kind=robot&is_active=1&updated_since=2026-11-24T18:00:00+01:00&cursor=zz&fields=nmae&count=yes&q=ada&lmit=1";
+    let reply = server.get(&format!("/api/v1/personas?{query}")).await;
+    assert_eq!(reply.status, 400);
+    let fault = |parameter: &str, code: &str, message: &str| json!({ "parameter": parameter, "code": code, "message": message });
+    assert_eq!(
+        reply.problem(),
+        json!({
+            "code": "bad_parameter",
+            "detail": "10 parameters cannot be used: lmit, limit, sort, kind, is_active, updated_since, cursor, fields, count, q",
+            "errors": [
+                fault("lmit", "unknown_parameter", "unknown parameter; did you mean limit?"),
+                fault("limit", "bad_value", "must be a whole number from 1 to 1000, is \"0\""),
+                fault("sort", "bad_value", "must be one of name, -name, created_at, -created_at, updated_at, -updated_at, is \"nam\""),
+                fault("kind", "bad_value", "must be one of character, user, agent, prompt, is \"robot\""),
+                fault("is_active", "bad_value", "must be true or false, is \"1\""),
+                fault("updated_since", "bad_value", "must be an RFC 3339 time, with + written as %2B, is \"2026-11-24T18:00:00 01:00\""),
+                fault("cursor", "bad_cursor", "not a cursor of this server"),
+                fault("fields", "unknown_member", "\"nmae\" is no member of a persona; did you mean name?"),
+                fault("count", "bad_value", "must be one of exact, is \"yes\""),
+                fault("q", "not_available", "full-text search is not available yet"),
+            ],
+        })
+    );
+    for bad in ["limit=1001", "limit=x", "limit=1&limit=1", "limit=", "fields=", "sort=name,"] {
+        assert_eq!(server.get(&format!("/api/v1/personas?{bad}")).await.refusal(), (400, "bad_parameter".into()), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_refused_by_a_list_with_other_parameters() {
+    let server = filled(&[json!({ "name": "a" }), json!({ "name": "b" })]).await;
+    let page = server.get("/api/v1/personas?limit=1").await.json();
+    let cursor = page["next_cursor"].as_str().expect("a second page");
+    let reply = server.get(&format!("/api/v1/personas?limit=1&sort=name&cursor={cursor}")).await;
+    assert_eq!(reply.problem()["detail"], "cursor: the cursor belongs to a list with other parameters");
+}

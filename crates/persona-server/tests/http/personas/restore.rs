@@ -1,0 +1,34 @@
+//! `POST /api/v1/personas/{id}/restore`.
+
+use serde_json::json;
+
+use crate::server::{NOBODY, Server};
+
+#[tokio::test]
+async fn a_deleted_persona_comes_back_as_a_new_revision() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    server.delete(&path).await;
+    let restore = format!("{path}/restore");
+    let stale = server.send("POST", &restore).header("if-match", "\"1\"").send().await;
+    assert_eq!((stale.refusal(), stale.etag()), ((412, "stale".into()), "\"2\""));
+    let reply = server.send("POST", &restore).header("if-match", "\"2\"").send().await;
+    assert_eq!((reply.status.as_u16(), reply.etag()), (200, "\"3\""));
+    let persona = reply.json();
+    assert_eq!((&persona["name"], &persona["deleted_at"]), (&json!("Ada"), &json!(null)));
+    assert_eq!(server.get(&path).await.body, reply.body);
+}
+
+#[tokio::test]
+async fn restoring_a_living_persona_changes_nothing() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let reply = server.send("POST", &format!("{path}/restore")).send().await;
+    assert_eq!((reply.status.as_u16(), reply.etag()), (200, "\"1\""));
+}
+
+#[tokio::test]
+async fn restoring_nobody_is_not_found() {
+    let server = Server::start();
+    assert_eq!(server.send("POST", &format!("{NOBODY}/restore")).send().await.refusal(), (404, "no_such_persona".into()));
+}

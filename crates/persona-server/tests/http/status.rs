@@ -1,0 +1,37 @@
+//! `GET /api/v1/status`.
+
+use serde_json::json;
+
+use crate::server::Server;
+
+#[tokio::test]
+async fn the_status_tells_of_database_and_processes() {
+    let server = Server::start();
+    server.persona("Ada").await;
+    let path = server.persona("Eve").await;
+    server.delete(&path).await;
+    let reply = server.get("/api/v1/status").await;
+    assert_eq!(reply.status, 200);
+    let status = reply.json();
+    assert_eq!((&status["personas"], &status["version"]), (&json!(1), &json!(env!("CARGO_PKG_VERSION"))));
+    let members: Vec<&String> = status.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        members,
+        [
+            "backend",
+            "contention",
+            "database_bytes",
+            "durability",
+            "durability_meaning",
+            "engine_version",
+            "journal_mode",
+            "keeper",
+            "personas",
+            "requests_in_flight",
+            "schema_version",
+            "version",
+            "wal_bytes",
+            "workers"
+        ]
+    );
+}

@@ -1,0 +1,63 @@
+//! One client, one persona: what was written is there.
+
+use serde_json::json;
+
+use crate::common::{Server, wait_for};
+use crate::personas::{Seen, create, get, patch};
+
+#[test]
+fn an_update_in_a_single_session_persists() {
+    let server = Server::with_workers(4).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "Ada");
+    let written = Seen::of(&patch(&mut client, &path, &json!({ "description": "Countess", "tags": ["maths"] })).expect("an answer"));
+    assert_eq!((written.revision(), &written.json()["description"]), (2, &json!("Countess")));
+    assert_eq!(get(&mut client, &path), written);
+    assert_eq!(get(&mut server.connect(), &path), written);
+
+    let folder = server.stop_and_keep_the_folder();
+    let server = Server::with_workers(2).in_folder(folder).start();
+    assert_eq!(get(&mut server.connect(), &path), written);
+}
+
+#[test]
+fn create_update_and_get_work_end_to_end_over_http() {
+    let server = Server::with_workers(4).start();
+    let mut client = server.connect();
+    let body = json!({ "name": "Grace", "kind": "agent", "system_prompt": "Nanoseconds.", "extensions": { "app": { "n": 1 } } });
+    let reply = client.request("POST", "/api/v1/personas", &[], body.to_string().as_bytes()).expect("an answer");
+    assert_eq!((reply.status, reply.header("etag")), (201, Some("\"1\"")));
+    let created = reply.json();
+    for (member, value) in body.as_object().expect("an object") {
+        assert_eq!(&created[member], value, "{member}");
+    }
+    let path = reply.header("location").expect("a location").to_owned();
+    assert_eq!(path, format!("/api/v1/personas/{}", created["id"].as_str().expect("an id")));
+
+    let mut replacement = body.clone();
+    replacement["system_prompt"] = json!("Bugs.");
+    let put = |client: &mut crate::common::Client, tag| {
+        client.request("PUT", &path, &[("if-match", tag)], replacement.to_string().as_bytes()).expect("an answer")
+    };
+    let updated = put(&mut client, "\"1\"");
+    assert_eq!((updated.status, updated.header("etag"), &updated.json()["system_prompt"]), (200, Some("\"2\""), &json!("Bugs.")));
+    let stale = put(&mut client, "\"1\"");
+    assert_eq!((stale.status, stale.header("etag"), &stale.json()["current_revision"]), (412, Some("\"2\""), &json!(2)));
+
+    let read = client.get(&path).expect("an answer");
+    assert_eq!((read.status, &read.body), (200, &updated.body));
+    let fresh = client.request("GET", &path, &[("if-none-match", "\"2\"")], b"").expect("an answer");
+    assert_eq!((fresh.status, fresh.body.len()), (304, 0));
+}
+
+#[test]
+fn the_file_is_in_wal_mode_and_the_log_says_so() {
+    let server = Server::with_workers(4).start();
+    let file = rusqlite::Connection::open(server.database()).expect("it opens");
+    let mode: String = file.pragma_query_value(None, "journal_mode", |row| row.get(0)).expect("a mode");
+    assert_eq!(mode, "wal");
+    let line = wait_for("the line of the origin", crate::common::DEADLINE, || {
+        server.log().lines().find(|line| line.contains("SQLite WAL mode enabled for improved concurrency")).map(str::to_owned)
+    });
+    assert!(line.to_lowercase().contains("info"), "{line}");
+}

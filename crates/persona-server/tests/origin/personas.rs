@@ -1,0 +1,92 @@
+//! The acts that these tests are made of.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::common::{Client, Reply, Server};
+
+/// A persona as its client sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// The entity tag.
+    pub etag: String,
+}
+
+impl Seen {
+    /// What an answer with a persona says.
+    #[track_caller]
+    pub fn of(reply: &Reply) -> Self {
+        assert!(matches!(reply.status, 200 | 201), "{reply:?}");
+        Self { body: reply.body.clone(), etag: reply.header("etag").expect("an entity tag").to_owned() }
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The revision, which the body and the tag must agree on.
+    #[track_caller]
+    pub fn revision(&self) -> u64 {
+        let revision = self.json()["revision"].as_u64().expect("a number");
+        assert_eq!(self.etag, format!("\"{revision}\""));
+        revision
+    }
+}
+
+/// Creates a persona of this name and tells its path.
+#[track_caller]
+pub fn create(client: &mut Client, name: &str) -> String {
+    let body = json!({ "name": name }).to_string();
+    let reply = client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.header("location").expect("a location").to_owned()
+}
+
+/// Reads a persona.
+#[track_caller]
+pub fn get(client: &mut Client, path: &str) -> Seen {
+    Seen::of(&client.get(path).expect("an answer"))
+}
+
+/// Sends a merge patch.
+pub fn patch(client: &mut Client, path: &str, members: &Value) -> io::Result<Reply> {
+    client.request("PATCH", path, &[], members.to_string().as_bytes())
+}
+
+/// One connection to each of the workers, found by the slot that answers name.
+#[track_caller]
+pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
+    let mut found: Vec<Option<Client>> = (0..workers).map(|_| None).collect();
+    // Kept open until all are found, because the server spreads connections by how many a worker has.
+    let mut others = Vec::new();
+    while found.iter().any(Option::is_none) {
+        assert!(others.len() < 500, "no connection to some worker after 500 attempts");
+        let mut client = server.connect();
+        match &mut found[worker_of(&mut client) - 1] {
+            place @ None => *place = Some(client),
+            Some(_) => others.push(client),
+        }
+    }
+    found.into_iter().flatten().collect()
+}
+
+/// The slot of the worker that this connection leads to.
+#[track_caller]
+pub fn worker_of(client: &mut Client) -> usize {
+    let reply = client.get("/healthz").expect("an answer");
+    reply.header("x-persona-worker").and_then(|slot| slot.parse().ok()).expect("the server was started with --expose-worker")
+}
+
+/// Asks SQLite itself whether the file is whole.
+#[track_caller]
+pub fn assert_file_is_whole(server: &Server) {
+    let file = rusqlite::Connection::open(server.database()).expect("it opens");
+    let report: String = file.pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("a report");
+    assert_eq!(report, "ok");
+    let broken: i64 = file.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a count");
+    assert_eq!(broken, 0);
+}

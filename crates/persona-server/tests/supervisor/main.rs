@@ -1,0 +1,11 @@
+//! The supervisor as its users see it: real processes of the built program.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod connections;
+mod crashes;
+mod restarts;
+mod signals;
+mod spread;
+mod start;

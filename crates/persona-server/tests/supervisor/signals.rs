@@ -1,0 +1,115 @@
+//! Signals, as users of other servers know them.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::common::{Client, DEADLINE, Server, wait_for};
+
+/// A request whose body comes later: head, first part, rest.
+fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
+    let body = br#"{"name":"Ada"}"#;
+    let head =
+        format!("POST /api/v1/personas HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    ([head.as_bytes(), &body[..5]].concat(), &body[5..])
+}
+
+/// Begins a request and waits until a worker works on it.
+fn begin_request(server: &Server) -> (Client, &'static [u8]) {
+    let (first, rest) = request_in_two_parts();
+    let mut client = server.connect();
+    client.send(&first).expect("an open connection");
+    // One is the request for the metrics itself.
+    wait_for("a request in flight", DEADLINE, || (server.metric("persona_http_requests_in_flight") == 2).then_some(()));
+    (client, rest)
+}
+
+#[test]
+fn terminate_answers_the_requests_that_are_there_and_then_ends_cleanly() {
+    let server = Server::with_workers(2).start();
+    let (mut client, rest) = begin_request(&server);
+    server.signal(Signal::TERM);
+    server.wait_for_log("draining 1 requests");
+    wait_for("new connections to be refused", DEADLINE, || Client::connect(server.address()).is_err().then_some(()));
+    client.send(rest).expect("an open connection");
+    let reply = client.read_reply().expect("an answer");
+    assert_eq!((reply.status, reply.header("connection")), (201, Some("close")));
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_request_that_does_not_end_is_cut_off_when_the_time_for_draining_is_over() {
+    let server = Server::with_workers(1).flag("--drain-timeout-ms=300").start();
+    let (_client, _rest) = begin_request(&server);
+    server.signal(Signal::TERM);
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("(forced)"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_second_interrupt_ends_everything_at_once() {
+    let server = Server::with_workers(2).start();
+    let (_client, _rest) = begin_request(&server);
+    server.signal(Signal::INT);
+    server.wait_for_log("draining 1 requests");
+    let asked = Instant::now();
+    server.signal(Signal::INT);
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn an_idle_server_stops_at_once_although_a_client_keeps_its_connection() {
+    let server = Server::with_workers(2).start();
+    let mut client = server.connect();
+    client.get("/healthz").expect("an answer");
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code, Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn workers_are_added_and_removed_one_by_one_within_the_limits() {
+    let server = Server::with_workers(3).start();
+    let slots = || server.processes("worker").iter().map(|it| it.slot).collect::<Vec<_>>();
+    let wait_for_slots = |expected: &[u16]| wait_for("workers", DEADLINE, || (slots() == expected).then_some(()));
+    server.signal(Signal::TTIN);
+    wait_for_slots(&[1, 2, 3, 4]);
+    server.signal(Signal::TTIN);
+    server.wait_for_log("no worker added");
+    assert!(server.log().contains("PostgreSQL"));
+    for expected in [&[1, 2, 3][..], &[1, 2], &[1]] {
+        server.signal(Signal::TTOU);
+        wait_for_slots(expected);
+    }
+    server.signal(Signal::TTOU);
+    server.wait_for_log("no worker removed");
+    assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
+}
+
+#[test]
+fn a_log_file_that_was_moved_away_is_opened_again_by_every_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, moved) = (folder.path().join("persona.log"), folder.path().join("persona.log.1"));
+    let server = Server::with_workers(1).flag(format!("--log-file={}", log.display())).start();
+    std::fs::rename(&log, &moved).expect("a log file");
+    server.signal(Signal::USR1);
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    wait_for("a new log file", DEADLINE, || read(&log).contains("log file opened again").then_some(()));
+    let files_of = |pid: u32| {
+        let links = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a living process");
+        links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok()).collect::<Vec<_>>()
+    };
+    for process in [server.processes("keeper"), server.processes("worker")].concat() {
+        wait_for("the new file in every process", DEADLINE, || {
+            let files = files_of(process.pid);
+            (files.contains(&log) && !files.contains(&moved)).then_some(())
+        });
+    }
+    assert!(read(&moved).contains("\"message\":\"ready\""));
+}

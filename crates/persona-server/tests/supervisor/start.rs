@@ -1,0 +1,49 @@
+//! What `persona serve` does and says until it is ready, or instead.
+
+use crate::common::{Server, refused};
+
+#[test]
+fn the_server_says_where_it_listens_and_logs_one_ready_event_with_the_facts() {
+    let server = Server::with_workers(2).start();
+    assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("\"message\":\"ready\"")).expect("a ready event");
+    let event: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    let workers: Vec<String> = server.processes("worker").iter().map(|worker| worker.pid.to_string()).collect();
+    assert_eq!(event["url"], format!("http://{}", server.address()));
+    assert_eq!(event["worker_pids"], workers.join(", "));
+    assert_eq!((&event["workers"], &event["personas"], &event["journal_mode"]), (&2.into(), &0.into(), &"wal".into()));
+    assert_eq!((&event["durability"], &event["process.role"]), (&"normal".into(), &"supervisor".into()));
+}
+
+#[test]
+fn init_logs_the_switch_to_wal_in_the_words_that_operators_look_for() {
+    let server = Server::with_workers(1).start();
+    let log = server.log();
+    let said = log.lines().filter(|line| line.contains("\"message\":\"SQLite WAL mode enabled for improved concurrency\"")).count();
+    assert_eq!(said, 1, "{log}");
+}
+
+#[test]
+fn an_address_in_use_is_named_with_a_way_out() {
+    let server = Server::with_workers(1).start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = refused(folder.path(), &[&format!("--port={}", server.address().port())]);
+    let expected = format!(
+        "error: the address {} is in use by another program\nhint: end the other program, or let the system choose a free port with --port 0\n",
+        server.address()
+    );
+    assert_eq!((ended.code, ended.stderr), (Some(69), expected));
+    assert!(!folder.path().join("persona.db").exists(), "nothing was touched");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_a_hint_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("persona.db");
+    std::fs::write(&database, "Dear diary").expect("a writable folder");
+    let ended = refused(folder.path(), &[]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is not a SQLite database\nhint: "), "{}", ended.stderr);
+    assert_eq!(std::fs::read_to_string(&database).expect("still there"), "Dear diary");
+}
