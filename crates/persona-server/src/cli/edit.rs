@@ -1,6 +1,5 @@
 //! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use tempfile::NamedTempFile;
 use super::api::{Access, Api, Query, Reply, persona_path};
 use super::arguments::Edit;
 use super::failure::Failure;
+use super::form::{Form, Syntax, without_null};
 use super::output::{Output, harmless};
 use super::resolve::resolve;
 use crate::config::Environment;
@@ -25,14 +25,14 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     let id = resolve(&api, &arguments.persona).await?;
     let current = api.get(&persona_path(id)).await?.success()?;
     let before = editable(&current.json());
-    let file = draft(&before)?;
+    let form = Form::of(&before);
+    let file = draft(&form)?;
     open_editor(environment.editor(), &file)?;
-    let typed = std::fs::read(file.path()).map_err(|error| Failure::io("could not read what was typed", &error))?;
-    let after = match serde_json::from_slice(&typed) {
-        Ok(Value::Object(after)) => after,
-        Ok(_) => return Err(kept(file, Failure::new(ExitCode::Failure, "what was typed is no JSON object"))),
-        Err(error) => return Err(kept(file, Failure::new(ExitCode::Failure, "what was typed is no JSON").because(error))),
+    let after = match typed(&file, form.syntax) {
+        Ok(after) => after,
+        Err(failure) => return Err(kept(file, failure)),
     };
+    let before = without_null(&before);
     if after == before {
         output.note("nothing was changed");
         return Ok(());
@@ -107,21 +107,18 @@ fn editable(persona: &Value) -> Map<String, Value> {
     FIELDS.iter().filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone()))).collect()
 }
 
-/// A private file with the document, its fields in the order in which people read them.
-fn draft(document: &Map<String, Value>) -> Result<NamedTempFile, Failure> {
-    let mut text = String::from("{");
-    let mut separator = "\n";
-    for (name, value) in FIELDS.iter().filter_map(|field| Some((field.name, document.get(field.name)?))) {
-        // JSON strings hold no line feed as such, so every one is the printer's own and can be indented.
-        let value = serde_json::to_string_pretty(value).expect("a JSON value is JSON").replace('\n', "\n  ");
-        write!(text, "{separator}  \"{name}\": {value}").expect("writing into a string succeeds");
-        separator = ",\n";
-    }
-    text.push_str("\n}\n");
+/// A private file with the form.
+fn draft(form: &Form) -> Result<NamedTempFile, Failure> {
     let failed = |error: std::io::Error| Failure::io("could not write a file for the editor", &error);
-    let mut file = tempfile::Builder::new().prefix("persona-edit-").suffix(".json").tempfile().map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix("persona-edit-").suffix(form.syntax.ending()).tempfile().map_err(failed)?;
+    file.write_all(form.text.as_bytes()).map_err(failed)?;
     Ok(file)
+}
+
+/// What is in the file now. Read by its name, because editors put a new file in the place of the old one.
+fn typed(file: &NamedTempFile, syntax: Syntax) -> Result<Map<String, Value>, Failure> {
+    let text = std::fs::read_to_string(file.path()).map_err(|error| Failure::io("could not read what was typed", &error))?;
+    syntax.read(&text).map_err(|reason| Failure::new(ExitCode::Failure, "what was typed cannot be read").because(reason.trim_end()))
 }
 
 /// Runs the editor through the shell, because the variable may hold arguments (`code --wait`).

@@ -17,6 +17,7 @@ mod edit;
 mod entry;
 mod export;
 mod failure;
+mod form;
 mod health;
 mod import;
 mod list;
