@@ -3,6 +3,8 @@
 //! The body is always read first, also of a request that is refused for its headers: an answer that overtakes its
 //! request makes the client see a broken connection instead of the answer.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
@@ -22,6 +24,8 @@ use super::{Context, json, personas};
 pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How far a body that is too large is read, so that the client gets to see why it is refused.
 const DRAINED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// Longest pause within a body: a client that went away without a word must not hold its connection for ever.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Bytes set aside before the first byte of a body has come, whatever the client announces.
 const BODY_BYTES_RESERVED_MAX: usize = 64 * 1024;
 /// Most characters of an idempotency key.
@@ -125,7 +129,12 @@ async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem
     }
     let mut kept = BytesMut::with_capacity(announced.unwrap_or_default().min(BODY_BYTES_RESERVED_MAX));
     let mut received = 0;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let Ok(frame) = tokio::time::timeout(BODY_PAUSE_MAX, body.frame()).await else {
+            let seconds = BODY_PAUSE_MAX.as_secs();
+            return Err(Problem::new(Code::BodyTooSlow, format!("nothing came for {seconds} seconds and the body is not complete")));
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"))?;
         let Ok(data) = frame.into_data() else { continue };
         received += data.len();

@@ -65,7 +65,7 @@ impl Operation {
         let content: Map<String, Value> =
             kinds.iter().map(|(media, schema)| ((*media).to_owned(), json!({ "schema": named(schema) }))).collect();
         self.body = Some(json!({ "required": true, "content": content }));
-        self.problems(&[Code::BodyCutOff, Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid])
+        self.problems(&[Code::BodyCutOff, Code::MalformedJson, Code::BodyTooSlow, Code::UnsupportedMediaType, Code::Invalid])
     }
 
     /// Adds an answer without a body.

@@ -15,6 +15,7 @@ pub enum Code {
     NoSuchRevision,
     NoSuchRoute,
     MethodNotAllowed,
+    BodyTooSlow,
     Conflict,
     TestFailed,
     HandleTaken,
@@ -50,7 +51,7 @@ pub struct Facts {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -59,6 +60,7 @@ impl Code {
         Self::NoSuchRevision,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
+        Self::BodyTooSlow,
         Self::Conflict,
         Self::TestFailed,
         Self::HandleTaken,
@@ -91,6 +93,7 @@ impl Code {
             Self::NoSuchRevision => (404, "no_such_revision", "There is no such revision", "ask for 1 up to the current revision"),
             Self::NoSuchRoute => (404, "no_such_route", "There is nothing at this path", "see /api/v1/openapi.json"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "The path does not know this method", "use a method that Allow names"),
+            Self::BodyTooSlow => (408, "body_too_slow", "The body did not come", "send the body without long pauses; nothing was changed"),
             Self::Conflict => {
                 (409, "conflict", "Both sides changed the same fields", "decide each conflict and patch the current revision")
             }
