@@ -78,14 +78,15 @@ fn toml_of(document: &Map<String, Value>) -> Option<String> {
     let mut text =
         String::from("# Save and close the editor to store what you changed; close without saving to leave everything as it is.\n");
     for field in FIELDS {
-        let name = field.name;
-        match document.get(name)? {
-            Value::Null => writeln!(text, "# {name} = \"\"").ok()?,
+        let line = match document.get(field.name)? {
+            Value::Null => format!("# {} = \"\"", field.name),
             Value::String(words) if field.shape == Shape::Text && is_long(words) && is_literal(words) => {
-                writeln!(text, "{name} = '''\n{words}'''").ok()?
+                format!("{} = '''\n{words}'''", field.name)
             }
-            value => writeln!(text, "{name} = {}", toml::Value::try_from(value).ok()?).ok()?,
-        }
+            value => format!("{} = {}", field.name, toml::Value::try_from(value).ok()?),
+        };
+        text.push_str(&line);
+        text.push('\n');
     }
     Some(text)
 }
