@@ -14,6 +14,7 @@
 //! - **conflict**: a field that two sides changed differently since their common base.
 //! - **change**: one line of the global feed: which persona got which revision.
 //! - **answer**: the JSON text of a persona as clients get it; its first part is the **head** (store-managed members).
+//! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **cursor**: where the next page of a list starts.
 //!
 //! Start reading at [`Document`], then [`FIELDS`].
@@ -31,6 +32,7 @@ mod page;
 mod patch;
 mod persona;
 mod revision;
+mod search;
 mod validate;
 
 pub use answer::{answer_text, head_text};
@@ -49,3 +51,4 @@ pub use page::{Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAG
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use revision::{Expect, Revision};
+pub use search::{NAME_WEIGHT, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, TAGS_WEIGHT, TEXT_WEIGHT, Term};

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Kind, PersonaId, Timestamp};
+use crate::{Kind, PersonaId, Search, Timestamp};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -23,6 +23,8 @@ pub struct Filter {
     pub tags: Vec<String>,
     /// Only those changed at or after this time.
     pub updated_since: Option<Timestamp>,
+    /// Only those that meet this search.
+    pub search: Option<Search>,
     /// Soft-deleted ones too.
     pub include_deleted: bool,
 }
@@ -36,6 +38,8 @@ pub enum SortKey {
     CreatedAt,
     /// By time of the last change.
     UpdatedAt,
+    /// By how well a persona meets the search, best first: name before tags before longer texts. Only with a search.
+    Relevance,
 }
 
 /// The order of a list.
@@ -51,14 +55,18 @@ impl Sort {
     /// Newest first: the order when the client does not say.
     pub const DEFAULT: Self = Self { key: SortKey::CreatedAt, descending: true };
 
+    /// Best first: the order of a search when the client does not say.
+    pub const RELEVANCE: Self = Self { key: SortKey::Relevance, descending: false };
+
     /// Every order with its word in the API.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("name", Self { key: SortKey::Name, descending: false }),
         ("-name", Self { key: SortKey::Name, descending: true }),
         ("created_at", Self { key: SortKey::CreatedAt, descending: false }),
         ("-created_at", Self { key: SortKey::CreatedAt, descending: true }),
         ("updated_at", Self { key: SortKey::UpdatedAt, descending: false }),
         ("-updated_at", Self { key: SortKey::UpdatedAt, descending: true }),
+        ("relevance", Self::RELEVANCE),
     ];
 
     /// The order with this word.
@@ -75,7 +83,7 @@ impl Sort {
 /// The last item of a page, from which the next one goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cursor {
-    /// The item's sort value: its name, or its time in microseconds as decimal digits.
+    /// The item's sort value: its name, its time in microseconds as decimal digits, or its rank as a decimal fraction.
     pub key: String,
     /// The item's identity.
     pub id: PersonaId,
@@ -130,7 +138,12 @@ impl Cursor {
         if print != fingerprint(filter, sort) {
             return Err(CursorError::OtherList);
         }
-        if sort.key != SortKey::Name && key.parse::<i64>().is_err() {
+        let fits = match sort.key {
+            SortKey::Name => true,
+            SortKey::CreatedAt | SortKey::UpdatedAt => key.parse::<i64>().is_ok(),
+            SortKey::Relevance => key.parse::<f64>().is_ok(),
+        };
+        if !fits {
             return Err(CursorError::Malformed);
         }
         Ok(Self { key, id: PersonaId::from_bytes(*id) })

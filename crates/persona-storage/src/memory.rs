@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use persona_model::{Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SortKey, Timestamp, answer_text, head_text};
+use persona_model::{
+    Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SearchWords, SortKey, Timestamp, answer_text, head_text,
+};
 
 use crate::decide::{Decision, decide};
 use crate::{Answer, Error, Export, IDEMPOTENCY_KEPT, Idempotency, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
@@ -96,18 +98,23 @@ fn answer_of(persona: &Persona) -> Answer {
     Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body }
 }
 
-fn sort_value(persona: &Persona, key: SortKey) -> (i64, &str) {
-    match key {
+/// What a list is ordered by: a number or a text.
+fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str) {
+    match request.sort.key {
         SortKey::Name => (0, persona.document.name()),
         SortKey::CreatedAt => (persona.created_at.as_micros(), ""),
         SortKey::UpdatedAt => (persona.updated_at.as_micros(), ""),
+        SortKey::Relevance => {
+            let search = request.filter.search.as_ref();
+            (search.map_or(0, |search| search.rank(&SearchWords::of(&persona.document))), "")
+        }
     }
 }
 
 fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
     match key {
         SortKey::Name => (0, &cursor.key),
-        SortKey::CreatedAt | SortKey::UpdatedAt => (cursor.key.parse().unwrap_or_default(), ""),
+        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => (cursor.key.parse().unwrap_or_default(), ""),
     }
 }
 
@@ -118,6 +125,7 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
         && filter.updated_since.is_none_or(|since| persona.updated_at >= since)
+        && filter.search.as_ref().is_none_or(|search| search.is_met_by(&SearchWords::of(&persona.document)))
         && filter.tags.iter().all(has)
 }
 
@@ -133,22 +141,22 @@ impl Store for MemoryStore {
         let mut all: Vec<&(Persona, RevisionRecord)> =
             rows.histories.values().filter_map(|history| history.last()).filter(|(persona, _)| meets(persona, &request)).collect();
         let total = request.count.then_some(all.len() as u64);
-        all.sort_by_key(|(persona, _)| (sort_value(persona, key), persona.id));
+        all.sort_by_key(|(persona, _)| (sort_value(persona, &request), persona.id));
         if request.sort.descending {
             all.reverse();
         }
         if let Some(after) = &request.after {
             let start = (cursor_value(after, key), after.id);
             all.retain(|(persona, _)| {
-                let here = (sort_value(persona, key), persona.id);
+                let here = (sort_value(persona, &request), persona.id);
                 if request.sort.descending { here < start } else { here > start }
             });
         }
         let more = all.len() > request.limit;
         all.truncate(request.limit);
         let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
-            let (micros, name) = sort_value(persona, key);
-            let key = if key == SortKey::Name { name.to_owned() } else { micros.to_string() };
+            let (number, name) = sort_value(persona, &request);
+            let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };
             Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
         });
         Ok(Page { items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(), next_cursor, total })

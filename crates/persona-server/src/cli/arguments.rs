@@ -146,6 +146,8 @@ pub struct Export {
 /// Arguments of `list`.
 #[derive(Args, Debug)]
 pub struct List {
+    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first.
+    pub text: Option<String>,
     /// Only those that have this tag; repeat for several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
@@ -161,7 +163,7 @@ pub struct List {
     /// Deleted ones too.
     #[arg(long)]
     pub include_deleted: bool,
-    /// Order: name, `created_at` or `updated_at`, with - in front for largest first.
+    /// Order: name, `created_at` or `updated_at`, with - in front for largest first, or relevance with a text.
     #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
     pub sort: Option<String>,
     /// Most personas to list.

@@ -58,6 +58,7 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
 fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Query {
     let query = Query::new(PERSONAS)
         .with("limit", &limit.to_string())
+        .with_some("q", arguments.text.as_deref())
         .with_some("kind", arguments.kind.as_deref())
         .with_some("is_active", arguments.active.map(|active| if active { "true" } else { "false" }))
         .with_some("updated_since", arguments.updated_since.as_deref())

@@ -7,6 +7,9 @@ use crate::supervisor::{Handover, Message, Prepared, say};
 
 pub(super) fn run(handover: &Handover) -> Result<(), Error> {
     let report = initialise(&handover.config.store_settings())?;
+    if let Some(backup) = &report.backup {
+        tracing::info!(backup = %backup.display(), "copied the old file before changing it");
+    }
     if let Some(version) = report.migrated_from {
         tracing::info!(from = version, to = report.schema_version, "database schema brought up to date");
     }

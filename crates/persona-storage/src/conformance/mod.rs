@@ -13,6 +13,7 @@ pub mod patching;
 pub mod races;
 pub mod repetition;
 pub mod replacing;
+pub mod searching;
 mod steps;
 
 use std::any::Any;
@@ -88,6 +89,9 @@ macro_rules! conformance_suite {
             lists::filters_select_exactly_the_personas_that_meet_them,
             lists::a_list_is_stable_while_personas_come_and_go,
             lists::an_export_holds_every_living_persona_once,
+            searching::a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions,
+            searching::a_search_follows_every_change_at_once,
+            searching::a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text,
             repetition::a_repeated_request_is_answered_as_the_first_time_and_changes_nothing,
             repetition::a_key_of_another_request_is_refused,
             repetition::a_refused_request_may_be_repeated_with_the_same_key,

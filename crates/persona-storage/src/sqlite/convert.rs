@@ -1,4 +1,4 @@
-//! Old files into WAL mode.
+//! Old files into WAL mode, and the copy that is made before an old file is changed.
 //!
 //! Killable at any instruction: the copy is made under another name, checked, synced and renamed before the file itself
 //! is touched, and the switch is one change of two bytes that SQLite makes in a transaction of its own.
@@ -44,12 +44,13 @@ fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
 }
 
-/// Copies a file to `<name>-before-wal`, checks the copy, and tells where it is.
+/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is.
 ///
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.
-pub(super) fn back_up(path: &Path, wait: Duration) -> Result<PathBuf, StartError> {
+pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
     let mut name = path.as_os_str().to_owned();
-    name.push("-before-wal");
+    name.push("-before-");
+    name.push(change);
     let (target, unfinished) = (
         PathBuf::from(&name),
         PathBuf::from({

@@ -1,6 +1,7 @@
 //! The keeper: looks after the file while others use it.
 //!
-//! It copies the log back into the database, so that no writer has to, and removes what has expired. Its connection is
+//! It copies the log back into the database, so that no writer has to, merges the search index, and removes what has
+//! expired. Its connection is
 //! open from before the first worker until after the last one, so that no worker ever is the last to close the file.
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::connection::{self, Log, Purpose};
 use super::error::from_driver;
 use super::gate::Gate;
-use super::{Settings, StartError, idempotency};
+use super::{Settings, StartError, idempotency, search};
 use crate::{Error, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
@@ -31,12 +32,17 @@ const EXPIRED_BATCH_MAX: usize = 500;
 /// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
+/// Steps of merging the search index in one tick; writers go through the gate between two.
+const MERGE_STEPS_MAX: usize = 4;
+
 /// Looks after the file while others use it.
 pub struct Keeper {
-    settings: Settings,
+    wal_autocheckpoint: u64,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     gate: Gate,
+    writer: Connection,
+    /// Declared after the writer and so closed after it: only this one copies the log back when it is the last.
     connection: Connection,
     seen: Log,
     grew_at: Instant,
@@ -54,13 +60,15 @@ impl Keeper {
         let gate = Gate::open(&settings.path).map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?;
         let connection = connection::open(settings, Purpose::Keep, Arc::clone(&observer))?;
         super::migrate::check(&connection, &settings.path)?;
+        let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let now = Instant::now();
         Ok(Self {
-            settings: settings.clone(),
+            wal_autocheckpoint: u64::from(settings.wal_autocheckpoint.max(1)),
             clock,
             observer,
             gate,
             connection,
+            writer,
             seen: Log::default(),
             grew_at: now,
             start_over_from: now,
@@ -78,6 +86,7 @@ impl Keeper {
         self.observer.wal_bytes(log.bytes());
         if log.frames != self.seen.frames {
             self.grew_at = Instant::now();
+            self.merge_search_index()?;
         }
         self.seen = log;
         let idle = self.grew_at.elapsed() >= IDLE_AFTER;
@@ -85,7 +94,7 @@ impl Keeper {
         if full && Instant::now() >= self.start_over_from {
             self.copy_back()?;
             self.start_over()?;
-        } else if log.frames.saturating_sub(log.copied) >= u64::from(self.settings.wal_autocheckpoint.max(1)) {
+        } else if log.frames.saturating_sub(log.copied) >= self.wal_autocheckpoint {
             self.copy_back()?;
         }
         if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
@@ -135,18 +144,29 @@ impl Keeper {
         }
     }
 
-    /// Removes expired records in small transactions, each behind the gate like any other write.
-    fn remove_expired(&mut self) -> Result<(), Error> {
-        let mut connection = connection::open(&self.settings, Purpose::Write, Arc::clone(&self.observer))
-            .map_err(|error| Error::Backend(Box::new(error)))?;
-        loop {
-            let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(from_driver)?;
-            let removed = idempotency::remove_expired(&transaction, self.clock.now(), EXPIRED_BATCH_MAX).map_err(from_driver)?;
-            transaction.commit().map_err(from_driver)?;
-            if removed < EXPIRED_BATCH_MAX {
-                return Ok(());
+    /// Merges what the last writes added to the search index.
+    fn merge_search_index(&mut self) -> Result<(), Error> {
+        for _ in 0..MERGE_STEPS_MAX {
+            if !self.write(search::merge)? {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Removes expired records in small transactions.
+    fn remove_expired(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        while self.write(|connection| idempotency::remove_expired(connection, now, EXPIRED_BATCH_MAX))? == EXPIRED_BATCH_MAX {}
+        Ok(())
+    }
+
+    /// One transaction of upkeep, behind the gate like any other write.
+    fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+        let transaction = self.writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(from_driver)?;
+        let result = change(&transaction).map_err(from_driver)?;
+        transaction.commit().map_err(from_driver)?;
+        Ok(result)
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Cursor, Filter, ListRequest, SortKey};
+use persona_model::{Cursor, Filter, ListRequest, Search, SortKey};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::from_driver;
-use super::row;
+use super::{row, search};
 use crate::{Answer, Error, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
@@ -24,45 +24,62 @@ pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Pag
 
 /// One more row than the page holds, which tells whether there is another page; each with its sort value as text.
 fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<(String, Answer)>> {
-    let mut conditions = Conditions::of(&request.filter);
-    let column = column(request.sort.key);
+    let by_relevance = request.sort.key == SortKey::Relevance && request.filter.search.as_ref().is_some_and(|it| !it.wanted.is_empty());
+    let mut conditions = Conditions::of(&request.filter, by_relevance);
+    let key = key_sql(request.sort.key, by_relevance);
     let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
     if let Some(after) = &request.after {
-        let key = match request.sort.key {
+        let value = match request.sort.key {
             SortKey::Name => Value::Text(after.key.clone()),
             SortKey::CreatedAt | SortKey::UpdatedAt => Value::Integer(after.key.parse().unwrap_or_default()),
+            SortKey::Relevance => Value::Real(after.key.parse().unwrap_or_default()),
         };
-        conditions.add(&format!("(p.{column}, p.id) {beyond} (?, ?)"), [key, Value::Blob(after.id.as_bytes().to_vec())]);
+        conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, Value::Blob(after.id.as_bytes().to_vec())]);
     }
     let sql = format!(
-        "SELECT CAST(p.{column} AS TEXT), p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
-         FROM personas AS p
+        "SELECT {key}, p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
+         FROM {}
          {}
-         ORDER BY p.{column} {direction}, p.id {direction}
+         ORDER BY {key} {direction}, p.id {direction}
          LIMIT {}",
+        if by_relevance { "persona_search JOIN personas AS p ON p.row_id = persona_search.rowid" } else { "personas AS p" },
         conditions.clause(),
         request.limit + 1,
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(rusqlite::params_from_iter(conditions.values), |found| {
         let id = row::id(found, 1)?;
-        Ok((found.get(0)?, row::answer(found, 2, id)?))
+        Ok((key_text(found.get(0)?), row::answer(found, 2, id)?))
     })?;
     rows.collect()
 }
 
 fn count(connection: &Connection, filter: &Filter) -> rusqlite::Result<u64> {
-    let conditions = Conditions::of(filter);
+    let conditions = Conditions::of(filter, false);
     connection
         .prepare_cached(&format!("SELECT count(*) FROM personas AS p {}", conditions.clause()))?
         .query_row(rusqlite::params_from_iter(conditions.values), |found| row::number(found, 0))
 }
 
-fn column(key: SortKey) -> &'static str {
+/// What a list is ordered by. One index exists for each column, so that no order costs a sort.
+fn key_sql(key: SortKey, by_relevance: bool) -> String {
     match key {
-        SortKey::Name => "name",
-        SortKey::CreatedAt => "created_at",
-        SortKey::UpdatedAt => "updated_at",
+        SortKey::Name => "p.name".into(),
+        SortKey::CreatedAt => "p.created_at".into(),
+        SortKey::UpdatedAt => "p.updated_at".into(),
+        SortKey::Relevance if by_relevance => search::rank(),
+        // Nothing is wanted that could be more or less there.
+        SortKey::Relevance => "0.0".into(),
+    }
+}
+
+/// A sort value as a cursor holds it; a fraction with as many digits as it takes to read it back equal.
+fn key_text(value: Value) -> String {
+    match value {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => format!("{number:?}"),
+        Value::Null | Value::Blob(_) => unreachable!("nothing is ordered by these"),
     }
 }
 
@@ -73,8 +90,12 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn of(filter: &Filter) -> Self {
+    /// With `searching` the query reads the full-text index itself; otherwise the index only tells which rows count.
+    fn of(filter: &Filter, searching: bool) -> Self {
         let mut conditions = Self { sql: Vec::new(), values: Vec::new() };
+        if let Some(search) = &filter.search {
+            conditions.add_search(search, searching);
+        }
         if !filter.include_deleted {
             conditions.add("p.deleted_at IS NULL", []);
         }
@@ -92,6 +113,15 @@ impl Conditions {
             conditions.add(has, [Value::Text(tag.clone())]);
         }
         conditions
+    }
+
+    fn add_search(&mut self, search: &Search, searching: bool) {
+        let rows = |not| format!("p.row_id {not}IN (SELECT rowid FROM persona_search WHERE persona_search MATCH ?)");
+        match search::expression(search) {
+            Some(expression) if searching => self.add("persona_search MATCH ?", [Value::Text(expression)]),
+            Some(expression) => self.add(&rows(""), [Value::Text(expression)]),
+            None => self.add(&rows("NOT "), [Value::Text(search::unwanted_expression(search))]),
+        }
     }
 
     fn add(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {

@@ -7,11 +7,22 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StartError;
 use super::header::{APPLICATION_ID, Header};
+use super::{StartError, search};
+use crate::Error;
+
+/// One step from a version to the next.
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot say, in the same transaction.
+    then: fn(&Connection) -> Result<(), Error>,
+}
 
 /// Every migration; the first makes version 1 of an empty file.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/0001_personas.sql")];
+const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("../../migrations/sqlite/0001_personas.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: search::fill },
+];
 
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
@@ -68,7 +79,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option
         return Ok(None);
     }
     for migration in &MIGRATIONS[found as usize..] {
-        transaction.execute_batch(migration).map_err(failed)?;
+        transaction.execute_batch(migration.sql).map_err(failed)?;
+        (migration.then)(&transaction).map_err(|error| StartError::Damaged { path: path.into(), report: error.to_string() })?;
     }
     transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)?;

@@ -19,7 +19,7 @@ pub struct InitReport {
     pub created: bool,
     /// The journal mode that the file was in, when it had to be converted.
     pub converted_from: Option<String>,
-    /// Where the file was copied before it was converted.
+    /// Where the file was copied before it was converted or migrated.
     pub backup: Option<PathBuf>,
     /// The schema version that the file had, when it had to be migrated.
     pub migrated_from: Option<u32>,
@@ -87,10 +87,15 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
     match header {
         None => create(settings)?,
         Some(header) if header.wal => {}
-        Some(_) => report.backup = Some(convert::back_up(path, settings.busy_timeout)?),
+        Some(_) => report.backup = Some(convert::back_up(path, "wal", settings.busy_timeout)?),
     }
     let switched = convert::to_wal(path, settings.busy_timeout)?;
     let mut connection = connection::open(settings, Purpose::Write, Arc::new(NoObserver))?;
+    let version = migrate::version_of(&connection).map_err(|error| StartError::from_driver(path, error))?;
+    if (1..migrate::VERSION).contains(&version) && report.backup.is_none() {
+        let change = format!("version-{}", migrate::VERSION);
+        report.backup = Some(convert::back_up(path, &change, settings.busy_timeout)?);
+    }
     let migrated = migrate::migrate(&mut connection, path)?;
     // A new file was in some mode and version too, for a moment; nobody wants to hear of it.
     if header.is_some() {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::error::from_driver;
 use super::personas::{Stored, Texts};
-use super::{changes, idempotency, personas, revisions};
+use super::{changes, idempotency, personas, revisions, search};
 use crate::decide::{Decision, Revised, decide};
 use crate::{Answer, Error, Outcome, Write, Written};
 
@@ -54,6 +54,7 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now
         }
     };
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
+    search::index(connection, row_id, revised).map_err(from_driver)?;
     changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
     let body = persona_model::answer_text(&texts.head, &texts.document).into();
     let answer = Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body };

@@ -46,13 +46,11 @@ fn path<const N: usize>(parameters: Option<Value>, operations: [Operation; N]) -
 }
 
 fn list() -> Operation {
-    Operation::new("get", "list_personas", PERSONAS, "List personas, page by page").query(personas::list::PARAMETERS).reads().answer_with(
-        "200",
-        "One page.",
-        &[],
-        JSON,
-        &named("PersonaPage"),
-    )
+    Operation::new("get", "list_personas", PERSONAS, "List personas, page by page")
+        .query(personas::list::PARAMETERS)
+        .reads()
+        .answer_with("200", "One page.", &[], JSON, &named("PersonaPage"))
+        .problems(&[Code::BadSearch])
 }
 
 fn create() -> Operation {

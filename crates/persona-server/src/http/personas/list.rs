@@ -7,16 +7,16 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use persona_model::{Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, Timestamp, nearest_name};
+use persona_model::{Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Search, Sort, Timestamp, nearest_name};
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
 use super::answer::{ASK_FIRST, JSON};
 use crate::http::parameters::{Holds, Parameter, Parameters};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::{Context, wire};
 
-const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"];
+const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 
 /// What the query may hold.
@@ -28,7 +28,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         about: "Most items of the page; 50 by default.",
     },
     Parameter { name: "cursor", holds: Holds::Text, repeats: false, about: "Where to go on: next_cursor of the page before." },
-    Parameter { name: "sort", holds: Holds::OneOf(SORT_WORDS), repeats: false, about: "The order; -created_at by default." },
+    Parameter {
+        name: "sort",
+        holds: Holds::OneOf(SORT_WORDS),
+        repeats: false,
+        about: "The order; -created_at by default, relevance with q.",
+    },
     Parameter { name: "tag", holds: Holds::Text, repeats: true, about: "Only personas with this tag; repeat it for all of several." },
     Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
     Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
@@ -41,7 +46,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         repeats: false,
         about: "Adds total: how many personas there are in all pages.",
     },
-    Parameter { name: "q", holds: Holds::Text, repeats: false, about: "Full-text search. Not available yet: it is refused." },
+    Parameter {
+        name: "q",
+        holds: Holds::Text,
+        repeats: false,
+        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter.",
+    },
 ];
 
 /// Answers with one page.
@@ -63,22 +73,32 @@ struct Asked {
 fn asked(uri: &Uri) -> Result<Asked, Problem> {
     let mut query = Parameters::read(uri, PARAMETERS);
     let limit = query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
-    let sort = query.word("sort", SORT_WORDS, Sort::from_word).unwrap_or(Sort::DEFAULT);
+    let search = query.value("q").map(Search::parse).transpose();
+    let sort = sort(&mut query, search.as_ref().map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())));
     let filter = Filter {
         kind: query.word("kind", KIND_WORDS, Kind::from_word),
         is_active: query.flag("is_active"),
         tags: query.values("tag").map(str::to_owned).collect(),
         updated_since: updated_since(&mut query),
+        search: search.clone().unwrap_or_default(),
         include_deleted: query.flag("include_deleted").unwrap_or(false),
     };
     let after = cursor(&mut query, &filter, sort);
     let fields = fields(&mut query);
     let count = query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
-    if query.value("q").is_some() {
-        query.refuse("q", "not_available", "full-text search is not available yet");
-    }
     query.done()?;
+    search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
     Ok(Asked { request: ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count }, fields })
+}
+
+/// The order; `ranked` tells whether there is something to rank by.
+fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
+    let usual = if ranked { Sort::RELEVANCE } else { Sort::DEFAULT };
+    let sort = query.word("sort", SORT_WORDS, Sort::from_word).unwrap_or(usual);
+    if sort == Sort::RELEVANCE && !ranked {
+        query.refuse("sort", "bad_value", "relevance needs a search, q, for something that is wanted");
+    }
+    sort
 }
 
 fn updated_since(query: &mut Parameters<'_>) -> Option<Timestamp> {

@@ -25,6 +25,7 @@ pub enum Code {
     BodyTooLarge,
     UnsupportedMediaType,
     Invalid,
+    BadSearch,
     UnknownBase,
     KeyReused,
     ConditionRequired,
@@ -51,7 +52,7 @@ pub struct Facts {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -70,6 +71,7 @@ impl Code {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Invalid,
+        Self::BadSearch,
         Self::UnknownBase,
         Self::KeyReused,
         Self::ConditionRequired,
@@ -109,6 +111,7 @@ impl Code {
                 (415, "unsupported_media_type", "The body has the wrong media type", "send an accepted media type")
             }
             Self::Invalid => (422, "invalid", "The persona breaks rules", "correct every member that errors names"),
+            Self::BadSearch => (422, "bad_search", "The search text cannot be used", "search for at least one word, with fewer terms"),
             Self::UnknownBase => (422, "unknown_base", "The base revision does not exist", "name a revision that was read before"),
             Self::KeyReused => (422, "idempotency_key_reused", "The idempotency key belongs to another request", "use a new key"),
             Self::ConditionRequired => {

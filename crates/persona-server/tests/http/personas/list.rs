@@ -98,8 +98,7 @@ async fn fields_leaves_only_the_named_members() {
 #[tokio::test]
 async fn every_bad_parameter_is_named_at_once() {
     let server = Server::start();
-    let query =
-        "limit=0&sort=nam&kind=robot&is_active=1&updated_since=2026-11-24T18:00:00+01:00&cursor=zz&fields=nmae&count=yes&q=ada&lmit=1";
+    let query = "limit=0&sort=nam&kind=robot&is_active=1&updated_since=2026-11-24T18:00:00+01:00&cursor=zz&fields=nmae&count=yes&lmit=1";
     let reply = server.get(&format!("/api/v1/personas?{query}")).await;
     assert_eq!(reply.status, 400);
     let fault = |parameter: &str, code: &str, message: &str| json!({ "parameter": parameter, "code": code, "message": message });
@@ -107,18 +106,17 @@ async fn every_bad_parameter_is_named_at_once() {
         reply.problem(),
         json!({
             "code": "bad_parameter",
-            "detail": "10 parameters cannot be used: lmit, limit, sort, kind, is_active, updated_since, cursor, fields, count, q",
+            "detail": "9 parameters cannot be used: lmit, limit, sort, kind, is_active, updated_since, cursor, fields, count",
             "errors": [
                 fault("lmit", "unknown_parameter", "unknown parameter; did you mean limit?"),
                 fault("limit", "bad_value", "must be a whole number from 1 to 1000, is \"0\""),
-                fault("sort", "bad_value", "must be one of name, -name, created_at, -created_at, updated_at, -updated_at, is \"nam\""),
+                fault("sort", "bad_value", "must be one of name, -name, created_at, -created_at, updated_at, -updated_at, relevance, is \"nam\""),
                 fault("kind", "bad_value", "must be one of character, user, agent, prompt, is \"robot\""),
                 fault("is_active", "bad_value", "must be true or false, is \"1\""),
                 fault("updated_since", "bad_value", "must be an RFC 3339 time, with + written as %2B, is \"2026-11-24T18:00:00 01:00\""),
                 fault("cursor", "bad_cursor", "not a cursor of this server"),
                 fault("fields", "unknown_member", "\"nmae\" is no member of a persona; did you mean name?"),
                 fault("count", "bad_value", "must be one of exact, is \"yes\""),
-                fault("q", "not_available", "full-text search is not available yet"),
             ],
         })
     );
@@ -134,4 +132,61 @@ async fn a_cursor_is_refused_by_a_list_with_other_parameters() {
     let cursor = page["next_cursor"].as_str().expect("a second page");
     let reply = server.get(&format!("/api/v1/personas?limit=1&sort=name&cursor={cursor}")).await;
     assert_eq!(reply.problem()["detail"], "cursor: the cursor belongs to a list with other parameters");
+}
+
+#[tokio::test]
+async fn a_search_finds_by_words_and_orders_by_relevance() {
+    let server = Server::start();
+    server.persona_with(&json!({ "name": "Ada", "system_prompt": "A wizard of numbers, très précis." })).await;
+    server.persona_with(&json!({ "name": "Wizard" })).await;
+    server.persona_with(&json!({ "name": "翻译专家", "tags": ["wizard"] })).await;
+    let found = async |query: &str| {
+        let reply = server.get(&format!("/api/v1/personas?fields=name&{query}")).await;
+        assert_eq!(reply.status, 200, "{query}");
+        reply.json()["items"].as_array().expect("a list").iter().map(|item| item["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("q=wizard").await, ["Wizard", "翻译专家", "Ada"]);
+    assert_eq!(found("q=WIZARD&sort=created_at").await, ["Ada", "Wizard", "翻译专家"]);
+    assert_eq!(found("q=precis").await, ["Ada"]);
+    assert_eq!(found("q=%E7%BF%BB%E8%AF%91").await, ["翻译专家"]);
+    assert_eq!(found("q=wiz*%20-numbers&kind=character").await, ["Wizard", "翻译专家"]);
+    assert_eq!(found("q=-wizard").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn no_search_text_is_a_fault_of_the_server() {
+    let server = Server::start();
+    server.persona("Ada").await;
+    let long = "word ".repeat(10_000);
+    let texts = [
+        "\"",
+        "\"\"",
+        "*",
+        "-",
+        "a AND",
+        "NEAR(a b)",
+        "name:ada",
+        "^ada",
+        "(ada",
+        "ada)",
+        "\0",
+        "🤖",
+        "\u{202e}ada",
+        "'; DROP TABLE personas; --",
+        "a\"b",
+        "-\"x",
+        "ada OR NOT",
+        "{name} : ada",
+        "+ada",
+        "\u{e000}",
+        long.as_str(),
+    ];
+    for text in texts {
+        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
+        let status = server.get(&format!("/api/v1/personas?{query}")).await.status;
+        assert!(matches!(status.as_u16(), 200 | 422), "{text:.20?} answers {status}");
+    }
+    assert_eq!(server.get("/api/v1/personas?q=...").await.refusal(), (422, "bad_search".into()));
+    assert_eq!(server.get("/api/v1/personas?sort=relevance").await.refusal(), (400, "bad_parameter".into()));
+    assert_eq!(server.get("/api/v1/personas?q=ada").await.json()["items"][0]["name"], json!("Ada"));
 }

@@ -1,0 +1,333 @@
+//! Search: what a word is, and what a search text asks for. The same for every backend.
+//!
+//! Words are folded here (letter case, accents, width) and not by a database's tokenizer, so that two backends find the
+//! same. Scripts without spaces between words (Chinese, Japanese, Korean) are cut into single characters, which are then
+//! found as a run; so any part of such a text is found. A symbol such as an emoji is a word of its own.
+
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use crate::Document;
+
+/// Longest search text, in bytes.
+pub const SEARCH_BYTES_MAX: usize = 1024;
+/// Most terms of a search text: each costs a walk through the index.
+pub const SEARCH_TERMS_MAX: usize = 32;
+
+/// What a term counts for in the name, in the tags, and in the longer texts.
+pub const NAME_WEIGHT: i64 = 100;
+/// See [`NAME_WEIGHT`].
+pub const TAGS_WEIGHT: i64 = 10;
+/// See [`NAME_WEIGHT`].
+pub const TEXT_WEIGHT: i64 = 1;
+
+/// The fields that make up the name.
+const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
+
+/// The lists of texts that are searched.
+const GREETING_FIELDS: [&str; 2] = ["alternate_greetings", "group_only_greetings"];
+
+/// The other texts that are searched.
+const TEXT_FIELDS: [&str; 10] = [
+    "description",
+    "appearance",
+    "personality",
+    "scenario",
+    "system_prompt",
+    "post_history_instructions",
+    "first_mes",
+    "mes_example",
+    "creator_notes",
+    "creator",
+];
+
+/// Words that have to follow each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Term {
+    /// The folded words, at least one.
+    pub words: Vec<String>,
+    /// Whether the last word may go on (`wiz*`).
+    pub prefix: bool,
+}
+
+/// What a search text asks for: every wanted term, and none of the unwanted ones.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Search {
+    /// Terms that a persona must have.
+    pub wanted: Vec<Term>,
+    /// Terms that it must not have.
+    pub unwanted: Vec<Term>,
+}
+
+/// A search text that asks for nothing that can be looked up.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SearchError {
+    /// It is too long.
+    #[error("must have at most {SEARCH_BYTES_MAX} bytes, has {0}")]
+    TooLong(usize),
+    /// It has too many terms.
+    #[error("must have at most {SEARCH_TERMS_MAX} terms, has {0}")]
+    TooManyTerms(usize),
+    /// It has no word: blanks and punctuation only.
+    #[error("must have at least one word")]
+    NoWord,
+}
+
+/// The words of a persona, in the three parts that weigh differently.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SearchWords {
+    /// Of name, nickname and handle.
+    pub name: String,
+    /// Of the tags.
+    pub tags: String,
+    /// Of all longer texts.
+    pub text: String,
+}
+
+impl Search {
+    /// Reads a search text: words, `"phrases"`, `prefix*`, and `-` in front of what must not be there.
+    ///
+    /// There is no wrong syntax: a quote that is not closed ends with the text, and every other sign only separates words.
+    ///
+    /// # Errors
+    ///
+    /// [`SearchError`]: it is too long, has too many terms, or no word at all.
+    pub fn parse(text: &str) -> Result<Self, SearchError> {
+        if text.len() > SEARCH_BYTES_MAX {
+            return Err(SearchError::TooLong(text.len()));
+        }
+        let mut search = Self::default();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let unwanted = rest.starts_with('-');
+            rest = rest.strip_prefix('-').unwrap_or(rest);
+            let (piece, after) = match rest.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+                None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+            };
+            let (prefix, after) = match after.strip_prefix('*') {
+                Some(after) => (true, after),
+                None => (piece.ends_with('*'), after),
+            };
+            let words = words_of(piece);
+            if !words.is_empty() {
+                if unwanted { &mut search.unwanted } else { &mut search.wanted }.push(Term { words, prefix });
+            }
+            rest = after.trim_start();
+        }
+        match search.wanted.len() + search.unwanted.len() {
+            0 => Err(SearchError::NoWord),
+            1..=SEARCH_TERMS_MAX => Ok(search),
+            terms => Err(SearchError::TooManyTerms(terms)),
+        }
+    }
+
+    /// Whether a persona with these words meets the search; what a database's index answers without reading them.
+    pub fn is_met_by(&self, words: &SearchWords) -> bool {
+        let parts = [&words.name, &words.tags, &words.text].map(|part| part.split(' ').collect::<Vec<_>>());
+        let found = |term: &Term| parts.iter().any(|part| term.is_in(part));
+        self.wanted.iter().all(found) && !self.unwanted.iter().any(found)
+    }
+}
+
+impl Search {
+    /// How well a persona meets the search, smaller is better: by the parts in which the terms are.
+    ///
+    /// Coarse on purpose. A backend may weigh rare words and short texts as well, but a term in the name counts for more
+    /// than one in the tags, and that for more than one in a longer text.
+    pub fn rank(&self, words: &SearchWords) -> i64 {
+        let parts = [(&words.name, NAME_WEIGHT), (&words.tags, TAGS_WEIGHT), (&words.text, TEXT_WEIGHT)];
+        let weight_of = |term: &Term| {
+            let in_part = |(part, _): &(&String, i64)| term.is_in(&part.split(' ').collect::<Vec<_>>());
+            parts.iter().filter(|part| in_part(part)).map(|(_, weight)| weight).sum::<i64>()
+        };
+        -self.wanted.iter().map(weight_of).sum::<i64>()
+    }
+}
+
+impl Term {
+    fn is_in(&self, words: &[&str]) -> bool {
+        let (last, before) = self.words.split_last().expect("a term has a word");
+        words.windows(self.words.len()).any(|run| {
+            let (run_last, run_before) = run.split_last().expect("a run is as long as the term");
+            run_before.iter().eq(before.iter())
+                && if self.prefix { run_last.starts_with(last.as_str()) } else { *run_last == last.as_str() }
+        })
+    }
+}
+
+impl SearchWords {
+    /// Whether a field has a part in it: a change of any other field leaves the words as they are.
+    pub fn come_from(field: &str) -> bool {
+        NAME_FIELDS.contains(&field) || field == "tags" || TEXT_FIELDS.contains(&field) || GREETING_FIELDS.contains(&field)
+    }
+
+    /// The words of a document.
+    pub fn of(document: &Document) -> Self {
+        let text = |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let greetings = GREETING_FIELDS.into_iter().filter_map(|field| document.get(field)?.as_array());
+        let greetings = greetings.flatten().filter_map(|item| item.as_str().map(str::to_owned));
+        Self {
+            name: joined(NAME_FIELDS.into_iter().map(text)),
+            tags: joined(document.tags().map(str::to_owned)),
+            text: joined(TEXT_FIELDS.into_iter().map(text).chain(greetings)),
+        }
+    }
+}
+
+/// All words of some texts, with a blank between two. A word that no text has separates the texts, so that no phrase is
+/// found across two of them.
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    let mut words = Words::default();
+    for text in texts {
+        let before = words.joined.len();
+        words.separate();
+        let start = words.joined.len();
+        words.add_all(&text);
+        if words.joined.len() == start {
+            words.joined.truncate(before);
+        }
+    }
+    words.joined
+}
+
+/// The folded words of a text.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words = Words::default();
+    words.add_all(text);
+    words.joined.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// Folded words, joined by blanks; built character by character because every write of a persona does it.
+#[derive(Default)]
+struct Words {
+    joined: String,
+    /// Whether the next character belongs to the word before.
+    open: bool,
+}
+
+impl Words {
+    fn add_all(&mut self, text: &str) {
+        self.open = false;
+        if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+            text.chars().for_each(|char| self.add(char));
+        } else {
+            text.nfc().for_each(|char| self.add(char));
+        }
+    }
+
+    fn add(&mut self, char: char) {
+        if char.is_ascii() || stands_alone(char) {
+            self.add_folded(char.to_ascii_lowercase());
+        } else {
+            // Accents and the like become marks of their own, which are left out; wide and joined letters become plain.
+            let plain = std::iter::once(char).nfkd().filter(|part| !is_combining_mark(*part)).nfc();
+            let lower = plain.flat_map(char::to_lowercase).filter(|part| !is_combining_mark(*part));
+            lower.for_each(|part| self.add_folded(part));
+        }
+    }
+
+    fn add_folded(&mut self, char: char) {
+        let alone = stands_alone(char);
+        if !alone && !char.is_alphanumeric() {
+            self.open = false;
+            return;
+        }
+        if (alone || !self.open) && !self.joined.is_empty() {
+            self.joined.push(' ');
+        }
+        // The final form of sigma is the same letter.
+        self.joined.push(if char == 'ς' { 'σ' } else { char });
+        self.open = !alone;
+    }
+
+    fn separate(&mut self) {
+        if !self.joined.is_empty() {
+            self.joined.push_str(" \u{e000}");
+        }
+    }
+}
+
+/// Characters that are a word each: of scripts without spaces, and symbols.
+fn stands_alone(char: char) -> bool {
+    matches!(u32::from(char),
+        0x2190..=0x245f | 0x2500..=0x2bff // arrows, mathematics, dingbats and other symbols
+        | 0x3041..=0x30ff // Hiragana, Katakana
+        | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff // Han
+        | 0xac00..=0xd7a3 // Hangul syllables
+        | 0x1f000..=0x1faff // emoji
+        | 0x20000..=0x3ffff // rarer Han
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term, words_of as words};
+    use crate::Document;
+
+    #[test]
+    fn words_are_folded_and_scripts_without_spaces_are_cut() {
+        assert_eq!(words("Crème-brûlée, ÅNGSTRÖM's 2nd!"), ["creme", "brulee", "angstrom", "s", "2nd"]);
+        assert_eq!(words("中日翻译 GPT4 한국어 ﬁne ①"), ["中", "日", "翻", "译", "gpt4", "한", "국", "어", "fine", "1"]);
+        assert_eq!(words("🤖 robot🧙"), ["🤖", "robot", "🧙"]);
+        assert_eq!(words("がか ｶﾞ ΣΊΣΥΦΟΣ İ e\u{301}"), ["が", "か", "カ", "σισυφοσ", "i", "e"]);
+        assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"], "a syllable in parts is the syllable");
+        assert_eq!(words("\u{0} \t\n.,;:!?"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_search_text_has_words_phrases_prefixes_and_exclusions() {
+        let term = |words: &[&str], prefix| Term { words: words.iter().map(|word| (*word).to_owned()).collect(), prefix };
+        let search = Search::parse(r#"Wizard "Linux Terminal" cre* -excel -"job interview" 翻译"#).expect("a search");
+        let wanted = vec![term(&["wizard"], false), term(&["linux", "terminal"], false), term(&["cre"], true), term(&["翻", "译"], false)];
+        assert_eq!(search, Search { wanted, unwanted: vec![term(&["excel"], false), term(&["job", "interview"], false)] });
+        assert_eq!(Search::parse("\"open end").expect("a search").wanted, [term(&["open", "end"], false)]);
+        assert_eq!(Search::parse("\"two wo\"* x").expect("a search").wanted, [term(&["two", "wo"], true), term(&["x"], false)]);
+        assert_eq!(Search::parse("a AND b* NEAR(c) col:d").expect("a search").wanted.len(), 5);
+        for empty in ["", "  ", "\"\"", "- -- *", "...", "\u{0}"] {
+            assert_eq!(Search::parse(empty), Err(SearchError::NoWord), "{empty:?}");
+        }
+        assert_eq!(Search::parse(&"a ".repeat(SEARCH_TERMS_MAX + 1)), Err(SearchError::TooManyTerms(33)));
+        assert_eq!(Search::parse(&"a".repeat(1025)), Err(SearchError::TooLong(1025)));
+    }
+
+    #[test]
+    fn a_persona_is_found_by_what_it_says_and_not_across_its_fields() {
+        let document = Document::from_json(json!({
+            "name": "Zoë", "tags": ["日本語", "maths"], "description": "Adds numbers", "system_prompt": "quickly and well"
+        }));
+        let words = SearchWords::of(&document.expect("valid"));
+        let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&words);
+        for found in ["zoe", "ZOË", "日本", "本語", "add* QUICK*", "\"numbers\"", "maths -physics", "-physics", "\"quickly and\" zoe"]
+        {
+            assert!(met(found), "{found}");
+        }
+        for missed in ["zo", "日語", "add", "\"numbers quickly\"", "maths -zoe", "-numbers", "\"and quickly\""] {
+            assert!(!met(missed), "{missed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_search_text_is_read_or_refused(text in "[\\PC\"*\\- ]{0,60}") {
+            if let Ok(search) = Search::parse(&text) {
+                for term in search.wanted.iter().chain(&search.unwanted) {
+                    prop_assert!(!term.words.is_empty());
+                    for word in &term.words {
+                        let plain = !word.is_empty() && !word.contains(['"', ' ', '*', '\0']);
+                        prop_assert!(plain, "{:?}", word);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
+            let once = words(&text);
+            prop_assert_eq!(words(&once.join(" ")), once);
+        }
+    }
+}

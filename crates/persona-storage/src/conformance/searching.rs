@@ -1,0 +1,86 @@
+//! Personas are found by their words.
+
+use persona_model::{Cursor, Expect, Filter, ListRequest, Search, Sort};
+use serde_json::json;
+
+use super::TestClock;
+use super::steps::{Subject, create, delete, merge, replace, restore};
+
+fn request(text: &str, sort: Sort) -> ListRequest {
+    let filter = Filter { search: Some(Search::parse(text).expect("a search")), ..Filter::default() };
+    ListRequest { filter, sort, after: None, limit: 100, count: true }
+}
+
+async fn search_by(store: &Subject, text: &str, sort: Sort) -> Vec<u8> {
+    let page = store.list(request(text, sort)).await.expect("listed");
+    assert_eq!(page.total, Some(page.items.len() as u64), "{text}");
+    page.items.iter().map(|answer| answer.id.as_bytes()[15]).collect()
+}
+
+/// Who is found, in order of creation.
+async fn search(store: &Subject, text: &str) -> Vec<u8> {
+    search_by(store, text, Sort::from_word("created_at").expect("an order")).await
+}
+
+pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "Linux Terminal", "tags": ["shell"], "system_prompt": "Act as a linux terminal." })).await;
+    create(store, 2, json!({ "name": "Zoë", "nickname": "Crème", "description": "terminal velocity, linux" })).await;
+    create(store, 3, json!({ "name": "中日双语翻译专家", "tags": ["翻译"], "alternate_greetings": ["你好 👋"] })).await;
+    let expected: [(&str, &[u8]); 17] = [
+        ("linux", &[1, 2]),
+        ("LINUX terminal", &[1, 2]),
+        ("\"linux terminal\"", &[1]),
+        ("\"terminal linux\"", &[]),
+        ("term*", &[1, 2]),
+        ("term", &[]),
+        ("\"linux ter\"*", &[1]),
+        ("linux -shell", &[2]),
+        ("-linux", &[3]),
+        ("-linux -shell", &[3]),
+        ("zoe creme", &[2]),
+        ("翻译", &[3]),
+        ("双语翻", &[3]),
+        ("译翻", &[]),
+        ("👋", &[3]),
+        ("shell OR linux", &[]),
+        ("name:linux", &[]),
+    ];
+    for (text, wanted) in expected {
+        assert_eq!(search(store, text).await, wanted, "{text}");
+    }
+}
+
+pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "Ada", "description": "numbers" })).await;
+    merge(store, 1, json!({ "description": "letters" })).await.expect("patched");
+    assert_eq!((search(store, "numbers").await, search(store, "letters").await), (vec![], vec![1]));
+    merge(store, 1, json!({ "extensions": { "words": "hidden" } })).await.expect("patched");
+    assert_eq!((search(store, "hidden").await, search(store, "letters").await), (vec![], vec![1]));
+    replace(store, 1, Expect::Any, json!({ "name": "Bea" })).await.expect("replaced");
+    assert_eq!((search(store, "letters").await, search(store, "ada").await, search(store, "bea").await), (vec![], vec![], vec![1]));
+    delete(store, 1, Expect::Any).await.expect("deleted");
+    assert_eq!(search(store, "bea").await, Vec::<u8>::new());
+    restore(store, 1).await.expect("restored");
+    assert_eq!(search(store, "bea").await, [1]);
+    replace(store, 1, Expect::at(super::steps::revision(1)), json!({ "name": "Cleo" })).await.expect_err("refused");
+    assert_eq!((search(store, "cleo").await, search(store, "bea").await), (vec![], vec![1]));
+}
+
+pub async fn a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "Ada", "description": "A wizard of numbers." })).await;
+    create(store, 2, json!({ "name": "Bea", "tags": ["wizard"], "description": "Letters." })).await;
+    create(store, 3, json!({ "name": "Wizard", "description": "Spells." })).await;
+    create(store, 4, json!({ "name": "Cleo", "description": "Queen." })).await;
+    assert_eq!(search_by(store, "wizard", Sort::RELEVANCE).await, [3, 2, 1]);
+    // Page by page it is the same order.
+    let mut request = request("wizard", Sort::RELEVANCE);
+    request.limit = 1;
+    let mut seen = Vec::new();
+    loop {
+        let page = store.list(request.clone()).await.expect("listed");
+        seen.extend(page.items.iter().map(|answer| answer.id.as_bytes()[15]));
+        let Some(next) = page.next_cursor else { break };
+        request.after = Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
+    }
+    assert_eq!(seen, [3, 2, 1]);
+}
