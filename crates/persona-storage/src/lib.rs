@@ -26,5 +26,5 @@ mod write;
 
 pub use error::Error;
 pub use observer::{NoObserver, Observer};
-pub use store::{Answer, Export, Page, RevisionRecord, Status, Store};
+pub use store::{Answer, Export, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

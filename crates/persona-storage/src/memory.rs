@@ -152,8 +152,9 @@ impl Store for MemoryStore {
                 if request.sort.descending { here < start } else { here > start }
             });
         }
-        let more = all.len() > request.limit;
-        all.truncate(request.limit);
+        let fitting = crate::store::fitting(all.iter().map(|(_, record)| record.answer.body.len()), request.limit);
+        let more = all.len() > fitting;
+        all.truncate(fitting);
         let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
             let (number, name) = sort_value(persona, &request);
             let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };

@@ -19,6 +19,10 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// A page ends after the persona that fills it up to this many bytes, however many were asked for: a thousand of the
+/// largest personas would otherwise take gigabytes.
+pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// One page of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
@@ -28,6 +32,17 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many personas meet the filter; only where asked for.
     pub total: Option<u64>,
+}
+
+/// How many of the next personas, given by their bytes, make up a page: at least one, if there is one.
+pub(crate) fn fitting(bytes: impl Iterator<Item = usize>, limit: usize) -> usize {
+    let mut total = 0;
+    let before_full = bytes.take(limit).take_while(|bytes| {
+        let full = total >= PAGE_BYTES_MAX;
+        total += bytes;
+        !full
+    });
+    before_full.count()
 }
 
 /// One entry of a persona's history.
@@ -79,7 +94,7 @@ pub trait Store: Send + Sync {
     /// The persona with this identity, also when it is soft-deleted.
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
 
-    /// One page of personas.
+    /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed [`PAGE_BYTES_MAX`].
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
 
     /// The persona as it was at a revision; `None` when persona or revision never existed.

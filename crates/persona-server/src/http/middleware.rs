@@ -119,7 +119,7 @@ mod tests {
 
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
     use crate::clock::SystemClock;
-    use crate::http::Context;
+    use crate::http::{BodyRoom, Context};
     use crate::shared_page::SharedPage;
 
     async fn broken() {
@@ -135,6 +135,7 @@ mod tests {
             expose_worker: false,
             access_log: true,
             write_wait_max: Duration::from_secs(1),
+            bodies: BodyRoom::default(),
         });
         let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
         let response = service.oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");

@@ -2,7 +2,7 @@
 //!
 //! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers share:
 //!
-//! - `request.rs` takes a request apart (body, media type, headers), `json.rs` reads JSON strictly,
+//! - `request.rs` takes a request apart (media type, headers), `body.rs` takes its body in, `json.rs` reads JSON strictly,
 //!   `parameters.rs` reads the query, `etag.rs` the conditions;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
+mod body;
 mod docs;
 mod etag;
 mod export;
@@ -35,6 +36,7 @@ use uuid::Uuid;
 
 use crate::shared_page::Seat;
 
+pub use body::BodyRoom;
 pub use router::{ROUTES, Route, router};
 
 /// What every handler shares.
@@ -52,6 +54,8 @@ pub struct Context {
     pub access_log: bool,
     /// How long a write may wait for its turn.
     pub write_wait_max: Duration,
+    /// The memory that the bodies of this process may take up.
+    pub bodies: BodyRoom,
 }
 
 impl Context {

@@ -3,31 +3,21 @@
 //! The body is always read first, also of a request that is refused for its headers: an answer that overtakes its
 //! request makes the client see a broken connection instead of the answer.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, IF_MATCH, IF_NONE_MATCH};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use http_body_util::BodyExt;
 use persona_model::PersonaId;
 use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::body::Received;
 use super::problem::{Code, Problem};
 use super::{Context, json, personas};
 
-/// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
-pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How far a body that is too large is read, so that the client gets to see why it is refused.
-const DRAINED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
-/// Longest pause within a body: a client that went away without a word must not hold its connection for ever.
-const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Bytes set aside before the first byte of a body has come, whatever the client announces.
-const BODY_BYTES_RESERVED_MAX: usize = 64 * 1024;
 /// Most characters of an idempotency key.
 pub(super) const KEY_CHARS_MAX: usize = 255;
 /// Most characters of an author.
@@ -69,15 +59,15 @@ impl MediaType {
 pub(super) struct WriteRequest {
     /// Everything but the body.
     pub parts: Parts,
-    body: Bytes,
+    body: Received,
 }
 
-impl<S: Sync> FromRequest<S> for WriteRequest {
+impl FromRequest<Arc<Context>> for WriteRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, context: &Arc<Context>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts.headers, body).await?;
+        let body = context.bodies.read(&parts.headers, body).await?;
         Ok(Self { parts, body })
     }
 }
@@ -91,7 +81,7 @@ impl WriteRequest {
     /// The body as JSON, and which of the accepted media types it has.
     pub fn json(&self, accepted: &[MediaType]) -> Result<(MediaType, Value), Problem> {
         let media_type = media_type_of(&self.parts.headers, accepted)?;
-        Ok((media_type, json::read(&self.body)?))
+        Ok((media_type, json::read(self.body.bytes())?))
     }
 
     /// This request as a write: the operation with author, idempotency key and deadline.
@@ -115,46 +105,9 @@ impl WriteRequest {
             self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
             add(name.as_str().as_bytes());
         }
-        add(&self.body);
+        add(self.body.bytes());
         digest.finalize().into()
     }
-}
-
-async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
-    let announced: Option<usize> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
-        && (bytes > DRAINED_BYTES_MAX || headers.contains_key(EXPECT))
-    {
-        return Err(too_large(Some(bytes)));
-    }
-    let mut kept = BytesMut::with_capacity(announced.unwrap_or_default().min(BODY_BYTES_RESERVED_MAX));
-    let mut received = 0;
-    loop {
-        let Ok(frame) = tokio::time::timeout(BODY_PAUSE_MAX, body.frame()).await else {
-            let seconds = BODY_PAUSE_MAX.as_secs();
-            return Err(Problem::new(Code::BodyTooSlow, format!("nothing came for {seconds} seconds and the body is not complete")));
-        };
-        let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        received += data.len();
-        if received > DRAINED_BYTES_MAX {
-            return Err(too_large(None));
-        }
-        if received <= BODY_BYTES_MAX {
-            kept.extend_from_slice(&data);
-        }
-    }
-    if received > BODY_BYTES_MAX { Err(too_large(Some(received))) } else { Ok(kept.freeze()) }
-}
-
-fn too_large(bytes: Option<usize>) -> Problem {
-    let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
-    let problem = match bytes {
-        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}")).with("body_bytes", bytes),
-        None => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has more than {DRAINED_BYTES_MAX}")),
-    };
-    problem.with("body_bytes_max", BODY_BYTES_MAX)
 }
 
 fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {

@@ -22,7 +22,7 @@ use super::drain::{Drainer, IDLE_GRACE};
 use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
 use crate::clock::SystemClock;
-use crate::http::{Context, router};
+use crate::http::{BodyRoom, Context, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
 use crate::supervisor::{Handover, Key, Message, say};
@@ -90,6 +90,7 @@ fn open(handover: &Handover, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Route
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
+        bodies: BodyRoom::default(),
     });
     Ok((store, router))
 }

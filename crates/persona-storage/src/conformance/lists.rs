@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, delete, id, json_of, merge, named};
-use crate::{Answer, Page};
+use crate::{Answer, PAGE_BYTES_MAX, Page};
 
 async fn list(store: &Subject, filter: &Filter, sort: Sort, limit: usize, cursor: Option<&str>) -> Page {
     let after = cursor.map(|text| Cursor::decode(text, filter, sort).expect("its own cursor"));
@@ -97,6 +97,21 @@ pub async fn a_list_is_stable_while_personas_come_and_go(store: &Subject, _clock
     delete(store, 20, Expect::Any).await.expect("deleted");
     let second = list(store, &filter, sort, 2, first.next_cursor.as_deref()).await;
     assert_eq!(ids(&second.items), [25, 30]);
+}
+
+pub async fn a_page_of_large_personas_ends_early_and_the_next_one_goes_on(store: &Subject, _clock: &TestClock) {
+    let text = "t".repeat(256 * 1024);
+    for number in 1..=30 {
+        create(store, number, json!({ "name": "large", "description": text, "scenario": text, "personality": text })).await;
+    }
+    let by_creation = Sort::from_word("created_at").expect("an order");
+    let page = list(store, &Filter::default(), by_creation, 1000, None).await;
+    let bytes: usize = page.items.iter().map(|answer| answer.body.len()).sum();
+    let last = page.items.last().expect("an item").body.len();
+    assert!(page.items.len() < 30 && bytes >= PAGE_BYTES_MAX && bytes - last < PAGE_BYTES_MAX, "{} items, {bytes} bytes", page.items.len());
+    let rest = list(store, &Filter::default(), by_creation, 1000, page.next_cursor.as_deref()).await;
+    let all: Vec<u8> = ids(&page.items).into_iter().chain(ids(&rest.items)).collect();
+    assert_eq!((all, rest.next_cursor), ((1..=30).collect::<Vec<_>>(), None));
 }
 
 pub async fn an_export_holds_every_living_persona_once(store: &Subject, _clock: &TestClock) {

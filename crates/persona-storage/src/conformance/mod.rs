@@ -88,6 +88,7 @@ macro_rules! conformance_suite {
             lists::every_order_pages_through_every_persona_once,
             lists::filters_select_exactly_the_personas_that_meet_them,
             lists::a_list_is_stable_while_personas_come_and_go,
+            lists::a_page_of_large_personas_ends_early_and_the_next_one_goes_on,
             lists::an_export_holds_every_living_persona_once,
             searching::a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions,
             searching::a_search_follows_every_change_at_once,

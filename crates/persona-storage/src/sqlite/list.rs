@@ -8,15 +8,17 @@ use rusqlite::types::Value;
 
 use super::error::from_driver;
 use super::{row, search};
-use crate::{Answer, Error, Page};
+use crate::store::fitting;
+use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
     let snapshot = connection.unchecked_transaction().map_err(from_driver)?;
     let total = request.count.then(|| count(&snapshot, &request.filter)).transpose().map_err(from_driver)?;
     let mut rows = rows(&snapshot, request).map_err(from_driver)?;
-    let more = rows.len() > request.limit;
-    rows.truncate(request.limit);
+    let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
+    let more = rows.len() > fitting;
+    rows.truncate(fitting);
     let last = rows.last().filter(|_| more);
     let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
     Ok(Page { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total })
@@ -47,11 +49,20 @@ fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<
         request.limit + 1,
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(conditions.values), |found| {
-        let id = row::id(found, 1)?;
-        Ok((key_text(found.get(0)?), row::answer(found, 2, id)?))
-    })?;
-    rows.collect()
+    let mut found = statement.query(rusqlite::params_from_iter(conditions.values))?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let id = row::id(row, 1)?;
+        let answer = row::answer(row, 2, id)?;
+        // The one that comes after a full page is read too: it tells that there is another page.
+        let full = bytes >= PAGE_BYTES_MAX;
+        bytes += answer.body.len();
+        rows.push((key_text(row.get(0)?), answer));
+        if full {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 fn count(connection: &Connection, filter: &Filter) -> rusqlite::Result<u64> {

@@ -46,7 +46,8 @@ impl Problem {
         Self::new(code, detail).with("current_revision", current.number()).header(ETAG, etag::of(current))
     }
 
-    fn retry(self) -> Self {
+    /// Tells the client when to try again.
+    pub fn retry(self) -> Self {
         self.header(RETRY_AFTER, RETRY_AFTER_SECONDS)
     }
 }
