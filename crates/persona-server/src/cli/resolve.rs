@@ -1,6 +1,6 @@
 //! Which persona a user means: by identity, handle or name.
 
-use persona_model::PersonaId;
+use persona_model::{PersonaId, Search};
 use serde_json::Value;
 
 use super::api::{Api, PERSONAS, Query};
@@ -21,41 +21,74 @@ struct Candidate {
     similarity: f64,
 }
 
+/// What was found while names were looked for.
+#[derive(Default)]
+struct Found {
+    same_handle: Option<PersonaId>,
+    same_name: Vec<Candidate>,
+    near: Vec<Candidate>,
+}
+
 /// The persona with this identity, handle or name. A handle wins over a name, because handles are unique.
 pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
-    let (mut same_name, mut near) = (Vec::new(), Vec::new());
-    let mut cursor: Option<String> = None;
-    loop {
-        let query = Query::new(PERSONAS).with("limit", PAGE).with("fields", "id,name,handle").with_some("cursor", cursor.as_deref());
-        let page = api.get(&query.into_path()).await?.success()?.json();
-        for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-            let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default();
-            let Some(id) = PersonaId::parse(text("id")) else { continue };
-            if text("handle") == wanted {
-                return Ok(id);
+    let phrase = format!("\"{}\"", wanted.replace('"', " "));
+    let mut found = Found::default();
+    if Search::parse(&phrase).is_ok() {
+        // Whoever is called that has these words in a row, and the index knows them all.
+        found.look(api, wanted, Some(&phrase)).await?;
+    }
+    if found.is_empty() {
+        // Nobody, or a name without a word: every name is looked at, also for what to suggest.
+        found.look(api, wanted, None).await?;
+    }
+    match (found.same_handle, found.same_name.as_slice()) {
+        (Some(id), _) => Ok(id),
+        (None, [only]) => Ok(only.id),
+        (None, []) => Err(unknown(wanted, &found.near)),
+        (None, several) => Err(ambiguous(wanted, several)),
+    }
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.same_handle.is_none() && self.same_name.is_empty()
+    }
+
+    /// Looks through every page of those that meet a search, or of all.
+    async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = Query::new(PERSONAS).with("limit", PAGE).with("fields", "id,name,handle").with("sort", "created_at");
+            let query = query.with_some("q", search).with_some("cursor", cursor.as_deref());
+            let page = api.get(&query.into_path()).await?.success()?.json();
+            for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+                self.take(wanted, item);
             }
-            let candidate = Candidate { id, name: text("name").into(), similarity: similarity(wanted, text("name"), text("handle")) };
-            if candidate.name == wanted {
-                same_name.push(candidate);
-            } else if candidate.similarity >= SIMILARITY_MIN {
-                near.push(candidate);
-                // Only the nearest can be listed, so no more are kept.
-                near.sort_by(|left, right| right.similarity.total_cmp(&left.similarity));
-                near.truncate(LISTED_MAX);
+            cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
+            if cursor.is_none() || self.same_handle.is_some() {
+                return Ok(());
             }
-        }
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
-        if cursor.is_none() {
-            break;
         }
     }
-    match same_name.as_slice() {
-        [only] => Ok(only.id),
-        [] => Err(unknown(wanted, &near)),
-        several => Err(ambiguous(wanted, several)),
+
+    fn take(&mut self, wanted: &str, item: &Value) {
+        let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default();
+        let Some(id) = PersonaId::parse(text("id")) else { return };
+        if text("handle") == wanted {
+            self.same_handle = Some(id);
+        }
+        let candidate = Candidate { id, name: text("name").into(), similarity: similarity(wanted, text("name"), text("handle")) };
+        if candidate.name == wanted {
+            self.same_name.push(candidate);
+        } else if candidate.similarity >= SIMILARITY_MIN && !self.near.iter().any(|known| known.id == id) {
+            self.near.push(candidate);
+            // Only the nearest can be listed, so no more are kept.
+            self.near.sort_by(|left, right| right.similarity.total_cmp(&left.similarity));
+            self.near.truncate(LISTED_MAX);
+        }
     }
 }
 
