@@ -2,7 +2,8 @@
 //!
 //! In reading order: the command line parses what the user wants (`cli`), with settings from flags, environment and
 //! files (`config`). `persona serve` runs the `supervisor`, which starts its children in one of three `roles`; a worker
-//! answers HTTP (`http`), and all processes count into one page of memory (`shared_page`).
+//! answers HTTP (`http`), and all processes count into one page of memory (`shared_page`). `persona verify` puts a server
+//! under load like any client and judges what it saw (`verify`).
 
 pub mod cli;
 pub mod clock;
@@ -14,3 +15,4 @@ pub mod log;
 pub mod roles;
 pub mod shared_page;
 pub mod supervisor;
+pub mod verify;

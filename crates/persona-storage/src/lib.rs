@@ -18,6 +18,10 @@
 pub mod conformance;
 mod decide;
 mod error;
+#[cfg(feature = "faults")]
+pub mod fault;
+#[cfg(not(feature = "faults"))]
+mod fault;
 pub mod memory;
 mod observer;
 pub mod sqlite;

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
-use super::{completions, config, create, delete, edit, export, health, import, list, serve, show, undelete, version};
+use super::{completions, config, create, delete, edit, export, health, import, list, serve, show, undelete, verify, version};
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::roles;
@@ -25,6 +25,7 @@ Examples:
 Run:        serve, health, config
 Personas:   list, show, create, edit, delete, undelete
 Collect:    import, export
+Prove:      verify
 Shell:      completions, man, version, help
 
 `persona help COMMAND` says more about each.";
@@ -81,6 +82,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Edit(arguments) => on_runtime(edit::run(&arguments, environment, output)),
         Command::Delete(arguments) => on_runtime(until_interrupted(delete::run(&arguments, environment, output))),
         Command::Undelete(arguments) => on_runtime(until_interrupted(undelete::run(&arguments, environment, output))),
+        Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
         Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
         Command::Config(arguments) => config::run(&arguments.action, environment, output),
         Command::Completions(arguments) => completions::completions(arguments.shell, output),

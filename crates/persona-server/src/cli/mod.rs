@@ -27,6 +27,8 @@ pub mod serve;
 mod show;
 mod table;
 mod undelete;
+mod verify;
 mod version;
 
+pub use arguments::RUN_ROLE;
 pub use entry::main;

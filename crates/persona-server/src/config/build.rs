@@ -29,6 +29,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         log_format: reader.word("log_format"),
         log_file: reader.path("log_file"),
         access_log: reader.switch("access_log"),
+        #[cfg(feature = "faults")]
+        fault: reader.word("fault"),
     };
     let allow_open = reader.switch("allow_open");
     if !config.host.is_loopback() && !allow_open {

@@ -102,6 +102,14 @@ pub const VARIABLE_PREFIX: &str = "PERSONA_";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 
+/// The faults that can be chosen, and none.
+#[cfg(feature = "faults")]
+const FAULTS: [&str; 6] = {
+    use persona_storage::fault::Fault;
+    let [a, b, c, d, e] = Fault::ALL;
+    ["none", a.name(), b.name(), c.name(), d.name(), e.name()]
+};
+
 const PLAIN: Key =
     Key { name: "", section: "", member: "", aliases: &[], shape: Shape::Path, default: Default::Unset, unit: None, help: "" };
 
@@ -237,6 +245,16 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Switch,
         default: Default::Text("false"),
         help: "Writes a line in the log for each request.",
+        ..PLAIN
+    },
+    #[cfg(feature = "faults")]
+    Key {
+        name: "fault",
+        section: "test",
+        member: "fault",
+        shape: Shape::Word(&FAULTS),
+        default: Default::Text("none"),
+        help: "What the store does wrong on purpose, for tests of `persona verify`.",
         ..PLAIN
     },
 ];

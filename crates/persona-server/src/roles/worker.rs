@@ -81,6 +81,8 @@ async fn grace(mut drain: Drain) {
 
 fn open(handover: &Handover, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {
     let config = &handover.config;
+    #[cfg(feature = "faults")]
+    persona_storage::fault::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config.store_settings(), Arc::clone(&clock), Arc::new(seat.clone()))?);
     let router = router(Context {

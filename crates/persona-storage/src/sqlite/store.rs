@@ -9,7 +9,7 @@ use super::error::from_driver;
 use super::reader::Readers;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, connection, export, library_version, list, migrate, personas, revisions};
-use crate::{Answer, Error, Export, Observer, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{Answer, Error, Export, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
 
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
@@ -35,7 +35,8 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
-        self.readers.short(|connection| personas::answer(connection, id).map_err(from_driver))
+        let read = self.readers.short(|connection| personas::answer(connection, id).map_err(from_driver));
+        read.map(|answer| fault::answer(id, answer))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {

@@ -7,6 +7,7 @@ use super::error::from_driver;
 use super::personas::{Stored, Texts};
 use super::{changes, idempotency, personas, revisions, search};
 use crate::decide::{Decision, Revised, decide};
+use crate::fault::{self, Fault};
 use crate::{Answer, Error, Outcome, Write, Written};
 
 /// Applies one request. On an error the caller rolls back to where it began.
@@ -15,12 +16,14 @@ use crate::{Answer, Error, Outcome, Write, Written};
 /// statements change.
 pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> Result<Written, Error> {
     if let Some(wanted) = &write.idempotency
+        && !fault::is_on(Fault::ForgetRepetitions)
         && let Some(replay) = idempotency::find(connection, wanted, now)?
     {
         return Ok(replay);
     }
     let id = write.operation.id();
-    let current = personas::find(connection, id)?;
+    let mut current = personas::find(connection, id)?;
+    fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, stored.row_id, revision),
         None => Ok(None),
@@ -30,7 +33,10 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
             let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
             Written { outcome: Outcome::Unchanged, answer, replayed: false }
         }
-        Decision::Change(revised) => keep(connection, current.as_ref(), &revised, now)?,
+        Decision::Change(mut revised) => {
+            fault::drop_key(&write.operation, &mut revised.persona);
+            keep(connection, current.as_ref(), &revised, now)?
+        }
     };
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use super::connection::{self, Purpose};
 use super::error::{copy_of, from_driver, is_input_output};
 use super::gate::Gate;
-use super::{Settings, StartError, changes, transaction};
+use super::{Settings, StartError, changes, personas, transaction};
+use crate::fault::{self, Fault};
 use crate::{Error, Observer, Write, Written};
 
 /// Most requests that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
@@ -154,6 +155,13 @@ struct Applied {
     result: Result<Written, Error>,
 }
 
+impl Applied {
+    fn answer(self) {
+        // Where nobody waits any more, nobody needs to know.
+        let _ = self.reply.send(self.result);
+    }
+}
+
 impl Thread {
     fn run(mut self) {
         while let Ok(job) = self.jobs.recv() {
@@ -174,6 +182,8 @@ impl Thread {
     ///
     /// An error means that it is unknown what reached the disk.
     fn serve(&mut self, first: Job) -> Result<(), rusqlite::Error> {
+        let id = first.write.operation.id();
+        fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
         let waiting = Instant::now();
         let pass = match self.gate.enter() {
             Ok(pass) => pass,
@@ -192,20 +202,21 @@ impl Thread {
             }
         };
         let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer };
-        let applied = batch.apply_all(first, &self.jobs, began);
+        let mut applied = batch.apply_all(first, &self.jobs, began);
+        let count = applied.len();
+        if fault::is_on(Fault::AcknowledgeBeforeCommit) {
+            applied.drain(..).for_each(Applied::answer);
+            fault::pause();
+        }
         // A full disk or a failed read can end the whole transaction, whatever the savepoints are.
         let lost = transaction.is_autocommit();
         let committed = if lost { Ok(()) } else { transaction.commit() };
         self.observer.gate_held(pass.held());
         drop(pass);
-        self.observer.committed(began.elapsed(), applied.len());
+        self.observer.committed(began.elapsed(), count);
         match committed {
             Ok(()) if lost => answer_all(applied, || Error::Busy { what: "a transaction that was not rolled back" }),
-            Ok(()) => {
-                for Applied { reply, result } in applied {
-                    let _ = reply.send(result);
-                }
-            }
+            Ok(()) => applied.into_iter().for_each(Applied::answer),
             Err(error) => {
                 answer_all(applied, || from_driver(copy_of(&error)));
                 return if is_input_output(&error) { Err(error) } else { Ok(()) };

@@ -11,6 +11,7 @@ mod upkeep;
 pub use client::{Access, Api, base_url, request};
 pub use problem::reasons;
 pub use query::Query;
+pub use remote::parse_url;
 pub use reply::{Reply, cut_short};
 
 /// Where every route of personas begins.

@@ -23,19 +23,7 @@ pub struct Remote {
 impl Remote {
     /// A client of the server with this URL; nothing is sent yet.
     pub fn new(url: &str) -> Result<Self, Failure> {
-        let usage = |message: String| Failure::new(ExitCode::Usage, message).hint("write it like http://127.0.0.1:8000");
-        let full = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
-        let uri: Uri = full.parse().map_err(|_| usage(format!("{url:?} is no URL of a server")))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                let hint = "use a tunnel or a proxy on this machine that speaks http://";
-                return Err(Failure::new(ExitCode::Usage, "https:// is not available in this version").hint(hint));
-            }
-            _ => return Err(usage(format!("{url:?} must begin with http://"))),
-        }
-        let authority = uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
-        let prefix = uri.path().trim_end_matches('/').to_string();
+        let (authority, prefix) = parse_url(url)?;
         let mut connector = HttpConnector::new();
         // Requests are small and each waits for its answer; Nagle's algorithm would only add waiting.
         connector.set_nodelay(true);
@@ -64,4 +52,22 @@ impl Remote {
         }
         failure.hint("start it with `persona serve`, or use the file itself with --database PATH")
     }
+}
+
+/// The host and port that a URL names, and what its paths begin with.
+pub fn parse_url(url: &str) -> Result<(Authority, String), Failure> {
+    let usage = |message: String| Failure::new(ExitCode::Usage, message).hint("write it like http://127.0.0.1:8000");
+    let full = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
+    let uri: Uri = full.parse().map_err(|_| usage(format!("{url:?} is no URL of a server")))?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => {
+            let hint = "use a tunnel or a proxy on this machine that speaks http://";
+            return Err(Failure::new(ExitCode::Usage, "https:// is not available in this version").hint(hint));
+        }
+        _ => return Err(usage(format!("{url:?} must begin with http://"))),
+    }
+    let authority = uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
+    let prefix = uri.path().trim_end_matches('/').to_string();
+    Ok((authority, prefix))
 }

@@ -1,0 +1,212 @@
+//! What an answer says: outcome, revision, state. And what it must not say: the check E.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+use bytes::Bytes;
+use http::header;
+use persona_model::PersonaId;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::checks::{Check, DELETED};
+use super::connection::Answer;
+use super::history::{Operation, Outcome};
+use super::random::effect_of;
+
+/// What every key that this program writes begins with; the number of the request follows.
+const KEY_PREFIX: &str = "v";
+/// A word that no client may ever read.
+const LOCKED: &[u8] = b"locked";
+/// Most characters of a body that are quoted.
+const QUOTED_CHARS_MAX: usize = 120;
+
+/// The key that a request adds to a document.
+pub fn key_of(request: u32) -> String {
+    format!("{KEY_PREFIX}{request}")
+}
+
+/// The members of a persona that matter here.
+#[derive(Deserialize, Debug)]
+pub struct Seen {
+    /// Its identity, as text.
+    pub id: String,
+    /// Its revision.
+    pub revision: u32,
+    deleted_at: Option<IgnoredAny>,
+    extensions: Keys,
+}
+
+impl Seen {
+    /// Its state, as [`super::checks`] defines it.
+    pub fn state(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.extensions.state ^ if self.is_deleted() { DELETED } else { 0 })
+    }
+
+    /// Whether it is deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+}
+
+/// The keys of a document, added up without being kept.
+#[derive(Debug, Default)]
+struct Keys {
+    state: u64,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Adder;
+
+        impl<'de> Visitor<'de> for Adder {
+            type Value = Keys;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object with keys of this program")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Keys::default();
+                while let Some((key, _)) = map.next_entry::<&str, IgnoredAny>()? {
+                    let request = key.strip_prefix(KEY_PREFIX).and_then(|number| number.parse().ok());
+                    keys.state ^= effect_of(request.ok_or_else(|| A::Error::custom("a key of somebody else"))?);
+                    keys.count += 1;
+                }
+                Ok(keys)
+            }
+        }
+
+        deserializer.deserialize_map(Adder)
+    }
+}
+
+/// What an answer means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Understood {
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// The revision that it names; 0 when there is no such persona.
+    pub revision: Option<u32>,
+    /// The state that it shows.
+    pub state: Option<NonZeroU64>,
+    /// How many keys the document has.
+    pub keys: usize,
+    /// The persona is deleted.
+    pub is_deleted: bool,
+    /// It repeats an earlier answer.
+    pub replayed: bool,
+    /// The identity that it names.
+    pub id: Option<PersonaId>,
+    /// What it should not have said.
+    pub complaint: Option<(Check, String)>,
+}
+
+impl Understood {
+    /// No answer.
+    pub fn unknown() -> Self {
+        let outcome = Outcome::Unknown;
+        Self { outcome, revision: None, state: None, keys: 0, is_deleted: false, replayed: false, id: None, complaint: None }
+    }
+
+    fn complaining(check: Check, what: String) -> Self {
+        Self { complaint: Some((check, what)), ..Self::unknown() }
+    }
+
+    /// Reads an answer. While processes are being killed, a 503 that says when to come again is declared.
+    pub fn of(operation: Operation, answer: &Answer, expected: u32, killing: bool) -> Self {
+        let Answer { status, body, .. } = answer;
+        let undeclared = || format!("{} was answered {}: {}", operation.word(), status.as_u16(), quoted(body));
+        if !status.is_success() && contains_locked(body) {
+            return Self::complaining(Check::Errors, undeclared());
+        }
+        let named = Self { revision: answer.revision(), replayed: answer.headers.contains_key("idempotency-replayed"), ..Self::unknown() };
+        match (operation, status.as_u16()) {
+            (Operation::Create, 201) | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
+                Self::with_body(named, body, operation)
+            }
+            (Operation::Delete, 204) => Self { outcome: Outcome::Done, is_deleted: true, ..named },
+            (Operation::Read | Operation::Visit, 304) => Self { outcome: Outcome::Done, revision: Some(expected), ..named },
+            (Operation::Read | Operation::Visit, 410) => Self { outcome: Outcome::Done, is_deleted: true, ..named },
+            (Operation::Patch | Operation::Replace, 410) => Self { outcome: Outcome::Deleted, is_deleted: true, ..named },
+            (Operation::Replace | Operation::Delete | Operation::Restore, 412) => Self { outcome: Outcome::Refused, ..named },
+            (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),
+            (_, 404) => Self { outcome: if operation.is_write() { Outcome::Refused } else { Outcome::Done }, revision: Some(0), ..named },
+            (_, 503) if killing && answer.headers.contains_key(header::RETRY_AFTER) => Self::unknown(),
+            _ => Self::complaining(Check::Errors, undeclared()),
+        }
+    }
+
+    fn with_body(named: Self, body: &Bytes, operation: Operation) -> Self {
+        let seen: Seen = match serde_json::from_slice(body) {
+            Ok(seen) => seen,
+            Err(error) => return Self::complaining(Check::Intact, format!("{} cannot be read: {error}: {}", operation.word(), quoted(body))),
+        };
+        if named.revision != Some(seen.revision) {
+            let what = format!("{} was answered with revision {} and the entity tag of {:?}", operation.word(), seen.revision, named.revision);
+            return Self::complaining(Check::Intact, what);
+        }
+        Self {
+            outcome: Outcome::Done,
+            state: seen.state(),
+            keys: seen.extensions.count,
+            is_deleted: seen.is_deleted(),
+            id: PersonaId::parse(&seen.id),
+            ..named
+        }
+    }
+}
+
+fn contains_locked(body: &[u8]) -> bool {
+    body.windows(LOCKED.len()).any(|part| part.eq_ignore_ascii_case(LOCKED))
+}
+
+fn quoted(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().take(QUOTED_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    use super::{Understood, key_of};
+    use crate::verify::checks::{Check, DELETED};
+    use crate::verify::connection::Answer;
+    use crate::verify::history::{Operation, Outcome};
+    use crate::verify::random::effect_of;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Answer {
+        let headers: HeaderMap =
+            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        Answer { status: StatusCode::from_u16(status).expect("a status"), headers, body: body.to_owned().into() }
+    }
+
+    fn persona(deleted_at: &str) -> String {
+        let id = "0192d3e4-0000-7000-8000-000000000001";
+        format!(r#"{{"id":"{id}","revision":3,"deleted_at":{deleted_at},"extensions":{{"{}":1,"{}":1}}}}"#, key_of(7), key_of(8))
+    }
+
+    #[test]
+    fn a_persona_shows_its_revision_and_its_state() {
+        let read = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3\"")], &persona("null")), 0, false);
+        assert_eq!((read.outcome, read.revision, read.keys, read.complaint), (Outcome::Done, Some(3), 2, None));
+        assert_eq!(read.state.map(u64::from), Some(effect_of(7) ^ effect_of(8)));
+        let deleted = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3\"")], &persona("\"2026\"")), 0, false);
+        assert_eq!(deleted.state.map(u64::from), Some(effect_of(7) ^ effect_of(8) ^ DELETED));
+    }
+
+    #[test]
+    fn answers_that_break_a_promise_are_complaints() {
+        let complaint = |operation, answer, killing| Understood::of(operation, &answer, 0, killing).complaint.map(|(check, _)| check);
+        let busy = || answer(503, &[("retry-after", "1")], "{}");
+        assert_eq!(complaint(Operation::Patch, busy(), true), None);
+        assert_eq!(complaint(Operation::Patch, busy(), false), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(503, &[], "{}"), true), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(503, &[("retry-after", "1")], "Database is LOCKED"), true), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(412, &[("etag", "\"3\"")], "{}"), false), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"4\"")], &persona("null")), false), Some(Check::Intact));
+        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"3\"")], "{\"id\":"), false), Some(Check::Intact));
+    }
+}

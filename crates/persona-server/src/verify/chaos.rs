@@ -1,0 +1,65 @@
+//! Who gets killed, and when.
+
+use std::time::Duration;
+
+use super::load::Load;
+use super::processes::Process;
+use super::random::Random;
+use super::run::Error;
+use super::scratch::Scratch;
+
+/// Shortest and longest time between two kills.
+const PAUSE_MS: (u64, u64) = (200, 500);
+/// One kill in so many is the supervisor's, where that is wanted.
+const SUPERVISOR_ONCE_IN: u64 = 8;
+
+/// What is killed during the load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Chaos {
+    /// Nothing.
+    #[default]
+    None,
+    /// Workers and the keeper.
+    Workers,
+    /// These and the supervisor, which is then started again.
+    Supervisor,
+}
+
+/// How many were killed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Kills {
+    /// Workers.
+    pub workers: u64,
+    /// Keepers.
+    pub keepers: u64,
+    /// Supervisors.
+    pub supervisors: u64,
+}
+
+/// Kills until the load is stopped.
+pub async fn kill(chaos: Chaos, scratch: &mut Scratch, load: &Load, mut random: Random) -> Result<Kills, Error> {
+    let mut kills = Kills::default();
+    while chaos != Chaos::None {
+        let (shortest, longest) = PAUSE_MS;
+        tokio::time::sleep(Duration::from_millis(shortest + random.below(longest - shortest))).await;
+        if load.is_stopped() {
+            break;
+        }
+        if chaos == Chaos::Supervisor && random.once_in(SUPERVISOR_ONCE_IN) {
+            scratch.kill_and_restart().await?;
+            kills.supervisors += 1;
+            continue;
+        }
+        let children = scratch.supervisor().map(Process::children_of).unwrap_or_default();
+        let victim = usize::try_from(random.below(children.len() as u64)).ok().and_then(|number| children.get(number));
+        match victim {
+            Some(victim) if victim.kill().is_ok() => match victim.role.as_str() {
+                "keeper" => kills.keepers += 1,
+                _ => kills.workers += 1,
+            },
+            // It was just being replaced.
+            _ => {}
+        }
+    }
+    Ok(kills)
+}

@@ -1,0 +1,112 @@
+//! What the checks found.
+
+/// Most violations that are kept word for word; all are counted.
+const EXAMPLES_MAX: usize = 20;
+
+/// The promises that are checked, with the letters of the documentation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Check {
+    /// D: every acknowledged write is there, and every revision was made by one write.
+    Durable,
+    /// L: each persona is linearizable.
+    Linear,
+    /// X: a write with an idempotency key happened once.
+    Once,
+    /// V: the next read on every other worker sees an acknowledged write.
+    Visible,
+    /// I: the file is sound, and every document has its hash.
+    Intact,
+    /// E: no "locked", no failure that is not declared.
+    Errors,
+}
+
+impl Check {
+    /// Every check, in the order of its number.
+    pub const ALL: [Self; 6] = [Self::Durable, Self::Linear, Self::Once, Self::Visible, Self::Intact, Self::Errors];
+
+    /// Its letter.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Durable => 'D',
+            Self::Linear => 'L',
+            Self::Once => 'X',
+            Self::Visible => 'V',
+            Self::Intact => 'I',
+            Self::Errors => 'E',
+        }
+    }
+
+    /// The promise, in words.
+    pub const fn promise(self) -> &'static str {
+        match self {
+            Self::Durable => "every acknowledged write is there",
+            Self::Linear => "every persona is linearizable",
+            Self::Once => "a repeated write happens once",
+            Self::Visible => "other workers see a write at once",
+            Self::Intact => "the file is sound and every hash fits",
+            Self::Errors => "nothing is locked, nothing fails",
+        }
+    }
+}
+
+/// One broken promise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which promise.
+    pub check: Check,
+    /// What happened, as a sentence fragment.
+    pub what: String,
+}
+
+/// Everything that was found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Findings {
+    counts: [u64; Check::ALL.len()],
+    /// The first violations.
+    pub examples: Vec<Violation>,
+    /// The longest time for which a read missed an answered write, in nanoseconds.
+    pub staleness_max: u64,
+    /// Reads on another worker right after an acknowledged write.
+    pub visits: u64,
+    /// Writes without an answer that turned out to have happened.
+    pub unknown_applied: u64,
+    /// Writes without an answer that did not happen.
+    pub unknown_missing: u64,
+    /// Revisions of writes without an answer for which several writes would fit, or too many in a row to try them all.
+    pub unattributed: u64,
+}
+
+impl Findings {
+    /// Adds a violation.
+    pub fn add(&mut self, check: Check, what: impl Into<String>) {
+        self.counts[check as usize] += 1;
+        if self.examples.len() < EXAMPLES_MAX {
+            self.examples.push(Violation { check, what: what.into() });
+        }
+    }
+
+    /// How often a promise was broken.
+    pub fn count(&self, check: Check) -> u64 {
+        self.counts[check as usize]
+    }
+
+    /// How often any promise was broken.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Adds what was found elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        self.examples.extend(other.examples);
+        self.examples.truncate(EXAMPLES_MAX);
+        self.staleness_max = self.staleness_max.max(other.staleness_max);
+        self.visits += other.visits;
+        self.unknown_applied += other.unknown_applied;
+        self.unknown_missing += other.unknown_missing;
+        self.unattributed += other.unattributed;
+    }
+}

@@ -1,0 +1,158 @@
+//! Revisions that no acknowledged write made: which of the writes without an answer made them?
+//!
+//! The states on both sides of a gap tell. For a gap of one revision this is one look into a table; longer gaps are rare
+//! (a killed worker took the answers of one whole transaction with it) and are tried out, write by write. What was
+//! replaced before anybody saw it cannot be told and is only counted.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::chain::Chain;
+use super::findings::{Check, Findings};
+use super::order::Order;
+use super::request::Request;
+use crate::verify::history::Operation;
+
+/// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona, is counted instead.
+const GAP_REVISIONS_MAX: usize = 8;
+/// Most steps of trying for one gap, so that no history can hold the checker up.
+const STEPS_MAX: u32 = 1_000_000;
+
+/// Attributes every gap, or reports that nobody made it.
+pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findings) {
+    let mut candidates = Candidates::of(chain);
+    let mut left_over = 0;
+    for gap in gaps_of(chain) {
+        match attribute(chain, order, &candidates, gap.clone()) {
+            Attribution::Writes(numbers) => {
+                for (revision, number) in gap.clone().rev().zip(numbers.iter().rev()) {
+                    chain.writers[revision] = Some(*number);
+                    chain.found.push(*number);
+                    candidates.take(*number, &chain.requests[*number as usize]);
+                }
+                left_over += gap.len() - numbers.len();
+            }
+            Attribution::Open => left_over += gap.len(),
+            Attribution::Nobody => findings.add(Check::Durable, nobodys(chain, &gap)),
+        }
+    }
+    findings.unattributed += left_over as u64;
+    if left_over > candidates.count {
+        let (persona, sent) = (chain.persona, candidates.count);
+        findings.add(Check::Durable, format!("persona {persona} has {left_over} revisions that nobody acknowledged, but only {sent} such writes"));
+    }
+}
+
+fn nobodys(chain: &Chain<'_>, gap: &Range<usize>) -> String {
+    let Range { start, end } = gap;
+    format!("revisions {start} to {} of persona {} are not what any write without an answer makes", end - 1, chain.persona)
+}
+
+fn gaps_of(chain: &Chain<'_>) -> Vec<Range<usize>> {
+    let mut gaps: Vec<Range<usize>> = Vec::new();
+    let unclaimed = (1..chain.writers.len()).filter(|revision| chain.writers[*revision].is_none());
+    for revision in unclaimed {
+        match gaps.last_mut() {
+            Some(gap) if gap.end == revision => gap.end += 1,
+            _ => gaps.push(revision..revision + 1),
+        }
+    }
+    gaps
+}
+
+/// Who made a gap.
+enum Attribution {
+    /// These writes made the last revisions of it; what was before them was replaced unseen.
+    Writes(Vec<u32>),
+    /// It cannot be told.
+    Open,
+    /// Nobody who sent anything.
+    Nobody,
+}
+
+fn attribute(chain: &Chain<'_>, order: &Order, candidates: &Candidates, gap: Range<usize>) -> Attribution {
+    let last = gap.end - 1;
+    let (Some(start), Some(_)) = (chain.states[gap.start - 1], chain.states[last]) else { return Attribution::Open };
+    if gap.len() > GAP_REVISIONS_MAX {
+        return Attribution::Open;
+    }
+    let mut search = Search { chain, order, candidates, last, taken: Vec::new(), steps: 0 };
+    if search.reach(gap.start, start) {
+        let replaces = |number: &u32| chain.requests[*number as usize].operation == Operation::Replace;
+        let from = search.taken.iter().rposition(replaces).unwrap_or_default();
+        return Attribution::Writes(search.taken.split_off(from));
+    }
+    if search.steps >= STEPS_MAX { Attribution::Open } else { Attribution::Nobody }
+}
+
+/// The writes without an answer that were not found yet.
+struct Candidates {
+    /// Patches by what they add; each is a write of its own.
+    patches: HashMap<u64, u32>,
+    /// The others, by the only revision that they can make.
+    placed: HashMap<u32, Vec<u32>>,
+    count: usize,
+}
+
+impl Candidates {
+    fn of(chain: &Chain<'_>) -> Self {
+        let mut candidates = Self { patches: HashMap::new(), placed: HashMap::new(), count: 0 };
+        for (number, request) in (0_u32..).zip(chain.requests).filter(|(_, request)| request.unknown) {
+            candidates.count += 1;
+            match request.place() {
+                None => drop(candidates.patches.insert(request.effect, number)),
+                Some(place) => candidates.placed.entry(place).or_default().push(number),
+            }
+        }
+        candidates
+    }
+
+    fn take(&mut self, number: u32, request: &Request) {
+        self.count -= 1;
+        match request.place() {
+            None => drop(self.patches.remove(&request.effect)),
+            Some(place) => self.placed.entry(place).or_default().retain(|other| *other != number),
+        }
+    }
+}
+
+/// Tries writes until they lead from one end of a gap to the other.
+struct Search<'a, 'b> {
+    chain: &'a Chain<'b>,
+    order: &'a Order,
+    candidates: &'a Candidates,
+    last: usize,
+    taken: Vec<u32>,
+    steps: u32,
+}
+
+impl Search<'_, '_> {
+    /// Whether the end of the gap can be reached from this state, with a write for each revision from this one on.
+    fn reach(&mut self, revision: usize, state: u64) -> bool {
+        let Ok(place) = u32::try_from(revision) else { return false };
+        let target = self.chain.states[revision];
+        let candidates = self.candidates;
+        let placed = candidates.placed.get(&place).into_iter().flatten();
+        // Where the state is known, at most one patch leads to it; elsewhere each is tried.
+        let patch = target.and_then(|target| candidates.patches.get(&(state ^ target)));
+        let patches = candidates.patches.values().filter(|_| target.is_none());
+        placed.chain(patch).chain(patches).any(|number| self.take(place, state, *number))
+    }
+
+    fn take(&mut self, place: u32, state: u64, number: u32) -> bool {
+        self.steps += 1;
+        let request = &self.chain.requests[number as usize];
+        let Some(next) = request.applied_to(Some(state)) else { return false };
+        let fits = self.chain.states[place as usize].is_none_or(|target| target == next);
+        let seen_before = self.order.was_seen_before(place, request.invoked_at);
+        if self.steps >= STEPS_MAX || !fits || seen_before || self.taken.contains(&number) {
+            return false;
+        }
+        self.taken.push(number);
+        let reached = place as usize == self.last || self.reach(place as usize + 1, next);
+        if !reached {
+            self.taken.pop();
+        }
+        reached
+    }
+}

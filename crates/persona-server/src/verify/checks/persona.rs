@@ -1,0 +1,50 @@
+//! The checks of one persona after the other.
+
+use super::chain::Chain;
+use super::findings::{Check, Findings};
+use super::order::Order;
+use super::request::Request;
+use crate::verify::history::{Outcome, Record};
+
+/// Checks a history. It is sorted on the way; nothing else is changed.
+///
+/// Takes memory for one persona at a time besides the history itself.
+pub fn check(history: &mut [Record]) -> Findings {
+    // One write's attempts are neighbours and in order; reads have the number 0 and come first.
+    history.sort_unstable_by_key(|record| (record.persona, record.request, record.invoked_at));
+    let mut findings = Findings::default();
+    for records in history.chunk_by(|one, other| one.persona == other.persona) {
+        check_persona(records, &mut findings);
+    }
+    findings
+}
+
+fn check_persona(records: &[Record], findings: &mut Findings) {
+    let writes = &records[records.partition_point(|record| record.request == 0)..];
+    let attempts = writes.chunk_by(|one, other| one.request == other.request);
+    let requests: Vec<Request> = attempts.map(|attempts| Request::of(attempts, findings)).collect();
+    check_conditions(records, findings);
+    let order = Order::new(records);
+    let last = records.iter().filter_map(|record| record.revision).max().unwrap_or_default();
+    // Each revision is made by one write, so a larger one is nonsense, and would only cost memory.
+    if last as usize > requests.len() {
+        let persona = records[0].persona;
+        findings.add(Check::Durable, format!("persona {persona} has revision {last}, but only {} writes were sent", requests.len()));
+    } else {
+        let mut chain = Chain::new(records, &requests, last, findings);
+        chain.check(&order, findings);
+        for request in chain.attributed() {
+            order.check_write(request, findings, records[0].persona);
+        }
+    }
+    order.check(records, &requests, findings);
+}
+
+/// Who expects the current revision must not be told that it is stale.
+fn check_conditions(records: &[Record], findings: &mut Findings) {
+    let refused = records.iter().filter(|record| record.outcome == Outcome::Refused && record.expected > 0);
+    for record in refused.filter(|record| record.revision == Some(record.expected)) {
+        let what = format!("{} of persona {} was refused", record.operation.word(), record.persona);
+        findings.add(Check::Linear, format!("{what}, although revision {} was current as expected", record.expected));
+    }
+}

@@ -1,0 +1,81 @@
+//! All attempts of one write, taken together; and the check X.
+
+use super::findings::{Check, Findings};
+use crate::verify::history::{Operation, Outcome, Record};
+
+/// One write, with all its attempts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Request {
+    pub operation: Operation,
+    pub effect: u64,
+    /// The revision that it expects; 0 without a condition.
+    pub expected: u32,
+    /// When its first attempt began.
+    pub invoked_at: u64,
+    /// The revision that its acknowledgement names; `None` without one.
+    pub acknowledged: Option<u32>,
+    /// It may have happened although nobody acknowledged it.
+    pub unknown: bool,
+}
+
+impl Request {
+    /// Puts the attempts of one write together, in the order in which they began.
+    pub(super) fn of(attempts: &[Record], findings: &mut Findings) -> Self {
+        let first = attempts[0];
+        let acknowledgements = || attempts.iter().filter(|it| it.outcome == Outcome::Done);
+        let acknowledged = acknowledgements().find_map(|it| it.revision);
+        let named = |what: &str| format!("{} {} of persona {}: {what}", first.operation.word(), first.request, first.persona);
+        if acknowledgements().any(|it| it.revision != acknowledged) {
+            findings.add(Check::Once, named("its repetition was acknowledged with another revision"));
+        } else if acknowledgements().filter(|it| !it.replayed).count() > 1 {
+            findings.add(Check::Once, named("its repetition was executed again"));
+        }
+        let unknown = acknowledged.is_none() && attempts.iter().any(|it| it.outcome == Outcome::Unknown);
+        Self {
+            operation: first.operation,
+            effect: first.effect,
+            expected: first.expected,
+            invoked_at: first.invoked_at,
+            acknowledged,
+            unknown,
+        }
+    }
+
+    /// The revision that it made, if it was acknowledged and changed something.
+    ///
+    /// Deleting what is deleted and restoring what is alive are acknowledged with the revision that is there.
+    pub(super) fn made(&self) -> Option<u32> {
+        let changed = |revision: &u32| !self.may_change_nothing() || *revision == self.expected + 1;
+        self.acknowledged.filter(changed)
+    }
+
+    /// Whether it can be acknowledged without having changed anything.
+    pub(super) fn may_change_nothing(&self) -> bool {
+        matches!(self.operation, Operation::Delete | Operation::Restore)
+    }
+
+    /// The only revision that it can make; `None` when any will do.
+    pub(super) fn place(&self) -> Option<u32> {
+        match self.operation {
+            Operation::Patch => None,
+            _ => Some(self.expected + 1),
+        }
+    }
+
+    /// What it makes of a state; who replaces everything need not know what was there.
+    pub(super) fn applied_to(&self, state: Option<u64>) -> Option<u64> {
+        match self.operation {
+            Operation::Create | Operation::Replace => Some(self.effect),
+            _ => state.map(|state| state ^ self.effect),
+        }
+    }
+
+    /// What it was made of, given what it made; `None` when that cannot be told.
+    pub(super) fn undone_from(&self, state: u64) -> Option<u64> {
+        match self.operation {
+            Operation::Create => Some(0),
+            Operation::Replace => None,
+            _ => Some(state ^ self.effect),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One client: asks, notes what it asked and was answered, and looks at the other workers after each of its writes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::answer::{Understood, key_of};
+use super::checks::{Check, DELETED};
+use super::connection::{Connection, Silence};
+use super::history::{Operation, Outcome, Record};
+use super::load::Load;
+use super::random::{Random, effect_of};
+
+/// A document with more keys is replaced by one with a single key, so that documents stay small.
+const KEYS_MAX: usize = 48;
+/// One patch in so many is sent without an idempotency key, so that lost answers stay lost.
+const WITHOUT_KEY_ONCE_IN: u64 = 8;
+/// One acknowledged write in so many is sent again on purpose.
+const REPEATED_ONCE_IN: u64 = 8;
+/// Attempts at one write whose answers get lost.
+const ATTEMPTS_MAX: usize = 50;
+/// Pause between two attempts to connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(10);
+/// How long a server may be away while processes are killed, and while none is.
+const AWAY_MAX_KILLING: Duration = Duration::from_secs(60);
+const AWAY_MAX: Duration = Duration::from_secs(5);
+/// What fills a document up to a usual size.
+const DESCRIPTION: &str = "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
+
+/// What a client last saw of a persona.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sight {
+    revision: u32,
+    keys: usize,
+    is_deleted: bool,
+}
+
+/// One request of one client.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    operation: Operation,
+    persona: u32,
+    /// 0 for reads.
+    request: u32,
+    expected: u32,
+    has_key: bool,
+}
+
+/// One client.
+pub struct Client {
+    load: Arc<Load>,
+    random: Random,
+    home: Option<Connection>,
+    sights: HashMap<u32, Sight>,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub fn new(load: Arc<Load>, random: Random) -> Self {
+        Self { load, random, home: None, sights: HashMap::new() }
+    }
+
+    /// Creates personas.
+    pub async fn create_many(&mut self, count: u32) {
+        for _ in 0..count {
+            self.create().await;
+        }
+    }
+
+    /// Works until the load ends.
+    pub async fn run(mut self) {
+        while !self.load.is_stopped() {
+            self.act().await;
+        }
+    }
+
+    async fn act(&mut self) {
+        let persona = self.choose();
+        if self.load.personas().get(persona as usize).copied().flatten().is_none() {
+            // Somebody is just creating it; without a pause this task would hold up that one.
+            return tokio::task::yield_now().await;
+        }
+        let sight = self.sights.get(&persona).copied().unwrap_or_default();
+        let is_hot = persona < self.load.hot;
+        match self.random.below(100) {
+            _ if sight.is_deleted => self.write(Operation::Restore, persona, sight.revision).await,
+            _ if sight.keys > KEYS_MAX => self.replace(persona).await,
+            0..45 => drop(self.read(persona).await),
+            45..82 => self.write(Operation::Patch, persona, 0).await,
+            82..94 => self.replace(persona).await,
+            94..97 => self.create().await,
+            _ if is_hot || sight.revision == 0 => self.write(Operation::Patch, persona, 0).await,
+            _ => self.write(Operation::Delete, persona, sight.revision).await,
+        }
+    }
+
+    fn choose(&mut self) -> u32 {
+        let all = self.load.personas().len() as u64;
+        let bound = if self.random.once_in(2) { u64::from(self.load.hot).min(all) } else { all };
+        u32::try_from(self.random.below(bound)).unwrap_or_default()
+    }
+
+    async fn create(&mut self) {
+        if let Some(persona) = self.load.new_persona() {
+            self.write(Operation::Create, persona, 0).await;
+        }
+    }
+
+    /// Reads, and replaces what was read, if nobody else did meanwhile.
+    async fn replace(&mut self, persona: u32) {
+        let Some(seen) = self.read(persona).await else { return };
+        if let Some(revision) = seen.revision.filter(|revision| *revision > 0 && !seen.is_deleted) {
+            self.write(Operation::Replace, persona, revision).await;
+        }
+    }
+
+    /// Reads; with a condition where it has been read before, every other time.
+    async fn read(&mut self, persona: u32) -> Option<Understood> {
+        let known = self.sights.get(&persona).map_or(0, |sight| sight.revision);
+        let expected = if self.random.once_in(2) { known } else { 0 };
+        let ask = Ask { operation: Operation::Read, persona, request: 0, expected, has_key: false };
+        let mut connection = self.connect().await?;
+        let understood = self.attempt(&ask, &mut connection).await;
+        self.home = Some(connection);
+        understood
+    }
+
+    /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at the other workers.
+    async fn write(&mut self, operation: Operation, persona: u32, expected: u32) {
+        let has_key = operation != Operation::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
+        let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(mut connection) = self.connect().await else { return };
+            let understood = self.attempt(&ask, &mut connection).await;
+            let worker = connection.worker;
+            self.home = Some(connection);
+            match understood {
+                None => {}
+                Some(lost) if lost.outcome == Outcome::Unknown && has_key => {}
+                Some(done) if done.outcome == Outcome::Done => {
+                    if let (Operation::Create, Some(id)) = (operation, done.id) {
+                        self.load.named(persona, id);
+                    }
+                    self.visit(persona, worker).await;
+                    if has_key && self.random.once_in(REPEATED_ONCE_IN) {
+                        self.repeat(&ask, &done).await;
+                    }
+                    return;
+                }
+                Some(_) => return,
+            }
+        }
+    }
+
+    /// Reads on every other worker.
+    async fn visit(&mut self, persona: u32, own: u8) {
+        let load = Arc::clone(&self.load);
+        for worker in load.workers.iter().filter(|worker| **worker != own || own == 0) {
+            if let Some(mut connection) = load.pool.take(*worker).await {
+                let ask = Ask { operation: Operation::Visit, persona, request: 0, expected: 0, has_key: false };
+                self.attempt(&ask, &mut connection).await;
+                load.pool.put_back(connection);
+            }
+        }
+    }
+
+    /// Sends an acknowledged write once more, to any worker: nothing may happen, and the answer is the first one.
+    async fn repeat(&mut self, ask: &Ask, first: &Understood) {
+        let load = Arc::clone(&self.load);
+        let worker = usize::try_from(self.random.below(load.workers.len() as u64)).unwrap_or_default();
+        let Some(mut connection) = load.pool.take(load.workers[worker]).await else { return };
+        if let Some(again) = self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done) {
+            if again.id != first.id {
+                load.complain(Check::Once, format!("the repetition of request {} was answered with another persona", ask.request));
+            }
+        }
+        load.pool.put_back(connection);
+    }
+
+    /// Sends a request once and notes what came of it; `None` when it was not sent.
+    async fn attempt(&mut self, ask: &Ask, connection: &mut Connection) -> Option<Understood> {
+        let load = Arc::clone(&self.load);
+        let request = self.message(ask)?;
+        let invoked_at = load.history.now();
+        let understood = match connection.send(request).await {
+            Err(Silence::NotSent) => return None,
+            Err(Silence::Unknown(why)) => {
+                if !load.killing {
+                    load.complain(Check::Errors, format!("{} got no answer: {why}", ask.operation.word()));
+                }
+                Understood::unknown()
+            }
+            Ok(answer) => Understood::of(ask.operation, &answer, ask.expected, load.killing),
+        };
+        let returned_at = load.history.now();
+        if let Some((check, what)) = &understood.complaint {
+            load.complain(*check, what.clone());
+        }
+        load.record(Record {
+            invoked_at,
+            returned_at,
+            state: understood.state,
+            effect: effect(ask),
+            persona: ask.persona,
+            revision: understood.revision,
+            request: ask.request,
+            expected: ask.expected,
+            worker: connection.worker,
+            operation: ask.operation,
+            outcome: understood.outcome,
+            replayed: understood.replayed,
+        });
+        self.remember(ask.persona, &understood);
+        Some(understood)
+    }
+
+    fn remember(&mut self, persona: u32, understood: &Understood) {
+        let Some(revision) = understood.revision.filter(|_| !understood.replayed) else { return };
+        let sight = self.sights.entry(persona).or_default();
+        let keys = if understood.state.is_some() { understood.keys } else { sight.keys };
+        *sight = Sight { revision, keys, is_deleted: understood.is_deleted };
+    }
+
+    fn message(&self, ask: &Ask) -> Option<Request<Full<Bytes>>> {
+        let id = self.load.personas().get(ask.persona as usize).copied().flatten();
+        let base = format!("{}/api/v1/personas", self.load.address.prefix);
+        let (method, path) = match ask.operation {
+            Operation::Create => (Method::POST, base),
+            Operation::Restore => (Method::POST, format!("{base}/{}/restore", id?)),
+            Operation::Patch => (Method::PATCH, format!("{base}/{}", id?)),
+            Operation::Replace => (Method::PUT, format!("{base}/{}", id?)),
+            Operation::Delete => (Method::DELETE, format!("{base}/{}", id?)),
+            Operation::Read | Operation::Visit | Operation::Export => (Method::GET, format!("{base}/{}", id?)),
+        };
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.load.address.authority);
+        if ask.expected > 0 {
+            let name = if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
+            request = request.header(name, format!("\"{}\"", ask.expected));
+        }
+        if ask.has_key {
+            request = request.header("idempotency-key", format!("{}/{}", self.load.tag, ask.request).replace(' ', "-"));
+        }
+        let keys = json!({ key_of(ask.request): 1 });
+        let body = match ask.operation {
+            Operation::Create | Operation::Replace => {
+                json!({ "name": self.load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys })
+            }
+            Operation::Patch => json!({ "extensions": keys }),
+            _ => return request.body(Full::default()).ok(),
+        };
+        request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string())).ok()
+    }
+
+    /// The kept connection, or a new one; `None` when the server stays away.
+    async fn connect(&mut self) -> Option<Connection> {
+        if let Some(connection) = self.home.take().filter(Connection::is_open) {
+            return Some(connection);
+        }
+        let away_max = if self.load.killing { AWAY_MAX_KILLING } else { AWAY_MAX };
+        let began = Instant::now();
+        while self.load.gone().is_none() {
+            match Connection::open(&self.load.address).await {
+                Ok(connection) => return Some(connection),
+                Err(error) if began.elapsed() >= away_max => self.load.give_up(error.to_string()),
+                Err(_) => tokio::time::sleep(CONNECT_PAUSE).await,
+            }
+        }
+        None
+    }
+}
+
+/// What a write adds to the state.
+fn effect(ask: &Ask) -> u64 {
+    match ask.operation {
+        Operation::Create | Operation::Patch | Operation::Replace => effect_of(ask.request),
+        Operation::Delete | Operation::Restore => DELETED,
+        Operation::Read | Operation::Visit | Operation::Export => 0,
+    }
+}

@@ -1,0 +1,112 @@
+//! One kept connection to one worker. Nothing here retries: what became of a request is exactly what has to be known.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Longest wait for an answer: above the 30 s that the server may wait for its turn before it answers 503.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Longest wait for a connection.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Where a server is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// Host and port.
+    pub authority: String,
+    /// What its paths begin with, behind a proxy; usually nothing.
+    pub prefix: String,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    /// The worker that answers it; 0 as long as none has said so.
+    pub worker: u8,
+}
+
+/// An answer, whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Silence {
+    /// The request was never sent.
+    NotSent,
+    /// It was sent, and nobody knows what became of it.
+    Unknown(String),
+}
+
+impl Connection {
+    /// Connects.
+    pub async fn open(address: &Address) -> io::Result<Self> {
+        let connecting = TcpStream::connect(&address.authority);
+        let stream = tokio::time::timeout(CONNECT_WAIT_MAX, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        stream.set_nodelay(true)?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        // Ends with the connection, which ends when the sender is dropped; what went wrong, the sender is told.
+        tokio::spawn(driver);
+        Ok(Self { sender, worker: 0 })
+    }
+
+    /// Whether another request can be sent.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Silence> {
+        let answering = async {
+            self.sender.ready().await.map_err(|_| Silence::NotSent)?;
+            let sent = self.sender.try_send_request(request).await;
+            let response = sent.map_err(|mut error| match error.take_message() {
+                Some(_) => Silence::NotSent,
+                None => Silence::Unknown(error.into_error().to_string()),
+            })?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| Silence::Unknown(error.to_string()))?;
+            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        };
+        let late = || Err(Silence::Unknown(format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs())));
+        let answer = tokio::time::timeout(ANSWER_WAIT_MAX, answering).await.unwrap_or_else(|_| late())?;
+        self.worker = answer.number("x-persona-worker").and_then(|worker| worker.try_into().ok()).unwrap_or_default();
+        Ok(answer)
+    }
+}
+
+impl Connection {
+    /// Asks for something large and hands back its head with the body still to come.
+    pub async fn begin(&mut self, address: &Address, path: &str) -> Result<Response<Incoming>, String> {
+        let request = Request::get(format!("{}{path}", address.prefix)).header(header::HOST, &address.authority);
+        let request = request.body(Full::default()).map_err(|error| error.to_string())?;
+        self.sender.send_request(request).await.map_err(|error| error.to_string())
+    }
+}
+
+impl Answer {
+    /// A header that holds a number, with or without the quotes of an entity tag.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.headers.get(name)?.to_str().ok()?.trim_matches('"').parse().ok()
+    }
+
+    /// The revision that the entity tag names.
+    pub fn revision(&self) -> Option<u32> {
+        self.number(header::ETAG.as_str())
+    }
+}

@@ -1,0 +1,136 @@
+//! The history: one small record for each request and its answer.
+//!
+//! The clock is monotonic and the same for all clients, because all of them are tasks of one process.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Most records of one run: 10 million of 56 bytes are 560 MB, and twice that while the list grows.
+pub const RECORDS_MAX: usize = 10_000_000;
+
+/// What a client asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Operation {
+    /// POST: a new persona.
+    Create,
+    /// PATCH: adds one key and names nothing else.
+    Patch,
+    /// PUT with `If-Match`: replaces all keys by one.
+    Replace,
+    /// DELETE with `If-Match`.
+    Delete,
+    /// POST to `restore` with `If-Match`.
+    Restore,
+    /// GET, with or without `If-None-Match`.
+    Read,
+    /// GET on another worker, right after a write was acknowledged.
+    Visit,
+    /// A line of the export after the load.
+    Export,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 8] =
+        [Self::Create, Self::Patch, Self::Replace, Self::Delete, Self::Restore, Self::Read, Self::Visit, Self::Export];
+
+    /// Its word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Patch => "patch",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+            Self::Read => "read",
+            Self::Visit => "visit",
+            Self::Export => "export",
+        }
+    }
+
+    /// Whether it is meant to change something.
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete | Self::Restore)
+    }
+}
+
+/// What the client knows afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Answered as asked.
+    Done,
+    /// Answered that nothing was changed, because something else was expected, or the server was busy.
+    Refused,
+    /// Answered that nothing was changed, because the persona is deleted.
+    Deleted,
+    /// Not answered: it may have happened or not.
+    Unknown,
+}
+
+/// One request and its answer. Times are nanoseconds since the start of the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// When the request was about to be sent.
+    pub invoked_at: u64,
+    /// When the answer was there, or the client gave up.
+    pub returned_at: u64,
+    /// The state that the answer shows (see [`super::checks`]), where it shows one.
+    pub state: Option<std::num::NonZeroU64>,
+    /// What a write adds to the state.
+    pub effect: u64,
+    /// Which persona, numbered by this run.
+    pub persona: u32,
+    /// The revision that the answer names; `None` when it names none, 0 when it says that there is no such persona.
+    pub revision: Option<u32>,
+    /// Which write; all attempts of one write have the same number. 0 for reads.
+    pub request: u32,
+    /// The revision that a conditional write expects; 0 without a condition.
+    pub expected: u32,
+    /// Which worker answered; 0 when unknown.
+    pub worker: u8,
+    /// What was asked for.
+    pub operation: Operation,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer was that of an earlier attempt (`Idempotency-Replayed`), so it says nothing about now.
+    pub replayed: bool,
+}
+
+/// Collects records.
+#[derive(Debug)]
+pub struct History {
+    began: Instant,
+    records: Mutex<Vec<Record>>,
+}
+
+impl History {
+    /// An empty history that begins now.
+    pub fn new() -> Self {
+        Self { began: Instant::now(), records: Mutex::default() }
+    }
+
+    /// Nanoseconds since the beginning.
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Adds a record and tells whether there is room for more.
+    pub fn add(&self, record: Record) -> bool {
+        let mut records = self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        records.push(record);
+        records.len() < RECORDS_MAX
+    }
+
+    /// Takes everything out.
+    pub fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut self.records.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new()
+    }
+}

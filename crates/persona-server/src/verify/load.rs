@@ -1,0 +1,137 @@
+//! What all clients of one run share.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use persona_model::PersonaId;
+
+use super::checks::{Check, Findings};
+use super::connection::Address;
+use super::history::{History, Operation, Outcome, Record};
+use super::pool::Pool;
+
+/// Most personas of one run; enough that few clients meet on one, few enough to be exported in seconds.
+const PERSONAS_MAX: usize = 10_000;
+
+/// What all clients of one run share.
+#[derive(Debug)]
+pub struct Load {
+    /// Where the server is.
+    pub address: Address,
+    /// Tells the personas of this run from all others.
+    pub tag: String,
+    /// The slots of the workers; 0 alone when the server does not name them.
+    pub workers: Vec<u8>,
+    /// How many personas, the first ones, half of all requests are about.
+    pub hot: u32,
+    /// Processes are killed meanwhile, so that lost answers are no fault.
+    pub killing: bool,
+    /// Spare connections.
+    pub pool: Pool,
+    /// What was asked and answered.
+    pub history: History,
+    /// What clients saw at once.
+    pub findings: Mutex<Findings>,
+    /// Requests that were answered or given up.
+    pub operations: AtomicU64,
+    /// Acknowledged writes.
+    pub writes: AtomicU64,
+    /// Requests without an answer.
+    pub unknown: AtomicU64,
+    personas: Mutex<Vec<Option<PersonaId>>>,
+    requests: AtomicU32,
+    stopped: AtomicBool,
+    gone: OnceLock<String>,
+}
+
+impl Load {
+    /// Nothing done yet.
+    pub fn new(address: Address, tag: String, workers: Vec<u8>, hot: u32, killing: bool) -> Self {
+        Self {
+            pool: Pool::new(address.clone()),
+            address,
+            tag,
+            workers,
+            hot,
+            killing,
+            history: History::new(),
+            findings: Mutex::default(),
+            operations: AtomicU64::default(),
+            writes: AtomicU64::default(),
+            unknown: AtomicU64::default(),
+            personas: Mutex::default(),
+            requests: AtomicU32::new(1),
+            stopped: AtomicBool::default(),
+            gone: OnceLock::new(),
+        }
+    }
+
+    /// Begins no further request.
+    pub fn stop(&self) {
+        self.stopped.store(true, Relaxed);
+    }
+
+    /// Whether no further request is to begin.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// Ends everything, because the server cannot be reached any more.
+    pub fn give_up(&self, why: String) {
+        // Who comes first, tells why.
+        let _ = self.gone.set(why);
+        self.stop();
+    }
+
+    /// Why the server cannot be reached any more.
+    pub fn gone(&self) -> Option<&str> {
+        self.gone.get().map(String::as_str)
+    }
+
+    /// The number of a new write.
+    pub fn new_request(&self) -> u32 {
+        self.requests.fetch_add(1, Relaxed)
+    }
+
+    /// The number of a new persona; `None` when there are enough.
+    pub fn new_persona(&self) -> Option<u32> {
+        let mut personas = self.personas();
+        personas.push(None);
+        u32::try_from(personas.len() - 1).ok().filter(|_| personas.len() <= PERSONAS_MAX)
+    }
+
+    /// What a persona is called.
+    pub fn name_of(&self, persona: u32) -> String {
+        format!("{} {persona}", self.tag)
+    }
+
+    /// Keeps the identity of a persona.
+    pub fn named(&self, persona: u32, id: PersonaId) {
+        self.personas()[persona as usize] = Some(id);
+    }
+
+    /// The identities of all personas, by number; `None` where nobody knows one.
+    pub fn personas(&self) -> std::sync::MutexGuard<'_, Vec<Option<PersonaId>>> {
+        self.personas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a broken promise.
+    pub fn complain(&self, check: Check, what: String) {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).add(check, what);
+    }
+
+    /// Notes a request and its answer.
+    pub fn record(&self, record: Record) {
+        self.operations.fetch_add(1, Relaxed);
+        match record.outcome {
+            Outcome::Unknown => drop(self.unknown.fetch_add(1, Relaxed)),
+            Outcome::Done if record.operation.is_write() => drop(self.writes.fetch_add(1, Relaxed)),
+            _ => {}
+        }
+        // The export after the load has to have room as well, and it does: a list grows beyond its intended length.
+        if !self.history.add(record) && record.operation != Operation::Export {
+            self.stop();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `persona verify`: loads a store through every worker, records what was asked and answered, and checks the record.
+//!
+//! What lives here: clients that talk HTTP like any other, the history, and the checks. What must not: any knowledge of
+//! how the store works inside; whoever believes the verdict must not have to believe the store.
+//!
+//! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is recorded, `checks/` is the pure
+//! judgement of it, `client.rs` is what one client does, `chaos.rs` is who gets killed, `report.rs` is what is said.
+
+mod answer;
+mod chaos;
+pub mod checks;
+mod client;
+mod connection;
+mod export;
+pub mod history;
+mod load;
+mod pool;
+mod processes;
+mod random;
+mod report;
+mod run;
+mod scratch;
+
+pub use chaos::Chaos;
+pub use connection::Address;
+pub use random::{Random, effect_of};
+pub use report::Report;
+pub use run::{Error, Place, Plan, Progress, ScratchPlan, run};

@@ -1,0 +1,63 @@
+//! Spare connections, by the worker that answers them: how a client looks at a worker that is not its own.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+
+use super::connection::{Address, Connection};
+
+/// Spare connections kept for each worker.
+const SPARE_MAX: usize = 64;
+/// New connections that are made in search of a certain worker: the system chooses who accepts.
+const ATTEMPTS_MAX: usize = 6;
+
+/// Spare connections.
+#[derive(Debug)]
+pub struct Pool {
+    address: Address,
+    spare: Mutex<HashMap<u8, Vec<Connection>>>,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(address: Address) -> Self {
+        Self { address, spare: Mutex::default() }
+    }
+
+    /// A connection to this worker; `None` when none is met, because it is just being replaced.
+    pub async fn take(&self, worker: u8) -> Option<Connection> {
+        if let Some(connection) = self.take_spare(worker) {
+            return Some(connection);
+        }
+        for _ in 0..ATTEMPTS_MAX {
+            let mut connection = Connection::open(&self.address).await.ok()?;
+            let path = format!("{}/healthz", self.address.prefix);
+            let who_are_you = Request::get(path).header("host", &self.address.authority).body(Full::<Bytes>::default());
+            connection.send(who_are_you.ok()?).await.ok()?;
+            if connection.worker == worker {
+                return Some(connection);
+            }
+            self.put_back(connection);
+        }
+        None
+    }
+
+    fn take_spare(&self, worker: u8) -> Option<Connection> {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = spare.get_mut(&worker)?;
+        spare.retain(Connection::is_open);
+        spare.pop()
+    }
+
+    /// Keeps a connection for the next one who needs it.
+    pub fn put_back(&self, connection: Connection) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = spare.entry(connection.worker).or_default();
+        if connection.is_open() && spare.len() < SPARE_MAX {
+            spare.push(connection);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The whole course of a run: server, load, export, checks, report.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use http::Request;
+use http_body_util::Full;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::chaos::{self, Chaos, Kills};
+use super::checks::{self, Check};
+use super::client::Client;
+use super::connection::{Address, Connection, Silence};
+use super::export;
+use super::load::Load;
+use super::random::Random;
+use super::report::Report;
+use super::scratch::Scratch;
+
+/// Pace of the progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is looked whether the load has ended by itself.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a server may take to be back after the last kill.
+const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Streams of random numbers that are not a client's.
+const STREAM_OF_CHAOS: u64 = u64::MAX;
+
+/// What is to be verified, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which server.
+    pub place: Place,
+    /// How many clients work at once.
+    pub clients: u32,
+    /// For how long.
+    pub duration: Duration,
+    /// How many personas half of all requests are about.
+    pub hot_keys: u32,
+    /// What is killed meanwhile; nothing, unless the server is a scratch one.
+    pub chaos: Chaos,
+    /// What the random numbers follow from.
+    pub seed: u64,
+}
+
+/// Which server.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// One that is started for this, and ended.
+    Scratch(ScratchPlan),
+    /// One that is running.
+    Server(Address),
+}
+
+/// How a scratch server is started.
+#[derive(Clone, Debug)]
+pub struct ScratchPlan {
+    /// Where its folder is made.
+    pub folder: PathBuf,
+    /// Its workers.
+    pub workers: u16,
+    /// More flags of `persona serve`.
+    pub serve_flags: Vec<String>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be used.
+    #[error("could not use {}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The scratch server did not start.
+    #[error("the scratch server did not start")]
+    Start {
+        /// Its exit code, when it ended.
+        code: Option<i32>,
+        /// The end of its log.
+        log: String,
+    },
+    /// The server cannot be reached, or not any more.
+    #[error("the server {server} went away: {why}")]
+    Gone {
+        /// Which one.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// Something else answers there.
+    #[error("{server} is no Persona Store: {why}")]
+    Foreign {
+        /// Which one.
+        server: String,
+        /// What it said.
+        why: String,
+    },
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Since the load began.
+    pub elapsed: Duration,
+    /// How long it is to take.
+    pub duration: Duration,
+    /// Requests until now.
+    pub operations: u64,
+    /// Acknowledged writes until now.
+    pub writes: u64,
+    /// Requests without an answer until now.
+    pub unknown: u64,
+    /// The load has ended and the history is being checked.
+    pub checking: bool,
+}
+
+/// Runs the plan. The load ends early, and is still checked, when `interrupted` is.
+pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Future<Output = ()>) -> Result<Report, Error> {
+    let (mut scratch, address) = match &plan.place {
+        Place::Scratch(scratch) => {
+            let scratch = Scratch::start(scratch).await?;
+            let address = scratch.address.clone();
+            (Some(scratch), address)
+        }
+        Place::Server(address) => (None, address.clone()),
+    };
+    let workers = workers_of(&address).await?;
+    let tag = format!("persona verify {:016x}", plan.seed);
+    let load = Arc::new(Load::new(address, tag, workers, plan.hot_keys, plan.chaos != Chaos::None));
+    let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
+    first.create_many(plan.hot_keys * 2).await;
+    let began = Instant::now();
+    let mut clients = JoinSet::new();
+    clients.spawn(first.run());
+    for number in 1..u64::from(plan.clients) {
+        clients.spawn(Client::new(Arc::clone(&load), Random::new(plan.seed, number)).run());
+    }
+    let random = Random::new(plan.seed, STREAM_OF_CHAOS);
+    let killing = async {
+        let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
+        let kills = chaos::kill(plan.chaos, scratch, &load, random).await;
+        // Whatever ended the killing ends the load as well.
+        if kills.is_err() {
+            load.stop();
+        }
+        kills
+    };
+    let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, progress, interrupted));
+    let kills = kills?;
+    while clients.join_next().await.is_some() {}
+    let lasted = began.elapsed();
+    progress(&progress_of(plan, &load, began, true));
+    judge(plan, &load, scratch, kills, lasted).await
+}
+
+/// Waits until the load ends, in whatever way, and tells how far it is.
+async fn watch(plan: &Plan, load: &Load, began: Instant, progress: &dyn Fn(&Progress), interrupted: impl Future<Output = ()>) {
+    let mut interrupted = std::pin::pin!(interrupted);
+    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    while !load.is_stopped() {
+        tokio::select! {
+            () = interrupted.as_mut() => break,
+            _ = ticks.tick() => progress(&progress_of(plan, load, began, false)),
+            _ = looks.tick() => {}
+        }
+        if began.elapsed() >= plan.duration {
+            break;
+        }
+    }
+    load.stop();
+}
+
+fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Progress {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+    let (operations, writes, unknown) = (count(&load.operations), count(&load.writes), count(&load.unknown));
+    Progress { elapsed: began.elapsed(), duration: plan.duration, operations, writes, unknown, checking }
+}
+
+async fn judge(plan: &Plan, load: &Load, mut scratch: Option<Scratch>, kills: Kills, lasted: Duration) -> Result<Report, Error> {
+    if let Some(why) = load.gone() {
+        return Err(gone(&load.address, why));
+    }
+    wait_until_back(&load.address).await?;
+    export::read(load).await?;
+    let mut findings = std::mem::take(&mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    match &mut scratch {
+        Some(scratch) => scratch.stop_and_check().await.into_iter().for_each(|problem| findings.add(Check::Intact, problem)),
+        None => remove_personas(load).await,
+    }
+    let mut records = load.history.take();
+    findings.merge(checks::check(&mut records));
+    let kept = scratch.filter(|_| findings.total() > 0).map(Scratch::keep);
+    Ok(Report::new(plan, &load.workers, &records, findings, kills, lasted, kept))
+}
+
+fn gone(address: &Address, why: impl ToString) -> Error {
+    Error::Gone { server: address.authority.clone(), why: why.to_string() }
+}
+
+async fn get(address: &Address, path: &str) -> Result<super::connection::Answer, Error> {
+    let mut connection = Connection::open(address).await.map_err(|error| gone(address, error))?;
+    let request = Request::get(format!("{}{path}", address.prefix)).header("host", &address.authority);
+    let request = request.body(Full::default()).map_err(|error| gone(address, error))?;
+    connection.send(request).await.map_err(|silence| match silence {
+        Silence::NotSent => gone(address, "it closed the connection"),
+        Silence::Unknown(why) => gone(address, why),
+    })
+}
+
+/// The slots of the workers; 0 alone when the server does not name the worker that answers.
+async fn workers_of(address: &Address) -> Result<Vec<u8>, Error> {
+    let foreign = |why: String| Error::Foreign { server: address.authority.clone(), why };
+    let status = get(address, "/api/v1/status").await?;
+    let value: Value = serde_json::from_slice(&status.body).map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
+    let workers = value["workers"].as_array().ok_or_else(|| foreign("its status names no workers".into()))?;
+    let slots = workers.iter().filter_map(|worker| worker["slot"].as_u64()?.try_into().ok()).collect();
+    Ok(if status.headers.contains_key("x-persona-worker") { slots } else { vec![0] })
+}
+
+async fn wait_until_back(address: &Address) -> Result<(), Error> {
+    let began = Instant::now();
+    loop {
+        match get(address, "/readyz").await {
+            Ok(answer) if answer.status.is_success() => return Ok(()),
+            Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => tokio::time::sleep(LOOK_INTERVAL).await,
+            Ok(answer) => return Err(gone(address, answer.status)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Deletes what this run created on somebody's server.
+async fn remove_personas(load: &Load) {
+    let Ok(mut connection) = Connection::open(&load.address).await else { return };
+    let ids: Vec<_> = load.personas().iter().copied().flatten().collect();
+    for id in ids {
+        let request = Request::delete(format!("{}/api/v1/personas/{id}", load.address.prefix));
+        let request = request.header("host", &load.address.authority).header("if-match", "*").body(Full::default());
+        let Ok(request) = request else { return };
+        if connection.send(request).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A server on a scratch database, started and ended by this program.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use persona_storage::sqlite::Settings;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::connection::Address;
+use super::run::{Error, ScratchPlan};
+
+/// How long a server may take to start, or to end, on a slow and busy machine.
+const START_WAIT_MAX: Duration = Duration::from_secs(60);
+const END_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Pause before a server is started again on an address that its killed predecessor still holds.
+const RESTART_PAUSE: Duration = Duration::from_millis(50);
+/// Attempts at that: together far longer than children outlive their supervisor.
+const RESTARTS_MAX: usize = 100;
+/// Most characters of the log that are quoted when a server does not start.
+const LOG_CHARS_MAX: usize = 2_000;
+/// Exit code of a server whose address is in use.
+const ADDRESS_IN_USE: i32 = 69;
+
+/// A running server with its folder.
+#[derive(Debug)]
+pub struct Scratch {
+    folder: TempDir,
+    plan: ScratchPlan,
+    child: Child,
+    /// Where it listens; the same after each restart.
+    pub address: Address,
+}
+
+impl Scratch {
+    /// Makes a folder and starts a server in it.
+    pub async fn start(plan: &ScratchPlan) -> Result<Self, Error> {
+        let failed = |source: io::Error| Error::Folder { path: plan.folder.clone(), source };
+        let folder = tempfile::Builder::new().prefix("persona-verify-").tempdir_in(&plan.folder).map_err(failed)?;
+        let (child, authority) = launch(folder.path(), plan, "0").await?;
+        Ok(Self { folder, plan: plan.clone(), child, address: Address { authority, prefix: String::new() } })
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process number of its supervisor.
+    pub fn supervisor(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Kills the supervisor, and with it everything, and starts it again on the same address and file.
+    pub async fn kill_and_restart(&mut self) -> Result<(), Error> {
+        self.child.kill().await.map_err(|source| Error::Folder { path: self.folder().into(), source })?;
+        let port = self.address.authority.rsplit(':').next().unwrap_or_default().to_owned();
+        let mut attempts = 0;
+        loop {
+            match launch(self.folder.path(), &self.plan, &port).await {
+                Ok((child, _)) => {
+                    self.child = child;
+                    return Ok(());
+                }
+                Err(Error::Start { code: Some(ADDRESS_IN_USE), .. }) if attempts < RESTARTS_MAX => attempts += 1,
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(RESTART_PAUSE).await;
+        }
+    }
+
+    /// Stops the server and checks its file.
+    pub async fn stop_and_check(&mut self) -> Vec<String> {
+        if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            // One that ended meanwhile needs no signal.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let ended = tokio::time::timeout(END_WAIT_MAX, self.child.wait()).await;
+        let mut problems = Vec::new();
+        match ended {
+            Ok(Ok(status)) if status.success() => {}
+            Ok(Ok(status)) => problems.push(format!("the server ended with {status}")),
+            Ok(Err(error)) => problems.push(format!("the server's end could not be waited for: {error}")),
+            Err(_) => {
+                problems.push(format!("the server did not stop within {} s", END_WAIT_MAX.as_secs()));
+                let _ = self.child.kill().await;
+            }
+        }
+        let settings = Settings::new(database_in(self.folder()));
+        let checking = tokio::task::spawn_blocking(move || persona_storage::sqlite::integrity_problems(&settings));
+        match checking.await {
+            Ok(Ok(found)) => problems.extend(found),
+            Ok(Err(error)) => problems.push(format!("the file could not be checked: {error}")),
+            Err(error) => problems.push(format!("the file could not be checked: {error}")),
+        }
+        problems
+    }
+
+    /// Keeps the folder for whoever looks into what went wrong, and names it.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+fn database_in(folder: &Path) -> PathBuf {
+    folder.join("persona.db")
+}
+
+fn log_in(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+/// Starts the server and waits until it says where it listens.
+async fn launch(folder: &Path, plan: &ScratchPlan, port: &str) -> Result<(Child, String), Error> {
+    let failed = |source: io::Error| Error::Folder { path: folder.into(), source };
+    let log = File::options().create(true).append(true).open(log_in(folder)).map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut command = Command::new(program);
+    // An empty environment and a folder of its own, so that no settings of the user come in; a group of its own, so that
+    // a Ctrl-C at the terminal ends the load and not the server.
+    command.env_clear().current_dir(folder).process_group(0).kill_on_drop(true);
+    command.arg("serve").arg("--database").arg(database_in(folder)).args(["--port", port, "--expose-worker"]);
+    command.arg(format!("--workers={}", plan.workers)).args(&plan.serve_flags);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().map_err(failed)?;
+    let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe).map_err(|kind| failed(kind.into()))?).lines();
+    let line = tokio::time::timeout(START_WAIT_MAX, lines.next_line()).await.ok().and_then(Result::ok).flatten();
+    if let Some(authority) = line.as_deref().and_then(|line| line.strip_prefix("listening on http://")) {
+        return Ok((child, authority.to_owned()));
+    }
+    let code = match tokio::time::timeout(RESTART_PAUSE, child.wait()).await {
+        Ok(Ok(status)) => status.code(),
+        _ => None,
+    };
+    Err(Error::Start { code, log: end_of_log(folder) })
+}
+
+fn end_of_log(folder: &Path) -> String {
+    let log = std::fs::read_to_string(log_in(folder)).unwrap_or_default();
+    let skipped = log.chars().count().saturating_sub(LOG_CHARS_MAX);
+    log.chars().skip(skipped).collect()
+}
