@@ -27,7 +27,11 @@ pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let report = verify::run(&plan, &|progress| shown.show(progress), interrupted()).await;
     shown.end();
     let report = report.map_err(|error| failure(&error))?;
-    if output.is_json() { output.json(&report.json())? } else { output.result(&report.text())? }
+    if output.is_json() {
+        output.json(&report.json())?
+    } else {
+        output.result(&report.text())?
+    }
     if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
 }
 
@@ -132,11 +136,8 @@ impl<'a> Shown<'a> {
     fn show(&self, progress: &Progress) {
         let Progress { elapsed, duration, operations, writes, unknown, checking } = progress;
         let counts = format!("{operations} requests, {writes} acknowledged writes, {unknown} lost answers");
-        let message = if *checking {
-            format!("checking {counts}")
-        } else {
-            format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs())
-        };
+        let message =
+            if *checking { format!("checking {counts}") } else { format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs()) };
         match &self.bar {
             Some(bar) => {
                 bar.set_message(message);

@@ -123,7 +123,8 @@ impl Understood {
         }
         let named = Self { revision: answer.revision(), replayed: answer.headers.contains_key("idempotency-replayed"), ..Self::unknown() };
         match (operation, status.as_u16()) {
-            (Operation::Create, 201) | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
+            (Operation::Create, 201)
+            | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
                 Self::with_body(named, body, operation)
             }
             (Operation::Delete, 204) => Self { outcome: Outcome::Done, is_deleted: true, ..named },
@@ -141,10 +142,13 @@ impl Understood {
     fn with_body(named: Self, body: &Bytes, operation: Operation) -> Self {
         let seen: Seen = match serde_json::from_slice(body) {
             Ok(seen) => seen,
-            Err(error) => return Self::complaining(Check::Intact, format!("{} cannot be read: {error}: {}", operation.word(), quoted(body))),
+            Err(error) => {
+                return Self::complaining(Check::Intact, format!("{} cannot be read: {error}: {}", operation.word(), quoted(body)));
+            }
         };
         if named.revision != Some(seen.revision) {
-            let what = format!("{} was answered with revision {} and the entity tag of {:?}", operation.word(), seen.revision, named.revision);
+            let what =
+                format!("{} was answered with revision {} and the entity tag of {:?}", operation.word(), seen.revision, named.revision);
             return Self::complaining(Check::Intact, what);
         }
         Self {

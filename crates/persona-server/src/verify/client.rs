@@ -30,7 +30,8 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 const AWAY_MAX_KILLING: Duration = Duration::from_secs(60);
 const AWAY_MAX: Duration = Duration::from_secs(5);
 /// What fills a document up to a usual size.
-const DESCRIPTION: &str = "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
+const DESCRIPTION: &str =
+    "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
 
 /// What a client last saw of a persona.
 #[derive(Clone, Copy, Debug, Default)]

@@ -109,7 +109,8 @@ impl Report {
     }
 
     fn requests(&self) -> u64 {
-        self.counts.iter().flatten().sum()
+        let asked = Operation::ALL.iter().filter(|operation| **operation != Operation::Export);
+        asked.flat_map(|operation| self.counts[*operation as usize]).sum()
     }
 
     fn lost_answers(&self) -> u64 {
@@ -118,9 +119,9 @@ impl Report {
 
     /// One object with everything.
     pub fn json(&self) -> Value {
-        let checks = Check::ALL.iter().map(|check| {
-            (check.letter().to_string(), json!({ "promise": check.promise(), "violations": self.findings.count(*check) }))
-        });
+        let checks = Check::ALL
+            .iter()
+            .map(|check| (check.letter().to_string(), json!({ "promise": check.promise(), "violations": self.findings.count(*check) })));
         let operations = Operation::ALL.iter().map(|operation| {
             let [done, refused, unknown] = self.counts[*operation as usize];
             (operation.word().to_string(), json!({ "done": done, "refused": refused, "unknown": unknown }))
@@ -196,7 +197,10 @@ impl Report {
             ("", by_operation.collect::<Vec<_>>().join(", ")),
             ("Writes took", self.writes.text()),
             ("Reads took", self.reads.text()),
-            ("Staleness", format!("worst {} us, over {} reads on other workers right after a write", staleness_max.div_ceil(1000), grouped(*visits))),
+            (
+                "Staleness",
+                format!("worst {} us, over {} reads on other workers right after a write", staleness_max.div_ceil(1000), grouped(*visits)),
+            ),
             ("Fairness", format!("{:.3} (writes of each worker: {shares})", self.fairness())),
             ("Lost answers", grouped(self.lost_answers())),
         ];

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "serve",
     "import",
     "export",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 14] = [
     "edit",
     "delete",
     "undelete",
+    "verify",
     "health",
     "config",
     "completions",

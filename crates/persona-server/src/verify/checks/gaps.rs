@@ -39,7 +39,10 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
     findings.unattributed += left_over as u64;
     if left_over > candidates.count {
         let (persona, sent) = (chain.persona, candidates.count);
-        findings.add(Check::Durable, format!("persona {persona} has {left_over} revisions that nobody acknowledged, but only {sent} such writes"));
+        findings.add(
+            Check::Durable,
+            format!("persona {persona} has {left_over} revisions that nobody acknowledged, but only {sent} such writes"),
+        );
     }
 }
 
