@@ -35,6 +35,7 @@ pub enum Fault {
     ForgetRepetitions,
 }
 
+#[cfg(feature = "faults")]
 impl Fault {
     /// Every fault.
     pub const ALL: [Self; 5] =

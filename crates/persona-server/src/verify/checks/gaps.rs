@@ -16,7 +16,10 @@ use crate::verify::history::Operation;
 /// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona, is counted instead.
 const GAP_REVISIONS_MAX: usize = 8;
 /// Most steps of trying for one gap, so that no history can hold the checker up.
-const STEPS_MAX: u32 = 1_000_000;
+const STEPS_MAX: u32 = 200_000;
+/// How many of the writes that were sent last before the gap was seen are tried: first few, because it is nearly always
+/// these, then more.
+const WINDOWS: [usize; 3] = [8, 64, usize::MAX];
 
 /// Attributes every gap, or reports that nobody made it.
 pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findings) {
@@ -79,8 +82,13 @@ fn attribute(chain: &Chain<'_>, order: &Order, candidates: &Candidates, gap: Ran
     if gap.len() > GAP_REVISIONS_MAX {
         return Attribution::Open;
     }
-    let mut search = Search { chain, order, candidates, last, taken: Vec::new(), steps: 0 };
-    if search.reach(gap.start, start) {
+    let seen_at = u32::try_from(last).map_or(u64::MAX, |last| order.seen_at(last));
+    let mut search = Search { chain, order, candidates, recent: Vec::new(), last, taken: Vec::new(), steps: 0 };
+    let found = WINDOWS.into_iter().any(|window| {
+        search.recent = candidates.recent(seen_at, window);
+        search.reach(gap.start, start)
+    });
+    if found {
         let replaces = |number: &u32| chain.requests[*number as usize].operation == Operation::Replace;
         let from = search.taken.iter().rposition(replaces).unwrap_or_default();
         return Attribution::Writes(search.taken.split_off(from));
@@ -92,6 +100,8 @@ fn attribute(chain: &Chain<'_>, order: &Order, candidates: &Candidates, gap: Ran
 struct Candidates {
     /// Patches by what they add; each is a write of its own.
     patches: HashMap<u64, u32>,
+    /// When each patch was sent, in order; those that were found stay in it.
+    sent: Vec<(u64, u64)>,
     /// The others, by the only revision that they can make.
     placed: HashMap<u32, Vec<u32>>,
     count: usize,
@@ -99,15 +109,25 @@ struct Candidates {
 
 impl Candidates {
     fn of(chain: &Chain<'_>) -> Self {
-        let mut candidates = Self { patches: HashMap::new(), placed: HashMap::new(), count: 0 };
+        let mut candidates = Self { patches: HashMap::new(), sent: Vec::new(), placed: HashMap::new(), count: 0 };
         for (number, request) in (0_u32..).zip(chain.requests).filter(|(_, request)| request.unknown) {
             candidates.count += 1;
             match request.place() {
-                None => drop(candidates.patches.insert(request.effect, number)),
+                None => {
+                    candidates.patches.insert(request.effect, number);
+                    candidates.sent.push((request.invoked_at, request.effect));
+                }
                 Some(place) => candidates.placed.entry(place).or_default().push(number),
             }
         }
+        candidates.sent.sort_unstable();
         candidates
+    }
+
+    /// The patches that were sent before this time, the last ones first.
+    fn recent(&self, time: u64, window: usize) -> Vec<u32> {
+        let sent = &self.sent[..self.sent.partition_point(|(sent_at, _)| *sent_at <= time)];
+        sent.iter().rev().filter_map(|(_, effect)| self.patches.get(effect).copied()).take(window).collect()
     }
 
     fn take(&mut self, number: u32, request: &Request) {
@@ -124,6 +144,8 @@ struct Search<'a, 'b> {
     chain: &'a Chain<'b>,
     order: &'a Order,
     candidates: &'a Candidates,
+    /// The patches that are tried where nothing tells which one it is.
+    recent: Vec<u32>,
     last: usize,
     taken: Vec<u32>,
     steps: u32,
@@ -136,10 +158,13 @@ impl Search<'_, '_> {
         let target = self.chain.states[revision];
         let candidates = self.candidates;
         let placed = candidates.placed.get(&place).into_iter().flatten();
-        // Where the state is known, at most one patch leads to it; elsewhere each is tried.
-        let patch = target.and_then(|target| candidates.patches.get(&(state ^ target)));
-        let patches = candidates.patches.values().filter(|_| target.is_none());
-        placed.chain(patch).chain(patches).any(|number| self.take(place, state, *number))
+        let Some(target) = target else {
+            let tried = self.recent.len();
+            return placed.copied().any(|number| self.take(place, state, number))
+                || (0..tried).any(|index| self.take(place, state, self.recent[index]));
+        };
+        // Where the state is known, at most one patch leads to it.
+        placed.chain(candidates.patches.get(&(state ^ target))).any(|number| self.take(place, state, *number))
     }
 
     fn take(&mut self, place: u32, state: u64, number: u32) -> bool {

@@ -36,6 +36,12 @@ impl Order {
         self.height_before(time) >= revision
     }
 
+    /// When this revision, or a later one, was answered first; never is the end of time.
+    pub(super) fn seen_at(&self, revision: u32) -> u64 {
+        let first = self.heights.partition_point(|(_, height)| *height < revision);
+        self.heights.get(first).map_or(u64::MAX, |(known, _)| *known)
+    }
+
     /// For how long, at this time, something higher than this revision had been known.
     fn staleness(&self, revision: u32, time: u64) -> u64 {
         let first = self.heights.partition_point(|(_, height)| *height <= revision);
