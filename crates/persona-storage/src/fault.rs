@@ -80,9 +80,12 @@ pub(crate) fn pause() {
     std::thread::sleep(WINDOW);
 }
 
+/// What the process saw of each persona, and how many reads ago.
+type Snapshot = HashMap<PersonaId, (u32, Option<Answer>)>;
+
 /// [`Fault::OldSnapshot`]: what a read answers instead.
 pub(crate) fn answer(id: PersonaId, answer: Option<Answer>) -> Option<Answer> {
-    static SNAPSHOT: LazyLock<Mutex<HashMap<PersonaId, (u32, Option<Answer>)>>> = LazyLock::new(Mutex::default);
+    static SNAPSHOT: LazyLock<Mutex<Snapshot>> = LazyLock::new(Mutex::default);
     if !is_on(Fault::OldSnapshot) {
         return answer;
     }

@@ -27,11 +27,8 @@ pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let report = verify::run(&plan, &|progress| shown.show(progress), interrupted()).await;
     shown.end();
     let report = report.map_err(|error| failure(&error))?;
-    if output.is_json() {
-        output.json(&report.json())?
-    } else {
-        output.result(&report.text())?
-    }
+    let printed = if output.is_json() { output.json(&report.json()) } else { output.result(&report.text()) };
+    printed?;
     if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
 }
 
@@ -50,11 +47,9 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
         Some(url) => Place::Server(address(url)?),
     };
     let duration = Duration::from_secs(arguments.seconds);
-    let seed = match arguments.seed {
-        Some(seed) => seed,
-        None => getrandom::u32().map_err(|error| Failure::new(ExitCode::Failure, "could not get a random number").because(error))?.into(),
-    };
-    Ok(Plan { place, clients: arguments.clients, duration, hot_keys: arguments.hot_keys, chaos, seed })
+    let run = getrandom::u32().map_err(|error| Failure::new(ExitCode::Failure, "could not get a random number").because(error))?;
+    let seed = arguments.seed.unwrap_or_else(|| run.into());
+    Ok(Plan { place, run, clients: arguments.clients, duration, hot_keys: arguments.hot_keys, chaos, seed })
 }
 
 fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {

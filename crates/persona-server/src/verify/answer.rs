@@ -127,9 +127,10 @@ impl Understood {
             | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
                 Self::with_body(named, body, operation)
             }
-            (Operation::Delete, 204) => Self { outcome: Outcome::Done, is_deleted: true, ..named },
+            (Operation::Delete, 204) | (Operation::Read | Operation::Visit, 410) => {
+                Self { outcome: Outcome::Done, is_deleted: true, ..named }
+            }
             (Operation::Read | Operation::Visit, 304) => Self { outcome: Outcome::Done, revision: Some(expected), ..named },
-            (Operation::Read | Operation::Visit, 410) => Self { outcome: Outcome::Done, is_deleted: true, ..named },
             (Operation::Patch | Operation::Replace, 410) => Self { outcome: Outcome::Deleted, is_deleted: true, ..named },
             (Operation::Replace | Operation::Delete | Operation::Restore, 412) => Self { outcome: Outcome::Refused, ..named },
             (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),

@@ -39,11 +39,14 @@ pub struct Kills {
 /// Kills until the load is stopped.
 pub async fn kill(chaos: Chaos, scratch: &mut Scratch, load: &Load, mut random: Random) -> Result<Kills, Error> {
     let mut kills = Kills::default();
-    while chaos != Chaos::None {
+    if chaos == Chaos::None {
+        return Ok(kills);
+    }
+    loop {
         let (shortest, longest) = PAUSE_MS;
         tokio::time::sleep(Duration::from_millis(shortest + random.below(longest - shortest))).await;
         if load.is_stopped() {
-            break;
+            return Ok(kills);
         }
         if chaos == Chaos::Supervisor && random.once_in(SUPERVISOR_ONCE_IN) {
             scratch.kill_and_restart().await?;
@@ -61,5 +64,4 @@ pub async fn kill(chaos: Chaos, scratch: &mut Scratch, load: &Load, mut random: 
             _ => {}
         }
     }
-    Ok(kills)
 }

@@ -27,7 +27,7 @@ const ATTEMPTS_MAX: usize = 50;
 /// Pause between two attempts to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a server may be away while processes are killed, and while none is.
-const AWAY_MAX_KILLING: Duration = Duration::from_secs(60);
+const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(5);
 /// What fills a document up to a usual size.
 const DESCRIPTION: &str =
@@ -175,10 +175,9 @@ impl Client {
         let load = Arc::clone(&self.load);
         let worker = usize::try_from(self.random.below(load.workers.len() as u64)).unwrap_or_default();
         let Some(mut connection) = load.pool.take(load.workers[worker]).await else { return };
-        if let Some(again) = self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done) {
-            if again.id != first.id {
-                load.complain(Check::Once, format!("the repetition of request {} was answered with another persona", ask.request));
-            }
+        let again = self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done);
+        if again.is_some_and(|again| again.id != first.id) {
+            load.complain(Check::Once, format!("the repetition of request {} was answered with another persona", ask.request));
         }
         load.pool.put_back(connection);
     }

@@ -1,5 +1,6 @@
 //! The whole course of a run: server, load, export, checks, report.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub chaos: Chaos,
     /// What the random numbers follow from.
     pub seed: u64,
+    /// Tells this run from all others, also from those with the same seed: names and idempotency keys must be new.
+    pub run: u32,
 }
 
 /// Which server.
@@ -133,7 +136,7 @@ pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Fu
         Place::Server(address) => (None, address.clone()),
     };
     let workers = workers_of(&address).await?;
-    let tag = format!("persona verify {:016x}", plan.seed);
+    let tag = format!("persona verify {:08x}", plan.run);
     let load = Arc::new(Load::new(address, tag, workers, plan.hot_keys, plan.chaos != Chaos::None));
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
@@ -186,11 +189,12 @@ fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Prog
 }
 
 async fn judge(plan: &Plan, load: &Load, mut scratch: Option<Scratch>, kills: Kills, lasted: Duration) -> Result<Report, Error> {
-    if let Some(why) = load.gone() {
-        return Err(gone(&load.address, why));
+    match (read_all(load).await, &scratch) {
+        (Ok(()), _) => {}
+        // Nobody but this program had a reason to end it, so this is a verdict.
+        (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
+        (Err(error), None) => return Err(error),
     }
-    wait_until_back(&load.address).await?;
-    export::read(load).await?;
     let mut findings = std::mem::take(&mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     match &mut scratch {
         Some(scratch) => scratch.stop_and_check().await.into_iter().for_each(|problem| findings.add(Check::Intact, problem)),
@@ -202,17 +206,26 @@ async fn judge(plan: &Plan, load: &Load, mut scratch: Option<Scratch>, kills: Ki
     Ok(Report::new(plan, &load.workers, &records, findings, kills, lasted, kept))
 }
 
-fn gone(address: &Address, why: impl ToString) -> Error {
+/// Reads everything once more, as soon as the server is back after the last kill.
+async fn read_all(load: &Load) -> Result<(), Error> {
+    if let Some(why) = load.gone() {
+        return Err(gone(&load.address, &why));
+    }
+    wait_until_back(&load.address).await?;
+    export::read(load).await
+}
+
+fn gone(address: &Address, why: &dyn Display) -> Error {
     Error::Gone { server: address.authority.clone(), why: why.to_string() }
 }
 
 async fn get(address: &Address, path: &str) -> Result<super::connection::Answer, Error> {
-    let mut connection = Connection::open(address).await.map_err(|error| gone(address, error))?;
+    let mut connection = Connection::open(address).await.map_err(|error| gone(address, &error))?;
     let request = Request::get(format!("{}{path}", address.prefix)).header("host", &address.authority);
-    let request = request.body(Full::default()).map_err(|error| gone(address, error))?;
+    let request = request.body(Full::default()).map_err(|error| gone(address, &error))?;
     connection.send(request).await.map_err(|silence| match silence {
-        Silence::NotSent => gone(address, "it closed the connection"),
-        Silence::Unknown(why) => gone(address, why),
+        Silence::NotSent => gone(address, &"it closed the connection"),
+        Silence::Unknown(why) => gone(address, &why),
     })
 }
 
@@ -232,7 +245,7 @@ async fn wait_until_back(address: &Address) -> Result<(), Error> {
         match get(address, "/readyz").await {
             Ok(answer) if answer.status.is_success() => return Ok(()),
             Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => tokio::time::sleep(LOOK_INTERVAL).await,
-            Ok(answer) => return Err(gone(address, answer.status)),
+            Ok(answer) => return Err(gone(address, &answer.status)),
             Err(error) => return Err(error),
         }
     }

@@ -16,7 +16,7 @@ use super::connection::Address;
 use super::run::{Error, ScratchPlan};
 
 /// How long a server may take to start, or to end, on a slow and busy machine.
-const START_WAIT_MAX: Duration = Duration::from_secs(60);
+const START_WAIT_MAX: Duration = Duration::from_mins(1);
 const END_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Pause before a server is started again on an address that its killed predecessor still holds.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);

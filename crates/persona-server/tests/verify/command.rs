@@ -80,8 +80,11 @@ fn the_report_for_people_ends_with_the_verdict() {
 fn a_running_server_is_verified_and_left_without_the_personas_of_the_run() {
     let server = Server::with_workers(3).flag("--expose-worker").start();
     let url = format!("http://{}", server.address());
-    let report = good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=6", "--json"]));
-    assert_eq!(report["workers"].as_array().map(Vec::len), Some(3), "{report}");
+    // Twice with the same seed: the second run must not meet the keys and names of the first.
+    for _ in 0..2 {
+        let report = good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=6", "--json", "--seed=5"]));
+        assert_eq!(report["workers"].as_array().map(Vec::len), Some(3), "{report}");
+    }
     let status = server.connect().get("/api/v1/status").expect("an answer").json();
     assert_eq!(status["personas"], 0, "{status}");
 }
@@ -127,6 +130,30 @@ fn a_server_that_goes_away_is_told_with_code_69() {
     std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
     assert_eq!(ended.code(), Some(69), "{said}");
     assert!(said.contains("went away") && said.contains("hint: "), "{said}");
+}
+
+/// The process number of the scratch server whose folder is in this one.
+fn scratch_server(folder: &Path) -> Option<u32> {
+    let of = folder.to_str().expect("a path of text").to_owned();
+    let pids = std::fs::read_dir("/proc").expect("a mounted /proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let serves = |pid: &u32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("\0serve\0") && line.contains(&of)
+    };
+    pids.into_iter().find(serves)
+}
+
+#[test]
+fn a_scratch_server_that_ends_by_itself_is_a_broken_promise_and_its_files_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (child, stderr) = started(folder.path(), &["--seconds=600", "--clients=4", "--json"]);
+    assert!(signal(scratch_server(folder.path()).expect("a server"), Signal::KILL));
+    let output = child.wait_with_output().expect("a child");
+    drop(stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!((output.status.code(), &report["verdict"]), (Some(1), &"violated".into()), "{report}");
+    let kept = Path::new(report["kept"].as_str().expect("a folder"));
+    assert!(kept.join("persona.db").exists() && kept.join("server.log").exists(), "{report}");
 }
 
 #[test]
