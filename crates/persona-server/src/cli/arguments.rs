@@ -331,7 +331,7 @@ pub struct Completions {
     pub shell: Shell,
 }
 
-/// The first word of the command line of a child; see [`RunRole`].
+/// The first word of the command line of a child of the supervisor.
 pub const RUN_ROLE: &str = "run-role";
 
 /// How the supervisor calls its children. Not among the commands, so that neither help nor completions offer it.

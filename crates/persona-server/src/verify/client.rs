@@ -28,7 +28,7 @@ const ATTEMPTS_MAX: usize = 50;
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a server may be away while processes are killed, and while none is.
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
-const AWAY_MAX: Duration = Duration::from_secs(5);
+const AWAY_MAX: Duration = Duration::from_secs(3);
 /// What fills a document up to a usual size.
 const DESCRIPTION: &str =
     "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
@@ -90,13 +90,13 @@ impl Client {
         let is_hot = persona < self.load.hot;
         match self.random.below(100) {
             _ if sight.is_deleted => self.write(Operation::Restore, persona, sight.revision).await,
-            _ if sight.keys > KEYS_MAX => self.replace(persona).await,
+            _ if sight.keys > KEYS_MAX => self.read_and(Operation::Replace, persona).await,
             0..45 => drop(self.read(persona).await),
             45..82 => self.write(Operation::Patch, persona, 0).await,
-            82..94 => self.replace(persona).await,
+            82..94 => self.read_and(Operation::Replace, persona).await,
             94..97 => self.create().await,
-            _ if is_hot || sight.revision == 0 => self.write(Operation::Patch, persona, 0).await,
-            _ => self.write(Operation::Delete, persona, sight.revision).await,
+            _ if is_hot => self.write(Operation::Patch, persona, 0).await,
+            _ => self.read_and(Operation::Delete, persona).await,
         }
     }
 
@@ -112,11 +112,11 @@ impl Client {
         }
     }
 
-    /// Reads, and replaces what was read, if nobody else did meanwhile.
-    async fn replace(&mut self, persona: u32) {
+    /// Reads, and replaces or deletes what was read, if nobody else did meanwhile.
+    async fn read_and(&mut self, operation: Operation, persona: u32) {
         let Some(seen) = self.read(persona).await else { return };
         if let Some(revision) = seen.revision.filter(|revision| *revision > 0 && !seen.is_deleted) {
-            self.write(Operation::Replace, persona, revision).await;
+            self.write(operation, persona, revision).await;
         }
     }
 

@@ -19,7 +19,7 @@ fn verify(fault: &str, seed: u64) -> Value {
     command.arg(format!("--fault={fault}")).arg(format!("--seed={seed}")).current_dir(folder.path());
     let output = command.stdin(Stdio::null()).output().expect("the built program");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    let code = if report["verdict"] == "ok" { 0 } else { 1 };
+    let code = i32::from(report["verdict"] != "ok");
     assert_eq!(output.status.code(), Some(code), "{report}");
     report
 }
