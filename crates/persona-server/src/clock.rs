@@ -1,8 +1,16 @@
-//! The one place that reads the time of day.
+//! The one place that reads the time of day, and the clock that all processes share.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use persona_model::{Clock, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Microseconds since the machine started: one clock for all processes, which nobody can set.
+pub fn monotonic_micros() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or_default(), u64::try_from(now.tv_nsec).unwrap_or_default());
+    seconds * 1_000_000 + nanos / 1000
+}
 
 /// The time of day of the operating system.
 #[derive(Clone, Copy, Debug, Default)]

@@ -29,6 +29,6 @@ mod store;
 mod write;
 
 pub use error::Error;
-pub use observer::{NoObserver, Observer};
+pub use observer::{Checkpoint, NoObserver, Observer};
 pub use store::{Answer, Export, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

@@ -214,6 +214,9 @@ impl Store for MemoryStore {
             personas: self.rows()?.living().count() as u64,
             database_bytes: 0,
             wal_bytes: 0,
+            wal_bytes_max: 0,
+            wal_autocheckpoint: 0,
+            file_system: "none".into(),
         })
     }
 

@@ -1,12 +1,31 @@
 //! What the store reports while it works; the server counts it in metrics.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// What became of a checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Checkpoint {
+    /// Everything that was in the log is in the database now.
+    Complete {
+        /// Frames that this checkpoint copied back.
+        copied_frames: u64,
+    },
+    /// A reader on an old snapshot kept a part of the log, or all of it, from being copied or cut.
+    Blocked {
+        /// Frames that this checkpoint copied back.
+        copied_frames: u64,
+    },
+    /// The database failed.
+    Failed,
+}
 
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
-    /// A writer waited this long for the gate.
+    /// A writer begins to wait for the gate.
+    fn gate_waiting(&self) {}
+    /// A writer waited this long for the gate, and holds it from now on.
     fn gate_waited(&self, _wait: Duration) {}
-    /// A writer held the gate this long.
+    /// A writer held the gate this long, and has left it.
     fn gate_held(&self, _hold: Duration) {}
     /// A transaction took this long from BEGIN to the end of COMMIT, with this many writes in it.
     fn committed(&self, _took: Duration, _writes: usize) {}
@@ -18,8 +37,10 @@ pub trait Observer: Send + Sync {
     fn lock_retried(&self) {}
     /// A write gave up because its deadline passed or the queue was full.
     fn gave_up(&self) {}
-    /// A checkpoint finished: how long it took, frames in the log and frames copied back.
-    fn checkpointed(&self, _took: Duration, _log_frames: u64, _copied_frames: u64) {}
+    /// A checkpoint ended, after this long.
+    fn checkpointed(&self, _took: Duration, _result: Checkpoint) {}
+    /// The oldest snapshot that a list or export still reads from is of this moment; `None` when nothing is read.
+    fn oldest_read(&self, _began: Option<Instant>) {}
     /// The write-ahead log holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
 }

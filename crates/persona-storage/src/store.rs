@@ -81,6 +81,12 @@ pub struct Status {
     pub database_bytes: u64,
     /// Bytes of the write-ahead log in use.
     pub wal_bytes: u64,
+    /// Bytes that the write-ahead log is kept below.
+    pub wal_bytes_max: u64,
+    /// From how many pages in the log on they are copied back.
+    pub wal_autocheckpoint: u32,
+    /// Name of the file system that the file lies on.
+    pub file_system: String,
 }
 
 /// Every persona of one snapshot, one after the other; a bounded queue, so a slow reader holds little memory.

@@ -23,6 +23,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         durability: reader.word("durability"),
         busy_timeout_ms: reader.number("busy_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
+        gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),
         log_level: reader.log_filter("log_level"),

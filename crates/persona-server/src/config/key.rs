@@ -212,6 +212,16 @@ pub const KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "gate_warn_ms",
+        section: "store",
+        member: "gate_warn_ms",
+        shape: Shape::Number { min: 1, max: WAIT_MS_MAX },
+        default: Default::Text("1000"),
+        unit: Some("milliseconds"),
+        help: "From how long a wait for the turn to write on the log names who is waited for.",
+        ..PLAIN
+    },
+    Key {
         name: "log_level",
         section: "log",
         member: "level",

@@ -51,6 +51,8 @@ pub struct Config {
     pub busy_timeout_ms: u64,
     /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
     pub wal_autocheckpoint: u32,
+    /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
+    pub gate_warn_ms: u64,
     /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`). Default false.
     pub expose_worker: bool,
     /// How long a stopping worker may take for the requests that it has, in milliseconds. Default 10,000.

@@ -1,6 +1,7 @@
 //! `GET /api/v1/status`: what the server says of itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::parameters::Parameters;
 use super::problem::Problem;
-use crate::shared_page::{Distribution, Measure, ProcessFacts, SharedPage};
+use crate::shared_page::{AtGate, Distribution, GateFigures, Measure, ProcessFacts, SharedPage};
 
 /// The slot of the keeper; workers come after it.
 const KEEPER_SLOT: u16 = 0;
@@ -24,6 +25,8 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
     let (keeper, workers): (Vec<_>, Vec<_>) = page.processes().into_iter().partition(|it| it.slot == KEEPER_SLOT);
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "started_at": page.started_at().to_string(),
+        "uptime_ms": (now.as_micros() - page.started_at().as_micros()).max(0) / 1000,
         "backend": status.backend,
         "engine_version": status.engine_version,
         "journal_mode": status.journal_mode,
@@ -32,8 +35,13 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "schema_version": status.schema_version,
         "personas": status.personas,
         "database_bytes": status.database_bytes,
+        "file_system": status.file_system,
         "wal_bytes": status.wal_bytes,
-        "contention": contention(page),
+        "wal_bytes_max": status.wal_bytes_max,
+        "wal_autocheckpoint": status.wal_autocheckpoint,
+        "checkpoints": checkpoints(page),
+        "gate": page.at_gate().iter().map(at_gate).collect::<Vec<_>>(),
+        "contention": contention(page, now),
         "requests_in_flight": page.requests_in_flight(),
         "keeper": keeper.first().map(|process| facts(process, now)),
         "workers": workers.iter().map(|process| facts(process, now)).collect::<Vec<_>>(),
@@ -41,7 +49,7 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
 }
 
 /// How long writers of all processes waited for each other since the server started, and how often in vain.
-fn contention(page: &SharedPage) -> Value {
+fn contention(page: &SharedPage, now: Timestamp) -> Value {
     let times = |measure| percentiles(&page.distribution(measure));
     json!({
         "queue_wait_micros": times(Measure::QueueWait),
@@ -50,7 +58,43 @@ fn contention(page: &SharedPage) -> Value {
         "transaction_micros": times(Measure::Transaction),
         "lock_retries": page.lock_retries(),
         "writes_given_up": page.writes_given_up(),
+        "recent": page.recent(now).iter().map(window).collect::<Vec<_>>(),
     })
+}
+
+/// A quarter of an hour of the last six hours.
+fn window((began, figures): &(Timestamp, GateFigures)) -> Value {
+    json!({
+        "began": began.to_string(),
+        "waits": figures.waits,
+        "gate_wait_p99_micros": figures.wait_p99_micros,
+        "writes_given_up": figures.writes_given_up,
+        "lock_retries": figures.lock_retries,
+    })
+}
+
+fn checkpoints(page: &SharedPage) -> Value {
+    let checkpoints = page.checkpoints();
+    json!({
+        "complete": checkpoints.complete,
+        "blocked": checkpoints.blocked,
+        "failed": checkpoints.failed,
+        "last": checkpoints.last.map(|at| at.to_string()),
+        "took_micros": percentiles(&page.distribution(Measure::Checkpoint)),
+    })
+}
+
+fn at_gate(process: &AtGate) -> Value {
+    json!({
+        "slot": process.slot,
+        "pid": process.pid,
+        "waiting_micros": micros(process.waiting),
+        "holding_micros": micros(process.holding),
+    })
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn percentiles(times: &Distribution) -> Value {
@@ -66,5 +110,10 @@ fn facts(process: &ProcessFacts, now: Timestamp) -> Value {
         "restarts": process.restarts,
         "requests": process.requests,
         "connections": process.connections,
+        "writes": process.writes,
+        "queue_depth": process.queue_depth,
+        "longest_read_micros": micros(process.longest_read),
+        "gate_wait_micros": percentiles(&process.gate_wait),
+        "gate_hold_micros": percentiles(&process.gate_hold),
     })
 }

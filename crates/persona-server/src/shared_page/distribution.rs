@@ -56,6 +56,15 @@ impl Distribution {
         self.sum += cell(BUCKETS);
     }
 
+    /// What was seen since an earlier look at the same thing.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, before) in counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        Self { counts, sum: self.sum.saturating_sub(earlier.sum) }
+    }
+
     /// How many values were seen.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -128,6 +137,7 @@ mod tests {
         let distribution = distribution_of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 950]);
         assert_eq!((distribution.quantile(0.5), distribution.quantile(0.9), distribution.quantile(0.99)), (Some(5), Some(9), Some(1000)));
         assert_eq!((distribution.count(), distribution.sum(), distribution.count_up_to(10)), (10, 995, 9));
+        assert_eq!(distribution.since(&distribution_of(&[1, 2, 950])), distribution_of(&[3, 4, 5, 6, 7, 8, 9]));
     }
 
     proptest! {

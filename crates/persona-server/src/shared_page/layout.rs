@@ -23,6 +23,9 @@ const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
 /// Header cell: when the server started, in microseconds since the epoch.
 pub(super) const STARTED_AT: usize = 0;
 
+/// Header cells: the recent past in windows (`history.rs`).
+pub(super) const HISTORY: usize = 64;
+
 /// Header cell: one more than the highest seat that was ever filled. Seats from there on are never looked at, because
 /// even reading them would take memory.
 pub(super) const SEATS_USED: usize = 1;
@@ -58,6 +61,13 @@ pub(super) enum Number {
     LockRetries,
     GaveUp,
     CheckpointFrames,
+    Checkpoints,
+    CheckpointsBlocked,
+    CheckpointsFailed,
+    LastCheckpoint,
+    GateWaitingSince,
+    GateHeldSince,
+    OldestReadSince,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -67,6 +77,8 @@ pub(super) enum Kind {
     Counter,
     /// It describes one process and starts at zero.
     Gauge,
+    /// When something happened last, in microseconds since the epoch; it stays. Exported as seconds.
+    Moment,
 }
 
 /// How the numbers of several seats become one.
@@ -96,7 +108,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 15] = [
+pub(super) const NUMBERS: [NumberRow; 22] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -118,6 +130,25 @@ pub(super) const NUMBERS: [NumberRow; 15] = [
         "persona_checkpoint_frames_total",
         "Frames of the write-ahead log that checkpoints copied back.",
     ),
+    row(Number::Checkpoints, Kind::Counter, Merge::Sum, "persona_checkpoints_total", "Checkpoints that copied the whole log back."),
+    row(
+        Number::CheckpointsBlocked,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_checkpoints_blocked_total",
+        "Checkpoints that a reader on an old snapshot kept from finishing.",
+    ),
+    row(Number::CheckpointsFailed, Kind::Counter, Merge::Sum, "persona_checkpoints_failed_total", "Checkpoints that failed."),
+    row(
+        Number::LastCheckpoint,
+        Kind::Moment,
+        Merge::Max,
+        "persona_last_checkpoint_timestamp_seconds",
+        "When a checkpoint last copied the whole log back; 0 for never.",
+    ),
+    row(Number::GateWaitingSince, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::GateHeldSince, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::OldestReadSince, Kind::Gauge, Merge::Hidden, "", ""),
 ];
 
 /// What is measured with a histogram in each seat.

@@ -9,6 +9,7 @@
 //! Start reading at `layout.rs`.
 
 mod distribution;
+mod history;
 mod layout;
 mod memory;
 mod page;
@@ -17,6 +18,7 @@ mod routes;
 mod seat;
 
 pub use distribution::Distribution;
+pub use history::GateFigures;
 pub use layout::{Condition, Measure};
-pub use page::{ProcessFacts, SharedPage};
+pub use page::{AtGate, Checkpoints, ProcessFacts, SharedPage};
 pub use seat::Seat;

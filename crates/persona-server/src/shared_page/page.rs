@@ -5,12 +5,14 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use persona_model::Timestamp;
 
 use super::layout::{self, Condition, Measure, Number, SEATS, SLOTS};
 use super::memory::Memory;
 use super::{Distribution, Seat, prometheus};
+use crate::clock::monotonic_micros;
 
 /// The memory itself, mapped into this process.
 pub struct SharedPage {
@@ -32,6 +34,46 @@ pub struct ProcessFacts {
     pub requests: u64,
     /// Connections that are open now.
     pub connections: u64,
+    /// Writes of this slot that were part of a finished transaction, since the server started.
+    pub writes: u64,
+    /// Writes that wait for their transaction now.
+    pub queue_depth: u64,
+    /// How long it has been waiting for the gate; zero when it does not wait.
+    pub gate_waiting: Duration,
+    /// How long it has been holding the gate; zero when it is not in.
+    pub gate_holding: Duration,
+    /// Age of the oldest list or export that it still runs; zero when there is none.
+    pub longest_read: Duration,
+    /// How long this slot waited for the gate and held it, since the server started.
+    pub gate_wait: Distribution,
+    /// How long this slot held the gate, since the server started.
+    pub gate_hold: Distribution,
+}
+
+/// A process that waits for the gate or is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AtGate {
+    /// 0 for the keeper, 1 and up for workers.
+    pub slot: u16,
+    /// Process id.
+    pub pid: u32,
+    /// How long it has been waiting; zero when it does not wait.
+    pub waiting: Duration,
+    /// How long it has been in; zero when it is not.
+    pub holding: Duration,
+}
+
+/// What became of all checkpoints since the server started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Checkpoints {
+    /// They copied the whole log back.
+    pub complete: u64,
+    /// A reader on an old snapshot kept them from finishing.
+    pub blocked: u64,
+    /// The database failed.
+    pub failed: u64,
+    /// When the last complete one ended.
+    pub last: Option<Timestamp>,
 }
 
 impl SharedPage {
@@ -88,22 +130,48 @@ impl SharedPage {
 
     /// Requests that are being answered now, by all workers.
     pub fn requests_in_flight(&self) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, Number::RequestsInFlight)).sum()
+        self.sum(Number::RequestsInFlight)
     }
 
     /// Requests that were answered since the server started.
     pub fn requests(&self) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, Number::Requests)).sum()
+        self.sum(Number::Requests)
     }
 
     /// Attempts that met a lock held outside the gate, since the server started.
     pub fn lock_retries(&self) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, Number::LockRetries)).sum()
+        self.sum(Number::LockRetries)
     }
 
     /// Writes that did not get their turn in time, since the server started.
     pub fn writes_given_up(&self) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, Number::GaveUp)).sum()
+        self.sum(Number::GaveUp)
+    }
+
+    /// The processes that wait for the gate or are in, now.
+    pub fn at_gate(&self) -> Vec<AtGate> {
+        let now = monotonic_micros();
+        let seats = self.used_seats().map(|seat| {
+            let lasts = |number| Duration::from_micros(lasting(self.number(seat, number), now));
+            AtGate {
+                slot: slot_of(seat),
+                pid: self.pid_of(seat),
+                waiting: lasts(Number::GateWaitingSince),
+                holding: lasts(Number::GateHeldSince),
+            }
+        });
+        seats.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
+    }
+
+    /// What became of all checkpoints since the server started.
+    pub fn checkpoints(&self) -> Checkpoints {
+        let last = self.used_seats().map(|seat| self.number(seat, Number::LastCheckpoint)).max().filter(|at| *at > 0);
+        Checkpoints {
+            complete: self.sum(Number::Checkpoints),
+            blocked: self.sum(Number::CheckpointsBlocked),
+            failed: self.sum(Number::CheckpointsFailed),
+            last: last.map(|at| Timestamp::from_micros(at.cast_signed())),
+        }
     }
 
     /// The fewest connections that any serving worker has open; `None` when no worker is serving.
@@ -120,9 +188,18 @@ impl SharedPage {
         self.cells()[layout::block_of(seat) + layout::offset_of_number(number)].load(Relaxed)
     }
 
+    fn sum(&self, number: Number) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, number)).sum()
+    }
+
     /// A number of a slot, the sum of its two seats.
     pub(super) fn number_of_slot(&self, slot: u16, number: Number) -> u64 {
         (0..2).map(|generation| self.number(seat_of(slot, generation), number)).sum()
+    }
+
+    /// How long what began at this moment has lasted in a slot, in microseconds: the longest of its two seats.
+    pub(super) fn lasts_in_slot(&self, slot: u16, since: Number, now: u64) -> u64 {
+        (0..2).map(|generation| lasting(self.number(seat_of(slot, generation), since), now)).max().unwrap_or_default()
     }
 
     /// Seats that may have been filled; the others are all zero.
@@ -137,29 +214,60 @@ impl SharedPage {
 
     /// The histogram at this place of the block, summed over the seats.
     pub(super) fn histogram(&self, offset: usize) -> Distribution {
+        self.histogram_of(self.used_seats(), offset)
+    }
+
+    fn histogram_of_slot(&self, slot: u16, offset: usize) -> Distribution {
+        self.histogram_of([seat_of(slot, 0), seat_of(slot, 1)], offset)
+    }
+
+    fn histogram_of(&self, seats: impl IntoIterator<Item = usize>, offset: usize) -> Distribution {
         let mut distribution = Distribution::default();
-        for seat in self.used_seats() {
+        for seat in seats {
             let first = layout::block_of(seat) + offset;
             distribution.add_cells(|cell| self.cells()[first + cell].load(Relaxed));
         }
         distribution
     }
 
+    fn pid_of(&self, seat: usize) -> u32 {
+        u32::try_from(self.number(seat, Number::Pid)).unwrap_or_default()
+    }
+
     fn facts(&self, seat: usize) -> ProcessFacts {
-        let slot = u16::try_from(seat / 2).unwrap_or(u16::MAX);
+        let slot = slot_of(seat);
+        let now = monotonic_micros();
+        let lasts = |number| Duration::from_micros(lasting(self.number(seat, number), now));
         ProcessFacts {
             slot,
-            pid: u32::try_from(self.number(seat, Number::Pid)).unwrap_or_default(),
+            pid: self.pid_of(seat),
             started_at: self.number(seat, Number::StartedAt).cast_signed(),
             restarts: self.number_of_slot(slot, Number::Restarts),
             requests: self.number_of_slot(slot, Number::Requests),
             connections: self.number(seat, Number::ConnectionsOpen),
+            writes: self.number_of_slot(slot, Number::Writes),
+            queue_depth: self.number(seat, Number::QueueDepth),
+            gate_waiting: lasts(Number::GateWaitingSince),
+            gate_holding: lasts(Number::GateHeldSince),
+            longest_read: lasts(Number::OldestReadSince),
+            gate_wait: self.histogram_of_slot(slot, layout::offset_of_measure(Measure::GateWait)),
+            gate_hold: self.histogram_of_slot(slot, layout::offset_of_measure(Measure::GateHold)),
         }
     }
 }
 
 /// The seats before belong to the keeper.
 const FIRST_WORKER_SEAT: usize = 2;
+
+/// The slot of a seat.
+fn slot_of(seat: usize) -> u16 {
+    u16::try_from(seat / 2).unwrap_or(u16::MAX)
+}
+
+/// How long something has lasted that began at this moment; nothing when it does not last.
+fn lasting(since: u64, now: u64) -> u64 {
+    if since == 0 { 0 } else { now.saturating_sub(since) }
+}
 
 /// The index of a seat.
 fn seat_of(slot: u16, generation: u64) -> usize {

@@ -3,8 +3,9 @@
 
 use std::fmt::{self, Write};
 
-use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, NumberRow, SLOTS, Unit};
+use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, SLOTS, Unit};
 use super::{Distribution, SharedPage, routes};
+use crate::clock::monotonic_micros;
 
 /// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of ten. Fewer than the
 /// page knows, because every bound is a time series for whoever stores them.
@@ -29,6 +30,7 @@ fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
     head(out, "persona_start_time_seconds", "When the server started, in seconds since the epoch.", "gauge")?;
     writeln!(out, "persona_start_time_seconds {}", seconds(page.started_at().as_micros().unsigned_abs()))?;
     write_processes(out, page)?;
+    write_waits(out, page)?;
     for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden) {
         write_number(out, page, row)?;
     }
@@ -48,13 +50,31 @@ fn write_processes(out: &mut String, page: &SharedPage) -> fmt::Result {
     page.used_slots().try_for_each(|slot| writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)]))
 }
 
+/// Times that go on, as of now.
+fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
+    let now = monotonic_micros();
+    let waits: [(&str, &str, Number); 3] = [
+        ("persona_gate_waiting_seconds", "How long a slot has been waiting for the gate; 0 when it does not.", Number::GateWaitingSince),
+        ("persona_gate_holding_seconds", "How long a slot has been holding the gate; 0 when it does not.", Number::GateHeldSince),
+        ("persona_longest_read_seconds", "Age of the oldest list or export that still runs.", Number::OldestReadSince),
+    ];
+    for (name, help, number) in waits {
+        head(out, name, help, "gauge")?;
+        for slot in page.used_slots() {
+            writeln!(out, "{name}{{slot=\"{slot}\"}} {}", seconds(page.lasts_in_slot(slot, number, now)))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_number(out: &mut String, page: &SharedPage, row: &NumberRow) -> fmt::Result {
     head(out, row.name, row.help, if row.kind == Kind::Counter { "counter" } else { "gauge" })?;
+    let shown = |value: u64| if row.kind == Kind::Moment { seconds(value) } else { value.to_string() };
     let mut values = page.used_seats().map(|seat| page.number(seat, row.number));
     match row.merge {
         Merge::Hidden => Ok(()),
         Merge::Sum => writeln!(out, "{} {}", row.name, values.sum::<u64>()),
-        Merge::Max => writeln!(out, "{} {}", row.name, values.by_ref().max().unwrap_or_default()),
+        Merge::Max => writeln!(out, "{} {}", row.name, shown(values.by_ref().max().unwrap_or_default())),
         Merge::PerSlot => page
             .used_slots()
             .try_for_each(|slot| writeln!(out, "{}{{slot=\"{slot}\"}} {}", row.name, page.number_of_slot(slot, row.number))),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use persona_model::Timestamp;
-use persona_storage::Observer;
+use persona_model::{Clock, Timestamp};
+use persona_storage::{Checkpoint, Observer};
 
 use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
 use super::{SharedPage, distribution, routes};
+use crate::clock::{SystemClock, monotonic_micros};
 
 /// One process's place on the page. A slot (0 for the keeper, 1 and up for workers) has two seats, so that a worker
 /// that drains and the one that replaces it never write the same gauges.
@@ -41,15 +42,15 @@ impl Seat {
     pub fn fill(&self, pid: u32, now: Timestamp) {
         self.page.cells()[layout::SEATS_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
-        self.cell(Number::StartedAt).store(now.as_micros().unsigned_abs(), Relaxed);
-        self.cell(Number::Pid).store(u64::from(pid), Relaxed);
+        self.set(Number::StartedAt, now.as_micros().unsigned_abs());
+        self.set(Number::Pid, u64::from(pid));
         self.set_condition(Condition::Starting);
     }
 
     /// Takes the gauges of a process that ended off the page.
     pub fn leave(&self) {
         for row in NUMBERS.iter().filter(|row| row.kind == Kind::Gauge) {
-            self.cell(row.number).store(0, Relaxed);
+            self.set(row.number, 0);
         }
     }
 
@@ -67,7 +68,7 @@ impl Seat {
 
     /// Says where the process stands.
     pub fn set_condition(&self, condition: Condition) {
-        self.cell(Number::Condition).store(condition as u64, Relaxed);
+        self.set(Number::Condition, condition as u64);
     }
 
     /// Shows that the process is alive.
@@ -115,6 +116,10 @@ impl Seat {
         &self.page.cells()[self.block() + layout::offset_of_number(number)]
     }
 
+    fn set(&self, number: Number, value: u64) {
+        self.cell(number).store(value, Relaxed);
+    }
+
     fn add(&self, number: Number, amount: u64) {
         self.cell(number).fetch_add(amount, Relaxed);
     }
@@ -132,11 +137,18 @@ impl Seat {
 }
 
 impl Observer for Seat {
+    fn gate_waiting(&self) {
+        self.set(Number::GateWaitingSince, monotonic_micros());
+    }
+
     fn gate_waited(&self, wait: Duration) {
+        self.set(Number::GateHeldSince, monotonic_micros());
+        self.set(Number::GateWaitingSince, 0);
         self.measured(Measure::GateWait, micros(wait));
     }
 
     fn gate_held(&self, hold: Duration) {
+        self.set(Number::GateHeldSince, 0);
         self.measured(Measure::GateHold, micros(hold));
     }
 
@@ -151,7 +163,7 @@ impl Observer for Seat {
     }
 
     fn queue_depth(&self, depth: usize) {
-        self.cell(Number::QueueDepth).store(depth as u64, Relaxed);
+        self.set(Number::QueueDepth, depth as u64);
     }
 
     fn lock_retried(&self) {
@@ -162,13 +174,29 @@ impl Observer for Seat {
         self.add(Number::GaveUp, 1);
     }
 
-    fn checkpointed(&self, took: Duration, _log_frames: u64, copied_frames: u64) {
+    fn checkpointed(&self, took: Duration, result: Checkpoint) {
         self.measured(Measure::Checkpoint, micros(took));
-        self.add(Number::CheckpointFrames, copied_frames);
+        match result {
+            Checkpoint::Complete { copied_frames } => {
+                self.add(Number::Checkpoints, 1);
+                self.add(Number::CheckpointFrames, copied_frames);
+                self.set(Number::LastCheckpoint, SystemClock.now().as_micros().unsigned_abs());
+            }
+            Checkpoint::Blocked { copied_frames } => {
+                self.add(Number::CheckpointsBlocked, 1);
+                self.add(Number::CheckpointFrames, copied_frames);
+            }
+            Checkpoint::Failed => self.add(Number::CheckpointsFailed, 1),
+        }
+    }
+
+    fn oldest_read(&self, began: Option<Instant>) {
+        let since = began.map_or(0, |began| monotonic_micros().saturating_sub(micros(began.elapsed())));
+        self.set(Number::OldestReadSince, since);
     }
 
     fn wal_bytes(&self, bytes: u64) {
-        self.cell(Number::WalBytes).store(bytes, Relaxed);
+        self.set(Number::WalBytes, bytes);
     }
 }
 
@@ -183,7 +211,7 @@ mod tests {
     use persona_model::Timestamp;
     use persona_storage::Observer;
 
-    use super::super::{Condition, Measure, ProcessFacts, SharedPage};
+    use super::super::{Condition, Measure, SharedPage};
 
     const START: Timestamp = Timestamp::from_micros(1_795_543_841_000_120);
 
@@ -200,8 +228,9 @@ mod tests {
 
         seat.fill(102, START);
         seat.restarted();
-        let facts = ProcessFacts { slot: 1, pid: 102, started_at: START.as_micros(), restarts: 1, requests: 1, connections: 0 };
-        assert_eq!(page.processes(), [facts]);
+        let facts = page.processes().remove(0);
+        assert_eq!((facts.slot, facts.pid, facts.started_at), (1, 102, START.as_micros()));
+        assert_eq!((facts.restarts, facts.requests, facts.connections), (1, 1, 0));
         assert_eq!(page.distribution(Measure::GateWait).quantile(0.5), Some(7));
     }
 

@@ -5,15 +5,18 @@
 //!
 //! Start reading at `vocabulary.rs`, then `state.rs`.
 
+mod contention;
 mod handover;
 mod heartbeat;
 mod listener;
+pub mod lock_probe;
 mod notes;
 mod process;
 mod run;
 mod state;
 mod vocabulary;
 
+pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
 pub use handover::{Handover, Message, Prepared, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
 pub use run::{Started, run};
@@ -33,6 +36,7 @@ pub(crate) mod tests {
             durability: "normal".into(),
             busy_timeout_ms: 30_000,
             wal_autocheckpoint: 1_000,
+            gate_warn_ms: 1_000,
             expose_worker: false,
             drain_timeout_ms: 10_000,
             log_level: "info".into(),

@@ -1,8 +1,13 @@
 //! What the supervisor tells the log, in words.
 
+use std::path::Path;
+
 use tracing::{error, info, warn};
 
+use super::contention::{ADVICE, Delay};
+use super::lock_probe::{holder_of_gate, holder_of_writer_lock};
 use super::vocabulary::{Ending, Key, Note};
+use crate::shared_page::{AtGate, GateFigures};
 
 /// Writes a note into the log.
 pub(super) fn log(note: Note) {
@@ -41,6 +46,50 @@ pub(super) fn log(note: Note) {
         Note::NotWhileStartingOrStopping => warn!("ignored: that can only be done while all workers run"),
         Note::Stopping => info!("stopping"),
     }
+}
+
+/// Says who is waited for at the gate, and for how long. Asks the system where our own processes do not know.
+pub(super) fn delay(delay: &Delay, database: &Path) {
+    let (slot, wait, what, holder) = match delay {
+        Delay::Waiting { waiter, holder } => {
+            (waiter.slot, waiter.waiting, format!("{} waits for the gate", named(waiter)), holder.as_ref())
+        }
+        Delay::Holding(holder) => (holder.slot, holder.holding, "the gate is held".into(), Some(holder)),
+    };
+    let (to_blame, reason) = match holder {
+        Some(holder) => blame(holder, database),
+        None => match holder_of_gate(database) {
+            Some(outsider) => (Some(outsider.pid), format!("{outsider} is in")),
+            None => (None, "nobody can be seen in it".into()),
+        },
+    };
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    warn!(slot, wait_ms, holder.pid = to_blame, "{what} for {wait_ms} ms: {reason}");
+}
+
+/// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the gate.
+fn blame(holder: &AtGate, database: &Path) -> (Option<u32>, String) {
+    let outsider = holder_of_writer_lock(database).ok().flatten().filter(|it| it.pid != holder.pid);
+    match outsider {
+        Some(outsider) => {
+            let reason = format!("{} is in and waits for {outsider}, which holds the database's lock without the gate", named(holder));
+            (Some(outsider.pid), reason)
+        }
+        None => (Some(holder.pid), format!("{} has been in for {} ms", named(holder), holder.holding.as_millis())),
+    }
+}
+
+fn named(process: &AtGate) -> String {
+    match process.slot {
+        0 => format!("the keeper (pid {})", process.pid),
+        slot => format!("worker {slot} (pid {})", process.pid),
+    }
+}
+
+/// Says what to do about a gate that stays busy.
+pub(super) fn advice(minute: &GateFigures) {
+    let wait_p99_ms = minute.wait_p99_micros / 1000;
+    warn!(wait_p99_ms, waits = minute.waits, "writers have waited long for each other for minutes: {ADVICE}");
 }
 
 fn child(key: Key, message: &'static str) {

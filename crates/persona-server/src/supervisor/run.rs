@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::contention::{Contention, Totals};
 use super::handover::Prepared;
 use super::heartbeat::Watch;
 use super::notes;
@@ -25,7 +27,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::Log;
-use crate::shared_page::SharedPage;
+use crate::shared_page::{Measure, SharedPage};
 
 /// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a second.
 const TICK: Duration = Duration::from_millis(100);
@@ -50,6 +52,8 @@ struct Supervisor<'a> {
     began: Instant,
     state: State,
     watch: Watch,
+    contention: Contention,
+    database: PathBuf,
     children: Children,
     page: Arc<SharedPage>,
     /// `None` once the server stops.
@@ -77,6 +81,8 @@ pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&S
             began: Instant::now(),
             state: State::new(config.workers, Duration::from_millis(config.drain_timeout_ms)),
             watch: Watch::default(),
+            contention: Contention::new(Duration::from_millis(config.gate_warn_ms)),
+            database: config.database.clone(),
             children: Children::new(config, Arc::clone(&page), sender),
             page,
             listener: Some(listener),
@@ -104,6 +110,7 @@ impl Supervisor<'_> {
             Event::Tick => {
                 let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats());
                 events.extend(stalled.into_iter().map(Event::Stalled));
+                self.watch_the_gate();
             }
             _ => {}
         }
@@ -114,6 +121,25 @@ impl Supervisor<'_> {
             }
         }
         ended
+    }
+
+    /// Logs long waits and writes the figures of each minute on the page.
+    fn watch_the_gate(&mut self) {
+        let now = self.began.elapsed();
+        if let Some(delay) = self.contention.look(now, &self.page.at_gate()) {
+            notes::delay(&delay, &self.database);
+        }
+        let page = &self.page;
+        let totals = || Totals {
+            gate_wait: page.distribution(Measure::GateWait),
+            writes_given_up: page.writes_given_up(),
+            lock_retries: page.lock_retries(),
+        };
+        let Some(minute) = self.contention.minute(now, totals) else { return };
+        self.page.note_minute(SystemClock.now(), &minute);
+        if self.contention.needs_advice(&minute) {
+            notes::advice(&minute);
+        }
     }
 
     fn perform(&mut self, action: Action) -> Option<ExitCode> {

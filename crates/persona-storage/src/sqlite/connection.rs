@@ -18,7 +18,7 @@ use crate::Observer;
 /// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those who wait longest.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// The log file is cut back to this size when it starts over: 64 MiB.
-const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 /// From this many pages on a writer copies the log back itself: 32 MiB, only reached when the keeper is gone.
@@ -35,6 +35,17 @@ pub(super) enum Purpose {
     Read,
     /// Copies the log back; waits briefly, because it can come again.
     Keep,
+}
+
+impl Purpose {
+    /// What a connection of this kind is there to do, as a word.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// Longest wait of a checkpoint for readers.
@@ -80,24 +91,42 @@ fn wait_for_lock(connection: &mut Connection, wait: Duration, observer: Arc<dyn 
 
 fn configure(connection: &Connection, settings: &Settings, purpose: Purpose) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep)?;
-    connection.pragma_update(None, "synchronous", settings.durability.word())?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "mmap_size", 0)?;
-    connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_MAX)?;
-    connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // Keeper and readers never copy the log back as a side effect of something else.
-    let checkpoint_pages = if purpose == Purpose::Write { EMERGENCY_CHECKPOINT_PAGES } else { 0 };
-    connection.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
-    connection.pragma_update(None, "query_only", purpose == Purpose::Read)?;
+    for (flag, value) in flags(purpose) {
+        connection.set_db_config(flag, value)?;
+    }
+    for (pragma, value) in pragmas(settings, purpose) {
+        connection.pragma_update(None, pragma, value)?;
+    }
     Ok(())
+}
+
+/// Every pragma of a kind of connection.
+pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, i64); 10] {
+    [
+        ("synchronous", settings.durability.synchronous()),
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("cell_size_check", 1),
+        ("mmap_size", 0),
+        ("journal_size_limit", LOG_BYTES_MAX),
+        // 2 is memory.
+        ("temp_store", 2),
+        ("cache_size", -CACHE_KIB),
+        // Keeper and readers never copy the log back as a side effect of something else.
+        ("wal_autocheckpoint", if purpose == Purpose::Write { EMERGENCY_CHECKPOINT_PAGES } else { 0 }),
+        ("query_only", (purpose == Purpose::Read).into()),
+    ]
+}
+
+/// Every flag of a kind of connection that is no pragma.
+pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
+    [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep),
+    ]
 }
 
 /// Bytes of a page; the size that every file of ours is made with.

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{OwnedPermit, Sender, channel};
 
 use super::error::from_driver;
+use super::reading::Reading;
 use super::row;
 use crate::{Answer, Error, Export};
 
@@ -18,13 +19,14 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 type Item = Result<Answer, Error>;
 
 /// Starts an export on a thread of its own, with a connection of its own.
-pub(super) async fn start(connection: Connection, include_deleted: bool) -> Result<Export, Error> {
+pub(super) async fn start(connection: Connection, reading: Reading, include_deleted: bool) -> Result<Export, Error> {
     // One place more than the queue uses: the last word of a failed export always fits, so that a broken stream can
     // never look like a complete one.
     let (sender, export) = channel(WAITING_MAX + 1);
     let last_word = sender.clone().reserve_owned().await.map_err(|_| Error::Closed("the export was dropped"))?;
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
+        let _reading = reading;
         let outlet = Outlet { runtime, sender };
         finish(last_word, send_all(&connection, include_deleted, &outlet));
     });

@@ -10,19 +10,21 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::{NoObserver, Observer};
 
 /// Pause between attempts where waiting needs a deadline, which the kernel's blocking lock does not have.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
 
 /// One opened gate. Each thread that writes has its own: the lock belongs to the opened file.
-#[derive(Debug)]
 pub struct Gate {
     file: File,
+    observer: Arc<dyn Observer>,
 }
 
 /// The right to write; dropping it lets the next one in.
-#[derive(Debug)]
 pub struct Pass<'a> {
     gate: &'a Gate,
     since: Instant,
@@ -36,7 +38,13 @@ impl Gate {
     /// The folder cannot be written.
     pub fn open(database: &Path) -> std::io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(Self::path(database))?;
-        Ok(Self { file })
+        Ok(Self { file, observer: Arc::new(NoObserver) })
+    }
+
+    /// Reports who waits and who is in, while it lasts: others must be able to say whom they wait for.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// Where the gate of a database lies: beside it, with `-gate` added to the name.
@@ -52,9 +60,15 @@ impl Gate {
     ///
     /// The file system does not know locks.
     pub fn enter(&self) -> std::io::Result<Pass<'_>> {
+        let waiting = Instant::now();
+        self.observer.gate_waiting();
         loop {
             match self.file.lock() {
-                Ok(()) => return Ok(Pass { gate: self, since: Instant::now() }),
+                Ok(()) => {
+                    let since = Instant::now();
+                    self.observer.gate_waited(since - waiting);
+                    return Ok(Pass { gate: self, since });
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -90,6 +104,7 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         // Cannot fail on a descriptor that holds the lock; and if it did, the lock would go with the process.
         let _ = self.gate.file.unlock();
+        self.gate.observer.gate_held(self.since.elapsed());
     }
 }
 

@@ -15,7 +15,7 @@ use super::connection::{self, Log, Purpose};
 use super::error::from_driver;
 use super::gate::Gate;
 use super::{Settings, StartError, idempotency, search};
-use crate::{Error, Observer};
+use crate::{Checkpoint, Error, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
 /// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
@@ -57,7 +57,9 @@ impl Keeper {
     ///
     /// As for [`super::SqliteStore::open`].
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
-        let gate = Gate::open(&settings.path).map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?;
+        let gate = Gate::open(&settings.path)
+            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+            .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Keep, Arc::clone(&observer))?;
         super::migrate::check(&connection, &settings.path)?;
         let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
@@ -119,12 +121,14 @@ impl Keeper {
         let began = Instant::now();
         let log = match connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                self.observer.checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
                 self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
                 return Ok(());
             }
-            result => result.map_err(from_driver)?,
+            Err(error) => return Err(self.failed(began, error)),
+            Ok(log) => log,
         };
-        self.observer.checkpointed(began.elapsed(), log.frames, log.copied);
+        self.observer.checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
         self.observer.wal_bytes(log.bytes());
         self.seen = log;
         Ok(())
@@ -136,12 +140,20 @@ impl Keeper {
         match connection::checkpoint(&self.connection, CheckpointMode::PASSIVE) {
             // Another process is at it; then it is being done.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-            Err(error) => Err(from_driver(error)),
+            Err(error) => Err(self.failed(began, error)),
             Ok(log) => {
-                self.observer.checkpointed(began.elapsed(), log.frames, log.copied);
+                let copied_frames = log.copied.saturating_sub(self.seen.copied);
+                let complete = log.copied >= log.frames;
+                let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
+                self.observer.checkpointed(began.elapsed(), result);
                 Ok(())
             }
         }
+    }
+
+    fn failed(&self, began: Instant, error: rusqlite::Error) -> Error {
+        self.observer.checkpointed(began.elapsed(), Checkpoint::Failed);
+        from_driver(error)
     }
 
     /// Merges what the last writes added to the search index.

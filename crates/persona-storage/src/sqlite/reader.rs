@@ -13,6 +13,7 @@ use thread_local::ThreadLocal;
 use tokio::sync::Semaphore;
 
 use super::connection::{self, Purpose};
+use super::reading::{Reading, Readings};
 use super::{Settings, StartError};
 use crate::{Error, Observer};
 
@@ -27,6 +28,7 @@ pub(super) struct Readers {
     observer: Arc<dyn Observer>,
     short: ThreadLocal<Connection>,
     long: Arc<LongReaders>,
+    readings: Arc<Readings>,
 }
 
 struct LongReaders {
@@ -37,12 +39,18 @@ struct LongReaders {
 impl Readers {
     pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
         let long = LongReaders { turns: Semaphore::new(LONG_READS_MAX), idle: Mutex::default() };
-        Self { settings, observer, short: ThreadLocal::new(), long: Arc::new(long) }
+        let readings = Readings::new(Arc::clone(&observer));
+        Self { settings, observer, short: ThreadLocal::new(), long: Arc::new(long), readings }
     }
 
     /// A new connection that only reads.
     pub(super) fn open(&self) -> Result<Connection, StartError> {
         connection::open(&self.settings, Purpose::Read, Arc::clone(&self.observer))
+    }
+
+    /// Notes that a snapshot is read from, until the result is dropped.
+    pub(super) fn begin_reading(&self) -> Reading {
+        self.readings.begin()
     }
 
     /// Runs a short read on this thread.
@@ -69,14 +77,16 @@ impl Readers {
             None => self.open().map_err(unopened)?,
         };
         let long = Arc::clone(&self.long);
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = self.begin_reading();
+        let result = tokio::task::spawn_blocking(move || {
             let result = read(&connection);
+            drop(reading);
             if let Ok(mut idle) = long.idle.lock() {
                 idle.push(connection);
             }
             result
         });
-        let result = reading.await.map_err(|error| Error::Backend(Box::new(error)))?;
+        let result = result.await.map_err(|error| Error::Backend(Box::new(error)))?;
         drop(turn);
         result
     }

@@ -30,6 +30,14 @@ impl Durability {
         Self::ALL.into_iter().find(|class| class.word() == word)
     }
 
+    /// SQLite's number for it.
+    pub(super) const fn synchronous(self) -> i64 {
+        match self {
+            Self::Normal => 1,
+            Self::Full => 2,
+        }
+    }
+
     /// What the class promises.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -53,7 +53,7 @@ impl Store for SqliteStore {
 
     async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
         let connection = self.readers.open().map_err(|error| Error::Backend(Box::new(error)))?;
-        export::start(connection, include_deleted).await
+        export::start(connection, self.readers.begin_reading(), include_deleted).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
@@ -69,7 +69,9 @@ impl Store for SqliteStore {
     }
 
     async fn status(&self) -> Result<Status, Error> {
-        let durability = self.settings.durability;
+        let Settings { durability, wal_autocheckpoint, .. } = self.settings;
+        let file_system =
+            super::FileSystem::of(super::convert::folder_of(&self.settings.path)).map_or_else(|_| String::new(), |it| it.name());
         self.readers
             .long(move |connection| {
                 let read = || -> rusqlite::Result<Status> {
@@ -83,6 +85,9 @@ impl Store for SqliteStore {
                         personas: personas::count_living(connection)?,
                         database_bytes: connection::database_bytes(connection)?,
                         wal_bytes: connection::wal_bytes(connection)?,
+                        wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
+                        wal_autocheckpoint,
+                        file_system,
                     })
                 };
                 read().map_err(from_driver)

@@ -73,7 +73,9 @@ impl Drop for Withdrawal {
 impl Writer {
     /// Starts the thread, with its connection and its gate open.
     pub(super) fn start(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
-        let gate = Gate::open(&settings.path).map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?;
+        let gate = Gate::open(&settings.path)
+            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+            .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
         let failed = Arc::new(AtomicBool::new(false));
@@ -184,7 +186,6 @@ impl Thread {
     fn serve(&mut self, first: Job) -> Result<(), rusqlite::Error> {
         let id = first.write.operation.id();
         fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
-        let waiting = Instant::now();
         let pass = match self.gate.enter() {
             Ok(pass) => pass,
             Err(error) => {
@@ -192,7 +193,6 @@ impl Thread {
                 return Ok(());
             }
         };
-        self.observer.gate_waited(waiting.elapsed());
         let began = Instant::now();
         let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => transaction,
@@ -211,7 +211,6 @@ impl Thread {
         // A full disk or a failed read can end the whole transaction, whatever the savepoints are.
         let lost = transaction.is_autocommit();
         let committed = if lost { Ok(()) } else { transaction.commit() };
-        self.observer.gate_held(pass.held());
         drop(pass);
         self.observer.committed(began.elapsed(), count);
         match committed {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::persona;
+use super::{persona, status};
 use crate::http::problem::Code;
 use crate::http::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
@@ -19,10 +19,13 @@ pub(super) fn schemas() -> Value {
         "Fault": fault(),
         "Conflict": conflict(),
         "ProblemKind": problem_kind(),
-        "Status": status(),
-        "Contention": contention(),
-        "Percentiles": percentiles(),
-        "Process": process(),
+        "Status": status::status(),
+        "Contention": status::contention(),
+        "GateWindow": status::window(),
+        "Checkpoints": status::checkpoints(),
+        "AtGate": status::at_gate(),
+        "Percentiles": status::percentiles(),
+        "Process": status::process(),
     })
 }
 
@@ -137,79 +140,5 @@ fn problem_kind() -> Value {
             "remedy": { "type": "string", "description": "What a client can do about it." },
         },
         "required": ["type", "code", "status", "title", "remedy"],
-    })
-}
-
-fn status() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "version": { "type": "string", "description": "Version of the server." },
-            "backend": { "type": "string", "description": "What keeps the personas." },
-            "engine_version": { "type": "string", "description": "Version of the database engine." },
-            "journal_mode": { "type": "string", "description": "As read back from the database." },
-            "durability": { "type": "string", "description": "Durability class." },
-            "durability_meaning": { "type": "string", "description": "What the class promises." },
-            "schema_version": { "type": "integer" },
-            "personas": { "type": "integer", "description": "Living personas." },
-            "database_bytes": { "type": "integer" },
-            "wal_bytes": { "type": "integer", "description": "Bytes of the write-ahead log in use." },
-            "contention": { "$ref": "#/components/schemas/Contention" },
-            "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
-            "keeper": { "anyOf": [{ "$ref": "#/components/schemas/Process" }, { "type": "null" }] },
-            "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
-        },
-        "required": [
-            "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
-            "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers",
-        ],
-    })
-}
-
-fn contention() -> Value {
-    let times = |about: &str| json!({ "$ref": "#/components/schemas/Percentiles", "description": about });
-    json!({
-        "type": "object",
-        "description": "How long writers of all processes waited for each other since the server started, and how often in vain.",
-        "properties": {
-            "queue_wait_micros": times("How long writes waited for their transaction."),
-            "gate_wait_micros": times("How long writers waited for the gate, the lock between the processes."),
-            "gate_hold_micros": times("How long writers held the gate."),
-            "transaction_micros": times("Time from BEGIN to the end of COMMIT."),
-            "lock_retries": { "type": "integer", "description": "Attempts that met a lock held outside the gate." },
-            "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
-        },
-        "required": ["queue_wait_micros", "gate_wait_micros", "gate_hold_micros", "transaction_micros", "lock_retries", "writes_given_up"],
-    })
-}
-
-fn percentiles() -> Value {
-    let share = |about: &str| json!({ "type": ["integer", "null"], "description": about });
-    json!({
-        "type": "object",
-        "description": "Upper bounds in microseconds, known to one digit; null when nothing was measured.",
-        "properties": {
-            "count": { "type": "integer", "description": "How many were measured." },
-            "p50": share("Half of them took no longer."),
-            "p99": share("Ninety-nine in a hundred took no longer."),
-            "p999": share("All but one in a thousand took no longer."),
-        },
-        "required": ["count", "p50", "p99", "p999"],
-    })
-}
-
-fn process() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "slot": { "type": "integer", "description": "0 for the keeper, 1 and up for workers." },
-            "pid": { "type": "integer" },
-            "started_at": { "type": "string", "format": "date-time" },
-            "uptime_ms": { "type": "integer" },
-            "restarts": { "type": "integer", "description": "How often this slot was filled again." },
-            "requests": { "type": "integer", "description": "Requests answered by this slot since the server started." },
-            "connections": { "type": "integer", "description": "Connections that are open now." },
-        },
-        "required": ["slot", "pid", "started_at", "uptime_ms", "restarts", "requests", "connections"],
     })
 }

@@ -12,6 +12,7 @@ mod components;
 mod operation;
 mod operations;
 mod persona;
+mod status;
 
 use std::sync::LazyLock;
 

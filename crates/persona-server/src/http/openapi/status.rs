@@ -1,0 +1,147 @@
+//! What the server says of itself, as schemas.
+
+use serde_json::{Value, json};
+
+pub(super) fn status() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "version": { "type": "string", "description": "Version of the server." },
+            "started_at": { "type": "string", "format": "date-time" },
+            "uptime_ms": { "type": "integer" },
+            "backend": { "type": "string", "description": "What keeps the personas." },
+            "engine_version": { "type": "string", "description": "Version of the database engine." },
+            "journal_mode": { "type": "string", "description": "As read back from the database." },
+            "durability": { "type": "string", "description": "Durability class." },
+            "durability_meaning": { "type": "string", "description": "What the class promises." },
+            "schema_version": { "type": "integer" },
+            "personas": { "type": "integer", "description": "Living personas." },
+            "database_bytes": { "type": "integer" },
+            "wal_bytes": { "type": "integer", "description": "Bytes of the write-ahead log in use." },
+            "wal_bytes_max": { "type": "integer", "description": "Bytes that the write-ahead log is kept below." },
+            "wal_autocheckpoint": { "type": "integer", "description": "From how many pages in the log on they are copied back." },
+            "file_system": { "type": "string", "description": "Name of the file system that the database lies on." },
+            "checkpoints": { "$ref": "#/components/schemas/Checkpoints" },
+            "gate": {
+                "type": "array",
+                "items": { "$ref": "#/components/schemas/AtGate" },
+                "description": "Who waits for the turn to write, and who has it, at this moment.",
+            },
+            "contention": { "$ref": "#/components/schemas/Contention" },
+            "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
+            "keeper": { "anyOf": [{ "$ref": "#/components/schemas/Process" }, { "type": "null" }] },
+            "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
+        },
+        "required": [
+            "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
+            "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
+            "wal_bytes_max", "wal_autocheckpoint", "file_system", "checkpoints", "gate",
+        ],
+    })
+}
+
+pub(super) fn contention() -> Value {
+    let times = |about: &str| json!({ "$ref": "#/components/schemas/Percentiles", "description": about });
+    json!({
+        "type": "object",
+        "description": "How long writers of all processes waited for each other since the server started, and how often in vain.",
+        "properties": {
+            "queue_wait_micros": times("How long writes waited for their transaction."),
+            "gate_wait_micros": times("How long writers waited for the gate, the lock between the processes."),
+            "gate_hold_micros": times("How long writers held the gate."),
+            "transaction_micros": times("Time from BEGIN to the end of COMMIT."),
+            "lock_retries": { "type": "integer", "description": "Attempts that met a lock held outside the gate." },
+            "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
+            "recent": {
+                "type": "array",
+                "items": { "$ref": "#/components/schemas/GateWindow" },
+                "description": "Quarters of an hour of the last six hours in which somebody wrote, the oldest first.",
+            },
+        },
+        "required": [
+            "queue_wait_micros", "gate_wait_micros", "gate_hold_micros", "transaction_micros", "lock_retries", "writes_given_up", "recent",
+        ],
+    })
+}
+
+pub(super) fn percentiles() -> Value {
+    let share = |about: &str| json!({ "type": ["integer", "null"], "description": about });
+    json!({
+        "type": "object",
+        "description": "Upper bounds in microseconds, known to one digit; null when nothing was measured.",
+        "properties": {
+            "count": { "type": "integer", "description": "How many were measured." },
+            "p50": share("Half of them took no longer."),
+            "p99": share("Ninety-nine in a hundred took no longer."),
+            "p999": share("All but one in a thousand took no longer."),
+        },
+        "required": ["count", "p50", "p99", "p999"],
+    })
+}
+
+pub(super) fn process() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "slot": { "type": "integer", "description": "0 for the keeper, 1 and up for workers." },
+            "pid": { "type": "integer" },
+            "started_at": { "type": "string", "format": "date-time" },
+            "uptime_ms": { "type": "integer" },
+            "restarts": { "type": "integer", "description": "How often this slot was filled again." },
+            "requests": { "type": "integer", "description": "Requests answered by this slot since the server started." },
+            "connections": { "type": "integer", "description": "Connections that are open now." },
+            "writes": { "type": "integer", "description": "Writes of this slot since the server started." },
+            "queue_depth": { "type": "integer", "description": "Writes that wait for their transaction now." },
+            "longest_read_micros": { "type": "integer", "description": "Age of the oldest list or export that still runs." },
+            "gate_wait_micros": { "$ref": "#/components/schemas/Percentiles" },
+            "gate_hold_micros": { "$ref": "#/components/schemas/Percentiles" },
+        },
+        "required": [
+            "slot", "pid", "started_at", "uptime_ms", "restarts", "requests", "connections", "writes", "queue_depth",
+            "longest_read_micros", "gate_wait_micros", "gate_hold_micros",
+        ],
+    })
+}
+
+pub(super) fn window() -> Value {
+    json!({
+        "type": "object",
+        "description": "A quarter of an hour at the gate.",
+        "properties": {
+            "began": { "type": "string", "format": "date-time" },
+            "waits": { "type": "integer", "description": "How often a writer entered." },
+            "gate_wait_p99_micros": { "type": "integer", "description": "Of the worst minute." },
+            "writes_given_up": { "type": "integer" },
+            "lock_retries": { "type": "integer" },
+        },
+        "required": ["began", "waits", "gate_wait_p99_micros", "writes_given_up", "lock_retries"],
+    })
+}
+
+pub(super) fn checkpoints() -> Value {
+    json!({
+        "type": "object",
+        "description": "How the write-ahead log was copied back since the server started.",
+        "properties": {
+            "complete": { "type": "integer", "description": "Copied everything." },
+            "blocked": { "type": "integer", "description": "Kept from finishing by a reader on an old snapshot." },
+            "failed": { "type": "integer" },
+            "last": { "type": ["string", "null"], "format": "date-time", "description": "When the last complete one ended." },
+            "took_micros": { "$ref": "#/components/schemas/Percentiles" },
+        },
+        "required": ["complete", "blocked", "failed", "last", "took_micros"],
+    })
+}
+
+pub(super) fn at_gate() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "slot": { "type": "integer", "description": "0 for the keeper, 1 and up for workers." },
+            "pid": { "type": "integer" },
+            "waiting_micros": { "type": "integer", "description": "0 when it does not wait." },
+            "holding_micros": { "type": "integer", "description": "0 when it is not in." },
+        },
+        "required": ["slot", "pid", "waiting_micros", "holding_micros"],
+    })
+}

@@ -1,0 +1,181 @@
+//! Watches the gate: says who is waited for when a wait is long, and what to do when waits are long for minutes.
+//!
+//! What lives here: when something is worth a line in the log, as a pure function of what the shared page shows. What
+//! must not: reading the page or the system's tables (`run.rs` and `lock_probe.rs` do).
+
+use std::time::Duration;
+
+use crate::shared_page::{AtGate, Distribution, GateFigures};
+
+/// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to read.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How often figures are taken.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// From this p99 of a minute on the gate counts as busy: 50 ms, the longest wait that the gate is made for.
+pub const BUSY_WAIT_P99_MICROS: u64 = 50_000;
+
+/// Fewer waits in a minute than one a second say nothing about a percentile.
+const WAITS_MIN: u64 = 60;
+
+/// This many busy minutes in a row are no peak any more.
+const BUSY_MINUTES: u32 = 5;
+
+/// Pause between two pieces of advice, in minutes: an hour.
+const ADVISE_AGAIN_AFTER_MINUTES: u32 = 60;
+
+/// What to do about a gate that stays busy. Also said by `persona doctor`.
+pub const ADVICE: &str = "try fewer workers (--workers) and fewer, larger requests first; \
+    when writers of one file have to wait for each other for long, PostgreSQL is made for that, once it is available";
+
+/// Something that takes too long at the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Delay {
+    /// A process waits for it; whoever is in, it may be none of ours.
+    Waiting { waiter: AtGate, holder: Option<AtGate> },
+    /// A process of ours is in for too long; nobody else waits that long yet.
+    Holding(AtGate),
+}
+
+/// Everything since the server started, as the page shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Totals {
+    pub gate_wait: Distribution,
+    pub writes_given_up: u64,
+    pub lock_retries: u64,
+}
+
+/// What was seen at the gate.
+#[derive(Debug)]
+pub(super) struct Contention {
+    warn_after: Duration,
+    say_again_from: Duration,
+    minute_ends: Duration,
+    before: Totals,
+    busy_minutes: u32,
+    quiet_minutes: u32,
+}
+
+impl Contention {
+    /// A watch that finds a wait long after this time.
+    pub(super) fn new(warn_after: Duration) -> Self {
+        Self {
+            warn_after,
+            say_again_from: Duration::ZERO,
+            minute_ends: MINUTE,
+            before: Totals::default(),
+            busy_minutes: 0,
+            quiet_minutes: ADVISE_AGAIN_AFTER_MINUTES,
+        }
+    }
+
+    /// Takes in who waits and who is in, and tells what is worth a line in the log.
+    pub(super) fn look(&mut self, now: Duration, at_gate: &[AtGate]) -> Option<Delay> {
+        let holder = at_gate.iter().copied().max_by_key(|it| it.holding).filter(|it| !it.holding.is_zero());
+        let waiter = at_gate.iter().copied().max_by_key(|it| it.waiting).filter(|it| it.waiting >= self.warn_after);
+        let delay = match (waiter, holder) {
+            (Some(waiter), holder) => Delay::Waiting { waiter, holder },
+            (None, Some(holder)) if holder.holding >= self.warn_after => Delay::Holding(holder),
+            (None, _) => {
+                self.say_again_from = Duration::ZERO;
+                return None;
+            }
+        };
+        if now < self.say_again_from {
+            return None;
+        }
+        self.say_again_from = now + SAY_AGAIN_AFTER;
+        Some(delay)
+    }
+
+    /// Takes the figures of a minute when it has ended; the totals are asked for only then.
+    pub(super) fn minute(&mut self, now: Duration, totals: impl FnOnce() -> Totals) -> Option<GateFigures> {
+        if now < self.minute_ends {
+            return None;
+        }
+        self.minute_ends = now + MINUTE;
+        let totals = totals();
+        let waits = totals.gate_wait.since(&self.before.gate_wait);
+        let figures = GateFigures {
+            waits: waits.count(),
+            wait_p99_micros: waits.quantile(0.99).unwrap_or_default(),
+            writes_given_up: totals.writes_given_up.saturating_sub(self.before.writes_given_up),
+            lock_retries: totals.lock_retries.saturating_sub(self.before.lock_retries),
+        };
+        self.before = totals;
+        Some(figures)
+    }
+
+    /// Whether it is time for advice, after a minute with these figures.
+    pub(super) fn needs_advice(&mut self, minute: &GateFigures) -> bool {
+        let busy = minute.waits >= WAITS_MIN && minute.wait_p99_micros >= BUSY_WAIT_P99_MICROS;
+        self.busy_minutes = if busy { self.busy_minutes + 1 } else { 0 };
+        self.quiet_minutes = self.quiet_minutes.saturating_add(1);
+        let advise = self.busy_minutes >= BUSY_MINUTES && self.quiet_minutes >= ADVISE_AGAIN_AFTER_MINUTES;
+        if advise {
+            self.quiet_minutes = 0;
+        }
+        advise
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{ADVISE_AGAIN_AFTER_MINUTES, BUSY_MINUTES, Contention, Delay, MINUTE, SAY_AGAIN_AFTER, Totals};
+    use crate::shared_page::{AtGate, GateFigures};
+
+    const WARN_AFTER: Duration = Duration::from_secs(1);
+
+    fn at(slot: u16, waiting_ms: u64, holding_ms: u64) -> AtGate {
+        AtGate { slot, pid: 100 + u32::from(slot), waiting: Duration::from_millis(waiting_ms), holding: Duration::from_millis(holding_ms) }
+    }
+
+    #[test]
+    fn a_long_wait_is_said_with_the_holder_and_again_only_after_a_while() {
+        let mut watch = Contention::new(WARN_AFTER);
+        let seen = [at(0, 0, 1500), at(1, 1200, 0), at(2, 1100, 0)];
+        let delay = Delay::Waiting { waiter: seen[1], holder: Some(seen[0]) };
+        assert_eq!(watch.look(Duration::from_secs(5), &seen), Some(delay));
+        assert_eq!(watch.look(Duration::from_secs(6), &seen), None);
+        assert_eq!(watch.look(Duration::from_secs(5) + SAY_AGAIN_AFTER, &seen), Some(delay));
+    }
+
+    #[test]
+    fn the_next_long_wait_is_said_at_once_when_the_one_before_is_over() {
+        let mut watch = Contention::new(WARN_AFTER);
+        assert!(watch.look(Duration::ZERO, &[at(1, 1000, 0)]).is_some());
+        assert_eq!(watch.look(Duration::from_millis(100), &[at(1, 0, 3)]), None);
+        assert!(watch.look(Duration::from_millis(200), &[at(1, 1000, 0)]).is_some());
+    }
+
+    #[test]
+    fn a_process_that_stays_in_is_said_also_when_nobody_waits_and_short_waits_never_are() {
+        let mut watch = Contention::new(WARN_AFTER);
+        assert_eq!(watch.look(Duration::ZERO, &[at(1, 999, 0), at(2, 0, 999)]), None);
+        assert_eq!(watch.look(Duration::ZERO, &[at(2, 0, 1000)]), Some(Delay::Holding(at(2, 0, 1000))));
+        assert_eq!(watch.look(SAY_AGAIN_AFTER, &[at(1, 1000, 0)]), Some(Delay::Waiting { waiter: at(1, 1000, 0), holder: None }));
+    }
+
+    #[test]
+    fn figures_are_those_of_the_minute_and_not_of_the_whole_time() {
+        let mut watch = Contention::new(WARN_AFTER);
+        let totals = |writes_given_up| Totals { writes_given_up, ..Totals::default() };
+        assert_eq!(watch.minute(MINUTE / 2, || totals(9)), None);
+        assert_eq!(watch.minute(MINUTE, || totals(3)).map(|it| it.writes_given_up), Some(3));
+        assert_eq!(watch.minute(MINUTE * 2, || totals(5)).map(|it| it.writes_given_up), Some(2));
+    }
+
+    #[test]
+    fn advice_comes_after_busy_minutes_in_a_row_and_at_most_once_an_hour() {
+        let mut watch = Contention::new(WARN_AFTER);
+        let busy = GateFigures { waits: 1000, wait_p99_micros: 60_000, ..GateFigures::default() };
+        let advised: Vec<u32> = (1..=ADVISE_AGAIN_AFTER_MINUTES + 10).filter(|_| watch.needs_advice(&busy)).collect();
+        assert_eq!(advised, [BUSY_MINUTES, BUSY_MINUTES + ADVISE_AGAIN_AFTER_MINUTES]);
+        let mut watch = Contention::new(WARN_AFTER);
+        let few = GateFigures { waits: 59, ..busy };
+        assert!((0..100).all(|minute| !watch.needs_advice(if minute % 2 == 0 { &busy } else { &few })));
+    }
+}
