@@ -27,6 +27,12 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// What `persona doctor` ends with when there are warnings, as monitoring systems want it (0 ok, 1 warning, 2 critical).
+    pub const DOCTOR_WARNS: Self = Self::Failure;
+
+    /// What `persona doctor` ends with when something has failed.
+    pub const DOCTOR_FAILS: Self = Self::Usage;
+
     /// Every code.
     pub const ALL: [Self; 9] = [
         Self::Ok,

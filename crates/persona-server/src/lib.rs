@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod exit_code;
 pub mod http;
 pub mod import;
@@ -15,4 +16,6 @@ pub mod log;
 pub mod roles;
 pub mod shared_page;
 pub mod supervisor;
+pub mod top;
+pub mod units;
 pub mod verify;

@@ -94,6 +94,10 @@ pub enum Command {
     Verify(Verify),
     /// Ask a running server whether it is ready.
     Health(Health),
+    /// Find out what is wrong with a database or a server, and what to do about it.
+    Doctor(Doctor),
+    /// Watch what a running server does, second by second.
+    Top(Top),
     /// Show or check the settings.
     Config(Config),
     /// Print the script that completes commands in a shell.
@@ -291,6 +295,31 @@ pub enum ChaosWord {
 #[derive(Args, Debug)]
 pub struct Health {
     /// Server to ask; by default the one that the settings describe.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Settings file to use in place of persona.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Check every index entry too; takes as long as reading the whole file.
+    #[arg(long)]
+    pub full: bool,
+    /// What to examine; a server that has the file open is found by itself.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `top`.
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Print the figures of one second and end.
+    #[arg(long)]
+    pub once: bool,
+    /// Server to watch; by default the one that the settings describe.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Settings file to use in place of persona.toml.

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
-use super::{completions, config, create, delete, edit, export, health, import, list, serve, show, undelete, verify, version};
+use super::{completions, config, create, delete, doctor, edit, export, health, import, list, serve, show, top, undelete, verify, version};
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::roles;
@@ -23,6 +23,7 @@ Examples:
   persona edit ada                       change one in your editor
 
 Run:        serve, health, config
+Look:       doctor, top
 Personas:   list, show, create, edit, delete, undelete
 Collect:    import, export
 Prove:      verify
@@ -84,6 +85,8 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Undelete(arguments) => on_runtime(until_interrupted(undelete::run(&arguments, environment, output))),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
         Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
+        Command::Doctor(arguments) => on_runtime(until_interrupted(doctor::run(&arguments, environment, output))),
+        Command::Top(arguments) => on_runtime(top::run(&arguments, environment, output)),
         Command::Config(arguments) => config::run(&arguments.action, environment, output),
         Command::Completions(arguments) => completions::completions(arguments.shell, output),
         Command::Man => completions::man(output),

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Writer};
 use crate::supervisor::{self, Address, Started};
+use crate::units::size;
 
 /// Runs the server until it is told to stop.
 pub fn run(config: Config) -> ExitCode {
@@ -102,20 +103,11 @@ fn pids(started: &Started) -> String {
     started.worker_pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A size in the largest unit of which there is at least one.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    UNITS
-        .into_iter()
-        .find(|(unit, _)| bytes >= *unit)
-        .map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{banner, size};
+    use super::banner;
     use crate::supervisor::{Prepared, Started};
 
     #[test]
@@ -141,10 +133,5 @@ Persona Store 0.1.0
 Ready in 42 ms. Ctrl-C stops.
 ";
         assert_eq!(banner(&config, "http://127.0.0.1:8000", &started), expected);
-    }
-
-    #[test]
-    fn sizes_have_the_largest_unit_that_fits() {
-        assert_eq!([size(0), size(1023), size(1024), size(5 << 30)], ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB"]);
     }
 }

@@ -39,7 +39,7 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "wal_bytes": status.wal_bytes,
         "wal_bytes_max": status.wal_bytes_max,
         "wal_autocheckpoint": status.wal_autocheckpoint,
-        "checkpoints": checkpoints(page),
+        "checkpoints": checkpoints(page, now),
         "gate": page.at_gate().iter().map(at_gate).collect::<Vec<_>>(),
         "contention": contention(page, now),
         "requests_in_flight": page.requests_in_flight(),
@@ -73,13 +73,14 @@ fn window((began, figures): &(Timestamp, GateFigures)) -> Value {
     })
 }
 
-fn checkpoints(page: &SharedPage) -> Value {
+fn checkpoints(page: &SharedPage, now: Timestamp) -> Value {
     let checkpoints = page.checkpoints();
     json!({
         "complete": checkpoints.complete,
         "blocked": checkpoints.blocked,
         "failed": checkpoints.failed,
         "last": checkpoints.last.map(|at| at.to_string()),
+        "last_age_ms": checkpoints.last.map(|at| (now.as_micros() - at.as_micros()).max(0) / 1000),
         "took_micros": percentiles(&page.distribution(Measure::Checkpoint)),
     })
 }

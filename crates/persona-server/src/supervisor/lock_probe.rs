@@ -15,6 +15,9 @@ use rustix::process::{Flock, FlockOffsetType, FlockType, Pid, fcntl_getlk};
 /// The byte of `-shm` that a writer locks (SQLite documentation, "WAL-mode File Format", section 2.3.2).
 const WRITER_LOCK_BYTE: u64 = 120;
 
+/// What the system adds to the name of a program whose file was replaced while it runs.
+const DELETED: &str = " (deleted)";
+
 /// A process that holds a lock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holder {
@@ -33,8 +36,10 @@ impl fmt::Display for Holder {
 impl Holder {
     /// A process, by its number.
     pub fn of(pid: u32) -> Self {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).map_or_else(|_| "unknown".into(), |name| name.trim_end().into());
-        Self { pid, name }
+        // The system's short name of a child of ours is that of the link by which it was started, so the file is better.
+        let file = fs::read_link(format!("/proc/{pid}/exe")).ok().and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+        let short = || fs::read_to_string(format!("/proc/{pid}/comm")).map_or_else(|_| "unknown".into(), |name| name.trim_end().into());
+        Self { pid, name: file.map_or_else(short, |file| file.trim_end_matches(DELETED).into()) }
     }
 }
 

@@ -19,7 +19,7 @@ mod vocabulary;
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
 pub use handover::{Handover, Message, Prepared, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
-pub use run::{Started, run};
+pub use run::{DESCRIPTORS_WANTED, Started, run};
 pub use vocabulary::{Key, Role};
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Descriptors that a process should be able to open: each connection takes one, and most systems allow only 1,024
 /// unless a program asks for more.
-const DESCRIPTORS_WANTED: u64 = 4096;
+pub const DESCRIPTORS_WANTED: u64 = 4096;
 
 /// Everything that is known once all workers are ready.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -127,9 +127,10 @@ pub(super) fn checkpoints() -> Value {
             "blocked": { "type": "integer", "description": "Kept from finishing by a reader on an old snapshot." },
             "failed": { "type": "integer" },
             "last": { "type": ["string", "null"], "format": "date-time", "description": "When the last complete one ended." },
+            "last_age_ms": { "type": ["integer", "null"], "description": "How long ago that was." },
             "took_micros": { "$ref": "#/components/schemas/Percentiles" },
         },
-        "required": ["complete", "blocked", "failed", "last", "took_micros"],
+        "required": ["complete", "blocked", "failed", "last", "last_age_ms", "took_micros"],
     })
 }
 

@@ -1,0 +1,94 @@
+//! What a check is, and the list of all.
+
+use super::{Facts, connections, content, file, library, processes, server, system};
+
+/// How bad something is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, but somebody should look at it.
+    Warn,
+    /// It does not work, or what was promised does not hold.
+    Fail,
+}
+
+impl Level {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What was found, as a sentence fragment.
+    pub text: String,
+}
+
+impl Finding {
+    pub(super) fn ok(text: impl Into<String>) -> Self {
+        Self { level: Level::Ok, text: text.into() }
+    }
+
+    pub(super) fn warn(text: impl Into<String>) -> Self {
+        Self { level: Level::Warn, text: text.into() }
+    }
+
+    pub(super) fn fail(text: impl Into<String>) -> Self {
+        Self { level: Level::Fail, text: text.into() }
+    }
+}
+
+/// One thing that can be right or wrong.
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// What was found; `None` where there is nothing to look at.
+    pub test: fn(&Facts) -> Option<Finding>,
+    /// What to do when it is not as it should be: a command where there is one.
+    pub fix: fn(&Facts) -> String,
+}
+
+/// Checks that belong together.
+pub struct Group {
+    /// What they are about.
+    pub name: &'static str,
+    /// In the order in which they are read.
+    pub checks: &'static [Check],
+}
+
+/// Every check.
+const GROUPS: [&Group; 7] =
+    [&library::GROUP, &file::GROUP, &connections::GROUP, &content::GROUP, &system::GROUP, &processes::GROUP, &server::GROUP];
+
+/// The result of one check.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// The group that it belongs to.
+    pub group: &'static str,
+    /// What was looked at.
+    pub name: &'static str,
+    /// What was found.
+    pub finding: Finding,
+    /// What to do about it; only where it is not as it should be.
+    pub fix: Option<String>,
+}
+
+/// Runs every check over the facts.
+pub fn examine(facts: &Facts) -> Vec<Outcome> {
+    let all = GROUPS.iter().flat_map(|group| group.checks.iter().map(|check| (group.name, check)));
+    let outcomes = all.filter_map(|(group, check)| {
+        let finding = (check.test)(facts)?;
+        let fix = (finding.level > Level::Ok).then(|| (check.fix)(facts));
+        Some(Outcome { group, name: check.name, finding, fix })
+    });
+    outcomes.collect()
+}

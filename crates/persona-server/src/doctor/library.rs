@@ -1,0 +1,43 @@
+//! The SQLite that this program is linked with.
+
+use persona_storage::sqlite::library_is_safe;
+
+use super::Facts;
+use super::check::{Check, Finding, Group};
+
+pub(super) const GROUP: Group = Group {
+    name: "SQLite",
+    checks: &[
+        Check { name: "version", test: version, fix: other_build },
+        Check { name: "compile options", test: options, fix: other_build },
+    ],
+};
+
+fn other_build(_: &Facts) -> String {
+    "use a build with the bundled SQLite: cargo build --release --locked".into()
+}
+
+fn version(facts: &Facts) -> Option<Finding> {
+    // Beside a server on another machine this program's own library is nobody's concern.
+    facts.file.as_ref()?;
+    let (text, number) = &facts.library;
+    Some(if library_is_safe(*number) {
+        Finding::ok(format!("{text}, without the WAL-reset bug"))
+    } else {
+        Finding::fail(format!("{text} has the WAL-reset bug and can lose committed data"))
+    })
+}
+
+/// Threads share nothing but the library, so it must guard itself; and without a log nothing here works.
+fn options(facts: &Facts) -> Option<Finding> {
+    facts.file.as_ref()?;
+    let has = |wanted: &str| facts.compile_options.iter().any(|option| option == wanted);
+    Some(if facts.compile_options.is_empty() {
+        Finding::warn("the library does not say how it was compiled")
+    } else if has("OMIT_WAL") || has("THREADSAFE=0") {
+        Finding::fail("compiled without WAL or without protection between threads")
+    } else {
+        let full_text = if has("ENABLE_FTS5") { "with" } else { "without" };
+        Finding::ok(format!("safe between threads, with WAL, {full_text} full-text search"))
+    })
+}

@@ -1,0 +1,103 @@
+//! What is shown in places of several sizes.
+
+use insta::assert_snapshot;
+
+use super::super::reading::{Process, Reading, Route, Times};
+use super::{Size, View, grouped, line};
+
+const USUAL: Size = Size { columns: 80, rows: 24 };
+
+fn reading(requests: u64) -> Reading {
+    let process = |slot| Process {
+        slot,
+        pid: 4000 + slot,
+        uptime_s: 7_260,
+        restarts: slot / 2,
+        connections: 16,
+        requests: requests / 4,
+        writes: 120,
+        queue: slot,
+        at_gate: ["", "in", "waits", "", ""][usize::try_from(slot).unwrap_or_default()],
+    };
+    let times = Times { p50: Some(200), p99: Some(5_000) };
+    Reading {
+        version: "0.1.0".into(),
+        uptime_s: 7_263,
+        durability: "normal".into(),
+        engine: "SQLite 3.54.1 in wal mode on ext4".into(),
+        personas: 12_345,
+        processes: (0..=4).map(process).collect(),
+        requests,
+        classes: [requests - 3, 0, 3, 0],
+        in_flight: 12,
+        writes: 480,
+        queue: 7,
+        gate_wait: times,
+        gate_hold: Times { p50: Some(100), p99: Some(900) },
+        log_bytes: 3_400_000,
+        log_bytes_max: 64 << 20,
+        autocheckpoint: 1000,
+        checkpoints: 1,
+        last_checkpoint_s: Some(1),
+        routes: vec![Route { name: "GET    /api/v1/personas/{id}".into(), requests, took: times }],
+        ..Reading::default()
+    }
+}
+
+fn view() -> View {
+    let mut view = View::new("http://127.0.0.1:8000");
+    for second in 0..70 {
+        view.update(reading(1000 + second * 7 % 100 * 10));
+    }
+    view
+}
+
+fn text(view: &View, place: Size) -> String {
+    view.frame(place)
+        .iter()
+        .map(|line| format!("{}\n", line.iter().map(|span| span.text.as_str()).collect::<String>().trim_end()))
+        .collect()
+}
+
+#[test]
+fn four_workers_and_every_figure_fit_into_the_smallest_usual_terminal() {
+    assert_snapshot!("usual", text(&view(), USUAL));
+}
+
+#[test]
+fn a_large_terminal_shows_the_routes_too() {
+    assert_snapshot!("large", text(&view(), Size { columns: 120, rows: 40 }));
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said_and_the_last_figures_stay() {
+    let mut view = view();
+    view.lost("connection refused");
+    view.lost("connection refused");
+    let shown = text(&view, USUAL);
+    assert!(shown.contains("no answer for 2 s, still trying: connection refused"), "{shown}");
+    assert!(shown.contains("worker 4"), "{shown}");
+    view.update(reading(5));
+    assert!(!text(&view, USUAL).contains("no answer"));
+}
+
+#[test]
+fn nothing_is_wider_or_higher_than_the_place_however_small_it_is() {
+    for place in [(1, 1), (20, 5), (80, 24), (200, 60)].map(|(columns, rows)| Size { columns, rows }) {
+        let shown = view().frame(place);
+        assert!(shown.len() <= place.rows, "{place:?}");
+        let width = |line: &super::Line| line.iter().map(|span| span.text.chars().count()).sum::<usize>();
+        assert!(shown.iter().all(|line| width(line) <= place.columns), "{place:?}");
+    }
+}
+
+#[test]
+fn a_second_is_one_line_where_nobody_watches() {
+    let expected = "requests 1000/s, errors 0/s, writes 480/s, queue 7, gate wait p99 5.0 ms, gate hold p99 900 us, log 3.2 MiB, workers 4";
+    assert_eq!(line(&reading(1000)), expected);
+}
+
+#[test]
+fn long_numbers_are_grouped() {
+    assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+}
