@@ -97,12 +97,11 @@ fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
     }
     let port = u16::from_str_radix(port, 16).ok()?;
     let word = |at: usize| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
-    let ip = match address.len() {
-        8 => Ipv4Addr::from(word(0)?).into(),
-        _ => {
-            let bytes: Vec<u8> = (0..4).filter_map(word).flatten().collect();
-            Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()
-        }
+    let ip = if address.len() == 8 {
+        Ipv4Addr::from(word(0)?).into()
+    } else {
+        let bytes: Vec<u8> = (0..4).filter_map(word).flatten().collect();
+        Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()
     };
     Some((SocketAddr::new(ip, port), words.get(9)?.parse().ok()?))
 }

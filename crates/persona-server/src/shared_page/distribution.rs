@@ -57,6 +57,7 @@ impl Distribution {
     }
 
     /// What was seen since an earlier look at the same thing.
+    #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut counts = self.counts;
         for (count, before) in counts.iter_mut().zip(earlier.counts) {

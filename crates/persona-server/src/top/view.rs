@@ -112,12 +112,15 @@ impl View {
         lines.extend(self.figures(place));
         let routes = self.routes();
         // One line stays for the foot, and a heading without a route below it says nothing.
-        if !routes.is_empty() && lines.len() + 4 <= place.rows {
+        if !routes.is_empty() && lines.len() + 5 <= place.rows {
             lines.push(Line::new());
-            let room = place.rows - lines.len() - 1;
+            let room = place.rows - lines.len() - 2;
             lines.extend(routes.into_iter().take(room));
         }
         lines.truncate(place.rows.saturating_sub(1));
+        if lines.len() + 1 < place.rows {
+            lines.push(Line::new());
+        }
         lines.push(vec![span(Emphasis::Dim, "q quits   bars: the last minute, one a second, each row to its own height")]);
         lines.into_iter().map(|line| cut(line, place.columns)).collect()
     }
@@ -129,12 +132,11 @@ impl View {
         let used = title.width() + 2 + self.url.width() + up.width();
         let gap = " ".repeat(place.columns.saturating_sub(used).max(2));
         let first = vec![span(Emphasis::Strong, title), span(Emphasis::Plain, format!("  {}{gap}", self.url)), span(Emphasis::Dim, up)];
-        let second = match &self.trouble {
-            Some((seconds, reason)) => span(Emphasis::Error, format!("no answer for {seconds} s, still trying: {reason}")),
-            None => {
-                let personas = if reading.personas == 1 { "1 persona".into() } else { format!("{} personas", grouped(reading.personas)) };
-                span(Emphasis::Dim, format!("{personas}, durability {}, {}", reading.durability, reading.engine))
-            }
+        let second = if let Some((seconds, reason)) = &self.trouble {
+            span(Emphasis::Error, format!("no answer for {seconds} s, still trying: {reason}"))
+        } else {
+            let personas = if reading.personas == 1 { "1 persona".into() } else { format!("{} personas", grouped(reading.personas)) };
+            span(Emphasis::Dim, format!("{personas}, durability {}, {}", reading.durability, reading.engine))
         };
         vec![first, vec![second]]
     }
@@ -271,7 +273,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

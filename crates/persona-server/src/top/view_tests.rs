@@ -53,10 +53,9 @@ fn view() -> View {
 }
 
 fn text(view: &View, place: Size) -> String {
-    view.frame(place)
-        .iter()
-        .map(|line| format!("{}\n", line.iter().map(|span| span.text.as_str()).collect::<String>().trim_end()))
-        .collect()
+    let lines = view.frame(place).into_iter();
+    let texts = lines.map(|line| line.into_iter().map(|span| span.text).collect::<String>().trim_end().to_owned());
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "serve",
     "import",
     "export",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 15] = [
     "undelete",
     "verify",
     "health",
+    "doctor",
+    "top",
     "config",
     "completions",
     "man",

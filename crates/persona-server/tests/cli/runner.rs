@@ -1,5 +1,7 @@
 //! Runs the program in a folder of its own, with an environment of its own.
 
+#![allow(dead_code, reason = "every test program uses another part")]
+
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -19,18 +19,25 @@ async fn the_status_tells_of_database_and_processes() {
         members,
         [
             "backend",
+            "checkpoints",
             "contention",
             "database_bytes",
             "durability",
             "durability_meaning",
             "engine_version",
+            "file_system",
+            "gate",
             "journal_mode",
             "keeper",
             "personas",
             "requests_in_flight",
             "schema_version",
+            "started_at",
+            "uptime_ms",
             "version",
+            "wal_autocheckpoint",
             "wal_bytes",
+            "wal_bytes_max",
             "workers"
         ]
     );

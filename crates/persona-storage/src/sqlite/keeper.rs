@@ -84,7 +84,11 @@ impl Keeper {
     ///
     /// The database failed; coming again may succeed.
     pub fn tick(&mut self) -> Result<Duration, Error> {
-        let log = connection::checkpoint(&self.connection, CheckpointMode::NOOP).map_err(from_driver)?;
+        let log = match connection::checkpoint(&self.connection, CheckpointMode::NOOP) {
+            // A writer was just publishing its commit. The log has grown then, so the next look must come soon.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(PAUSE_BUSY),
+            look => look.map_err(from_driver)?,
+        };
         self.observer.wal_bytes(log.bytes());
         if log.frames != self.seen.frames {
             self.grew_at = Instant::now();

@@ -8,7 +8,7 @@ use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 use super::error::from_driver;
 use super::reader::Readers;
 use super::writer::Writer;
-use super::{Settings, StartError, changes, connection, export, library_version, list, migrate, personas, revisions};
+use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
 use crate::{Answer, Error, Export, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -70,8 +70,8 @@ impl Store for SqliteStore {
 
     async fn status(&self) -> Result<Status, Error> {
         let Settings { durability, wal_autocheckpoint, .. } = self.settings;
-        let file_system =
-            super::FileSystem::of(super::convert::folder_of(&self.settings.path)).map_or_else(|_| String::new(), |it| it.name());
+        let folder = convert::folder_of(&self.settings.path);
+        let file_system = FileSystem::of(folder).map_or_else(|_| "unknown".into(), FileSystem::name);
         self.readers
             .long(move |connection| {
                 let read = || -> rusqlite::Result<Status> {

@@ -1,0 +1,56 @@
+//! Who is waited for: named while the wait lasts.
+
+use persona_storage::sqlite::Gate;
+use rusqlite::Connection;
+
+use crate::common::{DEADLINE, Server, wait_for};
+
+/// Short enough for a test, long enough that no ordinary write reaches it.
+const WARN: &str = "--gate-warn-ms=300";
+
+fn create(server: &Server) -> u16 {
+    server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status
+}
+
+#[test]
+fn a_program_that_stays_at_the_gate_is_named_while_a_worker_waits() {
+    let server = Server::with_workers(2).flag(WARN).start();
+    let gate = Gate::open(&server.database()).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    let own = std::process::id();
+    std::thread::scope(|scope| {
+        let created = scope.spawn(|| create(&server));
+        server.wait_for_log("waits for the gate for");
+        server.wait_for_log(&format!("(pid {own}) is in"));
+        wait_for("the wait is on the page", DEADLINE, || {
+            let status = server.connect().get("/api/v1/status").expect("a status").json();
+            let waiting = status["gate"].as_array()?.iter().any(|it| it["waiting_micros"].as_u64() > Some(300_000));
+            waiting.then_some(())
+        });
+        drop(pass);
+        assert_eq!(created.join().expect("no panic"), 201, "nothing was lost by waiting");
+    });
+}
+
+#[test]
+fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_the_one_that_waits_for_it() {
+    let server = Server::with_workers(2).flag(WARN).start();
+    let foreign = Connection::open(server.database()).expect("a database");
+    foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+    std::thread::scope(|scope| {
+        let created = scope.spawn(|| create(&server));
+        server.wait_for_log("is in and waits for");
+        server.wait_for_log(&format!("(pid {}), which holds the database's lock without the gate", std::process::id()));
+        foreign.execute_batch("ROLLBACK").expect("a rollback");
+        assert_eq!(created.join().expect("no panic"), 201);
+    });
+    assert!(server.metric("persona_lock_retries_total") > 0);
+    assert!(!server.log().contains("database is locked"), "{}", server.log());
+}
+
+#[test]
+fn ordinary_writes_warn_of_nothing() {
+    let server = Server::with_workers(2).start();
+    (0..50).for_each(|_| assert_eq!(create(&server), 201));
+    assert!(!server.log().contains("the gate"), "{}", server.log());
+}
