@@ -91,13 +91,13 @@ fn log(facts: &Facts) -> Option<Finding> {
     Some(match file.log_bytes {
         None => Finding::ok("none: the file is complete in itself"),
         Some(bytes) if bytes > LOG_BYTES_MAX => {
-            Finding::warn(format!("{} of at most {}: a reader on an old snapshot holds it up", size(bytes), size(LOG_BYTES_MAX)))
+            Finding::warn(format!("{} on disk, of at most {}: a reader on an old snapshot holds it up", size(bytes), size(LOG_BYTES_MAX)))
         }
         Some(bytes) if file.users.is_empty() && bytes > 0 => Finding::ok(format!(
             "{} left by processes that were killed; nothing is lost, the next start copies it back; never copy the file without it",
             size(bytes)
         )),
-        Some(bytes) => Finding::ok(format!("{} of at most {}", size(bytes), size(LOG_BYTES_MAX))),
+        Some(bytes) => Finding::ok(format!("{} on disk, of at most {}", size(bytes), size(LOG_BYTES_MAX))),
     })
 }
 

@@ -13,6 +13,9 @@ use crate::units::{long_time, size};
 const LOG_BYTES_NOTABLE: u64 = 16 * 1024 * 1024;
 const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
 
+/// A server that is younger has no figures of a whole minute.
+const FIGURES_AFTER_MS: u64 = 60_000;
+
 /// This many busy quarters of an hour are no peak any more: an hour.
 const BUSY_WINDOWS_MAX: usize = 4;
 
@@ -157,6 +160,9 @@ fn contention(facts: &Facts) -> Option<Finding> {
         worst % 1000
     );
     Some(match () {
+        () if windows.is_empty() && server.number("/uptime_ms") < FIGURES_AFTER_MS => {
+            Finding::ok("not known yet: figures are taken once a minute")
+        }
         () if windows.is_empty() => Finding::ok("nobody has written in the last hours"),
         () if given_up > 0 || busy >= BUSY_WINDOWS_MAX => Finding::warn(format!("{text}; more than this file can take for long")),
         () if busy > 0 => Finding::warn(text),

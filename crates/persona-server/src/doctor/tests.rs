@@ -95,7 +95,7 @@ fn files_of_others_and_logs_that_grew_are_found() {
     assert_only("permissions", Level::Fail, "0400", entry(|it| it.mode = 0o400));
     assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|it| it.owner = 0));
     assert_only("clock", Level::Warn, "ahead of the clock", entry(|it| it.modified += 3_600));
-    assert_only("log", Level::Warn, "70.0 MiB of at most 64.0 MiB", |file, _| file.log_bytes = Some(70 << 20));
+    assert_only("log", Level::Warn, "70.0 MiB on disk, of at most 64.0 MiB", |file, _| file.log_bytes = Some(70 << 20));
 }
 
 #[test]
