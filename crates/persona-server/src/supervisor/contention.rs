@@ -3,6 +3,7 @@
 //! What lives here: when something is worth a line in the log, as a pure function of what the shared page shows. What
 //! must not: reading the page or the system's tables (`run.rs` and `lock_probe.rs` do).
 
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use crate::shared_page::{AtGate, Distribution, GateFigures};
@@ -50,7 +51,8 @@ pub(super) struct Totals {
 #[derive(Debug)]
 pub(super) struct Contention {
     warn_after: Duration,
-    say_again_from: Duration,
+    /// What was said last, and until when it need not be said again.
+    said: Option<(Discriminant<Delay>, Duration)>,
     minute_ends: Duration,
     before: Totals,
     busy_minutes: u32,
@@ -62,7 +64,7 @@ impl Contention {
     pub(super) fn new(warn_after: Duration) -> Self {
         Self {
             warn_after,
-            say_again_from: Duration::ZERO,
+            said: None,
             minute_ends: MINUTE,
             before: Totals::default(),
             busy_minutes: 0,
@@ -78,14 +80,16 @@ impl Contention {
             (Some(waiter), holder) => Delay::Waiting { waiter, holder },
             (None, Some(holder)) if holder.holding >= self.warn_after => Delay::Holding(holder),
             (None, _) => {
-                self.say_again_from = Duration::ZERO;
+                self.said = None;
                 return None;
             }
         };
-        if now < self.say_again_from {
+        // That somebody waits now is news, even if it was just said that the gate is held.
+        let kind = discriminant(&delay);
+        if self.said.is_some_and(|(said, until)| said == kind && now < until) {
             return None;
         }
-        self.say_again_from = now + SAY_AGAIN_AFTER;
+        self.said = Some((kind, now + SAY_AGAIN_AFTER));
         Some(delay)
     }
 
@@ -156,7 +160,8 @@ mod tests {
         let mut watch = Contention::new(WARN_AFTER);
         assert_eq!(watch.look(Duration::ZERO, &[at(1, 999, 0), at(2, 0, 999)]), None);
         assert_eq!(watch.look(Duration::ZERO, &[at(2, 0, 1000)]), Some(Delay::Holding(at(2, 0, 1000))));
-        assert_eq!(watch.look(SAY_AGAIN_AFTER, &[at(1, 1000, 0)]), Some(Delay::Waiting { waiter: at(1, 1000, 0), holder: None }));
+        assert_eq!(watch.look(Duration::ZERO, &[at(2, 0, 1000)]), None);
+        assert_eq!(watch.look(Duration::ZERO, &[at(1, 1000, 0)]), Some(Delay::Waiting { waiter: at(1, 1000, 0), holder: None }));
     }
 
     #[test]

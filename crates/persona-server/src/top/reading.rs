@@ -86,7 +86,7 @@ pub struct Reading {
     pub processes: Vec<Process>,
     /// Requests answered.
     pub requests: u64,
-    /// By class of status, as [`CLASSES`].
+    /// By class of status: 2xx, 3xx, 4xx, 5xx.
     pub classes: [u64; 4],
     /// Requests being answered.
     pub in_flight: u64,

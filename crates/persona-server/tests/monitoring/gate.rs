@@ -2,8 +2,9 @@
 
 use persona_storage::sqlite::Gate;
 use rusqlite::Connection;
+use rustix::process::Signal;
 
-use crate::common::{DEADLINE, Server, wait_for};
+use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
 /// Short enough for a test, long enough that no ordinary write reaches it.
 const WARN: &str = "--gate-warn-ms=300";
@@ -53,4 +54,34 @@ fn ordinary_writes_warn_of_nothing() {
     let server = Server::with_workers(2).start();
     (0..50).for_each(|_| assert_eq!(create(&server), 201));
     assert!(!server.log().contains("the gate"), "{}", server.log());
+}
+
+#[test]
+fn a_worker_that_stands_still_while_it_is_in_is_named() {
+    let server = Server::with_workers(2).flag(WARN).flag("--expose-worker").start();
+    let mut clients: Vec<(Client, String)> = (0..8)
+        .map(|_| {
+            let mut client = server.connect();
+            let reply = client.get("/healthz").expect("an answer");
+            (client, reply.header("x-persona-worker").expect("the worker is named").to_owned())
+        })
+        .collect();
+    let (mut first, slot) = clients.remove(0);
+    let (mut second, _) = clients.into_iter().find(|(_, other)| *other != slot).expect("both workers have connections");
+    // A foreign lock keeps the first worker in, long enough to stop it there.
+    let foreign = Connection::open(server.database()).expect("a database");
+    foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+    let write = |client: &mut Client| client.request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status;
+    std::thread::scope(|scope| {
+        let stopped = scope.spawn(|| write(&mut first));
+        server.wait_for_log("is in and waits for");
+        let holder = server.processes("worker").into_iter().find(|it| it.slot.to_string() == slot).expect("it lives");
+        assert!(signal(holder.pid, Signal::STOP));
+        foreign.execute_batch("ROLLBACK").expect("a rollback");
+        let waiting = scope.spawn(|| write(&mut second));
+        server.wait_for_log("waits for the gate for");
+        server.wait_for_log(&format!(": worker {slot} (pid {}) has been in for", holder.pid));
+        assert!(signal(holder.pid, Signal::CONT));
+        assert_eq!((stopped.join().expect("no panic"), waiting.join().expect("no panic")), (201, 201));
+    });
 }
