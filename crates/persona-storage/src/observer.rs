@@ -19,6 +19,8 @@ pub enum Checkpoint {
     Failed,
 }
 
+use persona_model::Timestamp;
+
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
     /// A writer begins to wait for the gate.
@@ -43,6 +45,12 @@ pub trait Observer: Send + Sync {
     fn oldest_read(&self, _began: Option<Instant>) {}
     /// The write-ahead log holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
+    /// The newest scheduled backup was made at this time; also told at the start.
+    fn backed_up(&self, _at: Timestamp) {}
+    /// A scheduled backup ended.
+    fn backup_ended(&self, _succeeded: bool) {}
+    /// A damaged persona was found; told once for each.
+    fn damage_found(&self) {}
 }
 
 /// Reports to nobody: for the command line and for tests.

@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OpenFlags};
 
+use super::place::Identity;
 use super::{Settings, StartError};
 use crate::Observer;
 
@@ -54,12 +55,35 @@ const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
 /// Opens a connection to an existing file.
 pub(super) fn open(settings: &Settings, purpose: Purpose, observer: Arc<dyn Observer>) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(&settings.path, error);
+    let identity = || Identity::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source));
+    let before = identity()?;
     // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come back empty.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&settings.path, flags).map_err(failed)?;
     let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
     configure(&connection, settings, purpose).map_err(failed)?;
+    // By now it holds its shared lock, and nobody restores over a file that is locked. But it may have waited for that
+    // lock while the file was renamed and another one took its place: then it would write into the log of that one.
+    if identity()? != before {
+        return Err(StartError::Replaced { path: settings.path.clone() });
+    }
+    Ok(connection)
+}
+
+/// Opens a file that nobody else has open and that is in a rollback mode, such as a backup, for reading; no other file
+/// appears beside it.
+pub(super) fn open_alone(path: &Path) -> Result<Connection, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let configure = || -> rusqlite::Result<()> {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        connection.pragma_update(None, "mmap_size", 0)
+    };
+    configure().map_err(failed)?;
     Ok(connection)
 }
 

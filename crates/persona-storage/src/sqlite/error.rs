@@ -22,6 +22,50 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is no such file, where one was to be read.
+    #[error("there is no database at {}", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There is such a file already, and it is not to be replaced.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file belongs to the database that it was to be a copy of, or to take the place of.
+    #[error("{} is the database itself, or belongs to it", path.display())]
+    OwnFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Other processes have the file open.
+    #[error("{} is in use{}", path.display(), pid.map(|pid| format!(" by process {pid}")).unwrap_or_default())]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+        /// One of the processes, where the system tells.
+        pid: Option<u32>,
+    },
+    /// The file was replaced by another one while it was being opened.
+    #[error("{} was replaced by another file just now", path.display())]
+    Replaced {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The disk or a quota is full.
+    #[error("no space left for {}", path.display())]
+    NoSpace {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The work was ended before it was done.
+    #[error("the work on {} was interrupted", path.display())]
+    Interrupted {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file is a SQLite database of another application.
     #[error("{} belongs to another application ({owner})", path.display())]
     ForeignApplication {
@@ -108,25 +152,48 @@ impl StartError {
             Self::NotADatabase { .. } | Self::ForeignApplication { .. } => {
                 "name another file with --database; nothing was changed in this one".into()
             }
+            Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),
             Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL once it is available".into(),
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
+            Self::Exists { .. } => "add --force to replace it, or name another file".into(),
+            Self::OwnFile { .. } => "name another file; nothing was changed".into(),
+            Self::InUse { .. } => "stop the server or program first (persona serve ends on TERM or Ctrl-C); nothing was changed".into(),
+            Self::Replaced { .. } => "run the command again".into(),
+            Self::NoSpace { .. } => "free some space; a copy needs as much as the database, and nothing was changed".into(),
             Self::Held { .. } => "end the other program, or try again when it is done".into(),
             Self::NotWal { .. } => "end other programs that have the file open, then start again".into(),
             Self::Damaged { .. } => "keep the file and restore a backup; nothing was repaired or deleted".into(),
-            Self::Backend { .. } => return None,
+            Self::Interrupted { .. } | Self::Backend { .. } => return None,
         })
     }
 
     /// Whether the same start can succeed a little later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Held { .. })
+        matches!(self, Self::Held { .. } | Self::InUse { .. } | Self::Replaced { .. })
     }
 
     /// Whether the file is damaged.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })
+    }
+
+    /// The error for a file without a single byte, or for none.
+    pub(super) fn missing_or_empty(path: &std::path::Path) -> Self {
+        if path.exists() { Self::NotADatabase { path: path.into() } } else { Self::Missing { path: path.into() } }
+    }
+
+    /// Takes an error of the file system about this file.
+    pub(super) fn from_file(path: &std::path::Path, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{AlreadyExists, QuotaExceeded, ResourceBusy, StorageFull};
+        let path = path.to_path_buf();
+        match source.kind() {
+            AlreadyExists => Self::Exists { path },
+            ResourceBusy => Self::InUse { path, pid: None },
+            StorageFull | QuotaExceeded => Self::NoSpace { path },
+            _ => Self::Unreadable { path, source },
+        }
     }
 
     /// Takes a driver error about this file.
@@ -135,6 +202,7 @@ impl StartError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
+            Some(ErrorCode::DiskFull) => Self::NoSpace { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, waited_ms: 0 },
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Unreadable { path, source: std::io::Error::other(error.to_string()) }
@@ -151,7 +219,7 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
             Error::Busy { what: "the database lock" }
         }
         Some(ErrorCode::DiskFull) => Error::Full,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged(error.to_string()),
+        _ if is_damage(&error) || is_of_a_value(&error) => Error::Damaged(error.to_string()),
         _ => Error::Backend(Box::new(error)),
     }
 }
@@ -160,6 +228,22 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
 pub(super) fn copy_of(error: &rusqlite::Error) -> rusqlite::Error {
     let code = error.sqlite_error().copied().unwrap_or(ffi::Error::new(ffi::SQLITE_ERROR));
     rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+}
+
+/// Whether a column holds what no program of ours writes there; strict tables leave no other reason.
+pub(super) fn is_of_a_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+}
+
+/// Whether the bytes of the file are not what they should be.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Damage that SQLite itself cannot see, with the code that it uses for damage.
+pub(super) fn damage(what: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(what))
 }
 
 /// A stored document that cannot be read.

@@ -68,7 +68,7 @@ fn send_all(connection: &Connection, include_deleted: bool, outlet: &Outlet) -> 
     // One statement is one snapshot. Row numbers grow in order of creation.
     let mut statement = connection
         .prepare(
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
              FROM personas
              WHERE ?1 OR deleted_at IS NULL
              ORDER BY row_id",

@@ -1,9 +1,10 @@
 //! The keeper: looks after the file while others use it.
 //!
 //! It copies the log back into the database, so that no writer has to, merges the search index, and removes what has
-//! expired. Its connection is
-//! open from before the first worker until after the last one, so that no worker ever is the last to close the file.
+//! expired. Its connection is open from before the first worker until after the last one, so that no worker ever is the last to close the file.
 
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,13 @@ use persona_model::Clock;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use super::backup::back_up_from;
 use super::connection::{self, Log, Purpose};
 use super::error::from_driver;
 use super::gate::Gate;
+use super::place::{stamp, with_suffix};
+use super::scrub::Scrub;
+use super::watch::Watch;
 use super::{Settings, StartError, idempotency, search};
 use crate::{Checkpoint, Error, Observer};
 
@@ -37,7 +42,7 @@ const MERGE_STEPS_MAX: usize = 4;
 
 /// Looks after the file while others use it.
 pub struct Keeper {
-    wal_autocheckpoint: u64,
+    settings: Settings,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     gate: Gate,
@@ -48,6 +53,17 @@ pub struct Keeper {
     grew_at: Instant,
     start_over_from: Instant,
     upkeep_at: Instant,
+    watch: Watch,
+    scrub: Scrub,
+}
+
+/// A file of the database was removed or replaced while it was open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// Which file.
+    pub file: PathBuf,
+    /// A backup of everything that was acknowledged; `None` when not even that could be made.
+    pub rescued: Option<PathBuf>,
 }
 
 impl Keeper {
@@ -63,9 +79,10 @@ impl Keeper {
         let connection = connection::open(settings, Purpose::Keep, Arc::clone(&observer))?;
         super::migrate::check(&connection, &settings.path)?;
         let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
+        let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;
         let now = Instant::now();
         Ok(Self {
-            wal_autocheckpoint: u64::from(settings.wal_autocheckpoint.max(1)),
+            settings: settings.clone(),
             clock,
             observer,
             gate,
@@ -75,7 +92,32 @@ impl Keeper {
             grew_at: now,
             start_over_from: now,
             upkeep_at: now,
+            watch,
+            scrub: Scrub::new(),
         })
+    }
+
+    /// Whether a file of the database was removed or replaced by another one while it was open here.
+    ///
+    /// Then no writer is let in any more, and everything that was acknowledged is copied to a backup beside the database,
+    /// because with the last process that has the old files open it would be gone. The gate stays closed until this
+    /// keeper is dropped: the caller has to end the server.
+    pub fn lost(&mut self) -> Option<Lost> {
+        let file = self.watch.lost()?.to_path_buf();
+        if let Ok(pass) = self.gate.enter() {
+            std::mem::forget(pass);
+        }
+        // A log that somebody replaced must not find anything to be replayed into the file beside it.
+        if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
+            tracing::warn!(%error, "could not copy the log back");
+        }
+        let path = &self.settings.path;
+        let rescue = with_suffix(path, &format!("-rescued-{}", stamp(self.clock.now())));
+        let rescued = back_up_from(&self.connection, path, &rescue, false, &mut |_| ControlFlow::Continue(()));
+        if let Err(error) = &rescued {
+            tracing::error!(%error, "could not rescue what was acknowledged");
+        }
+        Some(Lost { file, rescued: rescued.is_ok().then_some(rescue) })
     }
 
     /// Does what is due and tells after how long to come again.
@@ -100,13 +142,14 @@ impl Keeper {
         if full && Instant::now() >= self.start_over_from {
             self.copy_back()?;
             self.start_over()?;
-        } else if log.frames.saturating_sub(log.copied) >= self.wal_autocheckpoint {
+        } else if log.frames.saturating_sub(log.copied) >= u64::from(self.settings.wal_autocheckpoint.max(1)) {
             self.copy_back()?;
         }
         if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
             self.upkeep_at = Instant::now();
             self.remove_expired()?;
         }
+        self.scrub.tick(&self.connection, &*self.observer);
         Ok(if idle { PAUSE_IDLE } else { PAUSE_BUSY })
     }
 

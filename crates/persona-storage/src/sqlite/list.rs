@@ -39,7 +39,7 @@ fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<
         conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, Value::Blob(after.id.as_bytes().to_vec())]);
     }
     let sql = format!(
-        "SELECT {key}, p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document
+        "SELECT {key}, p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum
          FROM {}
          {}
          ORDER BY {key} {direction}, p.id {direction}

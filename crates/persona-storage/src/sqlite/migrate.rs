@@ -9,24 +9,27 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::header::{APPLICATION_ID, Header};
 use super::{StartError, search};
-use crate::Error;
 
 /// One step from a version to the next.
 struct Migration {
     sql: &'static str,
     /// What SQL cannot say, in the same transaction.
-    then: fn(&Connection) -> Result<(), Error>,
+    then: fn(&Connection) -> rusqlite::Result<()>,
 }
 
 /// Every migration; the first makes version 1 of an empty file.
 const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/sqlite/0001_personas.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: search::fill },
+    Migration { sql: include_str!("../../migrations/sqlite/0003_checksums.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// The first version whose rows have checksums.
+pub(super) const CHECKSUMS_SINCE: u32 = 3;
 
 /// The schema version of a file.
 pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
@@ -49,12 +52,19 @@ fn check_not_newer(path: &Path, found: u32) -> Result<(), StartError> {
     if found > VERSION { Err(StartError::NewerSchema { path: path.into(), found, known: VERSION }) } else { Ok(()) }
 }
 
-/// Checks an open file: ours, in WAL mode, and of exactly the version of this build.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StartError> {
+/// Checks an open file: ours, and of a version that this build knows. Tells the version.
+pub(super) fn check_known(connection: &Connection, path: &Path) -> Result<u32, StartError> {
     let failed = |error| StartError::from_driver(path, error);
     let application_id: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
     let user_version = version_of(connection).map_err(failed)?;
     check_owner(path, &Header { wal: true, user_version, application_id })?;
+    Ok(user_version)
+}
+
+/// Checks an open file: ours, in WAL mode, and of exactly the version of this build.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let user_version = check_known(connection, path)?;
     if user_version < VERSION {
         return Err(StartError::OlderSchema { path: path.into(), found: user_version, known: VERSION });
     }
@@ -78,11 +88,31 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option
     if found == VERSION {
         return Ok(None);
     }
-    for migration in &MIGRATIONS[found as usize..] {
-        transaction.execute_batch(migration.sql).map_err(failed)?;
-        (migration.then)(&transaction).map_err(|error| StartError::Damaged { path: path.into(), report: error.to_string() })?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
+    apply(&transaction, found, VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     Ok(Some(found))
+}
+
+/// Takes a schema from one version to a later one.
+pub(super) fn apply(connection: &Connection, from: u32, to: u32) -> rusqlite::Result<()> {
+    super::checksum::add_function(connection)?;
+    for migration in &MIGRATIONS[from as usize..to as usize] {
+        connection.execute_batch(migration.sql)?;
+        (migration.then)(connection)?;
+    }
+    connection.pragma_update(None, "user_version", to)
+}
+
+/// Every table and index of a file, with the text that made it.
+pub(super) fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// What [`schema_of`] is for a sound file of this version.
+pub(super) fn schema_of_version(version: u32) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let connection = Connection::open_in_memory()?;
+    apply(&connection, 0, version.min(VERSION))?;
+    schema_of(&connection)
 }

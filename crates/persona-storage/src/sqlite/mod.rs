@@ -9,7 +9,10 @@
 //! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
 //! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
 
+mod backup;
 mod changes;
+mod check;
+mod checksum;
 mod connection;
 mod convert;
 mod error;
@@ -25,23 +28,36 @@ mod library;
 mod list;
 mod migrate;
 mod personas;
+mod place;
+mod progress;
 mod reader;
 mod reading;
+mod restore;
 mod revisions;
 mod row;
+mod schedule;
+mod scrub;
 mod search;
 mod settings;
+mod snapshot;
 mod start;
 mod store;
 mod transaction;
+mod unfinished;
+mod watch;
 mod writer;
 
+pub use backup::{BackupReport, back_up};
+pub use check::{CheckProblem, CheckReport, check};
 pub use error::StartError;
 pub use file_system::FileSystem;
 pub use gate::{Gate, Pass};
 pub use integrity::integrity_problems;
-pub use keeper::Keeper;
+pub use keeper::{Keeper, Lost};
 pub use library::{library_is_safe, library_version};
+pub use progress::{Progress, Step, Watcher};
+pub use restore::{RestoreReport, restore};
+pub use schedule::{BackupPlan, BackupSchedule};
 pub use settings::{Durability, Settings};
 pub use start::{InitReport, initialise};
 pub use store::SqliteStore;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use persona_model::{ContentHash, Document, Persona, PersonaId, Revision};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::checksum;
 use super::error::{damaged, from_driver};
 use super::row;
 use crate::{Answer, Error};
@@ -32,7 +33,7 @@ impl Texts {
 /// The ready answer of a persona: the whole cost of a GET.
 pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Answer>> {
     connection
-        .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document FROM personas WHERE id = ?1")?
+        .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
         .query_row([id.as_bytes()], |found| row::answer(found, 0, id))
         .optional()
 }
@@ -41,7 +42,8 @@ pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result
 pub(super) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
     connection
         .prepare_cached(
-            "SELECT row_id, revision, created_at, updated_at, deleted_at, created_by, updated_by, content_hash, document
+            "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
+                    revision, deleted_at IS NOT NULL, head, document, checksum
              FROM personas
              WHERE id = ?1",
         )
@@ -51,20 +53,21 @@ pub(super) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stor
 }
 
 fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
-    let document: String = found.get(8).map_err(from_driver)?;
-    let document = Document::from_stored(&document).map_err(|invalid| damaged(&invalid))?;
+    // Checked here too: a change of a damaged persona would make the damage look like what somebody wrote.
+    let verified = checksum::verified(found, 7, id).map_err(from_driver)?;
+    let document = Document::from_stored(verified.document).map_err(|invalid| damaged(&invalid))?;
     let members = || -> rusqlite::Result<Stored> {
         Ok(Stored {
             row_id: found.get(0)?,
             persona: Persona {
                 id,
-                revision: row::revision(found, 1)?,
-                created_at: row::time(found, 2)?,
-                updated_at: row::time(found, 3)?,
-                deleted_at: found.get::<_, Option<i64>>(4)?.map(persona_model::Timestamp::from_micros),
-                created_by: found.get(5)?,
-                updated_by: found.get(6)?,
-                content_hash: found.get(7).map(ContentHash::from_bytes)?,
+                revision: row::revision(found, 7)?,
+                created_at: row::time(found, 1)?,
+                updated_at: row::time(found, 2)?,
+                deleted_at: found.get::<_, Option<i64>>(3)?.map(persona_model::Timestamp::from_micros),
+                created_by: found.get(4)?,
+                updated_by: found.get(5)?,
+                content_hash: found.get(6).map(ContentHash::from_bytes)?,
                 labels: BTreeMap::new(),
                 document,
             },
@@ -86,9 +89,9 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) 
     connection
         .prepare_cached(
             "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                                   created_by, updated_by, content_hash, head, document)
+                                   created_by, updated_by, content_hash, head, document, checksum)
              VALUES (:id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
-                     :created_by, :updated_by, :content_hash, :head, :document)",
+                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)",
         )?
         .execute(named_params! {
             ":id": persona.id.as_bytes(),
@@ -105,6 +108,7 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) 
             ":content_hash": persona.content_hash.as_bytes(),
             ":head": texts.head,
             ":document": texts.document,
+            ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
         })?;
     let row_id = connection.last_insert_rowid();
     insert_tags(connection, row_id, &persona.document)?;
@@ -120,7 +124,7 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
             "UPDATE personas
              SET revision = :revision, name = :name, kind = :kind, handle = :handle, is_active = :is_active,
                  updated_at = :updated_at, deleted_at = :deleted_at, updated_by = :updated_by,
-                 content_hash = :content_hash, head = :head, document = :document
+                 content_hash = :content_hash, head = :head, document = :document, checksum = :checksum
              WHERE row_id = :row_id AND revision = :before",
         )
         .and_then(|mut statement| {
@@ -136,6 +140,7 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
                 ":content_hash": persona.content_hash.as_bytes(),
                 ":head": texts.head,
                 ":document": texts.document,
+                ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
                 ":row_id": before.row_id,
                 ":before": row::stored(before.persona.revision.number()),
             })

@@ -4,6 +4,7 @@ use persona_model::{Document, PersonaId, Revision};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::checksum;
 use super::error::{damaged, from_driver};
 use super::personas::Texts;
 use super::row;
@@ -16,8 +17,8 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
     let number = row::stored(persona.revision.number());
     connection
         .prepare_cached(
-            "INSERT INTO revisions (persona, revision, parent, base, at, author, changed, deleted, head, document)
-             VALUES (:persona, :revision, :parent, :base, :at, :author, :changed, :deleted, :head, :document)",
+            "INSERT INTO revisions (persona, revision, parent, base, at, author, changed, deleted, head, document, checksum)
+             VALUES (:persona, :revision, :parent, :base, :at, :author, :changed, :deleted, :head, :document, :checksum)",
         )?
         .execute(named_params! {
             ":persona": row_id,
@@ -30,6 +31,7 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
             ":deleted": persona.deleted_at.is_some(),
             ":head": texts.head,
             ":document": texts.document,
+            ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
         })
         .map(drop)
 }
@@ -38,7 +40,7 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
 pub(super) fn find(connection: &Connection, id: PersonaId, revision: Revision) -> rusqlite::Result<Option<RevisionRecord>> {
     connection
         .prepare_cached(
-            "SELECT r.revision, r.deleted, r.head, r.document, r.at, r.author, r.changed, r.base
+            "SELECT r.revision, r.deleted, r.head, r.document, r.checksum, r.at, r.author, r.changed, r.base
              FROM revisions AS r
              JOIN personas AS p ON p.row_id = r.persona
              WHERE p.id = ?1 AND r.revision = ?2",
@@ -48,24 +50,25 @@ pub(super) fn find(connection: &Connection, id: PersonaId, revision: Revision) -
 }
 
 fn record_from(found: &Row<'_>, id: PersonaId) -> rusqlite::Result<RevisionRecord> {
-    let changed: String = found.get(6)?;
+    let changed: String = found.get(7)?;
     let changed =
-        serde_json::from_str(&changed).map_err(|error| rusqlite::Error::FromSqlConversionFailure(6, Type::Text, Box::new(error)))?;
+        serde_json::from_str(&changed).map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Text, Box::new(error)))?;
     Ok(RevisionRecord {
         answer: row::answer(found, 0, id)?,
-        at: row::time(found, 4)?,
-        author: found.get(5)?,
+        at: row::time(found, 5)?,
+        author: found.get(6)?,
         changed,
-        base: found.get::<_, Option<i64>>(7)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new),
+        base: found.get::<_, Option<i64>>(8)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new),
     })
 }
 
 /// The document of an older revision, the base of a three-way merge.
-pub(super) fn document(connection: &Connection, row_id: i64, revision: Revision) -> Result<Option<Document>, Error> {
+pub(super) fn document(connection: &Connection, id: PersonaId, row_id: i64, revision: Revision) -> Result<Option<Document>, Error> {
     connection
-        .prepare_cached("SELECT document FROM revisions WHERE persona = ?1 AND revision = ?2")
+        .prepare_cached("SELECT revision, deleted, head, document, checksum FROM revisions WHERE persona = ?1 AND revision = ?2")
         .and_then(|mut statement| {
-            statement.query_row([row_id, row::stored(revision.number())], |found| found.get::<_, String>(0)).optional()
+            let text = |found: &Row<'_>| checksum::verified(found, 0, id).map(|verified| verified.document.to_owned());
+            statement.query_row([row_id, row::stored(revision.number())], text).optional()
         })
         .map_err(from_driver)?
         .map(|text| Document::from_stored(&text).map_err(|invalid| damaged(&invalid)))

@@ -4,6 +4,7 @@ use persona_model::{PersonaId, Revision, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
+use super::checksum;
 use crate::Answer;
 
 /// A column that holds 16 bytes of identity.
@@ -30,16 +31,13 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
     row.get(column).map(Timestamp::from_micros)
 }
 
-/// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, joined into the ready answer.
+/// Five neighbouring columns, `revision`, whether it is deleted, `head`, `document` and `checksum`, as the ready answer.
 ///
 /// The two texts are copied once, from SQLite's memory into the answer.
 pub(super) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Answer> {
-    let text = |column: usize| {
-        let value = row.get_ref(column)?;
-        value.as_str().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), Box::new(error)))
-    };
-    let body = persona_model::answer_text(text(first + 2)?, text(first + 3)?).into();
-    Ok(Answer { id, revision: revision(row, first)?, deleted: row.get(first + 1)?, body })
+    let found = checksum::verified(row, first, id)?;
+    let body = persona_model::answer_text(found.head, found.document).into();
+    Ok(Answer { id, revision: revision(row, first)?, deleted: found.deleted, body })
 }
 
 /// A number as the database keeps it. Sequences, revisions and counts stay far below the limit.

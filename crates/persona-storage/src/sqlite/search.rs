@@ -3,11 +3,10 @@
 //! Each transaction adds a small segment to the index. Merging segments is work that grows with the index, so no writer
 //! does it; the keeper does, in steps that hold the gate only briefly.
 
-use persona_model::{Document, NAME_WEIGHT, Search, SearchWords, TAGS_WEIGHT, TEXT_WEIGHT, Term};
+use persona_model::{Document, Invalid, NAME_WEIGHT, Search, SearchWords, TAGS_WEIGHT, TEXT_WEIGHT, Term};
+use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
-use super::error::{damaged, from_driver};
-use crate::Error;
 use crate::decide::Revised;
 
 /// Pages that one step of merging writes at most: about a millisecond.
@@ -30,13 +29,13 @@ fn put(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::R
 }
 
 /// Fills the index with every persona that there is: the part of migration 2 that SQL cannot say.
-pub(super) fn fill(connection: &Connection) -> Result<(), Error> {
-    let mut statement = connection.prepare("SELECT row_id, document FROM personas").map_err(from_driver)?;
-    let mut rows = statement.query([]).map_err(from_driver)?;
-    while let Some(found) = rows.next().map_err(from_driver)? {
-        let (row_id, text): (i64, String) = found.get(0).and_then(|id| Ok((id, found.get(1)?))).map_err(from_driver)?;
-        let document = Document::from_stored(&text).map_err(|invalid| damaged(&invalid))?;
-        put(connection, row_id, &document).map_err(from_driver)?;
+pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT row_id, document FROM personas")?;
+    let mut rows = statement.query([])?;
+    while let Some(found) = rows.next()? {
+        let text: String = found.get(1)?;
+        let unreadable = |invalid: Invalid| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(invalid));
+        put(connection, found.get(0)?, &Document::from_stored(&text).map_err(unreadable)?)?;
     }
     Ok(())
 }

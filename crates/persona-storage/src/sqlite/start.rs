@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::connection::{self, Purpose, open_unconfigured};
 use super::header::Header;
-use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, personas};
+use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, personas, restore};
 use crate::NoObserver;
 
 /// What init found and did.
@@ -48,6 +48,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     library::check_library()?;
     let path = &settings.path;
     let unreadable = |source| StartError::Unreadable { path: path.clone(), source };
+    restore::finish_interrupted(path)?;
     let header = Header::read(path)?;
     if let Some(header) = &header {
         migrate::check_owner(path, header)?;

@@ -25,7 +25,7 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
     let mut current = personas::find(connection, id)?;
     fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
-        Some(stored) => revisions::document(connection, stored.row_id, revision),
+        Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
     let written = match decide(write, current.as_ref().map(|stored| &stored.persona), now, document_at)? {

@@ -1,0 +1,72 @@
+//! Backups: one consistent snapshot of a live file, as one complete file that was checked before it got its name.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::check::{CheckReport, open_any};
+use super::place::{COMPANIONS, Identity, with_suffix};
+use super::progress::Watcher;
+use super::unfinished::Unfinished;
+use super::{Gate, StartError, library, snapshot};
+
+/// A finished backup.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BackupReport {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// What is in it, as the check of the finished copy counted it. It found nothing wrong.
+    pub content: CheckReport,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Copies a file of ours, also beside a running server, whose writers and readers go on.
+///
+/// Must be called before anything else in this process opens the database, as [`super::check`].
+///
+/// # Errors
+///
+/// The database or the folder of the backup cannot be used, the backup exists already and is not to be replaced, or the
+/// database is damaged: then no backup is made and older ones stay as they are.
+pub fn back_up(database: &Path, file: &Path, replace: bool, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
+    library::check_library()?;
+    let (source, _) = open_any(database)?;
+    back_up_from(&source, database, file, replace, watcher)
+}
+
+/// The same for a connection that is open already.
+pub(super) fn back_up_from(
+    source: &Connection,
+    database: &Path,
+    file: &Path,
+    replace: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<BackupReport, StartError> {
+    let began = Instant::now();
+    refuse_own_files(database, file)?;
+    if !replace && file.symlink_metadata().is_ok() {
+        return Err(StartError::Exists { path: file.into() });
+    }
+    let unwritable = |source| StartError::from_file(file, source);
+    let copy = Unfinished::create(file).map_err(unwritable)?;
+    let content = snapshot::copy_checked(database, source, copy.path(), watcher)?;
+    let bytes = copy.bytes().map_err(unwritable)?;
+    copy.finish(replace).map_err(unwritable)?;
+    Ok(BackupReport { file: file.into(), bytes, content, took: began.elapsed() })
+}
+
+/// A backup over the database, or over what belongs to it, would destroy what it was to save.
+pub(super) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), StartError> {
+    let companions = COMPANIONS.iter().map(|suffix| with_suffix(database, suffix));
+    for own in [database.to_path_buf(), Gate::path(database)].into_iter().chain(companions) {
+        let identity = |path| Identity::of(path).map_err(|source| StartError::from_file(path, source));
+        if file == own || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file))) {
+            return Err(StartError::OwnFile { path: file.into() });
+        }
+    }
+    Ok(())
+}

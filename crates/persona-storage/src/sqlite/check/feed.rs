@@ -1,0 +1,104 @@
+//! The feed against the personas: every persona's changes are its revisions 1, 2, 3, one line each.
+
+use std::collections::HashMap;
+
+use persona_model::{ChangeKind, PersonaId, Revision};
+use rusqlite::Connection;
+
+use super::super::changes;
+use super::report::CheckReport;
+
+/// Lines of one read transaction.
+const BATCH_LINES: usize = 1000;
+
+/// The feed as far as it was followed; about 50 bytes for each persona.
+#[derive(Default)]
+pub(super) struct Feed {
+    sequence: u64,
+    last_at: i64,
+    last: HashMap<PersonaId, Last>,
+    /// A part of it cannot be read, so it says nothing about anybody.
+    broken: bool,
+}
+
+struct Last {
+    revision: Revision,
+    kind: ChangeKind,
+    /// Whether the persona that the lines are about was met.
+    met: bool,
+}
+
+impl Feed {
+    /// Takes in the next lines, and tells whether there may be more.
+    pub(super) fn follow(&mut self, connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<bool> {
+        if self.broken {
+            return Ok(false);
+        }
+        let lines = changes::after(connection, self.sequence, BATCH_LINES)?;
+        for line in &lines {
+            self.sequence = line.sequence;
+            report.changes += 1;
+            if line.at.as_micros() <= self.last_at {
+                report.add(Some(line.persona), format!("change {} is not later than the one before", line.sequence));
+            }
+            self.last_at = line.at.as_micros();
+            let before = self.last.get(&line.persona);
+            if let Some(fault) = fault_of(before, line.revision, line.kind) {
+                report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
+            }
+            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, met: false });
+        }
+        Ok(lines.len() == BATCH_LINES)
+    }
+
+    /// Stops following it.
+    pub(super) fn give_up(&mut self) {
+        self.broken = true;
+    }
+
+    /// How many lines were followed, as a sequence number.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Compares a persona with its lines; both must be of one snapshot.
+    pub(super) fn compare(&mut self, id: PersonaId, revision: u64, deleted: bool, report: &mut CheckReport) {
+        if self.broken {
+            return;
+        }
+        let Some(last) = self.last.get_mut(&id) else {
+            report.add(Some(id), "it has no line in the feed");
+            return;
+        };
+        last.met = true;
+        if last.revision.number() != revision {
+            report.add(Some(id), format!("it is at revision {revision}, and the feed at {}", last.revision));
+        } else if deleted != (last.kind == ChangeKind::Deleted) {
+            report.add(Some(id), format!("the feed says that it was last {}, and its row does not", last.kind.word()));
+        }
+    }
+
+    /// Reports the lines about personas that were never met; where rows could not be read, that says nothing.
+    pub(super) fn finish(&self, report: &mut CheckReport) {
+        if self.broken || !report.is_sound() {
+            return;
+        }
+        for id in self.last.iter().filter(|(_, last)| !last.met).map(|(id, _)| *id) {
+            report.add(Some(id), "the feed names it, and it is not there");
+        }
+    }
+}
+
+fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Option<String> {
+    let expected = before.map_or(1, |last| last.revision.number() + 1);
+    if revision.number() != expected {
+        return Some(format!("is about revision {revision}, and {expected} comes next"));
+    }
+    let was_deleted = before.is_some_and(|last| last.kind == ChangeKind::Deleted);
+    let fits = match kind {
+        ChangeKind::Created => before.is_none(),
+        ChangeKind::Restored => was_deleted,
+        ChangeKind::Updated | ChangeKind::Deleted => before.is_some() && !was_deleted,
+    };
+    (!fits).then(|| format!("says {} where that cannot be", kind.word()))
+}

@@ -1,0 +1,120 @@
+//! One persona against itself: its texts, hash and checksum, its columns, its tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use persona_model::{ContentHash, Document, Persona, PersonaId, head_text};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::super::{checksum, row};
+
+/// The current row of a persona, and what is wrong with it.
+pub(in super::super) struct Current {
+    pub row_id: i64,
+    /// `None` when not even that can be read.
+    pub id: Option<PersonaId>,
+    pub faults: Vec<String>,
+    /// What its revisions are compared with; `None` when the row cannot be read.
+    pub(super) stored: Option<Stored>,
+}
+
+/// A row that could be read.
+pub(super) struct Stored {
+    pub persona: Persona,
+    pub head: String,
+    pub document: String,
+}
+
+/// Reads and compares the next persona in order of creation; `None` after the last one.
+///
+/// `checksums` tells whether the file has them: those of version 1 have none.
+pub(in super::super) fn next_after(connection: &Connection, row_id: i64, checksums: bool) -> rusqlite::Result<Option<Current>> {
+    let sql = format!(
+        "SELECT row_id, id, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
+                content_hash, revision, deleted_at IS NOT NULL, head, document, {}
+         FROM personas
+         WHERE row_id > ?1
+         ORDER BY row_id
+         LIMIT 1",
+        if checksums { "checksum" } else { "NULL" },
+    );
+    let current = connection.prepare_cached(&sql)?.query_row([row_id], |found| inspect(found, checksums)).optional()?;
+    match current {
+        Some(mut current) => {
+            compare_tags(connection, &mut current)?;
+            Ok(Some(current))
+        }
+        None => Ok(None),
+    }
+}
+
+fn inspect(found: &Row<'_>, checksums: bool) -> rusqlite::Result<Current> {
+    let mut current = Current { row_id: found.get(0)?, id: row::id(found, 1).ok(), faults: Vec::new(), stored: None };
+    let Some(id) = current.id else {
+        current.faults.push(format!("row {} has no readable identity", current.row_id));
+        return Ok(current);
+    };
+    if checksums && let Err(error) = checksum::verified(found, 12, id) {
+        current.faults.push(error.to_string());
+    }
+    match read(found, id) {
+        Ok((stored, faults)) => {
+            current.faults.extend(faults);
+            current.stored = Some(stored);
+        }
+        Err(fault) => current.faults.push(fault),
+    }
+    Ok(current)
+}
+
+/// Reads a row into the model, and compares every column that is there for searching with the document.
+fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String> {
+    let unreadable = |error: rusqlite::Error| format!("a column cannot be read: {error}");
+    let text: String = found.get(15).map_err(unreadable)?;
+    let document = Document::from_stored(&text).map_err(|invalid| format!("its document cannot be read: {invalid}"))?;
+    let members = || -> rusqlite::Result<(Persona, String, [bool; 4])> {
+        let same = [
+            found.get_ref(2)?.as_str()? == document.name(),
+            found.get_ref(3)?.as_str()? == document.kind().word(),
+            found.get_ref(4)?.as_str_or_null()? == document.handle(),
+            found.get::<_, bool>(5)? == document.is_active(),
+        ];
+        let persona = Persona {
+            id,
+            revision: row::revision(found, 12)?,
+            created_at: row::time(found, 6)?,
+            updated_at: row::time(found, 7)?,
+            deleted_at: found.get::<_, Option<i64>>(8)?.map(persona_model::Timestamp::from_micros),
+            created_by: found.get(9)?,
+            updated_by: found.get(10)?,
+            content_hash: found.get(11).map(ContentHash::from_bytes)?,
+            labels: BTreeMap::new(),
+            document: document.clone(),
+        };
+        Ok((persona, found.get(14)?, same))
+    };
+    let (persona, head, same) = members().map_err(unreadable)?;
+    let mut faults = Vec::new();
+    for (column, same) in ["name", "kind", "handle", "is_active"].into_iter().zip(same) {
+        if !same {
+            faults.push(format!("the column {column} differs from the document"));
+        }
+    }
+    if document.content_hash() != persona.content_hash {
+        faults.push("the content hash differs from that of the document".into());
+    }
+    if head_text(&persona) != head {
+        faults.push("the head of the answer differs from the columns".into());
+    }
+    Ok((Stored { persona, head, document: text }, faults))
+}
+
+fn compare_tags(connection: &Connection, current: &mut Current) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1")?;
+    let kept: BTreeSet<String> = statement.query_map([current.row_id], |found| found.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if let Some(stored) = &current.stored
+        && !kept.iter().map(String::as_str).eq(stored.persona.document.tags().collect::<BTreeSet<_>>())
+    {
+        current.faults.push("the tags that it is found by differ from the document".into());
+    }
+    Ok(())
+}

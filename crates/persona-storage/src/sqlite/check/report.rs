@@ -1,0 +1,82 @@
+//! What a check found.
+
+use persona_model::PersonaId;
+
+use super::super::StartError;
+use super::super::error::{is_damage, is_of_a_value};
+
+/// Most problems that are described; further ones are only counted, because a damaged page makes hundreds.
+const DESCRIBED_MAX: usize = 100;
+
+/// Something that is not as it must be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckProblem {
+    /// Which persona it is about, where it is about one.
+    pub persona: Option<PersonaId>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What a check looked at, and what it found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CheckReport {
+    /// Version of the schema.
+    pub schema_version: u32,
+    /// Personas, deleted ones too.
+    pub personas: u64,
+    /// Revisions of all personas.
+    pub revisions: u64,
+    /// Lines of the feed.
+    pub changes: u64,
+    /// The first problems.
+    pub problems: Vec<CheckProblem>,
+    /// All problems.
+    pub problems_total: u64,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problems_total == 0
+    }
+
+    /// The first problem in words; empty when there is none.
+    pub fn first_problem(&self) -> String {
+        self.problems.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    pub(super) fn add(&mut self, persona: Option<PersonaId>, what: impl Into<String>) {
+        self.problems_total += 1;
+        if self.problems.len() < DESCRIBED_MAX {
+            self.problems.push(CheckProblem { persona, what: what.into() });
+        }
+    }
+
+    /// Takes an error for a finding when it is about the content of the file, and hands it back when it is not.
+    pub(super) fn add_damage(&mut self, persona: Option<PersonaId>, error: rusqlite::Error) -> Result<(), rusqlite::Error> {
+        if !is_damage(&error) && !is_of_a_value(&error) {
+            return Err(error);
+        }
+        self.add(persona, error.to_string());
+        Ok(())
+    }
+
+    /// The report as an error about this file, unless it is sound.
+    pub(in super::super) fn sound(self, path: &std::path::Path) -> Result<Self, StartError> {
+        if self.is_sound() {
+            return Ok(self);
+        }
+        let more = self.problems_total - 1;
+        let report = if more == 0 { self.first_problem() } else { format!("{}, and {more} more problems", self.first_problem()) };
+        Err(StartError::Damaged { path: path.into(), report })
+    }
+}
+
+impl std::fmt::Display for CheckProblem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.persona {
+            Some(id) => write!(out, "persona {id}: {}", self.what),
+            None => out.write_str(&self.what),
+        }
+    }
+}

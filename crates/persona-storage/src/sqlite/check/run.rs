@@ -1,0 +1,194 @@
+//! The check of a whole file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::super::connection::{self, Purpose};
+use super::super::header::Header;
+use super::super::progress::{Progress, Step, Watcher};
+use super::super::{Settings, StartError, library, migrate};
+use super::chain;
+use super::feed::Feed;
+use super::persona::next_after;
+use super::report::CheckReport;
+use crate::NoObserver;
+
+/// Checks a file of ours: of a running server, of a stopped one, or a backup.
+///
+/// The file is only read. Damage is part of the report; an error means that there was nothing to check: no file, a file
+/// of somebody else, no permission. Must be called before anything else in this process opens the file, because it
+/// reads the first page with plain file calls, and closing those would drop the locks of the whole process.
+///
+/// # Errors
+///
+/// [`StartError`] says why there was nothing to check, or that the watcher ended it.
+pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+    library::check_library()?;
+    let (connection, alone) = open_any(path)?;
+    examine(path, &connection, alone, watcher)
+}
+
+/// Checks a file that nobody else has open, such as a backup that was just made.
+pub(in super::super) fn check_alone(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+    examine(path, &connection::open_alone(path)?, true, watcher)
+}
+
+/// Opens a file of ours of any known version and journal mode for reading, and tells whether it is in a rollback mode:
+/// then no server can be using it.
+pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
+    let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
+    migrate::check_owner(path, &header)?;
+    let connection = match header.wal {
+        true => connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?,
+        false => connection::open_alone(path)?,
+    };
+    migrate::check_known(&connection, path)?;
+    Ok((connection, !header.wal))
+}
+
+fn examine(path: &Path, connection: &Connection, alone: bool, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let mut report = CheckReport { schema_version: migrate::version_of(connection).map_err(failed)?, ..CheckReport::default() };
+    let mut examination = Examination { path, connection, report: &mut report, watcher };
+    examination.structure(alone)?;
+    examination.rows()?;
+    Ok(report)
+}
+
+struct Examination<'a, 'w> {
+    path: &'a Path,
+    connection: &'a Connection,
+    report: &'a mut CheckReport,
+    watcher: &'a mut Watcher<'w>,
+}
+
+impl Examination<'_, '_> {
+    fn tell(&mut self, step: Step, done: u64, total: u64) -> Result<(), StartError> {
+        let interrupted = StartError::Interrupted { path: self.path.into() };
+        (self.watcher)(Progress { step, done, total }).continue_value().ok_or(interrupted)
+    }
+
+    /// Takes an error for a finding, or fails with it.
+    fn found<T>(&mut self, result: rusqlite::Result<T>) -> Result<Option<T>, StartError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                self.report.add_damage(None, error).map_err(|error| StartError::from_driver(self.path, error))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What SQLite knows of the structure, and whether the schema is the one that this version has.
+    ///
+    /// The file of a server is looked at table by table, so that no snapshot is held longer than the largest one takes.
+    fn structure(&mut self, alone: bool) -> Result<(), StartError> {
+        let tables = self.found(texts(self.connection, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", &[]))?;
+        let tables: Vec<Option<String>> = if alone { vec![None] } else { tables.into_iter().flatten().map(Some).collect() };
+        for (done, table) in tables.iter().enumerate() {
+            self.tell(Step::Structure, done as u64, tables.len() as u64)?;
+            let lines = match table {
+                Some(table) => texts(self.connection, "SELECT integrity_check FROM pragma_integrity_check(?1)", &[table]),
+                None => texts(self.connection, "SELECT integrity_check FROM pragma_integrity_check", &[]),
+            };
+            for line in self.found(lines)?.into_iter().flatten().filter(|line| line != "ok") {
+                self.report.add(None, line);
+            }
+        }
+        let broken =
+            "SELECT 'row ' || coalesce(rowid, '') || ' of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'
+                      FROM pragma_foreign_key_check";
+        for line in self.found(texts(self.connection, broken, &[]))?.into_iter().flatten() {
+            self.report.add(None, line);
+        }
+        let shared = "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
+                      FROM personas NOT INDEXED
+                      WHERE handle IS NOT NULL AND deleted_at IS NULL
+                      GROUP BY handle
+                      HAVING count(*) > 1";
+        for line in self.found(texts(self.connection, shared, &[]))?.into_iter().flatten() {
+            self.report.add(None, line);
+        }
+        let schema = migrate::schema_of(self.connection);
+        let expected = migrate::schema_of_version(self.report.schema_version).map_err(|error| StartError::from_driver(self.path, error))?;
+        if self.found(schema)?.is_some_and(|schema| schema != expected) {
+            self.report.add(None, format!("its tables and indexes are not those of schema version {}", self.report.schema_version));
+        }
+        Ok(())
+    }
+
+    /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.
+    fn rows(&mut self) -> Result<(), StartError> {
+        let mut feed = Feed::default();
+        let count = |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap_or_default().unsigned_abs();
+        let changes = count("SELECT max(sequence) FROM changes");
+        let personas = count("SELECT count(*) FROM personas");
+        while self.follow(&mut feed).map_err(|error| StartError::from_driver(self.path, error))? {
+            self.tell(Step::Changes, feed.sequence(), changes)?;
+        }
+        let mut row_id = i64::MIN;
+        loop {
+            if self.report.personas % 64 == 0 {
+                self.tell(Step::Personas, self.report.personas, personas)?;
+            }
+            let checked = self.persona_after(row_id, &mut feed);
+            match self.found(checked)? {
+                Some(Some(checked)) => row_id = checked,
+                Some(None) => break,
+                // A page that cannot be read holds several rows; what is behind it is looked at all the same.
+                None => match self.found(row_after(self.connection, row_id))?.flatten() {
+                    Some(next) => row_id = next,
+                    None => break,
+                },
+            }
+        }
+        feed.finish(self.report);
+        Ok(())
+    }
+
+    /// Takes in the next lines of the feed, and tells whether there may be more. Damage ends it.
+    fn follow(&mut self, feed: &mut Feed) -> rusqlite::Result<bool> {
+        feed.follow(self.connection, self.report).or_else(|error| {
+            feed.give_up();
+            self.report.add_damage(None, error).map(|()| false)
+        })
+    }
+
+    /// Checks the next persona and tells its row; `None` after the last one.
+    fn persona_after(&mut self, row_id: i64, feed: &mut Feed) -> rusqlite::Result<Option<i64>> {
+        let checksums = self.report.schema_version >= migrate::CHECKSUMS_SINCE;
+        let snapshot = self.connection.unchecked_transaction()?;
+        while self.follow(feed)? {}
+        let Some(current) = next_after(self.connection, row_id, checksums)? else { return Ok(None) };
+        let last = chain::last_kept(self.connection, current.row_id)?;
+        snapshot.commit()?;
+        self.report.personas += 1;
+        for fault in current.faults {
+            self.report.add(current.id, fault);
+        }
+        if let Some(stored) = &current.stored {
+            let persona = &stored.persona;
+            feed.compare(persona.id, persona.revision.number(), persona.deleted_at.is_some(), self.report);
+            if last.is_none_or(|last| last.unsigned_abs() != persona.revision.number()) {
+                self.report.add(current.id, format!("it is at revision {}, and its last kept one is {last:?}", persona.revision));
+            }
+            if let Err(error) = chain::compare(self.connection, current.row_id, stored, checksums, self.report) {
+                self.report.add_damage(current.id, error)?;
+            }
+        }
+        Ok(Some(current.row_id))
+    }
+}
+
+fn texts(connection: &Connection, sql: &str, parameters: &[&String]) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(0))?;
+    rows.collect()
+}
+
+/// The row of the next persona, found without reading the persona itself.
+pub(in super::super) fn row_after(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT min(row_id) FROM personas WHERE row_id > ?1", [row_id], |row| row.get(0))
+}

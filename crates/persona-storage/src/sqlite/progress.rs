@@ -1,0 +1,42 @@
+//! How far a long piece of work on a file is, and the way to end it early.
+
+use std::ops::ControlFlow;
+
+/// What is being done.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Step {
+    /// Pages are copied.
+    Copying,
+    /// SQLite looks at the structure of the file, one table after the other.
+    Structure,
+    /// Lines of the feed are followed.
+    Changes,
+    /// Personas are read with all their revisions.
+    Personas,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// What is being done.
+    pub step: Step,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much of it there is, as far as that is known.
+    pub total: u64,
+}
+
+impl Step {
+    /// What is counted, in the plural.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Copying => "pages",
+            Self::Structure => "tables",
+            Self::Changes => "changes",
+            Self::Personas => "personas",
+        }
+    }
+}
+
+/// Is told how far the work is, often; a break ends it with [`super::StartError::Interrupted`].
+pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;

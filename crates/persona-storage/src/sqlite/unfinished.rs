@@ -1,0 +1,90 @@
+//! A file that is made under another name and gets its own when it is complete.
+//!
+//! So at every moment there is either no file of that name, or the old one, or the new one as a whole. The unfinished
+//! file is locked while somebody works on it: what a killed attempt left behind is used again, and what a living one is
+//! making is not touched.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind, Result};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::convert::sync_folder_of;
+use super::place::{COMPANIONS, Identity, with_suffix};
+
+/// What is added to the name of the file until it is complete.
+const SUFFIX: &str = ".unfinished";
+
+/// A file in the making. Dropping it removes it.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    path: PathBuf,
+    target: PathBuf,
+    /// Holds the lock. It is closed only after SQLite has closed the file, because closing drops SQLite's locks too.
+    file: File,
+    finished: bool,
+}
+
+impl Unfinished {
+    /// Starts a file that is to become `target`, empty and readable by its owner only.
+    pub(super) fn create(target: &Path) -> Result<Self> {
+        let path = with_suffix(target, SUFFIX);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(Error::new(ErrorKind::ResourceBusy, "somebody else is making this file")),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => {}
+        }
+        // Between opening and locking, another one may have finished the file and given it its own name.
+        if Identity::of(&path)? != Some(Identity::of_file(&file)?) {
+            return Err(Error::new(ErrorKind::ResourceBusy, "somebody else was making this file"));
+        }
+        file.set_len(0)?;
+        Ok(Self { path, target: target.into(), file, finished: false })
+    }
+
+    /// Where it is until it is finished.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its length in bytes.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        self.file.metadata().map(|metadata| metadata.len())
+    }
+
+    /// Makes it survive a power cut and gives it its name. Fails when that name is taken, unless it is to be replaced.
+    pub(super) fn finish(mut self, replace: bool) -> Result<()> {
+        self.file.sync_all()?;
+        if replace {
+            std::fs::rename(&self.path, &self.target)?;
+        } else {
+            rename_to_free(&self.path, &self.target)?;
+        }
+        self.finished = true;
+        sync_folder_of(&self.target)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.finished {
+            // If it stays, the next attempt uses it.
+            for suffix in COMPANIONS.into_iter().chain([""]) {
+                let _ = std::fs::remove_file(with_suffix(&self.path, suffix));
+            }
+        }
+    }
+}
+
+/// Renames a file, and fails when the new name is taken.
+pub(super) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // The file system does not know this way of renaming; then what is left is to look first.
+        Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => std::fs::rename(from, to),
+        Err(rustix::io::Errno::INVAL) => Err(ErrorKind::AlreadyExists.into()),
+        renamed => Ok(renamed?),
+    }
+}
