@@ -58,12 +58,13 @@ impl ExitCode {
 
     /// The code for a database that cannot be used.
     pub fn of_start(error: &StartError) -> Self {
-        if error.is_temporary() {
-            Self::TryAgain
-        } else if error.is_damage() {
-            Self::Failure
-        } else {
-            Self::Config
+        match error {
+            StartError::Missing { .. } => Self::NotFound,
+            StartError::Exists { .. } => Self::Conflict,
+            StartError::Interrupted { .. } => Self::Interrupted,
+            StartError::Damaged { .. } | StartError::NoSpace { .. } => Self::Failure,
+            error if error.is_temporary() => Self::TryAgain,
+            _ => Self::Config,
         }
     }
 }

@@ -69,6 +69,17 @@ pub struct Target {
     pub config: Option<PathBuf>,
 }
 
+/// Which database file. Commands that take this open the file themselves, also beside a running server.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Place {
+    /// Database, where it is not the one of the settings.
+    #[arg(long, value_name = "PATH", help_heading = "Where")]
+    pub database: Option<String>,
+    /// Settings file to use in place of persona.toml.
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub config: Option<PathBuf>,
+}
+
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -90,6 +101,12 @@ pub enum Command {
     Delete(Delete),
     /// Bring a deleted persona back.
     Undelete(Undelete),
+    /// Copy the database to a file, also beside a running server.
+    Backup(Backup),
+    /// Put a backup in the place of the database, and keep the old one.
+    Restore(Restore),
+    /// Check whether a database or backup holds what was acknowledged.
+    Check(Check),
     /// Put a server under load and prove that nothing is lost, stale or locked.
     Verify(Verify),
     /// Ask a running server whether it is ready.
@@ -244,6 +261,42 @@ pub struct Undelete {
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// File to write.
+    pub file: PathBuf,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// Backup to restore.
+    pub file: PathBuf,
+    /// Copy and check everything, change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// File to check, such as a backup; by default the database.
+    pub file: Option<PathBuf>,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Arguments of `verify`.

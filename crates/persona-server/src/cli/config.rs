@@ -1,10 +1,11 @@
 //! `persona config`: what holds, where it came from, and what is wrong with it.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::ConfigAction;
+use super::arguments::{ConfigAction, Place};
 use super::failure::Failure;
 use super::output::{Output, Tone};
 use super::table::Table;
@@ -26,6 +27,14 @@ pub fn loaded(flags: &Flags, environment: &Environment, output: &Output) -> Resu
         output.warn(warning);
     }
     Ok(loaded)
+}
+
+impl Place {
+    /// The database file that is meant.
+    pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
+        let values = self.database.iter().map(|text| ("database", text.clone())).collect();
+        Ok(loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config.database)
+    }
 }
 
 fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failure> {

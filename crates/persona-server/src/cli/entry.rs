@@ -7,7 +7,10 @@ use clap::Parser;
 use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
-use super::{completions, config, create, delete, doctor, edit, export, health, import, list, serve, show, top, undelete, verify, version};
+use super::{
+    backup, check, completions, config, create, delete, doctor, edit, export, health, import, list, restore, serve, show, top, undelete,
+    verify, version,
+};
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::roles;
@@ -26,7 +29,7 @@ Run:        serve, health, config
 Look:       doctor, top
 Personas:   list, show, create, edit, delete, undelete
 Collect:    import, export
-Prove:      verify
+File:       backup, restore, check, verify
 Shell:      completions, man, version, help
 
 `persona help COMMAND` says more about each.";
@@ -83,6 +86,9 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Edit(arguments) => on_runtime(edit::run(&arguments, environment, output)),
         Command::Delete(arguments) => on_runtime(until_interrupted(delete::run(&arguments, environment, output))),
         Command::Undelete(arguments) => on_runtime(until_interrupted(undelete::run(&arguments, environment, output))),
+        Command::Backup(arguments) => backup::run(&arguments, environment, output),
+        Command::Restore(arguments) => restore::run(&arguments, environment, output),
+        Command::Check(arguments) => check::run(&arguments, environment, output),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
         Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
         Command::Doctor(arguments) => on_runtime(until_interrupted(doctor::run(&arguments, environment, output))),

@@ -2,13 +2,15 @@
 //!
 //! What lives here: arguments in, requests of the HTTP API out, answers printed. What must not: rules of personas; every
 //! command on data speaks HTTP, to a server (`--server`) or to the same router in this process (`--database`), so every
-//! rule lives once, in `http`.
+//! rule lives once, in `http`. Commands on the file as a whole (`backup`, `restore`, `check`) call the storage.
 //!
 //! Results go to standard output, messages to standard error. Start reading at `entry.rs`, which parses and dispatches;
 //! `api/` is how commands reach personas, `failure.rs` how they fail, `output.rs` how they print.
 
 mod api;
 mod arguments;
+mod backup;
+mod check;
 mod completions;
 mod config;
 mod create;
@@ -24,6 +26,7 @@ mod import;
 mod list;
 mod output;
 mod resolve;
+mod restore;
 pub mod serve;
 mod show;
 mod table;
@@ -31,6 +34,7 @@ mod top;
 mod undelete;
 mod verify;
 mod version;
+mod work;
 
 pub use arguments::RUN_ROLE;
 pub use entry::main;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +27,9 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),
+        backup_every: reader.time("backup_every"),
+        backup_keep: reader.number("backup_keep"),
+        backup_dir: reader.path("backup_dir"),
         log_level: reader.log_filter("log_level"),
         log_format: reader.word("log_format"),
         log_file: reader.path("log_file"),
@@ -93,6 +97,21 @@ impl<'a> Reader<'a> {
         N::default()
     }
 
+    fn time(&mut self, name: &str) -> Option<Duration> {
+        let setting = self.setting(name);
+        let Shape::Time { min_seconds, max_seconds } = setting.key.shape else { return None };
+        if setting.text.is_empty() {
+            return None;
+        }
+        let bounds = min_seconds..=max_seconds;
+        let time = seconds_of(&setting.text).filter(|seconds| bounds.contains(seconds)).map(Duration::from_secs);
+        if time.is_none() {
+            let hint = format!("use a number of s, m, h or d, from {min_seconds}s to {}d", max_seconds / 86_400);
+            self.complain(setting, format!("must be a time such as 30m, 1h or 1d, is {:?}", setting.text), Some(hint));
+        }
+        time
+    }
+
     fn switch(&mut self, name: &str) -> bool {
         let setting = self.setting(name);
         match setting.text.to_ascii_lowercase().as_str() {
@@ -147,4 +166,18 @@ impl<'a> Reader<'a> {
                     or add --allow-open to serve everybody who can reach the port";
         self.complain(setting, message, Some(hint.into()));
     }
+}
+
+/// A whole number with its unit, in seconds.
+fn seconds_of(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back()?.len_utf8());
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(seconds)
 }

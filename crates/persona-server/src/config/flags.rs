@@ -54,6 +54,7 @@ fn argument(key: &'static Key) -> Arg {
         }
         Shape::Address => arg.value_name("ADDRESS"),
         Shape::Number { .. } | Shape::Workers => arg.value_name("NUMBER"),
+        Shape::Time { .. } => arg.value_name("TIME"),
         Shape::Word(_) | Shape::LogFilter => arg.value_name("WORD"),
         Shape::Database | Shape::Path => arg.value_name("PATH"),
     }

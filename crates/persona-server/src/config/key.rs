@@ -10,6 +10,11 @@ pub const WAIT_MS_MAX: u64 = 3_600_000;
 /// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
+/// Longest time between two backups, in seconds: a year. Longer is no plan.
+pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
+/// Most backups that are kept: every minute of a week.
+pub const BACKUPS_MAX: u64 = 10_080;
+
 /// What a setting may hold. Every source hands in text, so that every source has the same rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
@@ -24,6 +29,13 @@ pub enum Shape {
     },
     /// The number of workers: bounded by what one SQLite file bears.
     Workers,
+    /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both included.
+    Time {
+        /// Shortest.
+        min_seconds: u64,
+        /// Longest.
+        max_seconds: u64,
+    },
     /// `true` or `false`.
     Switch,
     /// One of these words.
@@ -219,6 +231,32 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("1000"),
         unit: Some("milliseconds"),
         help: "From how long a wait for the turn to write on the log names who is waited for.",
+        ..PLAIN
+    },
+    Key {
+        name: "backup_every",
+        section: "backup",
+        member: "every",
+        shape: Shape::Time { min_seconds: 1, max_seconds: BACKUP_SECONDS_MAX },
+        help: "How often the running server backs its database up, such as 1h; never when not set.",
+        ..PLAIN
+    },
+    Key {
+        name: "backup_keep",
+        section: "backup",
+        member: "keep",
+        shape: Shape::Number { min: 1, max: BACKUPS_MAX },
+        default: Default::Text("24"),
+        unit: Some("files"),
+        help: "How many of these backups are kept; older ones are removed.",
+        ..PLAIN
+    },
+    Key {
+        name: "backup_dir",
+        section: "backup",
+        member: "dir",
+        shape: Shape::Path,
+        help: "Folder for these backups; when not set, the name of the database with -backups added.",
         ..PLAIN
     },
     Key {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use persona_storage::sqlite::{Durability, Settings};
+use persona_storage::sqlite::{BackupPlan, Durability, Settings};
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -53,6 +53,12 @@ pub struct Config {
     pub wal_autocheckpoint: u32,
     /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
     pub gate_warn_ms: u64,
+    /// How often the keeper makes a backup; never when not set.
+    pub backup_every: Option<Duration>,
+    /// How many of the keeper's backups are kept, at least 1. Default 24.
+    pub backup_keep: usize,
+    /// Where the keeper's backups go; the name of the database with `-backups` added when not set.
+    pub backup_dir: Option<PathBuf>,
     /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`). Default false.
     pub expose_worker: bool,
     /// How long a stopping worker may take for the requests that it has, in milliseconds. Default 10,000.
@@ -72,6 +78,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// The backups that the keeper is to make, if any.
+    pub fn backup_plan(&self) -> Option<BackupPlan> {
+        let beside = || {
+            let mut name = self.database.clone().into_os_string();
+            name.push("-backups");
+            name.into()
+        };
+        let folder = self.backup_dir.clone().unwrap_or_else(beside);
+        self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })
+    }
+
     /// How the store is to drive the file.
     pub fn store_settings(&self) -> Settings {
         Settings {

@@ -60,6 +60,9 @@ fn values(shape: Shape) -> String {
     match shape {
         Shape::Address => "IP address or `localhost`".into(),
         Shape::Number { min, max } => format!("{min} to {max}"),
+        Shape::Time { min_seconds, max_seconds } => {
+            format!("number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d", max_seconds / 86_400)
+        }
         Shape::Workers => format!("1 to {SQLITE_WORKERS_MAX}"),
         Shape::Switch => "`true` or `false`".into(),
         Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),

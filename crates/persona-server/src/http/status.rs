@@ -42,6 +42,8 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "checkpoints": checkpoints(page, now),
         "gate": page.at_gate().iter().map(at_gate).collect::<Vec<_>>(),
         "contention": contention(page, now),
+        "backups": backups(page),
+        "damage_found": page.damage_found(),
         "requests_in_flight": page.requests_in_flight(),
         "keeper": keeper.first().map(|process| facts(process, now)),
         "workers": workers.iter().map(|process| facts(process, now)).collect::<Vec<_>>(),
@@ -60,6 +62,12 @@ fn contention(page: &SharedPage, now: Timestamp) -> Value {
         "writes_given_up": page.writes_given_up(),
         "recent": page.recent(now).iter().map(window).collect::<Vec<_>>(),
     })
+}
+
+/// The keeper's backups; all zero and null where none are wanted.
+fn backups(page: &SharedPage) -> Value {
+    let (made, failed) = page.backups();
+    json!({ "last_at": page.last_backup().map(|at| at.to_string()), "made": made, "failed": failed })
 }
 
 /// A quarter of an hour of the last six hours.

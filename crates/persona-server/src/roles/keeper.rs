@@ -2,14 +2,18 @@
 //!
 //! Upkeep may wait for the gate or the disk as long as it takes; that must not look like a process that hangs.
 
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-use persona_storage::sqlite::Keeper;
+use persona_storage::sqlite::{Keeper, Lost};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tracing::field;
 
+use super::backups::Backups;
 use super::{Error, HEARTBEAT};
 use crate::clock::SystemClock;
 use crate::log::Log;
@@ -26,8 +30,10 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         let keeper = Keeper::open(&handover.config.store_settings(), Arc::new(SystemClock), Arc::new(seat.clone()))?;
         let (stop, stopped) = channel();
         let (done, mut upkeep) = oneshot::channel();
+        let backups = Backups::start(handover, &seat)?;
+        let supervisor = handover.channel.try_clone()?;
         thread::Builder::new().name("upkeep".into()).spawn(move || {
-            look_after(keeper, &stopped);
+            look_after(keeper, &stopped, &supervisor, backups);
             // The receiver is gone only when the process ends.
             let _ = done.send(());
         })?;
@@ -49,15 +55,33 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
 }
 
 /// Does what is due until the other end of `stopped` is gone.
-fn look_after(mut keeper: Keeper, stopped: &Receiver<()>) {
+fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStream, backups: Option<Backups>) {
     loop {
+        if let Some(Lost { file, rescued }) = keeper.lost() {
+            let rescued = rescued.as_deref().map(Path::display);
+            tracing::error!(
+                file = %file.display(),
+                rescued = rescued.map(field::display),
+                "a file of the database was removed or replaced while the server ran; what was acknowledged is in the rescued copy"
+            );
+            if let Err(error) = say(supervisor, &Message::Hopeless) {
+                tracing::error!(error = %error, "could not tell the supervisor");
+            }
+            // The gate stays closed until the supervisor has ended everybody.
+            let _ = stopped.recv();
+            return;
+        }
         let pause = keeper.tick().unwrap_or_else(|error| {
             tracing::warn!(error = %error, "upkeep of the database failed; it is tried again");
             HEARTBEAT
         });
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
-            Err(RecvTimeoutError::Disconnected) => return keeper.close(),
+            Err(RecvTimeoutError::Disconnected) => {
+                // Its connection must not be the last one on the file: the keeper leaves that complete.
+                drop(backups);
+                return keeper.close();
+            }
         }
     }
 }

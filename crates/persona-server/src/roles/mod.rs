@@ -7,6 +7,7 @@
 //! Start reading at [`run`].
 
 mod accept;
+mod backups;
 mod connection;
 mod drain;
 mod init;

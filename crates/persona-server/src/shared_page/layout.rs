@@ -68,6 +68,10 @@ pub(super) enum Number {
     GateWaitingSince,
     GateHeldSince,
     OldestReadSince,
+    LastBackup,
+    Backups,
+    BackupsFailed,
+    DamageFound,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -108,7 +112,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 22] = [
+pub(super) const NUMBERS: [NumberRow; 26] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -149,6 +153,16 @@ pub(super) const NUMBERS: [NumberRow; 22] = [
     row(Number::GateWaitingSince, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::GateHeldSince, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::OldestReadSince, Kind::Gauge, Merge::Hidden, "", ""),
+    row(
+        Number::LastBackup,
+        Kind::Gauge,
+        Merge::Max,
+        "persona_backup_last_success_time_seconds",
+        "When the newest scheduled backup was made, in seconds since the epoch; 0 when there is none.",
+    ),
+    row(Number::Backups, Kind::Counter, Merge::Sum, "persona_backups_total", "Scheduled backups that were made and checked."),
+    row(Number::BackupsFailed, Kind::Counter, Merge::Sum, "persona_backups_failed_total", "Scheduled backups that failed."),
+    row(Number::DamageFound, Kind::Counter, Merge::Sum, "persona_damage_found_total", "Damaged personas that the keeper came across."),
 ];
 
 /// What is measured with a histogram in each seat.

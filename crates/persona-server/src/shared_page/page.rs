@@ -174,6 +174,23 @@ impl SharedPage {
         }
     }
 
+    /// When the newest scheduled backup was made; `None` when there is none.
+    pub fn last_backup(&self) -> Option<Timestamp> {
+        let newest = self.used_seats().map(|seat| self.number(seat, Number::LastBackup)).max().filter(|seconds| *seconds > 0)?;
+        i64::try_from(newest.saturating_mul(1_000_000)).ok().map(Timestamp::from_micros)
+    }
+
+    /// Scheduled backups that were made, and those that failed, since the server started.
+    pub fn backups(&self) -> (u64, u64) {
+        let sum = |number| self.used_seats().map(|seat| self.number(seat, number)).sum();
+        (sum(Number::Backups), sum(Number::BackupsFailed))
+    }
+
+    /// Damaged personas that the keeper came across, since the server started.
+    pub fn damage_found(&self) -> u64 {
+        self.used_seats().map(|seat| self.number(seat, Number::DamageFound)).sum()
+    }
+
     /// The fewest connections that any serving worker has open; `None` when no worker is serving.
     pub fn fewest_connections(&self) -> Option<u64> {
         let serving = |seat: &usize| *seat >= FIRST_WORKER_SEAT && self.number(*seat, Number::Condition) == Condition::Serving as u64;

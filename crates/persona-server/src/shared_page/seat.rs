@@ -198,6 +198,18 @@ impl Observer for Seat {
     fn wal_bytes(&self, bytes: u64) {
         self.set(Number::WalBytes, bytes);
     }
+
+    fn backed_up(&self, at: Timestamp) {
+        self.cell(Number::LastBackup).store(at.as_micros().unsigned_abs() / 1_000_000, Relaxed);
+    }
+
+    fn backup_ended(&self, succeeded: bool) {
+        self.add(if succeeded { Number::Backups } else { Number::BackupsFailed }, 1);
+    }
+
+    fn damage_found(&self) {
+        self.add(Number::DamageFound, 1);
+    }
 }
 
 fn micros(time: Duration) -> u64 {

@@ -47,6 +47,8 @@ pub enum Message {
     Prepared(Prepared),
     /// The keeper or worker does its work from now on.
     Ready,
+    /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has logged why.
+    Hopeless,
 }
 
 /// What init found: the facts that the user is told at the start.

@@ -110,6 +110,10 @@ impl State {
         match event {
             Event::Begin => self.spawn(now, Role::Init, 0, &mut actions),
             Event::Ready(key) => self.on_ready(now, key, &mut actions),
+            Event::Hopeless(key) => {
+                actions.push(Action::Note(Note::Hopeless(key)));
+                self.stop(now, ExitCode::Failure, &mut actions);
+            }
             Event::Exited(key, ending) => self.on_exited(now, key, ending, &mut actions),
             Event::Stalled(key) if self.processes.contains_key(&key) => {
                 actions.extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);

@@ -73,6 +73,8 @@ pub enum Event {
     Begin,
     /// A child says that it is ready.
     Ready(Key),
+    /// A child says that the server has to stop.
+    Hopeless(Key),
     /// A child has ended.
     Exited(Key, Ending),
     /// A child shows no sign of life.
@@ -137,6 +139,8 @@ pub enum Note {
     Lost(Key, Ending),
     /// A child cannot be started, and trying again would not help.
     Refused(Key),
+    /// A child says that the server has to stop.
+    Hopeless(Key),
     /// The processes of a slot died young this many times in a row.
     CrashLoop(Key, u32),
     /// A child shows no sign of life and is killed.

@@ -174,11 +174,6 @@ impl StartError {
         matches!(self, Self::Held { .. } | Self::InUse { .. } | Self::Replaced { .. })
     }
 
-    /// Whether the file is damaged.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. })
-    }
-
     /// The error for a file without a single byte, or for none.
     pub(super) fn missing_or_empty(path: &std::path::Path) -> Self {
         if path.exists() { Self::NotADatabase { path: path.into() } } else { Self::Missing { path: path.into() } }

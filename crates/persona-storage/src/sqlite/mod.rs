@@ -56,7 +56,7 @@ pub use integrity::integrity_problems;
 pub use keeper::{Keeper, Lost};
 pub use library::{library_is_safe, library_version};
 pub use progress::{Progress, Step, Watcher};
-pub use restore::{RestoreReport, restore};
+pub use restore::{RestoreReport, is_there, restore};
 pub use schedule::{BackupPlan, BackupSchedule};
 pub use settings::{Durability, Settings};
 pub use start::{InitReport, initialise};

@@ -78,6 +78,11 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     Ok(RestoreReport { content, kept })
 }
 
+/// Whether there is a database at a path, or a restore that only has to be finished for one to be there.
+pub fn is_there(database: &Path) -> bool {
+    database.exists() || with_suffix(database, READY).exists()
+}
+
 /// Finishes the restore of a process that was killed after the moment of the restore.
 pub(super) fn finish_interrupted(database: &Path) -> Result<(), StartError> {
     if !with_suffix(database, READY).exists() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
+use persona_storage::sqlite::is_there;
 use serde_json::Value;
 
 use super::local::Local;
@@ -48,7 +49,7 @@ impl Api {
         }
         let values = target.database.iter().map(|text| ("database", text.clone())).collect();
         let config = loaded(&Flags { config: target.config.clone(), values }, environment, output)?.config;
-        if access != Access::Create && !config.database.exists() {
+        if access != Access::Create && !is_there(&config.database) {
             let message = format!("there is no database {}", config.database.display());
             let hint = "name one with --database, or a running server with --server; `persona import FILE` creates one";
             return Err(Failure::new(ExitCode::NotFound, message).hint(hint));

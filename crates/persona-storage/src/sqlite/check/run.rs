@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
 use super::super::progress::{Progress, Step, Watcher};
-use super::super::{Settings, StartError, library, migrate};
+use super::super::{Settings, StartError, library, migrate, restore};
 use super::chain;
 use super::feed::Feed;
 use super::persona::next_after;
@@ -38,6 +38,7 @@ pub(in super::super) fn check_alone(path: &Path, watcher: &mut Watcher<'_>) -> R
 /// Opens a file of ours of any known version and journal mode for reading, and tells whether it is in a rollback mode:
 /// then no server can be using it.
 pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
+    restore::finish_interrupted(path)?;
     let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
     migrate::check_owner(path, &header)?;
     let connection = match header.wal {
