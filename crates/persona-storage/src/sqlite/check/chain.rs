@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use persona_model::{Document, Persona, Timestamp, head_text};
 use rusqlite::{Connection, Row};
 
+use super::super::error::damage;
 use super::super::{checksum, row};
 use super::persona::Stored;
 use super::report::CheckReport;
@@ -42,6 +43,9 @@ pub(super) fn compare(
         while let Some(found) = rows.next()?.filter(|_| before < last) {
             any = true;
             let revision: i64 = found.get(0)?;
+            if revision <= before {
+                return Err(damage("the revisions are not in the order of their numbers".into()));
+            }
             for fault in faults_of(found, before, current, checksums)? {
                 report.add(Some(current.persona.id), format!("revision {revision}: {fault}"));
             }

@@ -6,6 +6,7 @@ use persona_model::{ChangeKind, PersonaId, Revision};
 use rusqlite::Connection;
 
 use super::super::changes;
+use super::super::error::damage;
 use super::report::CheckReport;
 
 /// Lines of one read transaction.
@@ -36,6 +37,9 @@ impl Feed {
         }
         let lines = changes::after(connection, self.sequence, BATCH_LINES)?;
         for line in &lines {
+            if line.sequence <= self.sequence {
+                return Err(damage("the feed is not in the order of its numbers".into()));
+            }
             self.sequence = line.sequence;
             report.changes += 1;
             if line.at.as_micros() <= self.last_at {
@@ -46,7 +50,9 @@ impl Feed {
             if let Some(fault) = fault_of(before, line.revision, line.kind) {
                 report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
             }
-            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, met: false });
+            // A persona that was met may have gone on since.
+            let met = before.is_some_and(|last| last.met);
+            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, met });
         }
         Ok(lines.len() == BATCH_LINES)
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use persona_model::{ContentHash, Document, Persona, PersonaId, head_text};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::super::error::damage;
 use super::super::{checksum, row};
 
 /// The current row of a persona, and what is wrong with it.
@@ -39,6 +40,8 @@ pub(in super::super) fn next_after(connection: &Connection, row_id: i64, checksu
     );
     let current = connection.prepare_cached(&sql)?.query_row([row_id], |found| inspect(found, checksums)).optional()?;
     match current {
+        // A damaged tree can lead back to where the walk was; without this it would never end.
+        Some(current) if current.row_id <= row_id => Err(damage("the personas are not in the order of their rows".into())),
         Some(mut current) => {
             compare_tags(connection, &mut current)?;
             Ok(Some(current))

@@ -191,5 +191,6 @@ fn texts(connection: &Connection, sql: &str, parameters: &[&String]) -> rusqlite
 
 /// The row of the next persona, found without reading the persona itself.
 pub(in super::super) fn row_after(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
-    connection.query_row("SELECT min(row_id) FROM personas WHERE row_id > ?1", [row_id], |row| row.get(0))
+    let next: Option<i64> = connection.query_row("SELECT min(row_id) FROM personas WHERE row_id > ?1", [row_id], |row| row.get(0))?;
+    Ok(next.filter(|next| *next > row_id))
 }
