@@ -79,6 +79,7 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         ("UPDATE revisions SET parent = 1 WHERE persona = 3 AND revision = 3", "parent", named),
         ("UPDATE revisions SET document = replace(document, 'name 3', 'name 4') WHERE persona = 3 AND revision = 2", "checksum", named),
         ("UPDATE revisions SET author = 'nobody' WHERE persona = 3 AND revision = 2", "head differs", named),
+        ("UPDATE revisions SET changed = '[\"name\"]' WHERE persona = 3 AND revision = 2", "says it changed", named),
         ("DELETE FROM changes WHERE sequence = (SELECT max(sequence) FROM changes)", "feed", Some(id(12))),
         (
             "UPDATE changes SET kind = 'deleted' WHERE revision = 2 AND persona = (SELECT id FROM personas WHERE row_id = 3)",

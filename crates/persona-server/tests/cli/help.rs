@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "serve",
     "import",
     "export",
@@ -14,6 +14,9 @@ const COMMANDS: [&str; 17] = [
     "edit",
     "delete",
     "undelete",
+    "backup",
+    "restore",
+    "check",
     "verify",
     "health",
     "doctor",

@@ -5,6 +5,7 @@ mod common;
 mod runner;
 
 mod config;
+mod damaged;
 mod edit;
 mod export;
 mod help;

@@ -19,8 +19,10 @@ async fn the_status_tells_of_database_and_processes() {
         members,
         [
             "backend",
+            "backups",
             "checkpoints",
             "contention",
+            "damage_found",
             "database_bytes",
             "durability",
             "durability_meaning",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{Document, Persona, Timestamp, head_text};
+use persona_model::{Document, FIELDS, Persona, Timestamp, head_text};
 use rusqlite::{Connection, Row};
 
 use super::super::error::damage;
@@ -27,7 +27,7 @@ pub(super) fn compare(
     report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     let sql = format!(
-        "SELECT revision, deleted, head, document, {}, parent, at, author
+        "SELECT revision, deleted, head, document, {}, parent, at, author, changed, base
          FROM revisions
          WHERE persona = ?1 AND revision > ?2
          ORDER BY revision
@@ -35,7 +35,7 @@ pub(super) fn compare(
         if checksums { "checksum" } else { "NULL" },
     );
     let last = row::stored(current.persona.revision.number());
-    let mut before = 0;
+    let (mut before, mut document) = (0, None);
     while before < last {
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([row_id, before])?;
@@ -46,7 +46,9 @@ pub(super) fn compare(
             if revision <= before {
                 return Err(damage("the revisions are not in the order of their numbers".into()));
             }
-            for fault in faults_of(found, before, current, checksums)? {
+            let mut faults = Vec::new();
+            document = inspect(found, before, document, current, checksums, &mut faults)?;
+            for fault in faults {
                 report.add(Some(current.persona.id), format!("revision {revision}: {fault}"));
             }
             report.revisions += 1;
@@ -60,8 +62,15 @@ pub(super) fn compare(
     Ok(())
 }
 
-fn faults_of(found: &Row<'_>, before: i64, current: &Stored, checksums: bool) -> rusqlite::Result<Vec<String>> {
-    let mut faults = Vec::new();
+/// Adds what is wrong with one revision, and hands its document on to the next one.
+fn inspect(
+    found: &Row<'_>,
+    before: i64,
+    document_before: Option<Document>,
+    current: &Stored,
+    checksums: bool,
+    faults: &mut Vec<String>,
+) -> rusqlite::Result<Option<Document>> {
     let persona = &current.persona;
     let revision: i64 = found.get(0)?;
     if revision != before + 1 {
@@ -78,9 +87,15 @@ fn faults_of(found: &Row<'_>, before: i64, current: &Stored, checksums: bool) ->
         Ok(document) => document,
         Err(invalid) => {
             faults.push(format!("its document cannot be read: {invalid}"));
-            return Ok(faults);
+            return Ok(None);
         }
     };
+    if !names_what_changed(&found.get::<_, String>(8)?, document_before.as_ref(), &document) {
+        faults.push("the fields that it says it changed are not those that differ".into());
+    }
+    if found.get::<_, Option<i64>>(9)?.is_some_and(|base| !(1..revision).contains(&base)) {
+        faults.push("its base is not an earlier revision".into());
+    }
     let at: Timestamp = row::time(found, 6)?;
     // Everything that the head says follows from the columns, and the hash in it from the document.
     let as_it_was = Persona {
@@ -101,5 +116,14 @@ fn faults_of(found: &Row<'_>, before: i64, current: &Stored, checksums: bool) ->
     if as_it_was.revision == persona.revision && (head != current.head || text != current.document) {
         faults.push("it is the last one, and the current row differs from it".into());
     }
-    Ok(faults)
+    Ok(Some(as_it_was.document))
+}
+
+/// Revision 1 names every field of its time, and each later one what differs from the one before.
+fn names_what_changed(changed: &str, before: Option<&Document>, document: &Document) -> bool {
+    let Ok(changed) = serde_json::from_str::<Vec<String>>(changed) else { return false };
+    match before {
+        Some(before) => before.changed_fields(document) == changed,
+        None => changed.iter().all(|name| FIELDS.iter().any(|field| field.name == name)),
+    }
 }

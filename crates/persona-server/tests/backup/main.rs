@@ -1,0 +1,8 @@
+//! Backups of a server that is at work, its own backups, restores, and files that go missing under it.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod load;
+mod lost;
+mod program;
+mod schedule;
