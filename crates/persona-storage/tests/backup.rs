@@ -103,6 +103,9 @@ async fn an_interrupted_backup_leaves_nothing_and_what_a_killed_one_left_is_used
     assert!(check(&folder.path("b.db")).expect("readable").is_sound());
 }
 
+/// Whether an error is the one that is expected.
+type Wanted = fn(&StartError) -> bool;
+
 #[tokio::test]
 async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
     let folder = Folder::filled(PERSONAS).await;
@@ -118,7 +121,6 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
         with(at, b"name 8")
     };
     let (half, encrypted): (Vec<u8>, Vec<u8>) = (good[..good.len() / 2].into(), good.iter().map(|byte| byte ^ 0x5a).collect());
-    type Wanted = fn(&StartError) -> bool;
     let cases: [(&str, Vec<u8>, Wanted); 7] = [
         ("empty", Vec::new(), |error| matches!(error, StartError::NotADatabase { .. })),
         ("text", b"hello".to_vec(), |error| matches!(error, StartError::NotADatabase { .. })),

@@ -89,10 +89,9 @@ pub(super) fn finish_interrupted(database: &Path) -> Result<(), StartError> {
         return Ok(());
     }
     let hold = Hold::take(database)?;
-    match finish(database, &hold).map_err(|source| StartError::from_file(database, source))? {
-        Some(kept) => tracing::warn!(kept = %kept.display(), "finished a restore that was interrupted; the database before it was kept"),
-        None => tracing::warn!("finished a restore that was interrupted"),
-    }
+    let kept = finish(database, &hold).map_err(|source| StartError::from_file(database, source))?;
+    let kept = kept.as_deref().map(Path::display);
+    tracing::warn!(kept = kept.map(tracing::field::display), "finished a restore that was interrupted; the database before it was kept");
     Ok(())
 }
 
@@ -106,7 +105,7 @@ fn finish(database: &Path, _hold: &Hold) -> IoResult<Option<PathBuf>> {
     let mut kept = None;
     if let Some(last) = old.last() {
         // The same name again when this was interrupted: companions were moved, and the database has not changed.
-        let base = free_name(database, modified(&with_suffix(database, last)).map(stamp)?)?;
+        let base = free_name(database, &modified(&with_suffix(database, last)).map(stamp)?)?;
         for suffix in &old {
             rename_to_free(&with_suffix(database, suffix), &with_suffix(&base, suffix))?;
             sync_folder_of(database)?;
@@ -118,7 +117,7 @@ fn finish(database: &Path, _hold: &Hold) -> IoResult<Option<PathBuf>> {
     Ok(kept)
 }
 
-fn free_name(database: &Path, stamp: String) -> IoResult<PathBuf> {
+fn free_name(database: &Path, stamp: &str) -> IoResult<PathBuf> {
     let name = |number: u32| match number {
         1 => with_suffix(database, &format!("-replaced-{stamp}")),
         number => with_suffix(database, &format!("-replaced-{stamp}-{number}")),

@@ -22,6 +22,7 @@ pub(super) fn schemas() -> Value {
         "Status": status::status(),
         "Contention": status::contention(),
         "GateWindow": status::window(),
+        "Backups": status::backups(),
         "Checkpoints": status::checkpoints(),
         "AtGate": status::at_gate(),
         "Percentiles": status::percentiles(),

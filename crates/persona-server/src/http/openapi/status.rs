@@ -28,6 +28,8 @@ pub(super) fn status() -> Value {
                 "description": "Who waits for the turn to write, and who has it, at this moment.",
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
+            "backups": { "$ref": "#/components/schemas/Backups" },
+            "damage_found": { "type": "integer", "description": "Damaged personas that the keeper came across; anything above 0 needs a look." },
             "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
             "keeper": { "anyOf": [{ "$ref": "#/components/schemas/Process" }, { "type": "null" }] },
             "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
@@ -35,8 +37,21 @@ pub(super) fn status() -> Value {
         "required": [
             "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
             "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
-            "wal_bytes_max", "wal_autocheckpoint", "file_system", "checkpoints", "gate",
+            "wal_bytes_max", "wal_autocheckpoint", "file_system", "checkpoints", "gate", "backups", "damage_found",
         ],
+    })
+}
+
+pub(super) fn backups() -> Value {
+    json!({
+        "type": "object",
+        "description": "The server's own backups; all 0 and null where none are wanted.",
+        "properties": {
+            "last_at": { "type": ["string", "null"], "format": "date-time", "description": "When the newest one was made." },
+            "made": { "type": "integer", "description": "How many were made and checked since the server started." },
+            "failed": { "type": "integer", "description": "How many failed since the server started." },
+        },
+        "required": ["last_at", "made", "failed"],
     })
 }
 

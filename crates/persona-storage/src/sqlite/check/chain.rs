@@ -47,7 +47,7 @@ pub(super) fn compare(
                 return Err(damage("the revisions are not in the order of their numbers".into()));
             }
             let mut faults = Vec::new();
-            document = inspect(found, before, document, current, checksums, &mut faults)?;
+            document = inspect(found, before, document.as_ref(), current, checksums, &mut faults)?;
             for fault in faults {
                 report.add(Some(current.persona.id), format!("revision {revision}: {fault}"));
             }
@@ -66,7 +66,7 @@ pub(super) fn compare(
 fn inspect(
     found: &Row<'_>,
     before: i64,
-    document_before: Option<Document>,
+    document_before: Option<&Document>,
     current: &Stored,
     checksums: bool,
     faults: &mut Vec<String>,
@@ -90,7 +90,7 @@ fn inspect(
             return Ok(None);
         }
     };
-    if !names_what_changed(&found.get::<_, String>(8)?, document_before.as_ref(), &document) {
+    if !names_what_changed(&found.get::<_, String>(8)?, document_before, &document) {
         faults.push("the fields that it says it changed are not those that differ".into());
     }
     if found.get::<_, Option<i64>>(9)?.is_some_and(|base| !(1..revision).contains(&base)) {

@@ -15,6 +15,9 @@ use super::persona::next_after;
 use super::report::CheckReport;
 use crate::NoObserver;
 
+/// Personas between two words to the watcher: a few milliseconds.
+const TELL_EVERY: u64 = 64;
+
 /// Checks a file of ours: of a running server, of a stopped one, or a backup.
 ///
 /// The file is only read. Damage is part of the report; an error means that there was nothing to check: no file, a file
@@ -41,9 +44,10 @@ pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), Star
     restore::finish_interrupted(path)?;
     let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
     migrate::check_owner(path, &header)?;
-    let connection = match header.wal {
-        true => connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?,
-        false => connection::open_alone(path)?,
+    let connection = if header.wal {
+        connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
+    } else {
+        connection::open_alone(path)?
     };
     migrate::check_known(&connection, path)?;
     Ok((connection, !header.wal))
@@ -131,7 +135,7 @@ impl Examination<'_, '_> {
         }
         let mut row_id = i64::MIN;
         loop {
-            if self.report.personas % 64 == 0 {
+            if self.report.personas.is_multiple_of(TELL_EVERY) {
                 self.tell(Step::Personas, self.report.personas, personas)?;
             }
             let checked = self.persona_after(row_id, &mut feed);
