@@ -6,6 +6,8 @@ use crate::common::{Server, refused};
 fn the_server_says_where_it_listens_and_logs_one_ready_event_with_the_facts() {
     let server = Server::with_workers(2).start();
     assert_eq!(server.connect().get("/healthz").expect("an answer").status, 200);
+    // Standard error is another pipe than the one that said it is ready.
+    server.wait_for_log("\"message\":\"ready\"");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("\"message\":\"ready\"")).expect("a ready event");
     let event: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
@@ -19,6 +21,7 @@ fn the_server_says_where_it_listens_and_logs_one_ready_event_with_the_facts() {
 #[test]
 fn init_logs_the_switch_to_wal_in_the_words_that_operators_look_for() {
     let server = Server::with_workers(1).start();
+    server.wait_for_log("SQLite WAL mode enabled for improved concurrency");
     let log = server.log();
     let said = log.lines().filter(|line| line.contains("\"message\":\"SQLite WAL mode enabled for improved concurrency\"")).count();
     assert_eq!(said, 1, "{log}");
