@@ -20,6 +20,8 @@ pub enum ExitCode {
     Config = 5,
     /// The server cannot be reached, or the address is in use.
     Unavailable = 69,
+    /// The disk failed: a sync, or what a start has to read or write.
+    DiskFailed = 74,
     /// Something else holds the file for now; the same command can succeed later.
     TryAgain = 75,
     /// Ended by Ctrl-C.
@@ -34,7 +36,7 @@ impl ExitCode {
     pub const DOCTOR_FAILS: Self = Self::Usage;
 
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -42,6 +44,7 @@ impl ExitCode {
         Self::Conflict,
         Self::Config,
         Self::Unavailable,
+        Self::DiskFailed,
         Self::TryAgain,
         Self::Interrupted,
     ];
@@ -63,6 +66,7 @@ impl ExitCode {
             StartError::Exists { .. } => Self::Conflict,
             StartError::Interrupted { .. } => Self::Interrupted,
             StartError::Damaged { .. } | StartError::NoSpace { .. } => Self::Failure,
+            StartError::Disk { .. } => Self::DiskFailed,
             error if error.is_temporary() => Self::TryAgain,
             _ => Self::Config,
         }

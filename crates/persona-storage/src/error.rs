@@ -77,6 +77,12 @@ pub enum Error {
     /// The store is closing, or lost its writer after a failed sync. Whether a running write was kept is unknown.
     #[error("the store is closed: {0}")]
     Closed(&'static str),
+    /// The disk failed to read or to write something. A write that met this was not kept.
+    #[error("the disk failed: {0}")]
+    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk failed to sync. What it has is unknown, of this write and of others, so everything is to be opened again.
+    #[error("the disk failed to sync: {0}")]
+    Unsynced(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that the backend reports.
     #[error("the database failed: {0}")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),

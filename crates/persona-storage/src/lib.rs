@@ -30,5 +30,5 @@ mod write;
 
 pub use error::Error;
 pub use observer::{Checkpoint, NoObserver, Observer};
-pub use store::{Answer, Export, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
+pub use store::{Answer, Export, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

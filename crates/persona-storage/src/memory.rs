@@ -11,7 +11,7 @@ use persona_model::{
 };
 
 use crate::decide::{Decision, decide};
-use crate::{Answer, Error, Export, IDEMPOTENCY_KEPT, Idempotency, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{Answer, Error, Export, IDEMPOTENCY_KEPT, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
@@ -218,6 +218,10 @@ impl Store for MemoryStore {
             wal_autocheckpoint: 0,
             file_system: "none".into(),
         })
+    }
+
+    async fn lost(&self) -> Loss {
+        std::future::pending().await
     }
 
     async fn close(&self) {

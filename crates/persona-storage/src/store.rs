@@ -89,6 +89,15 @@ pub struct Status {
     pub file_system: String,
 }
 
+/// Why a store takes no more writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// A sync failed: what reached the disk is unknown, so every process must open the file again.
+    Disk,
+    /// Its writer ended by a fault of the program; only this process is concerned.
+    Writer,
+}
+
 /// Every persona of one snapshot, one after the other; a bounded queue, so a slow reader holds little memory.
 pub type Export = tokio::sync::mpsc::Receiver<Result<Answer, Error>>;
 
@@ -111,8 +120,8 @@ pub trait Store: Send + Sync {
 
     /// Every persona of one consistent snapshot, in order of creation; soft-deleted ones only if asked for.
     ///
-    /// A reader that takes nothing for 30 seconds loses the export with [`Error::Busy`], so that no snapshot
-    /// holds the write-ahead log for ever. Dropping the receiver ends it.
+    /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log outgrows its bound, loses
+    /// the export with [`Error::Busy`], so that no snapshot holds the log for ever. Dropping the receiver ends it.
     async fn export(&self, include_deleted: bool) -> Result<Export, Error>;
 
     // ---- writes ------------------------------------------------------------------------------------------------
@@ -133,6 +142,11 @@ pub trait Store: Send + Sync {
 
     /// What the backend says of itself.
     async fn status(&self) -> Result<Status, Error>;
+
+    /// Waits until no more writes can be taken although nobody closed the store, and tells why.
+    ///
+    /// Then the process that owns it must end, so that a new one opens everything again.
+    async fn lost(&self) -> Loss;
 
     /// Finishes what was accepted and closes; later calls fail with [`Error::Closed`].
     async fn close(&self);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
+use persona_storage::Error as StoreError;
 use persona_storage::sqlite::{Keeper, Lost};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -33,9 +34,8 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         let backups = Backups::start(handover, &seat)?;
         let supervisor = handover.channel.try_clone()?;
         thread::Builder::new().name("upkeep".into()).spawn(move || {
-            look_after(keeper, &stopped, &supervisor, backups);
             // The receiver is gone only when the process ends.
-            let _ = done.send(());
+            let _ = done.send(look_after(keeper, &stopped, &supervisor, backups));
         })?;
         seat.set_condition(Condition::Serving);
         say(&handover.channel, &Message::Ready)?;
@@ -46,42 +46,54 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
                 _ = reopen.recv() => super::worker::reopen_log(log),
                 _ = terminate.recv() => {
                     seat.set_condition(Condition::Draining);
-                    stop = None;
+                    drop(stop.take());
                 }
-                ended = &mut upkeep => return if ended.is_ok() && stop.is_none() { Ok(()) } else { Err(Error::Thread) },
+                ended = &mut upkeep => return ended.unwrap_or(Err(Error::Thread)),
             }
         }
     })
 }
 
-/// Does what is due until the other end of `stopped` is gone.
-fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStream, backups: Option<Backups>) {
+/// Does what is due until the other end of `stopped` is gone, or until a sync failed.
+fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStream, backups: Option<Backups>) -> Result<(), Error> {
     loop {
-        if let Some(Lost { file, rescued }) = keeper.lost() {
-            let rescued = rescued.as_deref().map(Path::display);
-            tracing::error!(
-                file = %file.display(),
-                rescued = rescued.map(field::display),
-                "a file of the database was removed or replaced while the server ran; what was acknowledged is in the rescued copy"
-            );
-            if let Err(error) = say(supervisor, &Message::Hopeless) {
-                tracing::error!(error = %error, "could not tell the supervisor");
-            }
-            // The gate stays closed until the supervisor has ended everybody.
-            let _ = stopped.recv();
-            return;
+        if let Some(lost) = keeper.lost() {
+            give_up(&lost, stopped, supervisor);
+            return Ok(());
         }
-        let pause = keeper.tick().unwrap_or_else(|error| {
-            tracing::warn!(error = %error, "upkeep of the database failed; it is tried again");
-            HEARTBEAT
-        });
+        let pause = match keeper.tick() {
+            Ok(pause) => pause,
+            Err(StoreError::Unsynced(error)) => {
+                tracing::error!(error = %error, "a sync of the disk failed; everything has to be opened again");
+                return Err(Error::Unsynced);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "upkeep of the database failed; it is tried again");
+                HEARTBEAT
+            }
+        };
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 // Its connection must not be the last one on the file: the keeper leaves that complete.
                 drop(backups);
-                return keeper.close();
+                keeper.close();
+                return Ok(());
             }
         }
     }
+}
+
+/// Tells that a file of the database is gone, and waits until the supervisor has ended everybody: the gate stays closed.
+fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
+    let rescued = lost.rescued.as_deref().map(Path::display);
+    tracing::error!(
+        file = %lost.file.display(),
+        rescued = rescued.map(field::display),
+        "a file of the database was removed or replaced while the server ran; what was acknowledged is in the rescued copy"
+    );
+    if let Err(error) = say(supervisor, &Message::Hopeless) {
+        tracing::error!(error = %error, "could not tell the supervisor");
+    }
+    let _ = stopped.recv();
 }

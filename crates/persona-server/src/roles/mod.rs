@@ -39,6 +39,9 @@ enum Error {
     /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
     #[error("the system failed: {0}")]
     System(#[from] io::Error),
+    /// A sync failed, so every process has to open the file again.
+    #[error("the disk failed to sync, so the file has to be opened again")]
+    Unsynced,
     /// A thread of the process ended that must not.
     #[error("a thread ended unexpectedly")]
     Thread,
@@ -91,6 +94,7 @@ fn refuse(error: &Error) -> ExitCode {
             }
             ExitCode::of_start(start)
         }
+        Error::Unsynced => ExitCode::DiskFailed,
         Error::System(_) | Error::Thread => ExitCode::Failure,
     }
 }

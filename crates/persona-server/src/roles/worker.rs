@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use persona_model::Clock;
-use persona_storage::Store;
 use persona_storage::sqlite::SqliteStore;
+use persona_storage::{Loss, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -40,7 +40,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let seat = handover.page.seat(key.slot, key.generation);
     let (store, router) = open(&handover, &seat)?;
     let (drainer, drain) = Drain::new();
-    let mut threads = Threads::start(&handover, &listener, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
+    let mut threads = Threads::start(&handover, &listener, &store, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
     seat.set_condition(Condition::Serving);
@@ -49,6 +49,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let mut beats = tokio::time::interval(HEARTBEAT);
     let mut grace_over = std::pin::pin!(grace(drain.clone()));
     let mut grace_ended = false;
+    let mut store_lost = store.lost();
     loop {
         tokio::select! {
             _ = beats.tick() => threads.beat(&seat),
@@ -63,6 +64,10 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
                 drainer.close();
             }
             () = threads.all_ended() => break,
+            loss = &mut store_lost => return Err(match loss {
+                Loss::Disk => Error::Unsynced,
+                Loss::Writer => Error::Thread,
+            }),
         }
     }
     store.close().await;
@@ -113,7 +118,7 @@ struct Threads {
 
 impl Threads {
     /// Starts this worker's share of the machine's cores, at least one.
-    fn start(handover: &Handover, listener: &std::net::TcpListener, serving: &Serving) -> io::Result<Self> {
+    fn start(handover: &Handover, listener: &std::net::TcpListener, store: &Arc<dyn Store>, serving: &Serving) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = (cores / usize::from(handover.config.workers.max(1))).max(1);
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -125,8 +130,14 @@ impl Threads {
             let thread = Thread { listener: listener.try_clone()?, serving: serving.clone(), load, permits: Arc::clone(&permits), pulse };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let alive = alive.clone();
+            let store = Arc::clone(store);
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-                if let Err(error) = runtime.block_on(accept::run(thread)) {
+                let served = runtime.block_on(async {
+                    // Opens this thread's own connection. Later, under pressure, there may be no descriptor left for it.
+                    store.ready().await.map_err(io::Error::other)?;
+                    accept::run(thread).await
+                });
+                if let Err(error) = served {
                     tracing::error!(error = %error, "a thread could not serve");
                 }
                 drop(alive);

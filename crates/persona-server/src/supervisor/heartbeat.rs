@@ -12,6 +12,10 @@ use super::vocabulary::Key;
 /// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a process that hangs.
 const STILL_MAX: Duration = Duration::from_secs(10);
 
+/// How long a heartbeat may stand still of a process that the system says is stopped: that one is not busy, and it may
+/// hold the gate. Longer than a person needs to stop and continue one by mistake is not needed.
+const STOPPED_MAX: Duration = Duration::from_secs(3);
+
 /// A round that comes later than this after the one before says that the supervisor itself stood still, and so probably
 /// everybody did: the machine slept, or was stopped as a whole.
 const ROUND_LATE: Duration = Duration::from_secs(2);
@@ -25,7 +29,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Takes in the heartbeats of all living processes and tells which have stood still for too long.
-    pub(super) fn observe(&mut self, now: Duration, beats: &[(Key, u64)]) -> Vec<Key> {
+    pub(super) fn observe(&mut self, now: Duration, beats: &[(Key, u64)], is_stopped: impl Fn(Key) -> bool) -> Vec<Key> {
         let stood_still = now.saturating_sub(self.last_round) > ROUND_LATE;
         self.last_round = now;
         self.seen.retain(|key, _| beats.iter().any(|(living, _)| living == key));
@@ -34,7 +38,10 @@ impl Watch {
             let (seen, since) = self.seen.entry(*key).or_insert((*beat, now));
             if *seen != *beat || stood_still {
                 (*seen, *since) = (*beat, now);
-            } else if *beat > 0 && now.saturating_sub(*since) >= STILL_MAX {
+                continue;
+            }
+            let still = now.saturating_sub(*since);
+            if *beat > 0 && (still >= STILL_MAX || still >= STOPPED_MAX && is_stopped(*key)) {
                 // Reported once in a while, not in every round, until the process is gone.
                 *since = now;
                 stalled.push(*key);
@@ -51,6 +58,10 @@ mod tests {
     use super::super::vocabulary::{Key, Role};
     use super::Watch;
 
+    fn running(_: Key) -> bool {
+        false
+    }
+
     const ONE: Key = Key { role: Role::Worker, slot: 1, generation: 1 };
     const TWO: Key = Key { role: Role::Worker, slot: 2, generation: 1 };
 
@@ -58,17 +69,26 @@ mod tests {
     fn a_process_that_stands_still_for_ten_seconds_is_found_and_the_others_are_not() {
         let mut watch = Watch::default();
         for second in 0..10 {
-            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, second)]), []);
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, second)], running), []);
         }
-        assert_eq!(watch.observe(Duration::from_secs(10), &[(ONE, 5), (TWO, 10)]), [ONE]);
-        assert_eq!(watch.observe(Duration::from_secs(11), &[(ONE, 5), (TWO, 11)]), []);
+        assert_eq!(watch.observe(Duration::from_secs(10), &[(ONE, 5), (TWO, 10)], running), [ONE]);
+        assert_eq!(watch.observe(Duration::from_secs(11), &[(ONE, 5), (TWO, 11)], running), []);
+    }
+
+    #[test]
+    fn a_process_that_is_stopped_is_found_sooner() {
+        let mut watch = Watch::default();
+        for second in 0..3 {
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, 5)], |key| key == TWO), []);
+        }
+        assert_eq!(watch.observe(Duration::from_secs(3), &[(ONE, 5), (TWO, 5)], |key| key == TWO), [TWO]);
     }
 
     #[test]
     fn a_process_that_has_not_started_yet_is_not_expected_to_beat() {
         let mut watch = Watch::default();
         for second in 0..60 {
-            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 0)]), []);
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 0)], running), []);
         }
     }
 
@@ -76,8 +96,8 @@ mod tests {
     fn after_the_supervisor_stood_still_itself_everybody_gets_new_time() {
         let mut watch = Watch::default();
         for second in [0, 1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29] {
-            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5)]), []);
+            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5)], running), []);
         }
-        assert_eq!(watch.observe(Duration::from_secs(30), &[(ONE, 5)]), [ONE]);
+        assert_eq!(watch.observe(Duration::from_secs(30), &[(ONE, 5)], running), [ONE]);
     }
 }

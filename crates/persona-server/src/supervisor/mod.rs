@@ -13,6 +13,7 @@ pub mod lock_probe;
 mod notes;
 mod process;
 mod run;
+mod slot;
 mod state;
 mod vocabulary;
 

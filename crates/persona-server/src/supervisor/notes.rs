@@ -36,6 +36,11 @@ pub(super) fn log(note: Note) {
             child.slot = key.slot,
             "a process found that going on would lose what was acknowledged: the server stops"
         ),
+        Note::Reopening(key) => error!(
+            child.role = key.role.word(),
+            child.slot = key.slot,
+            "a sync of the disk failed: all processes are replaced, so that nothing more is acknowledged on what may be lost"
+        ),
         Note::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
         Note::Overdue(key) => child(key, "a process did not get on in time and is killed"),
         Note::RestartAbandoned(key) => child(key, "a replacement did not start: the restart ends here, the other workers stay"),

@@ -110,6 +110,13 @@ impl Children {
         keys.map(|key| (*key, self.page.seat(key.slot, key.generation).heartbeats())).collect()
     }
 
+    /// Whether the system says that a child was stopped, by a signal.
+    pub(super) fn is_stopped(&self, key: Key) -> bool {
+        let stat = self.running.get(&key).and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        // The state follows the name, which is in parentheses and may hold any character itself.
+        stat.is_some_and(|line| line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    }
+
     /// The process numbers of all workers, by slot.
     pub(super) fn worker_pids(&self) -> Vec<u32> {
         let mut workers: Vec<(u16, u32)> =

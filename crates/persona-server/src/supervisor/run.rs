@@ -108,7 +108,7 @@ impl Supervisor<'_> {
         match event {
             Event::Exited(key, _) => self.children.forget(key),
             Event::Tick => {
-                let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats());
+                let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats(), |key| self.children.is_stopped(key));
                 events.extend(stalled.into_iter().map(Event::Stalled));
                 self.watch_the_gate();
             }

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::slot::{Slot, YOUNG_DEATHS_MAX};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
@@ -26,12 +27,6 @@ const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A process that dies sooner than this after it was ready counts as failed to start: it never really served.
 const YOUNG: Duration = Duration::from_secs(1);
-
-/// How many processes of one slot may die young one after the other. More is a loop that nobody watches.
-const YOUNG_DEATHS_MAX: u32 = 8;
-
-/// Pause before the second young death's replacement, doubled for each further one. The first is replaced at once.
-const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// What the program is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,14 +58,6 @@ struct Process {
     reopens_log: bool,
 }
 
-/// What is remembered of a slot between its processes.
-#[derive(Clone, Copy, Default, Debug)]
-struct Slot {
-    generation: u64,
-    young_deaths: u32,
-    not_before: Duration,
-}
-
 /// The supervisor's memory.
 #[derive(Debug)]
 pub struct State {
@@ -83,6 +70,8 @@ pub struct State {
     to_renew: BTreeSet<u16>,
     renewing: bool,
     keeper_was_ready: bool,
+    /// A sync failed: nothing is started before the last process that had the file open has ended.
+    reopening: bool,
 }
 
 impl State {
@@ -97,6 +86,7 @@ impl State {
             to_renew: BTreeSet::new(),
             renewing: false,
             keeper_was_ready: false,
+            reopening: false,
         }
     }
 
@@ -175,16 +165,29 @@ impl State {
             self.stop(now, code, actions);
             return;
         }
+        if ending.is_disk_failure() && !self.reopening {
+            self.reopen(now, key, actions);
+        }
         let young = match process.condition {
             Condition::Ready { since } => now.saturating_sub(since) < YOUNG,
             Condition::Starting | Condition::Ending => true,
         };
-        let slot = self.slots.entry(key.slot).or_default();
-        slot.young_deaths = if young { slot.young_deaths + 1 } else { 0 };
-        slot.not_before = if slot.young_deaths > 1 { now + BACK_OFF * 2_u32.pow(slot.young_deaths - 2) } else { now };
-        if slot.young_deaths >= YOUNG_DEATHS_MAX {
+        if self.slots.entry(key.slot).or_default().died(now, young) {
             actions.push(Action::Note(Note::CrashLoop(key, YOUNG_DEATHS_MAX)));
             self.stop(now, ExitCode::Failure, actions);
+        }
+    }
+
+    /// Ends everybody at once: a later sync of theirs would succeed without the pages that the failed one lost, so that
+    /// what they acknowledge might not be kept. The keeper that comes then copies the log back before anybody writes.
+    fn reopen(&mut self, now: Duration, lost: Key, actions: &mut Vec<Action>) {
+        self.reopening = true;
+        self.keeper_was_ready = false;
+        self.to_renew.clear();
+        self.renewing = false;
+        actions.push(Action::Note(Note::Reopening(lost)));
+        for key in self.living().collect::<Vec<_>>() {
+            self.end(now, key, Signal::Kill, actions);
         }
     }
 
@@ -236,7 +239,7 @@ impl State {
         let note = match self.phase {
             Phase::Running { announced: true } if self.workers < SQLITE_WORKERS_MAX => {
                 self.workers += 1;
-                self.slots.entry(self.workers).or_default().young_deaths = 0;
+                self.slots.entry(self.workers).or_default().forgive();
                 Note::Workers(self.workers)
             }
             Phase::Running { announced: true } => Note::MostWorkers(SQLITE_WORKERS_MAX),
@@ -279,6 +282,7 @@ impl State {
         match self.phase {
             Phase::Preparing | Phase::Ended => {}
             Phase::Running { announced } => {
+                self.reopening &= !self.processes.is_empty();
                 self.fill_slots(now, actions);
                 self.renew_next(now, actions);
                 if !announced && self.is_settled() {
@@ -292,9 +296,12 @@ impl State {
 
     /// Starts what is missing: the keeper first, and workers once it has been ready.
     fn fill_slots(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.reopening {
+            return;
+        }
         let last = if self.keeper_was_ready { self.workers } else { 0 };
         for slot in 0..=last {
-            let due = self.slots.get(&slot).is_none_or(|it| it.not_before <= now);
+            let due = self.slots.get(&slot).is_none_or(|it| it.is_due(now));
             let filled = self.living().any(|key| key.slot == slot && !self.is_ending(key));
             if due && !filled && slot == 0 {
                 self.spawn(now, Role::Keeper, slot, actions);
@@ -358,8 +365,8 @@ impl State {
             process.condition = Condition::Ending;
             process.deadline = Some(now + timeout);
             actions.push(Action::Signal(key, signal));
-        } else if signal == Signal::Stop && self.processes.contains_key(&key) {
-            // It drains already; now there is no reason left to be patient with idle connections.
+        } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key) {
+            // It drains already; now there is no reason left to be patient.
             actions.push(Action::Signal(key, signal));
         }
     }

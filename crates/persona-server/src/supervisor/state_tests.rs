@@ -103,6 +103,29 @@ fn a_killed_worker_is_replaced_at_once_and_so_is_the_keeper() {
 }
 
 #[test]
+fn after_a_failed_sync_everybody_ends_and_only_then_the_keeper_comes_and_after_it_the_workers() {
+    let mut world = World::running(2);
+    let failed = Ending::Code(74);
+    let kills = [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(2, 1), Signal::Kill)];
+    assert_eq!(world.tell(Event::Exited(worker(1, 1), failed))[2..], kills);
+    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Signal(9))), [], "a worker still has the file open");
+    assert_eq!(world.tell(Event::Tick), []);
+    let keeper = Key { generation: 2, ..KEEPER };
+    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Signal(9))), [Action::Spawn(keeper)]);
+    assert_eq!(world.tell(Event::Ready(keeper)), [Action::Spawn(worker(1, 2)), Action::Spawn(worker(2, 2))]);
+}
+
+#[test]
+fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
+    let mut world = World::running(1);
+    world.tell(Event::Exited(worker(1, 1), Ending::Code(74)));
+    world.tell(Event::Exited(KEEPER, Ending::Signal(9)));
+    let keeper = Key { generation: 2, ..KEEPER };
+    let actions = world.tell(Event::Exited(keeper, Ending::Code(74)));
+    assert_eq!(actions.last(), Some(&Action::Exit { code: ExitCode::DiskFailed, forced: false }), "{actions:?}");
+}
+
+#[test]
 fn processes_that_keep_dying_young_are_restarted_more_and_more_slowly_and_then_the_program_ends() {
     let mut world = World::running(1);
     let mut key = worker(1, 1);
@@ -255,7 +278,8 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
         2 => Just(Event::RemoveWorker),
         1 => Just(Event::ReopenLog),
     ];
-    let ending = prop_oneof![Just(Ending::Signal(9)), Just(Ending::Code(0)), Just(Ending::Code(101)), Just(Ending::Code(5))];
+    let ending =
+        prop_oneof![Just(Ending::Signal(9)), Just(Ending::Code(0)), Just(Ending::Code(101)), Just(Ending::Code(5)), Just(Ending::Code(74))];
     let step = prop_oneof![
         4 => event.prop_map(Step::Event),
         8 => (0..16_usize).prop_map(Step::Ready),

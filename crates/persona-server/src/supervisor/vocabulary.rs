@@ -55,6 +55,11 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether a child says that the disk failed.
+    pub fn is_disk_failure(self) -> bool {
+        self == Self::Code(i32::from(ExitCode::DiskFailed.number()))
+    }
+
     /// The code with which a child says that starting it again would not help.
     ///
     /// Only codes of [`ExitCode`]: a panic ends with 101, and that may well go better the next time.
@@ -141,6 +146,8 @@ pub enum Note {
     Refused(Key),
     /// A child says that the server has to stop.
     Hopeless(Key),
+    /// A sync of this child failed: everybody opens the file again.
+    Reopening(Key),
     /// The processes of a slot died young this many times in a row.
     CrashLoop(Key, u32),
     /// A child shows no sign of life and is killed.

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use super::DEADLINE;
 
@@ -53,6 +54,11 @@ impl Client {
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
         Ok(Self { stream: BufReader::new(stream), closes: false })
+    }
+
+    /// Waits for answers as long as this.
+    pub fn wait_up_to(&self, time_max: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(time_max)).expect("a timeout that is not zero");
     }
 
     /// Sends a request without a body and reads the answer.

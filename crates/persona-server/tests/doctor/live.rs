@@ -63,10 +63,15 @@ fn a_program_without_the_gate_is_named_and_so_is_the_lock_that_it_holds() {
 fn a_server_that_does_not_answer_is_a_failure_and_its_file_is_examined_all_the_same() {
     let server = Server::with_workers(1).start();
     let worker = server.processes("worker").remove(0);
-    assert!(super::common::signal(worker.pid, rustix::process::Signal::STOP));
+    // The supervisor too, because it replaces a worker that stands still.
+    for pid in [server.pid(), worker.pid] {
+        assert!(super::common::signal(pid, rustix::process::Signal::STOP));
+    }
     let examined = of(&server, &[]);
     assert_eq!((examined.code, examined.bad()), (2, vec!["readiness"]));
     assert_eq!(examined.check("Content", "integrity").0, "ok");
-    super::common::signal(worker.pid, rustix::process::Signal::CONT);
+    for pid in [worker.pid, server.pid()] {
+        assert!(super::common::signal(pid, rustix::process::Signal::CONT));
+    }
     wait_for("it answers again", DEADLINE, || (of(&server, &[]).code == 0).then_some(()));
 }

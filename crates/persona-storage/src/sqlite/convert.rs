@@ -44,6 +44,16 @@ fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
 }
 
+/// Lets SQLite take a file back to before the transaction in which another program was killed, if there was one.
+pub(super) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
+    let connection = open_unconfigured(path, wait)?;
+    // Any statement that reads the first page does it.
+    connection
+        .pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
+        .map(drop)
+        .map_err(|error| StartError::from_driver(path, error))
+}
+
 /// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is.
 ///
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.

@@ -134,6 +134,14 @@ pub enum StartError {
         /// The first lines of the check's report.
         report: String,
     },
+    /// The disk reported a failure.
+    #[error("the disk failed with {}: {source}", path.display())]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Anything else that SQLite reports.
     #[error("could not use {}: {source}", path.display())]
     Backend {
@@ -165,6 +173,7 @@ impl StartError {
             Self::Held { .. } => "end the other program, or try again when it is done".into(),
             Self::NotWal { .. } => "end other programs that have the file open, then start again".into(),
             Self::Damaged { .. } => "keep the file and restore a backup; nothing was repaired or deleted".into(),
+            Self::Disk { .. } => "look into the system's log for errors of the disk; nothing was repaired or deleted".into(),
             Self::Interrupted { .. } | Self::Backend { .. } => return None,
         })
     }
@@ -191,6 +200,11 @@ impl StartError {
         }
     }
 
+    /// Whether the disk failed.
+    pub fn is_disk_failure(&self) -> bool {
+        matches!(self, Self::Disk { .. })
+    }
+
     /// Takes a driver error about this file.
     pub(super) fn from_driver(path: &std::path::Path, error: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
@@ -202,6 +216,7 @@ impl StartError {
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Unreadable { path, source: std::io::Error::other(error.to_string()) }
             }
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source: Box::new(error) },
             _ => Self::Backend { path, source: error },
         }
     }
@@ -214,7 +229,9 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
             Error::Busy { what: "the database lock" }
         }
         Some(ErrorCode::DiskFull) => Error::Full,
+        Some(ErrorCode::SystemIoFailure) if is_failed_sync(&error) => Error::Unsynced(Box::new(error)),
         _ if is_damage(&error) || is_of_a_value(&error) => Error::Damaged(error.to_string()),
+        Some(ErrorCode::SystemIoFailure) => Error::Disk(Box::new(error)),
         _ => Error::Backend(Box::new(error)),
     }
 }
@@ -246,8 +263,11 @@ pub(super) fn damaged(invalid: &Invalid) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }
 
-/// Whether a failed commit leaves it unknown what reached the disk: after a failed sync the kernel has forgotten the
-/// pages, and a second sync would succeed without them (Rebello et al., USENIX ATC 2020).
-pub(super) fn is_input_output(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|it| it.extended_code & 0xff == ffi::SQLITE_IOERR)
+/// Whether it is unknown from now on what reached the disk: after a failed sync the kernel has forgotten the pages, and
+/// a second sync would succeed without them (Rebello et al., USENIX ATC 2020).
+///
+/// A failed write is another matter: what it should have written is not part of the log yet, and the next commit writes
+/// it anew.
+pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }

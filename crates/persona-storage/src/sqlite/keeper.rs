@@ -81,7 +81,7 @@ impl Keeper {
         let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;
         let now = Instant::now();
-        Ok(Self {
+        let mut keeper = Self {
             settings: settings.clone(),
             clock,
             observer,
@@ -94,7 +94,14 @@ impl Keeper {
             upkeep_at: now,
             watch,
             scrub: Scrub::new(),
-        })
+        };
+        // After a failed sync the log on the disk may lack pages that all processes still see in it. Copied back, they
+        // are written and synced once more, before anything else is acknowledged.
+        match keeper.copy_back() {
+            Err(Error::Unsynced(source)) => Err(StartError::Disk { path: settings.path.clone(), source }),
+            // Whatever else is in the way, such as a full disk, is in nobody's way who only reads; a tick reports it.
+            Ok(()) | Err(_) => Ok(keeper),
+        }
     }
 
     /// Whether a file of the database was removed or replaced by another one while it was open here.
@@ -124,7 +131,7 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed.
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
         let log = match connection::checkpoint(&self.connection, CheckpointMode::NOOP) {
             // A writer was just publishing its commit. The log has grown then, so the next look must come soon.

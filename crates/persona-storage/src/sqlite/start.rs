@@ -83,8 +83,16 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
     if pass.is_none() {
         return Err(StartError::Held { path: path.clone(), waited_ms: began.elapsed().as_millis() });
     }
-    // Another init may have made the file since the first look.
+    // Another init may have made the file since the first look; and a killed one may have left a journal, from which
+    // SQLite takes the file back, maybe to nothing. Only then the first page says what there is.
+    if Header::read(path)?.is_some() {
+        convert::roll_back(path, settings.busy_timeout)?;
+    }
     let header = Header::read(path)?;
+    if let Some(header) = &header {
+        migrate::check_owner(path, header)?;
+    }
+    report.created = header.is_none();
     match header {
         None => create(settings)?,
         Some(header) if header.wal => {}

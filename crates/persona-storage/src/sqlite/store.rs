@@ -9,7 +9,7 @@ use super::error::from_driver;
 use super::reader::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
-use crate::{Answer, Error, Export, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
+use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
 
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
@@ -52,8 +52,8 @@ impl Store for SqliteStore {
     }
 
     async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
-        let connection = self.readers.open().map_err(|error| Error::Backend(Box::new(error)))?;
-        export::start(connection, self.readers.begin_reading(), include_deleted).await
+        let open = || self.readers.open().map_err(|error| Error::Backend(Box::new(error)));
+        export::start(open()?, open()?, self.readers.begin_reading(), include_deleted).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
@@ -93,6 +93,10 @@ impl Store for SqliteStore {
                 read().map_err(from_driver)
             })
             .await
+    }
+
+    async fn lost(&self) -> Loss {
+        self.writer.lost().await
     }
 
     async fn close(&self) {

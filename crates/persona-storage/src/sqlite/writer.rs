@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Clock, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::connection::{self, Purpose};
-use super::error::{copy_of, from_driver, is_input_output};
+use super::error::{copy_of, from_driver, is_failed_sync};
 use super::gate::Gate;
 use super::{Settings, StartError, changes, personas, transaction};
 use crate::fault::{self, Fault};
-use crate::{Error, Observer, Write, Written};
+use crate::{Error, Loss, Observer, Write, Written};
 
 /// Most requests that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
 const QUEUE_WRITES_MAX: usize = 1024;
@@ -34,7 +34,8 @@ const BATCH_TIME_MAX: Duration = Duration::from_millis(5);
 pub(super) struct Writer {
     queue: std::sync::Mutex<Option<SyncSender<Job>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
-    failed: Arc<AtomicBool>,
+    /// Whether a sync failed; its sender is gone when the thread is.
+    sync_failed: watch::Receiver<bool>,
     observer: Arc<dyn Observer>,
 }
 
@@ -78,13 +79,13 @@ impl Writer {
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
-        let failed = Arc::new(AtomicBool::new(false));
-        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, failed: Arc::clone(&failed) };
+        let (sync_failed, told) = watch::channel(false);
+        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, sync_failed };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
-        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), failed, observer })
+        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), sync_failed: told, observer })
     }
 
     /// Queues a request and waits until it is committed.
@@ -120,7 +121,14 @@ impl Writer {
 
     /// Whether writes can still be taken.
     pub(super) fn ready(&self) -> Result<(), Error> {
-        if self.failed.load(Ordering::Acquire) { Err(Error::Closed("a write to the disk failed")) } else { Ok(()) }
+        // An error says that the sender is gone, and with it the thread.
+        if self.sync_failed.has_changed().is_err() { Err(Error::Closed("its writer ended")) } else { Ok(()) }
+    }
+
+    /// Waits until the thread has ended, and tells why.
+    pub(super) async fn lost(&self) -> Loss {
+        let failed = self.sync_failed.clone().wait_for(|failed| *failed).await.is_ok();
+        if failed { Loss::Disk } else { Loss::Writer }
     }
 
     /// Takes no further request, applies those that wait, and ends the thread.
@@ -148,7 +156,7 @@ struct Thread {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     jobs: Receiver<Job>,
-    failed: Arc<AtomicBool>,
+    sync_failed: watch::Sender<bool>,
 }
 
 /// A request that is part of the running transaction, and what will be answered when that commits.
@@ -173,8 +181,8 @@ impl Thread {
             if let Err(disk) = self.serve(job) {
                 // After a failed sync the kernel has forgotten the pages, and a second sync would succeed without
                 // them. So nothing more is acknowledged through this connection.
-                tracing::error!(error = %disk, "a write to the disk failed; this writer stops");
-                self.failed.store(true, Ordering::Release);
+                tracing::error!(error = %disk, "a sync of the disk failed; this writer stops");
+                self.sync_failed.send_replace(true);
                 return;
             }
         }
@@ -218,7 +226,7 @@ impl Thread {
             Ok(()) => applied.into_iter().for_each(Applied::answer),
             Err(error) => {
                 answer_all(applied, || from_driver(copy_of(&error)));
-                return if is_input_output(&error) { Err(error) } else { Ok(()) };
+                return if is_failed_sync(&error) { Err(error) } else { Ok(()) };
             }
         }
         Ok(())

@@ -51,13 +51,14 @@ impl Operation {
             Code::Busy,
             Code::Closing,
             Code::Damaged,
+            Code::StorageFailed,
             Code::StorageFull,
         ])
     }
 
     /// Makes it an operation that asks the store.
     pub fn reads(self) -> Self {
-        self.problems(&[Code::BadParameter, Code::Busy, Code::Closing, Code::Damaged])
+        self.problems(&[Code::BadParameter, Code::Busy, Code::Closing, Code::Damaged, Code::StorageFailed])
     }
 
     /// Adds a body: media types with the names of their schemas.

@@ -31,6 +31,7 @@ pub enum Code {
     ConditionRequired,
     Internal,
     Damaged,
+    StorageFailed,
     Busy,
     Closing,
     NotReady,
@@ -52,7 +53,7 @@ pub struct Facts {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -77,6 +78,7 @@ impl Code {
         Self::ConditionRequired,
         Self::Internal,
         Self::Damaged,
+        Self::StorageFailed,
         Self::Busy,
         Self::Closing,
         Self::NotReady,
@@ -119,6 +121,7 @@ impl Code {
             }
             Self::Internal => (500, "internal", "The server failed", "report it with the request_id"),
             Self::Damaged => (500, "damaged", "The database is damaged", "tell the operator: nothing was repaired or deleted"),
+            Self::StorageFailed => (500, "storage_failed", "The disk failed", "tell the operator; read again what was kept"),
             Self::Busy => (503, "busy", "The store is busy", "try again after Retry-After; nothing was changed"),
             Self::Closing => (503, "closing", "The server is closing", "try again; a write can have been kept, so use an Idempotency-Key"),
             Self::NotReady => (503, "not_ready", "The server is not ready", "wait, or look at the server's log"),

@@ -82,6 +82,14 @@ impl From<Error> for Problem {
                 tracing::error!(report, "the database is damaged");
                 Self::new(Code::Damaged, "the database is damaged; its log says how")
             }
+            Error::Disk(cause) => {
+                tracing::error!(cause = &*cause as &dyn std::error::Error, "the disk failed");
+                Self::new(Code::StorageFailed, "the disk failed; the server's log says how")
+            }
+            Error::Unsynced(cause) => {
+                tracing::error!(cause = &*cause as &dyn std::error::Error, "the disk failed to sync");
+                Self::new(Code::StorageFailed, "the disk failed to keep a write; whether it has it is unknown")
+            }
             Error::Backend(cause) => {
                 tracing::error!(cause = &*cause as &dyn std::error::Error, "the database failed");
                 Self::new(Code::Internal, "the database failed; the server's log says how")
@@ -140,6 +148,8 @@ mod tests {
         let cases = [
             (Error::Full, 507, "storage_full", None),
             (Error::Damaged(secret.into()), 500, "damaged", None),
+            (Error::Disk(secret.into()), 500, "storage_failed", None),
+            (Error::Unsynced(secret.into()), 500, "storage_failed", None),
             (Error::Backend(secret.into()), 500, "internal", None),
             (Error::Closed(secret), 503, "closing", Some("1")),
         ];

@@ -1,0 +1,9 @@
+//! Every command and flag. Start reading at [`Command`].
+
+mod command;
+mod operate;
+mod personas;
+
+pub use command::{Arguments, Color, Command, ConfigAction, Global, Place, RUN_ROLE, RunRole, Target};
+pub use operate::{Backup, ChaosWord, Check, Doctor, Health, Restore, Top, Verify};
+pub use personas::{Create, Delete, Edit, Export, Import, List, OnDuplicate, Show, Undelete};

@@ -1,0 +1,124 @@
+//! Flags of the commands that look after a file or a server.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Place, Target};
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// File to write.
+    pub file: PathBuf,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// Backup to restore.
+    pub file: PathBuf,
+    /// Copy and check everything, change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// File to check, such as a backup; by default the database.
+    pub file: Option<PathBuf>,
+    /// Which database.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Folder for the scratch database, so that its file system is verified; by default the current folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub dir: Option<PathBuf>,
+    /// Running server to verify in place of a scratch one; start it with --expose-worker.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Workers of the scratch server, 1 to 4; by default 4.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=4))]
+    pub workers: Option<u16>,
+    /// Durability class of the scratch server: normal or full.
+    #[arg(long, value_name = "WORD", conflicts_with = "server", value_parser = ["normal", "full"])]
+    pub durability: Option<String>,
+    /// Clients that work at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub clients: u32,
+    /// Length of the load.
+    #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
+    /// Personas that half of all requests are about.
+    #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub hot_keys: u32,
+    /// Kill processes meanwhile: workers and keeper, or with =supervisor everything now and then.
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "workers")]
+    pub chaos: Option<ChaosWord>,
+    /// Number that all random choices follow from.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Fault of the scratch server; exists in test builds only.
+    #[cfg(feature = "faults")]
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub fault: Option<String>,
+}
+
+/// What `verify --chaos` kills.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChaosWord {
+    /// Workers and the keeper.
+    Workers,
+    /// The supervisor too, which is then started again.
+    Supervisor,
+}
+
+/// Arguments of `health`.
+#[derive(Args, Debug)]
+pub struct Health {
+    /// Server to ask; by default the one that the settings describe.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Settings file to use in place of persona.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Check every index entry too; takes as long as reading the whole file.
+    #[arg(long)]
+    pub full: bool,
+    /// What to examine; a server that has the file open is found by itself.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `top`.
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Print the figures of one second and end.
+    #[arg(long)]
+    pub once: bool,
+    /// Server to watch; by default the one that the settings describe.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Settings file to use in place of persona.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}

@@ -1,0 +1,145 @@
+//! Flags of the commands that read and change personas.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Target;
+
+/// Arguments of `import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// Files to import; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Check everything, send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to do with a persona that exists with other content.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_duplicate: OnDuplicate,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What to do with a persona that exists with other content.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnDuplicate {
+    /// Leave it as it is.
+    #[default]
+    Skip,
+    /// Give it the content of the file.
+    Update,
+}
+
+/// Arguments of `export`.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// File to write; - is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first.
+    pub text: Option<String>,
+    /// Only those that have this tag; repeat for several.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Only this kind: character, user, agent or prompt.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Only active ones, or with false only inactive ones.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub active: Option<bool>,
+    /// Only those changed at or after this time, such as 2026-11-24T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub updated_since: Option<String>,
+    /// Deleted ones too.
+    #[arg(long)]
+    pub include_deleted: bool,
+    /// Order: name, `created_at` or `updated_at`, with - in front for largest first, or relevance with a text.
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Most personas to list.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    /// Tab-separated, without heading: for scripts.
+    #[arg(long, conflicts_with = "json")]
+    pub plain: bool,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `create`.
+#[derive(Args, Debug)]
+pub struct Create {
+    /// What the persona is called.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Another field; the value is taken as text, or as JSON where the field is no text. Repeat for several.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// JSON document to start from; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `edit`.
+#[derive(Args, Debug)]
+pub struct Edit {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Merge with what others changed meanwhile, where it does not overlap.
+    #[arg(long)]
+    pub merge: bool,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `delete`.
+#[derive(Args, Debug)]
+pub struct Delete {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `undelete`.
+#[derive(Args, Debug)]
+pub struct Undelete {
+    /// Identity.
+    pub persona: String,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}

@@ -1,0 +1,155 @@
+//! 6: reads, writes and syncs fail with an input/output error, once and from then on.
+//!
+//! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear word, and the next start finds
+//! everything that was acknowledged.
+
+use serde_json::json;
+
+use crate::common::{Client, DEADLINE, Server, wait_for};
+use crate::ledger::read_whole;
+use crate::personas::{create, patch};
+use crate::report::{Form, report};
+use crate::strace::{Attached, Point, fail_at, is_there};
+
+const TARGET: &str = "every n, at least 2,000 points, 0 false acknowledgements";
+
+/// Patches that are sent while the disk fails: more than enough to come to the n-th call.
+const PATCHES: usize = 12;
+
+/// Waits until the server answers again or has ended, and tells whether it answers.
+fn served_again(server: &Server, path: &str) -> bool {
+    wait_for("an answer or the end of the server", DEADLINE, || {
+        let reads = Client::connect(server.address()).and_then(|mut client| client.get(path)).is_ok_and(|reply| reply.status == 200);
+        let ended = server.processes("keeper").is_empty() && server.log().contains("stopped after");
+        (reads || ended).then_some(reads)
+    })
+}
+
+/// What became of the requests of one injection.
+#[derive(Default, Debug)]
+struct Outcome {
+    acknowledged: Vec<String>,
+    refused: usize,
+    broken: usize,
+    undeclared: Vec<String>,
+}
+
+/// Sends patches one after the other, each on its own connection, and notes what becomes of each.
+fn send_patches(server: &Server, path: &str, prefix: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    for number in 0..PATCHES {
+        let key = format!("{prefix}/{number}");
+        let reply =
+            Client::connect(server.address()).and_then(|mut client| patch(&mut client, path, &json!({ "extensions": { &key: 1 } })));
+        match reply {
+            Ok(reply) if reply.status == 200 => outcome.acknowledged.push(key),
+            Ok(reply) => {
+                outcome.refused += 1;
+                let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
+                if !["storage_failed", "closing", "busy", "storage_full"].contains(&code.as_str()) {
+                    outcome.undeclared.push(format!("{} {code}", reply.status));
+                }
+            }
+            Err(_) => outcome.broken += 1,
+        }
+    }
+    outcome
+}
+
+/// One server, one kind of failure at one call; everything acknowledged must be there after a clean start.
+fn fail(role: &str, point: &Point, sticky: bool) -> (bool, Outcome) {
+    let server = Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
+    let path = create(&mut server.connect(), "survivor");
+    let victim = server.processes(role).remove(0);
+    let strace = Attached::to(victim.pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(point, "EIO", sticky)]);
+    let mut outcome = send_patches(&server, &path, "during");
+    let syncs = point.call == "fsync" && point.nth == 1;
+    if syncs {
+        // The keeper syncs at its own pace, so it may still be about to.
+        wait_for("the end of the process whose sync failed", DEADLINE, || (!victim.is_alive()).then_some(()));
+    }
+    let replaced = !victim.is_alive();
+    assert_eq!(outcome.undeclared, [""; 0], "{role} {point:?}");
+    drop(strace);
+    let goes_on = served_again(&server, &path);
+    if goes_on {
+        let key = "after".to_owned();
+        wait_for("a write after the failure", DEADLINE, || {
+            let reply = patch(&mut Client::connect(server.address()).ok()?, &path, &json!({ "extensions": { &key: 1 } })).ok()?;
+            (reply.status == 200).then_some(())
+        });
+        outcome.acknowledged.push(key);
+    } else {
+        assert!(server.log().contains("disk failed"), "it ended without a clear word:\n{}", server.log());
+    }
+    let folder = server.kill_and_keep_the_folder();
+    let server = Server::with_workers(1).in_folder(folder).start();
+    let kept = server.connect().get(&path).expect("an answer").json();
+    let lost: Vec<&String> = outcome.acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
+    assert!(lost.is_empty(), "{role} {point:?}: lost {lost:?}");
+    read_whole(&server.database());
+    (replaced, outcome)
+}
+
+fn every_call_fails_once_and_for_ever(form: Form) {
+    if !is_there("every_call_fails_once_and_for_ever") {
+        return;
+    }
+    let last = form.pick(1, 40);
+    let mut figures = Vec::new();
+    for (role, call) in [("worker", "fsync"), ("worker", "pwrite64"), ("worker", "pread64"), ("keeper", "fsync"), ("keeper", "pwrite64")] {
+        for sticky in [false, true] {
+            let (mut points, mut replaced, mut refused, mut broken, mut acknowledged) = (0, 0, 0, 0, 0);
+            for nth in 1..=last {
+                let (was_replaced, outcome) = fail(role, &Point { call: call.into(), nth }, sticky);
+                points += 1;
+                replaced += usize::from(was_replaced);
+                refused += outcome.refused;
+                broken += outcome.broken;
+                acknowledged += outcome.acknowledged.len();
+            }
+            figures.push(json!({
+                "role": role, "call": call, "sticky": sticky, "points": points, "replaced": replaced,
+                "refused": refused, "broken": broken, "acknowledged": acknowledged, "false_acknowledgements": 0,
+            }));
+        }
+    }
+    report(6, "every_call_fails_once_and_for_ever", form, TARGET, &json!(figures));
+}
+
+#[test]
+fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept() {
+    every_call_fails_once_and_for_ever(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept_long() {
+    every_call_fails_once_and_for_ever(Form::Long);
+}
+
+#[test]
+fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
+    if !is_there("after_a_failed_sync_every_process_is_replaced_and_the_log_says_why") {
+        return;
+    }
+    let server = Server::with_workers(2).flag("--durability=full").start();
+    let path = create(&mut server.connect(), "survivor");
+    let before = [server.processes("keeper"), server.processes("worker")].concat();
+    let point = Point { call: "fsync".into(), nth: 1 };
+    let straces: Vec<_> = before[1..]
+        .iter()
+        .map(|it| Attached::to(it.pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", false)]))
+        .collect();
+    // The process ends at once, maybe before its last answer is out.
+    if let Ok(reply) = patch(&mut server.connect(), &path, &json!({ "extensions": { "lost": 1 } })) {
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (500, Some("storage_failed")), "{reply:?}");
+    }
+    wait_for("new processes only", DEADLINE, || {
+        let now = [server.processes("keeper"), server.processes("worker")].concat();
+        (now.len() == 3 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid))).then_some(())
+    });
+    drop(straces);
+    server.wait_for_log("a sync of the disk failed: all processes are replaced");
+    assert!(served_again(&server, &path));
+}

@@ -1,0 +1,132 @@
+//! 7: the disk runs full, or becomes one that can only be read.
+//!
+//! Reads go on, writes are refused with one documented code, and when there is room again writes go on by themselves.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::{Client, DEADLINE, Server, wait_for};
+use crate::ledger::read_whole;
+use crate::mounts::Mount;
+use crate::personas::{create, get, patch};
+use crate::report::{Form, milliseconds, report, skip};
+
+const TARGET: &str = "1,000 cycles, 0 lost, reads 100 %, resume within 5 s";
+
+/// How long after there is room again a write may still be refused.
+const RESUME_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes of the file that takes the room away, at a time.
+const FILLED_BYTES: usize = 64 * 1024;
+
+/// A file that takes all the room that is left.
+struct Filler(PathBuf);
+
+impl Filler {
+    fn fill(folder: &Path) -> Self {
+        let path = folder.join("filler");
+        let mut file = File::create(&path).expect("a file");
+        while file.write_all(&vec![7; FILLED_BYTES]).is_ok() {}
+        // And the last pages.
+        while file.write_all(&[7; 512]).is_ok() {}
+        Self(path)
+    }
+
+    fn free(self) {
+        fs::remove_file(&self.0).expect("a file");
+    }
+}
+
+fn write(client: &mut Client, path: &str, key: usize) -> (u16, Value) {
+    let text = "t".repeat(20_000);
+    let reply =
+        patch(client, path, &json!({ "description": format!("{key} {text}"), "extensions": { key.to_string(): 1 } })).expect("an answer");
+    (reply.status, reply.json()["code"].clone())
+}
+
+fn disk_runs_full(form: Form) {
+    let Some(mount) = Mount::tmpfs("disk_runs_full", 24) else { return };
+    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "survivor");
+    let cycles = form.pick(3, 1_000);
+    let (mut keys, mut refused, mut reads, mut longest) = (0, 0, 0, Duration::ZERO);
+    for cycle in 0..cycles {
+        let filler = Filler::fill(server.folder());
+        // The log has room inside its file; it is used up before the first refusal.
+        wait_for("a refusal", DEADLINE, || match write(&mut client, &path, keys) {
+            (200, _) => {
+                keys += 1;
+                None
+            }
+            (507, code) => {
+                assert_eq!(code, "storage_full");
+                refused += 1;
+                Some(())
+            }
+            other => panic!("cycle {cycle}: {other:?}"),
+        });
+        for _ in 0..20 {
+            assert_eq!(get(&mut client, &path).json()["extensions"].as_object().map_or(0, serde_json::Map::len), keys);
+            reads += 1;
+        }
+        filler.free();
+        let freed = Instant::now();
+        wait_for("a write", RESUME_MAX, || {
+            let (status, code) = write(&mut client, &path, keys);
+            assert!(status == 200 || status == 507, "cycle {cycle}: {status} {code}");
+            (status == 200).then_some(())
+        });
+        keys += 1;
+        longest = longest.max(freed.elapsed());
+    }
+    assert_eq!(read_whole(&server.database()).personas["survivor"].1, keys);
+    let figures = json!({ "cycles": cycles, "refused": refused, "reads": reads, "reads_failed": 0, "lost": 0, "longest_resume_ms": milliseconds(longest) });
+    report(7, "disk_runs_full", form, TARGET, &figures);
+    drop(client);
+    drop(server);
+}
+
+#[test]
+fn on_a_full_disk_writes_are_507_reads_go_on_and_writes_resume_by_themselves() {
+    disk_runs_full(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn on_a_full_disk_writes_are_507_reads_go_on_and_writes_resume_by_themselves_long() {
+    disk_runs_full(Form::Long);
+}
+
+#[test]
+fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer() {
+    const NAME: &str = "disk_turns_read_only";
+    let Some(mount) = Mount::ext4(NAME, 32) else { return };
+    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "survivor");
+    assert_eq!(write(&mut client, &path, 0).0, 200);
+    // The keeper is at rest when the log is empty, as on a server that is mostly read.
+    wait_for("an empty log", DEADLINE, || fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|it| it.len() == 0).then_some(()));
+    if !mount.turn_read_only() {
+        skip(NAME, "this kernel cannot turn a mounted ext4 file system read-only");
+        return;
+    }
+    let (mut refused, mut reads) = (0, 0);
+    for key in 1..=10 {
+        let (status, code) = write(&mut client, &path, key);
+        assert_eq!((status, code.as_str()), (500, Some("storage_failed")));
+        refused += 1;
+        for _ in 0..10 {
+            assert_eq!(get(&mut server.connect(), &path).revision(), 2);
+            reads += 1;
+        }
+    }
+    let processes = server.processes("worker");
+    assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
+    report(7, NAME, Form::Short, "a declared 5xx, reads 100 %", &json!({ "refused": refused, "reads": reads, "reads_failed": 0 }));
+}

@@ -1,0 +1,129 @@
+//! 12: readers that hold a snapshot: the log stays bounded and no write fails.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+use serde_json::json;
+
+use crate::common::{DEADLINE, Server, wait_for};
+use crate::personas::{create, patch};
+use crate::report::{Form, report};
+
+/// The log may never be larger, in bytes.
+const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The log is meant to grow to this while a snapshot is held, in bytes: from here on the server breaks slow exports off.
+const LOG_BYTES_HELD: u64 = 16 * 1024 * 1024;
+
+/// So many personas of this size that an export does not fit into the queues between the database and its reader: 128
+/// personas in the server, and the kernel's buffers of the connection.
+const PERSONAS: usize = 400;
+const PERSONA_BYTES: usize = 100_000;
+
+/// Bytes that the slow reader takes at a time.
+const SIP_BYTES: usize = 16 * 1024;
+
+/// Pause of the slow reader between two sips: it never takes so long that the server takes it for dead.
+const SIP_PAUSE: Duration = Duration::from_millis(100);
+
+/// A client that takes an export in sips, and without a pause once it is to hurry; whether the export was broken off, and
+/// how many bytes came.
+fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, usize)> {
+    let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
+    // The kernel takes megabytes for a client by itself, and then the server would have nobody to wait for.
+    set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
+    let hurry = Arc::clone(hurry);
+    thread::spawn(move || {
+        let (mut bytes, mut taken, mut last) = (vec![0; SIP_BYTES], 0, Vec::new());
+        loop {
+            match stream.read(&mut bytes) {
+                Ok(0) | Err(_) => return (!last.ends_with(b"0\r\n\r\n"), taken),
+                Ok(length) => {
+                    taken += length;
+                    last = bytes[..length].to_vec();
+                    if last.ends_with(b"0\r\n\r\n") {
+                        return (false, taken);
+                    }
+                }
+            }
+            if !hurry.load(Relaxed) {
+                thread::sleep(SIP_PAUSE);
+            }
+        }
+    })
+}
+
+fn slow_export(form: Form) {
+    let server = Server::with_workers(2).start();
+    let text = "t".repeat(PERSONA_BYTES);
+    let mut client = server.connect();
+    let paths: Vec<String> = (0..PERSONAS).map(|index| create(&mut client, &format!("long {index}"))).collect();
+    for path in &paths {
+        assert_eq!(patch(&mut client, path, &json!({ "description": text })).expect("an answer").status, 200);
+    }
+    drop(client);
+    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let log = server.folder().join("persona.db-wal");
+    let mut largest = 0;
+    let (mut cut, mut taken) = (0, 0);
+    for _ in 0..form.pick(1, 50) {
+        let hurry = Arc::new(AtomicBool::new(false));
+        let reader = sip(&server, &hurry);
+        let writers: Vec<_> = paths
+            .iter()
+            .take(4)
+            .map(|path| {
+                let (mut client, path, text) = (server.connect(), path.clone(), text.clone());
+                let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
+                thread::spawn(move || {
+                    while !stop.load(Relaxed) {
+                        let number = sent.fetch_add(1, Relaxed);
+                        let reply = patch(&mut client, &path, &json!({ "description": format!("{number} {text}") })).expect("an answer");
+                        assert_eq!(reply.status, 200, "{reply:?}");
+                    }
+                })
+            })
+            .collect();
+        wait_for("a log that starts over although somebody reads", 3 * DEADLINE, || {
+            let bytes = std::fs::metadata(&log).map_or(0, |it| it.len());
+            largest = largest.max(bytes);
+            assert!(largest <= LOG_BYTES_MAX, "the log reached {largest} bytes");
+            (largest > LOG_BYTES_HELD && bytes < largest / 2).then_some(())
+        });
+        stop.store(true, Relaxed);
+        for writer in writers {
+            writer.join().expect("no write failed");
+        }
+        stop.store(false, Relaxed);
+        // What the kernel still has for it need not be sipped.
+        hurry.store(true, Relaxed);
+        let (was_cut, its_bytes) = reader.join().expect("no panic");
+        assert!(was_cut, "a broken export looked complete");
+        cut += 1;
+        taken += its_bytes;
+        // The snapshot is gone, so the log is cut when nobody writes.
+        wait_for("an empty log", DEADLINE, || std::fs::metadata(&log).is_ok_and(|it| it.len() == 0).then_some(()));
+    }
+    let figures =
+        json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent.load(Relaxed), "writes_failed": 0, "largest_log_bytes": largest });
+    report(12, "slow_export", form, "log at most 64 MiB, no failed write", &figures);
+}
+
+#[test]
+fn a_slow_export_neither_makes_the_log_grow_without_bound_nor_fails_a_write() {
+    slow_export(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_slow_export_neither_makes_the_log_grow_without_bound_nor_fails_a_write_long() {
+    slow_export(Form::Long);
+}

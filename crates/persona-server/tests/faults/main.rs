@@ -1,0 +1,27 @@
+//! What can go wrong under the program, done to it on purpose: kills at every call, failing and full disks, stopped
+//! processes, slow readers, foreign programs.
+//!
+//! Each test has a short form, which every change must pass, and a long form (`./test --long`); both run the same code
+//! and print their figures beside the target of `docs/reliability.md`. Start reading at `report.rs` and `strace.rs`.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../origin/personas.rs"]
+mod personas;
+
+mod disk_errors;
+mod disk_full;
+mod fairness;
+mod file_systems;
+mod foreign_tool;
+mod kill_loops;
+mod kill_points;
+mod ledger;
+mod limits;
+mod lock_hygiene;
+mod long_readers;
+mod mounts;
+mod power_cut;
+mod report;
+mod stopped;
+mod strace;

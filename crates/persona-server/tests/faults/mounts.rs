@@ -1,0 +1,107 @@
+//! File systems made for a test: mounted below a folder of their own, gone with it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::report::skip;
+
+/// A mounted file system.
+pub struct Mount {
+    point: PathBuf,
+    /// Holds the mount point, and the image where there is one.
+    _folder: TempDir,
+}
+
+impl Mount {
+    /// Memory of so many MiB; says so when this user may not mount.
+    #[track_caller]
+    pub fn tmpfs(test: &str, mebibytes: u32) -> Option<Self> {
+        Self::of(test, |point, _| run("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", &text(point)]))
+    }
+
+    /// An ext4 image of so many MiB on a loop device.
+    #[track_caller]
+    pub fn ext4(test: &str, mebibytes: u32) -> Option<Self> {
+        Self::of(test, |point, folder| {
+            let image = text(&folder.join("image"));
+            run("truncate", &["-s", &format!("{mebibytes}M"), &image])?;
+            run("mkfs.ext4", &["-q", "-F", &image])?;
+            run("mount", &["-o", "loop,errors=remount-ro", &image, &text(point)])
+        })
+    }
+
+    /// A layer over an empty one.
+    #[track_caller]
+    pub fn overlay(test: &str) -> Option<Self> {
+        Self::of(test, |point, folder| {
+            // The layers have to lie on a file system that can be one, which another overlay is not.
+            let base = folder.join("layers");
+            fs::create_dir(&base).map_err(|error| error.to_string())?;
+            run("mount", &["-t", "tmpfs", "tmpfs", &text(&base)])?;
+            for name in ["lower", "upper", "work"] {
+                fs::create_dir(base.join(name)).map_err(|error| error.to_string())?;
+            }
+            let layers = ["lower", "upper", "work"].map(|name| format!("{name}dir={}", text(&base.join(name))));
+            let options = layers.join(",");
+            let mounted = run("mount", &["-t", "overlay", "-o", &options, "overlay", &text(point)]);
+            // It stays as long as the overlay uses it.
+            run("umount", &["-l", &text(&base)])?;
+            mounted
+        })
+    }
+
+    #[track_caller]
+    fn of(test: &str, mount: impl FnOnce(&Path, &Path) -> Result<(), String>) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let point = folder.path().join("mounted");
+        fs::create_dir(&point).expect("a folder");
+        match mount(&point, folder.path()) {
+            Ok(()) => Some(Self { point, _folder: folder }),
+            Err(why) => {
+                skip(test, &why);
+                None
+            }
+        }
+    }
+
+    /// A folder in it, for a server.
+    pub fn folder(&self) -> TempDir {
+        tempfile::tempdir_in(&self.point).expect("a folder")
+    }
+
+    /// Mounts it anew so that nothing can be written; only while nobody writes there.
+    pub fn remount_read_only(&self) {
+        run("mount", &["-o", "remount,ro", &text(&self.point)]).expect("a mounted file system");
+    }
+
+    /// Makes an ext4 file system take itself for faulty, upon which it lets nobody write any more, as it does after a
+    /// real fault; whether the kernel has a way to ask for that.
+    pub fn turn_read_only(&self) -> bool {
+        let mounts = fs::read_to_string("/proc/mounts").expect("a mounted /proc");
+        let point = text(&self.point);
+        let device =
+            mounts.lines().find_map(|line| line.split_once(' ').filter(|(_, rest)| rest.starts_with(&point)).map(|(device, _)| device));
+        let name = device.and_then(|device| device.rsplit('/').next()).expect("it is mounted");
+        fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "a test").is_ok()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there keeps it until the end.
+        let _ = run("umount", &["-l", &text(&self.point)]);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Runs a tool of the system; what it said when it failed.
+fn run(tool: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(tool).args(arguments).output().map_err(|error| format!("{tool}: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(format!("{tool}: {}", String::from_utf8_lossy(&output.stderr).trim())) }
+}
