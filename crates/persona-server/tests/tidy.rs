@@ -40,6 +40,11 @@ fn sources() -> Vec<(String, String)> {
     files("crates", ".rs")
 }
 
+/// The sources of the product, and those of what measures it.
+fn all_sources() -> Vec<(String, String)> {
+    [sources(), files("benches", ".rs")].concat()
+}
+
 fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
@@ -47,7 +52,7 @@ fn assert_none(problems: &[String]) {
 #[test]
 fn no_source_file_is_longer_than_400_lines() {
     let excepted = |path: &str| LONG_FILES.iter().any(|(known, reason)| path == *known && !reason.is_empty());
-    let problems: Vec<String> = sources()
+    let problems: Vec<String> = all_sources()
         .iter()
         .map(|(path, text)| (path, text.lines().count()))
         .filter(|(path, lines)| *lines > FILE_LINES_MAX && !excepted(path))
@@ -81,7 +86,7 @@ fn functions(text: &str) -> Vec<(String, usize)> {
 fn no_function_is_longer_than_70_lines() {
     let mut seen = 0;
     let mut problems = Vec::new();
-    for (path, text) in sources() {
+    for (path, text) in all_sources() {
         for (name, lines) in functions(&text) {
             seen += 1;
             if lines > FUNCTION_LINES_MAX {
@@ -95,8 +100,11 @@ fn no_function_is_longer_than_70_lines() {
 
 #[test]
 fn every_module_says_what_lives_in_it() {
-    let problems: Vec<String> =
-        sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| format!("{path}: no module header")).collect();
+    let problems: Vec<String> = all_sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| format!("{path}: no module header"))
+        .collect();
     assert_none(&problems);
 }
 
@@ -175,7 +183,7 @@ fn every_conformance_case_is_in_the_list_that_backends_run() {
 #[test]
 fn nothing_is_left_to_do_and_nothing_is_commented_out() {
     let words = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "todo".to_owned() + "!(", "unimplemented".to_owned() + "!("];
-    let problems: Vec<String> = sources()
+    let problems: Vec<String> = all_sources()
         .iter()
         .flat_map(|(path, text)| words.iter().filter(|word| text.contains(word.as_str())).map(move |word| format!("{path}: {word}")))
         .collect();

@@ -8,8 +8,8 @@ use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    backup, check, completions, config, create, delete, doctor, edit, export, health, import, list, restore, serve, show, top, undelete,
-    verify, version,
+    backup, bench, check, completions, config, create, delete, doctor, edit, export, health, import, list, restore, serve, show, top,
+    undelete, verify, version,
 };
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -26,7 +26,7 @@ Examples:
   persona edit ada                       change one in your editor
 
 Run:        serve, health, config
-Look:       doctor, top
+Look:       doctor, top, bench
 Personas:   list, show, create, edit, delete, undelete
 Collect:    import, export
 File:       backup, restore, check, verify
@@ -93,6 +93,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
         Command::Doctor(arguments) => on_runtime(until_interrupted(doctor::run(&arguments, environment, output))),
         Command::Top(arguments) => on_runtime(top::run(&arguments, environment, output)),
+        Command::Bench(arguments) => on_runtime(bench::run(&arguments, environment, output)),
         Command::Config(arguments) => config::run(&arguments.action, environment, output),
         Command::Completions(arguments) => completions::completions(arguments.shell, output),
         Command::Man => completions::man(output),

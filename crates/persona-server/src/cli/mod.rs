@@ -10,6 +10,7 @@
 mod api;
 mod arguments;
 mod backup;
+mod bench;
 mod check;
 mod completions;
 mod config;

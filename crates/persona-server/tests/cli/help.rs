@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "serve",
     "import",
     "export",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 20] = [
     "health",
     "doctor",
     "top",
+    "bench",
     "config",
     "completions",
     "man",

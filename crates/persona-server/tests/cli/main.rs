@@ -4,6 +4,7 @@
 mod common;
 mod runner;
 
+mod bench;
 mod config;
 mod damaged;
 mod edit;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{Backup, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Restore, Show, Top, Undelete, Verify};
+use super::{Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Restore, Show, Top, Undelete, Verify};
 use crate::cli::completions::Shell;
 use crate::config::Flags;
 
@@ -116,6 +116,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Watch what a running server does, second by second.
     Top(Top),
+    /// Measure how long a running server takes to answer, at a fixed rate.
+    Bench(Bench),
     /// Show or check the settings.
     Config(Config),
     /// Print the script that completes commands in a shell.

@@ -122,3 +122,32 @@ pub struct Top {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
+
+/// Arguments of `bench`.
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Server to measure; by default the one that the settings describe.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Settings file to use in place of persona.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Connections to send requests over.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub connections: u16,
+    /// Requests a second to start, whether or not earlier ones are answered.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// How long to go on, in seconds.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+    /// How many of a hundred requests change a persona; the others read one.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub write_percent: u8,
+    /// Personas to create for this, and to delete at the end.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub personas: u32,
+    /// Leave the personas; they have the tag persona-bench.
+    #[arg(long)]
+    pub keep: bool,
+}

@@ -1,0 +1,94 @@
+//! The smallest HTTP client that is enough here: one kept connection, one request at a time, blocking.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Result;
+
+/// Longest wait for an answer: more than the busy timeout of every rival.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
+
+/// One connection.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    address: SocketAddr,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// The entity tag, with its quotes.
+    pub etag: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+
+    /// The answer, if it is a success.
+    pub fn success(self) -> Result<Self> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        Err(format!("the server answered {}: {}", self.status, String::from_utf8_lossy(&self.body)).into())
+    }
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        Ok(Self { stream: BufReader::new(stream), address })
+    }
+
+    /// Reads something that must be there.
+    pub fn get(&mut self, path: &str) -> Result<Answer> {
+        self.send("GET", path, "", "")?.success()
+    }
+
+    /// Sends a request; more headers are whole lines.
+    pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Result<Answer> {
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()) };
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n{body}", self.address);
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.read()
+    }
+
+    fn read(&mut self) -> Result<Answer> {
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).and_then(|number| number.parse().ok()).ok_or("no status line")?;
+        let (mut length, mut etag, mut chunked) = (0, None, false);
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse()?,
+                "etag" => etag = Some(value.trim().to_string()),
+                "transfer-encoding" => chunked = true,
+                _ => {}
+            }
+        }
+        if chunked {
+            return Err("an answer in chunks".into());
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(Answer { status, etag, body })
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err("the server closed the connection".into());
+        }
+        Ok(line.trim_end().to_string())
+    }
+}

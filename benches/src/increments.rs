@@ -1,0 +1,81 @@
+//! How many acknowledged increments of one row are still there: the question that a throughput does not answer.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::Result;
+use crate::client::Client;
+use crate::personas;
+use crate::rivals::reference;
+
+/// Clients that all increment the same counter.
+const CLIENTS: usize = 16;
+
+/// What came of the increments of all clients.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Counted {
+    /// Increments that were answered with success.
+    pub acknowledged: f64,
+    /// What the counter says in the end.
+    pub kept: f64,
+}
+
+impl Counted {
+    /// How many of a hundred acknowledged increments were kept.
+    pub fn percent(self) -> f64 {
+        100.0 * self.kept / self.acknowledged.max(1.0)
+    }
+}
+
+/// Ours: read, add one, write back only over what was read; who comes too late reads again.
+pub fn of_ours(address: SocketAddr, seconds: u32) -> Result<Counted> {
+    let path = format!("{}{}", personas::PATH, personas::id(0));
+    let counter = |client: &mut Client| {
+        let answer = client.get(&path)?;
+        let count = answer.json()?["extensions"]["counter"].as_u64().unwrap_or_default();
+        Result::Ok((count, answer.etag.ok_or("an answer without ETag")?))
+    };
+    let before = counter(&mut Client::connect(address)?)?.0;
+    let acknowledged = by_all(address, seconds, |client| {
+        let (count, etag) = counter(client)?;
+        let change = json!({ "extensions": { "counter": count + 1 } }).to_string();
+        let answer = client.send("PATCH", &path, &format!("If-Match: {etag}\r\n"), &change)?;
+        if answer.status == 412 { Ok(false) } else { answer.success().map(|_| true) }
+    })?;
+    let after = counter(&mut Client::connect(address)?)?.0;
+    Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after - before) })
+}
+
+/// The reference: its server reads, adds one, and writes back.
+pub fn of_reference(address: SocketAddr, seconds: u32) -> Result<Counted> {
+    let path = format!("{}{}", reference::PATH, personas::id(0));
+    let counter = |client: &mut Client| Result::Ok(client.get(&path)?.json()?["counter"].as_u64().unwrap_or_default());
+    let before = counter(&mut Client::connect(address)?)?;
+    let increment = format!("{path}/increment");
+    let acknowledged = by_all(address, seconds, |client| Ok(client.send("POST", &increment, "Content-Length: 0\r\n", "")?.status == 200))?;
+    let after = counter(&mut Client::connect(address)?)?;
+    Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after.saturating_sub(before)) })
+}
+
+/// Lets every client try again and again; counts what was acknowledged.
+fn by_all(address: SocketAddr, seconds: u32, attempt: impl Fn(&mut Client) -> Result<bool> + Sync) -> Result<u64> {
+    let until = Instant::now() + Duration::from_secs(seconds.into());
+    let one = || {
+        let mut client = Client::connect(address)?;
+        let mut acknowledged = 0;
+        while Instant::now() < until {
+            acknowledged += u64::from(attempt(&mut client)?);
+        }
+        Ok(acknowledged)
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(one)).collect();
+        clients.into_iter().map(|client| client.join().map_err(|_| "a client panicked")?).sum()
+    })
+}
+
+fn whole(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

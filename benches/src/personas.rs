@@ -1,0 +1,122 @@
+//! The personas that everything is measured on: the same identities and sizes for every rival.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::{Document, PersonaId};
+use persona_server::clock::SystemClock;
+use persona_storage::sqlite::{Keeper, Settings, SqliteStore, initialise};
+use persona_storage::{NoObserver, Operation, Store, Write};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::Result;
+use crate::place::Place;
+
+/// The path of a persona without its identity.
+pub const PATH: &str = "/api/v1/personas/";
+/// Bytes of the usual prompt: an answer then has about 2 KB, the median of public collections.
+pub const USUAL_BYTES: usize = 1_300;
+/// Bytes of a large prompt: an answer then has about 10 KB.
+pub const LARGE_BYTES: usize = 9_300;
+/// Writes under way at a time while a store is filled: enough for the largest transactions.
+const IN_FLIGHT_MAX: usize = 512;
+
+/// The identity with a number; `load.lua` makes the same.
+pub fn id(number: u64) -> PersonaId {
+    let mut bytes = [0; 16];
+    bytes[6] = 0x70;
+    bytes[8] = 0x80;
+    bytes[10..].copy_from_slice(&number.to_be_bytes()[2..]);
+    PersonaId::from_bytes(bytes)
+}
+
+/// The texts with a number.
+pub fn prompt(number: u64, bytes: usize) -> String {
+    let sentence = format!("You are assistant {number}; you answer in whole sentences and never invent a source. ");
+    let mut text = sentence.repeat(bytes / sentence.len() + 1);
+    text.truncate(bytes);
+    text
+}
+
+/// The document with a number.
+pub fn document(number: u64, bytes: usize) -> Value {
+    json!({
+        "name": format!("Persona {number}"),
+        "kind": "agent",
+        "description": "One of many that are read and changed to see how long it takes.",
+        "system_prompt": prompt(number, bytes),
+        "tags": ["bench", format!("group-{}", number % 100)],
+    })
+}
+
+/// A store with this many personas of a size, made once and kept; the caller copies it.
+pub fn filled(place: &Place, personas: u64, bytes: usize) -> Result<PathBuf> {
+    filled_with(place, &format!("personas-{personas}-{bytes}.db"), personas, |number| document(number, bytes))
+}
+
+/// A store with personas of any kind, made once and kept under a name.
+pub fn filled_with(place: &Place, name: &str, personas: u64, make: impl Fn(u64) -> Value) -> Result<PathBuf> {
+    let path = place.kept("data").join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    println!("filling a store with {personas} personas ({name}); it is kept for the next run");
+    let folder = place.fresh("fill")?;
+    let settings = Settings::new(folder.join("persona.db"));
+    initialise(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut keeper = Keeper::open(&settings, Arc::new(SystemClock), Arc::new(NoObserver))?;
+    let store = Arc::new(SqliteStore::open(settings.clone(), Arc::new(SystemClock), Arc::new(NoObserver))?);
+    runtime.block_on(async {
+        let mut writes = JoinSet::new();
+        for number in 0..personas {
+            let operation = Operation::Create { id: id(number), document: Document::from_json(make(number))? };
+            let store = Arc::clone(&store);
+            writes.spawn(async move { store.write(write(operation)).await });
+            if writes.len() >= IN_FLIGHT_MAX {
+                writes.join_next().await.expect("there are some")??;
+            }
+            if number % 512 == 0 {
+                keeper.tick()?;
+            }
+        }
+        while let Some(ended) = writes.join_next().await {
+            ended??;
+        }
+        store.close().await;
+        Result::Ok(())
+    })?;
+    // The keeper is the last that closes the file, so that it is complete without its log.
+    drop(store);
+    merge_all(&mut keeper)?;
+    keeper.close();
+    std::fs::rename(&settings.path, &path)?;
+    Ok(path)
+}
+
+/// Lets the keeper work until it has nothing to merge, as on a server that was left alone for a while.
+fn merge_all(keeper: &mut Keeper) -> Result<()> {
+    /// A keeper that still has work wants to come back sooner than this.
+    const IDLE: Duration = Duration::from_millis(100);
+    /// Longest time for it, with a million personas.
+    const MERGE_MAX: Duration = Duration::from_mins(5);
+    let began = Instant::now();
+    while keeper.tick()? < IDLE && began.elapsed() < MERGE_MAX {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// A copy of a filled store in a folder of its own.
+pub fn copied(place: &Place, filled: &Path, name: &str) -> Result<PathBuf> {
+    let path = place.fresh(name)?.join("persona.db");
+    std::fs::copy(filled, &path)?;
+    Ok(path)
+}
+
+/// A write that may wait as long as it takes here.
+pub fn write(operation: Operation) -> Write {
+    Write { operation, author: None, idempotency: None, deadline: Instant::now() + Duration::from_mins(2) }
+}

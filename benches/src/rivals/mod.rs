@@ -1,0 +1,7 @@
+//! Every program that is measured: ours, and one file for each rival.
+
+pub mod bare;
+pub mod busy;
+pub mod ours;
+pub mod raw;
+pub mod reference;

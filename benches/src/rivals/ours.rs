@@ -1,0 +1,129 @@
+//! Persona Store itself, as its users run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use persona_model::{Expect, Patch};
+use persona_server::clock::SystemClock;
+use persona_storage::sqlite::{Settings, SqliteStore};
+use persona_storage::{NoObserver, Operation, Store};
+use serde_json::{Value, json};
+
+use crate::child::{Server, output};
+use crate::client::Client;
+use crate::place::Place;
+use crate::{Result, personas};
+
+/// A running `persona serve`.
+pub struct Ours {
+    pub server: Server,
+    persona: PathBuf,
+}
+
+impl Ours {
+    /// Serves a file on a port that the system chooses.
+    pub fn start(database: &Path, workers: u16, durability: &str) -> Result<Self> {
+        let persona = Place::persona();
+        let mut command = Command::new(&persona);
+        command.args(["serve", "--port", "0", "--log-level", "warn", "--durability", durability]);
+        command.arg("--database").arg(database).args(["--workers", &workers.to_string()]);
+        Ok(Self { server: Server::start(command)?, persona })
+    }
+
+    /// What the server says of itself.
+    pub fn status(&self) -> Result<Value> {
+        Client::connect(self.server.address)?.get("/api/v1/status")?.json()
+    }
+
+    /// The processes that answer.
+    pub fn worker_pids(&self) -> Result<Vec<u64>> {
+        let status = self.status()?;
+        Ok(status["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["pid"].as_u64()).collect())
+    }
+
+    /// How many requests each worker has answered.
+    pub fn answered(&self) -> Result<Vec<f64>> {
+        let status = self.status()?;
+        Ok(status["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["requests"].as_f64()).collect())
+    }
+
+    /// Transactions, and writes in them, since the start.
+    pub fn transactions(&self) -> Result<(f64, f64)> {
+        let text = Client::connect(self.server.address)?.get("/metrics")?;
+        let text = String::from_utf8(text.body)?;
+        let series = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.and_then(|number| number.parse::<f64>().ok()).ok_or_else(|| format!("/metrics has no {name}"))
+        };
+        Ok((series("persona_transaction_writes_count")?, series("persona_transaction_writes_sum")?))
+    }
+
+    /// A command of the command line that speaks to this server; what it prints.
+    pub fn command(&self, arguments: &[&str]) -> Result<String> {
+        output(self.prepared(arguments).args(["--server", &self.server.url()]))
+    }
+
+    /// Runs a command and measures how many bytes it prints; they go nowhere.
+    pub fn drained(&self, arguments: &[&str]) -> Result<u64> {
+        let mut child = self.prepared(arguments).args(["--server", &self.server.url()]).stdout(Stdio::piped()).spawn()?;
+        let bytes = std::io::copy(&mut child.stdout.take().expect("it is a pipe"), &mut std::io::sink())?;
+        if child.wait()?.success() { Ok(bytes) } else { Err(format!("persona {} failed", arguments.join(" ")).into()) }
+    }
+
+    /// A command of the command line, not yet run.
+    pub fn prepared(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.persona);
+        command.args(arguments);
+        command
+    }
+}
+
+/// Another process that commits at a fixed pace, beside the workers and through the same gate; dropping it ends it.
+pub struct Committer {
+    done: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<Result<f64>>>,
+}
+
+impl Committer {
+    /// Starts with so many commits a second.
+    pub fn start(database: &Path, personas: u64, rate: u32) -> Result<Self> {
+        let store = SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
+        let done = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let done = Arc::clone(&done);
+            move || commit(&store, personas, rate, &done)
+        });
+        Ok(Self { done, thread: Some(thread) })
+    }
+
+    /// Ends it and tells how many a second there were.
+    pub fn stop(mut self) -> Result<f64> {
+        self.done.store(true, Ordering::Relaxed);
+        self.thread.take().expect("it is taken once").join().map_err(|_| "the committer panicked")?
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+}
+
+fn commit(store: &SqliteStore, personas: u64, rate: u32, done: &AtomicBool) -> Result<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let began = Instant::now();
+    let mut count = 0_u32;
+    while !done.load(Ordering::Relaxed) {
+        let due = began + Duration::from_secs(1) * count / rate;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let patch = Patch::merge(json!({ "nickname": format!("commit {count}") }))?;
+        let id = personas::id(u64::from(count) * 7919 % personas);
+        runtime.block_on(store.write(personas::write(Operation::Patch { id, expect: Expect::Any, patch, base: None })))?;
+        count += 1;
+    }
+    runtime.block_on(store.close());
+    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}

@@ -1,0 +1,91 @@
+//! Raw SQLite in one process: the limit of the file.
+//!
+//! Prepared statements, nothing parsed, nothing decided, nobody to wait for; the same pragmas as ours.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use persona_model::{Document, SearchWords};
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+use crate::{Result, personas};
+
+/// What is written for each update.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rows {
+    /// One UPDATE of the persona's row.
+    PersonaOnly,
+    /// The same rows as ours: persona, revision, change, search.
+    All,
+}
+
+/// One change of a persona: the row and the columns that every rival writes.
+pub const UPDATE: &str =
+    "UPDATE personas SET revision = revision + 1, updated_at = ?2, head = ?3, document = ?4 WHERE row_id = ?1 RETURNING revision";
+
+/// Texts that differ with each change, as those of ours do: SQLite writes no page that stays as it was, so a rival that
+/// wrote the same texts again would do nothing.
+pub struct Versions {
+    text: String,
+    /// The words of the search index that stay.
+    pub words: SearchWords,
+}
+
+/// The texts of one change.
+pub struct Version {
+    pub head: String,
+    pub document: String,
+    /// The words of the name, to which the nickname belongs.
+    pub name: String,
+}
+
+impl Versions {
+    pub fn new() -> Result<Self> {
+        let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
+        Ok(Self { text: document.text(), words: SearchWords::of(&document) })
+    }
+
+    pub fn version(&self, number: u32) -> Version {
+        let nickname = format!("change {number}");
+        Version {
+            head: json!({ "id": personas::id(1).to_string(), "revision": number, "rest": "x".repeat(330) }).to_string(),
+            document: self.text.replacen("\"nickname\":\"\"", &format!("\"nickname\":\"{nickname}\""), 1),
+            name: format!("{} {nickname}", self.words.name),
+        }
+    }
+}
+
+/// Updates a second on a copy of our file, in transactions of this many.
+pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: u32) -> Result<f64> {
+    let connection = Connection::open(database)?;
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
+    let versions = Versions::new()?;
+    let mut update = connection.prepare(UPDATE)?;
+    let mut revise = connection.prepare(
+        "INSERT INTO revisions (persona, revision, parent, at, changed, deleted, head, document)
+         VALUES (?1, ?2, ?2 - 1, ?3, '[\"nickname\"]', 0, ?4, ?5)",
+    )?;
+    let mut change = connection.prepare("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)")?;
+    let mut index = connection.prepare("INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)")?;
+    let (began, time_max) = (Instant::now(), Duration::from_secs(seconds.into()));
+    let mut count = 0_u32;
+    while began.elapsed() < time_max {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for _ in 0..batch {
+            // A large prime walks through all rows in an order that looks random.
+            let row = i64::try_from(u64::from(count) * 7_919 % personas + 1)?;
+            let Version { head, document, name } = versions.version(count);
+            let revision: i64 = update.query_row(params![row, count, head, document], |found| found.get(0))?;
+            if rows == Rows::All {
+                revise.execute(params![row, revision, count, head, document])?;
+                index.execute(params![row, name, versions.words.tags, versions.words.text])?;
+                change.execute(params![personas::id(u64::from(count)).as_bytes(), revision, count])?;
+            }
+            count += 1;
+        }
+        connection.execute_batch("COMMIT")?;
+    }
+    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}

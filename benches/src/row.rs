@@ -1,0 +1,115 @@
+//! One line of the table: what was compared, what was wanted, what came out.
+
+use serde_json::{Value, json};
+
+use crate::spread::{Spread, figure};
+
+/// What a comparison should show.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Target {
+    /// Ours is at least so many times the rival's.
+    RatioAtLeast(f64),
+    /// Ours is at most so many times the rival's.
+    RatioAtMost(f64),
+    /// Ours is at least this.
+    AtLeast(f64),
+    /// Ours is at most this.
+    AtMost(f64),
+    /// There is no target; the figure explains others.
+    None,
+}
+
+/// One comparison.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What is compared, with whom.
+    pub name: String,
+    /// What is measured, such as `requests/s`.
+    pub unit: &'static str,
+    pub target: Target,
+    pub ours: Spread,
+    /// Absent where the target is a figure of its own.
+    pub rival: Option<Spread>,
+}
+
+impl Row {
+    pub fn compared(name: impl Into<String>, unit: &'static str, target: Target, ours: Spread, rival: Spread) -> Self {
+        Self { name: name.into(), unit, target, ours, rival: Some(rival) }
+    }
+
+    pub fn alone(name: impl Into<String>, unit: &'static str, target: Target, ours: Spread) -> Self {
+        Self { name: name.into(), unit, target, ours, rival: None }
+    }
+
+    /// Ours divided by the rival's, pair by pair.
+    pub fn ratio(&self) -> Option<Spread> {
+        self.rival.as_ref().map(|rival| Spread::ratio(&self.ours, rival))
+    }
+
+    /// Whether the median meets the target; `None` where there is none.
+    pub fn met(&self) -> Option<bool> {
+        let (ratio, ours) = (self.ratio().map_or(f64::NAN, |ratio| ratio.median()), self.ours.median());
+        match self.target {
+            Target::RatioAtLeast(least) => Some(ratio >= least),
+            Target::RatioAtMost(most) => Some(ratio <= most),
+            Target::AtLeast(least) => Some(ours >= least),
+            Target::AtMost(most) => Some(ours <= most),
+            Target::None => None,
+        }
+    }
+
+    /// Name, target, ours, rival, ratio, met.
+    pub fn cells(&self) -> [String; 6] {
+        let met = self.met().map_or("", |met| if met { "yes" } else { "NO" });
+        let rival = self.rival.as_ref().map_or_else(|| "-".into(), Spread::text);
+        let ratio = self.ratio().map_or_else(|| "-".into(), |ratio| ratio.text());
+        [format!("{}, {}", self.name, self.unit), self.target.text(), self.ours.text(), rival, ratio, met.into()]
+    }
+
+    pub fn to_json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "unit": self.unit,
+            "target": self.target.text(),
+            "ours": self.ours.to_json(),
+            "rival": self.rival.as_ref().map(Spread::to_json),
+            "ratio": self.ratio().map(|ratio| ratio.to_json()),
+            "met": self.met(),
+        })
+    }
+}
+
+impl Target {
+    pub fn text(self) -> String {
+        match self {
+            Self::RatioAtLeast(least) => format!("ratio >= {}", figure(least)),
+            Self::RatioAtMost(most) => format!("ratio <= {}", figure(most)),
+            Self::AtLeast(least) => format!(">= {}", figure(least)),
+            Self::AtMost(most) => format!("<= {}", figure(most)),
+            Self::None => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, Target};
+    use crate::spread::Spread;
+
+    #[test]
+    fn a_target_is_met_by_the_median_of_the_ratios() {
+        let row = |target| Row::compared("GET", "requests/s", target, Spread::of([8.0, 9.0, 1.0]), Spread::of([10.0, 10.0, 10.0]));
+        assert_eq!(row(Target::RatioAtLeast(0.8)).met(), Some(true));
+        assert_eq!(row(Target::RatioAtLeast(0.85)).met(), Some(false));
+        assert_eq!(row(Target::RatioAtMost(0.8)).met(), Some(true));
+        assert_eq!(row(Target::AtMost(7.0)).met(), Some(false));
+        assert_eq!(row(Target::None).met(), None);
+    }
+
+    #[test]
+    fn nothing_measured_meets_no_target() {
+        for target in [Target::AtLeast(0.0), Target::AtMost(1.0), Target::RatioAtLeast(0.0)] {
+            assert_eq!(Row::alone("GET", "requests/s", target, Spread::default()).met(), Some(false), "{target:?}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The comparisons, one file for each group.
+
+pub mod durability;
+pub mod files;
+pub mod reads;
+pub mod reference;
+pub mod start;
+pub mod store;
+pub mod writes;

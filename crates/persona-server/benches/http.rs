@@ -1,0 +1,64 @@
+//! Reads through the whole router, without a socket and without a file: what HTTP adds to a point read.
+//!
+//! `./bench --micro` runs these and compares them with `benches/baseline.json`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::{Method, Request, StatusCode, header};
+use persona_server::clock::SystemClock;
+use persona_server::http::{BodyRoom, Context, router};
+use persona_server::shared_page::SharedPage;
+use persona_storage::memory::MemoryStore;
+use tower::ServiceExt;
+
+const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
+
+fn app() -> axum::Router {
+    let clock = Arc::new(SystemClock);
+    router(Context {
+        store: Arc::new(MemoryStore::new(clock.clone())),
+        clock,
+        seat: SharedPage::create().expect("a page").seat(1, 1),
+        expose_worker: false,
+        access_log: false,
+        write_wait_max: Duration::from_secs(1),
+        bodies: BodyRoom::default(),
+    })
+}
+
+fn get(known: &str) -> Request<Body> {
+    Request::get(PATH).header(header::IF_NONE_MATCH, known).body(Body::empty()).expect("a request")
+}
+
+fn put() -> Request<Body> {
+    let body = serde_json::json!({ "name": "Ada", "system_prompt": "You are patient. ".repeat(100) }).to_string();
+    let request = Request::builder().method(Method::PUT).uri(PATH).header(header::IF_NONE_MATCH, "*");
+    request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).expect("a request")
+}
+
+fn reads(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let app = app();
+    let created = runtime.block_on(app.clone().oneshot(put())).expect("an answer");
+    assert_eq!(created.status(), StatusCode::CREATED);
+    let many = (2..40).map(|revision| format!("\"{revision}\"")).collect::<Vec<_>>().join(", ");
+    for (name, known, status) in [
+        ("get_through_the_router", "\"2\"", StatusCode::OK),
+        ("not_modified_through_the_router", "\"1\"", StatusCode::NOT_MODIFIED),
+        ("entity_tags_parsed_38", many.as_str(), StatusCode::OK),
+    ] {
+        criterion.bench_function(name, |bencher| {
+            let ask = |request: Request<Body>| {
+                let answer: axum::response::Response = runtime.block_on(app.clone().oneshot(request)).expect("an answer");
+                assert_eq!(answer.status(), status);
+            };
+            bencher.iter_batched(|| get(known), ask, BatchSize::SmallInput);
+        });
+    }
+}
+
+criterion_group!(benches, reads);
+criterion_main!(benches);
