@@ -22,6 +22,9 @@ const TARGET: &str = "every n up to completion, at least 5,000 points, 0 violati
 /// Personas of a file that an operation finds.
 const FOUND: usize = 5;
 
+/// The name of a backup. Whenever there is a file of this name, it is a complete one.
+const COPY: &str = "copy.db";
+
 /// Personas that an import brings.
 const IMPORTED: usize = 12;
 
@@ -40,7 +43,7 @@ struct Work {
     complete: fn(usize) -> bool,
 }
 
-const WORKS: [Work; 4] = [
+const WORKS: [Work; 7] = [
     Work {
         name: "first start: creation, WAL, migration, first write",
         prepare: |_| {},
@@ -74,6 +77,36 @@ const WORKS: [Work; 4] = [
         allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
         // Run again it goes on where it was, without a second copy of anything.
         complete: |count| count == FOUND + IMPORTED,
+    },
+    Work {
+        name: "migration of a file of the first version",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            let file = Connection::open(folder.join("persona.db")).expect("it opens");
+            let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
+            file.execute_batch(&format!("DROP TABLE persona_search; {columns}; PRAGMA user_version = 1")).expect("the first version");
+        },
+        arguments: &["list", "--database", "persona.db"],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "backup",
+        prepare: |folder| make(folder, FOUND, "wal"),
+        arguments: &["backup", "--database", "persona.db", "--force", COPY],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "restore",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            run(folder, &["backup", "--database", "persona.db", COPY]);
+            run(folder, &["create", "--database", "persona.db", "--name", "later"]);
+        },
+        arguments: &["restore", "--database", "persona.db", COPY],
+        allowed: |count| count == FOUND || count == FOUND + 1,
+        complete: |count| count == FOUND,
     },
 ];
 
@@ -129,7 +162,10 @@ impl Work {
         let status = traced(folder.path(), &options, &self.arguments()).output().expect("strace").status;
         // A kill of the traced program is passed on by strace to itself.
         let killed = !status.success();
-        let database = folder.path().join("persona.db");
+        let (database, copy) = (folder.path().join("persona.db"), folder.path().join(COPY));
+        if copy.exists() {
+            assert_eq!(read_whole(&copy).personas.len(), FOUND, "{}: the copy after a kill at {point:?}", self.name);
+        }
         if database.exists() {
             run(folder.path(), &["list", "--database", "persona.db"]);
             let count = read_whole(&database).personas.len();
