@@ -37,8 +37,8 @@ fn integrity(facts: &Facts) -> Option<Finding> {
         Err(error) if error.is_temporary() => Finding::warn(error.to_string()),
         Err(error) => Finding::fail(error.to_string()),
         Ok(contents) if !contents.faults.is_empty() => Finding::fail(format!("damaged: {}", contents.faults.join("; "))),
-        Ok(_) if file.full => Finding::ok("sound, every index entry too"),
-        Ok(_) => Finding::ok("sound in structure; --full looks at every index entry too"),
+        Ok(_) if file.full => Finding::ok("sound: every index entry, row, hash and revision"),
+        Ok(_) => Finding::ok("sound in structure; --full compares every row with its hash and its revisions too"),
     })
 }
 

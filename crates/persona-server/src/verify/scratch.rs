@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use persona_storage::sqlite::Settings;
+use persona_storage::sqlite::check;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -91,10 +92,10 @@ impl Scratch {
                 let _ = self.child.kill().await;
             }
         }
-        let settings = Settings::new(database_in(self.folder()));
-        let checking = tokio::task::spawn_blocking(move || persona_storage::sqlite::integrity_problems(&settings));
+        let database = database_in(self.folder());
+        let checking = tokio::task::spawn_blocking(move || check(&database, &mut |_| ControlFlow::Continue(())));
         match checking.await {
-            Ok(Ok(found)) => problems.extend(found),
+            Ok(Ok(report)) => problems.extend(report.problems.iter().map(ToString::to_string)),
             Ok(Err(error)) => problems.push(format!("the file could not be checked: {error}")),
             Err(error) => problems.push(format!("the file could not be checked: {error}")),
         }

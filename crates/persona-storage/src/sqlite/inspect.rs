@@ -5,6 +5,7 @@
 //! Start reading at [`contents`].
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,10 @@ use persona_model::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::check::examine;
 use super::connection::{self, Purpose};
 use super::header::Header;
-use super::{Settings, StartError, changes, migrate, personas};
+use super::{CheckReport, Progress, Settings, StartError, changes, migrate, personas};
 use crate::NoObserver;
 
 /// Most faults that a check of the content lists: enough to see that the file is damaged, and where.
@@ -134,12 +136,16 @@ pub struct Contents {
     pub faults: Vec<String>,
 }
 
-/// Reads what is in a file and checks that it is sound: quickly (structure), or fully (every index entry too).
+/// Reads what is in a file and checks that it is sound: quickly (structure), or fully, as [`super::check`] does (every
+/// index entry, every row with its checksum and hash, every revision, the search index). Nothing is made beside a file at
+/// rest. Must be called before anything else in this process opens the file.
 ///
 /// # Errors
 ///
 /// The file cannot be opened or read; [`StartError::is_damage`] tells whether that is because it is damaged.
 pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<Contents, StartError> {
+    // Before the connection below, because it reads the first page with plain file calls.
+    let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
     let connection = match presence {
         Presence::WithLog => {
             let settings = Settings { busy_timeout: settings.busy_timeout.min(WAIT_MAX), ..settings.clone() };
@@ -148,7 +154,10 @@ pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<C
         Presence::AtRest => open_at_rest(&settings.path)?,
     };
     let read = || -> rusqlite::Result<Contents> {
-        let faults = faults(&connection, full)?;
+        let faults = match compared {
+            Some(report) => report.problems.iter().take(FAULTS_MAX).map(ToString::to_string).collect(),
+            None => faults_of_structure(&connection)?,
+        };
         let schema_version = migrate::version_of(&connection)?;
         if schema_version != migrate::VERSION {
             // The tables of another version are not known.
@@ -160,10 +169,16 @@ pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<C
     read().map_err(|error| StartError::from_driver(&settings.path, error))
 }
 
-/// The one place that decides what "sound" means for an examination.
-fn faults(connection: &Connection, full: bool) -> rusqlite::Result<Vec<String>> {
-    let check = if full { "PRAGMA integrity_check" } else { "PRAGMA quick_check" };
-    let mut statement = connection.prepare(check)?;
+fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, StartError> {
+    let watcher = &mut |_: Progress| ControlFlow::Continue(());
+    match presence {
+        Presence::WithLog => super::check(path, watcher),
+        Presence::AtRest => examine(path, &open_at_rest(path)?, true, watcher),
+    }
+}
+
+fn faults_of_structure(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("PRAGMA quick_check")?;
     let mut rows = statement.query([])?;
     let mut faults = Vec::new();
     while let (Some(row), true) = (rows.next()?, faults.len() < FAULTS_MAX) {

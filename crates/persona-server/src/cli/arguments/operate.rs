@@ -101,7 +101,7 @@ pub struct Health {
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
 pub struct Doctor {
-    /// Check every index entry too; takes as long as reading the whole file.
+    /// Compare every index entry, row, hash and revision too; takes as long as reading the whole file.
     #[arg(long)]
     pub full: bool,
     /// What to examine; a server that has the file open is found by itself.

@@ -16,4 +16,4 @@ pub use report::{CheckProblem, CheckReport};
 pub use run::check;
 
 pub(super) use persona::next_after;
-pub(super) use run::{check_alone, open_any, row_after};
+pub(super) use run::{check_alone, examine, open_any, row_after};

@@ -53,7 +53,13 @@ pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), Star
     Ok((connection, !header.wal))
 }
 
-fn examine(path: &Path, connection: &Connection, alone: bool, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+/// Checks what a connection sees; `alone` when no server can be using the file.
+pub(in super::super) fn examine(
+    path: &Path,
+    connection: &Connection,
+    alone: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<CheckReport, StartError> {
     let failed = |error| StartError::from_driver(path, error);
     let mut report = CheckReport { schema_version: migrate::version_of(connection).map_err(failed)?, ..CheckReport::default() };
     let mut examination = Examination { path, connection, report: &mut report, watcher };
