@@ -1,28 +1,50 @@
-//! What is remembered of a slot between its processes: how many there were, and how often they died young.
+//! What is remembered of a slot between its processes: how many there were, and how they died.
+//!
+//! Two things look alike and are not. A process that cannot get ready will not get ready the next time either: after
+//! some attempts the program ends and says so. A process that was ready and is killed young, by an operator, by the
+//! system for want of memory, by a test, must be replaced however often that happens, only not in a busy loop.
 
 use std::time::Duration;
 
-/// How many processes of one slot may die young one after the other. More is a loop that nobody watches.
-pub(super) const YOUNG_DEATHS_MAX: u32 = 8;
+/// How many processes of one slot may fail to get ready one after the other. More is a loop that nobody watches.
+pub(super) const FAILED_STARTS_MAX: u32 = 8;
 
 /// Pause before the second young death's replacement, doubled for each further one. The first is replaced at once.
 const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// Longest pause, because a killed process is to be replaced within a second.
+const BACK_OFF_MAX: Duration = Duration::from_millis(400);
+
+/// How long a process lived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    /// It never got ready.
+    NeverReady,
+    /// It was ready, but not for long.
+    Young,
+    /// It served for a while.
+    Grown,
+}
 
 /// The memory of a slot.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Slot {
     /// Counts its processes.
     pub(super) generation: u64,
+    failed_starts: u32,
     young_deaths: u32,
     not_before: Duration,
 }
 
 impl Slot {
-    /// Takes in the death of its process; whether that was one young death too many.
-    pub(super) fn died(&mut self, now: Duration, young: bool) -> bool {
-        self.young_deaths = if young { self.young_deaths + 1 } else { 0 };
-        self.not_before = if self.young_deaths > 1 { now + BACK_OFF * 2_u32.pow(self.young_deaths - 2) } else { now };
-        self.young_deaths >= YOUNG_DEATHS_MAX
+    /// Takes in the death of its process; whether that was one failed start too many.
+    pub(super) fn died(&mut self, now: Duration, life: Life) -> bool {
+        self.failed_starts = if life == Life::NeverReady { self.failed_starts + 1 } else { 0 };
+        self.young_deaths = if life == Life::Grown { 0 } else { self.young_deaths.saturating_add(1) };
+        let doublings = self.young_deaths.saturating_sub(2).min(u32::BITS - 1);
+        let pause = BACK_OFF.saturating_mul(1 << doublings).min(BACK_OFF_MAX);
+        self.not_before = if self.young_deaths > 1 { now + pause } else { now };
+        self.failed_starts >= FAILED_STARTS_MAX
     }
 
     /// Whether its next process may be started.
@@ -32,6 +54,6 @@ impl Slot {
 
     /// Forgets the deaths, because somebody wants the slot anew.
     pub(super) fn forgive(&mut self) {
-        self.young_deaths = 0;
+        (self.failed_starts, self.young_deaths) = (0, 0);
     }
 }

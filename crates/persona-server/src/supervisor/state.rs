@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::slot::{Slot, YOUNG_DEATHS_MAX};
+use super::slot::{FAILED_STARTS_MAX, Life, Slot};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
@@ -25,7 +25,7 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the keeper may take to copy the log back at the end. What it does not finish, the next start does.
 const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A process that dies sooner than this after it was ready counts as failed to start: it never really served.
+/// A process that dies sooner than this after it was ready is replaced a little more slowly the next time.
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// What the program is about.
@@ -168,12 +168,13 @@ impl State {
         if ending.is_disk_failure() && !self.reopening {
             self.reopen(now, key, actions);
         }
-        let young = match process.condition {
-            Condition::Ready { since } => now.saturating_sub(since) < YOUNG,
-            Condition::Starting | Condition::Ending => true,
+        let life = match process.condition {
+            Condition::Ready { since } if now.saturating_sub(since) >= YOUNG => Life::Grown,
+            Condition::Ready { .. } => Life::Young,
+            Condition::Starting | Condition::Ending => Life::NeverReady,
         };
-        if self.slots.entry(key.slot).or_default().died(now, young) {
-            actions.push(Action::Note(Note::CrashLoop(key, YOUNG_DEATHS_MAX)));
+        if self.slots.entry(key.slot).or_default().died(now, life) {
+            actions.push(Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX)));
             self.stop(now, ExitCode::Failure, actions);
         }
     }

@@ -148,7 +148,7 @@ pub enum Note {
     Hopeless(Key),
     /// A sync of this child failed: everybody opens the file again.
     Reopening(Key),
-    /// The processes of a slot died young this many times in a row.
+    /// The processes of a slot failed to get ready this many times in a row.
     CrashLoop(Key, u32),
     /// A child shows no sign of life and is killed.
     Stalled(Key),
