@@ -5,8 +5,8 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// Most records of one run: 10 million of 56 bytes are 560 MB, and twice that while the list grows.
-pub const RECORDS_MAX: usize = 10_000_000;
+/// Most records of one run: 20 million of 56 bytes are 1.1 GB, and twice that while the list grows.
+pub const RECORDS_MAX: usize = 20_000_000;
 
 /// What a client asked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
