@@ -142,7 +142,7 @@ pub struct Contents {
 ///
 /// # Errors
 ///
-/// The file cannot be opened or read; [`StartError::is_damage`] tells whether that is because it is damaged.
+/// The file cannot be opened or read, in the worst case because it is damaged ([`StartError::Damaged`]).
 pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<Contents, StartError> {
     // Before the connection below, because it reads the first page with plain file calls.
     let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
