@@ -15,6 +15,9 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 /// Longest pause, because a killed process is to be replaced within a second.
 const BACK_OFF_MAX: Duration = Duration::from_millis(400);
 
+/// A process that dies sooner than this after it was ready is replaced a little more slowly the next time.
+const YOUNG: Duration = Duration::from_secs(1);
+
 /// How long a process lived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Life {
@@ -24,6 +27,17 @@ pub(super) enum Life {
     Young,
     /// It served for a while.
     Grown,
+}
+
+impl Life {
+    /// The life of a process that was ready since then, if it ever was, and dies now.
+    pub(super) fn of(ready_since: Option<Duration>, now: Duration) -> Self {
+        match ready_since {
+            None => Self::NeverReady,
+            Some(since) if now.saturating_sub(since) < YOUNG => Self::Young,
+            Some(_) => Self::Grown,
+        }
+    }
 }
 
 /// The memory of a slot.
@@ -55,5 +69,41 @@ impl Slot {
     /// Forgets the deaths, because somebody wants the slot anew.
     pub(super) fn forgive(&mut self) {
         (self.failed_starts, self.young_deaths) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{FAILED_STARTS_MAX, Life, Slot};
+
+    /// How long the next process has to wait after each of these deaths.
+    fn pauses(slot: &mut Slot, deaths: impl IntoIterator<Item = Life>) -> Vec<u128> {
+        let now = Duration::from_secs(100);
+        let pause = |life| {
+            assert!(!slot.died(now, life), "{life:?} is no reason to end");
+            (0..1000_u64).find(|ms| slot.is_due(now + Duration::from_millis(*ms))).map_or(u128::MAX, u128::from)
+        };
+        deaths.into_iter().map(pause).collect()
+    }
+
+    #[test]
+    fn a_process_that_is_killed_young_is_replaced_within_a_second_however_often() {
+        let pauses = pauses(&mut Slot::default(), std::iter::repeat_n(Life::Young, 1000));
+        assert_eq!(pauses[..6], [0, 50, 100, 200, 400, 400]);
+        assert!(pauses.iter().all(|pause| *pause <= 400), "{pauses:?}");
+    }
+
+    #[test]
+    fn one_that_was_ready_or_served_for_a_while_starts_the_count_of_failed_starts_anew() {
+        let mut slot = Slot::default();
+        let almost = || std::iter::repeat_n(Life::NeverReady, FAILED_STARTS_MAX as usize - 1);
+        pauses(&mut slot, almost().chain([Life::Young]).chain(almost()));
+        assert_eq!(pauses(&mut slot, [Life::Grown, Life::Young, Life::Young]), [0, 0, 50]);
+        pauses(&mut slot, almost());
+        assert!(slot.died(Duration::ZERO, Life::NeverReady), "the last one is one too many");
+        slot.forgive();
+        pauses(&mut slot, almost());
     }
 }

@@ -25,9 +25,6 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the keeper may take to copy the log back at the end. What it does not finish, the next start does.
 const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A process that dies sooner than this after it was ready is replaced a little more slowly the next time.
-const YOUNG: Duration = Duration::from_secs(1);
-
 /// What the program is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -168,12 +165,8 @@ impl State {
         if ending.is_disk_failure() && !self.reopening {
             self.reopen(now, key, actions);
         }
-        let life = match process.condition {
-            Condition::Ready { since } if now.saturating_sub(since) >= YOUNG => Life::Grown,
-            Condition::Ready { .. } => Life::Young,
-            Condition::Starting | Condition::Ending => Life::NeverReady,
-        };
-        if self.slots.entry(key.slot).or_default().died(now, life) {
+        let ready_since = if let Condition::Ready { since } = process.condition { Some(since) } else { None };
+        if self.slots.entry(key.slot).or_default().died(now, Life::of(ready_since, now)) {
             actions.push(Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX)));
             self.stop(now, ExitCode::Failure, actions);
         }
