@@ -3,7 +3,10 @@
 //! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear word, and the next start finds
 //! everything that was acknowledged.
 
+use std::fs;
+
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::ledger::read_whole;
@@ -25,17 +28,31 @@ fn served_again(server: &Server, path: &str) -> bool {
     })
 }
 
-/// What became of the requests of one injection.
+/// What became of one injection.
 #[derive(Default, Debug)]
 struct Outcome {
+    /// Calls that were made to fail; none where the process never came to its n-th.
+    failed: usize,
+    replaced: bool,
     acknowledged: Vec<String>,
     refused: usize,
+    reads: usize,
+    reads_refused: usize,
     broken: usize,
     undeclared: Vec<String>,
 }
 
-/// Sends patches one after the other, each on its own connection, and notes what becomes of each.
-fn send_patches(server: &Server, path: &str, prefix: &str) -> Outcome {
+/// The codes of the answers that a failure of this call may lead to. SQLite takes a read that fails with EIO for damage
+/// (`SQLITE_IOERR_CORRUPTFS` becomes `SQLITE_CORRUPT`).
+fn declared_for(call: &str) -> &'static [&'static str] {
+    match call {
+        "pread64" => &["storage_failed", "damaged"],
+        _ => &["storage_failed", "closing", "busy", "storage_full"],
+    }
+}
+
+/// Sends patches, each followed by a read, on connections of their own, and notes what becomes of each.
+fn send_patches(server: &Server, path: &str, prefix: &str, declared: &[&str]) -> Outcome {
     let mut outcome = Outcome::default();
     for number in 0..PATCHES {
         let key = format!("{prefix}/{number}");
@@ -46,8 +63,25 @@ fn send_patches(server: &Server, path: &str, prefix: &str) -> Outcome {
             Ok(reply) => {
                 outcome.refused += 1;
                 let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
-                if !["storage_failed", "closing", "busy", "storage_full"].contains(&code.as_str()) {
+                if !declared.contains(&code.as_str()) {
                     outcome.undeclared.push(format!("{} {code}", reply.status));
+                }
+            }
+            Err(_) => outcome.broken += 1,
+        }
+        // Another connection to the database, whose pages the write has made stale.
+        match Client::connect(server.address()).and_then(|mut client| client.get(path)) {
+            Ok(reply) if reply.status == 200 => {
+                let kept = reply.json();
+                let missing = outcome.acknowledged.iter().find(|key| kept["extensions"].get(key).is_none());
+                assert_eq!(missing, None, "a read came back stale");
+                outcome.reads += 1;
+            }
+            Ok(reply) => {
+                outcome.reads_refused += 1;
+                let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
+                if !declared.contains(&code.as_str()) {
+                    outcome.undeclared.push(format!("read: {} {code}", reply.status));
                 }
             }
             Err(_) => outcome.broken += 1,
@@ -57,20 +91,23 @@ fn send_patches(server: &Server, path: &str, prefix: &str) -> Outcome {
 }
 
 /// One server, one kind of failure at one call; everything acknowledged must be there after a clean start.
-fn fail(role: &str, point: &Point, sticky: bool) -> (bool, Outcome) {
+fn fail(role: &str, point: &Point, sticky: bool) -> Outcome {
     let server = Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
     let path = create(&mut server.connect(), "survivor");
     let victim = server.processes(role).remove(0);
-    let strace = Attached::to(victim.pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(point, "EIO", sticky)]);
-    let mut outcome = send_patches(&server, &path, "during");
+    let record = NamedTempFile::new().expect("a file");
+    let options = ["-o".into(), record.path().display().to_string(), "-e".into(), fail_at(point, "EIO", sticky)];
+    let strace = Attached::to(victim.pid, &options);
+    let mut outcome = send_patches(&server, &path, "during", declared_for(&point.call));
     let syncs = point.call == "fsync" && point.nth == 1;
     if syncs {
         // The keeper syncs at its own pace, so it may still be about to.
         wait_for("the end of the process whose sync failed", DEADLINE, || (!victim.is_alive()).then_some(()));
     }
-    let replaced = !victim.is_alive();
+    outcome.replaced = !victim.is_alive();
     assert_eq!(outcome.undeclared, [""; 0], "{role} {point:?}");
     drop(strace);
+    outcome.failed = fs::read_to_string(record.path()).expect("a record").matches("(INJECTED)").count();
     let goes_on = served_again(&server, &path);
     if goes_on {
         let key = "after".to_owned();
@@ -88,7 +125,7 @@ fn fail(role: &str, point: &Point, sticky: bool) -> (bool, Outcome) {
     let lost: Vec<&String> = outcome.acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
     assert!(lost.is_empty(), "{role} {point:?}: lost {lost:?}");
     read_whole(&server.database());
-    (replaced, outcome)
+    outcome
 }
 
 fn every_call_fails_once_and_for_ever(form: Form) {
@@ -99,18 +136,25 @@ fn every_call_fails_once_and_for_ever(form: Form) {
     let mut figures = Vec::new();
     for (role, call) in [("worker", "fsync"), ("worker", "pwrite64"), ("worker", "pread64"), ("keeper", "fsync"), ("keeper", "pwrite64")] {
         for sticky in [false, true] {
-            let (mut points, mut replaced, mut refused, mut broken, mut acknowledged) = (0, 0, 0, 0, 0);
+            let (mut points, mut failed, mut replaced, mut refused, mut broken, mut acknowledged) = (0, 0, 0, 0, 0, 0);
+            let (mut reads, mut reads_refused) = (0, 0);
             for nth in 1..=last {
-                let (was_replaced, outcome) = fail(role, &Point { call: call.into(), nth }, sticky);
-                points += 1;
-                replaced += usize::from(was_replaced);
+                let outcome = fail(role, &Point { call: call.into(), nth }, sticky);
+                // The keeper works at its own pace, a worker for the requests that were sent.
+                assert!(nth > 1 || role != "worker" || outcome.failed > 0, "no {call} of the {role} failed");
+                points += usize::from(outcome.failed > 0);
+                failed += outcome.failed;
+                replaced += usize::from(outcome.replaced);
                 refused += outcome.refused;
+                reads += outcome.reads;
+                reads_refused += outcome.reads_refused;
                 broken += outcome.broken;
                 acknowledged += outcome.acknowledged.len();
             }
             figures.push(json!({
-                "role": role, "call": call, "sticky": sticky, "points": points, "replaced": replaced,
-                "refused": refused, "broken": broken, "acknowledged": acknowledged, "false_acknowledgements": 0,
+                "role": role, "call": call, "sticky": sticky, "points": points, "failed": failed, "replaced": replaced,
+                "reads": reads, "reads_refused": reads_refused, "refused": refused, "broken": broken,
+                "acknowledged": acknowledged, "false_acknowledgements": 0,
             }));
         }
     }
