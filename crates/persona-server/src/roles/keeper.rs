@@ -37,6 +37,7 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
             // The receiver is gone only when the process ends.
             let _ = done.send(look_after(keeper, &stopped, &supervisor, backups));
         })?;
+        seat.beat();
         seat.set_condition(Condition::Serving);
         say(&handover.channel, &Message::Ready)?;
         let (mut beats, mut stop) = (tokio::time::interval(HEARTBEAT), Some(stop));

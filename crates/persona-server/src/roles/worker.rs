@@ -43,6 +43,8 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let mut threads = Threads::start(&handover, &listener, &store, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
+    // From here on it is watched: it would never be found if it stopped before its threads first tick.
+    seat.beat();
     seat.set_condition(Condition::Serving);
     say(&handover.channel, &Message::Ready)?;
 
