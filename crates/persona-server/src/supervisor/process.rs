@@ -110,6 +110,11 @@ impl Children {
         keys.map(|key| (*key, self.page.seat(key.slot, key.generation).heartbeats())).collect()
     }
 
+    /// Whether a child has given its first sign of life.
+    pub(super) fn has_beaten(&self, key: Key) -> bool {
+        self.page.seat(key.slot, key.generation).heartbeats() > 0
+    }
+
     /// Whether the system says that a child was stopped, by a signal.
     pub(super) fn is_stopped(&self, key: Key) -> bool {
         let stat = self.running.get(&key).and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());

@@ -107,6 +107,8 @@ impl Supervisor<'_> {
         let mut events = vec![event];
         match event {
             Event::Exited(key, _) => self.children.forget(key),
+            // One that has not beaten yet is taken for one that still starts, so it would never be found if it hung.
+            Event::Ready(key) => debug_assert!(self.children.has_beaten(key), "{key:?} was ready before its first heartbeat"),
             Event::Tick => {
                 let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats(), |key| self.children.is_stopped(key));
                 events.extend(stalled.into_iter().map(Event::Stalled));
