@@ -33,8 +33,10 @@ pub trait Observer: Send + Sync {
     fn committed(&self, _took: Duration, _writes: usize) {}
     /// A write waited this long in the queue before its transaction began.
     fn queued(&self, _wait: Duration) {}
-    /// The queue holds this many writes now.
-    fn queue_depth(&self, _depth: usize) {}
+    /// A write begins to wait for its transaction.
+    fn enqueued(&self) {}
+    /// A write waits for its transaction no more, whatever became of it.
+    fn dequeued(&self) {}
     /// The database's own lock was held by a program that does not use the gate; called once for each attempt.
     fn lock_retried(&self) {}
     /// A write gave up because its deadline passed or the queue was full.

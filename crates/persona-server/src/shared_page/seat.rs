@@ -162,8 +162,12 @@ impl Observer for Seat {
         self.measured(Measure::QueueWait, micros(wait));
     }
 
-    fn queue_depth(&self, depth: usize) {
-        self.set(Number::QueueDepth, depth as u64);
+    fn enqueued(&self) {
+        self.add(Number::QueueDepth, 1);
+    }
+
+    fn dequeued(&self) {
+        self.cell(Number::QueueDepth).fetch_sub(1, Relaxed);
     }
 
     fn lock_retried(&self) {

@@ -50,6 +50,24 @@ fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_
 }
 
 #[test]
+fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
+    const WRITES: usize = 5;
+    let server = Server::with_workers(2).start();
+    let gate = Gate::open(&server.database()).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    std::thread::scope(|scope| {
+        let created: Vec<_> = (0..WRITES).map(|_| scope.spawn(|| create(&server))).collect();
+        wait_for("all of them wait", DEADLINE, || (server.metric("persona_write_queue_depth") == WRITES as u64).then_some(()));
+        let status = server.connect().get("/api/v1/status").expect("a status").json();
+        let depths = status["workers"].as_array().expect("workers").iter().map(|it| it["queue_depth"].as_u64().expect("a number"));
+        assert_eq!(depths.sum::<u64>(), WRITES as u64, "{status}");
+        drop(pass);
+        assert!(created.into_iter().all(|it| it.join().expect("no panic") == 201));
+    });
+    assert_eq!(server.metric("persona_write_queue_depth"), 0);
+}
+
+#[test]
 fn ordinary_writes_warn_of_nothing() {
     let server = Server::with_workers(2).start();
     (0..50).for_each(|_| assert_eq!(create(&server), 201));

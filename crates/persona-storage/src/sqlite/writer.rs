@@ -44,7 +44,24 @@ struct Job {
     write: Write,
     queued_at: Instant,
     claim: Claim,
+    waiting: Waiting,
     reply: oneshot::Sender<Result<Written, Error>>,
+}
+
+/// Counts a request as waiting for its transaction while it lives, however that ends.
+struct Waiting(Arc<dyn Observer>);
+
+impl Waiting {
+    fn begin(observer: &Arc<dyn Observer>) -> Self {
+        observer.enqueued();
+        Self(Arc::clone(observer))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dequeued();
+    }
 }
 
 /// Decides, once, whether a request is applied or withdrawn: both sides may want to at the same moment.
@@ -93,7 +110,8 @@ impl Writer {
         let deadline = write.deadline;
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::default();
-        self.enqueue(Job { write, queued_at: Instant::now(), claim: claim.clone(), reply })?;
+        let waiting = Waiting::begin(&self.observer);
+        self.enqueue(Job { write, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
         let withdrawal = Withdrawal(claim);
         let closed = || Error::Closed("its writer ended");
         match tokio::time::timeout_at(deadline.into(), &mut answer).await {
@@ -252,7 +270,6 @@ impl Batch<'_> {
             let full = applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
             next = if full || self.connection.is_autocommit() { None } else { jobs.try_recv().ok() };
         }
-        self.observer.queue_depth(0);
         applied
     }
 
@@ -261,7 +278,8 @@ impl Batch<'_> {
         if !job.claim.take() {
             return None;
         }
-        let Job { write, queued_at, reply, .. } = job;
+        let Job { write, queued_at, waiting, reply, .. } = job;
+        drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
             return Some(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }) });
