@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Gate, Keeper, Settings, SqliteStore, initialise};
-use persona_storage::{Error, NoObserver, Observer, Operation, Store, Written};
+use persona_storage::{Checkpoint, Error, NoObserver, Observer, Operation, Store, Written};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -107,6 +107,7 @@ struct Counts {
     writes: AtomicUsize,
     retries: AtomicUsize,
     gave_up: AtomicUsize,
+    blocked: AtomicUsize,
     largest_wal: AtomicU64,
 }
 
@@ -120,6 +121,9 @@ impl Observer for Counts {
     }
     fn gave_up(&self) {
         self.gave_up.fetch_add(1, Ordering::Relaxed);
+    }
+    fn checkpointed(&self, _took: Duration, result: Checkpoint) {
+        self.blocked.fetch_add(usize::from(matches!(result, Checkpoint::Blocked { .. })), Ordering::Relaxed);
     }
     fn wal_bytes(&self, bytes: u64) {
         self.largest_wal.fetch_max(bytes, Ordering::Relaxed);
@@ -181,6 +185,24 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
     let body: serde_json::Value = serde_json::from_slice(&written.expect("patched").answer.body).expect("JSON");
     assert_eq!(body["extensions"], json!({ "patient": 1 }), "the refused write was never applied");
     assert!(counts.retries.load(Ordering::Relaxed) > 0 && counts.gave_up.load(Ordering::Relaxed) == 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_of_the_lock() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let (mut keeper, store) = (file.keeper(counts.clone()), file.store_with(counts.clone()));
+    create(&store, 1).await;
+    let reader = rusqlite::Connection::open(&file.settings.path).expect("it opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
+    add_key(&store, "later", LONG).await.expect("patched");
+    // A log that does not grow any more is copied back as far as the reader lets it, and then it cannot be cut.
+    let deadline = Instant::now() + LONG;
+    while counts.blocked.load(Ordering::Relaxed) < 2 {
+        assert!(Instant::now() < deadline, "no checkpoint was held up");
+        std::thread::sleep(keeper.tick().expect("upkeep"));
+    }
+    assert_eq!(counts.retries.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,7 +52,9 @@ impl Purpose {
 /// Longest wait of a checkpoint for readers.
 const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// Opens a connection to an existing file.
+/// Opens a connection to an existing file. The observer is told of each attempt that met a lock of the database: on a
+/// writer, which is behind the gate, that lock is of a program without the gate; a reader or the keeper may just as well
+/// have met a commit or another reader, so theirs tell nobody.
 pub(super) fn open(settings: &Settings, purpose: Purpose, observer: Arc<dyn Observer>) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(&settings.path, error);
     let identity = || Identity::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source));

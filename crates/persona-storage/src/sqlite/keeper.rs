@@ -20,7 +20,7 @@ use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
 use super::watch::Watch;
 use super::{Settings, StartError, idempotency, search};
-use crate::{Checkpoint, Error, Observer};
+use crate::{Checkpoint, Error, NoObserver, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
 /// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
@@ -76,7 +76,7 @@ impl Keeper {
         let gate = Gate::open(&settings.path)
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
-        let connection = connection::open(settings, Purpose::Keep, Arc::clone(&observer))?;
+        let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
         super::migrate::check(&connection, &settings.path)?;
         let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;

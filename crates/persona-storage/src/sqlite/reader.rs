@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::connection::{self, Purpose};
 use super::reading::{Reading, Readings};
 use super::{Settings, StartError};
-use crate::{Error, Observer};
+use crate::{Error, NoObserver, Observer};
 
 /// Long reads that run at once in one process; more would only fight for the same few cores.
 const LONG_READS_MAX: usize = 4;
@@ -25,7 +25,6 @@ const LONG_READ_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The readers of one process.
 pub(super) struct Readers {
     settings: Settings,
-    observer: Arc<dyn Observer>,
     short: ThreadLocal<Connection>,
     long: Arc<LongReaders>,
     readings: Arc<Readings>,
@@ -39,13 +38,13 @@ struct LongReaders {
 impl Readers {
     pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
         let long = LongReaders { turns: Semaphore::new(LONG_READS_MAX), idle: Mutex::default() };
-        let readings = Readings::new(Arc::clone(&observer));
-        Self { settings, observer, short: ThreadLocal::new(), long: Arc::new(long), readings }
+        let readings = Readings::new(observer);
+        Self { settings, short: ThreadLocal::new(), long: Arc::new(long), readings }
     }
 
     /// A new connection that only reads.
     pub(super) fn open(&self) -> Result<Connection, StartError> {
-        connection::open(&self.settings, Purpose::Read, Arc::clone(&self.observer))
+        connection::open(&self.settings, Purpose::Read, Arc::new(NoObserver))
     }
 
     /// Notes that a snapshot is read from, until the result is dropped.

@@ -18,7 +18,7 @@ use super::connection::{self, Purpose};
 use super::place::{modified, stamp};
 use super::progress::Watcher;
 use super::{Settings, StartError};
-use crate::Observer;
+use crate::{NoObserver, Observer};
 
 /// Pause after a backup that failed, unless the next one is due before: a full disk may have room again.
 const AFTER_FAILURE: Duration = Duration::from_mins(1);
@@ -86,7 +86,7 @@ impl BackupSchedule {
     fn try_make(&self, file: &Path, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
         let folder = &self.plan.folder;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| StartError::from_file(folder, source))?;
-        let source = connection::open(&self.settings, Purpose::Read, Arc::clone(&self.observer))?;
+        let source = connection::open(&self.settings, Purpose::Read, Arc::new(NoObserver))?;
         back_up_from(&source, &self.settings.path, file, false, watcher)
     }
 
