@@ -97,7 +97,7 @@ mod tests {
     fn every_route_is_counted_under_its_own_name() {
         let page = SharedPage::create().expect("a page");
         let seat = page.seat(1, 0);
-        seat.fill(1, persona_model::Clock::now(&SystemClock));
+        seat.prepare(persona_model::Clock::now(&SystemClock));
         for route in ROUTES {
             for method in route.methods {
                 let method = Method::from_bytes(method.as_bytes()).expect("a method");

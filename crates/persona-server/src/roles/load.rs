@@ -62,7 +62,7 @@ mod tests {
         let workers: Vec<Vec<Load>> = (1..=2)
             .map(|slot| {
                 let seat = page.seat(slot, 1);
-                seat.fill(u32::from(slot), Timestamp::from_micros(1));
+                seat.prepare(Timestamp::from_micros(1));
                 seat.set_condition(Condition::Serving);
                 Load::of_threads(2, &seat).collect()
             })

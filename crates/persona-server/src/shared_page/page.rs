@@ -119,7 +119,7 @@ impl SharedPage {
 
     /// The processes that are alive, by slot. While a worker is being replaced its slot has two.
     pub fn processes(&self) -> Vec<ProcessFacts> {
-        let alive = |seat: &usize| self.number(*seat, Number::Condition) != Condition::Empty as u64;
+        let alive = |seat: &usize| self.number(*seat, Number::Pid) != 0;
         self.used_seats().filter(alive).map(|seat| self.facts(seat)).collect()
     }
 

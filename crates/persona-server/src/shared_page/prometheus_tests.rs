@@ -64,7 +64,8 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
     page.set_started_at(Timestamp::from_micros(1_500_000));
     for (slot, generation) in [(0, 1), (1, 1), (1, 2), (2, 1)] {
         let seat = page.seat(slot, generation);
-        seat.fill(100 + u32::from(slot), Timestamp::from_micros(2));
+        seat.prepare(Timestamp::from_micros(2));
+        seat.taken_by(100 + u32::from(slot));
         seat.set_condition(Condition::Serving);
         seat.connection_opened();
         seat.request_answered("/api/v1/personas/{id}", &http::Method::GET, 200, Duration::from_micros(20));

@@ -38,13 +38,18 @@ impl Seat {
 
     // ---- by the supervisor ---------------------------------------------------------------------------------------
 
-    /// Makes the seat ready for a new process: gauges start at zero, counters go on.
-    pub fn fill(&self, pid: u32, now: Timestamp) {
+    /// Makes the seat ready for a process that is about to be started: gauges start at zero, counters go on. Once it runs,
+    /// the gauges are its own, and whatever it has said of itself would be lost here.
+    pub fn prepare(&self, now: Timestamp) {
         self.page.cells()[layout::SEATS_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
         self.set(Number::StartedAt, now.as_micros().unsigned_abs());
-        self.set(Number::Pid, u64::from(pid));
         self.set_condition(Condition::Starting);
+    }
+
+    /// Says which process has the seat.
+    pub fn taken_by(&self, pid: u32) {
+        self.set(Number::Pid, u64::from(pid));
     }
 
     /// Takes the gauges of a process that ended off the page.
@@ -235,14 +240,17 @@ mod tests {
     fn counters_go_on_and_gauges_start_again_when_a_seat_is_filled_again() {
         let page = SharedPage::create().expect("a page");
         let seat = page.seat(1, 1);
-        seat.fill(100, START);
+        seat.prepare(START);
+        seat.taken_by(100);
         seat.connection_opened();
         seat.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
         seat.gate_waited(Duration::from_micros(7));
         seat.leave();
         assert_eq!((page.processes(), page.requests()), (vec![], 1));
 
-        seat.fill(102, START);
+        seat.prepare(START);
+        assert_eq!(page.processes(), [], "nobody has it yet");
+        seat.taken_by(102);
         seat.restarted();
         let facts = page.processes().remove(0);
         assert_eq!((facts.slot, facts.pid, facts.started_at), (1, 102, START.as_micros()));
@@ -254,8 +262,10 @@ mod tests {
     fn the_two_seats_of_a_slot_are_apart_and_counted_together() {
         let page = SharedPage::create().expect("a page");
         let (old, new) = (page.seat(2, 4), page.seat(2, 5));
-        old.fill(10, START);
-        new.fill(11, START);
+        for (pid, seat) in [(10, &old), (11, &new)] {
+            seat.prepare(START);
+            seat.taken_by(pid);
+        }
         old.connection_opened();
         for seat in [&old, &new] {
             seat.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
@@ -270,7 +280,8 @@ mod tests {
         assert_eq!(page.fewest_connections(), None);
         let (keeper, busy, idle) = (page.seat(0, 1), page.seat(1, 1), page.seat(2, 1));
         for (pid, seat) in [(1, &keeper), (2, &busy), (3, &idle)] {
-            seat.fill(pid, START);
+            seat.prepare(START);
+            seat.taken_by(pid);
             seat.set_condition(Condition::Serving);
         }
         busy.connection_opened();

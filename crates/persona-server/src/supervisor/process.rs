@@ -65,6 +65,10 @@ impl Children {
         command.args(["run-role", key.role.word(), "--slot", &key.slot.to_string(), "--generation", &key.generation.to_string()]);
         // Standard output is for results, and children have none.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+        if key.role != Role::Init {
+            // Not after it runs: it may be ready sooner than this process gets its turn again.
+            self.page.seat(key.slot, key.generation).prepare(SystemClock.now());
+        }
         let child = command.spawn()?;
         let number = child.id().ok_or_else(|| io::Error::other("the process has no number"))?;
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("the process has no number"))?;
@@ -73,7 +77,7 @@ impl Children {
         let channel = tokio::net::UnixStream::from_std(ours)?;
         if key.role != Role::Init {
             let seat = self.page.seat(key.slot, key.generation);
-            seat.fill(number, SystemClock.now());
+            seat.taken_by(number);
             if key.generation > 1 {
                 seat.restarted();
             }
