@@ -106,12 +106,28 @@ struct Counts {
     transactions: AtomicUsize,
     writes: AtomicUsize,
     retries: AtomicUsize,
+    waiting: AtomicUsize,
     gave_up: AtomicUsize,
     blocked: AtomicUsize,
     largest_wal: AtomicU64,
 }
 
+impl Counts {
+    /// Returns when this many requests are in the queue.
+    async fn until_wait(&self, requests: usize) {
+        while self.waiting.load(Ordering::Relaxed) < requests {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 impl Observer for Counts {
+    fn enqueued(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+    fn dequeued(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
     fn committed(&self, _took: Duration, writes: usize) {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         self.writes.fetch_add(writes, Ordering::Relaxed);
@@ -146,10 +162,7 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
         let patch = Patch::merge(patch).expect("a merge patch");
         writers.spawn(async move { store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await });
     }
-    // Each has queued its request when it has been polled once, which a few rounds of the scheduler see to.
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    counts.until_wait(20).await;
     drop(pass);
     let (mut kept, mut refused) = (0, 0);
     while let Some(done) = writers.join_next().await {
@@ -163,6 +176,35 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
     assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 11);
     let transactions = counts.transactions.load(Ordering::Relaxed);
     assert!(transactions < 10, "{transactions} transactions for 21 writes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let store = file.store_with(counts.clone());
+    create(&store, 1).await;
+    // Now the last statement of a change to the first persona fails, after its row and its revision are written.
+    let foreign = Connection::open(&file.settings.path).expect("it opens");
+    foreign.execute_batch("CREATE UNIQUE INDEX one_change ON changes (persona)").expect("an index");
+    let gate = Gate::open(&file.settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    let failing = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { add_key(&store, "half", LONG).await }
+    });
+    counts.until_wait(1).await;
+    let beside = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { create(&store, 2).await }
+    });
+    counts.until_wait(2).await;
+    drop(pass);
+    assert!(matches!(failing.await.expect("no panic"), Err(Error::Backend(_))));
+    beside.await.expect("no panic");
+    assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 1);
+    let rows = |sql| foreign.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("rows");
+    assert_eq!((rows("SELECT count(*) FROM revisions"), rows("SELECT count(*) FROM changes")), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
