@@ -69,6 +69,7 @@ pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: 
     )?;
     let mut change = connection.prepare("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)")?;
     let mut index = connection.prepare("INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut title = connection.prepare("INSERT OR REPLACE INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?;
     let (began, time_max) = (Instant::now(), Duration::from_secs(seconds.into()));
     let mut count = 0_u32;
     while began.elapsed() < time_max {
@@ -81,6 +82,7 @@ pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: 
             if rows == Rows::All {
                 revise.execute(params![row, revision, count, head, document])?;
                 index.execute(params![row, name, versions.words.tags, versions.words.text])?;
+                title.execute(params![row, name, versions.words.tags])?;
                 change.execute(params![personas::id(u64::from(count)).as_bytes(), revision, count])?;
             }
             count += 1;

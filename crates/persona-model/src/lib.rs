@@ -51,4 +51,4 @@ pub use page::{Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAG
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use revision::{Expect, Revision};
-pub use search::{NAME_WEIGHT, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, TAGS_WEIGHT, TEXT_WEIGHT, Term};
+pub use search::{Nearness, Rank, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};

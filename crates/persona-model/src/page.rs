@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Kind, PersonaId, Search, Timestamp};
+use crate::{Kind, PersonaId, Rank, Search, Timestamp};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -38,7 +38,8 @@ pub enum SortKey {
     CreatedAt,
     /// By time of the last change.
     UpdatedAt,
-    /// By how well a persona meets the search, best first: name before tags before longer texts. Only with a search.
+    /// By [`Rank`]: found in the name before found in the tags before found in longer texts, the newest first. Only with a
+    /// search.
     Relevance,
 }
 
@@ -83,7 +84,8 @@ impl Sort {
 /// The last item of a page, from which the next one goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cursor {
-    /// The item's sort value: its name, its time in microseconds as decimal digits, or its rank as a decimal fraction.
+    /// The item's sort value: its name, its time in microseconds as decimal digits, or its rank as
+    /// decimal digits.
     pub key: String,
     /// The item's identity.
     pub id: PersonaId,
@@ -141,7 +143,7 @@ impl Cursor {
         let fits = match sort.key {
             SortKey::Name => true,
             SortKey::CreatedAt | SortKey::UpdatedAt => key.parse::<i64>().is_ok(),
-            SortKey::Relevance => key.parse::<f64>().is_ok(),
+            SortKey::Relevance => key.parse().is_ok_and(|number| Rank::from_number(number).is_some()),
         };
         if !fits {
             return Err(CursorError::Malformed);

@@ -7,19 +7,12 @@
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::Document;
+use crate::{Document, Timestamp};
 
 /// Longest search text, in bytes.
 pub const SEARCH_BYTES_MAX: usize = 1024;
 /// Most terms of a search text: each costs a walk through the index.
 pub const SEARCH_TERMS_MAX: usize = 32;
-
-/// What a term counts for in the name, in the tags, and in the longer texts.
-pub const NAME_WEIGHT: i64 = 100;
-/// See [`NAME_WEIGHT`].
-pub const TAGS_WEIGHT: i64 = 10;
-/// See [`NAME_WEIGHT`].
-pub const TEXT_WEIGHT: i64 = 1;
 
 /// The fields that make up the name.
 const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
@@ -71,6 +64,60 @@ pub enum SearchError {
     /// It has no word: blanks and punctuation only.
     #[error("must have at least one word")]
     NoWord,
+}
+
+/// Where the wanted terms of a search are, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Nearness {
+    /// All of them in the name.
+    Name,
+    /// All of them in the name or the tags.
+    Tags,
+    /// Not all of them there, so at least one in a longer text only.
+    Text,
+}
+
+impl Nearness {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::Name, Self::Tags, Self::Text];
+}
+
+/// A persona's place in an order by relevance: by nearness, and the newest first among equals.
+///
+/// Nothing else counts, on purpose: such an order is the same on every backend, does not move when other personas come
+/// and go, and lets a backend find the first page of a frequent word without weighing every persona that has it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Rank(i64);
+
+impl Rank {
+    /// Microseconds since the epoch that come before the year 4253.
+    const TIMES: i64 = 1 << 56;
+
+    /// The place of a persona that was created at this time.
+    pub fn new(nearness: Nearness, created_at: Timestamp) -> Self {
+        let age = Self::TIMES - 1 - created_at.as_micros().clamp(0, Self::TIMES - 1);
+        Self(nearness as i64 * Self::TIMES + age)
+    }
+
+    /// The place that this number says; `None` where no persona can be.
+    pub fn from_number(number: i64) -> Option<Self> {
+        (0..(Nearness::Text as i64 + 1) * Self::TIMES).contains(&number).then_some(Self(number))
+    }
+
+    /// The place as a number, smaller is better.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
+    /// How near the wanted terms are.
+    pub fn nearness(self) -> Nearness {
+        Nearness::ALL[usize::try_from(self.0 / Self::TIMES).expect("not negative")]
+    }
+
+    /// When the persona was created.
+    pub fn created_at(self) -> Timestamp {
+        Timestamp::from_micros(Self::TIMES - 1 - self.0 % Self::TIMES)
+    }
 }
 
 /// The words of a persona, in the three parts that weigh differently.
@@ -131,17 +178,19 @@ impl Search {
 }
 
 impl Search {
-    /// How well a persona meets the search, smaller is better: by the parts in which the terms are.
-    ///
-    /// Coarse on purpose. A backend may weigh rare words and short texts as well, but a term in the name counts for more
-    /// than one in the tags, and that for more than one in a longer text.
-    pub fn rank(&self, words: &SearchWords) -> i64 {
-        let parts = [(&words.name, NAME_WEIGHT), (&words.tags, TAGS_WEIGHT), (&words.text, TEXT_WEIGHT)];
-        let weight_of = |term: &Term| {
-            let in_part = |(part, _): &(&String, i64)| term.is_in(&part.split(' ').collect::<Vec<_>>());
-            parts.iter().filter(|part| in_part(part)).map(|(_, weight)| weight).sum::<i64>()
+    /// How near to the name of a persona that meets the search its wanted terms are.
+    pub fn nearness(&self, words: &SearchWords) -> Nearness {
+        let all_in = |parts: &[&String]| {
+            let parts: Vec<Vec<&str>> = parts.iter().map(|part| part.split(' ').collect()).collect();
+            self.wanted.iter().all(|term| parts.iter().any(|part| term.is_in(part)))
         };
-        -self.wanted.iter().map(weight_of).sum::<i64>()
+        if all_in(&[&words.name]) {
+            Nearness::Name
+        } else if all_in(&[&words.name, &words.tags]) {
+            Nearness::Tags
+        } else {
+            Nearness::Text
+        }
     }
 }
 
@@ -157,9 +206,14 @@ impl Term {
 }
 
 impl SearchWords {
-    /// Whether a field has a part in it: a change of any other field leaves the words as they are.
+    /// Whether a field has a part in them: a change of any other field leaves the words as they are.
     pub fn come_from(field: &str) -> bool {
-        NAME_FIELDS.contains(&field) || field == "tags" || TEXT_FIELDS.contains(&field) || GREETING_FIELDS.contains(&field)
+        Self::title_comes_from(field) || TEXT_FIELDS.contains(&field) || GREETING_FIELDS.contains(&field)
+    }
+
+    /// Whether a field has a part in the words of name and tags.
+    pub fn title_comes_from(field: &str) -> bool {
+        NAME_FIELDS.contains(&field) || field == "tags"
     }
 
     /// The words of a document.

@@ -7,7 +7,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Clock, Cursor, ListRequest, Persona, PersonaId, Revision, SearchWords, SortKey, Timestamp, answer_text, head_text,
+    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Rank, Revision, SearchWords, SortKey, Timestamp, answer_text,
+    head_text,
 };
 
 use crate::decide::{Decision, decide};
@@ -106,7 +107,8 @@ fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str)
         SortKey::UpdatedAt => (persona.updated_at.as_micros(), ""),
         SortKey::Relevance => {
             let search = request.filter.search.as_ref();
-            (search.map_or(0, |search| search.rank(&SearchWords::of(&persona.document))), "")
+            let nearness = search.map_or(Nearness::Name, |search| search.nearness(&SearchWords::of(&persona.document)));
+            (Rank::new(nearness, persona.created_at).number(), "")
         }
     }
 }

@@ -81,7 +81,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     let folder = Folder::new();
     let report = initialise(&settings(&folder.database())).expect("a new file");
     assert!(report.created && report.converted_from.is_none() && report.migrated_from.is_none() && report.backup.is_none(), "{report:?}");
-    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 3, 0));
+    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 4, 0));
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777, 0o600);
     let again = initialise(&settings(&folder.database())).expect("the same file");
@@ -157,19 +157,24 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     let path = folder.database();
     filled(&path).await;
     let connection = Connection::open(&path).expect("it opens");
-    connection.execute_batch("DROP TABLE persona_search; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
+    connection.execute_batch("DROP TABLE persona_search; DROP TABLE persona_titles; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
     drop(connection);
 
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 3, None));
+    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 4, None));
     let backup = report.backup.expect("a backup");
+    let names: Vec<String> = folder.files().into_iter().map(|(name, _)| name).filter(|name| name.contains("before")).collect();
+    assert_eq!(names, ["persona.db-before-version-4"], "one complete file, and nothing is left of making it");
     let kept: u32 =
         Connection::open(backup).expect("it opens").pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
     assert_eq!((kept, count(&path).await), (1, usize::from(PERSONAS)));
     let store = SqliteStore::open(settings(&path), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
-    let filter = Filter { search: Search::parse("\"name 7\"").ok(), ..Filter::default() };
-    let page = store.list(ListRequest { filter, sort: Sort::RELEVANCE, after: None, limit: 10, count: false }).await.expect("listed");
-    assert_eq!(page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(), [id(7)]);
+    for sort in ["relevance", "name"] {
+        let filter = Filter { search: Search::parse("\"name 7\"").ok(), ..Filter::default() };
+        let sort = Sort::from_word(sort).expect("an order");
+        let page = store.list(ListRequest { filter, sort, after: None, limit: 10, count: false }).await.expect("listed");
+        assert_eq!(page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(), [id(7)], "{sort:?}");
+    }
 }
 
 /// Refuses with this error, and every file that was there is byte for byte as before.
@@ -215,7 +220,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
-    assert_refused(&folder, |error| matches!(error, StartError::NewerSchema { found: 99, known: 3, .. }));
+    assert_refused(&folder, |error| matches!(error, StartError::NewerSchema { found: 99, known: 4, .. }));
 
     let (running, copied) = (Folder::new(), Folder::new());
     filled(&running.database()).await;
@@ -224,7 +229,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     for name in ["persona.db", "persona.db-wal"] {
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
-    assert_refused(&copied, |error| matches!(error, StartError::NewerSchema { found: 99, known: 3, .. }));
+    assert_refused(&copied, |error| matches!(error, StartError::NewerSchema { found: 99, known: 4, .. }));
 }
 
 #[test]
@@ -264,5 +269,5 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
-    assert!(matches!(open(), Err(StartError::OlderSchema { found: 0, known: 3, .. })), "an old file");
+    assert!(matches!(open(), Err(StartError::OlderSchema { found: 0, known: 4, .. })), "an old file");
 }

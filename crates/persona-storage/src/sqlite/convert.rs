@@ -12,6 +12,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StartError;
 use super::connection::open_unconfigured;
+use super::place::with_suffix;
+use super::snapshot::to_rollback_mode;
+use super::unfinished::Unfinished;
 
 /// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the memory.
 const COPY_PAGES: i32 = 1024;
@@ -54,32 +57,18 @@ pub(super) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
         .map_err(|error| StartError::from_driver(path, error))
 }
 
-/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is.
+/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is. It is one complete file.
 ///
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.
 pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-before-");
-    name.push(change);
-    let (target, unfinished) = (
-        PathBuf::from(&name),
-        PathBuf::from({
-            name.push(".unfinished");
-            name
-        }),
-    );
+    let target = with_suffix(path, &format!("-before-{change}"));
     let unwritable = |source| StartError::Unreadable { path: target.clone(), source };
-    let failed = |error| StartError::from_driver(path, error);
-    // What an earlier, killed attempt left behind.
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(error)),
-        _ => {}
-    }
-    copy(path, &unfinished, wait).map_err(failed)?;
-    check(&unfinished)?;
-    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(unwritable)?;
-    std::fs::rename(&unfinished, &target).map_err(unwritable)?;
-    sync_folder_of(&target).map_err(unwritable)?;
+    let unfinished = Unfinished::create(&target).map_err(unwritable)?;
+    copy(path, unfinished.path(), wait).map_err(|error| StartError::from_driver(path, error))?;
+    let failed = |error| StartError::from_driver(unfinished.path(), error);
+    to_rollback_mode(unfinished.path()).map_err(failed)?;
+    check(unfinished.path())?;
+    unfinished.finish(true).map_err(unwritable)?;
     Ok(target)
 }
 

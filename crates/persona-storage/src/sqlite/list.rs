@@ -2,7 +2,7 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Cursor, Filter, ListRequest, Search, SortKey};
+use persona_model::{Cursor, Filter, ListRequest, Nearness, Rank, Search, SortKey, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -26,112 +26,180 @@ pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Pag
 
 /// One more row than the page holds, which tells whether there is another page; each with its sort value as text.
 fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<(String, Answer)>> {
-    let by_relevance = request.sort.key == SortKey::Relevance && request.filter.search.as_ref().is_some_and(|it| !it.wanted.is_empty());
-    let mut conditions = Conditions::of(&request.filter, by_relevance);
-    let key = key_sql(request.sort.key, by_relevance);
+    let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
+    let search = request.filter.search.as_ref().filter(|it| request.sort.key == SortKey::Relevance && !it.wanted.is_empty());
+    match search {
+        Some(search) => by_relevance(connection, request, search, &mut rows)?,
+        None => by_column(connection, request, &mut rows)?,
+    }
+    Ok(rows.found)
+}
+
+fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) -> rusqlite::Result<()> {
+    let mut conditions = Conditions::of(&request.filter);
+    let key = key_sql(request.sort.key);
     let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
     if let Some(after) = &request.after {
         let value = match request.sort.key {
             SortKey::Name => Value::Text(after.key.clone()),
-            SortKey::CreatedAt | SortKey::UpdatedAt => Value::Integer(after.key.parse().unwrap_or_default()),
-            SortKey::Relevance => Value::Real(after.key.parse().unwrap_or_default()),
+            SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => Value::Integer(after.key.parse().unwrap_or_default()),
         };
         conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, Value::Blob(after.id.as_bytes().to_vec())]);
     }
-    let sql = format!(
-        "SELECT {key}, p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum
-         FROM {}
-         {}
-         ORDER BY {key} {direction}, p.id {direction}
-         LIMIT {}",
-        if by_relevance { "persona_search JOIN personas AS p ON p.row_id = persona_search.rowid" } else { "personas AS p" },
-        conditions.clause(),
-        request.limit + 1,
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query(rusqlite::params_from_iter(conditions.values))?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = found.next()? {
-        let id = row::id(row, 1)?;
-        let answer = row::answer(row, 2, id)?;
-        // The one that comes after a full page is read too: it tells that there is another page.
-        let full = bytes >= PAGE_BYTES_MAX;
-        bytes += answer.body.len();
-        rows.push((key_text(row.get(0)?), answer));
-        if full {
+    let order = format!("{key} {direction}, p.id {direction}");
+    rows.read(connection, &key, "personas AS p", conditions, &order, |value| match value {
+        Value::Text(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Null | Value::Blob(_) | Value::Real(_) => unreachable!("nothing is ordered by these"),
+    })
+}
+
+/// Nearness by nearness, as far as the page reaches: the index gives the rows of each from the newest to the oldest, so
+/// what comes after the page is not looked at.
+fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search, rows: &mut Rows) -> rusqlite::Result<()> {
+    let after = request.after.as_ref().and_then(|cursor| Rank::from_number(cursor.key.parse().ok()?));
+    let Some(wanted) = search::all_of(&search.wanted) else { return Ok(()) };
+    for nearness in Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness())) {
+        if rows.are_enough() {
             break;
         }
+        let (index, expression) = match nearness {
+            Nearness::Name => ("persona_titles", format!("{{name}} : ({wanted})")),
+            Nearness::Tags => ("persona_titles", format!("({wanted}) NOT {{name}} : ({wanted})")),
+            Nearness::Text => ("persona_search", wanted.clone()),
+        };
+        let mut conditions = Conditions::default();
+        conditions.add(&format!("{index} MATCH ?"), [Value::Text(expression)]);
+        if let Some(after) = after.filter(|after| after.nearness() == nearness) {
+            // No two personas of a file were created at the same time, and rows are numbered in order of creation.
+            let older = "(SELECT row_id FROM personas WHERE created_at < ? ORDER BY created_at DESC LIMIT 1)";
+            conditions.add(&format!("{index}.rowid <= {older}"), [Value::Integer(after.created_at().as_micros())]);
+        }
+        // Of the index and not of the persona, so that no row is read for nothing.
+        let not_in = format!("{index}.rowid NOT IN");
+        if nearness == Nearness::Text {
+            conditions.add_search(&not_in, "persona_titles", Some(wanted.clone()));
+        }
+        conditions.add_search(&not_in, "persona_search", search::any_of(&search.unwanted));
+        conditions.add_plain(&request.filter);
+        // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans Using CROSS JOIN").
+        let tables = format!("{index} CROSS JOIN personas AS p ON p.row_id = {index}.rowid");
+        rows.read(connection, "p.created_at", &tables, conditions, &format!("{index}.rowid DESC"), |value| match value {
+            Value::Integer(micros) => Rank::new(nearness, Timestamp::from_micros(micros)).number().to_string(),
+            _ => unreachable!("a time is a number"),
+        })?;
     }
-    Ok(rows)
+    Ok(())
+}
+
+/// The rows of a page and the one after it.
+struct Rows {
+    found: Vec<(String, Answer)>,
+    bytes: usize,
+    full: bool,
+    most: usize,
+}
+
+impl Rows {
+    fn are_enough(&self) -> bool {
+        self.found.len() >= self.most || self.full
+    }
+
+    fn read(
+        &mut self,
+        connection: &Connection,
+        key: &str,
+        tables: &str,
+        conditions: Conditions,
+        order: &str,
+        key_text: impl Fn(Value) -> String,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {key}, p.id, p.revision, p.deleted_at IS NOT NULL, p.head, p.document, p.checksum
+             FROM {tables}
+             {}
+             ORDER BY {order}
+             LIMIT {}",
+            conditions.clause(),
+            self.most - self.found.len(),
+        ))?;
+        let mut found = statement.query(rusqlite::params_from_iter(conditions.values))?;
+        while let Some(row) = found.next()? {
+            let id = row::id(row, 1)?;
+            let answer = row::answer(row, 2, id)?;
+            // The one that comes after a full page is read too: it tells that there is another page.
+            self.full = self.bytes >= PAGE_BYTES_MAX;
+            self.bytes += answer.body.len();
+            self.found.push((key_text(row.get(0)?), answer));
+            if self.full {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn count(connection: &Connection, filter: &Filter) -> rusqlite::Result<u64> {
-    let conditions = Conditions::of(filter, false);
+    let conditions = Conditions::of(filter);
     connection
         .prepare_cached(&format!("SELECT count(*) FROM personas AS p {}", conditions.clause()))?
         .query_row(rusqlite::params_from_iter(conditions.values), |found| row::number(found, 0))
 }
 
 /// What a list is ordered by. One index exists for each column, so that no order costs a sort.
-fn key_sql(key: SortKey, by_relevance: bool) -> String {
+fn key_sql(key: SortKey) -> String {
     match key {
         SortKey::Name => "p.name".into(),
         SortKey::CreatedAt => "p.created_at".into(),
         SortKey::UpdatedAt => "p.updated_at".into(),
-        SortKey::Relevance if by_relevance => search::rank(),
-        // Nothing is wanted that could be more or less there.
-        SortKey::Relevance => "0.0".into(),
-    }
-}
-
-/// A sort value as a cursor holds it; a fraction with as many digits as it takes to read it back equal.
-fn key_text(value: Value) -> String {
-    match value {
-        Value::Text(text) => text,
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => format!("{number:?}"),
-        Value::Null | Value::Blob(_) => unreachable!("nothing is ordered by these"),
+        // Nothing is wanted that could be nearer or farther.
+        SortKey::Relevance => format!("{} - p.created_at", Rank::new(Nearness::Name, Timestamp::default()).number()),
     }
 }
 
 /// What must hold of a row, with the values in the order of their question marks.
+#[derive(Default)]
 struct Conditions {
     sql: Vec<String>,
     values: Vec<Value>,
 }
 
 impl Conditions {
-    /// With `searching` the query reads the full-text index itself; otherwise the index only tells which rows count.
-    fn of(filter: &Filter, searching: bool) -> Self {
-        let mut conditions = Self { sql: Vec::new(), values: Vec::new() };
+    /// Everything that a filter asks for; the full-text index only tells which rows count.
+    fn of(filter: &Filter) -> Self {
+        let mut conditions = Self::default();
         if let Some(search) = &filter.search {
-            conditions.add_search(search, searching);
+            conditions.add_search("p.row_id IN", "persona_search", search::all_of(&search.wanted));
+            conditions.add_search("p.row_id NOT IN", "persona_search", search::any_of(&search.unwanted));
         }
-        if !filter.include_deleted {
-            conditions.add("p.deleted_at IS NULL", []);
-        }
-        if let Some(kind) = filter.kind {
-            conditions.add("p.kind = ?", [Value::Text(kind.word().into())]);
-        }
-        if let Some(active) = filter.is_active {
-            conditions.add("p.is_active = ?", [Value::Integer(active.into())]);
-        }
-        if let Some(since) = filter.updated_since {
-            conditions.add("p.updated_at >= ?", [Value::Integer(since.as_micros())]);
-        }
-        for tag in &filter.tags {
-            let has = "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
-            conditions.add(has, [Value::Text(tag.clone())]);
-        }
+        conditions.add_plain(filter);
         conditions
     }
 
-    fn add_search(&mut self, search: &Search, searching: bool) {
-        let rows = |not| format!("p.row_id {not}IN (SELECT rowid FROM persona_search WHERE persona_search MATCH ?)");
-        match search::expression(search) {
-            Some(expression) if searching => self.add("persona_search MATCH ?", [Value::Text(expression)]),
-            Some(expression) => self.add(&rows(""), [Value::Text(expression)]),
-            None => self.add(&rows("NOT "), [Value::Text(search::unwanted_expression(search))]),
+    /// Only rows that are, or are not, in what an index finds.
+    fn add_search(&mut self, row_is_in: &str, index: &str, expression: Option<String>) {
+        if let Some(expression) = expression {
+            self.add(&format!("{row_is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"), [Value::Text(expression)]);
+        }
+    }
+
+    /// Everything that a filter asks for but the search.
+    fn add_plain(&mut self, filter: &Filter) {
+        if !filter.include_deleted {
+            self.add("p.deleted_at IS NULL", []);
+        }
+        if let Some(kind) = filter.kind {
+            self.add("p.kind = ?", [Value::Text(kind.word().into())]);
+        }
+        if let Some(active) = filter.is_active {
+            self.add("p.is_active = ?", [Value::Integer(active.into())]);
+        }
+        if let Some(since) = filter.updated_since {
+            self.add("p.updated_at >= ?", [Value::Integer(since.as_micros())]);
+        }
+        for tag in &filter.tags {
+            let has = "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
+            self.add(has, [Value::Text(tag.clone())]);
         }
     }
 

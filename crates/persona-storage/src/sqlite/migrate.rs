@@ -20,8 +20,9 @@ struct Migration {
 /// Every migration; the first makes version 1 of an empty file.
 const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/sqlite/0001_personas.sql"), then: |_| Ok(()) },
-    Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: search::fill },
+    Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: |it| search::fill(it, search::put_words) },
     Migration { sql: include_str!("../../migrations/sqlite/0003_checksums.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../migrations/sqlite/0004_titles.sql"), then: |it| search::fill(it, search::put_title) },
 ];
 
 /// The schema version that this build knows.

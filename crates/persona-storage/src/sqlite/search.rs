@@ -1,9 +1,10 @@
-//! Rows of `persona_search`: the full-text index, written in the same transaction as the persona.
+//! Rows of the full-text indexes, written in the same transaction as the persona: `persona_search` has all words, and
+//! `persona_titles` once more those of name and tags, from which the order by relevance is read.
 //!
-//! Each transaction adds a small segment to the index. Merging segments is work that grows with the index, so no writer
+//! Each transaction adds a small segment to an index. Merging segments is work that grows with the index, so no writer
 //! does it; the keeper does, in steps that hold the gate only briefly.
 
-use persona_model::{Document, Invalid, NAME_WEIGHT, Search, SearchWords, TAGS_WEIGHT, TEXT_WEIGHT, Term};
+use persona_model::{Document, Invalid, SearchWords, Term};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
@@ -12,65 +13,79 @@ use crate::decide::Revised;
 /// Pages that one step of merging writes at most: about a millisecond.
 const MERGE_PAGES: i64 = 64;
 
-/// Puts the words of a revision into the index, if it changed any.
+/// Puts the words of a revision into the indexes, where it changed any.
 pub(super) fn index(connection: &Connection, row_id: i64, revised: &Revised) -> rusqlite::Result<()> {
-    if revised.changed.iter().any(|field| SearchWords::come_from(field)) {
-        put(connection, row_id, &revised.persona.document)?;
+    let changes = |part: fn(&str) -> bool| revised.changed.iter().any(|field| part(field));
+    if changes(SearchWords::come_from) {
+        let words = SearchWords::of(&revised.persona.document);
+        put_words(connection, row_id, &words)?;
+        if changes(SearchWords::title_comes_from) {
+            put_title(connection, row_id, &words)?;
+        }
     }
     Ok(())
 }
 
-fn put(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::Result<()> {
-    let words = SearchWords::of(document);
+/// Writes a row of the large index: all words.
+pub(super) fn put_words(connection: &Connection, row_id: i64, words: &SearchWords) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![row_id, words.name, words.tags, words.text])
         .map(drop)
 }
 
-/// Fills the index with every persona that there is: the part of migration 2 that SQL cannot say.
-pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
+/// Writes a row of the small index: the words of name and tags.
+pub(super) fn put_title(connection: &Connection, row_id: i64, words: &SearchWords) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?
+        .execute(params![row_id, words.name, words.tags])
+        .map(drop)
+}
+
+/// Fills an index with every persona that there is: the part of its migration that SQL cannot say.
+pub(super) fn fill(connection: &Connection, put: fn(&Connection, i64, &SearchWords) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT row_id, document FROM personas")?;
     let mut rows = statement.query([])?;
     while let Some(found) = rows.next()? {
         let text: String = found.get(1)?;
         let unreadable = |invalid: Invalid| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(invalid));
-        put(connection, found.get(0)?, &Document::from_stored(&text).map_err(unreadable)?)?;
+        put(connection, found.get(0)?, &SearchWords::of(&Document::from_stored(&text).map_err(unreadable)?))?;
     }
     Ok(())
 }
 
-/// Merges some segments of the index and tells whether there is more to merge (FTS5 documentation, "The 'merge' Command").
+/// Merges some segments of the indexes and tells whether there is more to merge (FTS5 documentation, "The 'merge' Command").
 pub(super) fn merge(connection: &Connection) -> rusqlite::Result<bool> {
-    let before = connection.total_changes();
-    connection.prepare_cached("INSERT INTO persona_search (persona_search, rank) VALUES ('merge', ?1)")?.execute([MERGE_PAGES])?;
-    // The command itself counts as one change.
-    Ok(connection.total_changes() - before >= 2)
+    let mut more = false;
+    for command in [
+        "INSERT INTO persona_search (persona_search, rank) VALUES ('merge', ?1)",
+        "INSERT INTO persona_titles (persona_titles, rank) VALUES ('merge', ?1)",
+    ] {
+        let before = connection.total_changes();
+        connection.prepare_cached(command)?.execute([MERGE_PAGES])?;
+        // The command itself counts as one change.
+        more |= connection.total_changes() - before >= 2;
+    }
+    Ok(more)
 }
 
-/// The expression that finds the wanted terms without the unwanted; `None` when no term is wanted.
+/// The expression that finds any of the terms; `None` without terms.
 ///
 /// Words hold neither quotes nor blanks, and each stands between quotes, so nothing that a user types is an operator.
-pub(super) fn expression(search: &Search) -> Option<String> {
-    if search.wanted.is_empty() {
-        return None;
-    }
-    let wanted = search.wanted.iter().map(phrase).collect::<Vec<_>>().join(" AND ");
-    let parts = [format!("({wanted})")].into_iter().chain(search.unwanted.iter().map(phrase));
-    Some(parts.collect::<Vec<_>>().join(" NOT "))
+pub(super) fn any_of(terms: &[Term]) -> Option<String> {
+    joined(terms, " OR ")
 }
 
-/// The expression that finds any of the unwanted terms.
-pub(super) fn unwanted_expression(search: &Search) -> String {
-    search.unwanted.iter().map(phrase).collect::<Vec<_>>().join(" OR ")
+/// The expression that finds what has every one of the terms; `None` without terms.
+pub(super) fn all_of(terms: &[Term]) -> Option<String> {
+    joined(terms, " AND ")
+}
+
+fn joined(terms: &[Term], operator: &str) -> Option<String> {
+    (!terms.is_empty()).then(|| terms.iter().map(phrase).collect::<Vec<_>>().join(operator))
 }
 
 fn phrase(term: &Term) -> String {
     let star = if term.prefix { " *" } else { "" };
     format!("\"{}\"{star}", term.words.join(" "))
-}
-
-/// The SQL of a row's rank: smaller is better.
-pub(super) fn rank() -> String {
-    format!("bm25(persona_search, {NAME_WEIGHT}, {TAGS_WEIGHT}, {TEXT_WEIGHT})")
 }

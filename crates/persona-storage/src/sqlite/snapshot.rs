@@ -73,7 +73,7 @@ fn count(connection: &Connection) -> rusqlite::Result<Counts> {
 }
 
 /// The copy of a file in WAL mode says that it is in WAL mode too.
-fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
+pub(super) fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
     switch(path, "delete")
 }
 
