@@ -16,8 +16,8 @@ use crate::strace::{Attached, Point, fail_at, is_there};
 
 const TARGET: &str = "every n, at least 2,000 points, 0 false acknowledgements";
 
-/// Patches that are sent while the disk fails: more than enough to come to the n-th call.
-const PATCHES: usize = 12;
+/// Rounds in a row in which a process did not come to its n-th call, after which it is taken not to make so many.
+const MISSES_MAX: usize = 3;
 
 /// Waits until the server answers again or has ended, and tells whether it answers.
 fn served_again(server: &Server, path: &str) -> bool {
@@ -52,10 +52,10 @@ fn declared_for(call: &str) -> &'static [&'static str] {
 }
 
 /// Sends patches, each followed by a read, on connections of their own, and notes what becomes of each.
-fn send_patches(server: &Server, path: &str, prefix: &str, declared: &[&str]) -> Outcome {
+fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) -> Outcome {
     let mut outcome = Outcome::default();
-    for number in 0..PATCHES {
-        let key = format!("{prefix}/{number}");
+    for number in 0..patches {
+        let key = format!("during/{number}");
         let reply =
             Client::connect(server.address()).and_then(|mut client| patch(&mut client, path, &json!({ "extensions": { &key: 1 } })));
         match reply {
@@ -91,14 +91,14 @@ fn send_patches(server: &Server, path: &str, prefix: &str, declared: &[&str]) ->
 }
 
 /// One server, one kind of failure at one call; everything acknowledged must be there after a clean start.
-fn fail(role: &str, point: &Point, sticky: bool) -> Outcome {
+fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Outcome {
     let server = Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
     let path = create(&mut server.connect(), "survivor");
     let victim = server.processes(role).remove(0);
     let record = NamedTempFile::new().expect("a file");
     let options = ["-o".into(), record.path().display().to_string(), "-e".into(), fail_at(point, "EIO", sticky)];
     let strace = Attached::to(victim.pid, &options);
-    let mut outcome = send_patches(&server, &path, "during", declared_for(&point.call));
+    let mut outcome = send_patches(&server, &path, patches, declared_for(&point.call));
     let syncs = point.call == "fsync" && point.nth == 1;
     if syncs {
         // The keeper syncs at its own pace, so it may still be about to.
@@ -132,14 +132,19 @@ fn every_call_fails_once_and_for_ever(form: Form) {
     if !is_there("every_call_fails_once_and_for_ever") {
         return;
     }
-    let last = form.pick(1, 40);
+    // More patches than it takes to come to the last call.
+    let (last, patches) = form.pick((1, 12), (250, 120));
     let mut figures = Vec::new();
     for (role, call) in [("worker", "fsync"), ("worker", "pwrite64"), ("worker", "pread64"), ("keeper", "fsync"), ("keeper", "pwrite64")] {
         for sticky in [false, true] {
             let (mut points, mut failed, mut replaced, mut refused, mut broken, mut acknowledged) = (0, 0, 0, 0, 0, 0);
-            let (mut reads, mut reads_refused) = (0, 0);
+            let (mut reads, mut reads_refused, mut misses) = (0, 0, 0);
             for nth in 1..=last {
-                let outcome = fail(role, &Point { call: call.into(), nth }, sticky);
+                let outcome = fail(role, &Point { call: call.into(), nth }, sticky, patches);
+                misses = if outcome.failed > 0 { 0 } else { misses + 1 };
+                if misses > MISSES_MAX {
+                    break;
+                }
                 // The keeper works at its own pace, a worker for the requests that were sent.
                 assert!(nth > 1 || role != "worker" || outcome.failed > 0, "no {call} of the {role} failed");
                 points += usize::from(outcome.failed > 0);

@@ -74,7 +74,7 @@ fn stop_inside_the_gate(server: &Server, victim: &Process) {
 }
 
 fn holder_of_the_gate_is_stopped(form: Form) {
-    let rounds = form.pick(1, 100);
+    let rounds = form.pick(1, 500);
     let server = Server::with_workers(2).flag("--expose-worker").start();
     let path = create(&mut server.connect(), "shared");
     let (mut longest, mut acknowledged) = (Duration::ZERO, 0);
@@ -123,7 +123,7 @@ fn a_stopped_holder_of_the_gate_is_replaced_and_others_succeed_long() {
 /// The supervisor stands still for so long that every heartbeat looks old when it goes on; alone, so that the workers
 /// serve meanwhile, or with everybody, as on a machine that sleeps.
 fn supervisor_is_stopped(form: Form) {
-    let (rounds, pause) = (form.pick(1, 10), form.pick(Duration::from_secs(4), Duration::from_secs(30)));
+    let (rounds, pause) = (form.pick(1, 50), form.pick(Duration::from_secs(4), Duration::from_secs(30)));
     let server = Server::with_workers(2).start();
     let path = create(&mut server.connect(), "shared");
     let before = Process::children_of(server.pid());
