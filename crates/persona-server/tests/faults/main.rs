@@ -25,3 +25,4 @@ mod power_cut;
 mod report;
 mod stopped;
 mod strace;
+mod wal_reset;
