@@ -68,6 +68,9 @@ pub enum Error {
         /// What was waited for.
         what: &'static str,
     },
+    /// The process may have no more memory. Trying again later can succeed.
+    #[error("no memory left for the database")]
+    OutOfMemory,
     /// The disk or a quota is full. Reads go on; writes succeed again when there is room.
     #[error("no space left for the database")]
     Full,

@@ -1,4 +1,4 @@
-//! 17: a worker runs out of descriptors.
+//! 17: a worker runs out of descriptors, or of memory.
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
@@ -10,12 +10,12 @@ use crate::report::{Form, report};
 
 const TARGET: &str = "1,000 times, 0 lost, restart with back-off";
 
-/// Sets how many descriptors a process may have open, and tells how many that were before.
-fn limit_descriptors(process: &Process, to: Option<u64>) -> Option<u64> {
+/// Sets how much of something a process may have, and tells how much that was before; `None` is without a limit.
+fn limit(process: &Process, resource: Resource, to: Option<u64>) -> Option<u64> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     // Its hard limit is inherited, so it is the same as here.
-    let limit = Rlimit { current: to, maximum: getrlimit(Resource::Nofile).maximum };
-    prlimit(pid, Resource::Nofile, limit).expect("the soft limit may be changed").current
+    let limit = Rlimit { current: to, maximum: getrlimit(resource).maximum };
+    prlimit(pid, resource, limit).expect("the soft limit may be changed").current
 }
 
 /// Whether a new connection is answered soon.
@@ -32,7 +32,7 @@ fn no_more_descriptors(form: Form) {
     let open = std::fs::read_dir(format!("/proc/{}/fd", worker.pid)).expect("it lives").count() as u64;
     for round in 0..rounds {
         let shortages = server.log().matches("could not accept a connection").count();
-        let before = limit_descriptors(&worker, Some(open));
+        let before = limit(&worker, Resource::Nofile, Some(open));
         // It cannot be accepted now; it waits in the queue of the listener.
         let mut waiting = server.connect();
         waiting.send(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
@@ -42,7 +42,7 @@ fn no_more_descriptors(form: Form) {
             get(&mut client, &path);
         }
         assert_eq!(patch(&mut client, &path, &json!({ "extensions": { round.to_string(): 1 } })).expect("an answer").status, 200);
-        limit_descriptors(&worker, before);
+        limit(&worker, Resource::Nofile, before);
         assert_eq!(waiting.read_reply().expect("it was only late").status, 200);
     }
     assert!(worker.is_alive() && is_answered(&server));
@@ -59,4 +59,77 @@ fn a_worker_without_descriptors_serves_what_it_has_and_accepts_again_later() {
 #[ignore = "long: run by ./test --long"]
 fn a_worker_without_descriptors_serves_what_it_has_and_accepts_again_later_long() {
     no_more_descriptors(Form::Long);
+}
+
+/// Bytes that a process may write to and shares with nobody: what `RLIMIT_DATA` limits (`setrlimit(2)`).
+fn memory_of(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it lives");
+    let size = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("a size");
+    1024 * size.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+}
+
+/// Changes with this much text each soon need more memory than the allocator has at hand.
+const LARGE_BYTES: usize = 200 * 1024;
+const LARGE_CHANGES: usize = 12;
+
+/// A body of this size is never at hand: whoever asks for its memory is refused, and the process ends.
+const HUGE_BYTES: usize = 7 * 1024 * 1024;
+
+fn no_more_memory(form: Form) {
+    let rounds = form.pick(4, 1_000);
+    let server = Server::with_workers(1).start();
+    let path = create(&mut server.connect(), "survivor");
+    let (mut kept, mut refused, mut broken, mut ended) = (0, 0, 0, 0);
+    for round in 0..rounds {
+        let worker = server.processes("worker").remove(0);
+        let before = limit(&worker, Resource::Data, Some(memory_of(&worker)));
+        let bytes = [LARGE_BYTES; LARGE_CHANGES].into_iter().chain((round % 2 == 1).then_some(HUGE_BYTES));
+        for bytes in bytes {
+            let change = json!({ "description": "t".repeat(bytes), "extensions": { (kept % 500).to_string(): kept } });
+            match Client::connect(server.address()).and_then(|mut client| patch(&mut client, &path, &change)) {
+                Ok(reply) if reply.status == 200 => kept += 1,
+                // The huge text is longer than a description may be, in whatever process it arrives.
+                Ok(reply) if bytes == HUGE_BYTES && reply.status == 422 => {}
+                Ok(reply) => {
+                    assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")), "{reply:?}");
+                    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+                    refused += 1;
+                }
+                Err(_) => broken += 1,
+            }
+        }
+        if worker.is_alive() {
+            limit(&worker, Resource::Data, before);
+        } else {
+            ended += 1;
+        }
+        // With memory, or as a new process, it goes on by itself.
+        wait_for("a write", DEADLINE, || {
+            let mut client = Client::connect(server.address()).ok()?;
+            let reply = patch(&mut client, &path, &json!({ "extensions": { (kept % 500).to_string(): kept } })).ok()?;
+            (reply.status == 200).then_some(())
+        });
+        kept += 1;
+        let last = get(&mut server.connect(), &path).json()["extensions"][((kept - 1) % 500).to_string()].clone();
+        assert_eq!(last, json!(kept - 1), "round {round}: an acknowledged change is lost");
+    }
+    assert!(ended > 0, "memory was never short: {refused} refused");
+    assert!(!server.log().contains("stopped after"), "{}", server.log());
+    // Each change is a revision of its own, so none was lost and none applied twice; the broken ones may have been kept.
+    let revision = usize::try_from(get(&mut server.connect(), &path).revision()).expect("a small number");
+    assert!((kept + 1..=kept + 1 + broken).contains(&revision), "{kept} kept, {broken} unknown, revision {revision}");
+    read_whole(&server.database());
+    let figures = json!({ "rounds": rounds, "kept": kept, "refused": refused, "broken": broken, "workers_ended": ended, "lost": 0 });
+    report(17, "no_more_memory", form, TARGET, &figures);
+}
+
+#[test]
+fn a_worker_without_memory_refuses_or_ends_and_nothing_acknowledged_is_lost() {
+    no_more_memory(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_worker_without_memory_refuses_or_ends_and_nothing_acknowledged_is_lost_long() {
+    no_more_memory(Form::Long);
 }

@@ -229,6 +229,7 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
             Error::Busy { what: "the database lock" }
         }
         Some(ErrorCode::DiskFull) => Error::Full,
+        _ if is_shortage_of_memory(&error) => Error::OutOfMemory,
         Some(ErrorCode::SystemIoFailure) if is_failed_sync(&error) => Error::Unsynced(Box::new(error)),
         _ if is_damage(&error) || is_of_a_value(&error) => Error::Damaged(error.to_string()),
         Some(ErrorCode::SystemIoFailure) => Error::Disk(Box::new(error)),
@@ -263,6 +264,13 @@ pub(super) fn damaged(invalid: &Invalid) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }
 
+/// Whether memory was refused, for the program itself or for its view of the log's index.
+fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP))
+}
+
 /// Whether it is unknown from now on what reached the disk: after a failed sync the kernel has forgotten the pages, and
 /// a second sync would succeed without them (Rebello et al., USENIX ATC 2020).
 ///
@@ -270,4 +278,22 @@ pub(super) fn damaged(invalid: &Invalid) -> Error {
 /// it anew.
 pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::from_driver;
+    use crate::Error;
+
+    #[test]
+    fn a_shortage_of_memory_is_no_fault_of_the_disk() {
+        let of = |code| from_driver(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_NOMEM, ffi::SQLITE_IOERR_NOMEM, ffi::SQLITE_IOERR_SHMMAP] {
+            assert!(matches!(of(code), Error::OutOfMemory), "{code}");
+        }
+        assert!(matches!(of(ffi::SQLITE_IOERR_READ), Error::Disk(_)));
+        assert!(matches!(of(ffi::SQLITE_IOERR_FSYNC), Error::Unsynced(_)));
+    }
 }

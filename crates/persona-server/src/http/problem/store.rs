@@ -74,6 +74,10 @@ impl From<Error> for Problem {
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
             Error::Closed(_) => Self::new(Code::Closing, "this worker takes no more requests").retry(),
+            Error::OutOfMemory => {
+                tracing::error!("a request was refused: this process may have no more memory");
+                Self::new(Code::Busy, "the server has no memory left for this; nothing was changed").retry()
+            }
             Error::Full => {
                 tracing::error!("a write was refused: no space left for the database");
                 Self::new(Code::StorageFull, "there is no space left for the database; nothing was changed")
