@@ -5,11 +5,13 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::common::{Client, DEADLINE, Server, wait_for};
+use crate::common::{Client, DEADLINE, Server, refused, signal, wait_for};
 use crate::ledger::read_whole;
 use crate::mounts::Mount;
 use crate::personas::{create, get, patch};
@@ -148,4 +150,47 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     let processes = server.processes("worker");
     assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
     report(7, NAME, Form::Short, "a declared 5xx, reads 100 %", &json!({ "refused": refused, "reads": reads, "reads_failed": 0 }));
+}
+
+/// Files that a file system without room for files had before, and a server's own: enough to start one.
+const FILES_MAX: u32 = 40;
+
+#[test]
+fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_missing() {
+    const NAME: &str = "no_more_files";
+    let Some(mount) = Mount::few_files(NAME, FILES_MAX) else { return };
+    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "survivor");
+    let mut fillers = 0;
+    let mut fill = |folder: &Path| {
+        while File::create(folder.join(format!("filler-{fillers}"))).is_ok() {
+            fillers += 1;
+        }
+    };
+    fill(server.folder());
+    let mut backup = Command::new(env!("CARGO_BIN_EXE_persona"));
+    let backup = backup.current_dir(server.folder()).env_clear().args(["backup", "copy.db"]).output().expect("the built program");
+    let said = String::from_utf8_lossy(&backup.stderr);
+    assert!(backup.status.code() == Some(1) && said.contains("no space left for copy.db"), "{said}");
+    for (number, victim) in server.processes("worker").into_iter().enumerate() {
+        assert!(signal(victim.pid, Signal::KILL));
+        wait_for("another worker", DEADLINE, || {
+            server.processes("worker").into_iter().find(|it| it.slot == victim.slot && it.pid != victim.pid)
+        });
+        let mut client = wait_for("a server", DEADLINE, || Client::connect(server.address()).ok());
+        assert_eq!(write(&mut client, &path, number).0, 200);
+    }
+    let folder = server.stop_and_keep_the_folder();
+    // Its log is gone, which made room again.
+    fill(folder.path());
+    let ended = refused(folder.path(), &[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no space left for") && ended.stderr.contains("df -i"), "{}", ended.stderr);
+    for number in 0..fillers {
+        fs::remove_file(folder.path().join(format!("filler-{number}"))).expect("a file");
+    }
+    let server = Server::with_workers(2).in_folder(folder).start();
+    assert_eq!(get(&mut server.connect(), &path).revision(), 3);
+    report(7, NAME, Form::Short, TARGET, &json!({ "workers_replaced": 2, "writes_refused": 0, "start_refused_with": ended.code }));
 }

@@ -29,7 +29,13 @@ fn serves_on(mount: &Mount, name: &str) {
 #[test]
 fn local_file_systems_serve() {
     let mut served = Vec::new();
-    let mounts = [("tmpfs", Mount::tmpfs("tmpfs", 32)), ("ext4", Mount::ext4("ext4", 32)), ("overlay", Mount::overlay("overlay"))];
+    let mounts = [
+        ("tmpfs", Mount::tmpfs("tmpfs", 32)),
+        ("ext4", Mount::ext4("ext4", 32)),
+        ("xfs", Mount::xfs("xfs")),
+        ("btrfs", Mount::btrfs("btrfs")),
+        ("overlay", Mount::overlay("overlay")),
+    ];
     for (name, mount) in mounts {
         if let Some(mount) = mount {
             serves_on(&mount, name);
@@ -50,4 +56,15 @@ fn a_file_system_that_can_only_be_read_is_refused_in_words() {
     assert!(ended.stderr.contains("error: could not") && ended.stderr.contains("hint: "), "{}", ended.stderr);
     assert_eq!(fs::read(folder.path().join("persona.db")).expect("a file"), before);
     report(18, "read_only", Form::Short, TARGET, &json!({ "refused_with": ended.code }));
+}
+
+#[test]
+fn a_file_system_without_shared_memory_is_refused_before_anything_is_written() {
+    let Some(mount) = Mount::fuse("fuse") else { return };
+    let folder = mount.folder();
+    let ended = refused(folder.path(), &[]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("FUSE or virtiofs") && ended.stderr.contains("hint: put the file on a local disk"), "{}", ended.stderr);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "something was written");
+    report(18, "without_shared_memory", Form::Short, TARGET, &json!({ "fuse_refused_with": ended.code }));
 }

@@ -22,14 +22,47 @@ impl Mount {
         Self::of(test, |point, _| run("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", &text(point)]))
     }
 
+    /// Memory with room for so many files and folders only.
+    #[track_caller]
+    pub fn few_files(test: &str, files: u32) -> Option<Self> {
+        Self::of(test, |point, _| run("mount", &["-t", "tmpfs", "-o", &format!("nr_inodes={files}"), "tmpfs", &text(point)]))
+    }
+
     /// An ext4 image of so many MiB on a loop device.
     #[track_caller]
     pub fn ext4(test: &str, mebibytes: u32) -> Option<Self> {
+        Self::image(test, "mkfs.ext4", mebibytes, "loop,errors=remount-ro")
+    }
+
+    /// An xfs image; it is never smaller than 300 MiB, of which little is written.
+    #[track_caller]
+    pub fn xfs(test: &str) -> Option<Self> {
+        Self::image(test, "mkfs.xfs", 320, "loop")
+    }
+
+    /// A btrfs image; it is never smaller than 109 MiB.
+    #[track_caller]
+    pub fn btrfs(test: &str) -> Option<Self> {
+        Self::image(test, "mkfs.btrfs", 128, "loop")
+    }
+
+    #[track_caller]
+    fn image(test: &str, maker: &str, mebibytes: u32, options: &str) -> Option<Self> {
         Self::of(test, |point, folder| {
             let image = text(&folder.join("image"));
             run("truncate", &["-s", &format!("{mebibytes}M"), &image])?;
-            run("mkfs.ext4", &["-q", "-F", &image])?;
-            run("mount", &["-o", "loop,errors=remount-ro", &image, &text(point)])
+            run(maker, &["-q", &image])?;
+            run("mount", &["-o", options, &image, &text(point)])
+        })
+    }
+
+    /// A folder behind a file system in a program, as shared folders of virtual machines and clouds are.
+    #[track_caller]
+    pub fn fuse(test: &str) -> Option<Self> {
+        Self::of(test, |point, folder| {
+            let behind = folder.join("behind");
+            fs::create_dir(&behind).map_err(|error| error.to_string())?;
+            run("bindfs", &[&text(&behind), &text(point)])
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use persona_model::Invalid;
 use rusqlite::ffi::{self, ErrorCode};
 
+use super::convert::folder_of;
 use crate::Error;
 
 /// Why the file cannot be used. It was left as it was.
@@ -169,7 +170,10 @@ impl StartError {
             Self::OwnFile { .. } => "name another file; nothing was changed".into(),
             Self::InUse { .. } => "stop the server or program first (persona serve ends on TERM or Ctrl-C); nothing was changed".into(),
             Self::Replaced { .. } => "run the command again".into(),
-            Self::NoSpace { .. } => "free some space; a copy needs as much as the database, and nothing was changed".into(),
+            Self::NoSpace { .. } => {
+                "free some space, or files where there are too many (df -i); a copy needs as much as the database, and nothing was changed"
+                    .into()
+            }
             Self::Held { .. } => "end the other program, or try again when it is done".into(),
             Self::NotWal { .. } => "end other programs that have the file open, then start again".into(),
             Self::Damaged { .. } => "keep the file and restore a backup; nothing was repaired or deleted".into(),
@@ -212,6 +216,8 @@ impl StartError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
             Some(ErrorCode::DiskFull) => Self::NoSpace { path },
+            // What cannot be opened is then what SQLite has to create: the log and its index.
+            Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => Self::NoSpace { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, waited_ms: 0 },
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Unreadable { path, source: std::io::Error::other(error.to_string()) }
@@ -220,6 +226,11 @@ impl StartError {
             _ => Self::Backend { path, source: error },
         }
     }
+}
+
+/// Whether the file system has no room for another file; some, such as btrfs, have no such limit and say 0 of 0.
+fn no_more_files_beside(path: &std::path::Path) -> bool {
+    rustix::fs::statvfs(folder_of(path)).is_ok_and(|it| it.f_files > 0 && it.f_favail == 0)
 }
 
 /// Takes a driver error into the contract's vocabulary. Never shown to clients with its text.
