@@ -96,6 +96,8 @@ pub enum Loss {
     Disk,
     /// Its writer ended by a fault of the program; only this process is concerned.
     Writer,
+    /// Another version of the program changed the schema; every process of this version must end.
+    Schema,
 }
 
 /// Every persona of one snapshot, one after the other; a bounded queue, so a slow reader holds little memory.

@@ -62,6 +62,9 @@ fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStrea
             give_up(&lost, stopped, supervisor);
             return Ok(());
         }
+        if let Ok(false) = keeper.knows_the_schema() {
+            return Err(Error::Schema);
+        }
         let pause = match keeper.tick() {
             Ok(pause) => pause,
             Err(StoreError::Unsynced(error)) => {

@@ -42,6 +42,9 @@ enum Error {
     /// A sync failed, so every process has to open the file again.
     #[error("the disk failed to sync, so the file has to be opened again")]
     Unsynced,
+    /// The file is another program's now; whoever starts next finds out which.
+    #[error("another version of the program changed the schema of the file")]
+    Schema,
     /// A thread of the process ended that must not.
     #[error("a thread ended unexpectedly")]
     Thread,
@@ -95,6 +98,7 @@ fn refuse(error: &Error) -> ExitCode {
             ExitCode::of_start(start)
         }
         Error::Unsynced => ExitCode::DiskFailed,
+        Error::Schema => ExitCode::Config,
         Error::System(_) | Error::Thread => ExitCode::Failure,
     }
 }

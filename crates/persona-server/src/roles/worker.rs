@@ -69,6 +69,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
             loss = &mut store_lost => return Err(match loss {
                 Loss::Disk => Error::Unsynced,
                 Loss::Writer => Error::Thread,
+                Loss::Schema => Error::Schema,
             }),
         }
     }

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod lock_hygiene;
 mod long_readers;
+mod mixed_versions;
 mod mounts;
 mod power_cut;
 mod report;

@@ -19,7 +19,7 @@ use super::gate::Gate;
 use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
 use super::watch::Watch;
-use super::{Settings, StartError, idempotency, search};
+use super::{Settings, StartError, idempotency, migrate, search};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
@@ -77,7 +77,7 @@ impl Keeper {
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
-        super::migrate::check(&connection, &settings.path)?;
+        migrate::check(&connection, &settings.path)?;
         let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;
         let now = Instant::now();
@@ -125,6 +125,15 @@ impl Keeper {
             tracing::error!(%error, "could not rescue what was acknowledged");
         }
         Some(Lost { file, rescued: rescued.is_ok().then_some(rescue) })
+    }
+
+    /// Whether the schema is still the one that this program knows.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; asking again may succeed.
+    pub fn knows_the_schema(&self) -> Result<bool, Error> {
+        migrate::version_of(&self.connection).map(|version| version == migrate::VERSION).map_err(from_driver)
     }
 
     /// Does what is due and tells after how long to come again.

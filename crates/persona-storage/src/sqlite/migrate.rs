@@ -32,9 +32,9 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 /// The first version whose rows have checksums.
 pub(super) const CHECKSUMS_SINCE: u32 = 3;
 
-/// The schema version of a file.
+/// The schema version of a file; cheap enough for every transaction, because it stands in the first page.
 pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))
 }
 
 /// Refuses a file of another application or of a newer version, by what is written in its first page.

@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
-use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::check::{CheckReport, open_any};
 use super::convert::sync_folder_of;
+use super::header::holder_of;
 use super::place::{COMPANIONS, modified, stamp, with_suffix};
 use super::progress::Watcher;
 use super::unfinished::{Unfinished, rename_to_free};
@@ -149,15 +149,9 @@ impl Hold {
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _gate: gate, _file: Some(file) }),
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
-                Err(StartError::InUse { path: database.into(), pid: holder_of(&file) })
+                Err(StartError::InUse { path: database.into(), pid: holder_of(&file).unwrap_or_default() })
             }
             Err(error) => Err(unusable(error.into())),
         }
     }
-}
-
-/// The process that holds a lock on a file, if it still does.
-fn holder_of(file: &File) -> Option<u32> {
-    let found = fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok()??;
-    found.pid.map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
 }

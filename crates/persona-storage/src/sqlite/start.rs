@@ -1,6 +1,6 @@
 //! Making a file ready, before any process works with it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::{self, Purpose, open_unconfigured};
-use super::header::Header;
+use super::header::{Header, holder_of};
 use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, personas, restore};
 use crate::NoObserver;
 
@@ -91,6 +91,11 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
     let header = Header::read(path)?;
     if let Some(header) = &header {
         migrate::check_owner(path, header)?;
+        if (1..migrate::VERSION).contains(&header.user_version) {
+            // Programs of the old version go on with what they know, so they have to end first. One that starts just now
+            // finds the new version before it writes.
+            refuse_while_in_use(path)?;
+        }
     }
     report.created = header.is_none();
     match header {
@@ -112,6 +117,16 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
         report.migrated_from = migrated;
     }
     Ok(())
+}
+
+/// Refuses while another process has the file open: SQLite holds a shared lock on it as long as a connection lives.
+fn refuse_while_in_use(path: &Path) -> Result<(), StartError> {
+    let unreadable = |source| StartError::from_file(path, source);
+    let file = File::open(path).map_err(unreadable)?;
+    match holder_of(&file).map_err(unreadable)? {
+        Some(pid) => Err(StartError::InUse { path: path.into(), pid: Some(pid) }),
+        None => Ok(()),
+    }
 }
 
 /// Reads back, through a connection that had no part in it, what the file is now.

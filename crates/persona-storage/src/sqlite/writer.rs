@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -19,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 use super::connection::{self, Purpose};
 use super::error::{copy_of, from_driver, is_failed_sync};
 use super::gate::Gate;
-use super::{Settings, StartError, changes, personas, transaction};
+use super::{Settings, StartError, changes, migrate, personas, transaction};
 use crate::fault::{self, Fault};
 use crate::{Error, Loss, Observer, Write, Written};
 
@@ -34,8 +35,8 @@ const BATCH_TIME_MAX: Duration = Duration::from_millis(5);
 pub(super) struct Writer {
     queue: std::sync::Mutex<Option<SyncSender<Job>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
-    /// Whether a sync failed; its sender is gone when the thread is.
-    sync_failed: watch::Receiver<bool>,
+    /// Why the thread gave up, if it did; its sender is gone when the thread is.
+    gave_up: watch::Receiver<Option<Loss>>,
     observer: Arc<dyn Observer>,
 }
 
@@ -96,13 +97,13 @@ impl Writer {
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
         let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
-        let (sync_failed, told) = watch::channel(false);
-        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, sync_failed };
+        let (gives_up, gave_up) = watch::channel(None);
+        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, gives_up };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
-        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), sync_failed: told, observer })
+        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), gave_up, observer })
     }
 
     /// Queues a request and waits until it is committed.
@@ -140,13 +141,15 @@ impl Writer {
     /// Whether writes can still be taken.
     pub(super) fn ready(&self) -> Result<(), Error> {
         // An error says that the sender is gone, and with it the thread.
-        if self.sync_failed.has_changed().is_err() { Err(Error::Closed("its writer ended")) } else { Ok(()) }
+        if self.gave_up.has_changed().is_err() { Err(Error::Closed("its writer ended")) } else { Ok(()) }
     }
 
     /// Waits until the thread has ended, and tells why.
     pub(super) async fn lost(&self) -> Loss {
-        let failed = self.sync_failed.clone().wait_for(|failed| *failed).await.is_ok();
-        if failed { Loss::Disk } else { Loss::Writer }
+        let mut gave_up = self.gave_up.clone();
+        // An error says that the thread ended without a word.
+        let why = gave_up.wait_for(Option::is_some).await.ok().and_then(|why| *why);
+        why.unwrap_or(Loss::Writer)
     }
 
     /// Takes no further request, applies those that wait, and ends the thread.
@@ -174,7 +177,7 @@ struct Thread {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     jobs: Receiver<Job>,
-    sync_failed: watch::Sender<bool>,
+    gives_up: watch::Sender<Option<Loss>>,
 }
 
 /// A request that is part of the running transaction, and what will be answered when that commits.
@@ -196,11 +199,8 @@ impl Thread {
             if job.claim.is_taken() {
                 continue;
             }
-            if let Err(disk) = self.serve(job) {
-                // After a failed sync the kernel has forgotten the pages, and a second sync would succeed without
-                // them. So nothing more is acknowledged through this connection.
-                tracing::error!(error = %disk, "a sync of the disk failed; this writer stops");
-                self.sync_failed.send_replace(true);
+            if let ControlFlow::Break(loss) = self.serve(job) {
+                self.gives_up.send_replace(Some(loss));
                 return;
             }
         }
@@ -208,15 +208,15 @@ impl Thread {
 
     /// Serves the first request together with all that wait behind it, in one transaction.
     ///
-    /// An error means that it is unknown what reached the disk.
-    fn serve(&mut self, first: Job) -> Result<(), rusqlite::Error> {
+    /// Breaks when nothing more may be written through this connection.
+    fn serve(&mut self, first: Job) -> ControlFlow<Loss> {
         let id = first.write.operation.id();
         fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
         let pass = match self.gate.enter() {
             Ok(pass) => pass,
             Err(error) => {
                 refuse(first, Error::Backend(Box::new(error)));
-                return Ok(());
+                return ControlFlow::Continue(());
             }
         };
         let began = Instant::now();
@@ -224,9 +224,22 @@ impl Thread {
             Ok(transaction) => transaction,
             Err(error) => {
                 refuse(first, from_driver(error));
-                return Ok(());
+                return ControlFlow::Continue(());
             }
         };
+        // A program that knows another schema may have come between; what it keeps beside a persona, this one does not.
+        match migrate::version_of(&transaction) {
+            Ok(migrate::VERSION) => {}
+            Ok(version) => {
+                tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
+                refuse(first, Error::Closed("the schema was changed"));
+                return ControlFlow::Break(Loss::Schema);
+            }
+            Err(error) => {
+                refuse(first, from_driver(error));
+                return ControlFlow::Continue(());
+            }
+        }
         let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer };
         let mut applied = batch.apply_all(first, &self.jobs, began);
         let count = applied.len();
@@ -244,10 +257,15 @@ impl Thread {
             Ok(()) => applied.into_iter().for_each(Applied::answer),
             Err(error) => {
                 answer_all(applied, || from_driver(copy_of(&error)));
-                return if is_failed_sync(&error) { Err(error) } else { Ok(()) };
+                if is_failed_sync(&error) {
+                    // The kernel has forgotten the pages, and a second sync would succeed without them. So nothing more
+                    // is acknowledged through this connection.
+                    tracing::error!(%error, "a sync of the disk failed; this writer stops");
+                    return ControlFlow::Break(Loss::Disk);
+                }
             }
         }
-        Ok(())
+        ControlFlow::Continue(())
     }
 }
 
