@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::place::Identity;
 use super::{Settings, StartError};
@@ -167,9 +167,29 @@ pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(pages * PAGE_BYTES)
 }
 
+/// How long a look at the log is tried again, and the pause between two tries.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+
 /// Bytes of the log that are in use.
 pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
-    checkpoint(connection, CheckpointMode::NOOP).map(Log::bytes)
+    let began = Instant::now();
+    loop {
+        match look_at_log(connection)? {
+            Some(log) => return Ok(log.bytes()),
+            None if began.elapsed() < LOOK_MAX => std::thread::sleep(LOOK_PAUSE),
+            None => return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+        }
+    }
+}
+
+/// The log as it is; `None` when a writer is just publishing its commit, which takes less than a microsecond where it is
+/// let run.
+pub(super) fn look_at_log(connection: &Connection) -> rusqlite::Result<Option<Log>> {
+    match checkpoint(connection, CheckpointMode::NOOP) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
+        look => look.map(Some),
+    }
 }
 
 /// The log, in frames of one page each.
@@ -198,6 +218,8 @@ pub(super) fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusql
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -206,7 +228,7 @@ mod tests {
     use rusqlite::types::Value;
 
     use super::super::{Durability, Settings, initialise};
-    use super::{Purpose, open};
+    use super::{Purpose, look_at_log, open, wal_bytes};
     use crate::NoObserver;
 
     fn read_back(connection: &Connection, pragma: &str) -> Value {
@@ -278,5 +300,32 @@ mod tests {
         let reader = open(&settings, Purpose::Read, Arc::new(NoObserver)).expect("it opens");
         let refused = reader.execute_batch("DELETE FROM personas").expect_err("refused");
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+    }
+
+    /// Where the second copy of the header begins in the index of the log (SQLite, "WAL-mode File Format", section 2.1).
+    const SECOND_HEADER: u64 = 48;
+
+    #[test]
+    fn a_commit_that_is_just_being_published_delays_a_look_at_the_log_and_does_not_fail_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let opened = || open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
+        let (reader, writer) = (opened(), opened());
+        writer.execute_batch("BEGIN; DELETE FROM changes; COMMIT; BEGIN IMMEDIATE").expect("its turn");
+        // The two copies of the header differ while a writer publishes; here it stands still in between.
+        let index = File::options().read(true).write(true).open(folder.path().join("persona.db-shm")).expect("it exists");
+        let mut byte = [0];
+        index.read_exact_at(&mut byte, SECOND_HEADER).expect("a header");
+        index.write_all_at(&[!byte[0]], SECOND_HEADER).expect("written");
+        assert!(look_at_log(&reader).expect("it can be looked at").is_none(), "the look did not meet the commit");
+        let published = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            index.write_all_at(&byte, SECOND_HEADER).expect("written");
+            // Closing it would drop the locks of this whole process.
+            std::mem::forget(index);
+        });
+        assert!(wal_bytes(&reader).expect("a size") > 0);
+        published.join().expect("no panic");
     }
 }

@@ -142,10 +142,9 @@ impl Keeper {
     ///
     /// The database failed; coming again may succeed, except after [`Error::Unsynced`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
-        let log = match connection::checkpoint(&self.connection, CheckpointMode::NOOP) {
-            // A writer was just publishing its commit. The log has grown then, so the next look must come soon.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => return Ok(PAUSE_BUSY),
-            look => look.map_err(from_driver)?,
+        let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? else {
+            // A commit is being published, so the log has grown, and the next look must come soon.
+            return Ok(PAUSE_BUSY);
         };
         self.observer.wal_bytes(log.bytes());
         if log.frames != self.seen.frames {
