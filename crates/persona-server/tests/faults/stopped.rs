@@ -149,9 +149,11 @@ fn supervisor_is_stopped(form: Form) {
         });
         assert!(frozen.iter().all(|child| signal(child.pid, Signal::CONT)));
         server.signal(Signal::TTOU);
-        wait_for("the processes of before", DEADLINE, || (Process::children_of(server.pid()) == before).then_some(()));
+        wait_for("the processes of before", DEADLINE, || {
+            assert!(!server.log().contains("no sign of life"), "{}", server.log());
+            (Process::children_of(server.pid()) == before).then_some(())
+        });
     }
-    assert!(!server.log().contains("no sign of life"), "{}", server.log());
     let figures = json!({ "rounds": 2 * rounds, "pause_s": pause.as_secs(), "answers_meanwhile": answers, "healthy_workers_killed": 0 });
     report(10, "supervisor_is_stopped", form, "100 times 5 min, 0 healthy workers killed", &figures);
 }

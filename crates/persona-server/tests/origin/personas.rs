@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use crate::common::{Client, Reply, Server};
+use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 
 /// A persona as its client sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,20 +57,24 @@ pub fn patch(client: &mut Client, path: &str, members: &Value) -> io::Result<Rep
     client.request("PATCH", path, &[], members.to_string().as_bytes())
 }
 
-/// One connection to each of the workers, found by the slot that answers name.
+/// Most connections that are kept open while one to each worker is looked for.
+const OTHERS_MAX: usize = 100;
+
+/// One connection to each of the workers, found by the slot that answers name. Waits for those that are about to start.
 #[track_caller]
 pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
     let mut found: Vec<Option<Client>> = (0..workers).map(|_| None).collect();
-    // Kept open until all are found, because the server spreads connections by how many a worker has.
+    // Kept open, because the server spreads connections by how many a worker has.
     let mut others = Vec::new();
-    while found.iter().any(Option::is_none) {
-        assert!(others.len() < 500, "no connection to some worker after 500 attempts");
+    wait_for("a connection to each worker", DEADLINE, || {
         let mut client = server.connect();
         match &mut found[worker_of(&mut client) - 1] {
             place @ None => *place = Some(client),
-            Some(_) => others.push(client),
+            Some(_) if others.len() < OTHERS_MAX => others.push(client),
+            Some(_) => others.clear(),
         }
-    }
+        found.iter().all(Option::is_some).then_some(())
+    });
     found.into_iter().flatten().collect()
 }
 
