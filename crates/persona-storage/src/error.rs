@@ -71,6 +71,12 @@ pub enum Error {
     /// The process may have no more memory. Trying again later can succeed.
     #[error("no memory left for the database")]
     OutOfMemory,
+    /// The database cannot be reached now. Nothing was changed; trying again later can succeed.
+    #[error("the database cannot be reached")]
+    Unreachable,
+    /// The connection broke while a write was being committed, and it could not be found out in time what became of it.
+    #[error("whether the write was kept is unknown")]
+    OutcomeUnknown,
     /// The disk or a quota is full. Reads go on; writes succeed again when there is room.
     #[error("no space left for the database")]
     Full,

@@ -11,7 +11,7 @@
 //! # Adding a method
 //!
 //! 1. Add it to [`Store`] with its errors and guarantees.
-//! 2. Implement it in `sqlite/` and `memory.rs`, SQL only under `sqlite/`.
+//! 2. Implement it in `sqlite/`, `postgres/` and `memory.rs`, SQL only under the first two.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
 #[cfg(feature = "conformance")]
@@ -24,11 +24,12 @@ pub mod fault;
 mod fault;
 pub mod memory;
 mod observer;
+pub mod postgres;
 pub mod sqlite;
 mod store;
 mod write;
 
 pub use error::Error;
 pub use observer::{Checkpoint, NoObserver, Observer};
-pub use store::{Answer, Export, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
+pub use store::{Answer, Export, Home, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

@@ -12,7 +12,9 @@ use persona_model::{
 };
 
 use crate::decide::{Decision, decide};
-use crate::{Answer, Error, Export, IDEMPOTENCY_KEPT, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{
+    Answer, Error, Export, Home, IDEMPOTENCY_KEPT, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written,
+};
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
@@ -209,16 +211,12 @@ impl Store for MemoryStore {
         Ok(Status {
             backend: "memory",
             engine_version: env!("CARGO_PKG_VERSION").into(),
-            journal_mode: "none".into(),
             durability: "none",
             durability_meaning: "everything is lost when the process ends",
             schema_version: 0,
             personas: self.rows()?.living().count() as u64,
             database_bytes: 0,
-            wal_bytes: 0,
-            wal_bytes_max: 0,
-            wal_autocheckpoint: 0,
-            file_system: "none".into(),
+            home: Home::Memory,
         })
     }
 

@@ -63,13 +63,11 @@ pub struct RevisionRecord {
 /// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
-    /// `sqlite` or `memory`.
+    /// `sqlite`, `postgresql` or `memory`.
     pub backend: &'static str,
     /// Version of the database engine.
     pub engine_version: String,
-    /// Journal mode as read back from a connection; `wal` on SQLite.
-    pub journal_mode: String,
-    /// Durability class: `normal` or `full`.
+    /// Durability class: `normal` or `full`; on PostgreSQL also `replicated` or `none`.
     pub durability: &'static str,
     /// What the class promises, in a sentence.
     pub durability_meaning: &'static str,
@@ -77,16 +75,39 @@ pub struct Status {
     pub schema_version: u32,
     /// Living personas.
     pub personas: u64,
-    /// Bytes of the database file.
+    /// Bytes of the database.
     pub database_bytes: u64,
-    /// Bytes of the write-ahead log in use.
-    pub wal_bytes: u64,
-    /// Bytes that the write-ahead log is kept below.
-    pub wal_bytes_max: u64,
-    /// From how many pages in the log on they are copied back.
-    pub wal_autocheckpoint: u32,
-    /// Name of the file system that the file lies on.
-    pub file_system: String,
+    /// Where it is kept.
+    pub home: Home,
+}
+
+/// Where a backend keeps its personas, with what is to be said of that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Home {
+    /// In the memory of this process.
+    Memory,
+    /// In a file.
+    File {
+        /// Journal mode as read back from a connection; `wal` on SQLite.
+        journal_mode: String,
+        /// Bytes of the write-ahead log in use.
+        wal_bytes: u64,
+        /// Bytes that the write-ahead log is kept below.
+        wal_bytes_max: u64,
+        /// From how many pages in the log on they are copied back.
+        wal_autocheckpoint: u32,
+        /// Name of the file system that the file lies on.
+        file_system: String,
+    },
+    /// On a database server.
+    Server {
+        /// Hosts and database; never the password.
+        place: String,
+        /// Connections to the server now, of everybody.
+        connections: u64,
+        /// Most connections that it takes.
+        connections_max: u64,
+    },
 }
 
 /// Why a store takes no more writes.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Request, State};
 use persona_model::Timestamp;
+use persona_storage::Home;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -20,6 +21,7 @@ const KEEPER_SLOT: u16 = 0;
 pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -> Result<Json<Value>, Problem> {
     Parameters::none(request.uri())?;
     let status = context.store.status().await?;
+    let file = file(&status.home);
     let now = context.clock.now();
     let page = context.seat.page();
     let (keeper, workers): (Vec<_>, Vec<_>) = page.processes().into_iter().partition(|it| it.slot == KEEPER_SLOT);
@@ -29,16 +31,17 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "uptime_ms": (now.as_micros() - page.started_at().as_micros()).max(0) / 1000,
         "backend": status.backend,
         "engine_version": status.engine_version,
-        "journal_mode": status.journal_mode,
+        "journal_mode": file["journal_mode"],
         "durability": status.durability,
         "durability_meaning": status.durability_meaning,
         "schema_version": status.schema_version,
         "personas": status.personas,
         "database_bytes": status.database_bytes,
-        "file_system": status.file_system,
-        "wal_bytes": status.wal_bytes,
-        "wal_bytes_max": status.wal_bytes_max,
-        "wal_autocheckpoint": status.wal_autocheckpoint,
+        "file_system": file["file_system"],
+        "wal_bytes": file["wal_bytes"],
+        "wal_bytes_max": file["wal_bytes_max"],
+        "wal_autocheckpoint": file["wal_autocheckpoint"],
+        "server": server(&status.home),
         "checkpoints": checkpoints(page, now),
         "gate": page.at_gate().iter().map(at_gate).collect::<Vec<_>>(),
         "contention": contention(page, now),
@@ -48,6 +51,30 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "keeper": keeper.first().map(|process| facts(process, now)),
         "workers": workers.iter().map(|process| facts(process, now)).collect::<Vec<_>>(),
     })))
+}
+
+/// What there is to say of a database that is a file; null, and so is each member, for others.
+fn file(home: &Home) -> Value {
+    match home {
+        Home::File { journal_mode, wal_bytes, wal_bytes_max, wal_autocheckpoint, file_system } => json!({
+            "journal_mode": journal_mode,
+            "wal_bytes": wal_bytes,
+            "wal_bytes_max": wal_bytes_max,
+            "wal_autocheckpoint": wal_autocheckpoint,
+            "file_system": file_system,
+        }),
+        Home::Server { .. } | Home::Memory => Value::Null,
+    }
+}
+
+/// What there is to say of a database on a server; null for others.
+fn server(home: &Home) -> Value {
+    match home {
+        Home::Server { place, connections, connections_max } => {
+            json!({ "place": place, "connections": connections, "connections_max": connections_max })
+        }
+        Home::File { .. } | Home::Memory => Value::Null,
+    }
 }
 
 /// How long writers of all processes waited for each other since the server started, and how often in vain.

@@ -134,7 +134,11 @@ impl Reading {
             version: text("/version"),
             uptime_s: number("/uptime_ms") / 1000,
             durability: text("/durability"),
-            engine: format!("SQLite {} in {} mode on {}", text("/engine_version"), text("/journal_mode"), text("/file_system")),
+            engine: if status["server"].is_object() {
+                format!("PostgreSQL {} at {}", text("/engine_version"), text("/server/place"))
+            } else {
+                format!("SQLite {} in {} mode on {}", text("/engine_version"), text("/journal_mode"), text("/file_system"))
+            },
             personas: number("/personas"),
             processes: status.get("keeper").filter(|it| it.is_object()).into_iter().chain(workers).map(|it| between.process(it)).collect(),
             requests: between.rate(REQUESTS, ""),

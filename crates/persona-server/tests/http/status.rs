@@ -34,6 +34,7 @@ async fn the_status_tells_of_database_and_processes() {
             "personas",
             "requests_in_flight",
             "schema_version",
+            "server",
             "started_at",
             "uptime_ms",
             "version",

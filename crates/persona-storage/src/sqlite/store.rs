@@ -9,7 +9,7 @@ use super::error::from_driver;
 use super::reader::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
-use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
+use crate::{Answer, Error, Export, Home, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
 
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
@@ -78,16 +78,18 @@ impl Store for SqliteStore {
                     Ok(Status {
                         backend: "sqlite",
                         engine_version: library_version().into(),
-                        journal_mode: connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
                         durability: durability.word(),
                         durability_meaning: durability.meaning(),
                         schema_version: migrate::version_of(connection)?,
                         personas: personas::count_living(connection)?,
                         database_bytes: connection::database_bytes(connection)?,
-                        wal_bytes: connection::wal_bytes(connection)?,
-                        wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
-                        wal_autocheckpoint,
-                        file_system,
+                        home: Home::File {
+                            journal_mode: connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
+                            wal_bytes: connection::wal_bytes(connection)?,
+                            wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
+                            wal_autocheckpoint,
+                            file_system,
+                        },
                     })
                 };
                 read().map_err(from_driver)

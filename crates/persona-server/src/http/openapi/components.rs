@@ -23,6 +23,7 @@ pub(super) fn schemas() -> Value {
         "Contention": status::contention(),
         "GateWindow": status::window(),
         "Backups": status::backups(),
+        "DatabaseServer": status::server(),
         "Checkpoints": status::checkpoints(),
         "AtGate": status::at_gate(),
         "Percentiles": status::percentiles(),

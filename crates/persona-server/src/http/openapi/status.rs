@@ -11,16 +11,17 @@ pub(super) fn status() -> Value {
             "uptime_ms": { "type": "integer" },
             "backend": { "type": "string", "description": "What keeps the personas." },
             "engine_version": { "type": "string", "description": "Version of the database engine." },
-            "journal_mode": { "type": "string", "description": "As read back from the database." },
+            "journal_mode": { "type": ["string", "null"], "description": "As read back from the database; null where that is no file." },
             "durability": { "type": "string", "description": "Durability class." },
             "durability_meaning": { "type": "string", "description": "What the class promises." },
             "schema_version": { "type": "integer" },
             "personas": { "type": "integer", "description": "Living personas." },
             "database_bytes": { "type": "integer" },
-            "wal_bytes": { "type": "integer", "description": "Bytes of the write-ahead log in use." },
-            "wal_bytes_max": { "type": "integer", "description": "Bytes that the write-ahead log is kept below." },
-            "wal_autocheckpoint": { "type": "integer", "description": "From how many pages in the log on they are copied back." },
-            "file_system": { "type": "string", "description": "Name of the file system that the database lies on." },
+            "wal_bytes": { "type": ["integer", "null"], "description": "Bytes of the write-ahead log in use; null where the database is no file." },
+            "wal_bytes_max": { "type": ["integer", "null"], "description": "Bytes that the write-ahead log is kept below." },
+            "wal_autocheckpoint": { "type": ["integer", "null"], "description": "From how many pages in the log on they are copied back." },
+            "file_system": { "type": ["string", "null"], "description": "Name of the file system that the database lies on." },
+            "server": { "anyOf": [{ "$ref": "#/components/schemas/DatabaseServer" }, { "type": "null" }] },
             "checkpoints": { "$ref": "#/components/schemas/Checkpoints" },
             "gate": {
                 "type": "array",
@@ -37,8 +38,21 @@ pub(super) fn status() -> Value {
         "required": [
             "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
             "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
-            "wal_bytes_max", "wal_autocheckpoint", "file_system", "checkpoints", "gate", "backups", "damage_found",
+            "wal_bytes_max", "wal_autocheckpoint", "file_system", "server", "checkpoints", "gate", "backups", "damage_found",
         ],
+    })
+}
+
+pub(super) fn server() -> Value {
+    json!({
+        "type": "object",
+        "description": "The server that the database is on; null where it is a file.",
+        "properties": {
+            "place": { "type": "string", "description": "Hosts and database." },
+            "connections": { "type": "integer", "description": "Connections to it now, of everybody." },
+            "connections_max": { "type": "integer", "description": "Most connections that it takes." },
+        },
+        "required": ["place", "connections", "connections_max"],
     })
 }
 

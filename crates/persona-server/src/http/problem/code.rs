@@ -33,6 +33,8 @@ pub enum Code {
     Damaged,
     StorageFailed,
     Busy,
+    Unreachable,
+    OutcomeUnknown,
     Closing,
     NotReady,
     OldProtocol,
@@ -53,7 +55,7 @@ pub struct Facts {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -80,6 +82,8 @@ impl Code {
         Self::Damaged,
         Self::StorageFailed,
         Self::Busy,
+        Self::Unreachable,
+        Self::OutcomeUnknown,
         Self::Closing,
         Self::NotReady,
         Self::OldProtocol,
@@ -123,6 +127,12 @@ impl Code {
             Self::Damaged => (500, "damaged", "The database is damaged", "tell the operator: nothing was repaired or deleted"),
             Self::StorageFailed => (500, "storage_failed", "The disk failed", "tell the operator; read again what was kept"),
             Self::Busy => (503, "busy", "The store is busy", "try again after Retry-After; nothing was changed"),
+            Self::Unreachable => {
+                (503, "database_unreachable", "The database cannot be reached", "try again after Retry-After; nothing was changed")
+            }
+            Self::OutcomeUnknown => {
+                (503, "outcome_unknown", "Whether the write was kept is unknown", "read again, or repeat it with its Idempotency-Key")
+            }
             Self::Closing => (503, "closing", "The server is closing", "try again; a write can have been kept, so use an Idempotency-Key"),
             Self::NotReady => (503, "not_ready", "The server is not ready", "wait, or look at the server's log"),
             Self::OldProtocol => (505, "old_protocol", "The request needs HTTP/1.1", "use a client that speaks HTTP/1.1"),

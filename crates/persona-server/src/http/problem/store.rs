@@ -73,6 +73,14 @@ impl From<Error> for Problem {
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
+            Error::Unreachable => {
+                tracing::warn!("the database cannot be reached");
+                Self::new(Code::Unreachable, "the database cannot be reached now").retry()
+            }
+            Error::OutcomeUnknown => {
+                tracing::error!("the connection to the database broke while it committed a write");
+                Self::new(Code::OutcomeUnknown, "the connection to the database broke while it committed").retry()
+            }
             Error::Closed(_) => Self::new(Code::Closing, "this worker takes no more requests").retry(),
             Error::OutOfMemory => {
                 tracing::error!("a request was refused: this process may have no more memory");
@@ -155,6 +163,8 @@ mod tests {
             (Error::Disk(secret.into()), 500, "storage_failed", None),
             (Error::Unsynced(secret.into()), 500, "storage_failed", None),
             (Error::Backend(secret.into()), 500, "internal", None),
+            (Error::Unreachable, 503, "database_unreachable", Some("1")),
+            (Error::OutcomeUnknown, 503, "outcome_unknown", Some("1")),
             (Error::Closed(secret), 503, "closing", Some("1")),
         ];
         for (error, status, code, expected_retry) in cases {

@@ -1,0 +1,144 @@
+//! One attempt at a write: read, decide, write. Two statements, of which only the second changes anything.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use persona_model::{Clock, Revision, Timestamp};
+use tokio_postgres::Error as DriverError;
+use uuid::Uuid;
+
+use super::change;
+use super::current::{self, Current, Earlier, look};
+use super::pool::Connection;
+use crate::decide::{Decision, Revised, decide};
+use crate::{Error, Outcome, Write, Written};
+
+/// A write, with what was tried so far.
+pub(super) struct Request<'a> {
+    pub write: &'a Write,
+    /// What recognises it where it was done without anybody hearing of it.
+    operation: Uuid,
+    clock: &'a dyn Clock,
+    /// Time of the newest change of this process: the next one is later, also when the clock is set back.
+    newest: &'a AtomicI64,
+    tried: Option<Tried>,
+}
+
+/// What was sent to the database.
+struct Tried {
+    /// The first revision that it can have made.
+    from: Revision,
+    outcome: Outcome,
+    handle: Option<String>,
+}
+
+/// Why an attempt came to nothing.
+pub(super) enum Failure {
+    /// The rules refuse the write, or the database holds something that cannot be.
+    Refused(Error),
+    /// The database did not do a statement.
+    Driver(DriverError),
+}
+
+impl From<DriverError> for Failure {
+    fn from(error: DriverError) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(write: &'a Write, clock: &'a dyn Clock, newest: &'a AtomicI64) -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
+        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), clock, newest, tried: None })
+    }
+
+    /// Whether something was sent that changes the persona.
+    pub(super) fn was_sent(&self) -> bool {
+        self.tried.is_some()
+    }
+
+    /// The handle that was asked for last.
+    pub(super) fn handle(&self) -> Option<&str> {
+        self.tried.as_ref()?.handle.as_deref()
+    }
+
+    /// A number that differs between writes: for waits that are not to end together.
+    pub(super) fn dice(&self) -> u64 {
+        self.operation.as_u64_pair().1
+    }
+
+    /// Tries it; `None` when somebody else was faster, and everything has to be read again.
+    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Option<Written>, Failure> {
+        let tried_from = self.tried.as_ref().map(|tried| tried.from);
+        let current = look(connection, self.write, self.operation, tried_from).await??;
+        if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
+            return Ok(Some(Written { outcome: tried.outcome, answer: answer.clone(), replayed: false }));
+        }
+        let now = self.now(&current);
+        if let Some(earlier) = &current.earlier
+            && let Some(written) = self.replay(connection, earlier, now).await?
+        {
+            return Ok(Some(written));
+        }
+        let Current { persona, base, .. } = current;
+        let (persona, answer) = persona.unzip();
+        match decide(self.write, persona.as_ref(), now, |_| Ok(base))? {
+            Decision::Unchanged => {
+                let answer = answer.ok_or(Error::NotFound)?;
+                if let Some(wanted) = &self.write.idempotency {
+                    change::keep_answer(connection, wanted, self.operation, &answer, now).await?;
+                }
+                Ok(Some(Written { outcome: Outcome::Unchanged, answer, replayed: false }))
+            }
+            Decision::Change(revised) => self.apply(connection, &revised).await,
+        }
+    }
+
+    /// Tries it while nobody else can change the persona: for one that many change at once.
+    pub(super) async fn attempt_alone(&mut self, connection: &Connection) -> Result<Option<Written>, Failure> {
+        connection.execute("BEGIN").await?;
+        change::lock(connection, self.write.operation.id()).await?;
+        let written = self.attempt(connection).await?;
+        connection.execute("COMMIT").await?;
+        Ok(written)
+    }
+
+    async fn apply(&mut self, connection: &Connection, revised: &Revised) -> Result<Option<Written>, Failure> {
+        let persona = &revised.persona;
+        let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
+        let handle = persona.document.handle().map(str::to_owned);
+        self.tried = Some(Tried { from, outcome: revised.outcome, handle });
+        let answer = change::apply(connection, self.write, self.operation, revised).await?;
+        Ok(answer.map(|answer| {
+            self.newest.fetch_max(persona.updated_at.as_micros(), Ordering::AcqRel);
+            Written { outcome: revised.outcome, answer, replayed: false }
+        }))
+    }
+
+    /// The time of day, but later than every change that this process made and than the persona's last one.
+    fn now(&self, current: &Current) -> Timestamp {
+        let before = current.persona.as_ref().map_or(i64::MIN, |(persona, _)| persona.updated_at.as_micros());
+        let newest = before.max(self.newest.load(Ordering::Acquire));
+        self.clock.now().max(Timestamp::from_micros(newest.saturating_add(1)))
+    }
+
+    /// What was answered to the same request before; `None` when that is too long ago.
+    async fn replay(&self, connection: &Connection, earlier: &Earlier, now: Timestamp) -> Result<Option<Written>, Failure> {
+        let Some(wanted) = &self.write.idempotency else { return Ok(None) };
+        if earlier.is_expired(now) {
+            change::forget_answer(connection, &wanted.key, current::oldest_kept(now)).await?;
+            return Ok(None);
+        }
+        if !earlier.is_of(&wanted.fingerprint) {
+            return Err(Failure::Refused(Error::KeyReused));
+        }
+        let replayed = earlier.operation != self.operation;
+        Ok(Some(Written { outcome: earlier.outcome, answer: earlier.answer.clone(), replayed }))
+    }
+}

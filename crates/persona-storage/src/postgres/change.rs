@@ -1,0 +1,189 @@
+//! Everything that a write changes, in one statement: all of it, or nothing.
+//!
+//! The expected revision is in the condition. Where somebody else was faster no row meets it, and then nothing at all is
+//! written, because every other part takes its rows from the one that was.
+
+use persona_model::{PersonaId, Revision, SearchWords, Timestamp};
+use tokio_postgres::Error as DriverError;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::pool::{Connection, Parameter, Pool, Statement};
+use super::{row, search};
+use crate::decide::Revised;
+use crate::{Answer, Error, Idempotency, Outcome, Write};
+
+/// What both write beside the persona.
+macro_rules! record {
+    () => {
+        "
+    kept AS (
+        INSERT INTO persona_store.revisions (persona, revision, parent, base, at, author, changed, deleted, head, document, operation)
+        SELECT id, $2, $3, $16, $9, $12, $17, $10::bigint IS NOT NULL, $14, $15, $18
+        FROM written
+    ),
+    told AS (
+        INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
+        SELECT about.feed_offset + pg_current_xact_id()::text::bigint, written.id, $2, $19, $9
+        FROM written, persona_store.about AS about
+    ),
+    untagged AS (
+        DELETE FROM persona_store.persona_tags AS t
+        USING written
+        WHERE t.persona = written.id AND t.tag <> ALL ($20::text[])
+    ),
+    tagged AS (
+        INSERT INTO persona_store.persona_tags (tag, persona)
+        SELECT DISTINCT tag, written.id
+        FROM written, unnest($20::text[]) AS tag
+        ON CONFLICT (tag, persona) DO NOTHING
+    ),
+    indexed AS (
+        INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
+        SELECT id, $21, $22, $23, array_to_tsvector($24::text[])
+        FROM written
+        WHERE $21::text IS NOT NULL
+        ON CONFLICT (persona) DO UPDATE
+        SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words
+    ),
+    replayable AS (
+        INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+        SELECT $25, $26, $27, id, $2, $18, $9
+        FROM written
+        WHERE $25::text IS NOT NULL
+    )
+    SELECT id FROM written"
+    };
+}
+
+/// A persona comes into being, unless there is one with this identity.
+const CREATE: &str = concat!(
+    "
+    WITH written AS (
+        INSERT INTO persona_store.personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                            created_by, updated_by, content_hash, head, document)
+        VALUES ($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id
+    ),",
+    record!()
+);
+
+/// The next revision is written over the one that the writer saw, and over no other.
+const UPDATE: &str = concat!(
+    "
+    WITH written AS (
+        UPDATE persona_store.personas
+        SET revision = $2, name = $4, kind = $5, handle = $6, is_active = $7,
+            updated_at = $9, deleted_at = $10, updated_by = $12,
+            content_hash = $13, head = $14, document = $15
+        WHERE id = $1 AND revision = $3
+        RETURNING id
+    ),",
+    record!()
+);
+
+/// Keeps the answer to a request that changed nothing.
+const KEEP_ANSWER: &str = "
+    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+/// Removes a record that is too old to be replayed, so that its key can be used again.
+const FORGET_ANSWER: &str = "DELETE FROM persona_store.idempotency WHERE key = $1 AND at <= $2";
+
+/// Who else has a handle, among the living.
+const HOLDER: &str = "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
+
+/// Writes a new revision, and tells its answer; `None` when the persona is not, or not any more, as it was seen.
+pub(super) async fn apply(
+    connection: &Connection,
+    write: &Write,
+    operation: Uuid,
+    revised: &Revised,
+) -> Result<Option<Answer>, DriverError> {
+    let persona = &revised.persona;
+    let (head, document) = (persona_model::head_text(persona), persona.document.text());
+    let id = row::uuid(persona.id);
+    let revision = row::stored(persona.revision.number());
+    let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
+    let deleted_at = persona.deleted_at.map(Timestamp::as_micros);
+    let base = revised.base.map(|base| row::stored(base.number()));
+    let changed = serde_json::to_string(&revised.changed).expect("a list of words is JSON");
+    let tags: Option<Vec<&str>> = revised.changed.contains(&"tags").then(|| persona.document.tags().collect());
+    let has_words = revised.changed.iter().any(|field| SearchWords::come_from(field));
+    let words = has_words.then(|| search::Indexed::of(&SearchWords::of(&persona.document)));
+    let words = words.as_ref();
+    let fingerprint = write.idempotency.as_ref().map(|wanted| &wanted.fingerprint[..]);
+    let parameters: [Parameter<'_>; 27] = [
+        (&id, Type::UUID),
+        (&revision, Type::INT8),
+        (&parent, Type::INT8),
+        (&persona.document.name(), Type::TEXT),
+        (&persona.document.kind().word(), Type::TEXT),
+        (&persona.document.handle(), Type::TEXT),
+        (&persona.document.is_active(), Type::BOOL),
+        (&persona.created_at.as_micros(), Type::INT8),
+        (&persona.updated_at.as_micros(), Type::INT8),
+        (&deleted_at, Type::INT8),
+        (&persona.created_by, Type::TEXT),
+        (&persona.updated_by, Type::TEXT),
+        (&&persona.content_hash.as_bytes()[..], Type::BYTEA),
+        (&head, Type::TEXT),
+        (&document, Type::TEXT),
+        (&base, Type::INT8),
+        (&changed, Type::TEXT),
+        (&operation, Type::UUID),
+        (&revised.kind.word(), Type::TEXT),
+        (&tags, Type::TEXT_ARRAY),
+        (&words.map(|words| &words.name), Type::TEXT),
+        (&words.map(|words| &words.tags), Type::TEXT),
+        (&words.map(|words| &words.text), Type::TEXT),
+        (&words.and_then(|words| words.beginnings.as_ref()), Type::TEXT_ARRAY),
+        (&write.idempotency.as_ref().map(|wanted| &wanted.key), Type::TEXT),
+        (&fingerprint, Type::BYTEA),
+        (&revised.outcome.word(), Type::TEXT),
+    ];
+    let statement = if parent.is_none() { CREATE } else { UPDATE };
+    if connection.rows(Statement::Kept(statement), &parameters).await?.is_empty() {
+        return Ok(None);
+    }
+    let body = persona_model::answer_text(&head, &document).into();
+    Ok(Some(Answer { id: persona.id, revision: persona.revision, deleted: deleted_at.is_some(), body }))
+}
+
+/// Keeps the answer to a request that changed nothing.
+pub(super) async fn keep_answer(
+    connection: &Connection,
+    wanted: &Idempotency,
+    operation: Uuid,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<(), DriverError> {
+    let parameters: [Parameter<'_>; 7] = [
+        (&wanted.key, Type::TEXT),
+        (&&wanted.fingerprint[..], Type::BYTEA),
+        (&Outcome::Unchanged.word(), Type::TEXT),
+        (&row::uuid(answer.id), Type::UUID),
+        (&row::stored(answer.revision.number()), Type::INT8),
+        (&operation, Type::UUID),
+        (&now.as_micros(), Type::INT8),
+    ];
+    connection.rows(Statement::Kept(KEEP_ANSWER), &parameters).await.map(drop)
+}
+
+/// Removes the record of a key, if it is of this time or before.
+pub(super) async fn forget_answer(connection: &Connection, key: &str, until: Timestamp) -> Result<(), DriverError> {
+    connection.rows(Statement::Once(FORGET_ANSWER), &[(&key, Type::TEXT), (&until.as_micros(), Type::INT8)]).await.map(drop)
+}
+
+/// Who else has a handle, among the living.
+pub(super) async fn holder_of(pool: &Pool, handle: &str, except: PersonaId) -> Result<Option<PersonaId>, Error> {
+    let rows = pool.read(Statement::Kept(HOLDER), &[(&handle, Type::TEXT), (&row::uuid(except), Type::UUID)]).await?;
+    rows.first().map(|found| row::id(found, 0)).transpose()
+}
+
+/// Makes everybody else who wants to change a persona wait, until the end of the transaction.
+pub(super) async fn lock(connection: &Connection, id: PersonaId) -> Result<(), DriverError> {
+    let sql = "SELECT 1 FROM persona_store.personas WHERE id = $1 FOR UPDATE";
+    connection.rows(Statement::Kept(sql), &[(&row::uuid(id), Type::UUID)]).await.map(drop)
+}

@@ -1,0 +1,134 @@
+//! Everything that a write has to know before it is decided, in one statement.
+
+use std::collections::BTreeMap;
+
+use persona_model::{ContentHash, Document, Invalid, Persona, PersonaId, Revision, Timestamp};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error as DriverError, Row};
+use uuid::Uuid;
+
+use super::error::damaged;
+use super::pool::{Connection, Statement};
+use super::row;
+use crate::{Answer, Error, IDEMPOTENCY_KEPT, Operation, Outcome, Write};
+
+/// The persona, the base revision that the write names, what was answered under its key, and what itself left behind if
+/// it was done without anybody hearing of it.
+const LOOK: &str = "
+    SELECT p.revision, p.deleted_at IS NOT NULL, p.head, p.document,
+           p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,
+           b.document,
+           i.key IS NOT NULL, i.fingerprint, i.outcome, i.persona, i.at, i.operation,
+           r.revision, r.deleted, r.head, r.document,
+           o.revision, o.deleted, o.head, o.document
+    FROM (SELECT 1) AS always
+    LEFT JOIN persona_store.personas AS p ON p.id = $1
+    LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2
+    LEFT JOIN persona_store.idempotency AS i ON i.key = $3
+    LEFT JOIN persona_store.revisions AS r ON r.persona = i.persona AND r.revision = i.revision
+    LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5";
+
+/// What there is.
+pub(super) struct Current {
+    /// The persona and its answer.
+    pub persona: Option<(Persona, Answer)>,
+    /// The document of the revision that the write was made to.
+    pub base: Option<Document>,
+    /// What is kept under the write's key.
+    pub earlier: Option<Earlier>,
+    /// The revision that this very write made, when it was tried before and its answer was lost.
+    pub own: Option<Answer>,
+}
+
+/// The record of a request with the same key.
+pub(super) struct Earlier {
+    fingerprint: Vec<u8>,
+    at: Timestamp,
+    /// Which write made it.
+    pub operation: Uuid,
+    /// What it was answered.
+    pub outcome: Outcome,
+    /// See `outcome`.
+    pub answer: Answer,
+}
+
+impl Earlier {
+    /// Whether it is too old to be replayed.
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+        self.at <= oldest_kept(now)
+    }
+
+    /// Whether it was the same request.
+    pub(super) fn is_of(&self, fingerprint: &[u8; 32]) -> bool {
+        self.fingerprint == fingerprint
+    }
+}
+
+/// Records of this time and before are expired.
+pub(super) fn oldest_kept(now: Timestamp) -> Timestamp {
+    let kept = i64::try_from(IDEMPOTENCY_KEPT.as_micros()).expect("a day in microseconds fits");
+    Timestamp::from_micros(now.as_micros() - kept)
+}
+
+/// Reads it. `tried_from` is the first revision that an earlier attempt of the same write can have made.
+pub(super) async fn look(
+    connection: &Connection,
+    write: &Write,
+    operation: Uuid,
+    tried_from: Option<Revision>,
+) -> Result<Result<Current, Error>, DriverError> {
+    let id = write.operation.id();
+    let base = match &write.operation {
+        Operation::Patch { base, .. } => base.map(|base| row::stored(base.number())),
+        _ => None,
+    };
+    let key = write.idempotency.as_ref().map(|wanted| wanted.key.as_str());
+    let tried_from = tried_from.map(|revision| row::stored(revision.number()));
+    let rows = connection
+        .rows(
+            Statement::Kept(LOOK),
+            &[(&row::uuid(id), Type::UUID), (&base, Type::INT8), (&key, Type::TEXT), (&tried_from, Type::INT8), (&operation, Type::UUID)],
+        )
+        .await?;
+    Ok(rows.first().ok_or_else(|| damaged(&"a row that is always there is missing")).and_then(|found| current_from(found, id)))
+}
+
+fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
+    let exists = |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
+    let document = |text: &str| Document::from_stored(text).map_err(|invalid: Invalid| damaged(&invalid));
+    let base = row::value::<Option<&str>>(found, 10)?.map(document).transpose()?;
+    Ok(Current {
+        persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },
+        base,
+        earlier: if row::value(found, 11)? { Some(earlier_from(found)?) } else { None },
+        own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
+    })
+}
+
+fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Answer), Error> {
+    let hash: &[u8] = row::value(found, 9)?;
+    let persona = Persona {
+        id,
+        revision: row::revision(found, 0)?,
+        created_at: row::time(found, 4)?,
+        updated_at: row::time(found, 5)?,
+        deleted_at: row::value::<Option<i64>>(found, 6)?.map(Timestamp::from_micros),
+        created_by: row::value(found, 7)?,
+        updated_by: row::value(found, 8)?,
+        content_hash: ContentHash::from_bytes(hash.try_into().map_err(|_| damaged(&"a hash has another length"))?),
+        labels: BTreeMap::new(),
+        document: Document::from_stored(row::value(found, 3)?).map_err(|invalid| damaged(&invalid))?,
+    };
+    Ok((persona, row::answer(found, 0, id)?))
+}
+
+fn earlier_from(found: &Row) -> Result<Earlier, Error> {
+    let word: &str = row::value(found, 13)?;
+    Ok(Earlier {
+        fingerprint: row::value(found, 12)?,
+        at: row::time(found, 15)?,
+        operation: row::value(found, 16)?,
+        outcome: Outcome::from_word(word).ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
+        answer: row::answer(found, 17, row::id(found, 14)?)?,
+    })
+}

@@ -1,0 +1,282 @@
+//! What PostgreSQL's errors mean, in the vocabulary of the contract. The only place that looks at its error codes.
+
+use std::error::Error as _;
+use std::fmt::Display;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::Error as DriverError;
+use tokio_postgres::error::SqlState;
+
+use super::Settings;
+use crate::Error;
+
+/// Why the database cannot be used. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Nobody answers at the address, or the connection broke.
+    #[error("could not reach {place}: {reason}")]
+    Unreachable {
+        /// Hosts and database.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server does not let this user in.
+    #[error("{place} refuses the user {user}: {reason}")]
+    Refused {
+        /// Hosts and database.
+        place: String,
+        /// Which user.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// There is no such database on the server.
+    #[error("there is no database {database} at {place}")]
+    NoDatabase {
+        /// Hosts and database.
+        place: String,
+        /// Which database.
+        database: String,
+    },
+    /// The user may not do what is needed.
+    #[error("the user {user} may not use {place}: {reason}")]
+    NoRight {
+        /// Hosts and database.
+        place: String,
+        /// Which user.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server could not prove that it is the one that was named, or offers no encryption.
+    #[error("no trusted connection to {place}: {reason}")]
+    NotTrusted {
+        /// Hosts and database.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no certificate to check the server's with.
+    #[error("no certificates of authorities from {from}: {reason}")]
+    NoAuthorities {
+        /// The file, or the system.
+        from: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The server is too old.
+    #[error("{place} is PostgreSQL {found}, this program needs {needed} or newer")]
+    OldServer {
+        /// Hosts and database.
+        place: String,
+        /// Its version.
+        found: String,
+        /// The oldest version that is supported.
+        needed: u32,
+    },
+    /// The server is a standby: it can be read but not written.
+    #[error("{place} is a read-only standby")]
+    Standby {
+        /// Hosts and database.
+        place: String,
+    },
+    /// The database keeps texts in another encoding, in which not every text has a form.
+    #[error("{place} has the encoding {encoding}, this program needs UTF8")]
+    Encoding {
+        /// Hosts and database.
+        place: String,
+        /// Its encoding.
+        encoding: String,
+    },
+    /// The schema `persona_store` is of another application.
+    #[error("the schema persona_store of {place} belongs to another application")]
+    ForeignApplication {
+        /// Hosts and database.
+        place: String,
+    },
+    /// A newer version of this program made the schema.
+    #[error("{place} has schema version {found}, this program knows up to {known}")]
+    NewerSchema {
+        /// Hosts and database.
+        place: String,
+        /// The database's version.
+        found: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// Nobody has brought the schema to the version of this program yet.
+    #[error("{place} has schema version {found}, this program needs {known}")]
+    OlderSchema {
+        /// Hosts and database.
+        place: String,
+        /// The database's version; 0 for an empty one.
+        found: u32,
+        /// The version that is needed.
+        known: u32,
+    },
+    /// The system has no thread, or no memory, to work with.
+    #[error("could not start to work with {place}: {reason}")]
+    System {
+        /// Hosts and database.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Anything else that the server reports.
+    #[error("could not use {place}: {reason}")]
+    Backend {
+        /// Hosts and database.
+        place: String,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+impl StartError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { .. } => "check that the server runs and that host and port are right".into(),
+            Self::Refused { .. } => "check the user and its password, and the server's pg_hba.conf".into(),
+            Self::NoDatabase { database, .. } => format!("create it with `createdb {database}`, or correct the name in the URL"),
+            Self::NoRight { user, .. } => format!("GRANT CREATE, CONNECT ON DATABASE ... TO {user}, or use the user that made the schema"),
+            Self::NotTrusted { .. } => {
+                "name the authority with sslrootcert=FILE, or say with sslmode=require that nobody needs to prove anything".into()
+            }
+            Self::NoAuthorities { .. } => "name a file in PEM form with sslrootcert=FILE, or install the system's ca-certificates".into(),
+            Self::OldServer { needed, .. } => format!("upgrade the server to PostgreSQL {needed} or newer"),
+            Self::Standby { .. } => "name the primary, or all hosts with commas in between and target_session_attrs=read-write".into(),
+            Self::Encoding { .. } => "create the database with ENCODING 'UTF8' TEMPLATE template0".into(),
+            Self::ForeignApplication { .. } => "use a database of its own for personas".into(),
+            Self::NewerSchema { .. } => "use the version of this program that made it, or a newer one".into(),
+            Self::OlderSchema { .. } => "start `persona serve` once; it brings the schema up to date".into(),
+            Self::System { .. } | Self::Backend { .. } => return None,
+        })
+    }
+
+    /// Whether the same can succeed a little later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Standby { .. })
+    }
+
+    /// What a failure to connect or to make the schema means.
+    pub(super) fn from_driver(settings: &Settings, error: &DriverError) -> Self {
+        let (place, user) = (settings.place(), settings.user().to_owned());
+        let Some(code) = error.code() else {
+            let reason = innermost(error);
+            // The driver's own words when no host takes writes.
+            if reason.contains("does not allow writes") {
+                return Self::Standby { place };
+            }
+            return if is_about_trust(error) { Self::NotTrusted { place, reason } } else { Self::Unreachable { place, reason } };
+        };
+        let reason = error.as_db_error().map_or_else(String::new, |answer| answer.message().to_owned());
+        match code.code() {
+            "28P01" | "28000" => Self::Refused { place, user, reason },
+            "3D000" => Self::NoDatabase { place, database: settings.database().to_owned() },
+            "42501" => Self::NoRight { place, user, reason },
+            "25006" => Self::Standby { place },
+            _ if Meaning::of(error) == Meaning::Away => Self::Unreachable { place, reason },
+            _ => Self::Backend { place, reason },
+        }
+    }
+
+    pub(super) fn from_pool(settings: &Settings, error: &PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => Self::from_driver(settings, error),
+            other => Self::Unreachable { place: settings.place(), reason: other.to_string() },
+        }
+    }
+}
+
+/// What can be done about an error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Meaning {
+    /// The connection is of no more use; what was under way on it may have been done or not.
+    Away,
+    /// It was in somebody's way and was undone as a whole; doing it again can succeed.
+    Again,
+    /// A unique index has such an entry already; the statement was undone as a whole.
+    Taken,
+    /// No space is left.
+    Full,
+    /// Something else.
+    Other,
+}
+
+impl Meaning {
+    pub(super) fn of(error: &DriverError) -> Self {
+        let Some(code) = error.code() else {
+            // Broken connections and failures to connect have no code; a value that cannot be read is our own fault.
+            let is_own_fault = error.source().is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none()) && !error.is_closed();
+            return if is_own_fault && !is_about_connecting(error) { Self::Other } else { Self::Away };
+        };
+        match code.code() {
+            "57P01" | "57P02" | "57P03" | "25006" | "53300" => Self::Away,
+            // Waits that took too long are given up by the server, and what waited is undone.
+            "40001" | "40P01" | "55P03" | "57014" => Self::Again,
+            "23505" => Self::Taken,
+            "53100" => Self::Full,
+            code if code.starts_with("08") => Self::Away,
+            // While a connection is being made, whoever is refused now may be let in after a failover or a new password.
+            "28000" | "28P01" | "3D000" => Self::Away,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn is_about_connecting(error: &DriverError) -> bool {
+    // The driver keeps its kinds to itself and tells them in words only.
+    let words = error.to_string();
+    ["connecting", "TLS", "timeout", "communicating", "unexpected message", "authentication"].iter().any(|word| words.contains(word))
+}
+
+fn is_about_trust(error: &DriverError) -> bool {
+    let words = error.to_string();
+    words.contains("TLS") || chain(error).any(<dyn std::error::Error>::is::<rustls::Error>)
+}
+
+fn chain(error: &DriverError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    std::iter::from_fn(move || {
+        let this = next?;
+        next = this.source();
+        Some(this)
+    })
+}
+
+fn innermost(error: &DriverError) -> String {
+    chain(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// A driver's error in the vocabulary of the contract, for what is not tried again.
+pub(super) fn from_driver(error: DriverError) -> Error {
+    match (Meaning::of(&error), error.code()) {
+        (Meaning::Away, _) => Error::Unreachable,
+        (Meaning::Again, _) => Error::Busy { what: "the database" },
+        (Meaning::Full, _) => Error::Full,
+        (_, Some(code)) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => damaged(&error),
+        (_, Some(code)) if *code == SqlState::IO_ERROR => Error::Disk(Box::new(error)),
+        _ => Error::Backend(Box::new(error)),
+    }
+}
+
+/// What no connection to be had means.
+pub(super) fn from_pool(error: PoolError) -> Error {
+    match error {
+        PoolError::Backend(error) => {
+            tracing::debug!(error = innermost(&error), "no connection to the database");
+            from_driver(error)
+        }
+        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Error::Busy { what: "a connection to the database" },
+        PoolError::Timeout(_) => Error::Unreachable,
+        PoolError::Closed => Error::Closed("it was closed"),
+        other => Error::Backend(Box::new(other)),
+    }
+}
+
+/// A row that this program cannot have written.
+pub(super) fn damaged(what: &dyn Display) -> Error {
+    Error::Damaged(what.to_string())
+}

@@ -1,0 +1,64 @@
+//! Where connections live: one thread with a runtime of its own.
+//!
+//! A connection is read and written by a task, and a write that was begun is ended by one, whatever becomes of the request
+//! that asked for it. Both must outlive the runtimes of those who ask, which come and go.
+
+use std::io;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::Error;
+
+/// The thread, until this is dropped.
+pub(super) struct Home {
+    handle: Handle,
+    running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Home {
+    /// Starts the thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("postgres".into()).spawn(move || {
+            // Whether it was told to end or everybody is gone, there is nothing more to do.
+            let _ = runtime.block_on(ended);
+        })?;
+        Ok(Self { handle, running: Some((end, thread)).into() })
+    }
+
+    /// For tasks that live here.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Does something here, and holds the calling thread until it is done. Also from within another runtime.
+    pub(super) fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.handle.spawn(async move {
+            // The caller waits, so it is there to receive.
+            let _ = sender.send(work.await);
+        });
+        receiver.recv().map_err(|_| Error::Closed("its thread ended"))
+    }
+
+    /// Ends the thread, and with it every connection.
+    pub(super) fn end(&self) {
+        let running = self.running.lock().ok().and_then(|mut running| running.take());
+        if let Some((end, thread)) = running {
+            drop(end);
+            // A panic of the thread was already reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

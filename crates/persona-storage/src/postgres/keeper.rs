@@ -1,0 +1,91 @@
+//! The keeper: removes what has expired. PostgreSQL looks after everything else itself.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::Clock;
+use tokio_postgres::types::Type;
+
+use super::current::oldest_kept;
+use super::home::Home;
+use super::pool::{Pool, Statement};
+use super::{Settings, StartError, migrate, start};
+use crate::Error;
+
+/// Pause between two rounds of removing what has expired.
+const UPKEEP_EVERY: Duration = Duration::from_mins(1);
+/// Most records removed in one statement: no lock is held for long.
+const EXPIRED_BATCH_MAX: u32 = 500;
+/// Pause between two ticks: short, so that whoever runs the keeper soon hears that it is to end.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Two keepers of two machines do not wait for each other: what one is about to remove, the other skips.
+const REMOVE_EXPIRED: &str = "
+    DELETE FROM persona_store.idempotency
+    WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING 1";
+
+/// Looks after the database while others use it.
+pub struct Keeper {
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    upkeep_at: Instant,
+    /// Declared last and so dropped last: the connections live there.
+    home: Home,
+}
+
+impl Keeper {
+    /// Checks the database.
+    ///
+    /// # Errors
+    ///
+    /// As for [`super::PostgresStore::open`].
+    pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let system = |reason: String| StartError::System { place: settings.place(), reason };
+        let home = Home::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(settings, home.handle())?;
+        let (asked, of) = (pool.clone(), settings.clone());
+        let checked = home.wait_for(async move {
+            let connection = start::connect(&asked, &of).await?;
+            migrate::check(&connection, &of).await
+        });
+        checked.map_err(|error| system(error.to_string()))??;
+        Ok(Self { pool, clock, upkeep_at: Instant::now(), home })
+    }
+
+    /// Does what is due and tells after how long to come again.
+    ///
+    /// # Errors
+    ///
+    /// The database failed or is away; coming again may succeed.
+    pub fn tick(&mut self) -> Result<Duration, Error> {
+        if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
+            self.upkeep_at = Instant::now();
+            self.remove_expired()?;
+        }
+        Ok(PAUSE)
+    }
+
+    /// Removes expired records, a few at a time, and tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn remove_expired(&mut self) -> Result<u64, Error> {
+        let until = oldest_kept(self.clock.now()).as_micros();
+        let pool = self.pool.clone();
+        self.home.wait_for(async move {
+            let mut removed = 0;
+            loop {
+                // Repeating it does no harm, so it may be done like a read.
+                let rows = pool
+                    .read(Statement::Once(REMOVE_EXPIRED), &[(&until, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)])
+                    .await?;
+                removed += rows.len() as u64;
+                if rows.len() < EXPIRED_BATCH_MAX as usize {
+                    return Ok(removed);
+                }
+            }
+        })?
+    }
+}

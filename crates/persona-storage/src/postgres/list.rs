@@ -1,0 +1,184 @@
+//! Pages of personas, and their count, of one snapshot: one statement.
+//!
+//! The SQL is put together from fixed pieces; every value is bound.
+
+use persona_model::{Cursor, Filter, ListRequest, PersonaId, Search, SortKey, Term};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::pool::{Parameter, Pool, Statement};
+use super::{row, search};
+use crate::store::fitting;
+use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
+
+/// One page, and the count where it was asked for.
+pub(super) async fn page(pool: &Pool, request: &ListRequest) -> Result<Page, Error> {
+    let query = Query::of(request);
+    let found = pool.read(Statement::Once(&query.sql), &query.values.parameters()).await?;
+    let first = found.first().filter(|_| request.count);
+    let total = first.map(|first| row::number(first, 0)).transpose()?;
+    let mut rows = found.iter().filter_map(|found| read(found, request.sort.key).transpose()).collect::<Result<Vec<_>, _>>()?;
+    let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
+    let more = rows.len() > fitting;
+    rows.truncate(fitting);
+    let last = rows.last().filter(|_| more);
+    let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
+    Ok(Page { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total })
+}
+
+/// A row with its sort value as text; `None` where the row only carries the count.
+fn read(found: &Row, key: SortKey) -> Result<Option<(String, Answer)>, Error> {
+    if row::value::<Option<uuid::Uuid>>(found, 2)?.is_none() {
+        return Ok(None);
+    }
+    let text = match key {
+        SortKey::Name => row::value::<&str>(found, 1)?.to_owned(),
+        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => row::value::<i64>(found, 1)?.to_string(),
+    };
+    Ok(Some((text, row::answer(found, 3, row::id(found, 2)?)?)))
+}
+
+/// Values of any type, in the order of their numbers.
+#[derive(Default)]
+struct Values(Vec<(Box<dyn ToSql + Sync + Send>, Type)>);
+
+impl Values {
+    /// Adds a value and tells how a statement names it.
+    fn add(&mut self, value: impl ToSql + Sync + Send + 'static, kind: Type) -> String {
+        self.0.push((Box::new(value), kind));
+        format!("${}", self.0.len())
+    }
+
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        self.0.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect()
+    }
+}
+
+struct Query {
+    sql: String,
+    values: Values,
+}
+
+impl Query {
+    /// One more row than the page holds, which tells whether there is another page.
+    fn of(request: &ListRequest) -> Self {
+        let mut values = Values::default();
+        let conditions = conditions(&request.filter, &mut values);
+        let key = key_sql(request.sort.key, request.filter.search.as_ref(), &mut values);
+        let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
+        let mut of_page = conditions.clone();
+        if let Some(after) = &request.after {
+            of_page.push(format!("({key}, p.id) {beyond} {}", position(after, request.sort.key, &mut values)));
+        }
+        let from = if request.filter.search.is_some() {
+            "persona_store.personas AS p JOIN persona_store.persona_search AS s ON s.persona = p.id"
+        } else {
+            "persona_store.personas AS p"
+        };
+        let count = if request.count {
+            format!("SELECT count(*) AS total FROM {from} {}", clause(&conditions))
+        } else {
+            "SELECT NULL::bigint AS total".into()
+        };
+        // The bytes before the row before this one: the one that comes after a full page is read too.
+        let sql = format!(
+            "SELECT counted.total, page.key, page.id, page.revision, page.deleted, page.head, page.document
+             FROM ({count}) AS counted
+             LEFT JOIN (
+                 SELECT {key} AS key, p.id, p.revision, p.deleted_at IS NOT NULL AS deleted, p.head, p.document,
+                        sum(octet_length(p.head) + octet_length(p.document))
+                            OVER (ORDER BY {key} {direction}, p.id {direction} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes
+                 FROM {from}
+                 {}
+                 ORDER BY {key} {direction}, p.id {direction}
+                 LIMIT {}
+             ) AS page ON coalesce(page.bytes, 0) < {PAGE_BYTES_MAX}
+             ORDER BY page.key {direction}, page.id {direction}",
+            clause(&of_page),
+            request.limit + 1,
+        );
+        Self { sql, values }
+    }
+}
+
+fn clause(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) }
+}
+
+/// What a list is ordered by. One index exists for each column, so that no order of them costs a sort.
+fn key_sql(key: SortKey, search: Option<&Search>, values: &mut Values) -> String {
+    match key {
+        SortKey::Name => "p.name".into(),
+        SortKey::CreatedAt => "p.created_at".into(),
+        SortKey::UpdatedAt => "p.updated_at".into(),
+        SortKey::Relevance => search.map_or_else(|| "0::bigint".into(), |search| tier(search, values)),
+    }
+}
+
+/// 0 where all that is wanted is in the name, 1 where it is in the name or the tags, 2 otherwise.
+fn tier(search: &Search, values: &mut Values) -> String {
+    let mut all_in = |parts: &[&str]| {
+        let terms = search.wanted.iter().map(|term| is_in(parts, term, values)).collect::<Vec<_>>();
+        if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
+    };
+    let (in_name, in_name_or_tags) = (all_in(&["name"]), all_in(&["name", "tags"]));
+    format!("(CASE WHEN {in_name} THEN 0 WHEN {in_name_or_tags} THEN 1 ELSE 2 END)::bigint")
+}
+
+/// Where the page before ended. No text of the database holds the character NUL, so a name with it, which only a forged
+/// cursor can have, comes right after everything that is equal up to there.
+fn position(after: &Cursor, key: SortKey, values: &mut Values) -> String {
+    let (value, id) = match key {
+        SortKey::Name => match after.key.split_once('\0') {
+            Some((before, _)) => (values.add(before.to_owned(), Type::TEXT), PersonaId::from_bytes([0xff; 16])),
+            None => (values.add(after.key.clone(), Type::TEXT), after.id),
+        },
+        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => {
+            (values.add(after.key.parse::<i64>().unwrap_or_default(), Type::INT8), after.id)
+        }
+    };
+    let collation = if key == SortKey::Name { " COLLATE \"C\"" } else { "" };
+    format!("({value}{collation}, {})", values.add(row::uuid(id), Type::UUID))
+}
+
+/// What must hold of a row.
+fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
+    let mut conditions = Vec::new();
+    if let Some(search) = &filter.search {
+        if let Some(candidates) = search::candidates(search) {
+            conditions.push(format!("(s.words @@ {}::text::tsquery OR s.words IS NULL)", values.add(candidates, Type::TEXT)));
+        }
+        let parts = &["name", "tags", "text"];
+        conditions.extend(search.wanted.iter().map(|term| is_in(parts, term, values)));
+        conditions.extend(search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts, term, values))));
+    }
+    if !filter.include_deleted {
+        conditions.push("p.deleted_at IS NULL".into());
+    }
+    if let Some(kind) = filter.kind {
+        conditions.push(format!("p.kind = {}", values.add(kind.word(), Type::TEXT)));
+    }
+    if let Some(active) = filter.is_active {
+        conditions.push(format!("p.is_active = {}", values.add(active, Type::BOOL)));
+    }
+    if let Some(since) = filter.updated_since {
+        conditions.push(format!("p.updated_at >= {}", values.add(since.as_micros(), Type::INT8)));
+    }
+    for tag in &filter.tags {
+        // No tag holds control characters, and the database takes no text with NUL, not even to compare it.
+        conditions.push(if tag.contains('\0') {
+            "false".into()
+        } else {
+            let tag = values.add(tag.clone(), Type::TEXT);
+            format!("EXISTS (SELECT 1 FROM persona_store.persona_tags AS t WHERE t.tag = {tag} AND t.persona = p.id)")
+        });
+    }
+    conditions
+}
+
+/// Whether a term is in any of these parts.
+fn is_in(parts: &[&str], term: &Term, values: &mut Values) -> String {
+    let run = values.add(search::run_of(term), Type::TEXT);
+    let parts: Vec<String> = parts.iter().map(|part| format!("strpos(s.{part}, {run}) > 0")).collect();
+    format!("({})", parts.join(" OR "))
+}

@@ -1,0 +1,115 @@
+//! The schema and its versions.
+//!
+//! Only init migrates; everybody else checks. A version is one file of `migrations/postgres/`, numbered without a gap,
+//! never edited once it was released. A step only adds, so that the version before goes on working beside the new one.
+
+use tokio_postgres::Error as DriverError;
+
+use super::pool::{Connection, Statement};
+use super::{Settings, StartError};
+
+/// Every migration; the first makes version 1 of an empty database.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_personas.sql")];
+
+/// The schema version that this build knows.
+#[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
+pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// What the schema says of itself where it is ours.
+const APPLICATION: &str = "persona";
+
+/// Two inits do not migrate at once. The limits of a session do not hold here: a step may take as long as it takes.
+const BEGIN: &str = "
+    BEGIN;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL lock_timeout = '60s';
+    SELECT pg_advisory_xact_lock(8101820165193428323)";
+
+/// The next transaction has to come after everything that is in the feed. It does not in a database that was restored
+/// into another cluster, whose transactions have lower numbers.
+const MOVE_FEED: &str = "
+    UPDATE persona_store.about
+    SET feed_offset = newest.sequence + 1 - next.number
+    FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest,
+         (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS number) AS next
+    WHERE feed_offset + next.number <= newest.sequence
+    RETURNING feed_offset";
+
+/// The same condition, to be asked without a lock.
+const FEED_IS_BEHIND: &str = "
+    SELECT feed_offset + pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+           <= (SELECT coalesce(max(sequence), 0) FROM persona_store.changes)
+    FROM persona_store.about";
+
+/// What became of a schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Migrated {
+    /// The version that it had, when it had another one; 0 where there was none.
+    pub from: Option<u32>,
+    /// The feed goes on at another number, because the database came from another cluster.
+    pub feed_moved: bool,
+}
+
+/// The schema version of a database; 0 where there is none. Refuses what is not ours, and what is too new.
+pub(super) async fn version_of(connection: &Connection, settings: &Settings) -> Result<u32, StartError> {
+    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+    let foreign = || StartError::ForeignApplication { place: settings.place() };
+    let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'persona_store'),
+                        EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
+                                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                                WHERE n.nspname = 'persona_store' AND c.relname = 'about')";
+    let rows = connection.rows(Statement::Once(there), &[]).await.map_err(failed)?;
+    let is_there = |column: usize| rows.first().is_some_and(|found| found.try_get(column).unwrap_or_default());
+    if !is_there(0) {
+        return Ok(0);
+    }
+    if !is_there(1) {
+        return Err(foreign());
+    }
+    let about = "SELECT application, schema_version FROM persona_store.about";
+    let rows = connection.rows(Statement::Once(about), &[]).await.map_err(failed)?;
+    let found = rows.first().ok_or_else(foreign)?;
+    let (application, version): (&str, i32) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+    let version = u32::try_from(version).map_err(|_| foreign())?;
+    if application != APPLICATION {
+        return Err(foreign());
+    }
+    if version > VERSION {
+        return Err(StartError::NewerSchema { place: settings.place(), found: version, known: VERSION });
+    }
+    Ok(version)
+}
+
+/// Checks that a database is ours, and of exactly the version of this build.
+pub(super) async fn check(connection: &Connection, settings: &Settings) -> Result<(), StartError> {
+    match version_of(connection, settings).await? {
+        VERSION => Ok(()),
+        found => Err(StartError::OlderSchema { place: settings.place(), found, known: VERSION }),
+    }
+}
+
+/// Brings a database to the version of this build. One that is ready is only read.
+///
+/// All steps are one transaction: whatever breaks leaves the old version or the new one. The caller closes the connection
+/// when this fails.
+pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Result<Migrated, StartError> {
+    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+    if version_of(connection, settings).await? == VERSION && !feed_is_behind(connection).await.map_err(failed)? {
+        return Ok(Migrated::default());
+    }
+    connection.execute(BEGIN).await.map_err(failed)?;
+    // Another init may have been faster.
+    let from = version_of(connection, settings).await?;
+    for sql in &MIGRATIONS[from as usize..] {
+        connection.execute(sql).await.map_err(failed)?;
+    }
+    connection.execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}")).await.map_err(failed)?;
+    let moved = connection.rows(Statement::Once(MOVE_FEED), &[]).await.map_err(failed)?;
+    connection.execute("COMMIT").await.map_err(failed)?;
+    Ok(Migrated { from: (from != VERSION).then_some(from), feed_moved: !moved.is_empty() })
+}
+
+async fn feed_is_behind(connection: &Connection) -> Result<bool, DriverError> {
+    let rows = connection.rows(Statement::Once(FEED_IS_BEHIND), &[]).await?;
+    rows.first().map_or(Ok(false), |found| found.try_get(0))
+}

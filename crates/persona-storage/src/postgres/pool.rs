@@ -1,0 +1,184 @@
+//! Connections: how many, how long they are waited for, and single statements on them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{Meaning, from_driver, from_pool};
+use super::{Settings, StartError, tls};
+use crate::Error;
+
+/// Longest wait of a read for a connection: a client that waits longer is better told to come again.
+const READ_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often a read is tried: once on a connection that was broken without anybody noticing, and once more on one that
+/// broke while the server restarted.
+const READ_ATTEMPTS_MAX: usize = 3;
+/// What every session of ours is set to. A statement, a lock and an idle transaction that take longer are given up by the
+/// server; and a statement whose client is gone is not worked on for longer than the last of these.
+const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
+                       -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed";
+
+/// A value of a statement with its type.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The connections of one process.
+#[derive(Clone)]
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    has_sessions: bool,
+    /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
+    unreplicated: Arc<AtomicU64>,
+}
+
+impl Pool {
+    /// A pool whose connections live on this runtime; none is made yet.
+    pub(super) fn new(settings: &Settings, home: &Handle) -> Result<Self, StartError> {
+        let unreplicated = Arc::new(AtomicU64::new(0));
+        let tls = tls::connector(settings)?;
+        let connect = AtHome { home: home.clone(), tls, unreplicated: Arc::clone(&unreplicated) };
+        let mut driver = settings.driver.clone();
+        if settings.has_sessions {
+            let chosen = driver.get_options().unwrap_or_default();
+            driver.options(format!("{SESSION} {chosen}"));
+        }
+        let manager = Manager::from_connect(driver, connect, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
+        let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
+        Ok(Self { connections, has_sessions: settings.has_sessions, unreplicated })
+    }
+
+    /// A connection, if one is to be had in time.
+    pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
+        let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
+        let client = self.connections.timeout_get(&timeouts).await?;
+        Ok(Connection { client, has_sessions: self.has_sessions })
+    }
+
+    /// The rows of a statement that only reads. It is repeated where that can help.
+    pub(super) async fn read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        let began = Instant::now();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let wait = READ_WAIT_MAX.saturating_sub(began.elapsed());
+            let connection = self.connection(wait).await.map_err(from_pool)?;
+            match connection.rows(statement, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => {
+                    let meaning = Meaning::of(&error);
+                    if meaning == Meaning::Away {
+                        connection.discard();
+                    }
+                    if attempts >= READ_ATTEMPTS_MAX
+                        || !matches!(meaning, Meaning::Away | Meaning::Again)
+                        || began.elapsed() >= READ_WAIT_MAX
+                    {
+                        return Err(from_driver(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How often, up to now, a commit was not waited for as the server's settings want.
+    pub(super) fn unreplicated(&self) -> u64 {
+        self.unreplicated.load(Ordering::Acquire)
+    }
+
+    /// Makes no more connections.
+    pub(super) fn close(&self) {
+        self.connections.close();
+    }
+}
+
+/// The text of a statement, and whether it is worth to be kept prepared.
+#[derive(Clone, Copy)]
+pub(super) enum Statement<'a> {
+    /// One of few: prepared once for each connection.
+    Kept(&'a str),
+    /// Put together for this request, or rare.
+    Once(&'a str),
+}
+
+/// A connection, until it goes back to the pool.
+pub(super) struct Connection {
+    client: Object,
+    has_sessions: bool,
+}
+
+impl Connection {
+    /// The rows of a statement. With [`Statement::Once`], or without sessions, in one message that leaves nothing behind.
+    pub(super) async fn rows(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, DriverError> {
+        match statement {
+            Statement::Kept(sql) if self.has_sessions => {
+                let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
+                let prepared = self.client.prepare_typed_cached(sql, &types).await?;
+                let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
+                self.client.query(&prepared, &values).await
+            }
+            Statement::Kept(sql) | Statement::Once(sql) => self.client.query_typed(sql, parameters).await,
+        }
+    }
+
+    /// Does a batch of statements without values.
+    pub(super) async fn execute(&self, sql: &str) -> Result<(), DriverError> {
+        self.client.batch_execute(sql).await
+    }
+
+    /// Closes it instead of giving it back: it is broken, or in the middle of something.
+    pub(super) fn discard(self) {
+        drop(Object::take(self.client));
+    }
+}
+
+/// Makes connections that live on the home runtime, whoever asks for them.
+struct AtHome {
+    home: Handle,
+    tls: MakeRustlsConnect,
+    unreplicated: Arc<AtomicU64>,
+}
+
+type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), DriverError>> + Send + 'a>>;
+
+impl Connect for AtHome {
+    fn connect(&self, config: &Config) -> Connecting<'_> {
+        let (config, tls, unreplicated) = (config.clone(), self.tls.clone(), Arc::clone(&self.unreplicated));
+        let made = self.home.spawn(async move {
+            let (client, mut connection) = config.connect(tls).await?;
+            let driven = tokio::spawn(async move {
+                while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+                    match message {
+                        Ok(AsyncMessage::Notice(notice)) => {
+                            // Its words depend on the server's language; the routine that says it does not.
+                            if notice.routine() == Some("SyncRepWaitForLSN") {
+                                unreplicated.fetch_add(1, Ordering::Release);
+                            }
+                            tracing::debug!(code = notice.code().code(), "the database has a notice");
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::debug!(%error, "a connection to the database broke");
+                            break;
+                        }
+                    }
+                }
+            });
+            Ok((client, driven))
+        });
+        Box::pin(async move {
+            match made.await {
+                Ok(made) => made,
+                // The store was closed meanwhile. Whoever still waits has a limit to that.
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Columns as values of the model, for every table.
+
+use persona_model::{PersonaId, Revision, Timestamp};
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
+use uuid::Uuid;
+
+use super::error::{damaged, from_driver};
+use crate::{Answer, Error};
+
+/// A column of any type that the driver knows.
+pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {
+    row.try_get(column).map_err(from_driver)
+}
+
+/// A column that holds an identity.
+pub(super) fn id(row: &Row, column: usize) -> Result<PersonaId, Error> {
+    value::<Uuid>(row, column).map(|uuid| PersonaId::from_bytes(uuid.into_bytes()))
+}
+
+/// A column that holds a number that is never negative.
+pub(super) fn number(row: &Row, column: usize) -> Result<u64, Error> {
+    let signed: i64 = value(row, column)?;
+    u64::try_from(signed).map_err(|_| damaged(&format_args!("a count is {signed}")))
+}
+
+/// A column that holds a revision number.
+pub(super) fn revision(row: &Row, column: usize) -> Result<Revision, Error> {
+    Revision::new(number(row, column)?).ok_or_else(|| damaged(&"a revision is 0"))
+}
+
+/// A column that holds microseconds since the epoch.
+pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
+    value(row, column).map(Timestamp::from_micros)
+}
+
+/// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the ready answer.
+pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, Error> {
+    let (head, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
+    let body = persona_model::answer_text(head, document).into();
+    Ok(Answer { id, revision: revision(row, first)?, deleted: value(row, first + 1)?, body })
+}
+
+/// An identity as the database keeps it.
+pub(super) fn uuid(id: PersonaId) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}
+
+/// A number as the database keeps it. What is larger than any that it holds is like its largest: nothing has it.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,309 @@
+//! What a user may choose about the database: one URL.
+//!
+//! The parts that other programs know too (host, user, `target_session_attrs`, ...) are read by the driver; the few that
+//! are ours are taken out first. Nothing here ever prints the password.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+/// Most connections of one process when the URL does not say: a worker has few cores, and the server has to have room
+/// for the connections of all workers.
+const POOL_DEFAULT: usize = 10;
+/// Most connections that can be chosen: a server with more would spend its time on switching between them.
+const POOL_MAX: usize = 500;
+/// Longest wait for a connection to be made: past it another host, or a later attempt, is more likely to answer.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// A connection that was silent for this long is asked whether the other side still lives.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// How often it is asked, and how many times without an answer before it counts as broken.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMES: u32 = 3;
+/// What was sent and not acknowledged for this long breaks the connection: a host that vanished says nothing.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+
+/// How the server has to prove who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TlsMode {
+    /// No encryption.
+    Disable,
+    /// Encryption where the server offers it, without proof.
+    Prefer,
+    /// Encryption, without proof: protects against listeners, not against an impostor.
+    Require,
+    /// Encryption, and a certificate of a trusted authority, for whatever name.
+    VerifyAuthority,
+    /// Encryption, and a certificate of a trusted authority for the very host of the URL.
+    VerifyFull,
+}
+
+impl TlsMode {
+    /// Every mode with its word in a URL, as libpq has them.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("disable", Self::Disable),
+        ("prefer", Self::Prefer),
+        ("require", Self::Require),
+        ("verify-ca", Self::VerifyAuthority),
+        ("verify-full", Self::VerifyFull),
+    ];
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, mode)| mode)
+    }
+}
+
+/// How the database is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub(super) driver: Config,
+    pub(super) tls: TlsMode,
+    /// Authorities that are trusted; those of the system when not set.
+    pub(super) authorities: Option<PathBuf>,
+    /// Whether statements are prepared once for each connection, and settings of the session may be made. Neither is
+    /// possible through a pooler that hands each transaction to another connection.
+    pub(super) has_sessions: bool,
+    pub(super) pool_max: usize,
+}
+
+/// Why a URL cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The driver cannot read it.
+    #[error("is no URL of a PostgreSQL database: {0}")]
+    Malformed(String),
+    /// A parameter has a value that it cannot have.
+    #[error("{name} must be {wanted}")]
+    Parameter {
+        /// Which parameter.
+        name: &'static str,
+        /// What it may be.
+        wanted: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads a URL such as `postgres://ada@db.example.com/personas?sslmode=verify-full`.
+    ///
+    /// `postgresql+driver://`, as SQLAlchemy has it, means the same.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`]; its text never holds the URL, which may hold a password.
+    pub fn parse(url: &str) -> Result<Self, SettingsError> {
+        let rest = url.split_once("://").map(|(_, rest)| rest).ok_or_else(|| SettingsError::Malformed("it has no ://".into()))?;
+        // A password may hold a question mark.
+        let after_user = rest.rfind('@').unwrap_or(0);
+        let end = rest[after_user..].find('?').map_or(rest.len(), |length| after_user + length);
+        let (place, parameters) = (&rest[..end], rest[end..].trim_start_matches('?'));
+        let mut own = Own::default();
+        let theirs: Vec<&str> = parameters.split('&').filter(|pair| !pair.is_empty()).collect();
+        let theirs = theirs.into_iter().filter_map(|pair| own.take(pair).map(|taken| (!taken).then_some(pair)).transpose());
+        let theirs = theirs.collect::<Result<Vec<_>, _>>()?.join("&");
+        // The driver's own words are about form and never repeat a value.
+        let mut driver = Config::from_str(&format!("postgres://{place}?{theirs}")).map_err(|error| {
+            SettingsError::Malformed(std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
+        if driver.get_hosts().is_empty() && driver.get_hostaddrs().is_empty() {
+            return Err(SettingsError::Malformed("it names no host".into()));
+        }
+        let tls = own.tls.unwrap_or_else(|| default_tls(&driver));
+        driver.ssl_mode(match tls {
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyAuthority | TlsMode::VerifyFull => SslMode::Require,
+        });
+        set_defaults(&mut driver, &theirs);
+        let has_sessions = own.statement_cache.unwrap_or(true);
+        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max: own.pool_max.unwrap_or(POOL_DEFAULT) })
+    }
+
+    /// The same, for a process that the server's administrator is to recognise by this name.
+    #[must_use]
+    pub fn named(mut self, application: &str) -> Self {
+        self.driver.application_name(application);
+        self
+    }
+
+    /// Most connections of one process.
+    pub fn pool_max(&self) -> usize {
+        self.pool_max
+    }
+
+    /// Hosts and database, as people name them: without user and password.
+    pub fn place(&self) -> String {
+        let names: Vec<String> = self.driver.get_hosts().iter().map(host_name).collect();
+        let hosts = if names.is_empty() { self.driver.get_hostaddrs().iter().map(ToString::to_string).collect() } else { names };
+        let ports = self.driver.get_ports();
+        let port_of = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+        let hosts: Vec<String> = hosts.iter().enumerate().map(|(index, host)| format!("{host}:{}", port_of(index))).collect();
+        format!("{}/{}", hosts.join(","), self.database())
+    }
+
+    /// The database's name.
+    pub(super) fn database(&self) -> &str {
+        self.driver.get_dbname().or(self.driver.get_user()).unwrap_or("(the user's name)")
+    }
+
+    /// The user's name.
+    pub(super) fn user(&self) -> &str {
+        self.driver.get_user().unwrap_or("(the system's user)")
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Settings(postgres://{})", self.place())
+    }
+}
+
+/// The parameters that are ours.
+#[derive(Default)]
+struct Own {
+    tls: Option<TlsMode>,
+    authorities: Option<PathBuf>,
+    statement_cache: Option<bool>,
+    pool_max: Option<usize>,
+}
+
+impl Own {
+    /// Whether a `name=value` is ours; then it is taken.
+    fn take(&mut self, pair: &str) -> Result<bool, SettingsError> {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let refuse = |name, wanted| SettingsError::Parameter { name, wanted };
+        match name {
+            "sslmode" => {
+                let wanted = "disable, prefer, require, verify-ca or verify-full";
+                self.tls = Some(TlsMode::from_word(value).ok_or_else(|| refuse("sslmode", wanted))?);
+            }
+            "sslrootcert" => match value {
+                "" => return Err(refuse("sslrootcert", "system, or the path of a file in PEM form")),
+                "system" => self.authorities = None,
+                path => self.authorities = Some(PathBuf::from(unescaped(path))),
+            },
+            "statement_cache" => {
+                self.statement_cache = Some(match value {
+                    "on" => true,
+                    "off" => false,
+                    _ => return Err(refuse("statement_cache", "on or off")),
+                });
+            }
+            "pool_max" => {
+                let number = value.parse().ok().filter(|number| (1..=POOL_MAX).contains(number));
+                self.pool_max = Some(number.ok_or_else(|| refuse("pool_max", "a number of connections from 1 to 500"))?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// Whoever names a host over the network wants to reach that host and no impostor.
+fn default_tls(driver: &Config) -> TlsMode {
+    let is_near = |host: &Host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Unix(_) => true,
+    };
+    let addresses_are_near = driver.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
+    if driver.get_hosts().iter().all(is_near) && addresses_are_near { TlsMode::Prefer } else { TlsMode::VerifyFull }
+}
+
+/// What holds where the URL says nothing.
+fn set_defaults(driver: &mut Config, chosen: &str) {
+    let is_chosen = |name: &str| chosen.split('&').any(|pair| pair.split('=').next() == Some(name));
+    if !is_chosen("connect_timeout") {
+        driver.connect_timeout(CONNECT_WAIT_MAX);
+    }
+    if !is_chosen("tcp_user_timeout") {
+        driver.tcp_user_timeout(UNACKNOWLEDGED_MAX);
+    }
+    if !is_chosen("keepalives_idle") {
+        driver.keepalives_idle(KEEPALIVE_AFTER);
+    }
+    if !is_chosen("keepalives_interval") {
+        driver.keepalives_interval(KEEPALIVE_EVERY);
+    }
+    if !is_chosen("keepalives_retries") {
+        driver.keepalives_retries(KEEPALIVE_TIMES);
+    }
+    // Of several hosts, the one that takes writes: reads have to see them.
+    if !is_chosen("target_session_attrs") && driver.get_hosts().len() > 1 {
+        driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    if !is_chosen("application_name") {
+        driver.application_name("persona");
+    }
+}
+
+fn host_name(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(folder) => folder.display().to_string(),
+    }
+}
+
+/// Percent-encoding undone; a sign that stands for no byte stays as it is.
+fn unescaped(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let pair = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        if let Some(byte) = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, SettingsError, TlsMode};
+
+    fn parse(url: &str) -> Settings {
+        Settings::parse(url).expect("a URL")
+    }
+
+    #[test]
+    fn a_url_names_hosts_and_database_and_its_password_is_never_printed() {
+        let settings = parse("postgresql+asyncpg://ada:se%40cret@db1:5433,db2:5434/personas?target_session_attrs=read-write");
+        assert_eq!(settings.place(), "db1:5433,db2:5434/personas");
+        assert_eq!(settings.driver.get_password(), Some(&b"se@cret"[..]));
+        assert_eq!((settings.user(), settings.database()), ("ada", "personas"));
+        assert!(!format!("{settings:?}").contains("cret"));
+        assert_eq!(parse("postgres://ada@%2Frun%2Fpg/personas").place(), "/run/pg:5432/personas");
+    }
+
+    #[test]
+    fn a_named_host_has_to_prove_who_it_is_and_a_near_one_need_not() {
+        let tls = |url| parse(url).tls;
+        assert_eq!(tls("postgres://a@db.example.com/p"), TlsMode::VerifyFull);
+        assert_eq!(tls("postgres://a@localhost,db/p"), TlsMode::VerifyFull);
+        assert_eq!(tls("postgres://a@10.0.0.1/p"), TlsMode::VerifyFull);
+        for near in ["postgres://a@localhost/p", "postgres://a@127.0.0.1/p", "postgres://a@[::1]/p", "postgres://a@%2Frun/p"] {
+            assert_eq!(tls(near), TlsMode::Prefer, "{near}");
+        }
+        assert_eq!(tls("postgres://a@db/p?sslmode=require"), TlsMode::Require);
+    }
+
+    #[test]
+    fn own_parameters_are_taken_and_wrong_ones_are_refused_by_name() {
+        let settings = parse("postgres://a@db/p?sslrootcert=%2Fetc%2Fca.pem&statement_cache=off&pool_max=3&connect_timeout=7");
+        assert_eq!(settings.authorities.as_deref(), Some(std::path::Path::new("/etc/ca.pem")));
+        assert_eq!((settings.has_sessions, settings.pool_max), (false, 3));
+        assert_eq!(settings.driver.get_connect_timeout(), Some(&std::time::Duration::from_secs(7)));
+        for (query, name) in [("sslmode=on", "sslmode"), ("statement_cache=maybe", "statement_cache"), ("pool_max=0", "pool_max")] {
+            let refused = Settings::parse(&format!("postgres://a:secret@db/p?{query}")).expect_err(query);
+            assert!(matches!(&refused, SettingsError::Parameter { name: found, .. } if *found == name), "{refused}");
+        }
+        for malformed in ["postgres:db", "postgres://a:secret@db:x/p", "postgres://a:secret@db/p?nonsense=1", "postgres:///p"] {
+            let refused = Settings::parse(malformed).expect_err(malformed);
+            assert!(matches!(refused, SettingsError::Malformed(_)) && !refused.to_string().contains("secret"), "{refused}");
+        }
+    }
+}

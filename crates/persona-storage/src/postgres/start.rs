@@ -1,0 +1,105 @@
+//! Making a database ready, before any process works with it.
+
+use std::time::Duration;
+
+use tokio_postgres::Error as DriverError;
+
+use super::home::Home;
+use super::pool::{Connection, Pool, Statement};
+use super::{Settings, StartError, migrate, status};
+
+/// The oldest server that is supported: what it has is used, such as 64-bit numbers of transactions.
+const SERVER_VERSION_MIN: u32 = 15;
+/// Longest wait for a connection while starting. Shorter than a supervisor's patience, longer than a slow host needs.
+pub(super) const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What init found and did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InitReport {
+    /// There was no schema before.
+    pub created: bool,
+    /// The schema version that the database had, when it had to be migrated.
+    pub migrated_from: Option<u32>,
+    /// The schema version that it has now.
+    pub schema_version: u32,
+    /// The feed was continued at another number, because the database came from another cluster.
+    pub feed_moved: bool,
+    /// Version of the server.
+    pub server_version: String,
+    /// Most connections that the server takes, of everybody.
+    pub connections_max: u64,
+    /// What an acknowledged write survives.
+    pub durability: &'static str,
+    /// The same in a sentence.
+    pub durability_meaning: &'static str,
+    /// Living personas.
+    pub personas: u64,
+    /// Bytes of the database.
+    pub database_bytes: u64,
+}
+
+/// Makes a database ready: checks the server, creates the schema or brings it up to date.
+///
+/// Safe beside a running server. What is refused is left as it was.
+///
+/// # Errors
+///
+/// [`StartError`] says what is wrong with the way to the server, with the server, or with the database.
+pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
+    let system = |reason: String| StartError::System { place: settings.place(), reason };
+    let home = Home::start().map_err(|error| system(error.to_string()))?;
+    let pool = Pool::new(settings, home.handle())?;
+    let settings = settings.clone();
+    let prepared = home.wait_for(async move { prepare(&pool, &settings).await });
+    prepared.map_err(|error| system(error.to_string()))?
+}
+
+async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartError> {
+    let connection = connect(pool, settings).await?;
+    let migrated = migrate::migrate(&connection, settings).await;
+    let migrated = match migrated {
+        Ok(migrated) => migrated,
+        Err(error) => {
+            // It may be in the middle of a transaction.
+            connection.discard();
+            return Err(error);
+        }
+    };
+    let facts = status::read(&connection).await.map_err(|error| StartError::from_driver(settings, &error))?;
+    let created = migrated.from == Some(0);
+    Ok(InitReport {
+        created,
+        migrated_from: migrated.from.filter(|_| !created),
+        schema_version: migrate::VERSION,
+        feed_moved: migrated.feed_moved,
+        server_version: facts.server_version,
+        connections_max: facts.connections_max,
+        durability: facts.durability.word(),
+        durability_meaning: facts.durability.meaning(),
+        personas: facts.personas,
+        database_bytes: facts.database_bytes,
+    })
+}
+
+/// A connection to a server that can be used: new enough, writable, and with texts in UTF-8.
+pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
+    let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(settings, &error))?;
+    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+    let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
+                      pg_is_in_recovery(), current_setting('server_encoding')";
+    let rows = connection.rows(Statement::Once(sql), &[]).await.map_err(failed)?;
+    let found = rows.first().ok_or_else(|| StartError::Backend { place: settings.place(), reason: "it says nothing of itself".into() })?;
+    let (number, version): (i64, String) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+    let (is_standby, encoding): (bool, String) = (found.try_get(2).map_err(failed)?, found.try_get(3).map_err(failed)?);
+    let place = settings.place();
+    if number / 10_000 < i64::from(SERVER_VERSION_MIN) {
+        return Err(StartError::OldServer { place, found: version, needed: SERVER_VERSION_MIN });
+    }
+    if is_standby {
+        return Err(StartError::Standby { place });
+    }
+    if encoding != "UTF8" {
+        return Err(StartError::Encoding { place, encoding });
+    }
+    Ok(connection)
+}

@@ -1,0 +1,107 @@
+//! What the server says of itself.
+
+use tokio_postgres::{Error as DriverError, Row};
+
+use super::pool::{Connection, Pool, Statement};
+use super::{Settings, migrate, row};
+use crate::{Error, Home, Status};
+
+/// Two narrow indexes instead of one look at every row tell how many are alive.
+const FACTS: &str = "
+    SELECT current_setting('server_version'),
+           (SELECT count(*) FROM persona_store.personas) - (SELECT count(*) FROM persona_store.personas WHERE deleted_at IS NOT NULL),
+           pg_database_size(current_database()),
+           (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
+           current_setting('max_connections')::bigint,
+           current_setting('fsync'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names')";
+
+/// What an acknowledged write survives, by the server's own settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Durability {
+    None,
+    Normal,
+    Full,
+    Replicated,
+}
+
+impl Durability {
+    fn of(fsync: &str, synchronous_commit: &str, standbys: &str) -> Self {
+        match (fsync, synchronous_commit) {
+            ("off", _) => Self::None,
+            (_, "off") => Self::Normal,
+            (_, "on" | "remote_apply") if !standbys.is_empty() => Self::Replicated,
+            _ => Self::Full,
+        }
+    }
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Normal => "normal",
+            Self::Full => "full",
+            Self::Replicated => "replicated",
+        }
+    }
+
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::None => "fsync is off: a crash of the database's machine can lose or damage everything",
+            Self::Normal => "synchronous_commit is off: a crash of the database server may take back the last moments",
+            Self::Full => "acknowledged writes survive process crashes and power cuts",
+            Self::Replicated => "acknowledged writes survive power cuts and the loss of the database's primary",
+        }
+    }
+}
+
+/// What a row of [`FACTS`] says.
+pub(super) struct Facts {
+    pub server_version: String,
+    pub personas: u64,
+    pub database_bytes: u64,
+    connections: u64,
+    pub connections_max: u64,
+    pub durability: Durability,
+}
+
+/// Reads them from a database that has the schema.
+pub(super) async fn read(connection: &Connection) -> Result<Facts, DriverError> {
+    let rows = connection.rows(Statement::Once(FACTS), &[]).await?;
+    facts(&rows[0])
+}
+
+fn facts(found: &Row) -> Result<Facts, DriverError> {
+    let number = |column: usize| found.try_get::<_, i64>(column).map(i64::unsigned_abs);
+    Ok(Facts {
+        server_version: found.try_get(0)?,
+        personas: number(1)?,
+        database_bytes: number(2)?,
+        connections: number(3)?,
+        connections_max: number(4)?,
+        durability: Durability::of(found.try_get(5)?, found.try_get(6)?, found.try_get(7)?),
+    })
+}
+
+/// The status for clients.
+pub(super) async fn status(pool: &Pool, settings: &Settings) -> Result<Status, Error> {
+    let rows = pool.read(Statement::Once(FACTS), &[]).await?;
+    let facts = rows.first().map(facts).transpose().map_err(super::error::from_driver)?;
+    let facts = facts.ok_or(Error::Closed("the schema is gone"))?;
+    Ok(Status {
+        backend: "postgresql",
+        engine_version: facts.server_version,
+        durability: facts.durability.word(),
+        durability_meaning: facts.durability.meaning(),
+        schema_version: migrate::VERSION,
+        personas: facts.personas,
+        database_bytes: facts.database_bytes,
+        home: Home::Server { place: settings.place(), connections: facts.connections, connections_max: facts.connections_max },
+    })
+}
+
+/// Whether the database can be read and its schema is the one that this build knows.
+pub(super) async fn ready(pool: &Pool) -> Result<(), Error> {
+    let sql = "SELECT schema_version::bigint FROM persona_store.about";
+    let rows = pool.read(Statement::Kept(sql), &[]).await?;
+    let version = rows.first().map(|found| row::number(found, 0)).transpose()?;
+    if version == Some(u64::from(migrate::VERSION)) { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
+}

@@ -1,0 +1,117 @@
+//! [`PostgresStore`]: the contract, by delegation.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::error::damaged;
+use super::home::Home;
+use super::pool::{Pool, Statement};
+use super::writer::Writer;
+use super::{Settings, StartError, changes, export, list, migrate, row, start, status};
+use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written};
+
+/// The ready answer of a persona: the whole cost of a GET.
+const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
+
+/// One entry of a persona's history.
+const REVISION: &str = "
+    SELECT revision, deleted, head, document, at, author, changed, base
+    FROM persona_store.revisions
+    WHERE persona = $1 AND revision = $2";
+
+/// Keeps personas in one PostgreSQL database, together with other processes.
+pub struct PostgresStore {
+    settings: Settings,
+    pool: Pool,
+    writer: Writer,
+    /// Declared last and so dropped last: the connections live there.
+    home: Home,
+}
+
+impl PostgresStore {
+    /// Opens a database that [`super::initialise`] made ready, and checks whose it is.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be reached, is of another application or another version, or cannot be written.
+    pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let system = |reason: String| StartError::System { place: settings.place(), reason };
+        let home = Home::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(&settings, home.handle())?;
+        let (asked, of) = (pool.clone(), settings.clone());
+        let checked = home.wait_for(async move {
+            let connection = start::connect(&asked, &of).await?;
+            migrate::check(&connection, &of).await
+        });
+        checked.map_err(|error| system(error.to_string()))??;
+        let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
+        Ok(Self { settings, pool, writer, home })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+        let rows = self.pool.read(Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)]).await?;
+        rows.first().map(|found| row::answer(found, 0, id)).transpose()
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Page, Error> {
+        list::page(&self.pool, &request).await
+    }
+
+    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
+        let number = row::stored(revision.number());
+        let rows = self.pool.read(Statement::Kept(REVISION), &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)]).await?;
+        rows.first().map(|found| record_from(found, id)).transpose()
+    }
+
+    async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+        changes::after(&self.pool, sequence, limit).await
+    }
+
+    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
+        export::start(&self.pool, self.home.handle(), include_deleted).await
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, Error> {
+        self.writer.write(write).await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        if self.writer.is_closing() {
+            return Err(Error::Closed("it is closing"));
+        }
+        status::ready(&self.pool).await
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        status::status(&self.pool, &self.settings).await
+    }
+
+    async fn lost(&self) -> Loss {
+        // A database that is away comes back, and then everything goes on in this process.
+        std::future::pending().await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close();
+        self.home.end();
+    }
+}
+
+fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
+    let changed: &str = row::value(found, 6)?;
+    Ok(RevisionRecord {
+        answer: row::answer(found, 0, id)?,
+        at: row::time(found, 4)?,
+        author: row::value(found, 5)?,
+        changed: serde_json::from_str(changed).map_err(|error| damaged(&error))?,
+        base: row::value::<Option<i64>>(found, 7)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new),
+    })
+}

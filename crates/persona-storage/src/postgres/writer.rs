@@ -1,0 +1,244 @@
+//! Writes: whose turn it is, and again until each is settled.
+//!
+//! Writers of one persona take turns within a process, in order of arrival, so that they do not outrun each other; between
+//! processes the condition in the statement decides, and who loses several times takes the row's own lock. From its turn
+//! on a write is a task of its own, so that it ends whether or not its client still waits.
+//!
+//! Start reading at [`Writer::write`], then `Shared::settle`.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use persona_model::{Clock, PersonaId};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+
+use super::attempt::{Failure, Request};
+use super::change;
+use super::error::{Meaning, from_driver, from_pool};
+use super::pool::{Connection, Pool};
+use crate::{Error, Observer, Write, Written};
+
+/// Most writes of one process that are under way or wait.
+const WRITES_MAX: u32 = 1024;
+/// Turns: personas whose numbers fall together wait for each other, which is rare with so many.
+const TURNS: usize = 4096;
+/// After so many lost races a writer takes the row's lock and cannot lose another one.
+const RACES_MAX: u32 = 2;
+/// Longest wait for a database that is away, while nothing was sent to it: longer than a failover takes.
+const AWAY_MAX: Duration = Duration::from_secs(10);
+/// Longest time beyond the deadline for finding out what became of a write whose connection broke.
+const DOUBT_MAX: Duration = Duration::from_secs(10);
+/// Pauses before trying again: a part of the first at random, twice as much each time, up to the second.
+const PAUSE_MIN: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// Takes writes.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    home: Handle,
+}
+
+struct Shared {
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    newest: AtomicI64,
+    turns: Vec<Arc<Mutex<()>>>,
+    hasher: RandomState,
+    room: Arc<Semaphore>,
+    closing: AtomicBool,
+}
+
+/// Counts a write as waiting for its turn while it lives, however that ends.
+struct Waiting(Arc<dyn Observer>);
+
+impl Waiting {
+    fn begin(observer: &Arc<dyn Observer>) -> Self {
+        observer.enqueued();
+        Self(Arc::clone(observer))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dequeued();
+    }
+}
+
+impl Writer {
+    pub(super) fn new(pool: Pool, home: Handle, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+        let turns = (0..TURNS).map(|_| Arc::default()).collect();
+        let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
+        let (newest, closing, hasher) = (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
+        Self { shared: Arc::new(Shared { pool, clock, observer, newest, turns, hasher, room, closing }), home }
+    }
+
+    /// Waits for the write's turn and then until it is settled.
+    pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let shared = &self.shared;
+        if shared.closing.load(Ordering::Acquire) {
+            return Err(Error::Closed("it is closing"));
+        }
+        let Ok(place) = Arc::clone(&shared.room).try_acquire_owned() else {
+            return Err(shared.gave_up("a place in the queue of writes"));
+        };
+        let began = Instant::now();
+        let waiting = Waiting::begin(&shared.observer);
+        let turn = shared.turn(&write).await?;
+        let connection = shared.connection(write.deadline, began + AWAY_MAX).await?;
+        if Instant::now() >= write.deadline {
+            return Err(shared.gave_up("its turn to write"));
+        }
+        drop(waiting);
+        shared.observer.queued(began.elapsed());
+        let settled = self.home.spawn({
+            let shared = Arc::clone(shared);
+            async move {
+                let settled = shared.settle(&write, connection).await;
+                drop((turn, place));
+                settled
+            }
+        });
+        settled.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    /// Takes no further write, and waits until all that were taken are settled.
+    pub(super) async fn close(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+        // Every write holds a place until it is settled. The semaphore is never closed, so this always succeeds.
+        drop(self.shared.room.acquire_many(WRITES_MAX).await);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.shared.closing.load(Ordering::Acquire)
+    }
+}
+
+impl Shared {
+    fn gave_up(&self, what: &'static str) -> Error {
+        self.observer.gave_up();
+        Error::Busy { what }
+    }
+
+    async fn turn(&self, write: &Write) -> Result<OwnedMutexGuard<()>, Error> {
+        let turn = Arc::clone(&self.turns[self.turn_of(write.operation.id())]);
+        let waited = tokio::time::timeout_at(write.deadline.into(), turn.lock_owned()).await;
+        waited.map_err(|_| self.gave_up("its turn to write"))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "every part of a hash is as good as another")]
+    fn turn_of(&self, id: PersonaId) -> usize {
+        self.hasher.hash_one(id) as usize % TURNS
+    }
+
+    /// A connection, tried for again while the database is away and the patience lasts.
+    async fn connection(&self, deadline: Instant, patience: Instant) -> Result<Connection, Error> {
+        let mut failures = 0;
+        loop {
+            let wait = deadline.min(patience).saturating_duration_since(Instant::now());
+            let error = match self.pool.connection(wait).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => from_pool(error),
+            };
+            match error {
+                Error::Busy { what } => return Err(self.gave_up(what)),
+                Error::Unreachable if Instant::now() < deadline.min(patience) => {
+                    failures += 1;
+                    pause(failures, u64::from(failures)).await;
+                }
+                error => return Err(error),
+            }
+        }
+    }
+
+    /// Tries a write until it is done, refused, or given up.
+    async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
+        let began = Instant::now();
+        let mut request = Request::new(write, &*self.clock, &self.newest)?;
+        let (mut connection, mut races, mut failures) = (Some(first), 0, 0);
+        // Since when it is in doubt whether the write was done.
+        let mut doubt: Option<Instant> = None;
+        loop {
+            let limit = doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX));
+            let held = if let Some(held) = connection.take() {
+                held
+            } else {
+                let patience = doubt.map_or(began + AWAY_MAX, |_| limit);
+                let made = self.connection(limit, patience).await;
+                made.map_err(|error| if doubt.is_some() { Error::OutcomeUnknown } else { error })?
+            };
+            let is_alone = races > RACES_MAX;
+            let unreplicated = self.pool.unreplicated();
+            let attempt = if is_alone { request.attempt_alone(&held).await } else { request.attempt(&held).await };
+            match attempt {
+                Ok(Some(_)) if self.pool.unreplicated() != unreplicated => return Err(Error::OutcomeUnknown),
+                Ok(Some(written)) => {
+                    self.observer.committed(began.elapsed(), 1);
+                    return Ok(written);
+                }
+                Ok(None) => {
+                    races += 1;
+                    connection = Some(held);
+                }
+                Err(Failure::Refused(error)) => {
+                    give_back(held, is_alone);
+                    return Err(error);
+                }
+                Err(Failure::Driver(error)) => match Meaning::of(&error) {
+                    Meaning::Away => {
+                        held.discard();
+                        failures += 1;
+                        if request.was_sent() {
+                            doubt.get_or_insert_with(Instant::now);
+                        }
+                    }
+                    Meaning::Again => {
+                        give_back(held, is_alone);
+                        failures += 1;
+                    }
+                    Meaning::Taken => {
+                        // Given back first: who holds a connection must not wait for a second one.
+                        give_back(held, is_alone);
+                        races += 1;
+                        self.refuse_taken_handle(&request, &error).await?;
+                    }
+                    Meaning::Full | Meaning::Other => {
+                        give_back(held, is_alone);
+                        return Err(from_driver(error));
+                    }
+                },
+            }
+            if Instant::now() >= limit {
+                return Err(if doubt.is_some() { Error::OutcomeUnknown } else { self.gave_up("its turn to write") });
+            }
+            pause(races + failures, request.dice()).await;
+        }
+    }
+
+    /// Fails when a handle that the write wants has another holder. Who has left it meanwhile is in nobody's way.
+    async fn refuse_taken_handle(&self, request: &Request<'_>, error: &tokio_postgres::Error) -> Result<(), Error> {
+        let constraint = error.as_db_error().and_then(|answer| answer.constraint());
+        let Some(handle) = request.handle().filter(|_| constraint == Some("personas_by_handle")) else { return Ok(()) };
+        match change::holder_of(&self.pool, handle, request.write.operation.id()).await? {
+            Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Gives a connection back, unless it may be in the middle of a transaction.
+fn give_back(connection: Connection, is_alone: bool) {
+    if is_alone {
+        connection.discard();
+    }
+}
+
+/// Waits longer with each failure, and never as long as another writer that failed at the same time.
+async fn pause(failures: u32, dice: u64) {
+    let longest = PAUSE_MIN.saturating_mul(1 << failures.min(12)).min(PAUSE_MAX);
+    let share = u32::try_from(dice.wrapping_mul(u64::from(failures) | 1) % 1000).expect("below 1000");
+    tokio::time::sleep(longest * share / 1000).await;
+}
