@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "every test program takes what it needs")]
 
+pub mod proxy;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -55,7 +57,27 @@ impl Cluster {
 
     /// A server of its own, with further options.
     pub fn start(options: &[&str]) -> Self {
-        let cluster = Self::new(options);
+        Self::new(options).with_data()
+    }
+
+    /// A server of its own that speaks TLS as `localhost`, with the certificate of an authority of its own in `ca.crt`.
+    pub fn with_tls() -> Self {
+        let cluster = Self::new(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"]);
+        let key = |name: &str| format!("-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -days 30");
+        let ca = format!("req -x509 {} -out ca.crt -subj /CN=authority", key("ca"));
+        let server = format!(
+            "req -x509 {} -out server.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE \
+             -CA ca.crt -CAkey ca.key",
+            key("server")
+        );
+        for arguments in [ca, server] {
+            run(cluster.program(Path::new("openssl")).args(arguments.split_whitespace()));
+        }
+        cluster.with_data()
+    }
+
+    fn with_data(self) -> Self {
+        let cluster = self;
         // Another order of letters than the bytes', so that a comparison that forgets to be bytewise is found.
         let locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
         let data = cluster.data();
@@ -98,7 +120,11 @@ impl Cluster {
 
     /// A program of PostgreSQL, run as its user.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(binaries().join(program));
+        self.program(&binaries().join(program))
+    }
+
+    fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
         }

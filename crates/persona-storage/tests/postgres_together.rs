@@ -1,0 +1,305 @@
+//! Several stores on one database, and a database that goes away: nothing is lost, nothing is done twice, nobody waits
+//! for ever.
+
+mod cluster;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cluster::Cluster;
+use cluster::proxy::{Cut, Proxy};
+use persona_model::{Expect, Patch};
+use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_storage::postgres::{PostgresStore, Settings, initialise};
+use persona_storage::{Error, NoObserver, Operation, Outcome, Store, Write, Written};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+/// Longest wait for something that happens by itself.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A database of a test's own.
+struct Database {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Database {
+    fn new() -> Self {
+        let cluster = Cluster::shared();
+        let name = cluster.database();
+        initialise(&settings(&cluster.url(&name))).expect("an empty database");
+        Self { cluster, name }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        open(&self.cluster.url(&self.name))
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        self.cluster.sql(&self.name, sql)
+    }
+}
+
+fn settings(url: &str) -> Settings {
+    Settings::parse(url).expect("a URL")
+}
+
+fn open(url: &str) -> Arc<dyn Store> {
+    Arc::new(PostgresStore::open(settings(url), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens"))
+}
+
+fn create(number: u8, members: serde_json::Value) -> Write {
+    write(Operation::Create { id: id(number), document: document(members) })
+}
+
+fn patch(members: serde_json::Value) -> Write {
+    let patch = Patch::merge(members).expect("a merge patch");
+    write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn() {
+    let database = Database::new();
+    let stores: Vec<_> = (0..4).map(|_| database.store()).collect();
+    stores[0].write(create(1, json!({ "name": "Ada" }))).await.expect("created");
+    let began = Instant::now();
+    let mut writers = JoinSet::new();
+    for writer in 0..64_usize {
+        let store = Arc::clone(&stores[writer % 4]);
+        writers.spawn(async move {
+            let mut longest = Duration::ZERO;
+            for round in 0..5 {
+                let asked = Instant::now();
+                store.write(patch(json!({ "extensions": { format!("{writer}/{round}"): 1 } }))).await.expect("patched");
+                longest = longest.max(asked.elapsed());
+            }
+            longest
+        });
+    }
+    let mut longest = Duration::ZERO;
+    while let Some(done) = writers.join_next().await {
+        longest = longest.max(done.expect("no panic"));
+    }
+    println!("320 patches of one persona took {:?}, the longest {longest:?}", began.elapsed());
+    let answer = stores[3].get(id(1)).await.expect("readable").expect("it exists");
+    assert_eq!(answer.revision.number(), 1 + 64 * 5);
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
+    assert!(longest < began.elapsed(), "nobody waits for all the others");
+    // Who is outrun notices it by the condition in the statement. Were that gone, the key of the revisions would catch it,
+    // but as an error that rolls back.
+    for store in stores {
+        store.close().await;
+    }
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    until("the connections are closed", || database.sql(others) == "0").await;
+    assert_eq!(database.sql("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_the_same_request_to_many_stores_at_once_one_is_executed_and_all_get_its_answer() {
+    let database = Database::new();
+    let stores: Vec<_> = (0..4).map(|_| database.store()).collect();
+    for round in 0..20_u8 {
+        let mut requests = JoinSet::new();
+        for store in &stores {
+            let store = Arc::clone(store);
+            let request = idempotent(create(round, json!({ "name": "Ada" })), &format!("key {round}"), 1);
+            requests.spawn(async move { store.write(request).await.expect("answered") });
+        }
+        let answers: Vec<Written> = requests.join_all().await;
+        assert_eq!(answers.iter().filter(|written| !written.replayed).count(), 1, "round {round}");
+        assert!(answers.iter().all(|written| written.answer == answers[0].answer), "round {round}");
+    }
+    assert_eq!(stores[0].changes_after(0, 100).await.expect("readable").len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_want_one_handle_at_once_one_gets_it() {
+    let database = Database::new();
+    let stores: Vec<_> = (0..4).map(|_| database.store()).collect();
+    let mut writers = JoinSet::new();
+    for number in 0..24_u8 {
+        let store = Arc::clone(&stores[usize::from(number) % 4]);
+        writers.spawn(async move { store.write(create(number, json!({ "name": "Ada", "handle": "ada" }))).await });
+    }
+    let results = writers.join_all().await;
+    let winner = results.iter().find_map(|result| result.as_ref().ok()).expect("one has it").answer.id;
+    let refused = results.iter().filter(|result| matches!(result, Err(Error::HandleTaken { holder, .. }) if *holder == winner)).count();
+    assert_eq!(refused, 23, "{results:?}");
+}
+
+/// Waits until something holds, with a deadline.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
+    let cluster = Box::leak(Box::new(Cluster::start(&[])));
+    let name = cluster.database();
+    initialise(&settings(&cluster.url(&name))).expect("an empty database");
+    let database = Database { cluster, name };
+    let store = database.store();
+    // Somebody has a handle in a transaction that is not over, so whoever wants it has a number already and has to wait.
+    let (blocker, connection) = tokio_postgres::connect(&cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
+    tokio::spawn(connection);
+    let insert = "BEGIN; INSERT INTO persona_store.personas VALUES \
+                  (gen_random_uuid(), 1, 'x', 'user', 'ada', true, 0, 0, NULL, NULL, NULL, sha256(''), '{}', '{}')";
+    blocker.batch_execute(insert).await.expect("inserted");
+    let first = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.write(create(1, json!({ "name": "Ada", "handle": "ada" }))).await }
+    });
+    until("the first write does not wait", || database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0").await;
+    store.write(create(2, json!({ "name": "Bea" }))).await.expect("created");
+    // The second is committed and in the table, with the higher number; the first can still come before it.
+    assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "1");
+    let early = store.changes_after(0, 100).await.expect("readable");
+    blocker.batch_execute("ROLLBACK").await.expect("over");
+    first.await.expect("no panic").expect("created");
+    let last = early.last().map_or(0, |change| change.sequence);
+    let late = store.changes_after(last, 100).await.expect("readable");
+    let seen: Vec<_> = early.iter().chain(&late).map(|change| change.persona).collect();
+    assert_eq!(seen, [id(1), id(2)], "{early:?} {late:?}");
+    assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing_had_been() {
+    let database = Database::new();
+    let proxy = Proxy::to(database.cluster.port());
+    let url = format!("postgres://postgres@127.0.0.1:{}/{}", proxy.port, database.name);
+    let mut expected = 0;
+    for parameters in ["", "?statement_cache=off"] {
+        let store = open(&format!("{url}{parameters}"));
+        for (round, cut) in [Cut::Before, Cut::Behind, Cut::Answered].into_iter().enumerate() {
+            let marker = format!("marker {parameters} {round}");
+            let number = u8::try_from(10 * (expected / 5) + 1).expect("small");
+            let members = || json!({ "name": &marker });
+            proxy.cut(cut, &marker);
+            let written = store.write(create(number, members())).await.expect("created");
+            assert!(proxy.has_cut(), "the marker never came by");
+            assert_eq!((written.outcome, written.replayed, written.answer.revision.number()), (Outcome::Created, false, 1), "{cut:?}");
+            expected += 1;
+            for (key, members) in [(None, json!({ "description": &marker })), (Some(&marker), json!({ "scenario": &marker }))] {
+                let patch = Patch::merge(members).expect("a merge patch");
+                let mut request = write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
+                if let Some(key) = key {
+                    request = idempotent(request, key, 1);
+                }
+                proxy.cut(cut, &marker);
+                let written = store.write(request.clone()).await.expect("patched");
+                assert_eq!((written.outcome, written.replayed), (Outcome::Updated, false), "{cut:?}");
+                if key.is_some() {
+                    let replayed = store.write(request).await.expect("replayed");
+                    assert_eq!(replayed, Written { replayed: true, ..written });
+                }
+                expected += 1;
+            }
+            // Changes nothing, and leaves only a record of its key.
+            let unchanged = Patch::merge(json!({ "scenario": &marker })).expect("a merge patch");
+            let operation = Operation::Patch { id: id(number), expect: Expect::Any, patch: unchanged, base: None };
+            let key = format!("unchanged {marker}");
+            proxy.cut(cut, &key);
+            let written = store.write(idempotent(write(operation), &key, 1)).await.expect("unchanged");
+            assert_eq!((written.outcome, written.replayed), (Outcome::Unchanged, false), "{cut:?}");
+            expected += 2;
+            for kind in
+                [Operation::Delete { id: id(number), expect: Expect::Any }, Operation::Restore { id: id(number), expect: Expect::Any }]
+            {
+                proxy.cut(cut, &marker);
+                assert!(!matches!(store.write(write(kind)).await.expect("done").outcome, Outcome::Unchanged), "{cut:?}");
+            }
+        }
+        store.close().await;
+    }
+    let feed = database.store().changes_after(0, 1000).await.expect("readable");
+    assert_eq!(feed.len(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_is_told_and_when_it_is_back_everything_goes_on() {
+    let cluster = Box::leak(Box::new(Cluster::start(&[])));
+    let name = cluster.database();
+    let url = cluster.url(&name);
+    initialise(&settings(&url)).expect("an empty database");
+    let store = open(&url);
+    store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
+    cluster.stop();
+    let asked = Instant::now();
+    assert!(matches!(store.get(id(1)).await, Err(Error::Unreachable)));
+    assert!(matches!(store.ready().await, Err(Error::Unreachable)));
+    let mut late = patch(json!({ "description": "late" }));
+    late.deadline = Instant::now() + Duration::from_millis(300);
+    let refused = store.write(late).await.expect_err("refused");
+    assert!(matches!(refused, Error::Unreachable | Error::Busy { .. }), "{refused}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "told soon");
+    // Who has more time waits, and is served when the database is back.
+    let patient = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.write(patch(json!({ "description": "patient" }))).await }
+    });
+    cluster.start_again();
+    assert_eq!(patient.await.expect("no panic").expect("patched").answer.revision.number(), 2);
+    store.ready().await.expect("ready again");
+    assert!(store.get(id(1)).await.expect("readable").is_some());
+    cluster.stop();
+    let _ = std::fs::remove_dir_all(cluster.folder());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_request_is_withdrawn_while_it_waits_and_done_after_its_turn_has_come() {
+    let database = Database::new();
+    let store = database.store();
+    store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
+    let (blocker, connection) =
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
+    tokio::spawn(connection);
+    blocker.batch_execute("BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE").await.expect("locked");
+    // The first has its turn and waits for the row; the second waits for its turn. Both clients go away.
+    let wait = Duration::from_millis(300);
+    let first = tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "first": 1 } }))));
+    let second = tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "second": 1 } }))));
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.is_err() && second.is_err(), "both waited until they were dropped");
+    blocker.batch_execute("ROLLBACK").await.expect("over");
+    store.write(patch(json!({ "extensions": { "third": 1 } }))).await.expect("patched");
+    let body: serde_json::Value =
+        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body).expect("JSON");
+    assert_eq!(body["extensions"], json!({ "first": 1, "third": 1 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
+    let database = Database::new();
+    let store = database.store();
+    for number in 1..=255 {
+        store.write(create(number, json!({ "name": "Ada" }))).await.expect("created");
+    }
+    let mut export = store.export(false).await.expect("started");
+    for number in 1..=255 {
+        store.write(write(Operation::Delete { id: id(number), expect: Expect::Any })).await.expect("deleted");
+    }
+    let mut seen = Vec::new();
+    while let Some(item) = export.recv().await {
+        let answer = item.expect("no error");
+        assert_eq!(answer.revision.number(), 1);
+        seen.push(answer.id);
+    }
+    assert_eq!(seen, (1..=255).map(id).collect::<Vec<_>>());
+    // One that nobody reads to its end is not in anybody's way, and closing cuts it off with a word.
+    let mut export = store.export(true).await.expect("started");
+    assert!(export.recv().await.is_some());
+    store.close().await;
+    let mut last = None;
+    while let Some(item) = export.recv().await {
+        last = Some(item);
+    }
+    assert!(matches!(last, Some(Err(Error::Closed(_)))), "{last:?}");
+}
