@@ -149,20 +149,14 @@ impl Dice {
             search: if self.one_in(2) { self.search() } else { None },
             include_deleted: self.one_in(3),
         };
-        let sorts: Vec<Sort> = Sort::ALL.into_iter().map(|(_, sort)| sort).filter(|sort| is_comparable(*sort)).collect();
         ListRequest {
             filter,
-            sort: *self.of(&sorts),
+            sort: self.of(&Sort::ALL).1,
             after: None,
             limit: usize::try_from(self.below(6) + 1).expect("small"),
             count: self.one_in(2),
         }
     }
-}
-
-/// By relevance the backends may still differ in detail.
-fn is_comparable(sort: Sort) -> bool {
-    sort != Sort::RELEVANCE
 }
 
 /// Compares two answers. Errors have no equality; their words and members are all that clients see of them.

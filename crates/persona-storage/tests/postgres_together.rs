@@ -303,3 +303,19 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     }
     assert!(matches!(last, Some(Err(Error::Closed(_)))), "{last:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_under_which_a_newer_version_changes_the_schema_writes_nothing_more_and_says_so() {
+    let database = Database::new();
+    let store = database.store();
+    store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
+    database.sql("UPDATE persona_store.about SET schema_version = 99");
+    for request in [create(2, json!({ "name": "Bea" })), patch(json!({ "name": "Eve" }))] {
+        let refused = store.write(request).await.expect_err("refused");
+        assert!(matches!(refused, Error::Closed(_)), "{refused}");
+    }
+    assert!(matches!(store.ready().await, Err(Error::Closed(_))));
+    let lost = tokio::time::timeout(LONG, store.lost()).await.expect("told");
+    assert_eq!(lost, persona_storage::Loss::Schema);
+    assert_eq!(database.sql("SELECT count(*) FROM persona_store.revisions"), "1");
+}

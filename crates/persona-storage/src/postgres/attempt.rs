@@ -6,9 +6,9 @@ use persona_model::{Clock, Revision, Timestamp};
 use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
-use super::change;
 use super::current::{self, Current, Earlier, look};
 use super::pool::Connection;
+use super::{change, migrate};
 use crate::decide::{Decision, Revised, decide};
 use crate::{Error, Outcome, Write, Written};
 
@@ -33,6 +33,8 @@ struct Tried {
 
 /// Why an attempt came to nothing.
 pub(super) enum Failure {
+    /// Another version of the program changed the schema.
+    OtherSchema,
     /// The rules refuse the write, or the database holds something that cannot be.
     Refused(Error),
     /// The database did not do a statement.
@@ -79,6 +81,9 @@ impl<'a> Request<'a> {
         let current = look(connection, self.write, self.operation, tried_from).await??;
         if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
             return Ok(Some(Written { outcome: tried.outcome, answer: answer.clone(), replayed: false }));
+        }
+        if current.schema_version != migrate::stored_version() {
+            return Err(Failure::OtherSchema);
         }
         let now = self.now(&current);
         if let Some(earlier) = &current.earlier

@@ -1,6 +1,8 @@
 //! Everything that a write changes, in one statement: all of it, or nothing.
 //!
-//! The expected revision is in the condition. Where somebody else was faster no row meets it, and then nothing at all is
+//! The expected revision is in the condition, and so is the version of the schema: what a newer version of this program
+//! keeps beside a persona, this one would not write.
+//! Where somebody else was faster no row meets it, and then nothing at all is
 //! written, because every other part takes its rows from the one that was.
 
 use persona_model::{PersonaId, Revision, SearchWords, Timestamp};
@@ -9,7 +11,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::pool::{Connection, Parameter, Pool, Statement};
-use super::{row, search};
+use super::{migrate, row, search};
 use crate::decide::Revised;
 use crate::{Answer, Error, Idempotency, Outcome, Write};
 
@@ -62,7 +64,9 @@ const CREATE: &str = concat!(
     WITH written AS (
         INSERT INTO persona_store.personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
                                             created_by, updated_by, content_hash, head, document)
-        VALUES ($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+        FROM persona_store.about
+        WHERE schema_version = $28
         ON CONFLICT (id) DO NOTHING
         RETURNING id
     ),",
@@ -77,7 +81,8 @@ const UPDATE: &str = concat!(
         SET revision = $2, name = $4, kind = $5, handle = $6, is_active = $7,
             updated_at = $9, deleted_at = $10, updated_by = $12,
             content_hash = $13, head = $14, document = $15
-        WHERE id = $1 AND revision = $3
+        FROM persona_store.about AS about
+        WHERE id = $1 AND revision = $3 AND about.schema_version = $28
         RETURNING id
     ),",
     record!()
@@ -114,7 +119,7 @@ pub(super) async fn apply(
     let words = has_words.then(|| search::Indexed::of(&SearchWords::of(&persona.document)));
     let words = words.as_ref();
     let fingerprint = write.idempotency.as_ref().map(|wanted| &wanted.fingerprint[..]);
-    let parameters: [Parameter<'_>; 27] = [
+    let parameters: [Parameter<'_>; 28] = [
         (&id, Type::UUID),
         (&revision, Type::INT8),
         (&parent, Type::INT8),
@@ -142,6 +147,7 @@ pub(super) async fn apply(
         (&write.idempotency.as_ref().map(|wanted| &wanted.key), Type::TEXT),
         (&fingerprint, Type::BYTEA),
         (&revised.outcome.word(), Type::TEXT),
+        (&migrate::stored_version(), Type::INT4),
     ];
     let statement = if parent.is_none() { CREATE } else { UPDATE };
     if connection.rows(Statement::Kept(statement), &parameters).await?.is_empty() {

@@ -20,8 +20,9 @@ const LOOK: &str = "
            b.document,
            i.key IS NOT NULL, i.fingerprint, i.outcome, i.persona, i.at, i.operation,
            r.revision, r.deleted, r.head, r.document,
-           o.revision, o.deleted, o.head, o.document
-    FROM (SELECT 1) AS always
+           o.revision, o.deleted, o.head, o.document,
+           about.schema_version
+    FROM persona_store.about AS about
     LEFT JOIN persona_store.personas AS p ON p.id = $1
     LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2
     LEFT JOIN persona_store.idempotency AS i ON i.key = $3
@@ -38,6 +39,8 @@ pub(super) struct Current {
     pub earlier: Option<Earlier>,
     /// The revision that this very write made, when it was tried before and its answer was lost.
     pub own: Option<Answer>,
+    /// Version of the schema.
+    pub schema_version: i32,
 }
 
 /// The record of a request with the same key.
@@ -102,6 +105,7 @@ fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
         base,
         earlier: if row::value(found, 11)? { Some(earlier_from(found)?) } else { None },
         own: if exists(21)? { Some(row::answer(found, 21, id)?) } else { None },
+        schema_version: row::value(found, 25)?,
     })
 }
 

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use super::current::oldest_kept;
 use super::home::Home;
 use super::pool::{Pool, Statement};
-use super::{Settings, StartError, migrate, start};
+use super::{Settings, StartError, start, status};
 use crate::Error;
 
 /// Pause between two rounds of removing what has expired.
@@ -45,12 +45,19 @@ impl Keeper {
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(settings, home.handle())?;
         let (asked, of) = (pool.clone(), settings.clone());
-        let checked = home.wait_for(async move {
-            let connection = start::connect(&asked, &of).await?;
-            migrate::check(&connection, &of).await
-        });
+        let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         Ok(Self { pool, clock, upkeep_at: Instant::now(), home })
+    }
+
+    /// Whether the schema is still the one that this build knows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn knows_the_schema(&self) -> Result<bool, Error> {
+        let pool = self.pool.clone();
+        self.home.wait_for(async move { status::knows_the_schema(&pool).await })?
     }
 
     /// Does what is due and tells after how long to come again.

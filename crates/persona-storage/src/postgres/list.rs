@@ -2,7 +2,7 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Cursor, Filter, ListRequest, PersonaId, Search, SortKey, Term};
+use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Rank, Search, SortKey, Term, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -111,18 +111,19 @@ fn key_sql(key: SortKey, search: Option<&Search>, values: &mut Values) -> String
         SortKey::Name => "p.name".into(),
         SortKey::CreatedAt => "p.created_at".into(),
         SortKey::UpdatedAt => "p.updated_at".into(),
-        SortKey::Relevance => search.map_or_else(|| "0::bigint".into(), |search| tier(search, values)),
+        SortKey::Relevance => rank(search.unwrap_or(&Search::default()), values),
     }
 }
 
-/// 0 where all that is wanted is in the name, 1 where it is in the name or the tags, 2 otherwise.
-fn tier(search: &Search, values: &mut Values) -> String {
+/// The number of [`Rank`], by its own arithmetic: where the wanted terms are, then the newest first.
+fn rank(search: &Search, values: &mut Values) -> String {
     let mut all_in = |parts: &[&str]| {
         let terms = search.wanted.iter().map(|term| is_in(parts, term, values)).collect::<Vec<_>>();
         if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
     };
     let (in_name, in_name_or_tags) = (all_in(&["name"]), all_in(&["name", "tags"]));
-    format!("(CASE WHEN {in_name} THEN 0 WHEN {in_name_or_tags} THEN 1 ELSE 2 END)::bigint")
+    let [name, tags, text] = Nearness::ALL.map(|nearness| Rank::new(nearness, Timestamp::default()).number());
+    format!("(CASE WHEN {in_name} THEN {name} WHEN {in_name_or_tags} THEN {tags} ELSE {text} END - p.created_at)")
 }
 
 /// Where the page before ended. No text of the database holds the character NUL, so a name with it, which only a forged

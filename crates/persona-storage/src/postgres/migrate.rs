@@ -1,7 +1,8 @@
 //! The schema and its versions.
 //!
 //! Only init migrates; everybody else checks. A version is one file of `migrations/postgres/`, numbered without a gap,
-//! never edited once it was released. A step only adds, so that the version before goes on working beside the new one.
+//! never edited once it was released. Who writes has the version in its
+//! statement, so nobody writes to a schema that it does not know.
 
 use tokio_postgres::Error as DriverError;
 
@@ -14,6 +15,11 @@ const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_perso
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// The same as the database keeps it.
+pub(super) fn stored_version() -> i32 {
+    i32::try_from(VERSION).expect("there are a handful of migrations")
+}
 
 /// What the schema says of itself where it is ours.
 const APPLICATION: &str = "persona";

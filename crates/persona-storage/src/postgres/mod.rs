@@ -33,5 +33,5 @@ mod writer;
 pub use error::StartError;
 pub use keeper::Keeper;
 pub use settings::{Settings, SettingsError, TlsMode};
-pub use start::{InitReport, initialise};
+pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};
 pub use store::PostgresStore;

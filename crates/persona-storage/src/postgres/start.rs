@@ -11,7 +11,10 @@ use super::{Settings, StartError, migrate, status};
 /// The oldest server that is supported: what it has is used, such as 64-bit numbers of transactions.
 const SERVER_VERSION_MIN: u32 = 15;
 /// Longest wait for a connection while starting. Shorter than a supervisor's patience, longer than a slow host needs.
-pub(super) const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
+const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Connections that are to be left beside those of the workers: for the keeper, commands, backups and an administrator.
+pub const RESERVED_CONNECTIONS: u64 = 10;
 
 /// What init found and did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -81,8 +84,23 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartEr
     })
 }
 
+/// Checks a database that init made ready. One that is only away is no reason not to begin: it comes back by itself.
+pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartError> {
+    let checked = match connect(pool, settings).await {
+        Ok(connection) => migrate::check(&connection, settings).await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Err(error) if error.is_temporary() => {
+            tracing::warn!(%error, "the database is away; it is tried again with every request");
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
 /// A connection to a server that can be used: new enough, writable, and with texts in UTF-8.
-pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
+async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
     let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(settings, &error))?;
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),

@@ -11,7 +11,7 @@ use super::error::damaged;
 use super::home::Home;
 use super::pool::{Pool, Statement};
 use super::writer::Writer;
-use super::{Settings, StartError, changes, export, list, migrate, row, start, status};
+use super::{Settings, StartError, changes, export, list, row, start, status};
 use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written};
 
 /// The ready answer of a persona: the whole cost of a GET.
@@ -43,10 +43,7 @@ impl PostgresStore {
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(&settings, home.handle())?;
         let (asked, of) = (pool.clone(), settings.clone());
-        let checked = home.wait_for(async move {
-            let connection = start::connect(&asked, &of).await?;
-            migrate::check(&connection, &of).await
-        });
+        let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
         Ok(Self { settings, pool, writer, home })
@@ -94,8 +91,9 @@ impl Store for PostgresStore {
     }
 
     async fn lost(&self) -> Loss {
-        // A database that is away comes back, and then everything goes on in this process.
-        std::future::pending().await
+        // A database that is away comes back, and then everything goes on in this process. A schema does not.
+        self.writer.other_schema().await;
+        Loss::Schema
     }
 
     async fn close(&self) {

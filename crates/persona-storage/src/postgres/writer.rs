@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Clock, PersonaId};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
 use super::attempt::{Failure, Request};
 use super::change;
@@ -50,6 +50,8 @@ struct Shared {
     hasher: RandomState,
     room: Arc<Semaphore>,
     closing: AtomicBool,
+    /// Whether another version of the program changed the schema.
+    other_schema: watch::Sender<bool>,
 }
 
 /// Counts a write as waiting for its turn while it lives, however that ends.
@@ -73,7 +75,8 @@ impl Writer {
         let turns = (0..TURNS).map(|_| Arc::default()).collect();
         let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
         let (newest, closing, hasher) = (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
-        Self { shared: Arc::new(Shared { pool, clock, observer, newest, turns, hasher, room, closing }), home }
+        let other_schema = watch::Sender::new(false);
+        Self { shared: Arc::new(Shared { pool, clock, observer, newest, turns, hasher, room, closing, other_schema }), home }
     }
 
     /// Waits for the write's turn and then until it is settled.
@@ -110,6 +113,12 @@ impl Writer {
         self.shared.closing.store(true, Ordering::Release);
         // Every write holds a place until it is settled. The semaphore is never closed, so this always succeeds.
         drop(self.shared.room.acquire_many(WRITES_MAX).await);
+    }
+
+    /// Waits until a write has found another version of the schema; then no write succeeds any more.
+    pub(super) async fn other_schema(&self) {
+        // The sender lives as long as this.
+        let _ = self.shared.other_schema.subscribe().wait_for(|changed| *changed).await;
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -182,6 +191,11 @@ impl Shared {
                 Ok(None) => {
                     races += 1;
                     connection = Some(held);
+                }
+                Err(Failure::OtherSchema) => {
+                    give_back(held, is_alone);
+                    self.other_schema.send_replace(true);
+                    return Err(Error::Closed("the schema has another version"));
                 }
                 Err(Failure::Refused(error)) => {
                     give_back(held, is_alone);

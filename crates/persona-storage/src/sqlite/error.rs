@@ -164,7 +164,7 @@ impl StartError {
             Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),
-            Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL once it is available".into(),
+            Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL".into(),
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
             Self::Exists { .. } => "add --force to replace it, or name another file".into(),
             Self::OwnFile { .. } => "name another file; nothing was changed".into(),
