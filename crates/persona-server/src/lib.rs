@@ -5,6 +5,7 @@
 //! answers HTTP (`http`), and all processes count into one page of memory (`shared_page`). `persona verify` puts a server
 //! under load like any client and judges what it saw (`verify`).
 
+pub mod backend;
 pub mod cli;
 pub mod clock;
 pub mod config;

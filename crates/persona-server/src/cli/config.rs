@@ -9,7 +9,8 @@ use super::arguments::{ConfigAction, Place};
 use super::failure::Failure;
 use super::output::{Output, Tone};
 use super::table::Table;
-use crate::config::{Environment, Flags, Loaded, Setting, Shape, load, reference};
+use crate::config::{Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown};
+use crate::exit_code::ExitCode;
 
 /// Runs the command.
 pub fn run(action: &ConfigAction, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -30,10 +31,17 @@ pub fn loaded(flags: &Flags, environment: &Environment, output: &Output) -> Resu
 }
 
 impl Place {
-    /// The database file that is meant.
+    /// The database file that is meant, for a command that works on files only.
     pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
-        Ok(loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config.database)
+        match loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config.database {
+            Database::File(path) => Ok(path),
+            server @ Database::Server(_) => {
+                let message = format!("{server} is no file: this command is for SQLite");
+                let hint = "on PostgreSQL, back up with pg_dump or pg_basebackup, restore with pg_restore, check with pg_amcheck";
+                Err(Failure::new(ExitCode::Usage, message).hint(hint))
+            }
+        }
     }
 }
 
@@ -78,6 +86,8 @@ fn value(setting: &Setting) -> Value {
     match setting.key.shape {
         Shape::Number { .. } | Shape::Workers => text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from),
         Shape::Switch => matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into(),
+        // What is shown is shared; a password must not be.
+        Shape::Database => shown(text).into(),
         _ => text.into(),
     }
 }

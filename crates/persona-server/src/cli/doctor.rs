@@ -1,8 +1,10 @@
 //! `persona doctor`: examines a file, a server or both, and says what to do about each fault.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use persona_model::Clock;
+use persona_storage::NoObserver;
 use serde_json::{Value, json};
 
 use super::api::{Access, Api};
@@ -10,9 +12,10 @@ use super::arguments::{Doctor, Target};
 use super::config::loaded;
 use super::failure::Failure;
 use super::output::{Output, Tone, harmless};
+use crate::backend;
 use crate::clock::SystemClock;
-use crate::config::{Environment, Flags};
-use crate::doctor::{Facts, FileFacts, Level, Outcome, ServerFacts, address_of, examine};
+use crate::config::{Config, Environment, Flags};
+use crate::doctor::{DatabaseFacts, Facts, FileFacts, Level, Outcome, ServerFacts, address_of, examine};
 use crate::exit_code::ExitCode;
 
 /// How long a server that was found beside the file may take to answer, before the file is looked at without it.
@@ -28,7 +31,12 @@ pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output)
         let server = ask(url, environment, output).await?;
         Facts::new(now, None, Some(server))
     } else {
-        let mut file = look(arguments, environment, output)?;
+        let config = config_of(arguments, environment, output)?;
+        let Some(path) = config.database.file() else {
+            let database = Some(look_at_server(&config).await);
+            return judge(&Facts { database, ..Facts::new(now, None, None) }, environment, output);
+        };
+        let mut file = FileFacts::look(config.file_settings(path), rustix::process::geteuid().as_raw());
         // A server that holds the file but does not answer is a finding about the server and no reason to stop here.
         let server = match address_of(&file.users) {
             Some(address) => {
@@ -41,7 +49,11 @@ pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output)
         file.look_inside(arguments.full);
         Facts::new(now, Some(file), server)
     };
-    let outcomes = examine(&facts);
+    judge(&facts, environment, output)
+}
+
+fn judge(facts: &Facts, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let outcomes = examine(facts);
     print(&outcomes, environment.get("HOME"), output)?;
     match outcomes.iter().map(|it| it.finding.level).max().unwrap_or(Level::Ok) {
         Level::Ok => Ok(()),
@@ -50,10 +62,24 @@ pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output)
     }
 }
 
-fn look(arguments: &Doctor, environment: &Environment, output: &Output) -> Result<FileFacts, Failure> {
+fn config_of(arguments: &Doctor, environment: &Environment, output: &Output) -> Result<Config, Failure> {
     let values = arguments.target.database.iter().map(|text| ("database", text.clone())).collect();
-    let config = loaded(&Flags { config: arguments.target.config.clone(), values }, environment, output)?.config;
-    Ok(FileFacts::look(config.store_settings(), rustix::process::geteuid().as_raw()))
+    Ok(loaded(&Flags { config: arguments.target.config.clone(), values }, environment, output)?.config)
+}
+
+/// Looks at a database on a server, and makes nothing ready there.
+async fn look_at_server(config: &Config) -> DatabaseFacts {
+    let opened = backend::open(config, "persona doctor", Arc::new(SystemClock), Arc::new(NoObserver));
+    let looked = match opened {
+        Err(error) => Err((error.to_string(), error.hint())),
+        Ok(store) => {
+            let status = store.status().await;
+            store.close().await;
+            status
+                .map_err(|error| (format!("{}: {error}", config.database), Some("check that the server runs and takes connections".into())))
+        }
+    };
+    DatabaseFacts { looked }
 }
 
 async fn ask(url: &str, environment: &Environment, output: &Output) -> Result<ServerFacts, Failure> {

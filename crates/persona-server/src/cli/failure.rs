@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt::{Display, Write};
 
-use persona_storage::sqlite::StartError;
 use serde_json::{Value, json};
 
 use super::output::{Output, Tone};
+use crate::backend::StartError;
 use crate::config::ConfigError;
 use crate::exit_code::ExitCode;
 
@@ -57,7 +57,7 @@ impl Failure {
 
     /// A database that cannot be used.
     pub fn start(error: &StartError) -> Self {
-        let mut failure = Self::new(ExitCode::of_start(error), error.to_string());
+        let mut failure = Self::new(error.exit_code(), error.to_string());
         failure.hints.extend(error.hint());
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -2,12 +2,10 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use persona_storage::sqlite::Durability;
-
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Writer};
-use crate::supervisor::{self, Address, Started};
+use crate::supervisor::{self, Address, Engine, Started};
 use crate::units::size;
 
 /// Runs the server until it is told to stop.
@@ -60,15 +58,20 @@ fn announce(config: &Config, address: Address, started: &Started) {
         // Nothing to be done when the terminal is gone; the server runs all the same.
         let _ = io::stderr().lock().write_all(banner(config, &url, started).as_bytes());
     } else {
+        let journal_mode = match &started.prepared.engine {
+            Engine::Sqlite { journal_mode, .. } => Some(journal_mode),
+            Engine::Postgres => None,
+        };
         tracing::info!(
             url,
             version = env!("CARGO_PKG_VERSION"),
-            database = %config.database.display(),
+            database = %config.database,
             database_bytes = started.prepared.database_bytes,
             personas = started.prepared.personas,
-            sqlite_version = started.prepared.sqlite_version,
-            journal_mode = started.prepared.journal_mode,
-            durability = config.durability,
+            sqlite_version = journal_mode.map(|_| &started.prepared.engine_version),
+            journal_mode,
+            postgresql_version = journal_mode.is_none().then_some(&started.prepared.engine_version),
+            durability = started.prepared.durability,
             workers = config.workers,
             worker_pids = pids(started),
             took_ms = u64::try_from(started.took.as_millis()).unwrap_or(u64::MAX),
@@ -86,13 +89,16 @@ fn banner(config: &Config, url: &str, started: &Started) -> String {
     let prepared = &started.prepared;
     let personas = if prepared.personas == 1 { "1 persona".into() } else { format!("{} personas", prepared.personas) };
     let state = if prepared.created { "new".into() } else { size(prepared.database_bytes) };
-    let meaning = Durability::from_word(&config.durability).unwrap_or_default().meaning();
+    let engine = match &prepared.engine {
+        Engine::Sqlite { journal_mode, .. } => ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version)),
+        Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
+    };
     let lines = [
         ("API", format!("{url}/api/v1")),
         ("Docs", format!("{url}/api/v1/docs")),
-        ("Data", format!("{} ({state}, {personas})", config.database.display())),
-        ("SQLite", format!("{}, journal mode {}", prepared.sqlite_version, prepared.journal_mode)),
-        ("Durability", format!("{}: {meaning}", config.durability)),
+        ("Data", format!("{} ({state}, {personas})", config.database)),
+        engine,
+        ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),
         ("Workers", format!("{} (pids {})", config.workers, pids(started))),
     ];
     let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
@@ -108,15 +114,16 @@ mod tests {
     use std::time::Duration;
 
     use super::banner;
-    use crate::supervisor::{Prepared, Started};
+    use crate::supervisor::{Engine, Prepared, Started};
 
     #[test]
     fn the_banner_tells_where_what_and_how_safe() {
         let config = crate::supervisor::tests::config();
         let prepared = Prepared {
-            sqlite_version: "3.54.1".into(),
-            journal_mode: "wal".into(),
-            file_system: "ext4".into(),
+            engine: Engine::Sqlite { journal_mode: "wal".into(), file_system: "ext4".into() },
+            engine_version: "3.54.1".into(),
+            durability: "normal".into(),
+            durability_meaning: "acknowledged writes survive every process crash; a power cut may take back the last moments".into(),
             created: false,
             database_bytes: 1_600_000,
             personas: 1,

@@ -35,7 +35,7 @@ pub fn run<T>(output: &Output, work: impl FnOnce(&mut Watcher<'_>) -> Result<T, 
         done
     });
     drop(display);
-    done.map_err(|error| Failure::start(&error))
+    done.map_err(|error| Failure::start(&error.into()))
 }
 
 /// Waits for Ctrl-C or the end of the work, whichever comes first.

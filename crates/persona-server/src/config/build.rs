@@ -8,18 +8,23 @@ use tracing_subscriber::EnvFilter;
 
 use super::key::Shape;
 use super::load::{Origin, Setting};
-use super::{Config, Problem, SQLITE_WORKERS_MAX, database};
+use super::{Config, Database, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
 
 /// The levels of a log, and silence.
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// Gives every setting its type, or reports everything that breaks a rule.
 pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
-    let mut reader = Reader { settings, problems: Vec::new() };
+    let mut reader = Reader { settings, problems: Vec::new(), workers_max: SQLITE_WORKERS_MAX };
+    let database = reader.database("database");
+    if database.file().is_none() {
+        reader.workers_max = POSTGRES_WORKERS_MAX;
+        reader.refuse_backups();
+    }
     let config = Config {
         host: reader.address("host"),
         port: reader.number("port"),
-        database: reader.database("database"),
+        database,
         workers: reader.number("workers"),
         durability: reader.word("durability"),
         busy_timeout_ms: reader.number("busy_timeout_ms"),
@@ -49,6 +54,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
 struct Reader<'a> {
     settings: &'a [Setting],
     problems: Vec<Problem>,
+    /// Most workers that the database bears.
+    workers_max: u16,
 }
 
 impl<'a> Reader<'a> {
@@ -82,15 +89,16 @@ impl<'a> Reader<'a> {
         let setting = self.setting(name);
         let (min, max) = match setting.key.shape {
             Shape::Number { min, max } => (min, max),
-            _ => (1, u64::from(SQLITE_WORKERS_MAX)),
+            _ => (1, u64::from(self.workers_max)),
         };
         let number = setting.text.replace('_', "").parse::<u64>().ok();
         if let Some(number) = number.filter(|number| (min..=max).contains(number)) {
             return N::try_from(number).unwrap_or_default();
         }
-        let hint = (setting.key.shape == Shape::Workers && number.is_some_and(|number| number > max)).then(|| {
+        let is_file = self.workers_max == SQLITE_WORKERS_MAX;
+        let hint = (is_file && setting.key.shape == Shape::Workers && number.is_some_and(|number| number > max)).then(|| {
             "the writers of one SQLite file take turns, so more processes add waiting and no speed; \
-             PostgreSQL will be the way to more, it is not available in this version"
+             PostgreSQL is the way to more: --database postgres://user@host/database"
                 .into()
         });
         self.complain(setting, format!("must be a whole number from {min} to {max}, is {:?}", setting.text), hint);
@@ -146,17 +154,26 @@ impl<'a> Reader<'a> {
         if is_level { setting.text.to_ascii_lowercase() } else { setting.text.clone() }
     }
 
-    fn database(&mut self, name: &str) -> PathBuf {
+    fn database(&mut self, name: &str) -> Database {
         let setting = self.setting(name);
         database::parse(&setting.text).unwrap_or_else(|(message, hint)| {
             self.complain(setting, message, hint);
-            PathBuf::new()
+            Database::File(PathBuf::new())
         })
     }
 
     fn path(&mut self, name: &str) -> Option<PathBuf> {
         let text = &self.setting(name).text;
         (!text.is_empty()).then(|| text.into())
+    }
+
+    /// Who asked for backups must not believe that there are any.
+    fn refuse_backups(&mut self) {
+        let setting = self.setting("backup_every");
+        if !setting.text.is_empty() {
+            let hint = "back the database up with pg_dump or pg_basebackup, and leave backup_every out";
+            self.complain(setting, "is for SQLite files only", Some(hint.into()));
+        }
     }
 
     fn refuse_open_host(&mut self, host: IpAddr) {

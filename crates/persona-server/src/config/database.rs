@@ -1,34 +1,86 @@
 //! The forms in which people name a database.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use persona_storage::postgres;
+use serde::{Deserialize, Serialize};
+
+/// Where personas are kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Database {
+    /// In this SQLite file.
+    File(PathBuf),
+    /// In the PostgreSQL database with this URL, which may hold a password.
+    Server(String),
+}
+
+impl Database {
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server(_) => None,
+        }
+    }
+}
+
+/// As people name it, and never with a password.
+impl fmt::Display for Database {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(out),
+            Self::Server(url) => write!(out, "postgres://{}", place_of(url)),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Database({self})")
+    }
+}
+
+fn place_of(url: &str) -> String {
+    postgres::Settings::parse(url).map_or_else(|_| "(not a URL)".into(), |settings| settings.place())
+}
+
+/// The text of a setting as it may be shown: a URL without user, password and parameters.
+pub fn shown(text: &str) -> String {
+    match parse(text) {
+        Ok(database @ Database::Server(_)) => database.to_string(),
+        _ => text.into(),
+    }
+}
 
 /// Why a name is refused: what is wrong, and what to do.
 pub type Refusal = (String, Option<String>);
 
-/// The file that a name means: a path, `sqlite:PATH`, or a URL as SQLAlchemy has them.
+/// What a name means: a path, `sqlite:PATH`, `postgres://...`, or a URL as SQLAlchemy has them.
 ///
-/// With slashes the forms differ between libraries: for SQLAlchemy `sqlite:///a/b.db` is relative and four slashes are
+/// For files, with slashes the forms differ between libraries: for SQLAlchemy `sqlite:///a/b.db` is relative and four slashes are
 /// absolute, for others three are absolute. A wrong guess would serve an empty database without a word, so the form
 /// that has two meanings is refused, and those that have one are taken.
 ///
 /// # Errors
 ///
 /// Another kind of database, a database in memory, options behind `?`, or a form with two meanings.
-pub fn parse(text: &str) -> Result<PathBuf, Refusal> {
+pub fn parse(text: &str) -> Result<Database, Refusal> {
     if text.is_empty() {
         return Err(("must name a file".into(), None));
     }
     let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
-        return if text == ":memory:" { Err(in_memory()) } else { Ok(text.into()) };
+        return if text == ":memory:" { Err(in_memory()) } else { Ok(Database::File(text.into())) };
     };
     let (dialect, driver) = scheme.split_once('+').map_or((scheme, None), |(dialect, driver)| (dialect, Some(driver)));
     match dialect {
-        "sqlite" | "sqlite3" => sqlite_path(rest, driver.is_some()),
-        "postgres" | "postgresql" => {
-            Err(("PostgreSQL is not available in this version".into(), Some("name a SQLite file: a path or sqlite:PATH".into())))
-        }
+        "sqlite" | "sqlite3" => sqlite_path(rest, driver.is_some()).map(Database::File),
+        "postgres" | "postgresql" => match postgres::Settings::parse(text) {
+            Ok(_) => Ok(Database::Server(text.into())),
+            Err(error) => Err((error.to_string(), Some("write it like postgres://user@host:5432/database".into()))),
+        },
         "file" => Err(("file: URLs are not accepted".into(), Some(format!("write the path alone: {}", rest.trim_start_matches("//"))))),
-        _ => Err((format!("{dialect} databases are not supported"), Some("name a SQLite file: a path or sqlite:PATH".into()))),
+        _ => Err((format!("{dialect} databases are not supported"), Some("name a SQLite file, or postgres://user@host/database".into()))),
     }
 }
 
@@ -67,7 +119,7 @@ fn is_scheme(text: &str) -> bool {
 mod tests {
     use std::path::PathBuf;
 
-    use super::parse;
+    use super::{Database, parse, shown};
 
     #[test]
     fn every_form_with_one_meaning_names_its_file() {
@@ -85,8 +137,19 @@ mod tests {
             ("sqlite+aiosqlite:///data/persona.db", "data/persona.db"),
             ("sqlite+pysqlite:////srv/persona.db", "/srv/persona.db"),
         ] {
-            assert_eq!(parse(text), Ok(PathBuf::from(path)), "{text}");
+            assert_eq!(parse(text), Ok(Database::File(PathBuf::from(path))), "{text}");
         }
+    }
+
+    #[test]
+    fn a_url_of_postgresql_is_taken_and_its_password_never_shown() {
+        for text in ["postgres://me:secret@db/personas", "postgresql+asyncpg://me:secret@db:5432/personas?pool_max=3"] {
+            let database = parse(text).expect("a URL");
+            assert_eq!(database, Database::Server(text.into()));
+            assert_eq!((shown(text).as_str(), database.file()), ("postgres://db:5432/personas", None));
+            assert!(!format!("{database} {database:?}").contains("secret"));
+        }
+        assert_eq!(shown("persona.db"), "persona.db");
     }
 
     #[test]
@@ -98,8 +161,7 @@ mod tests {
             ("sqlite::memory:", "a database in memory cannot be shared by processes"),
             ("sqlite:///srv/persona.db", "sqlite:///srv/persona.db means srv/persona.db to some programs and /srv/persona.db to others"),
             ("sqlite:a.db?mode=ro", "options of a database URL are not accepted"),
-            ("postgres://me@db/personas", "PostgreSQL is not available in this version"),
-            ("postgresql+asyncpg://me@db/personas", "PostgreSQL is not available in this version"),
+            ("postgres://me@db/personas?sslmode=maybe", "sslmode must be disable, prefer, require, verify-ca or verify-full"),
             ("mysql://me@db/personas", "mysql databases are not supported"),
             ("file:///srv/a.db", "file: URLs are not accepted"),
         ] {

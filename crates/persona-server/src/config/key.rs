@@ -27,7 +27,7 @@ pub enum Shape {
         /// Largest.
         max: u64,
     },
-    /// The number of workers: bounded by what one SQLite file bears.
+    /// The number of workers: bounded by what the database bears.
     Workers,
     /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both included.
     Time {
@@ -172,7 +172,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Workers,
         default: Default::Cores,
         unit: Some("processes"),
-        help: "Worker processes, 1 to 4; by default one for each core, at most 4.",
+        help: "Worker processes, 1 to 4 on a SQLite file and 1 to 64 on PostgreSQL; by default one for each core, at most 4.",
     },
     Key {
         name: "drain_timeout_ms",
@@ -191,7 +191,7 @@ pub const KEYS: &[Key] = &[
         aliases: &["DATABASE_URL"],
         shape: Shape::Database,
         default: Default::Text("persona.db"),
-        help: "The database: a path or sqlite:PATH.",
+        help: "The database: a path, sqlite:PATH or postgres://USER@HOST/DATABASE.",
         ..PLAIN
     },
     Key {

@@ -6,10 +6,11 @@
 //! Start reading at [`KEYS`], then [`load`], which merges the sources and checks the result.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use persona_storage::sqlite::{BackupPlan, Durability, Settings};
+use persona_storage::postgres;
+use persona_storage::sqlite::{self, BackupPlan, Durability};
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -22,6 +23,7 @@ mod load;
 mod problem;
 mod reference;
 
+pub use database::{Database, shown};
 pub use environment::Environment;
 pub use flags::Flags;
 pub use key::{KEYS, Key, Shape};
@@ -32,6 +34,9 @@ pub use reference::reference;
 /// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting and no speed.
 pub const SQLITE_WORKERS_MAX: u16 = 4;
 
+/// Most workers on a PostgreSQL database: as many as the shared page has seats for.
+pub const POSTGRES_WORKERS_MAX: u16 = 64;
+
 /// Everything that a user may choose, checked.
 ///
 /// The key `allow_open` is no member: it permits a `host`, and once that is checked nobody needs it.
@@ -41,9 +46,9 @@ pub struct Config {
     pub host: IpAddr,
     /// TCP port to listen on; 0 lets the system choose. Default 8000.
     pub port: u16,
-    /// The database file. Default `persona.db` in the current folder.
-    pub database: PathBuf,
-    /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`]. Default min(4, cores).
+    /// Where personas are kept. Default `persona.db` in the current folder.
+    pub database: Database,
+    /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4, cores).
     pub workers: u16,
     /// Durability class, a word of [`Durability`]. Default `normal`.
     pub durability: String,
@@ -78,10 +83,19 @@ pub struct Config {
 }
 
 impl Config {
-    /// The backups that the keeper is to make, if any.
+    /// Most workers that this database bears.
+    pub fn workers_max(&self) -> u16 {
+        match self.database {
+            Database::File(_) => SQLITE_WORKERS_MAX,
+            Database::Server(_) => POSTGRES_WORKERS_MAX,
+        }
+    }
+
+    /// The backups that the keeper is to make of a file, if any.
     pub fn backup_plan(&self) -> Option<BackupPlan> {
+        let path = self.database.file()?;
         let beside = || {
-            let mut name = self.database.clone().into_os_string();
+            let mut name = path.to_path_buf().into_os_string();
             name.push("-backups");
             name.into()
         };
@@ -89,13 +103,22 @@ impl Config {
         self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })
     }
 
-    /// How the store is to drive the file.
-    pub fn store_settings(&self) -> Settings {
-        Settings {
-            path: self.database.clone(),
+    /// How a file is to be driven.
+    pub fn file_settings(&self, path: &Path) -> sqlite::Settings {
+        sqlite::Settings {
+            path: path.into(),
             durability: Durability::from_word(&self.durability).unwrap_or_default(),
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,
         }
+    }
+
+    /// How a server's database is reached by a process that calls itself so.
+    ///
+    /// # Panics
+    ///
+    /// When the URL is none, which was checked when the settings were loaded.
+    pub fn server_settings(url: &str, application: &str) -> postgres::Settings {
+        postgres::Settings::parse(url).expect("the URL was checked when the settings were loaded").named(application)
     }
 }

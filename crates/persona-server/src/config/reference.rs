@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::key::{Default, KEYS, Shape};
-use super::{Key, SQLITE_WORKERS_MAX};
+use super::{Key, POSTGRES_WORKERS_MAX, SQLITE_WORKERS_MAX};
 
 const HEAD: &str = "\
 # Settings
@@ -63,11 +63,11 @@ fn values(shape: Shape) -> String {
         Shape::Time { min_seconds, max_seconds } => {
             format!("number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d", max_seconds / 86_400)
         }
-        Shape::Workers => format!("1 to {SQLITE_WORKERS_MAX}"),
+        Shape::Workers => format!("1 to {SQLITE_WORKERS_MAX}, on PostgreSQL 1 to {POSTGRES_WORKERS_MAX}"),
         Shape::Switch => "`true` or `false`".into(),
         Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Shape::LogFilter => "level or filter".into(),
-        Shape::Database => "path or `sqlite:PATH`".into(),
+        Shape::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
         Shape::Path => "path".into(),
     }
 }

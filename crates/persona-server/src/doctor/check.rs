@@ -1,6 +1,6 @@
 //! What a check is, and the list of all.
 
-use super::{Facts, connections, content, file, library, processes, server, system};
+use super::{Facts, connections, content, database, file, library, processes, server, system};
 
 /// How bad something is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,8 +66,16 @@ pub struct Group {
 }
 
 /// Every check.
-const GROUPS: [&Group; 7] =
-    [&library::GROUP, &file::GROUP, &connections::GROUP, &content::GROUP, &system::GROUP, &processes::GROUP, &server::GROUP];
+const GROUPS: [&Group; 8] = [
+    &library::GROUP,
+    &database::GROUP,
+    &file::GROUP,
+    &connections::GROUP,
+    &content::GROUP,
+    &system::GROUP,
+    &processes::GROUP,
+    &server::GROUP,
+];
 
 /// The result of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]

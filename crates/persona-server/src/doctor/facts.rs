@@ -9,6 +9,7 @@ use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, Read
 use persona_storage::sqlite::{FileSystem, Settings, StartError, initialise, library_version};
 use serde_json::Value;
 
+use super::database::DatabaseFacts;
 use super::processes::{self, User};
 use crate::supervisor::lock_probe::{Holder, beside, holder_of_gate, holder_of_writer_lock};
 
@@ -22,6 +23,8 @@ pub struct Facts {
     pub compile_options: Vec<String>,
     /// The file; `None` when only a server was asked.
     pub file: Option<FileFacts>,
+    /// The database, where it is on a server of its own.
+    pub database: Option<DatabaseFacts>,
     /// The server, if one was found or named.
     pub server: Option<ServerFacts>,
 }
@@ -30,7 +33,7 @@ impl Facts {
     /// The facts about a file, a server or both.
     pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
         let compile_options = inspect::compile_options().unwrap_or_default();
-        Self { now, library: (library_version().into(), inspect::library_number()), compile_options, file, server }
+        Self { now, library: (library_version().into(), inspect::library_number()), compile_options, file, database: None, server }
     }
 }
 

@@ -11,6 +11,7 @@
 mod check;
 mod connections;
 mod content;
+mod database;
 mod facts;
 mod file;
 mod library;
@@ -21,5 +22,6 @@ mod system;
 mod tests;
 
 pub use check::{Check, Finding, Group, Level, Outcome, examine};
+pub use database::DatabaseFacts;
 pub use facts::{Facts, FileFacts, ServerFacts};
 pub use processes::address_of;

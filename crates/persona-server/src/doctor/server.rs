@@ -80,8 +80,17 @@ fn readiness(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// The server, if it answers and keeps personas in a file: only that has a log and a gate.
+fn answering_for_a_file(facts: &Facts) -> Option<&ServerFacts> {
+    answering(facts).filter(|server| server.text("/server/place").is_none())
+}
+
 fn engine(facts: &Facts) -> Option<Finding> {
     let server = answering(facts)?;
+    if let Some(place) = server.text("/server/place") {
+        let (version, word, meaning) = (server.text("/engine_version")?, server.text("/durability")?, server.text("/durability_meaning")?);
+        return Some(Finding::ok(format!("PostgreSQL {version} at {place}; durability {word}: {meaning}")));
+    }
     let (version, mode) = (server.text("/engine_version")?, server.text("/journal_mode")?);
     let text = format!(
         "SQLite {version}, journal mode {mode}, schema {}, on {}; durability {}: {}",
@@ -109,7 +118,7 @@ fn workers(facts: &Facts) -> Option<Finding> {
 }
 
 fn log(facts: &Facts) -> Option<Finding> {
-    let server = answering(facts)?;
+    let server = answering_for_a_file(facts)?;
     let (bytes, most) = (server.number("/wal_bytes"), server.number("/wal_bytes_max"));
     let text = format!("{} of at most {}, copied back from {} pages on", size(bytes), size(most), server.number("/wal_autocheckpoint"));
     if bytes <= most {
@@ -123,7 +132,7 @@ fn log(facts: &Facts) -> Option<Finding> {
 }
 
 fn checkpoints(facts: &Facts) -> Option<Finding> {
-    let server = answering(facts)?;
+    let server = answering_for_a_file(facts)?;
     let (complete, blocked, failed) =
         (server.number("/checkpoints/complete"), server.number("/checkpoints/blocked"), server.number("/checkpoints/failed"));
     let last = server.text("/checkpoints/last");
@@ -137,7 +146,7 @@ fn checkpoints(facts: &Facts) -> Option<Finding> {
 }
 
 fn lock_retries(facts: &Facts) -> Option<Finding> {
-    let server = answering(facts)?;
+    let server = answering_for_a_file(facts)?;
     let recent: u64 = server.list("/contention/recent").iter().filter_map(|window| window["lock_retries"].as_u64()).sum();
     Some(match recent {
         0 => Finding::ok("no program without the gate was in the way in the last hours"),
@@ -147,7 +156,7 @@ fn lock_retries(facts: &Facts) -> Option<Finding> {
 
 /// Judges the last hours, and not the time since the start, in which a busy hour of last week would never fade.
 fn contention(facts: &Facts) -> Option<Finding> {
-    let server = answering(facts)?;
+    let server = answering_for_a_file(facts)?;
     let windows = server.list("/contention/recent");
     let of = |window: &Value, member: &str| window[member].as_u64().unwrap_or_default();
     let given_up: u64 = windows.iter().map(|window| of(window, "writes_given_up")).sum();

@@ -22,8 +22,9 @@ pub(super) struct Backups {
 impl Backups {
     /// Starts the thread where backups are wanted.
     pub(super) fn start(handover: &Handover, seat: &Seat) -> io::Result<Option<Self>> {
-        let Some(plan) = handover.config.backup_plan() else { return Ok(None) };
-        let schedule = BackupSchedule::new(&handover.config.store_settings(), plan, Arc::new(SystemClock), Arc::new(seat.clone()));
+        let config = &handover.config;
+        let (Some(plan), Some(path)) = (config.backup_plan(), config.database.file()) else { return Ok(None) };
+        let schedule = BackupSchedule::new(&config.file_settings(path), plan, Arc::new(SystemClock), Arc::new(seat.clone()));
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
         let thread = std::thread::Builder::new().name("backups".into()).spawn(move || keep_making(schedule, &flag))?;

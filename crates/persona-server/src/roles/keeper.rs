@@ -9,13 +9,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use persona_storage::Error as StoreError;
-use persona_storage::sqlite::{Keeper, Lost};
+use persona_storage::sqlite::Lost;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::field;
 
 use super::backups::Backups;
 use super::{Error, HEARTBEAT};
+use crate::backend::Keeper;
 use crate::clock::SystemClock;
 use crate::log::Log;
 use crate::shared_page::Condition;
@@ -28,7 +29,7 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         // Both go to everybody in a terminal, and the keeper ends after the workers, when the supervisor says so.
         let (_interrupt, _hangup) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let seat = handover.page.seat(0, generation);
-        let keeper = Keeper::open(&handover.config.store_settings(), Arc::new(SystemClock), Arc::new(seat.clone()))?;
+        let keeper = Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(seat.clone()))?;
         let (stop, stopped) = channel();
         let (done, mut upkeep) = oneshot::channel();
         let backups = Backups::start(handover, &seat)?;

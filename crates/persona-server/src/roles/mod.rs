@@ -1,4 +1,4 @@
-//! What a child of the supervisor does: prepare the file (`init`), look after it (`keeper`), serve (`worker`).
+//! What a child of the supervisor does: prepare the database (`init`), look after it (`keeper`), serve (`worker`).
 //!
 //! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves (`connection.rs`)
 //! until it is told to stop (`drain.rs`). What must not be here: what a request means (`http`), who runs when
@@ -18,11 +18,11 @@ mod worker;
 use std::io;
 use std::time::Duration;
 
-use persona_storage::sqlite::StartError;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub use drain::Drain;
 
+use crate::backend::StartError;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Writer};
 use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
@@ -33,7 +33,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Why a child ends before its work is done.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    /// The file cannot be used.
+    /// The database cannot be used.
     #[error("could not start: {0}")]
     Start(#[from] StartError),
     /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
@@ -95,7 +95,7 @@ fn refuse(error: &Error) -> ExitCode {
             if let Some(hint) = start.hint() {
                 eprintln!("hint: {hint}");
             }
-            ExitCode::of_start(start)
+            start.exit_code()
         }
         Error::Unsynced => ExitCode::DiskFailed,
         Error::Schema => ExitCode::Config,

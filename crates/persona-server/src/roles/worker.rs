@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use persona_model::Clock;
-use persona_storage::sqlite::SqliteStore;
-use persona_storage::{Loss, Store};
+use persona_storage::{Error as StoreError, Loss, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -21,6 +20,7 @@ use super::connection::Serving;
 use super::drain::{Drainer, IDLE_GRACE};
 use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
+use crate::backend;
 use crate::clock::SystemClock;
 use crate::http::{BodyRoom, Context, router};
 use crate::log::Log;
@@ -38,7 +38,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let (mut drain_asked, mut stop_asked) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (mut reopen, _hangup) = (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
     let seat = handover.page.seat(key.slot, key.generation);
-    let (store, router) = open(&handover, &seat)?;
+    let (store, router) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();
     let mut threads = Threads::start(&handover, &listener, &store, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
@@ -87,12 +87,12 @@ async fn grace(mut drain: Drain) {
     tokio::time::sleep(IDLE_GRACE).await;
 }
 
-fn open(handover: &Handover, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {
+fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {
     let config = &handover.config;
     #[cfg(feature = "faults")]
     persona_storage::fault::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(config.store_settings(), Arc::clone(&clock), Arc::new(seat.clone()))?);
+    let store = backend::open(config, &format!("persona worker {slot}"), Arc::clone(&clock), Arc::new(seat.clone()))?;
     let router = router(Context {
         store: Arc::clone(&store),
         clock,
@@ -137,7 +137,11 @@ impl Threads {
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
                 let served = runtime.block_on(async {
                     // Opens this thread's own connection. Later, under pressure, there may be no descriptor left for it.
-                    store.ready().await.map_err(io::Error::other)?;
+                    match store.ready().await {
+                        // It comes back by itself, and until then requests are told so.
+                        Ok(()) | Err(StoreError::Unreachable | StoreError::Busy { .. }) => {}
+                        Err(error) => return Err(io::Error::other(error)),
+                    }
                     accept::run(thread).await
                 });
                 if let Err(error) = served {

@@ -28,7 +28,7 @@ const ADVISE_AGAIN_AFTER_MINUTES: u32 = 60;
 
 /// What to do about a gate that stays busy. Also said by `persona doctor`.
 pub const ADVICE: &str = "try fewer workers (--workers) and fewer, larger requests first; \
-    when writers of one file have to wait for each other for long, PostgreSQL is made for that, once it is available";
+    when writers of one file have to wait for each other for long, PostgreSQL is made for that";
 
 /// Something that takes too long at the gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -54,18 +54,35 @@ pub enum Message {
 /// What init found: the facts that the user is told at the start.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Prepared {
-    /// Version of the linked SQLite.
-    pub sqlite_version: String,
-    /// Journal mode, as read back.
-    pub journal_mode: String,
-    /// Name of the file system.
-    pub file_system: String,
-    /// Whether the file is new.
+    /// What keeps the personas.
+    pub engine: Engine,
+    /// Its version.
+    pub engine_version: String,
+    /// What an acknowledged write survives, as a word.
+    pub durability: String,
+    /// The same in a sentence.
+    pub durability_meaning: String,
+    /// Whether the database is new.
     pub created: bool,
-    /// Bytes of the file.
+    /// Bytes of the database.
     pub database_bytes: u64,
     /// Living personas in it.
     pub personas: u64,
+}
+
+/// What keeps the personas.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Engine {
+    /// A file.
+    Sqlite {
+        /// Journal mode, as read back.
+        journal_mode: String,
+        /// Name of the file system.
+        file_system: String,
+    },
+    /// A server.
+    #[default]
+    Postgres,
 }
 
 /// Gives a new child everything, over the supervisor's end of its socket.

@@ -18,21 +18,21 @@ mod state;
 mod vocabulary;
 
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
-pub use handover::{Handover, Message, Prepared, receive, say, wait_for_the_end};
+pub use handover::{Engine, Handover, Message, Prepared, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
 pub use run::{DESCRIPTORS_WANTED, Started, run};
 pub use vocabulary::{Key, Role};
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::config::Config;
+    use crate::config::{Config, Database};
 
     /// Settings as a user without any would have them.
     pub(crate) fn config() -> Config {
         Config {
             host: [127, 0, 0, 1].into(),
             port: 0,
-            database: "persona.db".into(),
+            database: Database::File("persona.db".into()),
             workers: 2,
             durability: "normal".into(),
             busy_timeout_ms: 30_000,

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,8 @@ struct Supervisor<'a> {
     state: State,
     watch: Watch,
     contention: Contention,
-    database: PathBuf,
+    /// The database, where it is a file: only there is a gate.
+    file: Option<PathBuf>,
     children: Children,
     page: Arc<SharedPage>,
     /// `None` once the server stops.
@@ -79,10 +80,10 @@ pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&S
         tokio::spawn(forward_ticks(sender.clone()));
         let mut supervisor = Supervisor {
             began: Instant::now(),
-            state: State::new(config.workers, Duration::from_millis(config.drain_timeout_ms)),
+            state: State::new(config.workers, config.workers_max(), Duration::from_millis(config.drain_timeout_ms)),
             watch: Watch::default(),
             contention: Contention::new(Duration::from_millis(config.gate_warn_ms)),
-            database: config.database.clone(),
+            file: config.database.file().map(Path::to_path_buf),
             children: Children::new(config, Arc::clone(&page), sender),
             page,
             listener: Some(listener),
@@ -128,8 +129,8 @@ impl Supervisor<'_> {
     /// Logs long waits and writes the figures of each minute on the page.
     fn watch_the_gate(&mut self) {
         let now = self.began.elapsed();
-        if let Some(delay) = self.contention.look(now, &self.page.at_gate()) {
-            notes::delay(&delay, &self.database);
+        if let (Some(delay), Some(file)) = (self.contention.look(now, &self.page.at_gate()), &self.file) {
+            notes::delay(&delay, file);
         }
         let page = &self.page;
         let totals = || Totals {

@@ -12,11 +12,7 @@ use std::time::Duration;
 
 use super::slot::{FAILED_STARTS_MAX, Life, Slot};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
-use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
-
-/// Most workers that live at a time: a full set, and the one that is about to replace another.
-pub(super) const LIVING_WORKERS_MAX: usize = SQLITE_WORKERS_MAX as usize + 1;
 
 /// How long a keeper or worker may take from its start until it is ready. Opening a file takes milliseconds; a machine
 /// that swaps may take seconds.
@@ -60,6 +56,8 @@ struct Process {
 pub struct State {
     phase: Phase,
     workers: u16,
+    /// Most workers that the database bears. One more lives while it replaces another.
+    workers_max: u16,
     drain_timeout: Duration,
     processes: BTreeMap<Key, Process>,
     slots: BTreeMap<u16, Slot>,
@@ -73,10 +71,11 @@ pub struct State {
 
 impl State {
     /// The state before anything runs. Feed it [`Event::Begin`].
-    pub fn new(workers: u16, drain_timeout: Duration) -> Self {
+    pub fn new(workers: u16, workers_max: u16, drain_timeout: Duration) -> Self {
         Self {
             phase: Phase::Preparing,
             workers,
+            workers_max,
             drain_timeout,
             processes: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -231,12 +230,12 @@ impl State {
 
     fn add_worker(&mut self, actions: &mut Vec<Action>) {
         let note = match self.phase {
-            Phase::Running { announced: true } if self.workers < SQLITE_WORKERS_MAX => {
+            Phase::Running { announced: true } if self.workers < self.workers_max => {
                 self.workers += 1;
                 self.slots.entry(self.workers).or_default().forgive();
                 Note::Workers(self.workers)
             }
-            Phase::Running { announced: true } => Note::MostWorkers(SQLITE_WORKERS_MAX),
+            Phase::Running { announced: true } => Note::MostWorkers(self.workers_max),
             _ => Note::NotWhileStartingOrStopping,
         };
         actions.push(Action::Note(note));
@@ -299,7 +298,7 @@ impl State {
             let filled = self.living().any(|key| key.slot == slot && !self.is_ending(key));
             if due && !filled && slot == 0 {
                 self.spawn(now, Role::Keeper, slot, actions);
-            } else if due && !filled && self.living_workers() < LIVING_WORKERS_MAX {
+            } else if due && !filled && self.living_workers() <= usize::from(self.workers_max) {
                 self.spawn(now, Role::Worker, slot, actions);
             }
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
-use super::{FAILED_STARTS_MAX, LIVING_WORKERS_MAX, START_TIMEOUT, State};
+use super::{FAILED_STARTS_MAX, START_TIMEOUT, State};
+use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
 
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ struct World {
 
 impl World {
     fn new(workers: u16) -> Self {
-        Self { state: State::new(workers, DRAIN_TIMEOUT), now: Duration::ZERO }
+        Self { state: State::new(workers, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), now: Duration::ZERO }
     }
 
     /// A server whose processes are all ready for a minute.
@@ -315,7 +316,7 @@ impl Witness {
             }
         }
         let workers = self.living.iter().filter(|key| key.role == Role::Worker);
-        assert!(workers.count() <= LIVING_WORKERS_MAX);
+        assert!(workers.count() <= usize::from(SQLITE_WORKERS_MAX) + 1);
         for key in &self.ready {
             let same_slot = |it: &&Key| it.slot == key.slot && !self.told_to_end.contains(it);
             assert!(self.ready.iter().filter(same_slot).count() <= 1, "two serve in slot {}", key.slot);
@@ -346,7 +347,7 @@ impl Witness {
 proptest! {
     #[test]
     fn no_order_of_events_breaks_the_rules_and_the_end_is_always_reached(workers in 1..=4_u16, steps in steps()) {
-        let (mut state, mut witness, mut now) = (State::new(workers, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
+        let (mut state, mut witness, mut now) = (State::new(workers, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
         witness.see(&state.handle(now, Event::Begin));
         witness.living.remove(&INIT);
         witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));
@@ -367,7 +368,7 @@ proptest! {
 
     #[test]
     fn after_any_trouble_the_server_gets_back_to_one_ready_worker_for_each_slot(steps in steps()) {
-        let (mut state, mut witness, mut now) = (State::new(2, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
+        let (mut state, mut witness, mut now) = (State::new(2, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
         witness.see(&state.handle(now, Event::Begin));
         witness.living.remove(&INIT);
         witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));

@@ -35,7 +35,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
     let folder = Folder::new()
         .file("persona.toml", project)
-        .variable("DATABASE_URL", "postgres://me@db/personas")
+        .variable("DATABASE_URL", "mysql://me@db/personas")
         .variable("PERSONA_DURABILITY", "paranoid");
     assert_snapshot!("problems", folder.run(&["config", "check", "--busy-timeout-ms", "10s"]));
     assert_snapshot!("problems_json", folder.run(&["config", "check", "--json", "--workers", "8"]));

@@ -5,12 +5,14 @@
 #![allow(dead_code, unused_imports, reason = "every test program uses another part")]
 
 mod client;
+#[path = "../../../persona-storage/tests/cluster/mod.rs"]
+pub mod cluster;
 mod processes;
 mod server;
 
 pub use client::{Client, Reply};
 pub use processes::{Process, signal};
-pub use server::{Server, refused};
+pub use server::{ON_POSTGRES, Server, refused};
 
 use std::time::{Duration, Instant};
 

@@ -11,6 +11,7 @@ use std::thread;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::cluster::Cluster;
 use super::{Client, DEADLINE, Process, signal, wait_for};
 
 /// What a server is started with.
@@ -179,13 +180,32 @@ pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
 
 fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    command.current_dir(folder).env_clear().arg("serve").arg("--database").arg(database_in(folder));
+    command.current_dir(folder).env_clear().arg("serve");
+    if !flags.iter().any(|flag| flag.starts_with("--database")) {
+        command.arg("--database").arg(if ON_POSTGRES { url_for(folder).into() } else { database_in(folder) });
+    }
     command.args(["--workers", &workers.to_string()]).args(flags);
     if !flags.iter().any(|flag| flag.starts_with("--port")) {
         command.arg("--port=0");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Whether the servers of this test program keep their personas in PostgreSQL: by the program's name.
+pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes().last_chunk(), Some(b"_postgres"));
+
+/// The URL of a database that belongs to this folder, as the file would.
+fn url_for(folder: &Path) -> String {
+    static KNOWN: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
+    let cluster = Cluster::shared();
+    let mut known = KNOWN.lock().expect("no panic");
+    if let Some((_, name)) = known.iter().find(|(path, _)| path == folder) {
+        return cluster.url(name);
+    }
+    let name = cluster.database();
+    known.push((folder.into(), name.clone()));
+    cluster.url(&name)
 }
 
 fn database_in(folder: &Path) -> PathBuf {

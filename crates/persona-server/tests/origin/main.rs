@@ -10,3 +10,4 @@ mod crashes;
 mod persistence;
 mod personas;
 mod visibility;
+mod wal;

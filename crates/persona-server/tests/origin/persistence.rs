@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{Server, wait_for};
+use crate::common::Server;
 use crate::personas::{Seen, create, get, patch};
 
 #[test]
@@ -48,16 +48,4 @@ fn create_update_and_get_work_end_to_end_over_http() {
     assert_eq!((read.status, &read.body), (200, &updated.body));
     let fresh = client.request("GET", &path, &[("if-none-match", "\"2\"")], b"").expect("an answer");
     assert_eq!((fresh.status, fresh.body.len()), (304, 0));
-}
-
-#[test]
-fn the_file_is_in_wal_mode_and_the_log_says_so() {
-    let server = Server::with_workers(4).start();
-    let file = rusqlite::Connection::open(server.database()).expect("it opens");
-    let mode: String = file.pragma_query_value(None, "journal_mode", |row| row.get(0)).expect("a mode");
-    assert_eq!(mode, "wal");
-    let line = wait_for("the line of the origin", crate::common::DEADLINE, || {
-        server.log().lines().find(|line| line.contains("SQLite WAL mode enabled for improved concurrency")).map(str::to_owned)
-    });
-    assert!(line.to_lowercase().contains("info"), "{line}");
 }

@@ -49,8 +49,8 @@ impl Api {
         }
         let values = target.database.iter().map(|text| ("database", text.clone())).collect();
         let config = loaded(&Flags { config: target.config.clone(), values }, environment, output)?.config;
-        if access != Access::Create && !is_there(&config.database) {
-            let message = format!("there is no database {}", config.database.display());
+        if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
+            let message = format!("there is no database {}", config.database);
             let hint = "name one with --database, or a running server with --server; `persona import FILE` creates one";
             return Err(Failure::new(ExitCode::NotFound, message).hint(hint));
         }

@@ -1,4 +1,4 @@
-//! The router in this process, over a database file that is opened through the same gate as every worker's.
+//! The router in this process, over a database that is opened in the same way as every worker's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use persona_storage::sqlite::{Keeper, SqliteStore, initialise};
 use persona_storage::{NoObserver, Store};
 use tower::ServiceExt;
 
 use super::upkeep::Upkeep;
 
+use crate::backend::{self, Keeper};
 use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -32,17 +32,16 @@ pub struct Local {
 impl Local {
     /// Makes the file ready and opens it; with upkeep where the command is going to write.
     pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
-        let settings = config.store_settings();
-        initialise(&settings).map_err(|error| Failure::start(&error))?;
+        let failed = |error| Failure::start(&error);
+        backend::initialise(config).map_err(failed)?;
         let clock = Arc::new(SystemClock);
-        let upkeep = if writes {
-            let keeper = Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).map_err(|error| Failure::start(&error))?;
+        let upkeep = if writes && config.database.file().is_some() {
+            let keeper = Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
             Some(Arc::new(Upkeep::start(keeper)))
         } else {
             None
         };
-        let store = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).map_err(|error| Failure::start(&error))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
         // The page counts requests for metrics that nobody reads here, but the router has only one shape.
         let page = SharedPage::create()
             .map_err(|error| Failure::new(ExitCode::Failure, "could not reserve memory for counters").because(error))?;

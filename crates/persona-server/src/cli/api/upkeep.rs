@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use persona_storage::sqlite::Keeper;
+use crate::backend::Keeper;
 
 /// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);

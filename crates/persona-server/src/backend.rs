@@ -1,0 +1,201 @@
+//! Which backend the settings name: the only place of the server that chooses.
+//!
+//! What lives here: making a database ready, opening a store, looking after it, each for a file or for a server. What must
+//! not: what any of that means (`persona-storage`), and who does it when (`roles`, `cli`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use persona_model::Clock;
+use persona_storage::postgres::{self, PostgresStore};
+use persona_storage::sqlite::{self, Lost, SqliteStore, library_version};
+use persona_storage::{Error, Observer, Store};
+
+use crate::config::{Config, Database};
+use crate::exit_code::ExitCode;
+use crate::supervisor::{Engine, Prepared};
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] sqlite::StartError),
+    /// A database on a server.
+    #[error(transparent)]
+    Server(#[from] postgres::StartError),
+}
+
+impl StartError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Server(error) => error.hint(),
+        }
+    }
+
+    /// How a program ends that needs the database.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::File(error) => ExitCode::of_start(error),
+            Self::Server(error) => match error {
+                postgres::StartError::Unreachable { .. } => ExitCode::Unavailable,
+                postgres::StartError::NoDatabase { .. } => ExitCode::NotFound,
+                postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => ExitCode::Failure,
+                _ => ExitCode::Config,
+            },
+        }
+    }
+}
+
+/// Makes the database ready for several processes. Safe beside a running server.
+///
+/// # Errors
+///
+/// It cannot be used; it was left as it was.
+pub fn initialise(config: &Config) -> Result<Prepared, StartError> {
+    match &config.database {
+        Database::File(path) => Ok(prepared_file(sqlite::initialise(&config.file_settings(path))?, config)),
+        Database::Server(url) => {
+            let settings = Config::server_settings(url, "persona init");
+            let report = postgres::initialise(&settings)?;
+            warn_of_few_connections(&report, &settings, config.workers);
+            Ok(prepared_server(report))
+        }
+    }
+}
+
+fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
+    if let Some(backup) = &report.backup {
+        tracing::info!(backup = %backup.display(), "copied the old file before changing it");
+    }
+    note_migration(report.migrated_from, report.schema_version);
+    if report.journal_mode == "wal" {
+        // Operators and scripts look for exactly these words.
+        tracing::info!(
+            converted_from = report.converted_from,
+            file_system = report.file_system,
+            sqlite_version = library_version(),
+            "SQLite WAL mode enabled for improved concurrency"
+        );
+    }
+    let durability = sqlite::Durability::from_word(&config.durability).unwrap_or_default();
+    Prepared {
+        engine: Engine::Sqlite { journal_mode: report.journal_mode, file_system: report.file_system },
+        engine_version: library_version().into(),
+        durability: durability.word().into(),
+        durability_meaning: durability.meaning().into(),
+        created: report.created,
+        database_bytes: report.database_bytes,
+        personas: report.personas,
+    }
+}
+
+fn prepared_server(report: postgres::InitReport) -> Prepared {
+    note_migration(report.migrated_from, report.schema_version);
+    if report.feed_moved {
+        tracing::info!("the feed goes on at another number, because the database came from another cluster");
+    }
+    Prepared {
+        engine: Engine::Postgres,
+        engine_version: report.server_version,
+        durability: report.durability.into(),
+        durability_meaning: report.durability_meaning.into(),
+        created: report.created,
+        database_bytes: report.database_bytes,
+        personas: report.personas,
+    }
+}
+
+fn note_migration(from: Option<u32>, to: u32) {
+    if let Some(version) = from {
+        tracing::info!(from = version, to, "database schema brought up to date");
+    }
+}
+
+/// Every worker may fill its pool, and the keeper and an administrator want to come in too.
+fn warn_of_few_connections(report: &postgres::InitReport, settings: &postgres::Settings, workers: u16) {
+    let wanted = u64::from(workers) * settings.pool_max() as u64;
+    if wanted + postgres::RESERVED_CONNECTIONS > report.connections_max {
+        tracing::warn!(
+            wanted,
+            connections_max = report.connections_max,
+            "the workers may want more connections than the server takes; lower pool_max in the URL or raise max_connections"
+        );
+    }
+}
+
+/// Opens the database that [`initialise`] made ready, for a process that calls itself so.
+///
+/// # Errors
+///
+/// It cannot be used. A server that is only away is no error: it is tried again with every request.
+pub fn open(config: &Config, application: &str, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Arc<dyn Store>, StartError> {
+    Ok(match &config.database {
+        Database::File(path) => Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?),
+        Database::Server(url) => Arc::new(PostgresStore::open(Config::server_settings(url, application), clock, observer)?),
+    })
+}
+
+/// Looks after the database while others use it.
+pub enum Keeper {
+    /// Of a file.
+    File(Box<sqlite::Keeper>),
+    /// Of a database on a server.
+    Server(postgres::Keeper),
+}
+
+impl Keeper {
+    /// Opens what it needs.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`].
+    pub fn open(config: &Config, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        Ok(match &config.database {
+            Database::File(path) => Self::File(Box::new(sqlite::Keeper::open(&config.file_settings(path), clock, observer)?)),
+            Database::Server(url) => Self::Server(postgres::Keeper::open(&Config::server_settings(url, "persona keeper"), clock)?),
+        })
+    }
+
+    /// Whether a file of the database was removed or replaced; a server's never is.
+    pub fn lost(&mut self) -> Option<Lost> {
+        match self {
+            Self::File(keeper) => keeper.lost(),
+            Self::Server(_) => None,
+        }
+    }
+
+    /// Whether the schema is still the one that this build knows.
+    ///
+    /// # Errors
+    ///
+    /// The database failed or is away; asking again may succeed.
+    pub fn knows_the_schema(&self) -> Result<bool, Error> {
+        match self {
+            Self::File(keeper) => keeper.knows_the_schema(),
+            Self::Server(keeper) => keeper.knows_the_schema(),
+        }
+    }
+
+    /// Does what is due and tells after how long to come again.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`].
+    pub fn tick(&mut self) -> Result<Duration, Error> {
+        match self {
+            Self::File(keeper) => keeper.tick(),
+            Self::Server(keeper) => keeper.tick(),
+        }
+    }
+
+    /// Ends, and leaves a file complete.
+    pub fn close(self) {
+        match self {
+            Self::File(keeper) => keeper.close(),
+            Self::Server(keeper) => drop(keeper),
+        }
+    }
+}
