@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use persona_storage::postgres;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::parse_url;
 use super::arguments::{ChaosWord, Verify};
 use super::failure::Failure;
 use super::output::Output;
+use crate::config::{SQLITE_WORKERS_MAX, shown};
 use crate::exit_code::ExitCode;
 use crate::verify::{self, Address, Chaos, Error, Place, Plan, Progress, ScratchPlan};
 
@@ -59,7 +61,25 @@ fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {
     }
     let folder = std::path::absolute(&folder).map_err(|error| Failure::io(format!("could not use {}", folder.display()), &error))?;
     let workers = arguments.workers.unwrap_or(WORKERS_DEFAULT);
-    Ok(ScratchPlan { folder, workers, serve_flags: serve_flags(arguments) })
+    let database = arguments.database.as_deref().map(empty_database).transpose()?;
+    if database.is_none() && workers > SQLITE_WORKERS_MAX {
+        let message = format!("a SQLite file has at most {SQLITE_WORKERS_MAX} workers");
+        return Err(Failure::new(ExitCode::Usage, message).hint("name a PostgreSQL database with --database for more"));
+    }
+    Ok(ScratchPlan { folder, database, workers, serve_flags: serve_flags(arguments) })
+}
+
+/// The URL of a database in which nobody keeps anything: it is written to, and nothing is removed afterwards.
+fn empty_database(url: &str) -> Result<String, Failure> {
+    let settings = postgres::Settings::parse(url).map_err(|error| {
+        Failure::new(ExitCode::Usage, format!("--database {error}")).hint("write it like postgres://user@host:5432/database")
+    })?;
+    let report = postgres::initialise(&settings.named("persona verify")).map_err(|error| Failure::start(&error.into()))?;
+    if report.personas > 0 {
+        let message = format!("{} holds {} personas, and verifying writes many more", shown(url), report.personas);
+        return Err(Failure::new(ExitCode::Conflict, message).hint("name an empty database, such as one made with createdb"));
+    }
+    Ok(url.into())
 }
 
 fn serve_flags(arguments: &Verify) -> Vec<String> {

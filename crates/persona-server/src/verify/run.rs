@@ -65,6 +65,8 @@ pub enum Place {
 pub struct ScratchPlan {
     /// Where its folder is made.
     pub folder: PathBuf,
+    /// URL of an empty PostgreSQL database to use in place of a file in the folder.
+    pub database: Option<String>,
     /// Its workers.
     pub workers: u16,
     /// More flags of `persona serve`.

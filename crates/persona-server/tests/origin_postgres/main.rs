@@ -18,3 +18,4 @@ mod visibility;
 
 mod away;
 mod commands;
+mod verified;

@@ -48,11 +48,14 @@ pub struct Verify {
     /// Folder for the scratch database, so that its file system is verified; by default the current folder.
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub dir: Option<PathBuf>,
+    /// Empty PostgreSQL database to verify in place of a scratch file; what is written stays there.
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    pub database: Option<String>,
     /// Running server to verify in place of a scratch one; start it with --expose-worker.
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
-    /// Workers of the scratch server, 1 to 4; by default 4.
-    #[arg(long, value_name = "NUMBER", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=4))]
+    /// Workers of the scratch server, 1 to 4, on PostgreSQL up to 64; by default 4.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
     /// Durability class of the scratch server: normal or full.
     #[arg(long, value_name = "WORD", conflicts_with = "server", value_parser = ["normal", "full"])]
