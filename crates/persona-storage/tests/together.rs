@@ -179,6 +179,39 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_the_newest_of_each_persona() {
+    let file = File::new();
+    let counts = Arc::new(Counts::default());
+    let store = file.store_with(counts.clone());
+    create(&store, 1).await;
+    let gate = Gate::open(&file.settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    let mut writers = JoinSet::new();
+    // One after the other, so that the last nickname is the newest; a new persona with a larger row number between two.
+    for number in 2..=21_u8 {
+        let (store_of_patch, store_of_create) = (Arc::clone(&store), Arc::clone(&store));
+        let patch = Patch::merge(json!({ "nickname": format!("word{number}") })).expect("a merge patch");
+        let operation = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None };
+        writers.spawn(async move { store_of_patch.write(write(operation)).await });
+        counts.until_wait(2 * usize::from(number) - 3).await;
+        writers.spawn(async move { Ok(create(&store_of_create, number).await) });
+        counts.until_wait(2 * usize::from(number) - 2).await;
+    }
+    drop(pass);
+    while let Some(done) = writers.join_next().await {
+        done.expect("no panic").expect("written");
+    }
+    let foreign = file.foreign();
+    let count = |sql: &str| foreign.query_row(sql, [], |row| row.get::<_, usize>(0)).expect("a number");
+    let found = |word: &str| count(&format!("SELECT count(*) FROM persona_search WHERE persona_search MATCH '{word}'"));
+    assert_eq!((found("ada"), found("word21"), found("word20"), found("word2")), (21, 1, 0, 0));
+    let transactions = counts.transactions.load(Ordering::Relaxed);
+    assert!(transactions < 20, "{transactions} transactions for 41 writes");
+    let segments = count("SELECT count(DISTINCT segid) FROM persona_search_idx");
+    assert!(segments <= transactions, "{segments} segments of {transactions} transactions");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() {
     let file = File::new();
     let counts = Arc::new(Counts::default());

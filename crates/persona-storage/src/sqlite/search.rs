@@ -3,6 +3,12 @@
 //!
 //! Each transaction adds a small segment to an index. Merging segments is work that grows with the index, so no writer
 //! does it; the keeper does, in steps that hold the gate only briefly.
+//!
+//! A savepoint makes FTS5 write what it has gathered so far as a segment of its own, and so does a row whose number is
+//! smaller than the one before. So the rows of all requests of a transaction wait in [`Entries`], and are written at its
+//! end, in order and outside of any savepoint: one segment instead of one for each request.
+
+use std::collections::BTreeMap;
 
 use persona_model::{Document, Invalid, SearchWords, Term};
 use rusqlite::types::Type;
@@ -13,17 +19,46 @@ use crate::decide::Revised;
 /// Pages that one step of merging writes at most: about a millisecond.
 const MERGE_PAGES: i64 = 64;
 
-/// Puts the words of a revision into the indexes, where it changed any.
-pub(super) fn index(connection: &Connection, row_id: i64, revised: &Revised) -> rusqlite::Result<()> {
-    let changes = |part: fn(&str) -> bool| revised.changed.iter().any(|field| part(field));
-    if changes(SearchWords::come_from) {
-        let words = SearchWords::of(&revised.persona.document);
-        put_words(connection, row_id, &words)?;
-        if changes(SearchWords::title_comes_from) {
-            put_title(connection, row_id, &words)?;
-        }
+/// What the rows of one persona in the indexes have to become.
+#[derive(Debug)]
+pub(super) struct Entry {
+    row_id: i64,
+    words: SearchWords,
+    /// Whether the words of name and tags are among those that changed.
+    in_title: bool,
+}
+
+impl Entry {
+    /// What a revision makes of the indexes; `None` where it changed no word of them.
+    pub(super) fn of(row_id: i64, revised: &Revised) -> Option<Self> {
+        let changes = |part: fn(&str) -> bool| revised.changed.iter().any(|field| part(field));
+        changes(SearchWords::come_from).then(|| Self {
+            row_id,
+            words: SearchWords::of(&revised.persona.document),
+            in_title: changes(SearchWords::title_comes_from),
+        })
     }
-    Ok(())
+}
+
+/// What one transaction has to write to the indexes, in the order of the rows.
+#[derive(Debug, Default)]
+pub(super) struct Entries(BTreeMap<i64, Entry>);
+
+impl Entries {
+    /// Takes what a request came to. Where an earlier request of the transaction changed the same persona, only the newer
+    /// words are written.
+    pub(super) fn add(&mut self, mut entry: Entry) {
+        let before = self.0.remove(&entry.row_id);
+        entry.in_title |= before.is_some_and(|before| before.in_title);
+        self.0.insert(entry.row_id, entry);
+    }
+
+    /// Writes all of it: the last thing before the commit.
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.0.values().try_for_each(|entry| put_words(connection, entry.row_id, &entry.words))?;
+        let mut titles = self.0.values().filter(|entry| entry.in_title);
+        titles.try_for_each(|entry| put_title(connection, entry.row_id, &entry.words))
+    }
 }
 
 /// Writes a row of the large index: all words.

@@ -5,21 +5,23 @@ use rusqlite::Connection;
 
 use super::error::from_driver;
 use super::personas::{Stored, Texts};
-use super::{changes, idempotency, personas, revisions, search};
+use super::search::Entry;
+use super::{changes, idempotency, personas, revisions};
 use crate::decide::{Decision, Revised, decide};
 use crate::fault::{self, Fault};
 use crate::{Answer, Error, Outcome, Write, Written};
 
-/// Applies one request. On an error the caller rolls back to where it began.
+/// Applies one request, except for what the search indexes are to be given: the caller writes that for all requests of
+/// the transaction together. On an error the caller rolls back to where the request began.
 ///
 /// Everything that is read here is read behind the writer lock, so the row that the rules see is the row that the
 /// statements change.
-pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> Result<Written, Error> {
+pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
     if let Some(wanted) = &write.idempotency
         && !fault::is_on(Fault::ForgetRepetitions)
         && let Some(replay) = idempotency::find(connection, wanted, now)?
     {
-        return Ok(replay);
+        return Ok((replay, None));
     }
     let id = write.operation.id();
     let mut current = personas::find(connection, id)?;
@@ -28,10 +30,10 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
-    let written = match decide(write, current.as_ref().map(|stored| &stored.persona), now, document_at)? {
+    let (written, entry) = match decide(write, current.as_ref().map(|stored| &stored.persona), now, document_at)? {
         Decision::Unchanged => {
             let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
-            Written { outcome: Outcome::Unchanged, answer, replayed: false }
+            (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
         }
         Decision::Change(mut revised) => {
             fault::drop_key(&write.operation, &mut revised.persona);
@@ -41,10 +43,10 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
-    Ok(written)
+    Ok((written, entry))
 }
 
-fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<Written, Error> {
+fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
     let persona = &revised.persona;
     if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
         && let Some(holder) = personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
@@ -60,9 +62,8 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now
         }
     };
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
-    search::index(connection, row_id, revised).map_err(from_driver)?;
     changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
     let body = persona_model::answer_text(&texts.head, &texts.document).into();
     let answer = Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body };
-    Ok(Written { outcome: revised.outcome, answer, replayed: false })
+    Ok((Written { outcome: revised.outcome, answer, replayed: false }, Entry::of(row_id, revised)))
 }

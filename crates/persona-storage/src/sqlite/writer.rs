@@ -20,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 use super::connection::{self, Purpose};
 use super::error::{copy_of, from_driver, is_failed_sync};
 use super::gate::Gate;
+use super::search::{Entries, Entry};
 use super::{Settings, StartError, changes, migrate, personas, transaction};
 use crate::fault::{self, Fault};
 use crate::{Error, Loss, Observer, Write, Written};
@@ -241,7 +242,7 @@ impl Thread {
             }
         }
         let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer };
-        let mut applied = batch.apply_all(first, &self.jobs, began);
+        let (mut applied, entries) = batch.apply_all(first, &self.jobs, began);
         let count = applied.len();
         if fault::is_on(Fault::AcknowledgeBeforeCommit) {
             applied.drain(..).for_each(Applied::answer);
@@ -249,7 +250,7 @@ impl Thread {
         }
         // A full disk or a failed read can end the whole transaction, whatever the savepoints are.
         let lost = transaction.is_autocommit();
-        let committed = if lost { Ok(()) } else { transaction.commit() };
+        let committed = if lost { Ok(()) } else { entries.write(&transaction).and_then(|()| transaction.commit()) };
         drop(pass);
         self.observer.committed(began.elapsed(), count);
         match committed {
@@ -277,22 +278,23 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn apply_all(&self, first: Job, jobs: &Receiver<Job>, began: Instant) -> Vec<Applied> {
-        let mut applied = Vec::new();
+    /// Applies the first request and those that wait behind it; what the search indexes are to be given is for later.
+    fn apply_all(&self, first: Job, jobs: &Receiver<Job>, began: Instant) -> (Vec<Applied>, Entries) {
+        let (mut applied, mut entries) = (Vec::new(), Entries::default());
         let mut now = changes::last_time(self.connection).unwrap_or_default();
         let mut next = Some(first);
         while let Some(job) = next {
-            if let Some(done) = self.apply(job, &mut now) {
+            if let Some(done) = self.apply(job, &mut now, &mut entries) {
                 applied.push(done);
             }
             let full = applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
             next = if full || self.connection.is_autocommit() { None } else { jobs.try_recv().ok() };
         }
-        applied
+        (applied, entries)
     }
 
     /// Applies one request in a savepoint; `None` when it was withdrawn or came too late.
-    fn apply(&self, job: Job, now: &mut Timestamp) -> Option<Applied> {
+    fn apply(&self, job: Job, now: &mut Timestamp, entries: &mut Entries) -> Option<Applied> {
         if !job.claim.take() {
             return None;
         }
@@ -305,10 +307,14 @@ impl Batch<'_> {
         self.observer.queued(queued_at.elapsed());
         // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
         *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
-        Some(Applied { reply, result: self.in_savepoint(&write, *now) })
+        let result = self.in_savepoint(&write, *now).map(|(written, entry)| {
+            entry.into_iter().for_each(|entry| entries.add(entry));
+            written
+        });
+        Some(Applied { reply, result })
     }
 
-    fn in_savepoint(&self, write: &Write, now: Timestamp) -> Result<Written, Error> {
+    fn in_savepoint(&self, write: &Write, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
         let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
         run("SAVEPOINT request")?;
         let result = transaction::apply(self.connection, write, now);
