@@ -4,8 +4,6 @@
 //! Two parts, so that the database need not keep the document twice: the **head** holds the store-managed members
 //! as an object, the document is an object of its own, and [`answer_text`] joins them.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::Persona;
@@ -29,13 +27,18 @@ pub fn head_text(persona: &Persona) -> String {
 
 /// A JSON object with these members in this order. The names are plain words that need no escaping.
 pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
-    let mut text = String::from("{");
+    let mut text = vec![b'{'];
     for (index, (name, value)) in members.into_iter().enumerate() {
-        let separator = if index == 0 { "" } else { "," };
-        write!(text, "{separator}\"{name}\":{value}").expect("a string takes everything");
+        if index > 0 {
+            text.push(b',');
+        }
+        text.push(b'"');
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut text, value).expect("a vector takes everything");
     }
-    text.push('}');
-    text
+    text.push(b'}');
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// Joins a head and a document text into the answer: one object with the members of both.

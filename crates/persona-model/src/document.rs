@@ -48,7 +48,7 @@ impl Document {
 
     /// SHA-256 of the canonical JSON (RFC 8785).
     pub fn content_hash(&self) -> ContentHash {
-        ContentHash::of(&Value::Object(self.members.clone()))
+        ContentHash::of_members(&self.members)
     }
 
     /// The document as a JSON object.

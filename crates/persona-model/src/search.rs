@@ -218,12 +218,12 @@ impl SearchWords {
 
     /// The words of a document.
     pub fn of(document: &Document) -> Self {
-        let text = |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let text = |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default();
         let greetings = GREETING_FIELDS.into_iter().filter_map(|field| document.get(field)?.as_array());
-        let greetings = greetings.flatten().filter_map(|item| item.as_str().map(str::to_owned));
+        let greetings = greetings.flatten().filter_map(|item| item.as_str());
         Self {
             name: joined(NAME_FIELDS.into_iter().map(text)),
-            tags: joined(document.tags().map(str::to_owned)),
+            tags: joined(document.tags()),
             text: joined(TEXT_FIELDS.into_iter().map(text).chain(greetings)),
         }
     }
@@ -231,13 +231,13 @@ impl SearchWords {
 
 /// All words of some texts, with a blank between two. A word that no text has separates the texts, so that no phrase is
 /// found across two of them.
-fn joined(texts: impl Iterator<Item = String>) -> String {
+fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut words = Words::default();
     for text in texts {
         let before = words.joined.len();
         words.separate();
         let start = words.joined.len();
-        words.add_all(&text);
+        words.add_all(text);
         if words.joined.len() == start {
             words.joined.truncate(before);
         }
@@ -263,10 +263,24 @@ struct Words {
 impl Words {
     fn add_all(&mut self, text: &str) {
         self.open = false;
-        if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        if text.is_ascii() {
+            self.add_ascii(text);
+        } else if is_nfc_quick(text.chars()) == IsNormalized::Yes {
             text.chars().for_each(|char| self.add(char));
         } else {
             text.nfc().for_each(|char| self.add(char));
+        }
+    }
+
+    /// The same as character by character, several times as fast; most texts are like this.
+    fn add_ascii(&mut self, text: &str) {
+        for word in text.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+            if !self.joined.is_empty() {
+                self.joined.push(' ');
+            }
+            let start = self.joined.len();
+            self.joined.push_str(word);
+            self.joined[start..].make_ascii_lowercase();
         }
     }
 
@@ -319,7 +333,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term, words_of as words};
+    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term, Words, words_of as words};
     use crate::Document;
 
     #[test]
@@ -376,6 +390,13 @@ mod tests {
                     }
                 }
             }
+        }
+
+        #[test]
+        fn plain_ascii_is_folded_as_any_other_text(text in "[\\x00-\\x7f]{0,60}") {
+            let mut slowly = Words::default();
+            text.chars().for_each(|char| slowly.add(char));
+            prop_assert_eq!(words(&text).join(" "), slowly.joined);
         }
 
         #[test]
