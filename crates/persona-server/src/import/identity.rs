@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use persona_model::{PersonaId, canonical_json};
-use serde_json::Value;
+use persona_model::PersonaId;
 use sha2::{Digest, Sha256};
 
 use super::Format;
@@ -20,12 +19,12 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// The identity of the next item.
-    pub fn next(&mut self, format: Format, item: &Value) -> PersonaId {
+    /// The identity of the next item, given as canonical JSON.
+    pub fn next(&mut self, format: Format, item: &str) -> PersonaId {
         let mut hash = Sha256::new();
         hash.update(format.word());
         hash.update([0]);
-        hash.update(canonical_json(item));
+        hash.update(item);
         let digest: [u8; 32] = hash.clone().finalize().into();
         let occurrence = self.seen.entry(digest).or_default();
         *occurrence += 1;
@@ -37,6 +36,7 @@ impl Identities {
 
 #[cfg(test)]
 mod tests {
+    use persona_model::canonical_json;
     use serde_json::json;
 
     use super::{Format, Identities};
@@ -46,7 +46,7 @@ mod tests {
         let run = || {
             let mut identities = Identities::default();
             let items = [json!({"a": 1, "b": 2}), json!({"b": 2, "a": 1}), json!({"a": 2})];
-            items.map(|item| identities.next(Format::AwesomePrompts, &item).to_string())
+            items.map(|item| identities.next(Format::AwesomePrompts, &canonical_json(&item)).to_string())
         };
         let ids = run();
         assert_eq!(ids, run());
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_derived_identity_is_the_same_in_every_version() {
-        let id = Identities::default().next(Format::LobeHub, &json!({"name": "Ada"}));
+        let id = Identities::default().next(Format::LobeHub, &canonical_json(&json!({"name": "Ada"})));
         assert_eq!(id.to_string(), "ba46bf3c-61ad-8ac6-8ca1-32584068bc7a");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use persona_model::Document;
+use persona_model::{Document, canonical_json};
 use serde_json::{Map, Value};
 
 use super::csv_rows::CsvRows;
@@ -31,11 +31,16 @@ impl Items {
 
     fn item(&mut self, record: Record) -> Result<Item, Bad> {
         let Record { line, is_row, value } = record;
-        let Value::Object(object) = &value else { return Err(Bad::at(line, "must be a JSON object")) };
-        let name = name_of(object);
+        if !value.is_object() {
+            return Err(Bad::at(line, "must be a JSON object"));
+        }
+        // An identity is made of the item as it was written, of which the mapping leaves nothing.
+        let written = canonical_json(&value);
+        let Value::Object(object) = value else { unreachable!("it was just seen to be an object") };
+        let name = name_of(&object);
         let refuse = |reason: String| Bad { line, name: name.clone(), reasons: vec![reason] };
-        let (format, Native { draft, id, is_deleted }) = mapped(object.clone(), is_row).map_err(refuse)?;
-        let id = id.unwrap_or_else(|| self.identities.next(format, &value));
+        let (format, Native { draft, id, is_deleted }) = mapped(object, is_row).map_err(refuse)?;
+        let id = id.unwrap_or_else(|| self.identities.next(format, &written));
         let warnings = draft.warnings.clone();
         let document = Document::from_json(draft.into_value()).map_err(|invalid| {
             let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);

@@ -102,6 +102,11 @@ impl Api {
 
 /// A request of the API. JSON bodies are declared as such; a PATCH is a merge patch (RFC 7396).
 pub fn request(method: Method, path: &str, headers: &[(header::HeaderName, String)], body: Option<&Value>) -> Request<Bytes> {
+    request_with(method, path, headers, body.map(|value| Bytes::from(value.to_string())))
+}
+
+/// The same with a body that is JSON text already.
+pub fn request_with(method: Method, path: &str, headers: &[(header::HeaderName, String)], body: Option<Bytes>) -> Request<Bytes> {
     let is_patch = method == Method::PATCH;
     let mut builder = Request::builder().method(method).uri(path).header(header::USER_AGENT, "persona-cli");
     for (name, value) in headers {
@@ -111,8 +116,7 @@ pub fn request(method: Method, path: &str, headers: &[(header::HeaderName, Strin
         let kind = if is_patch { "application/merge-patch+json" } else { "application/json" };
         builder = builder.header(header::CONTENT_TYPE, kind);
     }
-    let body = body.map(|value| Bytes::from(value.to_string())).unwrap_or_default();
-    builder.body(body).expect("paths and header values of the command line are percent-encoded or checked")
+    builder.body(body.unwrap_or_default()).expect("paths and header values of the command line are percent-encoded or checked")
 }
 
 /// The server that the user named, or the one that the settings describe.

@@ -8,7 +8,7 @@ mod remote;
 mod reply;
 mod upkeep;
 
-pub use client::{Access, Api, base_url, request};
+pub use client::{Access, Api, base_url, request, request_with};
 pub use problem::reasons;
 pub use query::Query;
 pub use remote::parse_url;

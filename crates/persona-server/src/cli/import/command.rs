@@ -19,8 +19,8 @@ use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::import::{Bad, Item};
 
-/// Items under way at a time: enough for the server to commit in groups, few enough for its queue.
-const IN_FLIGHT_MAX: usize = 64;
+/// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough for their queues.
+const IN_FLIGHT_MAX: usize = 256;
 
 type Pending = JoinHandle<Result<Report, Failure>>;
 

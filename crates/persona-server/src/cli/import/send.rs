@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Status;
-use crate::cli::api::{Api, Reply, persona_path, reasons};
+use crate::cli::api::{Api, Reply, persona_path, reasons, request_with};
 use crate::cli::arguments::OnDuplicate;
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
@@ -27,7 +28,7 @@ const UPDATE_ATTEMPTS_MAX: usize = 5;
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
 pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
-    let body = item.document.to_json();
+    let body = Bytes::from(item.document.text());
     let created = patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?;
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
@@ -66,11 +67,11 @@ async fn patiently(
     method: Method,
     path: &str,
     headers: &[(header::HeaderName, String)],
-    body: Option<&Value>,
+    body: Option<&Bytes>,
 ) -> Result<Reply, Failure> {
     let give_up_at = Instant::now() + RETRY_TOTAL_MAX;
     loop {
-        let (wait, ended) = match api.write(method.clone(), path, headers, body).await {
+        let (wait, ended) = match api.send(request_with(method.clone(), path, headers, body.cloned())).await {
             Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => (reply.retry_after(), reply.success()),
             Err(failure) if failure.code == ExitCode::Unavailable => (RECONNECT_WAIT, Err(failure)),
             ended => return ended,
