@@ -202,7 +202,7 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
         done.expect("no panic").expect("written");
     }
     let foreign = file.foreign();
-    let count = |sql: &str| foreign.query_row(sql, [], |row| row.get::<_, usize>(0)).expect("a number");
+    let count = |sql: &str| foreign.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a number") as usize;
     let found = |word: &str| count(&format!("SELECT count(*) FROM persona_search WHERE persona_search MATCH '{word}'"));
     assert_eq!((found("ada"), found("word21"), found("word20"), found("word2")), (21, 1, 0, 0));
     let transactions = counts.transactions.load(Ordering::Relaxed);

@@ -50,7 +50,7 @@ pub(super) fn log(note: Note) {
         Note::Workers(workers) => info!(workers, "the number of workers changes"),
         Note::MostWorkers(workers_max) => warn!(
             workers_max,
-            "no worker added: these are the most that this database bears; writers of one SQLite file take turns, so more only wait"
+            "no worker added: these are the most that this database bears; writers of one SQLite file take turns, so more only wait, and PostgreSQL is for more"
         ),
         Note::FewestWorkers => warn!("no worker removed: it is the last one"),
         Note::NotWhileStartingOrStopping => warn!("ignored: that can only be done while all workers run"),

@@ -164,7 +164,7 @@ fn what_cannot_be_verified_is_refused_with_the_reason() {
         (&["--server", "ftp://127.0.0.1"], 2, "must begin with http://"),
         (&["--server", "http://127.0.0.1:1"], 69, "went away"),
         (&["--dir", "nowhere"], 3, "there is no folder nowhere"),
-        (&["--workers=5"], 2, "5 is not in 1..=4"),
+        (&["--workers=5"], 2, "a SQLite file has at most 4 workers"),
         (&["--server", "http://127.0.0.1:1", "--dir", "."], 2, "cannot be used with"),
     ];
     for (flags, code, said) in refusals {

@@ -308,7 +308,9 @@ impl Batch<'_> {
         // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
         *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
         let result = self.in_savepoint(&write, *now).map(|(written, entry)| {
-            entry.into_iter().for_each(|entry| entries.add(entry));
+            if let Some(entry) = entry {
+                entries.add(entry);
+            }
             written
         });
         Some(Applied { reply, result })
