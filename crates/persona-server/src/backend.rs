@@ -39,13 +39,18 @@ impl StartError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::File(error) => ExitCode::of_start(error),
-            Self::Server(error) => match error {
-                postgres::StartError::Unreachable { .. } => ExitCode::Unavailable,
-                postgres::StartError::NoDatabase { .. } => ExitCode::NotFound,
-                postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => ExitCode::Failure,
-                _ => ExitCode::Config,
-            },
+            Self::Server(error) => exit_code_of_server(error),
         }
+    }
+}
+
+/// How a program ends that needs a database on a server.
+pub fn exit_code_of_server(error: &postgres::StartError) -> ExitCode {
+    match error {
+        postgres::StartError::Unreachable { .. } => ExitCode::Unavailable,
+        postgres::StartError::NoDatabase { .. } => ExitCode::NotFound,
+        postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => ExitCode::Failure,
+        _ => ExitCode::Config,
     }
 }
 

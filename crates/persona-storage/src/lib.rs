@@ -27,6 +27,7 @@ mod observer;
 pub mod postgres;
 pub mod sqlite;
 mod store;
+pub mod transfer;
 mod write;
 
 pub use error::Error;

@@ -8,8 +8,8 @@ use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    backup, bench, check, completions, config, create, delete, doctor, edit, export, health, import, list, restore, serve, show, top,
-    undelete, verify, version,
+    backup, bench, check, completions, config, create, delete, doctor, edit, export, health, import, list, relocate, restore, serve, show,
+    top, undelete, verify, version,
 };
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -29,7 +29,7 @@ Run:        serve, health, config
 Look:       doctor, top, bench
 Personas:   list, show, create, edit, delete, undelete
 Collect:    import, export
-File:       backup, restore, check, verify
+File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
 
 `persona help COMMAND` says more about each.";
@@ -89,6 +89,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Backup(arguments) => backup::run(&arguments, environment, output),
         Command::Restore(arguments) => restore::run(&arguments, environment, output),
         Command::Check(arguments) => check::run(&arguments, environment, output),
+        Command::Move(arguments) => relocate::run(&arguments, output),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
         Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
         Command::Doctor(arguments) => on_runtime(until_interrupted(doctor::run(&arguments, environment, output))),

@@ -22,6 +22,15 @@ const PAGE_BYTES: u64 = 4096;
 
 /// Does the work on this thread, while another one waits for Ctrl-C.
 pub fn run<T>(output: &Output, work: impl FnOnce(&mut Watcher<'_>) -> Result<T, StartError>) -> Result<T, Failure> {
+    run_as(output, work, |error| Failure::start(&error.into()))
+}
+
+/// The same for work that fails in its own way.
+pub fn run_as<T, E>(
+    output: &Output,
+    work: impl FnOnce(&mut Watcher<'_>) -> Result<T, E>,
+    failure: impl FnOnce(E) -> Failure,
+) -> Result<T, Failure> {
     let interrupted = AtomicBool::new(false);
     let mut display = Display::new(output);
     let done = std::thread::scope(|scope| {
@@ -35,7 +44,7 @@ pub fn run<T>(output: &Output, work: impl FnOnce(&mut Watcher<'_>) -> Result<T, 
         done
     });
     drop(display);
-    done.map_err(|error| Failure::start(&error.into()))
+    done.map_err(failure)
 }
 
 /// Waits for Ctrl-C or the end of the work, whichever comes first.
@@ -94,6 +103,8 @@ impl<'a> Display<'a> {
                 Step::Structure => "checking  {wide_bar} {pos}/{len} tables",
                 Step::Changes => "checking  {wide_bar} {percent}% {per_sec} changes {eta}",
                 Step::Personas => "checking  {wide_bar} {percent}% {per_sec} personas {eta}",
+                Step::Moving => "moving    {wide_bar} {percent}% {per_sec} changes {eta}",
+                Step::Comparing => "comparing {wide_bar} {percent}% {per_sec} changes {eta}",
             };
             bar.reset();
             bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "serve",
     "import",
     "export",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 21] = [
     "backup",
     "restore",
     "check",
+    "move",
     "verify",
     "health",
     "doctor",

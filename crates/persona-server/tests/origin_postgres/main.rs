@@ -18,4 +18,5 @@ mod visibility;
 
 mod away;
 mod commands;
+mod moving;
 mod verified;

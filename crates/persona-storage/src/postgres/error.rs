@@ -115,6 +115,18 @@ pub enum StartError {
         /// The version that is needed.
         known: u32,
     },
+    /// Personas are being moved into it, and not all of them are there or were compared.
+    #[error("{place} is being moved into: not everything is there yet")]
+    BeingFilled {
+        /// Hosts and database.
+        place: String,
+    },
+    /// Its personas were moved to another database, and what is written here would be missing there.
+    #[error("{place} was moved to another database")]
+    Retired {
+        /// Hosts and database.
+        place: String,
+    },
     /// The system has no thread, or no memory, to work with.
     #[error("could not start to work with {place}: {reason}")]
     System {
@@ -151,6 +163,8 @@ impl StartError {
             Self::ForeignApplication { .. } => "use a database of its own for personas".into(),
             Self::NewerSchema { .. } => "use the version of this program that made it, or a newer one".into(),
             Self::OlderSchema { .. } => "start `persona serve` once; it brings the schema up to date".into(),
+            Self::BeingFilled { .. } => "finish it with the same `persona move`, which goes on where it was".into(),
+            Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),
             Self::System { .. } | Self::Backend { .. } => return None,
         })
     }

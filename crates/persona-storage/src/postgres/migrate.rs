@@ -10,7 +10,7 @@ use super::pool::{Connection, Statement};
 use super::{Settings, StartError};
 
 /// Every migration; the first makes version 1 of an empty database.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_personas.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_personas.sql")];
 
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
@@ -25,7 +25,7 @@ pub(super) fn stored_version() -> i32 {
 const APPLICATION: &str = "persona";
 
 /// Two inits do not migrate at once. The limits of a session do not hold here: a step may take as long as it takes.
-const BEGIN: &str = "
+pub(super) const BEGIN: &str = "
     BEGIN;
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = '60s';
@@ -33,7 +33,7 @@ const BEGIN: &str = "
 
 /// The next transaction has to come after everything that is in the feed. It does not in a database that was restored
 /// into another cluster, whose transactions have lower numbers.
-const MOVE_FEED: &str = "
+pub(super) const MOVE_FEED: &str = "
     UPDATE persona_store.about
     SET feed_offset = newest.sequence + 1 - next.number
     FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest,
@@ -56,19 +56,50 @@ pub(super) struct Migrated {
     pub feed_moved: bool,
 }
 
-/// The schema version of a database; 0 where there is none. Refuses what is not ours, and what is too new.
+/// What a look at a schema finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Found {
+    /// Its version; 0 where there is none.
+    pub version: u32,
+    /// Personas are being moved into it: there is a table that says how far that is.
+    pub is_being_filled: bool,
+    /// Its personas were moved away: nothing can be added to the feed any more.
+    pub is_retired: bool,
+}
+
+/// The schema version of a database; 0 where there is none. Refuses what is not ours, what is too new, and what holds only
+/// a part of what is being moved there, or what was moved away.
 pub(super) async fn version_of(connection: &Connection, settings: &Settings) -> Result<u32, StartError> {
+    let found = find(connection, settings).await?;
+    if found.is_being_filled {
+        return Err(StartError::BeingFilled { place: settings.place() });
+    }
+    if found.is_retired {
+        return Err(StartError::Retired { place: settings.place() });
+    }
+    Ok(found.version)
+}
+
+/// The same for a move, which may be what the database is marked for.
+pub(super) async fn find(connection: &Connection, settings: &Settings) -> Result<Found, StartError> {
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     let foreign = || StartError::ForeignApplication { place: settings.place() };
     let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'persona_store'),
                         EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
                                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-                                WHERE n.nspname = 'persona_store' AND c.relname = 'about')";
+                                WHERE n.nspname = 'persona_store' AND c.relname = 'about'),
+                        EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
+                                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                                WHERE n.nspname = 'persona_store' AND c.relname = 'move_state'),
+                        EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS c
+                                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.connamespace
+                                WHERE n.nspname = 'persona_store' AND c.conname = 'moved_away')";
     let rows = connection.rows(Statement::Once(there), &[]).await.map_err(failed)?;
     let is_there = |column: usize| rows.first().is_some_and(|found| found.try_get(column).unwrap_or_default());
     if !is_there(0) {
-        return Ok(0);
+        return Ok(Found::default());
     }
+    let (is_being_filled, is_retired) = (is_there(2), is_there(3));
     if !is_there(1) {
         return Err(foreign());
     }
@@ -83,7 +114,7 @@ pub(super) async fn version_of(connection: &Connection, settings: &Settings) -> 
     if version > VERSION {
         return Err(StartError::NewerSchema { place: settings.place(), found: version, known: VERSION });
     }
-    Ok(version)
+    Ok(Found { version, is_being_filled, is_retired })
 }
 
 /// Checks that a database is ours, and of exactly the version of this build.

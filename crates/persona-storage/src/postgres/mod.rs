@@ -28,6 +28,7 @@ mod start;
 mod status;
 mod store;
 mod tls;
+pub(crate) mod transfer;
 mod writer;
 
 pub use error::StartError;

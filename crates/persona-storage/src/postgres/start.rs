@@ -100,7 +100,7 @@ pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartE
 }
 
 /// A connection to a server that can be used: new enough, writable, and with texts in UTF-8.
-async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
+pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
     let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(settings, &error))?;
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),

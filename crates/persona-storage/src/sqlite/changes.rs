@@ -48,10 +48,11 @@ pub(super) fn after(connection: &Connection, sequence: u64, limit: usize) -> rus
     changes.collect()
 }
 
-/// When the last change was committed; the epoch for an empty feed.
+/// When the newest change was committed; the epoch for an empty feed. Not always that of the last line: in a file that came
+/// from PostgreSQL, neighbouring lines may be of writers with clocks of their own. Every change is some persona's newest.
 pub(super) fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
     connection
-        .prepare_cached("SELECT at FROM changes ORDER BY sequence DESC LIMIT 1")?
+        .prepare_cached("SELECT updated_at FROM personas ORDER BY updated_at DESC LIMIT 1")?
         .query_row([], |found| row::time(found, 0))
         .optional()
         .map(Option::unwrap_or_default)

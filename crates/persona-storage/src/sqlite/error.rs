@@ -95,6 +95,12 @@ pub enum StartError {
         /// The version that is needed.
         known: u32,
     },
+    /// Its personas were moved to another database, and what is written here would be missing there.
+    #[error("{} was moved to another database", path.display())]
+    Retired {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Several processes cannot share a file there.
     #[error("{} lies on {file_system}, where several processes cannot share a WAL database without corrupting it", path.display())]
     RemoteFileSystem {
@@ -164,6 +170,7 @@ impl StartError {
             Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),
+            Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),
             Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL".into(),
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
             Self::Exists { .. } => "add --force to replace it, or name another file".into(),

@@ -71,9 +71,11 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
         let mut conditions = Conditions::default();
         conditions.add(&format!("{index} MATCH ?"), [Value::Text(expression)]);
         if let Some(after) = after.filter(|after| after.nearness() == nearness) {
-            // No two personas of a file were created at the same time, and rows are numbered in order of creation.
-            let older = "(SELECT row_id FROM personas WHERE created_at < ? ORDER BY created_at DESC LIMIT 1)";
-            conditions.add(&format!("{index}.rowid <= {older}"), [Value::Integer(after.created_at().as_micros())]);
+            // Rows are numbered in order of creation, and those that were created at the same time, which only a file
+            // that came from PostgreSQL has, in order of their identities.
+            let older = "(SELECT row_id FROM personas WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 1)";
+            let id = request.after.as_ref().map(|cursor| cursor.id.as_bytes().to_vec()).unwrap_or_default();
+            conditions.add(&format!("{index}.rowid <= {older}"), [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
         }
         // Of the index and not of the persona, so that no row is read for nothing.
         let not_in = format!("{index}.rowid NOT IN");

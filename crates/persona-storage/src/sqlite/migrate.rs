@@ -32,6 +32,11 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 /// The first version whose rows have checksums.
 pub(super) const CHECKSUMS_SINCE: u32 = 3;
 
+/// What stands in place of the version of a file whose personas were moved away while a server used it: writers look at
+/// the version in every transaction, so from this commit on nobody writes what would be missing in the new place.
+pub(super) const RETIRED: u32 = VERSION | RETIRED_MARK;
+const RETIRED_MARK: u32 = 0x4000_0000;
+
 /// The schema version of a file; cheap enough for every transaction, because it stands in the first page.
 pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
     connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))
@@ -39,6 +44,12 @@ pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
 
 /// Refuses a file of another application or of a newer version, by what is written in its first page.
 pub(super) fn check_owner(path: &Path, header: &Header) -> Result<(), StartError> {
+    check_mark(path, header)?;
+    check_not_newer(path, header.user_version)
+}
+
+/// Refuses a file of another application.
+pub(super) fn check_mark(path: &Path, header: &Header) -> Result<(), StartError> {
     if header.application_id != APPLICATION_ID {
         let owner = match header.application_id {
             0 => "it does not say which".into(),
@@ -46,11 +57,23 @@ pub(super) fn check_owner(path: &Path, header: &Header) -> Result<(), StartError
         };
         return Err(StartError::ForeignApplication { path: path.into(), owner });
     }
-    check_not_newer(path, header.user_version)
+    Ok(())
 }
 
 fn check_not_newer(path: &Path, found: u32) -> Result<(), StartError> {
-    if found > VERSION { Err(StartError::NewerSchema { path: path.into(), found, known: VERSION }) } else { Ok(()) }
+    if found > VERSION { Err(other_version(path, found)) } else { Ok(()) }
+}
+
+/// The error for a version that is not that of this build.
+pub(super) fn other_version(path: &Path, found: u32) -> StartError {
+    let path = path.into();
+    if found & !RETIRED_MARK != found {
+        StartError::Retired { path }
+    } else if found > VERSION {
+        StartError::NewerSchema { path, found, known: VERSION }
+    } else {
+        StartError::OlderSchema { path, found, known: VERSION }
+    }
 }
 
 /// Checks an open file: ours, and of a version that this build knows. Tells the version.

@@ -42,6 +42,7 @@ mod snapshot;
 mod start;
 mod store;
 mod transaction;
+pub(crate) mod transfer;
 mod unfinished;
 mod watch;
 mod writer;

@@ -13,6 +13,10 @@ pub enum Step {
     Changes,
     /// Personas are read with all their revisions.
     Personas,
+    /// Lines of the feed are moved to another database.
+    Moving,
+    /// What was moved is compared with what it was moved from.
+    Comparing,
 }
 
 /// How far it is.
@@ -32,7 +36,7 @@ impl Step {
         match self {
             Self::Copying => "pages",
             Self::Structure => "tables",
-            Self::Changes => "changes",
+            Self::Changes | Self::Moving | Self::Comparing => "changes",
             Self::Personas => "personas",
         }
     }

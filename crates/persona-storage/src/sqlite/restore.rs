@@ -78,6 +78,11 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     Ok(RestoreReport { content, kept })
 }
 
+/// Refuses a file that another process has open, or writes to.
+pub(super) fn refuse_in_use(database: &Path) -> Result<(), StartError> {
+    Hold::take(database).map(drop)
+}
+
 /// Whether there is a database at a path, or a restore that only has to be finished for one to be there.
 pub fn is_there(database: &Path) -> bool {
     database.exists() || with_suffix(database, READY).exists()

@@ -30,6 +30,13 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Starts a file that is to become `target`, empty and readable by its owner only.
     pub(super) fn create(target: &Path) -> Result<Self> {
+        let file = Self::resume(target)?;
+        file.file.set_len(0)?;
+        Ok(file)
+    }
+
+    /// The same, with what an earlier attempt left in it.
+    pub(super) fn resume(target: &Path) -> Result<Self> {
         let path = with_suffix(target, SUFFIX);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         match file.try_lock() {
@@ -41,8 +48,23 @@ impl Unfinished {
         if Identity::of(&path)? != Some(Identity::of_file(&file)?) {
             return Err(Error::new(ErrorKind::ResourceBusy, "somebody else was making this file"));
         }
-        file.set_len(0)?;
         Ok(Self { path, target: target.into(), file, finished: false })
+    }
+
+    /// Empties it, and removes what SQLite left beside it. Nobody has it open.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        for suffix in COMPANIONS {
+            match std::fs::remove_file(with_suffix(&self.path, suffix)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.file.set_len(0)
+    }
+
+    /// From now on dropping it leaves it where it is, for a later attempt to go on.
+    pub(super) fn keep(&mut self) {
+        self.finished = true;
     }
 
     /// Where it is until it is finished.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Restore, Show, Top, Undelete, Verify};
+use super::{Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move, Restore, Show, Top, Undelete, Verify};
 use crate::cli::completions::Shell;
 use crate::config::Flags;
 
@@ -108,6 +108,8 @@ pub enum Command {
     Restore(Restore),
     /// Check whether a database or backup holds what was acknowledged.
     Check(Check),
+    /// Move everything from SQLite to PostgreSQL, or back.
+    Move(Move),
     /// Put a server under load and prove that nothing is lost, stale or locked.
     Verify(Verify),
     /// Ask a running server whether it is ready.

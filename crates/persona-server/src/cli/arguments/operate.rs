@@ -42,6 +42,30 @@ pub struct Check {
     pub place: Place,
 }
 
+/// Arguments of `move`.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag, and they are independent of each other")]
+pub struct Move {
+    /// Database to move from: sqlite:persona.db or postgres://user@host/database.
+    #[arg(long, value_name = "PLACE")]
+    pub from: String,
+    /// Database to move to; a SQLite file must not exist yet.
+    #[arg(long, value_name = "PLACE")]
+    pub to: String,
+    /// Move while a server uses the source; at the end writers wait for at most two seconds.
+    #[arg(long)]
+    pub live: bool,
+    /// Read everything, look at the target, change nothing.
+    #[arg(long, conflicts_with = "live")]
+    pub dry_run: bool,
+    /// Add the personas to those that are in the target already.
+    #[arg(long)]
+    pub into_existing: bool,
+    /// Throw away what an unfinished move left in the target.
+    #[arg(long)]
+    pub start_over: bool,
+}
+
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {

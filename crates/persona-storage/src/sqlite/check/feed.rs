@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use persona_model::{ChangeKind, PersonaId, Revision};
+use persona_model::{ChangeKind, PersonaId, Revision, Timestamp};
 use rusqlite::Connection;
 
 use super::super::changes;
@@ -16,7 +16,6 @@ const BATCH_LINES: usize = 1000;
 #[derive(Default)]
 pub(super) struct Feed {
     sequence: u64,
-    last_at: i64,
     last: HashMap<PersonaId, Last>,
     /// A part of it cannot be read, so it says nothing about anybody.
     broken: bool,
@@ -25,6 +24,7 @@ pub(super) struct Feed {
 struct Last {
     revision: Revision,
     kind: ChangeKind,
+    at: Timestamp,
     /// Whether the persona that the lines are about was met.
     met: bool,
 }
@@ -42,17 +42,17 @@ impl Feed {
             }
             self.sequence = line.sequence;
             report.changes += 1;
-            if line.at.as_micros() <= self.last_at {
+            let before = self.last.get(&line.persona);
+            // Of one persona; others may have been written at the same time where the file came from PostgreSQL.
+            if before.is_some_and(|last| line.at <= last.at) {
                 report.add(Some(line.persona), format!("change {} is not later than the one before", line.sequence));
             }
-            self.last_at = line.at.as_micros();
-            let before = self.last.get(&line.persona);
             if let Some(fault) = fault_of(before, line.revision, line.kind) {
                 report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
             }
             // A persona that was met may have gone on since.
             let met = before.is_some_and(|last| last.met);
-            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, met });
+            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, at: line.at, met });
         }
         Ok(lines.len() == BATCH_LINES)
     }

@@ -1,0 +1,71 @@
+//! The text of a row, piece by piece, as `transfer/rows.rs` has it; the database takes its digest.
+
+/// A text with its length; of a null there is neither.
+macro_rules! text {
+    ($column:literal) => {
+        concat!("octet_length(", $column, ")::text || ':' || ", $column)
+    };
+}
+
+/// The digest of a line `c` with its revision `r`.
+pub(super) const LINE: &str = concat!(
+    "sha256(convert_to(concat(
+        c.persona, '|', c.revision, '|', c.kind, '|', c.at, '|', r.parent, '|', r.base, '|', r.at, '|', r.deleted::int, '|',
+        coalesce(",
+    text!("r.author"),
+    ", ':'), '|',
+        coalesce(",
+    text!("r.note"),
+    ", ':'), '|',
+        coalesce(",
+    text!("r.changed"),
+    ", ':'), '|',
+        coalesce(",
+    text!("r.head"),
+    ", ':'), '|',
+        coalesce(",
+    text!("r.document"),
+    ", ':'), '|'
+    ), 'UTF8'))"
+);
+
+/// The digest of a persona `p` with its words `s`.
+pub(super) const PERSONA: &str = concat!(
+    "sha256(convert_to(concat(
+        p.id, '|', p.revision, '|', p.is_active::int, '|', p.created_at, '|', p.updated_at, '|', p.deleted_at, '|',
+        encode(p.content_hash, 'hex'), '|',
+        coalesce(",
+    text!("p.name"),
+    ", ':'), '|',
+        coalesce(",
+    text!("p.kind"),
+    ", ':'), '|',
+        coalesce(",
+    text!("p.handle"),
+    ", ':'), '|',
+        coalesce(",
+    text!("p.created_by"),
+    ", ':'), '|',
+        coalesce(",
+    text!("p.updated_by"),
+    ", ':'), '|',
+        coalesce(",
+    text!("t.tags"),
+    ", '0:'), '|',
+        coalesce(",
+    text!("p.head"),
+    ", ':'), '|',
+        coalesce(",
+    text!("p.document"),
+    ", ':'), '|',
+        coalesce(",
+    text!("s.name"),
+    ", ':'), '|',
+        coalesce(",
+    text!("s.tags"),
+    ", ':'), '|',
+        coalesce(",
+    text!("s.text"),
+    ", ':'), '|'
+    ), 'UTF8'))"
+);

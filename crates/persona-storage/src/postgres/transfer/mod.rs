@@ -1,0 +1,12 @@
+//! A database on a server as the source or the target of a move: `source.rs`, `target.rs`, what both read (`read.rs`), the
+//! digests that the database takes itself (`digest.rs`), and how statements are put to it (`session.rs`).
+
+mod digest;
+mod put;
+mod read;
+mod session;
+mod source;
+mod target;
+
+pub(crate) use source::ServerSource;
+pub(crate) use target::ServerTarget;

@@ -1,0 +1,164 @@
+//! Rows of many personas in a few statements: each value a list, unfolded by the database.
+
+use persona_model::PersonaId;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::super::pool::Parameter;
+use super::super::{row, search};
+use super::session::Session;
+use crate::transfer::{Entry, KeyRecord, PersonaRow, TransferError};
+
+const REVISIONS: &str = "
+    INSERT INTO persona_store.revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, operation)
+    SELECT *, '00000000-0000-0000-0000-000000000000'::uuid
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+                $9::boolean[], $10::text[], $11::text[])";
+
+const CHANGES: &str = "
+    INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])";
+
+/// A handle may go from one persona to another within a batch: first nobody of the batch has any.
+const RELEASE: &str = "UPDATE persona_store.personas SET handle = NULL WHERE id = ANY ($1) AND handle IS NOT NULL";
+
+const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[],
+                $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::text[])
+         AS new (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
+                 content_hash, head, document)";
+
+const TAGS: &str = "INSERT INTO persona_store.persona_tags (tag, persona) SELECT * FROM unnest($1::text[], $2::uuid[])";
+const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)";
+
+/// Words hold no blanks, so their beginnings fit into one text.
+const WORDS: &str = "
+    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
+    SELECT persona, name, tags, text, array_to_tsvector(string_to_array(words, ' '))
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (persona, name, tags, text, words)
+    ON CONFLICT (persona) DO UPDATE
+    SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
+
+const KEYS: &str = "
+    INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
+    SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid, at
+    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[])
+         AS new (key, fingerprint, outcome, persona, revision, at)
+    ON CONFLICT (key) DO UPDATE
+    SET fingerprint = excluded.fingerprint, outcome = excluded.outcome, persona = excluded.persona,
+        revision = excluded.revision, operation = excluded.operation, at = excluded.at";
+
+/// A column of a list of rows.
+fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+fn identity(id: PersonaId) -> Uuid {
+    row::uuid(id)
+}
+
+impl Session {
+    /// Adds lines of the feed, `base` further on, and their revisions.
+    pub(super) fn put_entries(&mut self, entries: &[Entry], base: i64) -> Result<(), TransferError> {
+        let personas = column(entries, |it| identity(it.persona));
+        let revisions = column(entries, |it| it.revision);
+        let values: [Parameter<'_>; 11] = [
+            (&personas, Type::UUID_ARRAY),
+            (&revisions, Type::INT8_ARRAY),
+            (&column(entries, |it| it.parent), Type::INT8_ARRAY),
+            (&column(entries, |it| it.base), Type::INT8_ARRAY),
+            (&column(entries, |it| it.made_at), Type::INT8_ARRAY),
+            (&column(entries, |it| it.author.as_deref()), Type::TEXT_ARRAY),
+            (&column(entries, |it| it.note.as_deref()), Type::TEXT_ARRAY),
+            (&column(entries, |it| it.changed.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |it| it.deleted), Type::BOOL_ARRAY),
+            (&column(entries, |it| it.head.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |it| it.document.as_str()), Type::TEXT_ARRAY),
+        ];
+        self.rows(REVISIONS, &values)?;
+        let values: [Parameter<'_>; 5] = [
+            (&column(entries, |it| it.sequence + base), Type::INT8_ARRAY),
+            (&personas, Type::UUID_ARRAY),
+            (&revisions, Type::INT8_ARRAY),
+            (&column(entries, |it| it.kind.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |it| it.at), Type::INT8_ARRAY),
+        ];
+        self.rows(CHANGES, &values).map(drop)
+    }
+
+    /// Writes personas as they are after a batch: those that come into being in it, and those that were there.
+    pub(super) fn put_personas(&mut self, new: &[PersonaRow], changed: &[PersonaRow]) -> Result<(), TransferError> {
+        if !changed.is_empty() {
+            let ids = column(changed, |it| identity(it.id));
+            self.rows(RELEASE, &[(&ids, Type::UUID_ARRAY)])?;
+            self.rows(UNTAG, &[(&ids, Type::UUID_ARRAY)])?;
+            let update = format!(
+                "UPDATE persona_store.personas AS p
+                 SET revision = new.revision, name = new.name, kind = new.kind, handle = new.handle, is_active = new.is_active,
+                     updated_at = new.updated_at, deleted_at = new.deleted_at, updated_by = new.updated_by,
+                     content_hash = new.content_hash, head = new.head, document = new.document
+                 FROM {UNFOLDED}
+                 WHERE p.id = new.id"
+            );
+            self.put_rows(&update, changed)?;
+        }
+        if !new.is_empty() {
+            let insert = format!(
+                "INSERT INTO persona_store.personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                                     created_by, updated_by, content_hash, head, document)
+                 SELECT * FROM {UNFOLDED}"
+            );
+            self.put_rows(&insert, new)?;
+        }
+        self.put_found_by(new)?;
+        self.put_found_by(changed)
+    }
+
+    fn put_rows(&mut self, sql: &str, rows: &[PersonaRow]) -> Result<(), TransferError> {
+        let values: [Parameter<'_>; 14] = [
+            (&column(rows, |it| identity(it.id)), Type::UUID_ARRAY),
+            (&column(rows, |it| it.revision), Type::INT8_ARRAY),
+            (&column(rows, |it| it.name.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.kind.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.handle.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.is_active), Type::BOOL_ARRAY),
+            (&column(rows, |it| it.created_at), Type::INT8_ARRAY),
+            (&column(rows, |it| it.updated_at), Type::INT8_ARRAY),
+            (&column(rows, |it| it.deleted_at), Type::INT8_ARRAY),
+            (&column(rows, |it| it.created_by.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.updated_by.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.content_hash.as_slice()), Type::BYTEA_ARRAY),
+            (&column(rows, |it| it.head.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |it| it.document.as_str()), Type::TEXT_ARRAY),
+        ];
+        self.rows(sql, &values).map(drop)
+    }
+
+    /// The tags and the words of personas; those that had tags have none any more.
+    fn put_found_by(&mut self, rows: &[PersonaRow]) -> Result<(), TransferError> {
+        let tags: Vec<&str> = rows.iter().flat_map(|it| it.tags.iter().map(String::as_str)).collect();
+        let tagged: Vec<Uuid> = rows.iter().flat_map(|it| it.tags.iter().map(|_| identity(it.id))).collect();
+        self.rows(TAGS, &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])?;
+        let words = column(rows, |it| search::Indexed::of(&it.words));
+        let values: [Parameter<'_>; 5] = [
+            (&column(rows, |it| identity(it.id)), Type::UUID_ARRAY),
+            (&column(&words, |it| it.name.as_str()), Type::TEXT_ARRAY),
+            (&column(&words, |it| it.tags.as_str()), Type::TEXT_ARRAY),
+            (&column(&words, |it| it.text.as_str()), Type::TEXT_ARRAY),
+            (&column(&words, |it| it.beginnings.as_ref().map(|beginnings| beginnings.join(" "))), Type::TEXT_ARRAY),
+        ];
+        self.rows(WORDS, &values).map(drop)
+    }
+
+    /// Adds records of keys, or replaces those with the same keys.
+    pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
+        let values: [Parameter<'_>; 6] = [
+            (&column(records, |it| it.key.as_str()), Type::TEXT_ARRAY),
+            (&column(records, |it| it.fingerprint.as_slice()), Type::BYTEA_ARRAY),
+            (&column(records, |it| it.outcome.as_str()), Type::TEXT_ARRAY),
+            (&column(records, |it| identity(it.persona)), Type::UUID_ARRAY),
+            (&column(records, |it| it.revision), Type::INT8_ARRAY),
+            (&column(records, |it| it.at), Type::INT8_ARRAY),
+        ];
+        self.read(KEYS, &values).map(drop)
+    }
+}

@@ -1,0 +1,105 @@
+//! What is read of a database, whichever side it is.
+
+use persona_model::PersonaId;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::super::row;
+use super::digest;
+use super::session::Session;
+use crate::Error;
+use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, TransferError};
+
+const COUNTS: &str = "
+    SELECT (SELECT count(*) FROM persona_store.personas),
+           (SELECT count(*) FROM persona_store.revisions),
+           (SELECT count(*) FROM persona_store.changes)";
+const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
+
+impl Session {
+    pub(super) fn counts(&mut self) -> Result<Counts, TransferError> {
+        let rows = self.read(COUNTS, &[])?;
+        let number = |column| row::number(&rows[0], column).map_err(|error| self.unreadable(&error));
+        Ok(Counts { personas: number(0)?, revisions: number(1)?, changes: number(2)? })
+    }
+
+    pub(super) fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        let sql = format!(
+            "SELECT c.sequence, c.persona, c.revision, {}
+             FROM (SELECT * FROM persona_store.changes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS c
+             LEFT JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+             ORDER BY c.sequence",
+            digest::LINE
+        );
+        let rows = self.read(&sql, &[(&after, Type::INT8), (&limit, Type::INT8)])?;
+        let line = |found: &Row| -> Result<Line, Error> {
+            Ok(Line {
+                sequence: row::value(found, 0)?,
+                persona: row::id(found, 1)?,
+                revision: row::value(found, 2)?,
+                digest: row::value(found, 3)?,
+            })
+        };
+        rows.iter().map(|found| line(found).map_err(|error| self.unreadable(&error))).collect()
+    }
+
+    pub(super) fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        let after = after.map(row::uuid);
+        let sql = persona_sql("WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");
+        let rows = self.read(&sql, &[(&after, Type::UUID), (&limit, Type::INT8)])?;
+        self.personas(&rows)
+    }
+
+    pub(super) fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
+        let rows = self.read(&persona_sql("WHERE id = ANY ($1)"), &[(&ids, Type::UUID_ARRAY)])?;
+        self.personas(&rows)
+    }
+
+    fn personas(&self, rows: &[Row]) -> Result<Vec<PersonaDigest>, TransferError> {
+        let persona = |found: &Row| -> Result<PersonaDigest, Error> {
+            Ok(PersonaDigest { id: row::id(found, 0)?, revision: row::value(found, 1)?, digest: row::value(found, 2)? })
+        };
+        rows.iter().map(|found| persona(found).map_err(|error| self.unreadable(&error))).collect()
+    }
+
+    pub(super) fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        let keys = keys.to_vec();
+        let rows = self.read(&format!("{KEY} WHERE key = ANY ($1)"), &[(&keys, Type::TEXT_ARRAY)])?;
+        self.keys(&rows)
+    }
+
+    pub(super) fn keys_after(&mut self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>, TransferError> {
+        let sql = format!("{KEY} WHERE at >= $1 AND (at > $1 OR key > $2) ORDER BY at, key LIMIT $3");
+        let rows = self.read(&sql, &[(&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)])?;
+        self.keys(&rows)
+    }
+
+    fn keys(&self, rows: &[Row]) -> Result<Vec<KeyRecord>, TransferError> {
+        let record = |found: &Row| -> Result<KeyRecord, Error> {
+            Ok(KeyRecord {
+                key: row::value(found, 0)?,
+                fingerprint: row::value(found, 1)?,
+                outcome: row::value(found, 2)?,
+                persona: row::id(found, 3)?,
+                revision: row::value(found, 4)?,
+                at: row::value(found, 5)?,
+            })
+        };
+        rows.iter().map(|found| record(found).map_err(|error| self.unreadable(&error))).collect()
+    }
+}
+
+fn persona_sql(which: &str) -> String {
+    format!(
+        "SELECT p.id, p.revision, {}
+         FROM (SELECT * FROM persona_store.personas {which}) AS p
+         LEFT JOIN persona_store.persona_search AS s ON s.persona = p.id
+         CROSS JOIN LATERAL (
+             SELECT string_agg(tag, E'\\n' ORDER BY tag) AS tags FROM persona_store.persona_tags WHERE persona = p.id
+         ) AS t
+         ORDER BY p.id",
+        digest::PERSONA
+    )
+}

@@ -1,0 +1,111 @@
+//! One connection, driven from a thread that waits for it.
+//!
+//! Each piece of work is a transaction of its own with settings of its own, so that a pooler may stand in between, and a
+//! statement takes as long as it takes.
+
+use std::time::Duration;
+
+use tokio_postgres::{Error as DriverError, Row};
+
+use super::super::home::Home;
+use super::super::pool::{Connection, Parameter, Pool, Statement};
+use super::super::{Settings, StartError, migrate, start};
+use crate::Error;
+use crate::transfer::TransferError;
+
+/// Longest wait for the connection that holds the fence.
+const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
+/// No limits of the session hold for a move, which is looked after by whoever started it.
+pub(super) const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// See the module.
+pub(super) struct Session {
+    pub settings: Settings,
+    connection: Option<Connection>,
+    pool: Pool,
+    /// Declared last and so dropped last: the connections live there.
+    home: Home,
+}
+
+impl Session {
+    /// Connects to a server that can be used.
+    pub(super) fn open(settings: &Settings) -> Result<Self, TransferError> {
+        let system = |reason: String| StartError::System { place: settings.place(), reason };
+        let home = Home::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(settings, home.handle())?;
+        let connection = home.handle().block_on(start::connect(&pool, settings))?;
+        Ok(Self { settings: settings.clone(), connection: Some(connection), pool, home })
+    }
+
+    /// What kind of schema is there.
+    pub(super) fn find(&self) -> Result<migrate::Found, TransferError> {
+        Ok(self.home.handle().block_on(migrate::find(self.connection()?, &self.settings))?)
+    }
+
+    fn connection(&self) -> Result<&Connection, StartError> {
+        self.connection
+            .as_ref()
+            .ok_or_else(|| StartError::Unreachable { place: self.settings.place(), reason: "the connection broke".into() })
+    }
+
+    /// Does statements without values.
+    pub(super) fn execute(&mut self, sql: &str) -> Result<(), TransferError> {
+        let done = self.home.handle().block_on(self.connection()?.execute(sql));
+        done.map_err(|error| self.broken(&error))
+    }
+
+    /// The rows of a statement.
+    pub(super) fn rows(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
+        let rows = self.home.handle().block_on(self.connection()?.rows(Statement::Once(sql), parameters));
+        rows.map_err(|error| self.broken(&error))
+    }
+
+    /// The rows of one statement in a transaction of its own.
+    pub(super) fn read(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
+        self.execute(BEGIN)?;
+        let rows = self.rows(sql, parameters)?;
+        self.execute("COMMIT")?;
+        Ok(rows)
+    }
+
+    /// The transaction failed as a whole: its connection may be in the middle of something.
+    fn broken(&mut self, error: &DriverError) -> TransferError {
+        if let Some(connection) = self.connection.take() {
+            connection.discard();
+        }
+        let taken = error.as_db_error().filter(|answer| answer.code().code() == "23505");
+        match taken {
+            Some(answer) => {
+                TransferError::Taken { place: self.settings.place(), reason: answer.detail().unwrap_or(answer.message()).to_owned() }
+            }
+            None => StartError::from_driver(&self.settings, error).into(),
+        }
+    }
+
+    /// A second connection, in the middle of a transaction that began with these statements.
+    pub(super) fn second(&self, sql: &str) -> Result<Connection, TransferError> {
+        let made = self.home.handle().block_on(async {
+            let connection =
+                self.pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(&self.settings, &error))?;
+            match connection.execute(sql).await {
+                Ok(()) => Ok(connection),
+                Err(error) => {
+                    connection.discard();
+                    Err(StartError::from_driver(&self.settings, &error))
+                }
+            }
+        });
+        Ok(made?)
+    }
+
+    /// Statements on a second connection.
+    pub(super) fn execute_on(&self, connection: &Connection, sql: &str) -> Result<(), TransferError> {
+        let done = self.home.handle().block_on(connection.execute(sql));
+        Ok(done.map_err(|error| StartError::from_driver(&self.settings, &error))?)
+    }
+
+    /// An error about a value, as one of the move.
+    pub(super) fn unreadable(&self, error: &Error) -> TransferError {
+        StartError::Backend { place: self.settings.place(), reason: error.to_string() }.into()
+    }
+}

@@ -1,0 +1,207 @@
+//! A database that is moved from: read in short transactions, and fenced by a lock on the tables that every write adds to.
+
+use persona_model::PersonaId;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::super::pool::Connection;
+use super::super::{Settings, StartError, migrate, row};
+use super::session::{BEGIN, Session};
+use crate::Error;
+use crate::transfer::{Batch, Counts, Entry, KeyRecord, Line, PersonaDigest, Side, Source, TransferError};
+
+/// Entries of one batch; none is larger than a document may be, and few are.
+const BATCH_ENTRIES: i64 = 1000;
+/// Bytes of texts of one batch, after which the rest of it is read again.
+const BATCH_BYTES: i64 = 4 * 1024 * 1024;
+/// Records of keys of one batch.
+const BATCH_KEYS: i64 = 1000;
+/// Personas of one batch, by their identities only.
+const BATCH_ORDER: i64 = 10_000;
+
+/// Everything that any write adds to. Readers are not in the way and are not held up.
+const FENCE: &str = "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
+/// From its commit on every write of a server fails as a whole, because it adds a line to the feed.
+const RETIRE: &str = "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
+
+/// Lines with their revisions, up to so many bytes, and at least one. While writers are at work, only those below the
+/// oldest transaction that still runs: nothing can come to lie before them.
+const ENTRIES: &str = "
+    SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
+           r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document
+    FROM (
+        SELECT line.*, sum(sized.bytes) OVER (ORDER BY line.sequence ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+        FROM (
+            SELECT * FROM persona_store.changes
+            WHERE sequence > $1
+              AND ($4 OR sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+                                     FROM persona_store.about))
+            ORDER BY sequence
+            LIMIT $2
+        ) AS line
+        LEFT JOIN LATERAL (
+            SELECT octet_length(head) + octet_length(document) AS bytes
+            FROM persona_store.revisions
+            WHERE persona = line.persona AND revision = line.revision
+        ) AS sized ON true
+    ) AS c
+    LEFT JOIN persona_store.personas AS p ON p.id = c.persona
+    LEFT JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+    WHERE coalesce(c.bytes_before, 0) < $3
+    ORDER BY c.sequence";
+
+/// See the module.
+pub(crate) struct ServerSource {
+    session: Session,
+    /// The connection that holds the fence.
+    fence: Option<Connection>,
+    /// Its move was killed in its last moment: nobody can write any more.
+    is_retired: bool,
+}
+
+impl ServerSource {
+    /// Connects to it.
+    pub(crate) fn open(settings: &Settings) -> Result<Self, TransferError> {
+        let session = Session::open(settings)?;
+        let found = session.find()?;
+        let place = settings.place();
+        if found.is_being_filled {
+            return Err(StartError::BeingFilled { place }.into());
+        }
+        if found.version != migrate::VERSION {
+            return Err(StartError::OlderSchema { place, found: found.version, known: migrate::VERSION }.into());
+        }
+        Ok(Self { session, fence: None, is_retired: found.is_retired })
+    }
+
+    fn damaged(&self, what: String) -> TransferError {
+        TransferError::DamagedSource { place: self.session.settings.place(), what }
+    }
+}
+
+impl Side for ServerSource {
+    fn place(&self) -> String {
+        self.session.settings.place()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
+        self.session.counts()
+    }
+
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        self.session.lines(after, limit)
+    }
+
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        self.session.personas_after(after, limit)
+    }
+
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        self.session.personas_named(ids)
+    }
+
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        self.session.keys_named(keys)
+    }
+}
+
+impl Source for ServerSource {
+    fn origin(&mut self) -> Result<String, TransferError> {
+        let sql = "SELECT sequence || ' ' || persona || ' ' || at FROM persona_store.changes ORDER BY sequence LIMIT 1";
+        let rows = self.session.read(sql, &[])?;
+        let first = rows.first().map(|found| row::value::<String>(found, 0)).transpose();
+        let first = first.map_err(|error| self.session.unreadable(&error))?;
+        Ok(format!("postgres {}", first.unwrap_or_default()))
+    }
+
+    fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {
+        let is_quiet = self.is_retired || self.fence.is_some();
+        let parameters = [
+            (&after as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT8),
+            (&BATCH_ENTRIES, Type::INT8),
+            (&BATCH_BYTES, Type::INT8),
+            (&is_quiet, Type::BOOL),
+        ];
+        let rows = self.session.read(ENTRIES, &parameters)?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for found in &rows {
+            match entry(found).map_err(|error| self.session.unreadable(&error))? {
+                Ok(entry) => entries.push(entry),
+                Err(what) => return Err(self.damaged(what)),
+            }
+        }
+        let bytes: u64 = entries.iter().map(|entry| entry.bytes() as u64).sum();
+        let is_last = bytes < BATCH_BYTES.unsigned_abs() && (entries.len() as u64) < BATCH_ENTRIES.unsigned_abs();
+        Ok(Batch { entries, is_last })
+    }
+
+    fn keys(&mut self, after: &(i64, String)) -> Result<Vec<KeyRecord>, TransferError> {
+        self.session.keys_after(after, BATCH_KEYS)
+    }
+
+    fn order(&mut self, each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError> {
+        let (mut at, mut id) = (i64::MIN, uuid::Uuid::nil());
+        loop {
+            let sql =
+                "SELECT created_at, id FROM persona_store.personas WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3";
+            let rows = self.session.read(sql, &[(&at, Type::INT8), (&id, Type::UUID), (&BATCH_ORDER, Type::INT8)])?;
+            for found in &rows {
+                at = row::value(found, 0).map_err(|error| self.session.unreadable(&error))?;
+                id = row::value(found, 1).map_err(|error| self.session.unreadable(&error))?;
+                each(PersonaId::from_bytes(id.into_bytes()))?;
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fence(&mut self) -> Result<(), TransferError> {
+        if !self.is_retired {
+            let connection = self.session.second(&format!("{BEGIN}; SET LOCAL lock_timeout = '5s'; {FENCE}"))?;
+            self.fence = Some(connection);
+        }
+        Ok(())
+    }
+
+    fn unfence(&mut self) -> Result<(), TransferError> {
+        match self.fence.take() {
+            Some(connection) => self.session.execute_on(&connection, "COMMIT"),
+            None => Ok(()),
+        }
+    }
+
+    fn retire(&mut self, target: &str) -> Result<(), TransferError> {
+        let Some(connection) = self.fence.take() else { return Ok(()) };
+        tracing::info!(target, "the database was moved and takes no more writes");
+        // In the transaction that holds the fence: there is no moment in between.
+        self.session.execute_on(&connection, &format!("{RETIRE}; COMMIT"))
+    }
+}
+
+/// A line with its revision, or what is wrong with it.
+fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
+    let (sequence, persona): (i64, PersonaId) = (row::value(found, 0)?, row::id(found, 1)?);
+    let revision: i64 = row::value(found, 2)?;
+    let missing = || Ok(Err(format!("change {sequence} is about revision {revision} of persona {persona}, which is not there")));
+    let Some(head) = row::value::<Option<String>>(found, 14)? else { return missing() };
+    let Some(created_at) = row::value::<Option<i64>>(found, 5)? else { return missing() };
+    Ok(Ok(Entry {
+        sequence,
+        persona,
+        revision,
+        kind: row::value(found, 3)?,
+        at: row::value(found, 4)?,
+        created_at,
+        created_by: row::value(found, 6)?,
+        parent: row::value(found, 7)?,
+        base: row::value(found, 8)?,
+        made_at: row::value(found, 9)?,
+        author: row::value(found, 10)?,
+        note: row::value(found, 11)?,
+        changed: row::value(found, 12)?,
+        deleted: row::value(found, 13)?,
+        head,
+        document: row::value(found, 15)?,
+    }))
+}

@@ -1,0 +1,185 @@
+//! A database that is moved to.
+//!
+//! The table `persona_store.move_state` is there from the transaction that makes the schema to the one that finishes the
+//! move: it says what comes from where and how far it is, and as long as it is there nobody else uses the database.
+
+use std::collections::BTreeMap;
+
+use persona_model::PersonaId;
+use tokio_postgres::types::Type;
+
+use super::super::{Settings, migrate, row};
+use super::session::{BEGIN, Session};
+use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, Side, Source, Start, Target, TransferError};
+
+const STATE: &str = "
+    CREATE TABLE persona_store.move_state (
+        only_row BOOLEAN NOT NULL DEFAULT true PRIMARY KEY CHECK (only_row),
+        origin TEXT COLLATE \"C\" NOT NULL,
+        base BIGINT NOT NULL,
+        position BIGINT NOT NULL,
+        personas_before BIGINT NOT NULL,
+        revisions_before BIGINT NOT NULL,
+        changes_before BIGINT NOT NULL
+    );";
+const READ_STATE: &str = "
+    SELECT origin, base, position, personas_before, revisions_before, changes_before FROM persona_store.move_state";
+/// Only who knows the place may go on from it: another process that moves into the same database has moved it.
+const ADVANCE: &str = "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
+
+/// See the module.
+pub(crate) struct ServerTarget {
+    session: Session,
+    into_existing: bool,
+    start_over: bool,
+    base: i64,
+}
+
+impl ServerTarget {
+    /// Connects to it; changes nothing.
+    pub(crate) fn open(settings: &Settings, into_existing: bool, start_over: bool) -> Result<Self, TransferError> {
+        Ok(Self { session: Session::open(settings)?, into_existing, start_over, base: 0 })
+    }
+
+    fn counts_of_schema(&mut self, found: migrate::Found) -> Result<Counts, TransferError> {
+        if found.version == 0 { Ok(Counts::default()) } else { self.session.counts() }
+    }
+
+    /// What an unfinished move left, if it is of this source.
+    fn unfinished(&mut self, origin: &str) -> Result<Start, TransferError> {
+        let rows = self.session.read(READ_STATE, &[])?;
+        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.place() })?;
+        let failed = |error| self.session.unreadable(&error);
+        let known: String = row::value(found, 0).map_err(failed)?;
+        if known != origin {
+            return Err(TransferError::OtherSource { place: self.place(), source_name: known });
+        }
+        let number = |column| row::number(found, column).map_err(failed);
+        let before = Counts { personas: number(3)?, revisions: number(4)?, changes: number(5)? };
+        let (base, position) = (row::value(found, 1).map_err(failed)?, row::value(found, 2).map_err(failed)?);
+        Ok(Start { position, base, before, resumed: position > 0 })
+    }
+}
+
+impl Side for ServerTarget {
+    fn place(&self) -> String {
+        self.session.settings.place()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
+        self.session.counts()
+    }
+
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        self.session.lines(after, limit)
+    }
+
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        self.session.personas_after(after, limit)
+    }
+
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        self.session.personas_named(ids)
+    }
+
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        self.session.keys_named(keys)
+    }
+}
+
+impl Target for ServerTarget {
+    fn look(&mut self, origin: &str) -> Result<Start, TransferError> {
+        let found = self.session.find()?;
+        if found.is_being_filled && !self.start_over {
+            return self.unfinished(origin);
+        }
+        if found.is_retired {
+            return Err(super::super::StartError::Retired { place: self.place() }.into());
+        }
+        if found.is_being_filled {
+            let before = self.session.read(READ_STATE, &[])?;
+            let personas = before.first().map(|found| row::number(found, 3)).transpose();
+            let personas = personas.map_err(|error| self.session.unreadable(&error))?.unwrap_or_default();
+            if personas > 0 {
+                // What was there before cannot be told from what was moved.
+                return Err(TransferError::NotEmpty { place: self.place(), personas });
+            }
+            return Ok(Start::default());
+        }
+        let before = self.counts_of_schema(found)?;
+        if before.changes > 0 && !self.into_existing {
+            return Err(TransferError::NotEmpty { place: self.place(), personas: before.personas });
+        }
+        Ok(Start { before, ..Start::default() })
+    }
+
+    fn begin(&mut self, origin: &str, _source: &mut dyn Source) -> Result<Start, TransferError> {
+        let start = self.look(origin)?;
+        let found = self.session.find()?;
+        if found.is_being_filled && !self.start_over {
+            self.base = start.base;
+            return Ok(start);
+        }
+        self.session.execute(migrate::BEGIN)?;
+        if found.is_being_filled {
+            self.session.execute("DROP SCHEMA persona_store CASCADE")?;
+        }
+        // Another move, or a server that starts, may have been faster.
+        let version = if found.is_being_filled { 0 } else { self.session.find()?.version };
+        for sql in &migrate::MIGRATIONS[version as usize..] {
+            self.session.execute(sql)?;
+        }
+        // A server that is connected already writes to a schema of its version only.
+        self.session.execute(&format!("UPDATE persona_store.about SET schema_version = 0; {STATE}"))?;
+        let sql = "INSERT INTO persona_store.move_state
+                   SELECT true, $1, (SELECT coalesce(max(sequence), 0) FROM persona_store.changes), 0,
+                          (SELECT count(*) FROM persona_store.personas), (SELECT count(*) FROM persona_store.revisions),
+                          (SELECT count(*) FROM persona_store.changes)";
+        self.session.rows(sql, &[(&origin, Type::TEXT)])?;
+        self.session.execute("COMMIT")?;
+        let start = self.unfinished(origin)?;
+        self.base = start.base;
+        Ok(start)
+    }
+
+    fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
+        let Some(last) = entries.last() else { return Ok(()) };
+        let latest: BTreeMap<PersonaId, &Entry> = entries.iter().map(|entry| (entry.persona, entry)).collect();
+        let first = entries.iter().filter(|entry| entry.revision == 1).map(|entry| entry.persona);
+        let created: std::collections::BTreeSet<PersonaId> = first.collect();
+        let damaged = |what| TransferError::DamagedSource { place: "the source".into(), what };
+        let rows = latest.values().map(|entry| entry.persona_row()).collect::<Result<Vec<_>, _>>().map_err(damaged)?;
+        let (new, changed): (Vec<_>, Vec<_>) = rows.into_iter().partition(|persona| created.contains(&persona.id));
+        self.session.execute(BEGIN)?;
+        if self.session.rows(ADVANCE, &[(&position, Type::INT8), (&last.sequence, Type::INT8)])?.is_empty() {
+            self.session.execute("ROLLBACK")?;
+            return Err(TransferError::Concurrent { place: self.place() });
+        }
+        self.session.put_personas(&new, &changed)?;
+        self.session.put_entries(entries, self.base)?;
+        self.session.execute("COMMIT")
+    }
+
+    fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
+        self.session.put_keys(records)
+    }
+
+    fn tidy(&mut self) -> Result<(), TransferError> {
+        let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_search, persona_store.revisions,
+                      persona_store.changes, persona_store.idempotency";
+        self.session.execute(&format!("{BEGIN}; ANALYZE {tables}; COMMIT"))
+    }
+
+    fn complete(&mut self) -> Result<(), TransferError> {
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
+        let version = migrate::VERSION;
+        let open = format!("UPDATE persona_store.about SET schema_version = {version}; DROP TABLE persona_store.move_state");
+        self.session.execute(&format!("{BEGIN}; {open}"))?;
+        // The next transaction of a server has to come after everything that was moved.
+        self.session.rows(migrate::MOVE_FEED, &[])?;
+        self.session.execute("COMMIT")
+    }
+}

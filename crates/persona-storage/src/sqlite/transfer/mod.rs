@@ -1,0 +1,8 @@
+//! A file as the source or the target of a move: `source.rs`, `target.rs`, and what both read (`read.rs`).
+
+mod read;
+mod source;
+mod target;
+
+pub(crate) use source::FileSource;
+pub(crate) use target::FileTarget;

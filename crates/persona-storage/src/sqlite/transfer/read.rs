@@ -1,0 +1,174 @@
+//! What is read of a file, whichever side it is.
+
+use std::path::Path;
+
+use persona_model::{Document, PersonaId, SearchWords};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::error::damage;
+use super::super::{checksum, row};
+use crate::sqlite::StartError;
+use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, line_digest, persona_digest};
+
+/// An open file, with its name for errors.
+pub(super) struct File<'a> {
+    pub path: &'a Path,
+    pub connection: &'a Connection,
+}
+
+type Result<T> = std::result::Result<T, StartError>;
+
+impl File<'_> {
+    fn failed(&self, error: rusqlite::Error) -> StartError {
+        StartError::from_driver(self.path, error)
+    }
+
+    pub(super) fn counts(&self) -> Result<Counts> {
+        let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
+        let counts = self.connection.query_row(sql, [], |found| {
+            Ok(Counts { personas: row::number(found, 0)?, revisions: row::number(found, 1)?, changes: row::number(found, 2)? })
+        });
+        counts.map_err(|error| self.failed(error))
+    }
+
+    /// The next lines of the feed with their revisions, one after the other, as long as they are wanted.
+    pub(super) fn entries(&self, after: i64, limit: i64, mut each: impl FnMut(Entry) -> bool) -> Result<()> {
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
+                        r.parent, r.base, r.at, r.author, r.note, r.changed, r.revision, r.deleted, r.head, r.document, r.checksum
+                 FROM changes AS c
+                 LEFT JOIN personas AS p ON p.id = c.persona
+                 LEFT JOIN revisions AS r ON r.persona = p.row_id AND r.revision = c.revision
+                 WHERE c.sequence > ?1
+                 ORDER BY c.sequence
+                 LIMIT ?2",
+            )?;
+            let mut rows = statement.query([after, limit])?;
+            while let Some(found) = rows.next()? {
+                if !each(entry(found)?) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn lines(&self, after: i64, limit: i64) -> Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        self.entries(after, limit, |entry| {
+            let digest = line_digest(&entry);
+            lines.push(Line { sequence: entry.sequence, persona: entry.persona, revision: entry.revision, digest });
+            true
+        })?;
+        Ok(lines)
+    }
+
+    pub(super) fn personas_after(&self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>> {
+        let read = || -> rusqlite::Result<Vec<PersonaDigest>> {
+            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+            let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            let rows = statement.query_map(params![after, limit], |found| self.persona(found))?;
+            rows.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn personas_named(&self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>> {
+        let read = |id: &PersonaId| -> rusqlite::Result<Option<PersonaDigest>> {
+            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id = ?1"))?;
+            statement.query_row([id.as_bytes()], |found| self.persona(found)).optional()
+        };
+        ids.iter().filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose()).collect()
+    }
+
+    fn persona(&self, found: &Row<'_>) -> rusqlite::Result<PersonaDigest> {
+        let mut tags = self.connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1 ORDER BY tag")?;
+        let tags = tags.query_map([found.get::<_, i64>(0)?], |tag| tag.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let document: String = found.get(14)?;
+        let id = row::id(found, 1)?;
+        let read = Document::from_stored(&document).map_err(|invalid| damage(format!("persona {id} cannot be read: {invalid}")))?;
+        let persona = PersonaRow {
+            id,
+            revision: found.get(2)?,
+            name: found.get(3)?,
+            kind: found.get(4)?,
+            handle: found.get(5)?,
+            is_active: found.get(6)?,
+            created_at: found.get(7)?,
+            updated_at: found.get(8)?,
+            deleted_at: found.get(9)?,
+            created_by: found.get(10)?,
+            updated_by: found.get(11)?,
+            content_hash: found.get(12)?,
+            head: found.get(13)?,
+            document,
+            tags,
+            // The index itself holds no texts that could be read back; these are the words that it was made of.
+            words: SearchWords::of(&read),
+        };
+        Ok(PersonaDigest { id, revision: persona.revision, digest: persona_digest(&persona) })
+    }
+
+    pub(super) fn keys_named(&self, keys: &[String]) -> Result<Vec<KeyRecord>> {
+        let read = |key: &String| -> rusqlite::Result<Option<KeyRecord>> {
+            let mut statement = self.connection.prepare_cached(&format!("{KEY} WHERE key = ?1"))?;
+            statement.query_row([key], key_record).optional()
+        };
+        keys.iter().filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose()).collect()
+    }
+
+    pub(super) fn keys_after(&self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>> {
+        let read = || -> rusqlite::Result<Vec<KeyRecord>> {
+            let sql = format!("{KEY} WHERE (at, key) > (?1, ?2) ORDER BY at, key LIMIT ?3");
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            statement.query_map(params![after.0, after.1, limit], key_record)?.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+}
+
+const PERSONA: &str = "SELECT row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                              created_by, updated_by, content_hash, head, document
+                       FROM personas";
+const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM idempotency";
+
+fn key_record(found: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    Ok(KeyRecord {
+        key: found.get(0)?,
+        fingerprint: found.get(1)?,
+        outcome: found.get(2)?,
+        persona: row::id(found, 3)?,
+        revision: found.get(4)?,
+        at: found.get(5)?,
+    })
+}
+
+fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
+    let (sequence, persona): (i64, PersonaId) = (found.get(0)?, row::id(found, 1)?);
+    let revision: i64 = found.get(2)?;
+    if found.get::<_, Option<i64>>(13)?.is_none() {
+        return Err(damage(format!("change {sequence} is about revision {revision} of persona {persona}, which is not there")));
+    }
+    // A damaged text must not be moved as if somebody had written it.
+    let texts = checksum::verified(found, 13, persona)?;
+    Ok(Entry {
+        sequence,
+        persona,
+        revision,
+        kind: found.get(3)?,
+        at: found.get(4)?,
+        created_at: found.get(5)?,
+        created_by: found.get(6)?,
+        parent: found.get(7)?,
+        base: found.get(8)?,
+        made_at: found.get(9)?,
+        author: found.get(10)?,
+        note: found.get(11)?,
+        changed: found.get(12)?,
+        deleted: texts.deleted,
+        head: texts.head.to_owned(),
+        document: texts.document.to_owned(),
+    })
+}

@@ -1,0 +1,155 @@
+//! A file that is moved from: read in short transactions of its own, and fenced by the gate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::PersonaId;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::connection::{self, Purpose};
+use super::super::header::Header;
+use super::super::{Gate, Settings, library, migrate, restore};
+use super::read::File;
+use crate::NoObserver;
+use crate::sqlite::StartError;
+use crate::transfer::{Batch, Counts, KeyRecord, Line, PersonaDigest, Side, Source, TransferError};
+
+/// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a commit.
+const BATCH_ENTRIES: i64 = 1000;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Records of keys of one batch.
+const BATCH_KEYS: i64 = 1000;
+/// Longest wait for writers of a file that no server uses.
+const GATE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct FileSource {
+    path: PathBuf,
+    connection: Connection,
+    is_live: bool,
+    /// None where no program can be writing: the file is a backup.
+    gate: Option<Gate>,
+}
+
+impl FileSource {
+    /// Opens it. A file that a server uses is refused, unless the move is live.
+    pub(crate) fn open(path: &Path, is_live: bool) -> Result<Self, TransferError> {
+        library::check_library()?;
+        restore::finish_interrupted(path)?;
+        let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path).into()) };
+        migrate::check_mark(path, &header)?;
+        let gate = if header.wal { Some(Gate::open(path).map_err(|source| StartError::from_file(path, source))?) } else { None };
+        if gate.is_some() && !is_live {
+            restore::refuse_in_use(path)?;
+        }
+        let connection = if header.wal {
+            connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
+        } else {
+            connection::open_alone(path)?
+        };
+        let found = migrate::version_of(&connection).map_err(|error| StartError::from_driver(path, error))?;
+        // A retired file is the source of a move that was killed in its last moment.
+        if !matches!(found, migrate::VERSION | migrate::RETIRED) {
+            return Err(migrate::other_version(path, found).into());
+        }
+        Ok(Self { path: path.into(), connection, is_live, gate })
+    }
+
+    fn file(&self) -> File<'_> {
+        File { path: &self.path, connection: &self.connection }
+    }
+
+    fn locked(&self, source: std::io::Error) -> TransferError {
+        StartError::from_file(&Gate::path(&self.path), source).into()
+    }
+}
+
+impl Side for FileSource {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
+        Ok(self.file().counts()?)
+    }
+
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        Ok(self.file().lines(after, limit)?)
+    }
+
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        Ok(self.file().personas_after(after, limit)?)
+    }
+
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        Ok(self.file().personas_named(ids)?)
+    }
+
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        Ok(self.file().keys_named(keys)?)
+    }
+}
+
+impl Source for FileSource {
+    fn origin(&mut self) -> Result<String, TransferError> {
+        let sql = "SELECT sequence || ' ' || lower(hex(persona)) || ' ' || at FROM changes ORDER BY sequence LIMIT 1";
+        let first: Option<String> = self
+            .connection
+            .query_row(sql, [], |found| found.get(0))
+            .optional()
+            .map_err(|error| StartError::from_driver(&self.path, error))?;
+        Ok(format!("sqlite {}", first.unwrap_or_default()))
+    }
+
+    fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        self.file().entries(after, BATCH_ENTRIES, |entry| {
+            bytes += entry.bytes();
+            entries.push(entry);
+            bytes < BATCH_BYTES
+        })?;
+        let is_last = bytes < BATCH_BYTES && (entries.len() as u64) < BATCH_ENTRIES.unsigned_abs();
+        Ok(Batch { entries, is_last })
+    }
+
+    fn keys(&mut self, after: &(i64, String)) -> Result<Vec<KeyRecord>, TransferError> {
+        Ok(self.file().keys_after(after, BATCH_KEYS)?)
+    }
+
+    fn order(&mut self, _each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError> {
+        // One writer at a time: the feed has the order of creation.
+        Ok(())
+    }
+
+    fn fence(&mut self) -> Result<(), TransferError> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        let pass = if self.is_live {
+            Some(gate.enter().map_err(|source| self.locked(source))?)
+        } else {
+            gate.enter_until(Instant::now() + GATE_WAIT_MAX).map_err(|source| self.locked(source))?
+        };
+        // Held until it is let go of in `unfence`, or until this process ends.
+        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.path.clone(), pid: None }.into())
+    }
+
+    fn unfence(&mut self) -> Result<(), TransferError> {
+        // The lock belongs to the opened file: another one stays without it.
+        if self.gate.take().is_some() {
+            self.gate = Some(Gate::open(&self.path).map_err(|source| self.locked(source))?);
+        }
+        Ok(())
+    }
+
+    fn retire(&mut self, target: &str) -> Result<(), TransferError> {
+        if self.gate.is_none() {
+            return Ok(());
+        }
+        tracing::info!(target, "the file was moved and takes no more writes");
+        let mut settings = Settings::new(&self.path);
+        settings.durability = crate::sqlite::Durability::Full;
+        let writer = connection::open(&settings, Purpose::Write, Arc::new(NoObserver))?;
+        let marked = writer.pragma_update(None, "user_version", migrate::RETIRED);
+        Ok(marked.map_err(|error| StartError::from_driver(&self.path, error))?)
+    }
+}

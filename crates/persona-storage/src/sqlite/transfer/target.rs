@@ -1,0 +1,308 @@
+//! A file that is moved to: made under an unfinished name, and given its own when everything in it was compared.
+//!
+//! Killed at any instruction, the unfinished file stays, and SQLite's own journal takes it back to the last batch. The
+//! next attempt goes on there. Two tables exist in it only until then: `move_state`, which says what comes from where, and
+//! `move_order`, the rows that personas are to have where the feed has another order than that of their creation.
+
+use std::path::{Path, PathBuf};
+
+use persona_model::PersonaId;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, named_params, params};
+
+use super::super::unfinished::Unfinished;
+use super::super::{FileSystem, checksum, convert, library, migrate, search, snapshot};
+use super::read::File;
+use crate::sqlite::StartError;
+use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, Source, Start, Target, TransferError};
+
+/// Page cache in KiB: rows come in no order of most indexes.
+const CACHE_KIB: i64 = 64 * 1024;
+/// The index that a prefix of the feed of another database may break: there, a handle that was given up and taken again
+/// within a moment can be told of in the other order.
+const HANDLES: &str = "personas_by_handle";
+
+const STATE: &str = "
+    CREATE TABLE move_state (origin TEXT NOT NULL, position INTEGER NOT NULL, handles TEXT NOT NULL) STRICT;
+    CREATE TABLE move_order (id BLOB PRIMARY KEY, row_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+/// See the module.
+pub(crate) struct FileTarget {
+    path: PathBuf,
+    start_over: bool,
+    /// Closed before the lock of the unfinished file is.
+    open: Option<Open>,
+}
+
+struct Open {
+    connection: Connection,
+    file: Unfinished,
+}
+
+impl FileTarget {
+    /// Looks at the name only.
+    pub(crate) fn new(path: &Path, start_over: bool) -> Result<Self, TransferError> {
+        library::check_library()?;
+        if path.symlink_metadata().is_ok() {
+            return Err(TransferError::FileExists { place: path.display().to_string() });
+        }
+        let unreadable = |source| StartError::Unreadable { path: path.into(), source };
+        let file_system = FileSystem::of(convert::folder_of(path)).map_err(unreadable)?;
+        if file_system.is_remote() {
+            return Err(StartError::RemoteFileSystem { path: path.into(), file_system: file_system.name() }.into());
+        }
+        Ok(Self { path: path.into(), start_over, open: None })
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> TransferError {
+        StartError::from_driver(&self.path, error).into()
+    }
+
+    fn connection(&self) -> &Connection {
+        &self.open.as_ref().expect("it was begun").connection
+    }
+
+    fn file(&self) -> File<'_> {
+        File { path: &self.path, connection: self.connection() }
+    }
+
+    /// Makes the schema, with the order of rows where the source tells one.
+    fn create(&self, connection: &Connection, origin: &str, source: &mut dyn Source) -> Result<(), TransferError> {
+        let failed = |error| self.failed(error);
+        connection.execute_batch("BEGIN").map_err(failed)?;
+        migrate::claim(connection).map_err(failed)?;
+        migrate::apply(connection, 0, migrate::VERSION).map_err(failed)?;
+        connection.execute_batch(STATE).map_err(failed)?;
+        let sql = "INSERT INTO move_state SELECT ?1, 0, sql FROM sqlite_schema WHERE name = ?2";
+        connection.execute(sql, [origin, HANDLES]).map_err(failed)?;
+        connection.execute_batch(&format!("DROP INDEX {HANDLES}")).map_err(failed)?;
+        let mut row_id = 0_i64;
+        source.order(&mut |id| {
+            row_id += 1;
+            let mut insert = connection.prepare_cached("INSERT INTO move_order (id, row_id) VALUES (?1, ?2)").map_err(failed)?;
+            insert.execute(params![id.as_bytes(), row_id]).map(drop).map_err(failed)
+        })?;
+        connection.execute_batch("COMMIT").map_err(failed)
+    }
+}
+
+fn open_unfinished(file: &Unfinished) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file.path(), flags)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    for (pragma, value) in [("cache_size", -CACHE_KIB), ("synchronous", 1), ("trusted_schema", 0), ("mmap_size", 0), ("temp_store", 2)] {
+        connection.pragma_update(None, pragma, value)?;
+    }
+    Ok(connection)
+}
+
+/// What the unfinished file says of itself; `None` where it has not begun.
+fn state_of(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
+    let has = connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'move_state'", [], |found| found.get::<_, i64>(0))?;
+    if has == 0 {
+        return Ok(None);
+    }
+    connection.query_row("SELECT origin, position FROM move_state", [], |found| Ok((found.get(0)?, found.get(1)?))).optional()
+}
+
+impl Side for FileTarget {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
+        Ok(self.file().counts()?)
+    }
+
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        Ok(self.file().lines(after, limit)?)
+    }
+
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        Ok(self.file().personas_after(after, limit)?)
+    }
+
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        Ok(self.file().personas_named(ids)?)
+    }
+
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        Ok(self.file().keys_named(keys)?)
+    }
+}
+
+impl Target for FileTarget {
+    fn look(&mut self, _origin: &str) -> Result<Start, TransferError> {
+        // That there is no file of this name was seen before anything else.
+        Ok(Start::default())
+    }
+
+    fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError> {
+        let unwritable = |error| StartError::from_file(&self.path, error);
+        let mut file = Unfinished::resume(&self.path).map_err(unwritable)?;
+        let mut connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
+        let known = if self.start_over { None } else { state_of(&connection).map_err(|error| self.failed(error))? };
+        let start = match known {
+            Some((known, _)) if known != origin => {
+                return Err(TransferError::OtherSource { place: self.place(), source_name: known });
+            }
+            Some((_, position)) => {
+                connection.execute_batch(&format!("DROP INDEX IF EXISTS {HANDLES}")).map_err(|error| self.failed(error))?;
+                Start { position, resumed: position > 0, ..Start::default() }
+            }
+            None => {
+                drop(connection);
+                file.clear().map_err(unwritable)?;
+                connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
+                self.create(&connection, origin, source)?;
+                Start::default()
+            }
+        };
+        file.keep();
+        self.open = Some(Open { connection, file });
+        Ok(start)
+    }
+
+    fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
+        let Some(last) = entries.last() else { return Ok(()) };
+        let mut latest: std::collections::BTreeMap<PersonaId, &Entry> = std::collections::BTreeMap::new();
+        let mut order = Vec::new();
+        for entry in entries {
+            if latest.insert(entry.persona, entry).is_none() {
+                order.push(entry.persona);
+            }
+        }
+        let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
+        let personas = order.iter().map(|id| latest[id].persona_row().map_err(damaged)).collect::<Result<Vec<_>, _>>()?;
+        let write = || -> rusqlite::Result<usize> {
+            let transaction = self.connection().unchecked_transaction()?;
+            personas.iter().try_for_each(|persona| put_persona(&transaction, persona))?;
+            entries.iter().try_for_each(|entry| put_entry(&transaction, entry))?;
+            let sql = "UPDATE move_state SET position = ?2 WHERE position = ?1";
+            let moved = transaction.execute(sql, [position, last.sequence])?;
+            transaction.commit()?;
+            Ok(moved)
+        };
+        if write().map_err(|error| self.failed(error))? == 1 { Ok(()) } else { Err(TransferError::Concurrent { place: self.place() }) }
+    }
+
+    fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
+        let write = || -> rusqlite::Result<()> {
+            let transaction = self.connection().unchecked_transaction()?;
+            for record in records {
+                let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
+                           VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6)";
+                let values = params![record.key, record.fingerprint, record.outcome, record.persona.as_bytes(), record.revision, record.at];
+                transaction.prepare_cached(sql)?.execute(values)?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| self.failed(error))
+    }
+
+    fn tidy(&mut self) -> Result<(), TransferError> {
+        let merge = "INSERT INTO persona_search (persona_search) VALUES ('optimize');
+                     INSERT INTO persona_titles (persona_titles) VALUES ('optimize')";
+        self.connection().execute_batch(merge).map_err(|error| self.failed(error))
+    }
+
+    fn complete(&mut self) -> Result<(), TransferError> {
+        let make = || -> rusqlite::Result<()> {
+            let sql: String = self.connection().query_row("SELECT handles FROM move_state", [], |found| found.get(0))?;
+            self.connection().execute_batch(&sql)
+        };
+        make().map_err(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                TransferError::DamagedSource { place: "the source".into(), what: "two living personas have the same handle".into() }
+            }
+            _ => self.failed(error),
+        })
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
+        let Open { connection, file } = self.open.take().expect("it was begun");
+        let failed = |error| self.failed(error);
+        connection.execute_batch("BEGIN; DROP TABLE move_state; DROP TABLE move_order; COMMIT").map_err(failed)?;
+        connection.close().map_err(|(_, error)| self.failed(error))?;
+        snapshot::to_wal_mode(file.path())?;
+        Ok(file.finish(false).map_err(|error| StartError::from_file(&self.path, error))?)
+    }
+}
+
+/// Writes a persona as it is after a batch, with its tags and words.
+fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite::Result<()> {
+    let find = "SELECT row_id FROM personas WHERE id = ?1";
+    let row_id: Option<i64> = transaction.prepare_cached(find)?.query_row([persona.id.as_bytes()], |found| found.get(0)).optional()?;
+    let is_new = row_id.is_none();
+    let row_id = if let Some(row_id) = row_id {
+        row_id
+    } else {
+        let next = "SELECT coalesce((SELECT row_id FROM move_order WHERE id = ?1),
+                                        max(coalesce((SELECT max(row_id) FROM personas), 0),
+                                            (SELECT count(*) FROM move_order)) + 1)";
+        transaction.prepare_cached(next)?.query_row([persona.id.as_bytes()], |found| found.get(0))?
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO personas (row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                   created_by, updated_by, content_hash, head, document, checksum)
+             VALUES (:row_id, :id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
+                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)
+             ON CONFLICT (row_id) DO UPDATE
+             SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
+                 is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
+                 updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
+                 document = excluded.document, checksum = excluded.checksum",
+        )?
+        .execute(named_params! {
+            ":row_id": row_id,
+            ":id": persona.id.as_bytes(),
+            ":revision": persona.revision,
+            ":name": persona.name,
+            ":kind": persona.kind,
+            ":handle": persona.handle,
+            ":is_active": persona.is_active,
+            ":created_at": persona.created_at,
+            ":updated_at": persona.updated_at,
+            ":deleted_at": persona.deleted_at,
+            ":created_by": persona.created_by,
+            ":updated_by": persona.updated_by,
+            ":content_hash": persona.content_hash,
+            ":head": persona.head,
+            ":document": persona.document,
+            ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.head, &persona.document),
+        })?;
+    if !is_new {
+        transaction.prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")?.execute([row_id])?;
+    }
+    let mut tag = transaction.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    persona.tags.iter().try_for_each(|name| tag.execute(params![name, row_id]).map(drop))?;
+    search::put_words(transaction, row_id, &persona.words)?;
+    search::put_title(transaction, row_id, &persona.words)
+}
+
+/// Adds a line of the feed and its revision.
+fn put_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, checksum)
+             VALUES ((SELECT row_id FROM personas WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            entry.persona.as_bytes(),
+            entry.revision,
+            entry.parent,
+            entry.base,
+            entry.made_at,
+            entry.author,
+            entry.note,
+            entry.changed,
+            entry.deleted,
+            entry.head,
+            entry.document,
+            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.head, &entry.document),
+        ])?;
+    transaction
+        .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![entry.sequence, entry.persona.as_bytes(), entry.revision, entry.kind, entry.at])?;
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Why a move did not come to its end.
+
+use persona_model::PersonaId;
+
+use crate::{postgres, sqlite};
+
+/// Why nothing, or not everything, was moved. The source is always as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] sqlite::StartError),
+    /// A database on a server cannot be used.
+    #[error(transparent)]
+    Server(#[from] postgres::StartError),
+    /// Source and target are one.
+    #[error("{place} cannot be moved to itself")]
+    SamePlace {
+        /// Which one.
+        place: String,
+    },
+    /// Source and target are of the same kind.
+    #[error("a move goes from SQLite to PostgreSQL or back, not from one {kind} to another")]
+    SameKind {
+        /// Which kind.
+        kind: &'static str,
+    },
+    /// The target holds personas already.
+    #[error("{place} holds {personas} personas already")]
+    NotEmpty {
+        /// The target.
+        place: String,
+        /// How many.
+        personas: u64,
+    },
+    /// The file that is to be made is there already.
+    #[error("{place} exists already, and personas are moved to a new file only")]
+    FileExists {
+        /// The target.
+        place: String,
+    },
+    /// An unfinished move of another source is in the target.
+    #[error("{place} holds an unfinished move of another source: {source_name}")]
+    OtherSource {
+        /// The target.
+        place: String,
+        /// The source that the unfinished move names.
+        source_name: String,
+    },
+    /// Something in the target is in the way of what is moved.
+    #[error("{place} does not take a persona: {reason}")]
+    Taken {
+        /// The target.
+        place: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// Another process moves into the same target.
+    #[error("somebody else is moving personas to {place}")]
+    Concurrent {
+        /// The target.
+        place: String,
+    },
+    /// The source holds something that it cannot hold.
+    #[error("{place} is damaged: {what}")]
+    DamagedSource {
+        /// The source.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Source and target differ.
+    #[error("the move to {place} is wrong{}: {what}", persona.map(|id| format!(" at persona {id}")).unwrap_or_default())]
+    Differs {
+        /// The target.
+        place: String,
+        /// The first persona that differs, where it is about one.
+        persona: Option<PersonaId>,
+        /// What differs.
+        what: String,
+    },
+    /// The last lines could not be moved and compared as quickly as writers can be made to wait.
+    #[error("the last changes took longer than {limit_ms} ms, {attempts} times; writers were let go on each time")]
+    FenceTooLong {
+        /// How long writers may wait.
+        limit_ms: u128,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The work was ended before it was done.
+    #[error("the move to {place} was interrupted")]
+    Interrupted {
+        /// The target.
+        place: String,
+    },
+}
+
+impl TransferError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::File(sqlite::StartError::InUse { .. }) => {
+                "stop the server first (persona serve ends on TERM or Ctrl-C), or add --live to move while it serves".into()
+            }
+            Self::File(error) => return error.hint(),
+            Self::Server(error) => return error.hint(),
+            Self::SamePlace { .. } | Self::SameKind { .. } => {
+                "copy a SQLite file with `persona backup`, and a PostgreSQL database with pg_dump".into()
+            }
+            Self::NotEmpty { .. } => "name an empty database, or add --into-existing to add the personas to those that are there".into(),
+            Self::FileExists { .. } => "name another file; nothing was changed".into(),
+            Self::OtherSource { .. } => "add --start-over to throw the unfinished move away".into(),
+            Self::Taken { .. } => "move into an empty database, or free what is taken; then add --start-over".into(),
+            Self::Concurrent { .. } => "wait until it is done".into(),
+            Self::DamagedSource { .. } => "find all that is wrong with `persona check`, and restore a backup".into(),
+            Self::Differs { .. } => "add --start-over to move everything again; the source is as it was, go on using it".into(),
+            Self::FenceTooLong { .. } => {
+                "run the same command again when there are fewer writes, or stop the server and leave out --live".into()
+            }
+            Self::Interrupted { .. } => "run the same command again, it goes on where it was".into(),
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! What is moved, row by row, and the digests that tell whether it arrived.
+//!
+//! Both backends bring a row into the same text, piece by piece, and take SHA-256 of it: PostgreSQL in the database, so
+//! that nothing but digests comes back. Numbers stand between bars; texts come with their length, so that no two different
+//! rows have the same text, and a null differs from an empty one.
+
+use std::fmt::Write;
+
+use persona_model::{Document, PersonaId, SearchWords};
+use sha2::{Digest, Sha256};
+
+/// A line of the feed with the revision that it stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub sequence: i64,
+    pub persona: PersonaId,
+    pub revision: i64,
+    pub kind: String,
+    pub at: i64,
+    pub created_at: i64,
+    pub created_by: Option<String>,
+    pub parent: Option<i64>,
+    pub base: Option<i64>,
+    pub made_at: i64,
+    pub author: Option<String>,
+    pub note: Option<String>,
+    pub changed: String,
+    pub deleted: bool,
+    pub head: String,
+    pub document: String,
+}
+
+impl Entry {
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.head.len() + self.document.len()
+    }
+
+    /// The row of the persona after this revision.
+    pub(crate) fn persona_row(&self) -> Result<PersonaRow, String> {
+        let document = Document::from_stored(&self.document)
+            .map_err(|invalid| format!("revision {} of persona {} cannot be read: {invalid}", self.revision, self.persona))?;
+        Ok(PersonaRow {
+            id: self.persona,
+            revision: self.revision,
+            name: document.name().into(),
+            kind: document.kind().word().into(),
+            handle: document.handle().map(str::to_owned),
+            is_active: document.is_active(),
+            created_at: self.created_at,
+            updated_at: self.made_at,
+            deleted_at: self.deleted.then_some(self.made_at),
+            created_by: self.created_by.clone(),
+            updated_by: self.author.clone(),
+            content_hash: document.content_hash().as_bytes().to_vec(),
+            head: self.head.clone(),
+            document: self.document.clone(),
+            tags: document.tags().map(str::to_owned).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+            words: SearchWords::of(&document),
+        })
+    }
+}
+
+/// A persona as it is now, with the rows that it is found by.
+#[derive(Clone, Debug)]
+pub(crate) struct PersonaRow {
+    pub id: PersonaId,
+    pub revision: i64,
+    pub name: String,
+    pub kind: String,
+    pub handle: Option<String>,
+    pub is_active: bool,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub deleted_at: Option<i64>,
+    pub created_by: Option<String>,
+    pub updated_by: Option<String>,
+    pub content_hash: Vec<u8>,
+    pub head: String,
+    pub document: String,
+    /// Each once, in the order of their bytes.
+    pub tags: Vec<String>,
+    pub words: SearchWords,
+}
+
+/// What was answered to a request with a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct KeyRecord {
+    pub key: String,
+    pub fingerprint: Vec<u8>,
+    pub outcome: String,
+    pub persona: PersonaId,
+    pub revision: i64,
+    pub at: i64,
+}
+
+/// A line of the feed by its digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Line {
+    pub sequence: i64,
+    pub persona: PersonaId,
+    pub revision: i64,
+    pub digest: Vec<u8>,
+}
+
+/// A persona by its digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PersonaDigest {
+    pub id: PersonaId,
+    pub revision: i64,
+    pub digest: Vec<u8>,
+}
+
+/// The text of a row, piece by piece.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn number(&mut self, number: impl std::fmt::Display) {
+        write!(self.0, "{number}|").expect("a text takes everything");
+    }
+
+    fn optional(&mut self, number: Option<i64>) {
+        match number {
+            Some(number) => self.number(number),
+            None => self.number(""),
+        }
+    }
+
+    fn text(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            write!(self.0, "{}:{text}|", text.len()).expect("a text takes everything");
+        } else {
+            self.0.push_str(":|");
+        }
+    }
+
+    fn digest(self) -> Vec<u8> {
+        Sha256::digest(self.0.as_bytes()).to_vec()
+    }
+}
+
+/// The digest of a line with its revision. PostgreSQL has the same in `postgres/transfer/digest.rs`.
+pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
+    let mut text = Text::default();
+    text.number(entry.persona);
+    text.number(entry.revision);
+    text.number(&entry.kind);
+    text.number(entry.at);
+    text.optional(entry.parent);
+    text.optional(entry.base);
+    text.number(entry.made_at);
+    text.number(u8::from(entry.deleted));
+    text.text(entry.author.as_deref());
+    text.text(entry.note.as_deref());
+    text.text(Some(&entry.changed));
+    text.text(Some(&entry.head));
+    text.text(Some(&entry.document));
+    text.digest()
+}
+
+/// The digest of a persona. PostgreSQL has the same in `postgres/transfer/digest.rs`.
+pub(crate) fn persona_digest(row: &PersonaRow) -> Vec<u8> {
+    let mut text = Text::default();
+    text.number(row.id);
+    text.number(row.revision);
+    text.number(u8::from(row.is_active));
+    text.number(row.created_at);
+    text.number(row.updated_at);
+    text.optional(row.deleted_at);
+    text.number(row.content_hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")));
+    text.text(Some(&row.name));
+    text.text(Some(&row.kind));
+    text.text(row.handle.as_deref());
+    text.text(row.created_by.as_deref());
+    text.text(row.updated_by.as_deref());
+    text.text(Some(&row.tags.join("\n")));
+    text.text(Some(&row.head));
+    text.text(Some(&row.document));
+    // As PostgreSQL keeps them: with a blank before and after each word.
+    for words in [&row.words.name, &row.words.tags, &row.words.text] {
+        text.text(Some(&format!(" {words} ")));
+    }
+    text.digest()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn texts_that_are_cut_elsewhere_or_missing_have_another_digest() {
+        let digest = |texts: &[Option<&str>]| {
+            let mut text = Text::default();
+            for it in texts {
+                text.text(*it);
+            }
+            text.digest()
+        };
+        assert_ne!(digest(&[Some("ab"), Some("c")]), digest(&[Some("a"), Some("bc")]));
+        assert_ne!(digest(&[None]), digest(&[Some("")]));
+        assert_ne!(digest(&[Some("a|1:b")]), digest(&[Some("a"), Some("b")]));
+    }
+}

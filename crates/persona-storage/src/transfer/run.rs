@@ -1,0 +1,282 @@
+//! The order of a move: copy, compare, and only then let the target be used.
+//!
+//! Without `live` the source is fenced from the beginning to the end. With it, writers go on while nearly everything is
+//! copied and compared; then they are held up for the last lines, and never for longer than [`FENCE_MAX`]: what takes
+//! longer is given up, they are let go on, and it is tried again when it has caught up.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use persona_model::PersonaId;
+
+use super::TransferError;
+use super::place::Place;
+use super::side::{Counts, Source, Start, Target};
+use super::verify;
+use crate::sqlite::{Progress, Step, Watcher};
+use crate::{postgres, sqlite};
+
+/// Longest time that writers are held up by a live move.
+const FENCE_MAX: Duration = Duration::from_secs(2);
+/// How often it is tried to come through in that time.
+const FENCES_MAX: u32 = 10;
+/// A live move has caught up when no more lines than this are left: they take a few milliseconds.
+const CAUGHT_UP: usize = 100;
+/// Writers of other machines have other clocks: records of keys that are this much older can still be new.
+const CLOCKS_DIFFER_MAX_US: i64 = 60_000_000;
+
+/// What is to be moved, and how.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command, and they are independent of each other")]
+pub struct Plan {
+    /// From where.
+    pub from: Place,
+    /// Where to.
+    pub to: Place,
+    /// Read everything, look at the target, change nothing.
+    pub dry_run: bool,
+    /// The source is being written to meanwhile.
+    pub live: bool,
+    /// The target may hold personas already.
+    pub into_existing: bool,
+    /// Throw away what an earlier attempt left in the target.
+    pub start_over: bool,
+}
+
+/// A finished move.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TransferReport {
+    /// What was moved, by all attempts together.
+    pub moved: Counts,
+    /// Records of repeated requests.
+    pub keys: u64,
+    /// Lines that were moved before this attempt.
+    pub resumed_at: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// How long copying took.
+    pub copying: Duration,
+    /// How long writers were held up by a live move.
+    pub fence: Option<Duration>,
+}
+
+/// Moves everything, and compares it on both sides.
+///
+/// A move that ends early, however it ends, is continued by the next one from the same source. Until everything was
+/// compared, no server and no command uses the target. Must be called before anything else in this process opens the
+/// file, and not from within an asynchronous task.
+///
+/// # Errors
+///
+/// [`TransferError`] says which side cannot be used, or what differs. The source is as it was.
+pub fn transfer(plan: &Plan, watcher: &mut Watcher<'_>) -> Result<TransferReport, TransferError> {
+    let began = Instant::now();
+    let (source, target) = open(plan)?;
+    let mut work = Work { plan, source, target, watcher, start: Start::default(), position: 0, total: 0, touched: BTreeSet::new() };
+    let mut report = if plan.dry_run { work.rehearse()? } else { work.run()? };
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+fn open(plan: &Plan) -> Result<Sides, TransferError> {
+    if plan.from.is(&plan.to) {
+        return Err(TransferError::SamePlace { place: plan.from.to_string() });
+    }
+    match (&plan.from, &plan.to) {
+        (Place::File(from), Place::Server(to)) => {
+            let source = sqlite::transfer::FileSource::open(from, plan.live)?;
+            Ok((Box::new(source), Box::new(postgres::transfer::ServerTarget::open(to, plan.into_existing, plan.start_over)?)))
+        }
+        (Place::Server(from), Place::File(to)) => {
+            let target = sqlite::transfer::FileTarget::new(to, plan.start_over)?;
+            Ok((Box::new(postgres::transfer::ServerSource::open(from)?), Box::new(target)))
+        }
+        (Place::File(_), Place::File(_)) => Err(TransferError::SameKind { kind: "SQLite file" }),
+        (Place::Server(_), Place::Server(_)) => Err(TransferError::SameKind { kind: "PostgreSQL database" }),
+    }
+}
+
+/// Both sides, opened.
+type Sides = (Box<dyn Source>, Box<dyn Target>);
+
+struct Work<'a, 'w> {
+    plan: &'a Plan,
+    source: Box<dyn Source>,
+    target: Box<dyn Target>,
+    watcher: &'a mut Watcher<'w>,
+    start: Start,
+    /// The last line that is in the target, as the source numbers it.
+    position: i64,
+    /// Lines of the source, as far as is known.
+    total: u64,
+    /// Personas that were written since they were compared.
+    touched: BTreeSet<PersonaId>,
+}
+
+/// Where records of keys are read from, and how many came.
+type KeyPlace = ((i64, String), u64);
+
+impl Work<'_, '_> {
+    /// Reads everything and changes nothing.
+    fn rehearse(&mut self) -> Result<TransferReport, TransferError> {
+        let origin = self.source.origin()?;
+        self.start = self.target.look(&origin)?;
+        let counts = self.source.counts()?;
+        self.total = counts.changes;
+        let (mut done, mut position) = (0, 0);
+        loop {
+            let batch = self.source.batch(position)?;
+            for entry in &batch.entries {
+                entry.persona_row().map_err(|what| TransferError::DamagedSource { place: self.source.place(), what })?;
+                position = entry.sequence;
+            }
+            done += batch.entries.len() as u64;
+            self.tell(Step::Changes, done)?;
+            if batch.is_last {
+                break;
+            }
+        }
+        Ok(TransferReport { moved: counts, resumed_at: self.start.position.unsigned_abs(), ..TransferReport::default() })
+    }
+
+    fn run(mut self) -> Result<TransferReport, TransferError> {
+        let origin = self.source.origin()?;
+        if !self.plan.live {
+            self.source.fence()?;
+        }
+        self.start = self.target.begin(&origin, &mut *self.source)?;
+        self.position = self.start.position;
+        self.total = self.source.counts()?.changes;
+        let began = Instant::now();
+        self.copy(None)?;
+        let copying = began.elapsed();
+        self.target.tidy()?;
+        if !self.plan.live {
+            self.target.complete()?;
+        }
+        let (mut keys, mut keys_total) = self.copy_keys((i64::MIN, String::new()))?;
+        self.touched.clear();
+        let compared_to = self.compare_lines(0)?;
+        self.compare_personas()?;
+        let mut fence = None;
+        if self.plan.live {
+            let (length, more) = self.catch_up(compared_to, &mut keys)?;
+            fence = Some(length);
+            keys_total += more;
+        } else {
+            verify::counts(&mut *self.source, &mut *self.target, self.start.before)?;
+        }
+        let moved = self.target.counts()?.since(self.start.before);
+        let Self { mut source, target, start, plan, .. } = self;
+        if plan.live {
+            // Still behind the fence, and before anybody can use the target: nothing is ever written to both.
+            source.retire(&plan.to.to_string())?;
+        }
+        target.finish()?;
+        source.unfence()?;
+        Ok(TransferReport { moved, keys: keys_total, resumed_at: start.position.unsigned_abs(), copying, fence, took: Duration::ZERO })
+    }
+
+    fn tell(&mut self, step: Step, done: u64) -> Result<(), TransferError> {
+        match (self.watcher)(Progress { step, done, total: self.total.max(done) }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(TransferError::Interrupted { place: self.target.place() }),
+        }
+    }
+
+    /// Copies up to the end of the feed, or until it has caught up with the writers. `None` of the limit has no end.
+    fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
+        let mut done = self.target.counts()?.since(self.start.before).changes;
+        loop {
+            self.tell(Step::Moving, done)?;
+            let batch = self.source.batch(self.position)?;
+            if let Some(last) = batch.entries.last() {
+                self.target.put(self.position, &batch.entries)?;
+                self.position = last.sequence;
+                self.touched.extend(batch.entries.iter().map(|entry| entry.persona));
+            }
+            done += batch.entries.len() as u64;
+            if batch.is_last && (limit.is_some() || !self.plan.live || batch.entries.len() <= CAUGHT_UP) {
+                return Ok(true);
+            }
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Copies records of keys from a place on, compares them, and tells where they end and how many they were.
+    fn copy_keys(&mut self, from: (i64, String)) -> Result<KeyPlace, TransferError> {
+        let (mut after, mut count) = (from, 0);
+        loop {
+            let records = self.source.keys(&after)?;
+            let Some(last) = records.last() else { return Ok((after, count)) };
+            after = (last.at, last.key.clone());
+            self.target.put_keys(&records)?;
+            verify::keys(&mut *self.target, &records)?;
+            count += records.len() as u64;
+            self.tell(Step::Moving, self.total)?;
+        }
+    }
+
+    /// Compares the lines after one, up to the last that was moved, and tells which that is.
+    fn compare_lines(&mut self, after: i64) -> Result<i64, TransferError> {
+        let until = self.position;
+        let (mut after, mut done) = (after, 0);
+        while after < until {
+            self.tell(Step::Comparing, done)?;
+            let (last, count) = verify::lines(&mut *self.source, &mut *self.target, self.start.base, after, until)?;
+            after = last;
+            done += count;
+        }
+        Ok(until)
+    }
+
+    /// Compares every persona; those that writers have changed since are left for later.
+    fn compare_personas(&mut self) -> Result<(), TransferError> {
+        let mut after = None;
+        while let Some((last, later)) = verify::personas(&mut *self.source, &mut *self.target, after, self.plan.live)? {
+            after = Some(last);
+            self.touched.extend(later);
+            self.tell(Step::Comparing, self.total)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a live move. Returns with the fence still up, how long it has been, and how many more keys came.
+    fn catch_up(&mut self, mut compared_to: i64, keys: &mut (i64, String)) -> Result<(Duration, u64), TransferError> {
+        for _ in 0..FENCES_MAX {
+            self.copy(None)?;
+            compared_to = self.compare_lines(compared_to)?;
+            let began = Instant::now();
+            self.source.fence()?;
+            let limit = began + FENCE_MAX;
+            if self.copy(Some(limit))? && self.compare_rest(compared_to, limit)? {
+                let from = (keys.0.saturating_sub(CLOCKS_DIFFER_MAX_US), String::new());
+                let (_, more) = self.copy_keys(from)?;
+                if Instant::now() < limit {
+                    self.target.complete()?;
+                    return Ok((began.elapsed(), more));
+                }
+            }
+            self.source.unfence()?;
+        }
+        Err(TransferError::FenceTooLong { limit_ms: FENCE_MAX.as_millis(), attempts: FENCES_MAX })
+    }
+
+    /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was in time.
+    fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
+        self.compare_lines(after)?;
+        let ids: Vec<_> = self.touched.iter().copied().collect();
+        for ids in ids.chunks(verify::PERSONAS_AT_ONCE) {
+            if Instant::now() >= limit {
+                return Ok(false);
+            }
+            verify::personas_named(&mut *self.source, &mut *self.target, ids)?;
+        }
+        self.touched.clear();
+        verify::counts(&mut *self.source, &mut *self.target, self.start.before)?;
+        Ok(Instant::now() < limit)
+    }
+}

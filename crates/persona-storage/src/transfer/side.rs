@@ -1,0 +1,120 @@
+//! What a move needs of each of its two sides.
+
+use persona_model::PersonaId;
+
+use super::TransferError;
+use super::rows::{Entry, KeyRecord, Line, PersonaDigest};
+
+/// How many rows a side has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Personas, deleted ones too.
+    pub personas: u64,
+    /// Revisions of all personas.
+    pub revisions: u64,
+    /// Lines of the feed.
+    pub changes: u64,
+}
+
+impl Counts {
+    /// What came to it.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            personas: self.personas.saturating_sub(before.personas),
+            revisions: self.revisions.saturating_sub(before.revisions),
+            changes: self.changes.saturating_sub(before.changes),
+        }
+    }
+}
+
+/// Entries that are moved together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub entries: Vec<Entry>,
+    /// Whether it ends where the feed ended when it was read.
+    pub is_last: bool,
+}
+
+/// Either side, for comparing.
+pub(crate) trait Side {
+    /// What it is called; never a password.
+    fn place(&self) -> String;
+
+    /// How many rows it has.
+    fn counts(&mut self) -> Result<Counts, TransferError>;
+
+    /// The next lines after a sequence number, at most so many.
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError>;
+
+    /// The next personas in order of their identities, at most so many.
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError>;
+
+    /// These personas, as far as they are there, in any order.
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError>;
+
+    /// Records of these keys, as far as they are there, in any order.
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError>;
+}
+
+/// What is moved. It is only read, until a live move ends.
+pub(crate) trait Source: Side {
+    /// What tells it from every other source: its first line.
+    fn origin(&mut self) -> Result<String, TransferError>;
+
+    /// The next entries after a sequence number: as many as fit a batch.
+    fn batch(&mut self, after: i64) -> Result<Batch, TransferError>;
+
+    /// The next records of keys, in order of their time and key, after these.
+    fn keys(&mut self, after: &(i64, String)) -> Result<Vec<KeyRecord>, TransferError>;
+
+    /// The identities of all personas in the order of rows in a file: of creation, equal times in order of identities.
+    /// Nothing where the feed has that order.
+    fn order(&mut self, each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError>;
+
+    /// From now on nobody writes.
+    fn fence(&mut self) -> Result<(), TransferError>;
+
+    /// Writers may go on.
+    fn unfence(&mut self) -> Result<(), TransferError>;
+
+    /// Nobody will write any more, also when the fence is gone: what is written would be missing in the target.
+    fn retire(&mut self, target: &str) -> Result<(), TransferError>;
+}
+
+/// How far an unfinished move is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Start {
+    /// The last line that was moved; 0 at the beginning.
+    pub position: i64,
+    /// What is added to the sequence numbers of the source.
+    pub base: i64,
+    /// What was there before.
+    pub before: Counts,
+    /// Whether an earlier attempt is continued.
+    pub resumed: bool,
+}
+
+/// Where it is moved to.
+pub(crate) trait Target: Side {
+    /// Looks whether it can be moved into, and how far an earlier attempt came. Changes nothing.
+    fn look(&mut self, origin: &str) -> Result<Start, TransferError>;
+
+    /// Marks the target as being moved into, or goes on with what was begun.
+    fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError>;
+
+    /// Adds entries that come right after a place in the feed; all or nothing, together with the new place.
+    fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError>;
+
+    /// Adds records of keys, or replaces those with the same keys.
+    fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError>;
+
+    /// Puts in order what bulk work leaves behind. Reading is quicker after it.
+    fn tidy(&mut self) -> Result<(), TransferError>;
+
+    /// Everything is there; still nobody may use it.
+    fn complete(&mut self) -> Result<(), TransferError>;
+
+    /// Everything was compared: from now on it can be used.
+    fn finish(self: Box<Self>) -> Result<(), TransferError>;
+}

@@ -1,0 +1,98 @@
+//! Whether what arrived is what was sent: digests of every line with its revision, of every persona as it is now, and of
+//! every record of a key, taken on both sides; and the counts, so that nothing is there that was not sent.
+
+use std::collections::HashMap;
+
+use persona_model::PersonaId;
+
+use super::TransferError;
+use super::rows::{KeyRecord, PersonaDigest};
+use super::side::{Counts, Source, Target};
+
+/// Lines that are compared at once: their digests are small, and a database reads them in one go.
+const LINES_AT_ONCE: i64 = 2000;
+/// Personas that are compared at once.
+pub(super) const PERSONAS_AT_ONCE: usize = 500;
+
+fn differs(target: &dyn Target, persona: Option<PersonaId>, what: String) -> TransferError {
+    TransferError::Differs { place: target.place(), persona, what }
+}
+
+/// Compares the next lines, none after `until`; tells the last one and how many there were.
+pub(super) fn lines(
+    source: &mut dyn Source,
+    target: &mut dyn Target,
+    base: i64,
+    after: i64,
+    until: i64,
+) -> Result<(i64, u64), TransferError> {
+    let mut sent = source.lines(after, LINES_AT_ONCE)?;
+    sent.retain(|line| line.sequence <= until);
+    let arrived = target.lines(after + base, i64::try_from(sent.len()).unwrap_or(i64::MAX))?;
+    for (index, line) in sent.iter().enumerate() {
+        let Some(found) = arrived.get(index).filter(|found| found.sequence - base == line.sequence) else {
+            return Err(differs(target, Some(line.persona), format!("change {} is missing", line.sequence)));
+        };
+        if found.persona != line.persona || found.revision != line.revision || found.digest != line.digest {
+            let what = format!("revision {} is not as it was", line.revision);
+            return Err(differs(target, Some(line.persona), what));
+        }
+    }
+    Ok((sent.last().map_or(until, |line| line.sequence), sent.len() as u64))
+}
+
+/// Compares the next personas in order of their identities. Tells the last one, and which are to be compared later because
+/// the source has newer revisions of them, where that is possible; `None` behind the last persona.
+pub(super) fn personas(
+    source: &mut dyn Source,
+    target: &mut dyn Target,
+    after: Option<PersonaId>,
+    is_live: bool,
+) -> Result<Option<(PersonaId, Vec<PersonaId>)>, TransferError> {
+    let sent = source.personas_after(after, i64::try_from(PERSONAS_AT_ONCE).unwrap_or(i64::MAX))?;
+    let Some(last) = sent.last().map(|persona| persona.id) else { return Ok(None) };
+    let later = compare(target, &sent, is_live)?;
+    Ok(Some((last, later)))
+}
+
+/// Compares these personas.
+pub(super) fn personas_named(source: &mut dyn Source, target: &mut dyn Target, ids: &[PersonaId]) -> Result<(), TransferError> {
+    let mut sent = source.personas_named(ids)?;
+    sent.sort_by_key(|persona| persona.id);
+    compare(target, &sent, false).map(drop)
+}
+
+fn compare(target: &mut dyn Target, sent: &[PersonaDigest], is_live: bool) -> Result<Vec<PersonaId>, TransferError> {
+    let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
+    let arrived: HashMap<_, _> = target.personas_named(&ids)?.into_iter().map(|persona| (persona.id, persona)).collect();
+    let mut later = Vec::new();
+    for persona in sent {
+        let found = arrived.get(&persona.id);
+        if is_live && found.is_none_or(|found| found.revision < persona.revision) {
+            later.push(persona.id);
+        } else if found.is_none() {
+            return Err(differs(target, Some(persona.id), "it is missing".into()));
+        } else if found != Some(persona) {
+            let what = format!("its row, its tags or its words at revision {} are not as they were", persona.revision);
+            return Err(differs(target, Some(persona.id), what));
+        }
+    }
+    Ok(later)
+}
+
+/// Compares records of keys that were just moved.
+pub(super) fn keys(target: &mut dyn Target, sent: &[KeyRecord]) -> Result<(), TransferError> {
+    let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
+    let arrived: HashMap<_, _> = target.keys_named(&names)?.into_iter().map(|record| (record.key.clone(), record)).collect();
+    match sent.iter().find(|record| arrived.get(&record.key) != Some(record)) {
+        Some(record) => Err(differs(target, Some(record.persona), "the record of a repeated request is not as it was".into())),
+        None => Ok(()),
+    }
+}
+
+/// Compares how many there are: a row that was not sent has no digest to be found by.
+pub(super) fn counts(source: &mut dyn Source, target: &mut dyn Target, before: Counts) -> Result<(), TransferError> {
+    let sent = source.counts()?;
+    let arrived = target.counts()?.since(before);
+    if sent == arrived { Ok(()) } else { Err(differs(target, None, format!("it has {arrived:?}, the source has {sent:?}"))) }
+}
