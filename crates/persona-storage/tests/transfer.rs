@@ -16,7 +16,7 @@ use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{SqliteStore, initialise};
 use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
-use persona_storage::{Idempotency, NoObserver, Operation, Store};
+use persona_storage::{Error, Idempotency, NoObserver, Operation, Store};
 use serde_json::json;
 
 /// Personas of the usual store of these tests.
@@ -300,37 +300,65 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     assert_eq!(report.moved.personas, u64::from(PERSONAS));
 }
 
+/// Counts up in a persona until that is refused; how often it was acknowledged, and the refusal.
+fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u32, Error)> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        let mut acknowledged = 0;
+        loop {
+            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } })).expect("a patch");
+            match store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await {
+                Ok(_) => acknowledged += 1,
+                Err(refusal) => return (acknowledged, refusal),
+            }
+        }
+    })
+}
+
+async fn assert_counted_to(store: &dyn Store, acknowledged: u32) {
+    let answer = store.get(id(1)).await.expect("readable").expect("there");
+    let body = String::from_utf8(answer.body.to_vec()).expect("text");
+    assert!(acknowledged > 0 && body.contains(&format!("\"count\":{acknowledged}")), "{acknowledged}: {body}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_move_takes_every_acknowledged_write_along_and_then_nobody_writes() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     fill(&folder.database()).await;
-    let store = Arc::new(files::open(&folder.database()));
+    let store: Arc<dyn Store> = Arc::new(files::open(&folder.database()));
     let url = cluster.url(&cluster.database());
     let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
-    let writing = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move {
-            let mut acknowledged = 0_u32;
-            loop {
-                let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } })).expect("a patch");
-                let operation = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None };
-                match store.write(write(operation)).await {
-                    Ok(_) => acknowledged += 1,
-                    Err(_) => return acknowledged,
-                }
-            }
-        }
-    });
+    let counting = count_until_refused(&store);
     let report = tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
-    let acknowledged = writing.await.expect("no panic");
+    let (acknowledged, _) = counting.await.expect("no panic");
     let fence = report.fence.expect("it was live");
     assert!(fence < Duration::from_secs(2), "{fence:?}");
     println!("{acknowledged} writes meanwhile, fence {fence:?}");
     let settings = postgres::Settings::parse(&url).expect("a URL");
     let moved = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
-    let answer = moved.get(id(1)).await.expect("readable").expect("there");
-    let body = String::from_utf8(answer.body.to_vec()).expect("text");
-    assert!(body.contains(&format!("\"count\":{acknowledged}")), "{acknowledged}: {body}");
+    assert_counted_to(&moved, acknowledged).await;
     assert!(initialise(&files::settings(&folder.database())).is_err(), "the old file is retired");
     moved.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_move_back_takes_every_acknowledged_write_along_and_then_nobody_writes() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    let url = cluster.url(&cluster.database());
+    go(&plan(&name_of(&folder.database()), &url)).expect("moved");
+    let settings = postgres::Settings::parse(&url).expect("a URL");
+    let opened = PostgresStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store: Arc<dyn Store> = Arc::new(opened);
+    let back = folder.path("back.db");
+    let live = Plan { live: true, ..plan(&url, &name_of(&back)) };
+    let counting = count_until_refused(&store);
+    let report = tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
+    let (acknowledged, refusal) = counting.await.expect("no panic");
+    assert!(report.fence.is_some_and(|fence| fence < Duration::from_secs(2)), "{report:?}");
+    assert!(matches!(refusal, Error::Closed(_)), "{refusal:?}");
+    store.close().await;
+    assert!(persona_storage::sqlite::check(&back, &mut |_| std::ops::ControlFlow::Continue(())).expect("readable").is_sound());
+    assert_counted_to(&files::open(&back), acknowledged).await;
+    assert!(postgres::initialise(&settings).is_err(), "the old database is retired");
 }

@@ -10,6 +10,9 @@ use tokio_postgres::error::SqlState;
 use super::Settings;
 use crate::Error;
 
+/// The constraint that no new line of the feed meets: it is added when the personas were moved away.
+pub(super) const MOVED_AWAY: &str = "moved_away";
+
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -266,6 +269,9 @@ fn innermost(error: &DriverError) -> String {
 
 /// A driver's error in the vocabulary of the contract, for what is not tried again.
 pub(super) fn from_driver(error: DriverError) -> Error {
+    if error.as_db_error().is_some_and(|answer| answer.constraint() == Some(MOVED_AWAY)) {
+        return Error::Closed("its personas were moved to another database");
+    }
     match (Meaning::of(&error), error.code()) {
         (Meaning::Away, _) => Error::Unreachable,
         (Meaning::Again, _) => Error::Busy { what: "the database" },
