@@ -37,6 +37,9 @@ const EXPIRED_BATCH_MAX: usize = 500;
 /// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
+/// The search index is merged while the log is shorter than this: 8 MiB of pages. Merging fills the log as writers do, and
+/// an export that holds its beginning would be broken off for it (`export.rs`) although nobody writes.
+const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
 /// Steps of merging the search index in one tick; writers go through the gate between two.
 const MERGE_STEPS_MAX: usize = 4;
 
@@ -51,6 +54,8 @@ pub struct Keeper {
     connection: Connection,
     seen: Log,
     grew_at: Instant,
+    /// Whether writes may have added to the search index since it was last found merged.
+    merge_is_due: bool,
     start_over_from: Instant,
     upkeep_at: Instant,
     watch: Watch,
@@ -90,6 +95,7 @@ impl Keeper {
             writer,
             seen: Log::default(),
             grew_at: now,
+            merge_is_due: false,
             start_over_from: now,
             upkeep_at: now,
             watch,
@@ -149,7 +155,10 @@ impl Keeper {
         self.observer.wal_bytes(log.bytes());
         if log.frames != self.seen.frames {
             self.grew_at = Instant::now();
-            self.merge_search_index()?;
+            self.merge_is_due = true;
+        }
+        if self.merge_is_due && log.frames < MERGE_FRAMES_MAX {
+            self.merge_is_due = self.merge_search_index()?;
         }
         self.seen = log;
         let idle = self.grew_at.elapsed() >= IDLE_AFTER;
@@ -218,14 +227,14 @@ impl Keeper {
         from_driver(error)
     }
 
-    /// Merges what the last writes added to the search index.
-    fn merge_search_index(&mut self) -> Result<(), Error> {
+    /// Merges some of what the last writes added to the search index, and tells whether there is more.
+    fn merge_search_index(&mut self) -> Result<bool, Error> {
         for _ in 0..MERGE_STEPS_MAX {
             if !self.write(search::merge)? {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Removes expired records in small transactions.
