@@ -24,8 +24,8 @@ pub const STYLE: &str = "<style>
 </style>";
 
 /// The picture in its own units.
-const WIDTH: f64 = 900.0;
-const LABEL: f64 = 430.0;
+const WIDTH: f64 = 1010.0;
+const LABEL: f64 = 540.0;
 const BARS: f64 = 340.0;
 const LINE: f64 = 28.0;
 const TOP: f64 = 56.0;
@@ -53,7 +53,7 @@ pub fn svg(rows: &[Row], conditions: &str) -> String {
     for (name, median, least, most) in bars {
         let (from, to) = (one.min(LABEL + scale.at(median)), one.max(LABEL + scale.at(median)));
         let (least, most, middle) = (LABEL + scale.at(least), LABEL + scale.at(most), y + 9.0);
-        let _ = writeln!(svg, "<text x=\"8\" y=\"{:.0}\">{}</text>", y + 13.0, escaped(name));
+        let _ = writeln!(svg, "<text x=\"8\" y=\"{:.0}\">{}</text>", y + 13.0, escaped(&name.replace('`', "")));
         let _ = writeln!(
             svg,
             "<rect class=\"bar\" x=\"{from:.1}\" y=\"{y:.0}\" width=\"{:.1}\" height=\"18\" rx=\"2\"/>",
