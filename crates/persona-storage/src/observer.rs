@@ -1,5 +1,6 @@
 //! What the store reports while it works; the server counts it in metrics.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What became of a checkpoint.
@@ -60,3 +61,19 @@ pub trait Observer: Send + Sync {
 pub struct NoObserver;
 
 impl Observer for NoObserver {}
+
+/// Counts a write as waiting for its turn while it lives, however that ends.
+pub(crate) struct Waiting(Arc<dyn Observer>);
+
+impl Waiting {
+    pub(crate) fn begin(observer: &Arc<dyn Observer>) -> Self {
+        observer.enqueued();
+        Self(Arc::clone(observer))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dequeued();
+    }
+}

@@ -19,6 +19,7 @@ use super::attempt::{Failure, Request};
 use super::change;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool};
+use crate::observer::Waiting;
 use crate::{Error, Observer, Write, Written};
 
 /// Most writes of one process that are under way or wait.
@@ -52,22 +53,6 @@ struct Shared {
     closing: AtomicBool,
     /// Whether another version of the program changed the schema.
     other_schema: watch::Sender<bool>,
-}
-
-/// Counts a write as waiting for its turn while it lives, however that ends.
-struct Waiting(Arc<dyn Observer>);
-
-impl Waiting {
-    fn begin(observer: &Arc<dyn Observer>) -> Self {
-        observer.enqueued();
-        Self(Arc::clone(observer))
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.dequeued();
-    }
 }
 
 impl Writer {

@@ -23,6 +23,7 @@ use super::gate::Gate;
 use super::search::{Entries, Entry};
 use super::{Settings, StartError, changes, migrate, personas, transaction};
 use crate::fault::{self, Fault};
+use crate::observer::Waiting;
 use crate::{Error, Loss, Observer, Write, Written};
 
 /// Most requests that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
@@ -48,22 +49,6 @@ struct Job {
     claim: Claim,
     waiting: Waiting,
     reply: oneshot::Sender<Result<Written, Error>>,
-}
-
-/// Counts a request as waiting for its transaction while it lives, however that ends.
-struct Waiting(Arc<dyn Observer>);
-
-impl Waiting {
-    fn begin(observer: &Arc<dyn Observer>) -> Self {
-        observer.enqueued();
-        Self(Arc::clone(observer))
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.dequeued();
-    }
 }
 
 /// Decides, once, whether a request is applied or withdrawn: both sides may want to at the same moment.
