@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use persona_model::{Change, ListRequest, PersonaId, Revision, Timestamp};
+use persona_model::{Change, Cursor, ListRequest, PersonaId, Revision, Timestamp};
 
 use crate::{Error, Write, Written};
 
@@ -32,6 +32,19 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many personas meet the filter; only where asked for.
     pub total: Option<u64>,
+}
+
+impl Page {
+    /// The page of the rows that were found, each with its sort value as a cursor holds it. One row more than the page
+    /// holds tells that there is another page.
+    pub(crate) fn of(mut rows: Vec<(String, Answer)>, request: &ListRequest, total: Option<u64>) -> Self {
+        let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
+        let more = rows.len() > fitting;
+        rows.truncate(fitting);
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
+        Self { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total }
+    }
 }
 
 /// How many of the next personas, given by their bytes, make up a page: at least one, if there is one.

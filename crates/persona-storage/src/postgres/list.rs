@@ -8,7 +8,6 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::pool::{Parameter, Pool, Statement};
 use super::{row, search};
-use crate::store::fitting;
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for.
@@ -17,13 +16,8 @@ pub(super) async fn page(pool: &Pool, request: &ListRequest) -> Result<Page, Err
     let found = pool.read(Statement::Once(&query.sql), &query.values.parameters()).await?;
     let first = found.first().filter(|_| request.count);
     let total = first.map(|first| row::number(first, 0)).transpose()?;
-    let mut rows = found.iter().filter_map(|found| read(found, request.sort.key).transpose()).collect::<Result<Vec<_>, _>>()?;
-    let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
-    let more = rows.len() > fitting;
-    rows.truncate(fitting);
-    let last = rows.last().filter(|_| more);
-    let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
-    Ok(Page { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total })
+    let rows = found.iter().filter_map(|found| read(found, request.sort.key).transpose()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(rows, request, total))
 }
 
 /// A row with its sort value as text; `None` where the row only carries the count.

@@ -2,26 +2,20 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Cursor, Filter, ListRequest, Nearness, Rank, Search, SortKey, Timestamp};
+use persona_model::{Filter, ListRequest, Nearness, Rank, Search, SortKey, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::from_driver;
 use super::{row, search};
-use crate::store::fitting;
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
     let snapshot = connection.unchecked_transaction().map_err(from_driver)?;
     let total = request.count.then(|| count(&snapshot, &request.filter)).transpose().map_err(from_driver)?;
-    let mut rows = rows(&snapshot, request).map_err(from_driver)?;
-    let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
-    let more = rows.len() > fitting;
-    rows.truncate(fitting);
-    let last = rows.last().filter(|_| more);
-    let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
-    Ok(Page { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total })
+    let rows = rows(&snapshot, request).map_err(from_driver)?;
+    Ok(Page::of(rows, request, total))
 }
 
 /// One more row than the page holds, which tells whether there is another page; each with its sort value as text.
