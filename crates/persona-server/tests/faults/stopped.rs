@@ -120,6 +120,15 @@ fn a_stopped_holder_of_the_gate_is_replaced_and_others_succeed_long() {
     holder_of_the_gate_is_stopped(Form::Long);
 }
 
+/// Sends such a signal and waits until it has been handled: one that is still pending when the supervisor is stopped
+/// again is thrown away by the kernel with the `SIGCONT` after it.
+fn change_the_number_of_workers(server: &Server, number: Signal) {
+    let said = || server.log().matches("the number of workers changes").count();
+    let before = said();
+    server.signal(number);
+    wait_for("a supervisor that has changed the number of workers", DEADLINE, || (said() > before).then_some(()));
+}
+
 /// The supervisor stands still for so long that every heartbeat looks old when it goes on; alone, so that the workers
 /// serve meanwhile, or with everybody, as on a machine that sleeps.
 fn supervisor_is_stopped(form: Form) {
@@ -140,18 +149,16 @@ fn supervisor_is_stopped(form: Form) {
             }
             (stopped.elapsed() >= pause).then_some(())
         });
-        let said = server.log().matches("the number of workers changes").count();
         server.signal(Signal::CONT);
         // It has looked at the heartbeats again when it answers, because signals and looks share one queue.
-        server.signal(Signal::TTIN);
-        wait_for("a supervisor that goes on", DEADLINE, || {
-            (server.log().matches("the number of workers changes").count() > said).then_some(())
-        });
+        change_the_number_of_workers(&server, Signal::TTIN);
         assert!(frozen.iter().all(|child| signal(child.pid, Signal::CONT)));
-        server.signal(Signal::TTOU);
-        wait_for("the processes of before", DEADLINE, || {
-            assert!(!server.log().contains("no sign of life"), "{}", server.log());
-            (Process::children_of(server.pid()) == before).then_some(())
+        change_the_number_of_workers(&server, Signal::TTOU);
+        let deadline = Instant::now() + DEADLINE;
+        wait_for("the processes of before", 2 * DEADLINE, || {
+            let (log, living) = (server.log(), Process::children_of(server.pid()));
+            assert!(!log.contains("no sign of life") && Instant::now() < deadline, "{before:?} before, {living:?} now: {log}");
+            (living == before).then_some(())
         });
     }
     let figures = json!({ "rounds": 2 * rounds, "pause_s": pause.as_secs(), "answers_meanwhile": answers, "healthy_workers_killed": 0 });
