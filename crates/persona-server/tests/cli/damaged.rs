@@ -58,7 +58,15 @@ fn a_file_of_another_application_or_a_newer_version_is_refused_by_every_command(
 #[test]
 fn a_truncated_database_is_called_damaged_by_every_command() {
     let sound = sound();
-    assert_refused(&sound[..sound.len() / 2], 1, "is damaged");
+    assert_refused(&sound[..sound.len() / 2], 1, "persona.db is damaged");
+}
+
+#[test]
+fn a_database_with_damaged_pages_is_called_damaged_by_its_own_name() {
+    let mut pages = sound();
+    // The first page, which says what the file is, stays as it was.
+    pages[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    assert_refused(&pages, 1, "persona.db is damaged");
 }
 
 #[test]

@@ -64,10 +64,14 @@ pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathB
     let target = with_suffix(path, &format!("-before-{change}"));
     let unwritable = |source| StartError::Unreadable { path: target.clone(), source };
     let unfinished = Unfinished::create(&target).map_err(unwritable)?;
-    copy(path, unfinished.path(), wait).map_err(|error| StartError::from_driver(path, error))?;
-    let failed = |error| StartError::from_driver(unfinished.path(), error);
+    // A copy is as damaged as what it was made of, and that is the file that its owner knows.
+    let failed = |error| StartError::from_driver(path, error);
+    copy(path, unfinished.path(), wait).map_err(failed)?;
     to_rollback_mode(unfinished.path()).map_err(failed)?;
-    check(unfinished.path())?;
+    let report = integrity_of(unfinished.path()).map_err(failed)?;
+    if report != "ok" {
+        return Err(StartError::Damaged { path: path.into(), report });
+    }
     unfinished.finish(true).map_err(unwritable)?;
     Ok(target)
 }
@@ -87,13 +91,10 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
     }
 }
 
-/// Refuses a damaged file, by SQLite's full check.
-fn check(path: &Path) -> Result<(), StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+/// What SQLite's full check says of a file; "ok" if nothing.
+fn integrity_of(path: &Path) -> rusqlite::Result<String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    let report: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).map_err(failed)?;
-    if report == "ok" { Ok(()) } else { Err(StartError::Damaged { path: path.into(), report }) }
+    Connection::open_with_flags(path, flags)?.pragma_query_value(None, "integrity_check", |row| row.get(0))
 }
 
 /// Makes a new or renamed entry of a folder survive a power cut.
