@@ -322,9 +322,10 @@ fn refuse(job: Job, error: Error) {
     }
 }
 
-/// Answers requests whose transaction was not committed: those that had succeeded in it have not.
+/// Answers requests whose transaction was not committed. A refusal is no exception: it was decided in a state that never
+/// became true, and would tell of a revision that nobody ever sees.
 fn answer_all(applied: Vec<Applied>, not_committed: impl Fn() -> Error) {
-    for Applied { reply, result } in applied {
-        let _ = reply.send(result.and_then(|_| Err(not_committed())));
+    for Applied { reply, .. } in applied {
+        let _ = reply.send(Err(not_committed()));
     }
 }

@@ -1,0 +1,40 @@
+//! A transaction that cannot be committed: nobody is told anything that was only true inside it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::{Expect, Patch, Revision};
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
+use persona_storage::{Error, NoObserver, Operation, Store, Write};
+use serde_json::json;
+
+fn rename(expect: Expect, name: &str) -> Write {
+    let patch = Patch::merge(json!({ "name": name })).expect("a merge patch");
+    let mut write = write(Operation::Patch { id: id(1), expect, patch, base: None });
+    write.deadline = Instant::now() + Duration::from_secs(30);
+    write
+}
+
+#[tokio::test]
+async fn a_refusal_never_names_a_revision_that_was_not_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings::new(folder.path().join("persona.db"));
+    initialise(&settings).expect("a new file");
+    let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    store.write(write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) })).await.expect("created");
+
+    // While the gate is held the two queue up, so that they share a transaction. Its end fails, because what it has to
+    // write there is gone.
+    let gate = Gate::open(&settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
+    foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
+    let first = Revision::FIRST;
+    let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")].map(|write| store.write(write));
+    // They are polled in this order, and each is in the queue when it has been polled once.
+    let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(pass) });
+    assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");
+    assert!(matches!(refused, Err(Error::Backend(_))), "a revision that never was: {refused:?}");
+    assert_eq!(store.get(id(1)).await.expect("readable").expect("a persona").revision, first);
+}
