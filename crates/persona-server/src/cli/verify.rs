@@ -122,6 +122,11 @@ fn failure(error: &Error) -> Failure {
             let hint = "there is no verdict without the server; look into its log, or leave --server out to verify a scratch one";
             Failure::new(ExitCode::Unavailable, error.to_string()).hint(hint)
         }
+        Error::NoSpace { .. } => {
+            let hint =
+                "free some space, name another folder with --dir, or take fewer --seconds; a minute of 64 clients takes a gigabyte or two";
+            Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
+        }
         Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string()).hint("name the URL that `persona serve` prints"),
     }
 }

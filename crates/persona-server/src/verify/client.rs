@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::json;
 
@@ -136,6 +136,9 @@ impl Client {
         let has_key = operation != Operation::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
         let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
         for _ in 0..ATTEMPTS_MAX {
+            if self.load.is_full() {
+                return;
+            }
             let Some(mut connection) = self.connect().await else { return };
             let understood = self.attempt(&ask, &mut connection).await;
             let worker = connection.worker;
@@ -193,6 +196,10 @@ impl Client {
                 if !load.killing {
                     load.complain(Check::Errors, format!("{} got no answer: {why}", ask.operation.word()));
                 }
+                Understood::unknown()
+            }
+            Ok(answer) if answer.status == StatusCode::INSUFFICIENT_STORAGE => {
+                load.fill();
                 Understood::unknown()
             }
             Ok(answer) => Understood::of(ask.operation, &answer, ask.expected, load.killing),

@@ -42,6 +42,7 @@ pub struct Load {
     personas: Mutex<Vec<Option<PersonaId>>>,
     requests: AtomicU32,
     stopped: AtomicBool,
+    full: AtomicBool,
     gone: OnceLock<String>,
 }
 
@@ -63,6 +64,7 @@ impl Load {
             personas: Mutex::default(),
             requests: AtomicU32::new(1),
             stopped: AtomicBool::default(),
+            full: AtomicBool::default(),
             gone: OnceLock::new(),
         }
     }
@@ -75,6 +77,17 @@ impl Load {
     /// Whether no further request is to begin.
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Relaxed)
+    }
+
+    /// Ends the load, because the server has no space left, which is no fault of it.
+    pub fn fill(&self) {
+        self.full.store(true, Relaxed);
+        self.stop();
+    }
+
+    /// Whether the server had no space left.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Relaxed)
     }
 
     /// Ends everything, because the server cannot be reached any more.

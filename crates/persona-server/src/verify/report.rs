@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
 use super::history::{Operation, Outcome, Record};
-use super::run::{Place, Plan};
+use super::run::Plan;
 
 /// Times of one kind of request, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -82,10 +82,7 @@ impl Report {
             };
             counts[record.operation as usize][outcome] += 1;
         }
-        let server = match &plan.place {
-            Place::Scratch(scratch) => format!("a scratch database in {}", scratch.folder.display()),
-            Place::Server(address) => format!("http://{}{}", address.authority, address.prefix),
-        };
+        let server = plan.place.to_string();
         let workers = workers.iter().map(|worker| (*worker, writes_of(*worker))).collect();
         let (clients, seed, writes, reads) = (plan.clients, plan.seed, micros(true), micros(false));
         Self { findings, kills, server, workers, clients, seed, lasted, counts, writes, reads, kept }

@@ -1,6 +1,6 @@
 //! The whole course of a run: server, load, export, checks, report.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -60,6 +60,15 @@ pub enum Place {
     Server(Address),
 }
 
+impl Display for Place {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scratch(scratch) => write!(out, "a scratch database in {}", scratch.folder.display()),
+            Self::Server(address) => write!(out, "http://{}{}", address.authority, address.prefix),
+        }
+    }
+}
+
 /// How a scratch server is started.
 #[derive(Clone, Debug)]
 pub struct ScratchPlan {
@@ -99,6 +108,14 @@ pub enum Error {
         server: String,
         /// Why.
         why: String,
+    },
+    /// There was no space for what the clients write.
+    #[error("there is no space left for {what} after {writes} acknowledged writes")]
+    NoSpace {
+        /// The server, as a report names it.
+        what: String,
+        /// How many there were.
+        writes: u64,
     },
     /// Something else answers there.
     #[error("{server} is no Persona Store: {why}")]
@@ -204,6 +221,10 @@ async fn judge(plan: &Plan, load: &Load, mut scratch: Option<Scratch>, kills: Ki
     }
     let mut records = load.history.take();
     findings.merge(checks::check(&mut records));
+    // What was found until then stands; that nothing was found says little of a load that was cut short.
+    if load.is_full() && findings.total() == 0 {
+        return Err(Error::NoSpace { what: plan.place.to_string(), writes: load.writes.load(Relaxed) });
+    }
     let kept = scratch.filter(|_| findings.total() > 0).map(Scratch::keep);
     Ok(Report::new(plan, &load.workers, &records, findings, kills, lasted, kept))
 }

@@ -194,3 +194,18 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
     assert_eq!(get(&mut server.connect(), &path).revision(), 3);
     report(7, NAME, Form::Short, TARGET, &json!({ "workers_replaced": 2, "writes_refused": 0, "start_refused_with": ended.code }));
 }
+
+#[test]
+fn a_verification_that_fills_the_disk_finds_no_fault_and_gives_no_verdict() {
+    let Some(mount) = Mount::tmpfs("a_verification_that_fills_the_disk", 2) else { return };
+    let folder = mount.folder();
+    let verify = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(["verify", "--seconds=600", "--clients=8", "--workers=2", "--dir"])
+        .arg(folder.path())
+        .output()
+        .expect("the built program");
+    let said = String::from_utf8_lossy(&verify.stderr).into_owned();
+    assert_eq!(verify.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&verify.stdout));
+    assert!(said.contains("error: there is no space left for a scratch database in ") && said.contains("hint: free some space"), "{said}");
+    assert!(verify.stdout.is_empty() && fs::read_dir(folder.path()).expect("a folder").next().is_none(), "{verify:?}");
+}

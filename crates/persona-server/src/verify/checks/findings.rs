@@ -1,7 +1,8 @@
 //! What the checks found.
 
-/// Most violations that are kept word for word; all are counted.
-const EXAMPLES_MAX: usize = 20;
+/// Most violations of each promise that are kept word for word; all are counted. Of each, so that thousands of one kind do
+/// not hide the only one of another.
+const EXAMPLES_EACH_MAX: usize = 5;
 
 /// The promises that are checked, with the letters of the documentation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -63,7 +64,7 @@ pub struct Violation {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Findings {
     counts: [u64; Check::ALL.len()],
-    /// The first violations.
+    /// The first violations of each promise.
     pub examples: Vec<Violation>,
     /// The longest time for which a read missed an answered write, in nanoseconds.
     pub staleness_max: u64,
@@ -81,8 +82,12 @@ impl Findings {
     /// Adds a violation.
     pub fn add(&mut self, check: Check, what: impl Into<String>) {
         self.counts[check as usize] += 1;
-        if self.examples.len() < EXAMPLES_MAX {
-            self.examples.push(Violation { check, what: what.into() });
+        self.show(Violation { check, what: what.into() });
+    }
+
+    fn show(&mut self, violation: Violation) {
+        if self.examples.iter().filter(|it| it.check == violation.check).count() < EXAMPLES_EACH_MAX {
+            self.examples.push(violation);
         }
     }
 
@@ -101,8 +106,7 @@ impl Findings {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
-        self.examples.extend(other.examples);
-        self.examples.truncate(EXAMPLES_MAX);
+        other.examples.into_iter().for_each(|example| self.show(example));
         self.staleness_max = self.staleness_max.max(other.staleness_max);
         self.visits += other.visits;
         self.unknown_applied += other.unknown_applied;
