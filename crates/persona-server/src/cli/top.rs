@@ -77,16 +77,28 @@ fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
 
 /// One line a second, for pipes and files; a single one with `once`.
 async fn print(mut readings: Receiver<Result<Reading, Failure>>, once: bool, output: &Output) -> Result<(), Failure> {
+    // A server that stays away is told of once, not each second.
+    let mut told = None;
     loop {
         let reading = tokio::select! {
             reading = readings.recv() => reading.ok_or_else(|| Failure::silent(ExitCode::Failure))?,
             _ = tokio::signal::ctrl_c() => return Err(Failure::silent(ExitCode::Interrupted)),
         };
         match reading {
-            Ok(reading) if output.is_json() => output.json(&reading.to_json())?,
-            Ok(reading) => output.result(&format!("{} {}", SystemClock.now(), line(&reading)))?,
+            Ok(reading) => {
+                told = None;
+                if output.is_json() {
+                    output.json(&reading.to_json())?;
+                } else {
+                    output.result(&format!("{} {}", SystemClock.now(), line(&reading)))?;
+                }
+            }
             Err(failure) if once => return Err(failure),
-            Err(failure) => output.warn(&format!("{}; still trying", failure.message)),
+            Err(failure) if told.as_ref() == Some(&failure.message) => {}
+            Err(failure) => {
+                output.warn(&format!("{}; still trying", failure.message));
+                told = Some(failure.message);
+            }
         }
         if once {
             return Ok(());

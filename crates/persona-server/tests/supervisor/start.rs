@@ -47,6 +47,6 @@ fn a_file_that_is_no_database_is_refused_with_a_hint_and_left_alone() {
     std::fs::write(&database, "Dear diary").expect("a writable folder");
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("is not a SQLite database\nhint: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is not a SQLite database, or is encrypted\nhint: "), "{}", ended.stderr);
     assert_eq!(std::fs::read_to_string(&database).expect("still there"), "Dear diary");
 }

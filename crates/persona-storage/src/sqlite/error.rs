@@ -18,7 +18,7 @@ pub enum StartError {
         version: &'static str,
     },
     /// The file is no SQLite database.
-    #[error("{} is not a SQLite database", path.display())]
+    #[error("{} is not a SQLite database, or is encrypted", path.display())]
     NotADatabase {
         /// Which file.
         path: PathBuf,
@@ -164,9 +164,7 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnsafeLibrary { .. } => "build with the bundled SQLite, or link 3.51.3 or newer".into(),
-            Self::NotADatabase { .. } | Self::ForeignApplication { .. } => {
-                "name another file with --database; nothing was changed in this one".into()
-            }
+            Self::NotADatabase { .. } | Self::ForeignApplication { .. } => "name another file; nothing was changed in this one".into(),
             Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),
