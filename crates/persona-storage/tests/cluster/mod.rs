@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "every test program takes what it needs")]
 
-pub mod proxy;
+pub mod wire;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
