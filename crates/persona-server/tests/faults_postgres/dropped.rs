@@ -70,13 +70,13 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
     for parameters in ["", "&statement_cache=off"] {
         let mut bench = Bench::new(parameters);
         let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
-        let patch = |mark: String| Asked::patch(&path, mark);
+        let change = |mark: String| Asked::patch(&path, mark);
         for sender in [Sender::Client, Sender::Server] {
             let known = bench.at_every_message(sender, Fault::Before, false, &Asked::create);
-            let new = bench.at_every_message(sender, Fault::Before, true, &patch);
+            let new = bench.at_every_message(sender, Fault::Before, true, &change);
             assert!(known >= 4 && new > known, "{known} messages on a connection that is there, {new} with a new one");
         }
-        bench.at_every_message(Sender::Client, Fault::After, false, &patch);
+        bench.at_every_message(Sender::Client, Fault::After, false, &change);
         bench.at_every_message(Sender::Client, Fault::After, true, &Asked::create);
         cuts += bench.compare();
     }
@@ -91,7 +91,7 @@ fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
     let seed = variable("PERSONA_FAULT_SEED").map_or(20_261_126, |seed| seed.parse().expect("a number"));
     println!("PERSONA_FAULT_SEED={seed}");
     let mut dice = Dice(seed);
-    let mut bench = Bench::new("");
+    let mut bench = Bench::new("&statement_timeout=1");
     let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
     for number in 0..10_000_u64 {
         let sender = if dice.below(2) == 0 { Sender::Client } else { Sender::Server };

@@ -23,7 +23,7 @@ pub struct Asked {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     /// It is kept. The body is that of the answer.
-    Kept(Vec<u8>),
+    Kept(String),
     /// It is not there and never will be. The code is that of the problem.
     Refused(String),
     /// It may be there.
@@ -31,7 +31,7 @@ pub enum Told {
 }
 
 /// Everything that was asked, with what was told last.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ledger {
     entries: Vec<(Asked, Told)>,
 }
@@ -70,7 +70,7 @@ impl Told {
     pub fn by(reply: &Reply) -> Self {
         assert!(!String::from_utf8_lossy(&reply.body).contains("words of the database"), "the database's text in an answer: {reply:?}");
         if (200..300).contains(&reply.status) {
-            return Self::Kept(reply.body.clone());
+            return Self::Kept(String::from_utf8(reply.body.clone()).expect("text"));
         }
         let problem = reply.json();
         let code = problem["code"].as_str().expect("a code").to_owned();
@@ -88,6 +88,11 @@ impl Ledger {
         let told = Told::by(&asked.send(client).expect("an answer"));
         self.entries.push((asked, told.clone()));
         told
+    }
+
+    /// Takes over what another client was told.
+    pub fn add(&mut self, other: Self) {
+        self.entries.extend(other.entries);
     }
 
     /// How many were told that they are kept, that they are not, and that it is unknown.
@@ -140,6 +145,6 @@ impl Ledger {
 #[track_caller]
 pub fn path_in(told: &Told) -> String {
     let Told::Kept(body) = told else { panic!("not kept: {told:?}") };
-    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let body: Value = serde_json::from_str(body).expect("JSON");
     format!("/api/v1/personas/{}", body["id"].as_str().expect("an identity"))
 }

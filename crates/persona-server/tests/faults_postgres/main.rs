@@ -8,8 +8,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../faults/report.rs"]
-#[allow(dead_code, reason = "the other test program uses the rest")]
+#[expect(dead_code, reason = "the other test program uses the rest")]
 mod report;
 
+mod codes;
 mod dropped;
+mod failover;
 mod ledger;
+mod pooled;
+mod silent;
+mod standby;

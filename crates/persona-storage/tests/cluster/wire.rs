@@ -2,6 +2,7 @@
 //!
 //! Only what is not encrypted can be understood. Start reading at [`Wire::arm`].
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -98,7 +99,11 @@ struct Armed {
     /// Which arming this is, so that what a connection said before does not count.
     number: u64,
     met: u64,
+    has_sprung: bool,
+    /// How often this trap and those before it have sprung.
     sprung: u64,
+    /// The traps that are set one after the other, when this one has sprung.
+    rest: VecDeque<Trap>,
 }
 
 impl Wire {
@@ -129,8 +134,15 @@ impl Wire {
 
     /// Sets a trap; one that is still there is taken away.
     pub fn arm(&self, trap: Trap) {
+        self.arm_in_turn([trap]);
+    }
+
+    /// Sets traps, each when the one before it has sprung.
+    pub fn arm_in_turn(&self, traps: impl IntoIterator<Item = Trap>) {
         let number = self.shared.arming.fetch_add(1, Ordering::Relaxed) + 1;
-        *self.shared.armed() = Some(Armed { trap, number, met: 0, sprung: 0 });
+        let mut rest: VecDeque<Trap> = traps.into_iter().collect();
+        let trap = rest.pop_front();
+        *self.shared.armed() = trap.map(|trap| Armed { trap, number, met: 0, has_sprung: false, sprung: 0, rest });
     }
 
     /// Takes the trap away and tells how often it has sprung.
@@ -172,9 +184,13 @@ impl Shared {
             return None;
         }
         armed.met += 1;
-        let springs = armed.met > *after && (*lasts || armed.sprung == 0);
-        armed.sprung += u64::from(springs);
-        springs.then_some(*fault)
+        let fault = (armed.met > *after && (*lasts || !armed.has_sprung)).then_some(*fault)?;
+        armed.has_sprung = true;
+        armed.sprung += 1;
+        if let Some(next) = armed.rest.pop_front() {
+            (armed.trap, armed.met, armed.has_sprung) = (next, 0, false);
+        }
+        Some(fault)
     }
 }
 
