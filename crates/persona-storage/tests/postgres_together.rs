@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use cluster::proxy::{Cut, Proxy};
+use cluster::wire::{Fault, Sender, Trap, Wire};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
@@ -173,18 +173,22 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing_had_been() {
     let database = Database::new();
-    let proxy = Proxy::to(database.cluster.port());
-    let url = format!("postgres://postgres@127.0.0.1:{}/{}", proxy.port, database.name);
+    let wire = Wire::to(database.cluster.port());
+    let url = wire.url(&database.name);
+    // The server never hears of it; it does it and nobody hears of that; its answer is lost.
+    let lost = Trap::at(Sender::Client, b'B', Fault::Before);
+    let unheard = Trap::at(Sender::Client, b'S', Fault::After);
+    let unanswered = Trap::at(Sender::Server, b'2', Fault::Before);
     let mut expected = 0;
     for parameters in ["", "?statement_cache=off"] {
         let store = open(&format!("{url}{parameters}"));
-        for (round, cut) in [Cut::Before, Cut::Behind, Cut::Answered].into_iter().enumerate() {
+        for (round, cut) in [&lost, &unheard, &unanswered].into_iter().enumerate() {
             let marker = format!("marker {parameters} {round}");
             let number = u8::try_from(10 * (expected / 5) + 1).expect("small");
             let members = || json!({ "name": &marker });
-            proxy.cut(cut, &marker);
+            wire.arm(cut.clone().of(&marker));
             let written = store.write(create(number, members())).await.expect("created");
-            assert!(proxy.has_cut(), "the marker never came by");
+            assert_eq!(wire.disarm(), 1, "the marker never came by");
             assert_eq!((written.outcome, written.replayed, written.answer.revision.number()), (Outcome::Created, false, 1), "{cut:?}");
             expected += 1;
             for (key, members) in [(None, json!({ "description": &marker })), (Some(&marker), json!({ "scenario": &marker }))] {
@@ -193,7 +197,7 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
                 if let Some(key) = key {
                     request = idempotent(request, key, 1);
                 }
-                proxy.cut(cut, &marker);
+                wire.arm(cut.clone().of(&marker));
                 let written = store.write(request.clone()).await.expect("patched");
                 assert_eq!((written.outcome, written.replayed), (Outcome::Updated, false), "{cut:?}");
                 if key.is_some() {
@@ -206,14 +210,14 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             let unchanged = Patch::merge(json!({ "scenario": &marker })).expect("a merge patch");
             let operation = Operation::Patch { id: id(number), expect: Expect::Any, patch: unchanged, base: None };
             let key = format!("unchanged {marker}");
-            proxy.cut(cut, &key);
+            wire.arm(cut.clone().of(&key));
             let written = store.write(idempotent(write(operation), &key, 1)).await.expect("unchanged");
             assert_eq!((written.outcome, written.replayed), (Outcome::Unchanged, false), "{cut:?}");
             expected += 2;
             for kind in
                 [Operation::Delete { id: id(number), expect: Expect::Any }, Operation::Restore { id: id(number), expect: Expect::Any }]
             {
-                proxy.cut(cut, &marker);
+                wire.arm(cut.clone().of(&marker));
                 assert!(!matches!(store.write(write(kind)).await.expect("done").outcome, Outcome::Unchanged), "{cut:?}");
             }
         }

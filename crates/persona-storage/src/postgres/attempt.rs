@@ -7,6 +7,7 @@ use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
 use super::current::{self, Current, Earlier, look};
+use super::error::Meaning;
 use super::pool::Connection;
 use super::{change, migrate};
 use crate::decide::{Decision, Revised, decide};
@@ -39,6 +40,16 @@ pub(super) enum Failure {
     Refused(Error),
     /// The database did not do a statement.
     Driver(DriverError),
+}
+
+impl Failure {
+    /// What the database means by it, where it is the database's.
+    pub(super) fn meaning(&self) -> Option<Meaning> {
+        match self {
+            Self::Driver(error) => Some(Meaning::of(error)),
+            Self::OtherSchema | Self::Refused(_) => None,
+        }
+    }
 }
 
 impl From<DriverError> for Failure {
@@ -80,6 +91,7 @@ impl<'a> Request<'a> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
         let current = look(connection, self.write, self.operation, tried_from).await??;
         if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
+            change::wait_for_standbys(connection, answer).await?;
             return Ok(Some(Written { outcome: tried.outcome, answer: answer.clone(), replayed: false }));
         }
         if current.schema_version != migrate::stored_version() {
@@ -98,6 +110,8 @@ impl<'a> Request<'a> {
                 let answer = answer.ok_or(Error::NotFound)?;
                 if let Some(wanted) = &self.write.idempotency {
                     change::keep_answer(connection, wanted, self.operation, &answer, now).await?;
+                } else {
+                    change::wait_for_standbys(connection, &answer).await?;
                 }
                 Ok(Some(Written { outcome: Outcome::Unchanged, answer, replayed: false }))
             }
@@ -143,6 +157,7 @@ impl<'a> Request<'a> {
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }
+        change::wait_for_standbys(connection, &earlier.answer).await?;
         let replayed = earlier.operation != self.operation;
         Ok(Some(Written { outcome: earlier.outcome, answer: earlier.answer.clone(), replayed }))
     }

@@ -96,6 +96,12 @@ const KEEP_ANSWER: &str = "
 /// Removes a record that is too old to be replayed, so that its key can be used again.
 const FORGET_ANSWER: &str = "DELETE FROM persona_store.idempotency WHERE key = $1 AND at <= $2";
 
+/// Changes nothing and commits that, where commits wait for standbys. The log is kept in order, so what was seen before is
+/// then kept there too.
+const WAIT_FOR_STANDBYS: &str = "
+    UPDATE persona_store.revisions SET operation = operation
+    WHERE persona = $1 AND revision = $2 AND current_setting('synchronous_standby_names') <> ''";
+
 /// Who else has a handle, among the living.
 const HOLDER: &str = "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
 
@@ -175,6 +181,13 @@ pub(super) async fn keep_answer(
         (&now.as_micros(), Type::INT8),
     ];
     connection.rows(Statement::Kept(KEEP_ANSWER), &parameters).await.map(drop)
+}
+
+/// Waits until an answer that was found, and not made on this connection, is kept as a new one would be. What can be seen
+/// need not be: a commit whose wait for a standby was cancelled, or ended with its connection, is visible all the same.
+pub(super) async fn wait_for_standbys(connection: &Connection, found: &Answer) -> Result<(), DriverError> {
+    let parameters = [(&row::uuid(found.id) as _, Type::UUID), (&row::stored(found.revision.number()) as _, Type::INT8)];
+    connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &parameters).await.map(drop)
 }
 
 /// Removes the record of a key, if it is of this time or before.

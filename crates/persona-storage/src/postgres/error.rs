@@ -5,13 +5,18 @@ use std::fmt::Display;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::Error as DriverError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::Settings;
 use crate::Error;
 
 /// The constraint that no new line of the feed meets: it is added when the personas were moved away.
 pub(super) const MOVED_AWAY: &str = "moved_away";
+
+/// What is to be done about a pooler that exchanges sessions.
+const POOLER_CURE: &str = "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
+/// The driver's words for a server that is not of the wanted kind.
+const TAKES_NO_WRITES: &str = "does not allow writes";
 
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +143,14 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
+    /// A pooler stands in between that hands each transaction to another connection, or takes no settings.
+    #[error("{place} is behind a pooler without sessions: {reason}")]
+    Pooler {
+        /// Hosts and database.
+        place: String,
+        /// How that shows.
+        reason: String,
+    },
     /// Anything else that the server reports.
     #[error("could not use {place}: {reason}")]
     Backend {
@@ -168,6 +181,7 @@ impl StartError {
             Self::OlderSchema { .. } => "start `persona serve` once; it brings the schema up to date".into(),
             Self::BeingFilled { .. } => "finish it with the same `persona move`, which goes on where it was".into(),
             Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),
+            Self::Pooler { .. } => POOLER_CURE.into(),
             Self::System { .. } | Self::Backend { .. } => return None,
         })
     }
@@ -183,7 +197,7 @@ impl StartError {
         let Some(code) = error.code() else {
             let reason = innermost(error);
             // The driver's own words when no host takes writes.
-            if reason.contains("does not allow writes") {
+            if reason.contains(TAKES_NO_WRITES) {
                 return Self::Standby { place };
             }
             return if is_about_trust(error) { Self::NotTrusted { place, reason } } else { Self::Unreachable { place, reason } };
@@ -194,7 +208,10 @@ impl StartError {
             "3D000" => Self::NoDatabase { place, database: settings.database().to_owned() },
             "42501" => Self::NoRight { place, user, reason },
             "25006" => Self::Standby { place },
-            _ if Meaning::of(error) == Meaning::Away => Self::Unreachable { place, reason },
+            "26000" | "42P05" => Self::Pooler { place, reason },
+            // Poolers know few settings of a session, and refuse the others.
+            "08P01" if reason.contains("startup parameter") => Self::Pooler { place, reason },
+            code if is_about_being_away(code) => Self::Unreachable { place, reason },
             _ => Self::Backend { place, reason },
         }
     }
@@ -218,6 +235,8 @@ pub(super) enum Meaning {
     Taken,
     /// No space is left.
     Full,
+    /// A prepared statement is not where it was made: somebody exchanges the sessions.
+    Sessions,
     /// Something else.
     Other,
 }
@@ -230,16 +249,44 @@ impl Meaning {
             return if is_own_fault && !is_about_connecting(error) { Self::Other } else { Self::Away };
         };
         match code.code() {
-            "57P01" | "57P02" | "57P03" | "25006" | "53300" => Self::Away,
-            // Waits that took too long are given up by the server, and what waited is undone.
-            "40001" | "40P01" | "55P03" | "57014" => Self::Again,
+            code if is_about_being_away(code) => Self::Away,
+            // Waits that took too long are given up by the server, and what waited is undone; so is what met a limit of
+            // its memory or of its settings.
+            "40001" | "40P01" | "55P03" | "57014" | "53000" | "53200" | "53400" => Self::Again,
             "23505" => Self::Taken,
             "53100" => Self::Full,
-            code if code.starts_with("08") => Self::Away,
+            "26000" | "42P05" => Self::Sessions,
             // While a connection is being made, whoever is refused now may be let in after a failover or a new password.
             "28000" | "28P01" | "3D000" => Self::Away,
+            // The last word of a connection: it was idle for too long, or whatever else ends one.
+            _ if is_last_word(error) => Self::Away,
             _ => Self::Other,
         }
+    }
+}
+
+/// Whether a code says that the server cannot be used now, and soon can: it starts, ends, is full, or is a standby.
+fn is_about_being_away(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "53300") || code.starts_with("08")
+}
+
+/// Whether the server closes the connection after this error.
+fn is_last_word(error: &DriverError) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
+}
+
+/// The driver's error for an answer that did not come in time. It has no other way to make one.
+pub(super) fn silent() -> DriverError {
+    DriverError::__private_api_timeout()
+}
+
+/// How much an error of a host says, beside those of other hosts: what is wrong with a server that answered is more than
+/// that another one is a standby, and that is more than that one cannot be reached.
+pub(super) fn worth(error: &DriverError) -> u8 {
+    match error.code() {
+        Some(_) => 2,
+        None => u8::from(innermost(error).contains(TAKES_NO_WRITES)),
     }
 }
 
@@ -276,6 +323,10 @@ pub(super) fn from_driver(error: DriverError) -> Error {
         (Meaning::Away, _) => Error::Unreachable,
         (Meaning::Again, _) => Error::Busy { what: "the database" },
         (Meaning::Full, _) => Error::Full,
+        (Meaning::Sessions, _) => {
+            tracing::error!(hint = POOLER_CURE, "a pooler exchanges the sessions under prepared statements");
+            Error::Backend(Box::new(error))
+        }
         (_, Some(code)) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => damaged(&error),
         (_, Some(code)) if *code == SqlState::IO_ERROR => Error::Disk(Box::new(error)),
         _ => Error::Backend(Box::new(error)),

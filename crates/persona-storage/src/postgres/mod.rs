@@ -17,6 +17,7 @@ mod current;
 mod error;
 mod export;
 mod home;
+mod hosts;
 mod keeper;
 mod list;
 mod migrate;

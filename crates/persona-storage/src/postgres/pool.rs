@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
@@ -12,7 +12,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Meaning, from_driver, from_pool};
+use super::error::{Meaning, from_driver, from_pool, silent};
+use super::hosts::Hosts;
 use super::{Settings, StartError, tls};
 use crate::Error;
 
@@ -23,8 +24,12 @@ const READ_WAIT_MAX: Duration = Duration::from_secs(5);
 const READ_ATTEMPTS_MAX: usize = 3;
 /// What every session of ours is set to. A statement, a lock and an idle transaction that take longer are given up by the
 /// server; and a statement whose client is gone is not worked on for longer than the last of these.
-const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
-                       -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed";
+const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
+                       -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
+                       -c persona_store.session=on";
+/// How much longer than the server works on a statement its answer is waited for: past it, the server or the way to it is
+/// silent, which the system notices only when nobody is there at all.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// A value of a statement with its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -34,6 +39,8 @@ pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
     has_sessions: bool,
+    /// Longest wait for the answer to a statement.
+    answer_wait: Duration,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
     unreplicated: Arc<AtomicU64>,
 }
@@ -43,23 +50,25 @@ impl Pool {
     pub(super) fn new(settings: &Settings, home: &Handle) -> Result<Self, StartError> {
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
-        let connect = AtHome { home: home.clone(), tls, unreplicated: Arc::clone(&unreplicated) };
+        let connect = AtHome { home: home.clone(), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
-            driver.options(format!("{SESSION} {chosen}"));
+            driver.options(format!("{SESSION} -c statement_timeout={}s {chosen}", settings.statement_wait.as_secs()));
         }
         let manager = Manager::from_connect(driver, connect, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
-        Ok(Self { connections, has_sessions: settings.has_sessions, unreplicated })
+        let answer_wait = settings.statement_wait + ANSWER_GRACE;
+        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, unreplicated })
     }
 
     /// A connection, if one is to be had in time.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
         let client = self.connections.timeout_get(&timeouts).await?;
-        Ok(Connection { client, has_sessions: self.has_sessions })
+        let (has_sessions, answer_wait) = (self.has_sessions, Some(self.answer_wait));
+        Ok(Connection { client: Some(client), has_sessions, answer_wait, is_silent: AtomicBool::new(false) })
     }
 
     /// The rows of a statement that only reads. It is repeated where that can help.
@@ -74,7 +83,7 @@ impl Pool {
                 Ok(rows) => return Ok(rows),
                 Err(error) => {
                     let meaning = Meaning::of(&error);
-                    if meaning == Meaning::Away {
+                    if matches!(meaning, Meaning::Away | Meaning::Sessions) {
                         connection.discard();
                     }
                     if attempts >= READ_ATTEMPTS_MAX
@@ -110,32 +119,85 @@ pub(super) enum Statement<'a> {
 
 /// A connection, until it goes back to the pool.
 pub(super) struct Connection {
-    client: Object,
+    /// There until it is discarded.
+    client: Option<Object>,
     has_sessions: bool,
+    answer_wait: Option<Duration>,
+    /// An answer did not come: nothing more is to be asked.
+    is_silent: AtomicBool,
 }
 
 impl Connection {
     /// The rows of a statement. With [`Statement::Once`], or without sessions, in one message that leaves nothing behind.
     pub(super) async fn rows(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, DriverError> {
+        let client = self.client();
         match statement {
             Statement::Kept(sql) if self.has_sessions => {
                 let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
-                let prepared = self.client.prepare_typed_cached(sql, &types).await?;
+                let prepared = self.in_time(client.prepare_typed_cached(sql, &types)).await?;
                 let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
-                self.client.query(&prepared, &values).await
+                self.in_time(client.query(&prepared, &values)).await
             }
-            Statement::Kept(sql) | Statement::Once(sql) => self.client.query_typed(sql, parameters).await,
+            Statement::Kept(sql) | Statement::Once(sql) => self.in_time(client.query_typed(sql, parameters)).await,
         }
     }
 
     /// Does a batch of statements without values.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), DriverError> {
-        self.client.batch_execute(sql).await
+        self.in_time(self.client().batch_execute(sql)).await
+    }
+
+    /// Whether this is a session that has our settings, and not one of a pooler that keeps its sessions to itself.
+    pub(super) async fn is_our_session(&self) -> Result<bool, DriverError> {
+        if !self.has_sessions {
+            return Ok(true);
+        }
+        let sql = "SELECT coalesce(current_setting('persona_store.session', true), '') = 'on'";
+        let rows = self.rows(Statement::Once(sql), &[]).await?;
+        rows.first().map_or(Ok(false), |found| found.try_get(0))
+    }
+
+    /// For work that takes as long as it takes.
+    pub(super) fn without_limit(mut self) -> Self {
+        self.answer_wait = None;
+        self
     }
 
     /// Closes it instead of giving it back: it is broken, or in the middle of something.
-    pub(super) fn discard(self) {
-        drop(Object::take(self.client));
+    pub(super) fn discard(mut self) {
+        self.close();
+    }
+
+    /// Closes it, and with one that is silent all that are idle: they lead to the same server.
+    fn close(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        if *self.is_silent.get_mut()
+            && let Some(pool) = Object::pool(&client)
+        {
+            pool.retain(|_, _| false);
+        }
+        drop(Object::take(client));
+    }
+
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("it is there until it is discarded")
+    }
+
+    /// What is given up is never cancelled: a commit that waits for a standby would go through without it.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
+        let Some(wait) = self.answer_wait else { return answer.await };
+        tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| {
+            self.is_silent.store(true, Ordering::Relaxed);
+            Err(silent())
+        })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if *self.is_silent.get_mut() {
+            self.close();
+        }
     }
 }
 
@@ -143,6 +205,7 @@ impl Connection {
 struct AtHome {
     home: Handle,
     tls: MakeRustlsConnect,
+    hosts: Arc<Hosts>,
     unreplicated: Arc<AtomicU64>,
 }
 
@@ -150,9 +213,10 @@ type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>
 
 impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
-        let (config, tls, unreplicated) = (config.clone(), self.tls.clone(), Arc::clone(&self.unreplicated));
+        let (config, tls) = (config.clone(), self.tls.clone());
+        let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
         let made = self.home.spawn(async move {
-            let (client, mut connection) = config.connect(tls).await?;
+            let (client, mut connection) = hosts.connect(&config, &tls).await?;
             let driven = tokio::spawn(async move {
                 while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                     match message {

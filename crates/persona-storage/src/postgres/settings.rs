@@ -17,7 +17,7 @@ const POOL_DEFAULT: usize = 10;
 /// Most connections that can be chosen: a server with more would spend its time on switching between them.
 const POOL_MAX: usize = 500;
 /// Longest wait for a connection to be made: past it another host, or a later attempt, is more likely to answer.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A connection that was silent for this long is asked whether the other side still lives.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// How often it is asked, and how many times without an answer before it counts as broken.
@@ -25,6 +25,11 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMES: u32 = 3;
 /// What was sent and not acknowledged for this long breaks the connection: a host that vanished says nothing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+
+/// Longest work of the server on one statement when the URL does not say.
+const STATEMENT_WAIT_DEFAULT: Duration = Duration::from_secs(30);
+/// The most that can be chosen, in seconds: a client that waits longer has given up.
+const STATEMENT_WAIT_SECONDS_MAX: u64 = 3600;
 
 /// How the server has to prove who it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +72,8 @@ pub struct Settings {
     /// possible through a pooler that hands each transaction to another connection.
     pub(super) has_sessions: bool,
     pub(super) pool_max: usize,
+    /// Longest work of the server on one statement.
+    pub(super) statement_wait: Duration,
 }
 
 /// Why a URL cannot be used.
@@ -118,7 +125,9 @@ impl Settings {
         });
         set_defaults(&mut driver, &theirs);
         let has_sessions = own.statement_cache.unwrap_or(true);
-        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max: own.pool_max.unwrap_or(POOL_DEFAULT) })
+        let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
+        let statement_wait = own.statement_wait.unwrap_or(STATEMENT_WAIT_DEFAULT);
+        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait })
     }
 
     /// The same, for a process that the server's administrator is to recognise by this name.
@@ -167,6 +176,7 @@ struct Own {
     authorities: Option<PathBuf>,
     statement_cache: Option<bool>,
     pool_max: Option<usize>,
+    statement_wait: Option<Duration>,
 }
 
 impl Own {
@@ -194,6 +204,11 @@ impl Own {
             "pool_max" => {
                 let number = value.parse().ok().filter(|number| (1..=POOL_MAX).contains(number));
                 self.pool_max = Some(number.ok_or_else(|| refuse("pool_max", "a number of connections from 1 to 500"))?);
+            }
+            "statement_timeout" => {
+                let seconds = value.parse().ok().filter(|seconds| (1..=STATEMENT_WAIT_SECONDS_MAX).contains(seconds));
+                let seconds = seconds.ok_or_else(|| refuse("statement_timeout", "a number of seconds from 1 to 3600"))?;
+                self.statement_wait = Some(Duration::from_secs(seconds));
             }
             _ => return Ok(false),
         }
@@ -229,8 +244,8 @@ fn set_defaults(driver: &mut Config, chosen: &str) {
     if !is_chosen("keepalives_retries") {
         driver.keepalives_retries(KEEPALIVE_TIMES);
     }
-    // Of several hosts, the one that takes writes: reads have to see them.
-    if !is_chosen("target_session_attrs") && driver.get_hosts().len() > 1 {
+    // The one that takes writes, because reads have to see them; a primary that comes back as a standby is not used.
+    if !is_chosen("target_session_attrs") {
         driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     if !is_chosen("application_name") {
@@ -297,7 +312,12 @@ mod tests {
         assert_eq!(settings.authorities.as_deref(), Some(std::path::Path::new("/etc/ca.pem")));
         assert_eq!((settings.has_sessions, settings.pool_max), (false, 3));
         assert_eq!(settings.driver.get_connect_timeout(), Some(&std::time::Duration::from_secs(7)));
-        for (query, name) in [("sslmode=on", "sslmode"), ("statement_cache=maybe", "statement_cache"), ("pool_max=0", "pool_max")] {
+        for (query, name) in [
+            ("sslmode=on", "sslmode"),
+            ("statement_cache=maybe", "statement_cache"),
+            ("pool_max=0", "pool_max"),
+            ("statement_timeout=0", "statement_timeout"),
+        ] {
             let refused = Settings::parse(&format!("postgres://a:secret@db/p?{query}")).expect_err(query);
             assert!(matches!(&refused, SettingsError::Parameter { name: found, .. } if *found == name), "{refused}");
         }

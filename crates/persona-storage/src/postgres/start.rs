@@ -58,7 +58,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
 }
 
 async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartError> {
-    let connection = connect(pool, settings).await?;
+    let connection = connect(pool, settings).await?.without_limit();
     let migrated = migrate::migrate(&connection, settings).await;
     let migrated = match migrated {
         Ok(migrated) => migrated,
@@ -103,6 +103,10 @@ pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartE
 pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
     let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(settings, &error))?;
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
+    if !connection.is_our_session().await.map_err(failed)? {
+        let reason = "the settings of a session do not arrive".into();
+        return Err(StartError::Pooler { place: settings.place(), reason });
+    }
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
                       pg_is_in_recovery(), current_setting('server_encoding')";
     let rows = connection.rows(Statement::Once(sql), &[]).await.map_err(failed)?;

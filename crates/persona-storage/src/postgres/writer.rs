@@ -148,7 +148,8 @@ impl Shared {
         }
     }
 
-    /// Tries a write until it is done, refused, or given up.
+    /// Tries a write until it is done, refused, or given up. While it is in doubt whether an earlier attempt was done, it is
+    /// tried on: the condition of the statement lets only one of them through, and only what that proves is told.
     async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
         let began = Instant::now();
         let mut request = Request::new(write, &*self.clock, &self.newest)?;
@@ -156,18 +157,17 @@ impl Shared {
         // Since when it is in doubt whether the write was done.
         let mut doubt: Option<Instant> = None;
         loop {
-            let limit = doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX));
             let held = if let Some(held) = connection.take() {
                 held
             } else {
-                let patience = doubt.map_or(began + AWAY_MAX, |_| limit);
-                let made = self.connection(limit, patience).await;
+                let limit = limit(write, doubt);
+                let made = self.connection(limit, doubt.map_or(began + AWAY_MAX, |_| limit)).await;
                 made.map_err(|error| if doubt.is_some() { Error::OutcomeUnknown } else { error })?
             };
             let is_alone = races > RACES_MAX;
             let unreplicated = self.pool.unreplicated();
             let attempt = if is_alone { request.attempt_alone(&held).await } else { request.attempt(&held).await };
-            match attempt {
+            let error = match attempt {
                 Ok(Some(_)) if self.pool.unreplicated() != unreplicated => return Err(Error::OutcomeUnknown),
                 Ok(Some(written)) => {
                     self.observer.committed(began.elapsed(), 1);
@@ -176,44 +176,46 @@ impl Shared {
                 Ok(None) => {
                     races += 1;
                     connection = Some(held);
+                    None
                 }
-                Err(Failure::OtherSchema) => {
-                    give_back(held, is_alone);
-                    self.other_schema.send_replace(true);
-                    return Err(Error::Closed("the schema has another version"));
+                Err(failure) => Some((failure, held)),
+            };
+            if let Some((failure, held)) = error {
+                let kind = failure.meaning();
+                if kind == Some(Meaning::Away) {
+                    held.discard();
+                    failures += 1;
+                    if request.was_sent() {
+                        doubt.get_or_insert_with(Instant::now);
+                    }
+                } else {
+                    // Given back first: who holds a connection must not wait for a second one.
+                    give_back(held, is_alone || kind == Some(Meaning::Sessions));
+                    self.refuse(&request, failure).await.map_err(|error| told_in_doubt(error, doubt.is_some()))?;
+                    failures += u32::from(kind == Some(Meaning::Again));
+                    races += u32::from(kind == Some(Meaning::Taken));
                 }
-                Err(Failure::Refused(error)) => {
-                    give_back(held, is_alone);
-                    return Err(error);
-                }
-                Err(Failure::Driver(error)) => match Meaning::of(&error) {
-                    Meaning::Away => {
-                        held.discard();
-                        failures += 1;
-                        if request.was_sent() {
-                            doubt.get_or_insert_with(Instant::now);
-                        }
-                    }
-                    Meaning::Again => {
-                        give_back(held, is_alone);
-                        failures += 1;
-                    }
-                    Meaning::Taken => {
-                        // Given back first: who holds a connection must not wait for a second one.
-                        give_back(held, is_alone);
-                        races += 1;
-                        self.refuse_taken_handle(&request, &error).await?;
-                    }
-                    Meaning::Full | Meaning::Other => {
-                        give_back(held, is_alone);
-                        return Err(from_driver(error));
-                    }
-                },
             }
-            if Instant::now() >= limit {
+            if Instant::now() >= limit(write, doubt) {
                 return Err(if doubt.is_some() { Error::OutcomeUnknown } else { self.gave_up("its turn to write") });
             }
             pause(races + failures, request.dice()).await;
+        }
+    }
+
+    /// Fails when another attempt would be of no use.
+    async fn refuse(&self, request: &Request<'_>, failure: Failure) -> Result<(), Error> {
+        match failure {
+            Failure::OtherSchema => {
+                self.other_schema.send_replace(true);
+                Err(Error::Closed("the schema has another version"))
+            }
+            Failure::Refused(error) => Err(error),
+            Failure::Driver(error) => match Meaning::of(&error) {
+                Meaning::Away | Meaning::Again => Ok(()),
+                Meaning::Taken => self.refuse_taken_handle(request, &error).await,
+                Meaning::Full | Meaning::Sessions | Meaning::Other => Err(from_driver(error)),
+            },
         }
     }
 
@@ -228,9 +230,33 @@ impl Shared {
     }
 }
 
-/// Gives a connection back, unless it may be in the middle of a transaction.
-fn give_back(connection: Connection, is_alone: bool) {
-    if is_alone {
+/// Until when a write is tried: longer while it is in doubt, so that there is time to find out.
+fn limit(write: &Write, doubt: Option<Instant>) -> Instant {
+    doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX))
+}
+
+/// What is told of a write that may have been done before it met this error. The current revision proves that it was not,
+/// because its statement names another one; so does a key that another request has. Everything else proves nothing: the
+/// statement may still be on its way to the server.
+fn told_in_doubt(error: Error, is_in_doubt: bool) -> Error {
+    match error {
+        _ if !is_in_doubt => error,
+        Error::NotFound
+        | Error::Deleted { .. }
+        | Error::AlreadyExists { .. }
+        | Error::Stale { .. }
+        | Error::Invalid(_)
+        | Error::TestFailed { .. }
+        | Error::UnknownBase { .. }
+        | Error::Conflicts { .. }
+        | Error::KeyReused => error,
+        _ => Error::OutcomeUnknown,
+    }
+}
+
+/// Gives a connection back, unless it may be in the middle of something.
+fn give_back(connection: Connection, is_in_between: bool) {
+    if is_in_between {
         connection.discard();
     }
 }

@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "every test program takes what it needs")]
 
-pub mod proxy;
+pub mod wire;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -123,7 +123,8 @@ impl Cluster {
         self.program(&binaries().join(program))
     }
 
-    fn program(&self, program: &Path) -> Command {
+    /// Any program, run as the server's user in the server's folder.
+    pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
@@ -168,6 +169,20 @@ impl Cluster {
     pub fn stop(&self) {
         fs::write(self.folder.join("keep"), "").expect("the folder is writable");
         self.end();
+    }
+
+    /// Kills the server and all its processes with a signal that nobody can handle, and keeps its folder.
+    pub fn kill(&self) {
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let postmaster = text.lines().next().and_then(|line| line.parse().ok()).expect("a process number");
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|number| number.parse().ok());
+        for process in std::iter::once(postmaster).chain(children) {
+            let process = rustix::process::Pid::from_raw(process).expect("not zero");
+            // A child can be gone already.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+        self.stop();
     }
 
     fn end(&self) {

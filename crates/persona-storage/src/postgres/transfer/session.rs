@@ -33,7 +33,7 @@ impl Session {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(settings, home.handle())?;
-        let connection = home.handle().block_on(start::connect(&pool, settings))?;
+        let connection = home.handle().block_on(start::connect(&pool, settings))?.without_limit();
         Ok(Self { settings: settings.clone(), connection: Some(connection), pool, home })
     }
 
@@ -87,6 +87,7 @@ impl Session {
         let made = self.home.handle().block_on(async {
             let connection =
                 self.pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(&self.settings, &error))?;
+            let connection = connection.without_limit();
             match connection.execute(sql).await {
                 Ok(()) => Ok(connection),
                 Err(error) => {

@@ -1,0 +1,104 @@
+//! pgbouncer in between, which hands each transaction to another connection.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+
+use serde_json::json;
+
+use crate::common::cluster::Cluster;
+use crate::common::{DEADLINE, Server, refused, wait_for};
+use crate::ledger::{Asked, Ledger, Told, path_in};
+
+/// Debian's; it is in a folder that only root's path has.
+const PROGRAM: &str = "/usr/sbin/pgbouncer";
+
+/// A pooler of its own, gone with the test.
+struct Pooler {
+    child: Child,
+    port: u16,
+}
+
+impl Pooler {
+    /// Starts one that overlooks these parameters of a connection's start.
+    fn start(cluster: &Cluster, overlooked: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let users = cluster.folder().join("users.txt");
+        fs::write(&users, "\"postgres\" \"\"\n").expect("the folder is writable");
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\nserver_round_robin = 1\n\
+             ignore_startup_parameters = extra_float_digits{overlooked}\n",
+            cluster.port(),
+            users.display()
+        );
+        let file = cluster.folder().join(format!("pgbouncer-{port}.ini"));
+        fs::write(&file, settings).expect("the folder is writable");
+        let mut command = cluster.program(Path::new(PROGRAM));
+        command.arg("-q").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("pgbouncer is not installed: `./test` installs it, or `apt-get install pgbouncer`");
+        wait_for("the pooler", DEADLINE, || TcpStream::connect(("127.0.0.1", port)).ok());
+        Self { child, port }
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let pooler = Pooler::start(cluster, "");
+    let url = format!("{}?statement_cache=off", pooler.url(&database));
+    let server = Server::with_workers(2).flag(format!("--database={url}")).start();
+    let mut client = server.connect();
+    let mut ledger = Ledger::default();
+    let path = path_in(&ledger.ask(&mut client, Asked::create("shared")));
+    // More at once than the pooler has connections, so that each of them serves everybody.
+    thread::scope(|scope| {
+        let write = |number: usize| {
+            let (mut client, mut ledger) = (server.connect(), Ledger::default());
+            for count in 0..10 {
+                let told = ledger.ask(&mut client, Asked::patch(&path, format!("{number} {count}")));
+                assert!(matches!(told, Told::Kept(_)), "{told:?}");
+                assert_eq!(client.get(&path).expect("an answer").status, 200);
+            }
+            ledger
+        };
+        let clients: Vec<_> = (0..8).map(|number| scope.spawn(move || write(number))).collect();
+        clients.into_iter().for_each(|client| ledger.add(client.join().expect("no panic")));
+    });
+    let stale = client.request("PATCH", &path, &[("If-Match", "\"1\"")], json!({ "name": "x" }).to_string().as_bytes()).expect("an answer");
+    assert_eq!((stale.status, stale.json()["current_revision"].as_u64()), (412, Some(81)), "{stale:?}");
+    let conflict = client.request("PATCH", &format!("{path}?base_revision=1"), &[], json!({ "description": "x" }).to_string().as_bytes());
+    assert_eq!(conflict.expect("an answer").status, 409);
+    ledger.compare(cluster, &database);
+    ledger.repeat_all(&mut client);
+    ledger.compare(cluster, &database);
+    assert_eq!(cluster.sql(&database, "SELECT count(*) FROM pg_prepared_statements"), "0");
+}
+
+#[test]
+fn a_pooler_that_the_url_does_not_tell_of_is_named_at_the_start_with_its_cure() {
+    let cluster = Cluster::shared();
+    for overlooked in ["", ", options"] {
+        let pooler = Pooler::start(cluster, overlooked);
+        let flag = format!("--database={}", pooler.url(&cluster.database()));
+        let ended = refused(tempfile::tempdir().expect("a folder").path(), &[&flag]);
+        assert_eq!(ended.code, Some(5), "{overlooked}: {}", ended.stderr);
+        for words in ["is behind a pooler without sessions", "add statement_cache=off to the URL"] {
+            assert!(ended.stderr.contains(words), "{overlooked}: {}", ended.stderr);
+        }
+    }
+}

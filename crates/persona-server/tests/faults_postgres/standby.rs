@@ -1,0 +1,98 @@
+//! Commits whose wait for the synchronous standby is ended from outside: PostgreSQL says success with a warning, or ends the
+//! connection, and in both cases the standby does not have them.
+
+use std::thread::{self, JoinHandle};
+
+use crate::common::cluster::Cluster;
+use crate::common::{DEADLINE, Server, wait_for};
+use crate::ledger::{Asked, Ledger, Told, path_in};
+
+/// A primary and its synchronous standby.
+pub struct Pair {
+    pub primary: Cluster,
+    pub standby: Cluster,
+    pub database: String,
+}
+
+impl Pair {
+    pub fn start() -> Self {
+        let primary = Cluster::start(&[]);
+        let database = primary.database();
+        let standby = Cluster::standby_of(&primary);
+        primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        primary.sql("postgres", "SELECT pg_reload_conf()");
+        let pair = Self { primary, standby, database };
+        pair.wait_until_synchronous();
+        pair
+    }
+
+    /// Waits until commits wait for the standby and it answers.
+    #[track_caller]
+    pub fn wait_until_synchronous(&self) {
+        let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        wait_for("a synchronous standby", DEADLINE, || (self.primary.sql("postgres", is_so) == "1").then_some(()));
+    }
+
+    /// The URL that names both.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{}", self.primary.port(), self.standby.port(), self.database)
+    }
+}
+
+#[test]
+fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_standby_has_it() {
+    let pair = Pair::start();
+    let url = format!("{}?statement_timeout=1", pair.url());
+    let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=1000").start();
+    let mut ledger = Ledger::default();
+    let path = path_in(&ledger.ask(&mut server.connect(), Asked::create("first")));
+    // Without it commits wait for ever.
+    pair.standby.stop();
+    let waiting = write(&server, Asked::patch(&path, "terminated"));
+    let first = waiting_for_standby(&pair);
+    pair.primary.sql("postgres", &format!("SELECT pg_terminate_backend({first})"));
+    // The write is looked for on another connection and found, which is not enough: the new connection waits too.
+    wait_for("another wait for the standby", DEADLINE, || {
+        assert!(!waiting.is_finished(), "acknowledged, and the standby has it not: {:?}", server.log());
+        (waiting_for_standby(&pair) != first).then_some(())
+    });
+    pair.standby.start_again();
+    ledger.add(waiting.join().expect("no panic"));
+    assert_eq!(ledger.counts(), (2, 0, 0), "with the standby it is what it should be");
+    pair.wait_until_synchronous();
+    pair.standby.stop();
+    let asked = Asked::patch(&path, "cancelled");
+    let waiting = write(&server, asked.clone());
+    let waiter = waiting_for_standby(&pair);
+    pair.primary.sql("postgres", &format!("SELECT pg_cancel_backend({waiter})"));
+    let told = waiting.join().expect("no panic");
+    assert_eq!(told.counts(), (0, 0, 1), "the primary has it and the standby has not");
+    // The same request again finds it on the primary.
+    let again = Told::by(&asked.send(&mut server.connect()).expect("an answer"));
+    assert!(!matches!(again, Told::Kept(_)), "acknowledged, and the standby has it not: {again:?}");
+    ledger.add(told);
+    pair.standby.start_again();
+    pair.wait_until_synchronous();
+    ledger.repeat_all(&mut server.connect());
+    ledger.compare(&pair.primary, &pair.database);
+    pair.primary.kill();
+    pair.standby.sql("postgres", "SELECT pg_promote()");
+    ledger.compare(&pair.standby, &pair.database);
+}
+
+/// A write by a client of its own.
+fn write(server: &Server, asked: Asked) -> JoinHandle<Ledger> {
+    let mut client = server.connect();
+    thread::spawn(move || {
+        let mut ledger = Ledger::default();
+        ledger.ask(&mut client, asked);
+        ledger
+    })
+}
+
+/// The process of the primary that began last to wait for the standby.
+#[track_caller]
+fn waiting_for_standby(pair: &Pair) -> String {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' ORDER BY query_start DESC LIMIT 1";
+    wait_for("a commit that waits", DEADLINE, || Some(pair.primary.sql("postgres", sql)).filter(|found| !found.is_empty()))
+}
