@@ -2,120 +2,24 @@
 
 mod cluster;
 mod files;
+mod moves;
 
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cluster::Cluster;
-use files::{Folder, check, go_on, settings};
-use persona_model::{Cursor, Expect, Filter, ListRequest, Patch, Revision, Search, Sort};
+use files::{Folder, check, settings};
+use moves::{
+    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, count_until_refused, fill, go, name_of, plan, repeat,
+};
+use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{SqliteStore, initialise};
-use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
-use persona_storage::{Error, Idempotency, NoObserver, Operation, Store};
+use persona_storage::transfer::{Plan, TransferError, transfer};
+use persona_storage::{Error, NoObserver, Operation, Store};
 use serde_json::json;
-
-/// Personas of the usual store of these tests.
-const PERSONAS: u8 = 60;
-/// How often a move is killed.
-const KILLS: u32 = 20;
-/// What tells a process of this program that it is to move something.
-const CHILD: &str = "PERSONA_TEST_MOVE";
-
-fn plan(from: &str, to: &str) -> Plan {
-    let place = |name| Place::parse(name).expect("a place");
-    Plan { from: place(from), to: place(to), dry_run: false, live: false, into_existing: false, start_over: false }
-}
-
-fn name_of(path: &Path) -> String {
-    format!("sqlite:{}", path.display())
-}
-
-fn go(plan: &Plan) -> Result<TransferReport, TransferError> {
-    let plan = plan.clone();
-    // Not from within a task of the test.
-    std::thread::spawn(move || transfer(&plan, &mut go_on)).join().expect("no panic")
-}
-
-/// Everything that a store has: history, deleted and restored ones, merges, handles that went from one to another, records
-/// of repeated requests, CJK texts and large documents.
-async fn fill(path: &Path) {
-    files::fill(path, PERSONAS).await;
-    let store = files::open(path);
-    let merge = |members| Patch::merge(members).expect("a patch");
-    let change = |number, members, base| write(Operation::Patch { id: id(number), expect: Expect::Any, patch: merge(members), base });
-    store.write(change(7, json!({ "handle": null }), None)).await.expect("patched");
-    store.write(change(8, json!({ "handle": "handle-7" }), None)).await.expect("the handle is free");
-    store.write(write(Operation::Restore { id: id(10), expect: Expect::Any })).await.expect("restored");
-    store.write(change(11, json!({ "description": "東京の夜、猫が歩く。서울 北京" }), Revision::new(1))).await.expect("merged");
-    store.write(change(12, json!({ "description": "x\u{1F600}\\u0000 \"q\"\n|".repeat(6000) }), None)).await.expect("patched");
-    for number in [13, 14, 16, 17, 18, 19, 21, 22] {
-        let mut repeated = change(number, json!({ "extensions": { "again": number } }), None);
-        repeated.idempotency = Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
-        store.write(repeated).await.expect("patched");
-    }
-    store.close().await;
-}
-
-/// All that can be read of a store, as text.
-async fn content(store: &dyn Store, order: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for number in 1..=PERSONAS {
-        let Some(answer) = store.get(id(number)).await.expect("readable") else { continue };
-        found.push(format!("{answer:?}"));
-        for revision in 1..=answer.revision.number() {
-            let revision = Revision::new(revision).expect("not 0");
-            found.push(format!("{:?}", store.revision(id(number), revision).await.expect("readable")));
-        }
-    }
-    found.push(format!("{:?}", store.changes_after(0, 10_000).await.expect("readable")));
-    for query in ["name", "name 1", "\"東京\"", "猫", "t7", "-name", "12*"] {
-        let filter = Filter { search: Some(Search::parse(query).expect("a search")), ..Filter::default() };
-        let sort = Sort::from_word(order).expect("an order");
-        let mut request = ListRequest { filter, sort, after: None, limit: 7, count: true };
-        loop {
-            let page = store.list(request.clone()).await.expect("readable");
-            found.push(format!("{query}: {:?}", (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.total)));
-            let Some(cursor) = page.next_cursor else { break };
-            request.after = Some(Cursor::decode(&cursor, &request.filter, request.sort).expect("its own"));
-        }
-    }
-    found
-}
-
-async fn content_of_file(path: &Path, order: &str) -> Vec<String> {
-    let store = files::open(path);
-    let content = content(&store, order).await;
-    store.close().await;
-    content
-}
-
-async fn content_of_server(url: &str, order: &str) -> Vec<String> {
-    let settings = postgres::Settings::parse(url).expect("a URL");
-    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
-    let content = content(&store, order).await;
-    store.close().await;
-    content
-}
-
-fn assert_same(one: &[String], other: &[String]) {
-    assert_eq!(one.len(), other.len());
-    for (one, other) in one.iter().zip(other) {
-        assert_eq!(one, other);
-    }
-}
-
-/// Repeats a request of [`fill`].
-async fn repeat(store: &dyn Store, number: u8) -> bool {
-    let patch = Patch::merge(json!({ "extensions": { "again": number } })).expect("a patch");
-    let mut again = write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
-    again.idempotency = Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
-    store.write(again).await.expect("answered").replayed
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_and_comes_back_the_same() {
@@ -202,74 +106,6 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
     }
 }
 
-/// What a process of [`a_move_that_is_killed_again_and_again_arrives_complete`] does.
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a test program has no other way to be told something")]
-fn a_process_that_is_told_to_moves_something() {
-    let Ok(places) = std::env::var(CHILD) else { return };
-    let (from, to) = places.split_once('\n').expect("two places");
-    transfer(&plan(from, to), &mut go_on).expect("moved");
-}
-
-fn child(from: &str, to: &str) -> std::process::Child {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "a_process_that_is_told_to_moves_something"]).env(CHILD, format!("{from}\n{to}"));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
-}
-
-/// Moves with a process that is killed after random times, until one comes through; tells how often it was killed.
-fn move_killed(from: &str, to: &str, kills: u32) {
-    let mut seed = 7_u64;
-    let mut killed = 0;
-    while killed < kills {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut child = child(from, to);
-        std::thread::sleep(Duration::from_millis(20 + (seed >> 33) % 150));
-        if child.try_wait().expect("a child").is_some() {
-            break;
-        }
-        child.kill().expect("a child");
-        child.wait().expect("a child");
-        killed += 1;
-    }
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while let Err(error) = transfer(&plan(from, to), &mut go_on) {
-        // The server may not have noticed yet that the last one is gone.
-        if matches!(error, TransferError::FileExists { .. } | TransferError::NotEmpty { .. }) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{error}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_move_that_is_killed_again_and_again_arrives_complete() {
-    let (folder, cluster) = (Folder::new(), Cluster::shared());
-    fill(&folder.database()).await;
-    // Enough that there is something to kill it at.
-    let store = files::open(&folder.database());
-    for round in 0..3000_usize {
-        files::patch(&store, [1, 2, 3, 4][round % 4], &json!({ "extensions": { "round": round } })).await;
-    }
-    store.close().await;
-    drop(store);
-    let before = content_of_file(&folder.database(), "created_at").await;
-    let by_relevance = content_of_file(&folder.database(), "relevance").await;
-    let url = cluster.url(&cluster.database());
-    let (from, back) = (name_of(&folder.database()), folder.path("back.db"));
-    let (there, to) = (url.clone(), name_of(&back));
-    std::thread::spawn(move || {
-        move_killed(&from, &there, KILLS);
-        move_killed(&there, &to, KILLS);
-    })
-    .join()
-    .expect("no panic");
-    assert_same(&before, &content_of_server(&url, "created_at").await);
-    assert_same(&by_relevance, &content_of_file(&back, "relevance").await);
-    assert!(check(&back).expect("a file").is_sound());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
@@ -278,7 +114,7 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     let there = plan(&source, &url);
     go(&there).expect("moved");
     assert!(matches!(go(&there), Err(TransferError::NotEmpty { .. })));
-    assert!(matches!(go(&Plan { into_existing: true, ..there.clone() }), Err(TransferError::Taken { .. })), "they are there already");
+    assert!(matches!(go(&Plan { into_existing: true, ..there.clone() }), Err(TransferError::Clash { .. })), "they are there already");
     assert!(matches!(go(&plan(&url, &source)), Err(TransferError::FileExists { .. })));
     assert!(matches!(go(&plan(&source, &source)), Err(TransferError::SamePlace { .. })));
     let missing = name_of(&folder.path("missing.db"));
@@ -298,27 +134,6 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     added.into_existing = true;
     let report = go(&added).expect("added");
     assert_eq!(report.moved.personas, u64::from(PERSONAS));
-}
-
-/// Counts up in a persona until that is refused; how often it was acknowledged, and the refusal.
-fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u32, Error)> {
-    let store = Arc::clone(store);
-    tokio::spawn(async move {
-        let mut acknowledged = 0;
-        loop {
-            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } })).expect("a patch");
-            match store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await {
-                Ok(_) => acknowledged += 1,
-                Err(refusal) => return (acknowledged, refusal),
-            }
-        }
-    })
-}
-
-async fn assert_counted_to(store: &dyn Store, acknowledged: u32) {
-    let answer = store.get(id(1)).await.expect("readable").expect("there");
-    let body = String::from_utf8(answer.body.to_vec()).expect("text");
-    assert!(acknowledged > 0 && body.contains(&format!("\"count\":{acknowledged}")), "{acknowledged}: {body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

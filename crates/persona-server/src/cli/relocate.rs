@@ -42,6 +42,7 @@ fn failure(error: &TransferError) -> Failure {
         TransferError::NotEmpty { .. }
         | TransferError::FileExists { .. }
         | TransferError::OtherSource { .. }
+        | TransferError::Clash { .. }
         | TransferError::Taken { .. } => ExitCode::Conflict,
         TransferError::Concurrent { .. } | TransferError::FenceTooLong { .. } => ExitCode::TryAgain,
         TransferError::DamagedSource { .. } | TransferError::Differs { .. } => ExitCode::Failure,

@@ -47,7 +47,17 @@ pub enum TransferError {
         /// The source that the unfinished move names.
         source_name: String,
     },
-    /// Something in the target is in the way of what is moved.
+    /// Both sides have something that only one persona, or one request, can have.
+    #[error("{place} and {source_place} both have {what}; nothing was moved")]
+    Clash {
+        /// The target.
+        place: String,
+        /// The source.
+        source_place: String,
+        /// What both have.
+        what: String,
+    },
+    /// Something that came while the move was under way meets something in the target.
     #[error("{place} does not take a persona: {reason}")]
     Taken {
         /// The target.
@@ -110,7 +120,8 @@ impl TransferError {
             Self::NotEmpty { .. } => "name an empty database, or add --into-existing to add the personas to those that are there".into(),
             Self::FileExists { .. } => "name another file; nothing was changed".into(),
             Self::OtherSource { .. } => "add --start-over to throw the unfinished move away".into(),
-            Self::Taken { .. } => "move into an empty database, or free what is taken; then add --start-over".into(),
+            Self::Clash { .. } => "name an empty database, or free what both have in one of the two".into(),
+            Self::Taken { .. } => "add --start-over, which first takes out what was moved".into(),
             Self::Concurrent { .. } => "wait until it is done".into(),
             Self::DamagedSource { .. } => "find all that is wrong with `persona check`, and restore a backup".into(),
             Self::Differs { .. } => "add --start-over to move everything again; the source is as it was, go on using it".into(),

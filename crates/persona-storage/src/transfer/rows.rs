@@ -108,6 +108,8 @@ pub(crate) struct Line {
 pub(crate) struct PersonaDigest {
     pub id: PersonaId,
     pub revision: i64,
+    /// What it is called by, where it is alive.
+    pub handle: Option<String>,
     pub digest: Vec<u8>,
 }
 

@@ -122,13 +122,14 @@ impl Work<'_, '_> {
     fn rehearse(&mut self) -> Result<TransferReport, TransferError> {
         let origin = self.source.origin()?;
         self.start = self.target.look(&origin)?;
-        let counts = self.source.counts()?;
+        self.look_for_clashes()?;
+        let counts = self.source.side().counts()?;
         self.total = counts.changes;
         let (mut done, mut position) = (0, 0);
         loop {
             let batch = self.source.batch(position)?;
             for entry in &batch.entries {
-                entry.persona_row().map_err(|what| TransferError::DamagedSource { place: self.source.place(), what })?;
+                entry.persona_row().map_err(|what| TransferError::DamagedSource { place: self.source.side().place(), what })?;
                 position = entry.sequence;
             }
             done += batch.entries.len() as u64;
@@ -145,9 +146,14 @@ impl Work<'_, '_> {
         if !self.plan.live {
             self.source.fence()?;
         }
+        if self.plan.start_over {
+            self.target.clear()?;
+        }
+        self.start = self.target.look(&origin)?;
+        self.look_for_clashes()?;
         self.start = self.target.begin(&origin, &mut *self.source)?;
         self.position = self.start.position;
-        self.total = self.source.counts()?.changes;
+        self.total = self.source.side().counts()?.changes;
         let began = Instant::now();
         self.copy(None)?;
         let copying = began.elapsed();
@@ -165,9 +171,9 @@ impl Work<'_, '_> {
             fence = Some(length);
             keys_total += more;
         } else {
-            verify::counts(&mut *self.source, &mut *self.target, self.start.before)?;
+            verify::counts(self.source.side(), self.target.side(), self.start.before)?;
         }
-        let moved = self.target.counts()?.since(self.start.before);
+        let moved = self.target.side().counts()?.since(self.start.before);
         let Self { mut source, target, start, plan, .. } = self;
         if plan.live {
             // Still behind the fence, and before anybody can use the target: nothing is ever written to both.
@@ -181,13 +187,40 @@ impl Work<'_, '_> {
     fn tell(&mut self, step: Step, done: u64) -> Result<(), TransferError> {
         match (self.watcher)(Progress { step, done, total: self.total.max(done) }) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(TransferError::Interrupted { place: self.target.place() }),
+            ControlFlow::Break(()) => Err(TransferError::Interrupted { place: self.plan.to.to_string() }),
         }
+    }
+
+    /// Refuses to add personas to others where both sides have a persona, a handle or a key of a request.
+    fn look_for_clashes(&mut self) -> Result<(), TransferError> {
+        if self.start.before == Counts::default() || self.start.resumed {
+            return Ok(());
+        }
+        let (mut persona, mut key) = (None, (i64::MIN, String::new()));
+        let what = loop {
+            let sent = self.source.side().personas_after(persona, i64::try_from(verify::PERSONAS_AT_ONCE).unwrap_or(i64::MAX))?;
+            let Some(last) = sent.last() else { break None };
+            persona = Some(last.id);
+            if let Some(what) = verify::clash(&mut *self.target, &sent)? {
+                break Some(what);
+            }
+            self.tell(Step::Comparing, 0)?;
+        };
+        let what = loop {
+            let records = self.source.keys(&key)?;
+            let Some(last) = records.last().filter(|_| what.is_none()) else { break what };
+            key = (last.at, last.key.clone());
+            if let Some(what) = verify::key_clash(&mut *self.target, &records)? {
+                break Some(what);
+            }
+        };
+        let (place, source_place) = (self.plan.to.to_string(), self.plan.from.to_string());
+        what.map_or(Ok(()), |what| Err(TransferError::Clash { place, source_place, what }))
     }
 
     /// Copies up to the end of the feed, or until it has caught up with the writers. `None` of the limit has no end.
     fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
-        let mut done = self.target.counts()?.since(self.start.before).changes;
+        let mut done = self.target.side().counts()?.since(self.start.before).changes;
         loop {
             self.tell(Step::Moving, done)?;
             let batch = self.source.batch(self.position)?;
@@ -213,8 +246,13 @@ impl Work<'_, '_> {
             let records = self.source.keys(&after)?;
             let Some(last) = records.last() else { return Ok((after, count)) };
             after = (last.at, last.key.clone());
+            if self.start.before != Counts::default() {
+                // A request that came since the move began.
+                let clash = verify::key_clash(&mut *self.target, &records)?;
+                clash.map_or(Ok(()), |reason| Err(TransferError::Taken { place: self.plan.to.to_string(), reason }))?;
+            }
             self.target.put_keys(&records)?;
-            verify::keys(&mut *self.target, &records)?;
+            verify::keys(self.target.side(), &records)?;
             count += records.len() as u64;
             self.tell(Step::Moving, self.total)?;
         }
@@ -226,7 +264,7 @@ impl Work<'_, '_> {
         let (mut after, mut done) = (after, 0);
         while after < until {
             self.tell(Step::Comparing, done)?;
-            let (last, count) = verify::lines(&mut *self.source, &mut *self.target, self.start.base, after, until)?;
+            let (last, count) = verify::lines(self.source.side(), self.target.side(), self.start.base, after, until)?;
             after = last;
             done += count;
         }
@@ -236,7 +274,7 @@ impl Work<'_, '_> {
     /// Compares every persona; those that writers have changed since are left for later.
     fn compare_personas(&mut self) -> Result<(), TransferError> {
         let mut after = None;
-        while let Some((last, later)) = verify::personas(&mut *self.source, &mut *self.target, after, self.plan.live)? {
+        while let Some((last, later)) = verify::personas(self.source.side(), self.target.side(), after, self.plan.live)? {
             after = Some(last);
             self.touched.extend(later);
             self.tell(Step::Comparing, self.total)?;
@@ -273,10 +311,10 @@ impl Work<'_, '_> {
             if Instant::now() >= limit {
                 return Ok(false);
             }
-            verify::personas_named(&mut *self.source, &mut *self.target, ids)?;
+            verify::personas_named(self.source.side(), self.target.side(), ids)?;
         }
         self.touched.clear();
-        verify::counts(&mut *self.source, &mut *self.target, self.start.before)?;
+        verify::counts(self.source.side(), self.target.side(), self.start.before)?;
         Ok(Instant::now() < limit)
     }
 }

@@ -58,7 +58,10 @@ pub(crate) trait Side {
 }
 
 /// What is moved. It is only read, until a live move ends.
-pub(crate) trait Source: Side {
+pub(crate) trait Source {
+    /// What is read of it to compare.
+    fn side(&mut self) -> &mut dyn Side;
+
     /// What tells it from every other source: its first line.
     fn origin(&mut self) -> Result<String, TransferError>;
 
@@ -96,7 +99,16 @@ pub(crate) struct Start {
 }
 
 /// Where it is moved to.
-pub(crate) trait Target: Side {
+pub(crate) trait Target {
+    /// What is read of it to compare; there only after `begin`, where nothing was there before.
+    fn side(&mut self) -> &mut dyn Side;
+
+    /// Takes out what an unfinished move left, so that the target is as it was before.
+    fn clear(&mut self) -> Result<(), TransferError>;
+
+    /// Which of these handles living personas have.
+    fn handles_taken(&mut self, handles: &[String]) -> Result<Vec<String>, TransferError>;
+
     /// Looks whether it can be moved into, and how far an earlier attempt came. Changes nothing.
     fn look(&mut self, origin: &str) -> Result<Start, TransferError>;
 

@@ -7,25 +7,19 @@ use persona_model::PersonaId;
 
 use super::TransferError;
 use super::rows::{KeyRecord, PersonaDigest};
-use super::side::{Counts, Source, Target};
+use super::side::{Counts, Side, Target};
 
 /// Lines that are compared at once: their digests are small, and a database reads them in one go.
 const LINES_AT_ONCE: i64 = 2000;
 /// Personas that are compared at once.
 pub(super) const PERSONAS_AT_ONCE: usize = 500;
 
-fn differs(target: &dyn Target, persona: Option<PersonaId>, what: String) -> TransferError {
+fn differs(target: &dyn Side, persona: Option<PersonaId>, what: String) -> TransferError {
     TransferError::Differs { place: target.place(), persona, what }
 }
 
 /// Compares the next lines, none after `until`; tells the last one and how many there were.
-pub(super) fn lines(
-    source: &mut dyn Source,
-    target: &mut dyn Target,
-    base: i64,
-    after: i64,
-    until: i64,
-) -> Result<(i64, u64), TransferError> {
+pub(super) fn lines(source: &mut dyn Side, target: &mut dyn Side, base: i64, after: i64, until: i64) -> Result<(i64, u64), TransferError> {
     let mut sent = source.lines(after, LINES_AT_ONCE)?;
     sent.retain(|line| line.sequence <= until);
     let arrived = target.lines(after + base, i64::try_from(sent.len()).unwrap_or(i64::MAX))?;
@@ -44,8 +38,8 @@ pub(super) fn lines(
 /// Compares the next personas in order of their identities. Tells the last one, and which are to be compared later because
 /// the source has newer revisions of them, where that is possible; `None` behind the last persona.
 pub(super) fn personas(
-    source: &mut dyn Source,
-    target: &mut dyn Target,
+    source: &mut dyn Side,
+    target: &mut dyn Side,
     after: Option<PersonaId>,
     is_live: bool,
 ) -> Result<Option<(PersonaId, Vec<PersonaId>)>, TransferError> {
@@ -56,13 +50,13 @@ pub(super) fn personas(
 }
 
 /// Compares these personas.
-pub(super) fn personas_named(source: &mut dyn Source, target: &mut dyn Target, ids: &[PersonaId]) -> Result<(), TransferError> {
+pub(super) fn personas_named(source: &mut dyn Side, target: &mut dyn Side, ids: &[PersonaId]) -> Result<(), TransferError> {
     let mut sent = source.personas_named(ids)?;
     sent.sort_by_key(|persona| persona.id);
     compare(target, &sent, false).map(drop)
 }
 
-fn compare(target: &mut dyn Target, sent: &[PersonaDigest], is_live: bool) -> Result<Vec<PersonaId>, TransferError> {
+fn compare(target: &mut dyn Side, sent: &[PersonaDigest], is_live: bool) -> Result<Vec<PersonaId>, TransferError> {
     let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
     let arrived: HashMap<_, _> = target.personas_named(&ids)?.into_iter().map(|persona| (persona.id, persona)).collect();
     let mut later = Vec::new();
@@ -81,7 +75,7 @@ fn compare(target: &mut dyn Target, sent: &[PersonaDigest], is_live: bool) -> Re
 }
 
 /// Compares records of keys that were just moved.
-pub(super) fn keys(target: &mut dyn Target, sent: &[KeyRecord]) -> Result<(), TransferError> {
+pub(super) fn keys(target: &mut dyn Side, sent: &[KeyRecord]) -> Result<(), TransferError> {
     let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
     let arrived: HashMap<_, _> = target.keys_named(&names)?.into_iter().map(|record| (record.key.clone(), record)).collect();
     match sent.iter().find(|record| arrived.get(&record.key) != Some(record)) {
@@ -90,8 +84,31 @@ pub(super) fn keys(target: &mut dyn Target, sent: &[KeyRecord]) -> Result<(), Tr
     }
 }
 
+/// Tells the first of these personas that a target has already, by its identity or by its handle.
+pub(super) fn clash(target: &mut dyn Target, sent: &[PersonaDigest]) -> Result<Option<String>, TransferError> {
+    let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
+    let mut there: Vec<_> = target.side().personas_named(&ids)?;
+    there.sort_by_key(|persona| persona.id);
+    if let Some(found) = there.first() {
+        let is_same = sent.iter().any(|persona| persona == found);
+        return Ok(Some(format!("persona {}, with {} contents", found.id, if is_same { "the same" } else { "different" })));
+    }
+    let handles: Vec<_> = sent.iter().filter_map(|persona| persona.handle.clone()).collect();
+    let taken = target.handles_taken(&handles)?;
+    Ok(taken.first().map(|handle| format!("a persona with the handle {handle}")))
+}
+
+/// Tells the first of these records whose key a target has for another request. Of a persona that is moved it has none but
+/// those that were moved before.
+pub(super) fn key_clash(target: &mut dyn Target, sent: &[KeyRecord]) -> Result<Option<String>, TransferError> {
+    let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
+    let there: HashMap<_, _> = target.side().keys_named(&names)?.into_iter().map(|record| (record.key, record.persona)).collect();
+    let other = sent.iter().find(|record| there.get(&record.key).is_some_and(|persona| *persona != record.persona));
+    Ok(other.map(|record| format!("a request with the idempotency key of a request for persona {}: {:?}", record.persona, record.key)))
+}
+
 /// Compares how many there are: a row that was not sent has no digest to be found by.
-pub(super) fn counts(source: &mut dyn Source, target: &mut dyn Target, before: Counts) -> Result<(), TransferError> {
+pub(super) fn counts(source: &mut dyn Side, target: &mut dyn Side, before: Counts) -> Result<(), TransferError> {
     let sent = source.counts()?;
     let arrived = target.counts()?.since(before);
     if sent == arrived { Ok(()) } else { Err(differs(target, None, format!("it has {arrived:?}, the source has {sent:?}"))) }

@@ -9,7 +9,7 @@ use super::super::row;
 use super::digest;
 use super::session::Session;
 use crate::Error;
-use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, TransferError};
+use crate::transfer::{Counts, KeyRecord, Line, PersonaDigest, Side, TransferError};
 
 const COUNTS: &str = "
     SELECT (SELECT count(*) FROM persona_store.personas),
@@ -17,14 +17,18 @@ const COUNTS: &str = "
            (SELECT count(*) FROM persona_store.changes)";
 const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
 
-impl Session {
-    pub(super) fn counts(&mut self) -> Result<Counts, TransferError> {
+impl Side for Session {
+    fn place(&self) -> String {
+        self.settings.place()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
         let rows = self.read(COUNTS, &[])?;
         let number = |column| row::number(&rows[0], column).map_err(|error| self.unreadable(&error));
         Ok(Counts { personas: number(0)?, revisions: number(1)?, changes: number(2)? })
     }
 
-    pub(super) fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
         let sql = format!(
             "SELECT c.sequence, c.persona, c.revision, {}
              FROM (SELECT * FROM persona_store.changes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS c
@@ -44,32 +48,27 @@ impl Session {
         rows.iter().map(|found| line(found).map_err(|error| self.unreadable(&error))).collect()
     }
 
-    pub(super) fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
         let after = after.map(row::uuid);
         let sql = persona_sql("WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");
         let rows = self.read(&sql, &[(&after, Type::UUID), (&limit, Type::INT8)])?;
         self.personas(&rows)
     }
 
-    pub(super) fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| row::uuid(*id)).collect();
         let rows = self.read(&persona_sql("WHERE id = ANY ($1)"), &[(&ids, Type::UUID_ARRAY)])?;
         self.personas(&rows)
     }
 
-    fn personas(&self, rows: &[Row]) -> Result<Vec<PersonaDigest>, TransferError> {
-        let persona = |found: &Row| -> Result<PersonaDigest, Error> {
-            Ok(PersonaDigest { id: row::id(found, 0)?, revision: row::value(found, 1)?, digest: row::value(found, 2)? })
-        };
-        rows.iter().map(|found| persona(found).map_err(|error| self.unreadable(&error))).collect()
-    }
-
-    pub(super) fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
         let keys = keys.to_vec();
         let rows = self.read(&format!("{KEY} WHERE key = ANY ($1)"), &[(&keys, Type::TEXT_ARRAY)])?;
         self.keys(&rows)
     }
+}
 
+impl Session {
     pub(super) fn keys_after(&mut self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>, TransferError> {
         let sql = format!("{KEY} WHERE at >= $1 AND (at > $1 OR key > $2) ORDER BY at, key LIMIT $3");
         let rows = self.read(&sql, &[(&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)])?;
@@ -89,11 +88,23 @@ impl Session {
         };
         rows.iter().map(|found| record(found).map_err(|error| self.unreadable(&error))).collect()
     }
+
+    fn personas(&self, rows: &[Row]) -> Result<Vec<PersonaDigest>, TransferError> {
+        let persona = |found: &Row| -> Result<PersonaDigest, Error> {
+            Ok(PersonaDigest {
+                id: row::id(found, 0)?,
+                revision: row::value(found, 1)?,
+                handle: row::value(found, 2)?,
+                digest: row::value(found, 3)?,
+            })
+        };
+        rows.iter().map(|found| persona(found).map_err(|error| self.unreadable(&error))).collect()
+    }
 }
 
 fn persona_sql(which: &str) -> String {
     format!(
-        "SELECT p.id, p.revision, {}
+        "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}
          FROM (SELECT * FROM persona_store.personas {which}) AS p
          LEFT JOIN persona_store.persona_search AS s ON s.persona = p.id
          CROSS JOIN LATERAL (

@@ -8,7 +8,7 @@ use super::super::pool::Connection;
 use super::super::{Settings, StartError, migrate, row};
 use super::session::{BEGIN, Session};
 use crate::Error;
-use crate::transfer::{Batch, Counts, Entry, KeyRecord, Line, PersonaDigest, Side, Source, TransferError};
+use crate::transfer::{Batch, Entry, KeyRecord, Side, Source, TransferError};
 
 /// Entries of one batch; none is larger than a document may be, and few are.
 const BATCH_ENTRIES: i64 = 1000;
@@ -79,33 +79,11 @@ impl ServerSource {
     }
 }
 
-impl Side for ServerSource {
-    fn place(&self) -> String {
-        self.session.settings.place()
-    }
-
-    fn counts(&mut self) -> Result<Counts, TransferError> {
-        self.session.counts()
-    }
-
-    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
-        self.session.lines(after, limit)
-    }
-
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
-        self.session.personas_after(after, limit)
-    }
-
-    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
-        self.session.personas_named(ids)
-    }
-
-    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
-        self.session.keys_named(keys)
-    }
-}
-
 impl Source for ServerSource {
+    fn side(&mut self) -> &mut dyn Side {
+        &mut self.session
+    }
+
     fn origin(&mut self) -> Result<String, TransferError> {
         let sql = "SELECT sequence || ' ' || persona || ' ' || at FROM persona_store.changes ORDER BY sequence LIMIT 1";
         let rows = self.session.read(sql, &[])?;

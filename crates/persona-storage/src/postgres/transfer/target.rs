@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 
 use super::super::{Settings, migrate, row};
 use super::session::{BEGIN, Session};
-use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, Side, Source, Start, Target, TransferError};
+use crate::transfer::{Counts, Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 const STATE: &str = "
     CREATE TABLE persona_store.move_state (
@@ -26,6 +26,18 @@ const READ_STATE: &str = "
     SELECT origin, base, position, personas_before, revisions_before, changes_before FROM persona_store.move_state";
 /// Only who knows the place may go on from it: another process that moves into the same database has moved it.
 const ADVANCE: &str = "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
+
+/// What was moved lies behind the old end of the feed, and none of its personas was there before.
+const TAKE_OUT: &str = "
+    CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
+        SELECT DISTINCT persona FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
+    DELETE FROM persona_store.idempotency WHERE persona IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.revisions WHERE persona IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.persona_tags WHERE persona IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.personas WHERE id IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
+    DROP TABLE persona_store.move_state";
 
 /// See the module.
 pub(crate) struct ServerTarget {
@@ -48,11 +60,11 @@ impl ServerTarget {
     /// What an unfinished move left, if it is of this source.
     fn unfinished(&mut self, origin: &str) -> Result<Start, TransferError> {
         let rows = self.session.read(READ_STATE, &[])?;
-        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.place() })?;
+        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
         let failed = |error| self.session.unreadable(&error);
         let known: String = row::value(found, 0).map_err(failed)?;
         if known != origin {
-            return Err(TransferError::OtherSource { place: self.place(), source_name: known });
+            return Err(TransferError::OtherSource { place: self.session.place(), source_name: known });
         }
         let number = |column| row::number(found, column).map_err(failed);
         let before = Counts { personas: number(3)?, revisions: number(4)?, changes: number(5)? };
@@ -61,54 +73,48 @@ impl ServerTarget {
     }
 }
 
-impl Side for ServerTarget {
-    fn place(&self) -> String {
-        self.session.settings.place()
-    }
-
-    fn counts(&mut self) -> Result<Counts, TransferError> {
-        self.session.counts()
-    }
-
-    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
-        self.session.lines(after, limit)
-    }
-
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
-        self.session.personas_after(after, limit)
-    }
-
-    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
-        self.session.personas_named(ids)
-    }
-
-    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
-        self.session.keys_named(keys)
-    }
-}
-
 impl Target for ServerTarget {
+    fn side(&mut self) -> &mut dyn Side {
+        &mut self.session
+    }
+
+    fn clear(&mut self) -> Result<(), TransferError> {
+        if !self.session.find()?.is_being_filled {
+            return Ok(());
+        }
+        self.session.execute(migrate::BEGIN)?;
+        let rows = self.session.rows("SELECT changes_before FROM persona_store.move_state", &[])?;
+        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
+        if row::number(found, 0).map_err(|error| self.session.unreadable(&error))? == 0 {
+            self.session.execute("DROP SCHEMA persona_store CASCADE")?;
+        } else {
+            self.session.execute(TAKE_OUT)?;
+            self.session.execute(&format!("UPDATE persona_store.about SET schema_version = {}", migrate::VERSION))?;
+        }
+        self.session.execute("COMMIT")
+    }
+
+    fn handles_taken(&mut self, handles: &[String]) -> Result<Vec<String>, TransferError> {
+        let handles = handles.to_vec();
+        let sql = "SELECT handle FROM persona_store.personas
+                   WHERE handle = ANY ($1) AND handle IS NOT NULL AND deleted_at IS NULL
+                   ORDER BY handle";
+        let rows = self.session.read(sql, &[(&handles, Type::TEXT_ARRAY)])?;
+        rows.iter().map(|found| row::value(found, 0).map_err(|error| self.session.unreadable(&error))).collect()
+    }
+
     fn look(&mut self, origin: &str) -> Result<Start, TransferError> {
         let found = self.session.find()?;
-        if found.is_being_filled && !self.start_over {
-            return self.unfinished(origin);
+        if found.is_being_filled {
+            // What is to be thrown away may be of any source.
+            return if self.start_over { Ok(Start::default()) } else { self.unfinished(origin) };
         }
         if found.is_retired {
-            return Err(super::super::StartError::Retired { place: self.place() }.into());
-        }
-        if found.is_being_filled {
-            let before = self.session.read(READ_STATE, &[])?;
-            let personas = before.first().map(|found| row::number(found, 3)).transpose();
-            let personas = personas.map_err(|error| self.session.unreadable(&error))?.unwrap_or_default();
-            if personas > 0 {
-                // What was there before cannot be told from what was moved.
-                return Err(TransferError::NotEmpty { place: self.place(), personas });
-            }
-            return Ok(Start::default());
+            return Err(super::super::StartError::Retired { place: self.session.place() }.into());
         }
         let before = self.counts_of_schema(found)?;
         if before.changes > 0 && !self.into_existing {
-            return Err(TransferError::NotEmpty { place: self.place(), personas: before.personas });
+            return Err(TransferError::NotEmpty { place: self.session.place(), personas: before.personas });
         }
         Ok(Start { before, ..Start::default() })
     }
@@ -116,16 +122,13 @@ impl Target for ServerTarget {
     fn begin(&mut self, origin: &str, _source: &mut dyn Source) -> Result<Start, TransferError> {
         let start = self.look(origin)?;
         let found = self.session.find()?;
-        if found.is_being_filled && !self.start_over {
+        if found.is_being_filled {
             self.base = start.base;
             return Ok(start);
         }
         self.session.execute(migrate::BEGIN)?;
-        if found.is_being_filled {
-            self.session.execute("DROP SCHEMA persona_store CASCADE")?;
-        }
         // Another move, or a server that starts, may have been faster.
-        let version = if found.is_being_filled { 0 } else { self.session.find()?.version };
+        let version = self.session.find()?.version;
         for sql in &migrate::MIGRATIONS[version as usize..] {
             self.session.execute(sql)?;
         }
@@ -153,7 +156,7 @@ impl Target for ServerTarget {
         self.session.execute(BEGIN)?;
         if self.session.rows(ADVANCE, &[(&position, Type::INT8), (&last.sequence, Type::INT8)])?.is_empty() {
             self.session.execute("ROLLBACK")?;
-            return Err(TransferError::Concurrent { place: self.place() });
+            return Err(TransferError::Concurrent { place: self.session.place() });
         }
         self.session.put_personas(&new, &changed)?;
         self.session.put_entries(entries, self.base)?;

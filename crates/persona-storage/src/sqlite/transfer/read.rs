@@ -1,6 +1,6 @@
 //! What is read of a file, whichever side it is.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use persona_model::{Document, PersonaId, SearchWords};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -8,31 +8,21 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::super::error::damage;
 use super::super::{checksum, row};
 use crate::sqlite::StartError;
-use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, line_digest, persona_digest};
+use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest, persona_digest};
 
 /// An open file, with its name for errors.
-pub(super) struct File<'a> {
-    pub path: &'a Path,
-    pub connection: &'a Connection,
+pub(super) struct File {
+    pub path: PathBuf,
+    pub connection: Connection,
 }
 
-type Result<T> = std::result::Result<T, StartError>;
-
-impl File<'_> {
-    fn failed(&self, error: rusqlite::Error) -> StartError {
-        StartError::from_driver(self.path, error)
-    }
-
-    pub(super) fn counts(&self) -> Result<Counts> {
-        let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
-        let counts = self.connection.query_row(sql, [], |found| {
-            Ok(Counts { personas: row::number(found, 0)?, revisions: row::number(found, 1)?, changes: row::number(found, 2)? })
-        });
-        counts.map_err(|error| self.failed(error))
+impl File {
+    pub(super) fn failed(&self, error: rusqlite::Error) -> TransferError {
+        StartError::from_driver(&self.path, error).into()
     }
 
     /// The next lines of the feed with their revisions, one after the other, as long as they are wanted.
-    pub(super) fn entries(&self, after: i64, limit: i64, mut each: impl FnMut(Entry) -> bool) -> Result<()> {
+    pub(super) fn entries(&self, after: i64, limit: i64, mut each: impl FnMut(Entry) -> bool) -> Result<(), TransferError> {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
@@ -53,34 +43,6 @@ impl File<'_> {
             Ok(())
         };
         read().map_err(|error| self.failed(error))
-    }
-
-    pub(super) fn lines(&self, after: i64, limit: i64) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        self.entries(after, limit, |entry| {
-            let digest = line_digest(&entry);
-            lines.push(Line { sequence: entry.sequence, persona: entry.persona, revision: entry.revision, digest });
-            true
-        })?;
-        Ok(lines)
-    }
-
-    pub(super) fn personas_after(&self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>> {
-        let read = || -> rusqlite::Result<Vec<PersonaDigest>> {
-            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
-            let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-            let rows = statement.query_map(params![after, limit], |found| self.persona(found))?;
-            rows.collect()
-        };
-        read().map_err(|error| self.failed(error))
-    }
-
-    pub(super) fn personas_named(&self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>> {
-        let read = |id: &PersonaId| -> rusqlite::Result<Option<PersonaDigest>> {
-            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id = ?1"))?;
-            statement.query_row([id.as_bytes()], |found| self.persona(found)).optional()
-        };
-        ids.iter().filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose()).collect()
     }
 
     fn persona(&self, found: &Row<'_>) -> rusqlite::Result<PersonaDigest> {
@@ -108,24 +70,68 @@ impl File<'_> {
             // The index itself holds no texts that could be read back; these are the words that it was made of.
             words: SearchWords::of(&read),
         };
-        Ok(PersonaDigest { id, revision: persona.revision, digest: persona_digest(&persona) })
+        let digest = persona_digest(&persona);
+        let handle = persona.handle.filter(|_| persona.deleted_at.is_none());
+        Ok(PersonaDigest { id, revision: persona.revision, handle, digest })
     }
 
-    pub(super) fn keys_named(&self, keys: &[String]) -> Result<Vec<KeyRecord>> {
-        let read = |key: &String| -> rusqlite::Result<Option<KeyRecord>> {
-            let mut statement = self.connection.prepare_cached(&format!("{KEY} WHERE key = ?1"))?;
-            statement.query_row([key], key_record).optional()
-        };
-        keys.iter().filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose()).collect()
-    }
-
-    pub(super) fn keys_after(&self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>> {
+    pub(super) fn keys_after(&self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>, TransferError> {
         let read = || -> rusqlite::Result<Vec<KeyRecord>> {
             let sql = format!("{KEY} WHERE (at, key) > (?1, ?2) ORDER BY at, key LIMIT ?3");
             let mut statement = self.connection.prepare_cached(&sql)?;
             statement.query_map(params![after.0, after.1, limit], key_record)?.collect()
         };
         read().map_err(|error| self.failed(error))
+    }
+}
+
+impl Side for File {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn counts(&mut self) -> Result<Counts, TransferError> {
+        let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
+        let counts = self.connection.query_row(sql, [], |found| {
+            Ok(Counts { personas: row::number(found, 0)?, revisions: row::number(found, 1)?, changes: row::number(found, 2)? })
+        });
+        counts.map_err(|error| self.failed(error))
+    }
+
+    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
+        let mut lines = Vec::new();
+        self.entries(after, limit, |entry| {
+            let digest = line_digest(&entry);
+            lines.push(Line { sequence: entry.sequence, persona: entry.persona, revision: entry.revision, digest });
+            true
+        })?;
+        Ok(lines)
+    }
+
+    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+        let read = || -> rusqlite::Result<Vec<PersonaDigest>> {
+            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+            let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            let rows = statement.query_map(params![after, limit], |found| self.persona(found))?;
+            rows.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
+        let read = |id: &PersonaId| -> rusqlite::Result<Option<PersonaDigest>> {
+            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id = ?1"))?;
+            statement.query_row([id.as_bytes()], |found| self.persona(found)).optional()
+        };
+        ids.iter().filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose()).collect()
+    }
+
+    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
+        let read = |key: &String| -> rusqlite::Result<Option<KeyRecord>> {
+            let mut statement = self.connection.prepare_cached(&format!("{KEY} WHERE key = ?1"))?;
+            statement.query_row([key], key_record).optional()
+        };
+        keys.iter().filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose()).collect()
     }
 }
 

@@ -1,11 +1,11 @@
 //! A file that is moved from: read in short transactions of its own, and fenced by the gate.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::PersonaId;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
@@ -13,7 +13,7 @@ use super::super::{Gate, Settings, library, migrate, restore};
 use super::read::File;
 use crate::NoObserver;
 use crate::sqlite::StartError;
-use crate::transfer::{Batch, Counts, KeyRecord, Line, PersonaDigest, Side, Source, TransferError};
+use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
 /// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a commit.
 const BATCH_ENTRIES: i64 = 1000;
@@ -25,8 +25,7 @@ const GATE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct FileSource {
-    path: PathBuf,
-    connection: Connection,
+    file: File,
     is_live: bool,
     /// None where no program can be writing: the file is a backup.
     gate: Option<Gate>,
@@ -53,58 +52,29 @@ impl FileSource {
         if !matches!(found, migrate::VERSION | migrate::RETIRED) {
             return Err(migrate::other_version(path, found).into());
         }
-        Ok(Self { path: path.into(), connection, is_live, gate })
-    }
-
-    fn file(&self) -> File<'_> {
-        File { path: &self.path, connection: &self.connection }
+        Ok(Self { file: File { path: path.into(), connection }, is_live, gate })
     }
 
     fn locked(&self, source: std::io::Error) -> TransferError {
-        StartError::from_file(&Gate::path(&self.path), source).into()
-    }
-}
-
-impl Side for FileSource {
-    fn place(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn counts(&mut self) -> Result<Counts, TransferError> {
-        Ok(self.file().counts()?)
-    }
-
-    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
-        Ok(self.file().lines(after, limit)?)
-    }
-
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
-        Ok(self.file().personas_after(after, limit)?)
-    }
-
-    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
-        Ok(self.file().personas_named(ids)?)
-    }
-
-    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
-        Ok(self.file().keys_named(keys)?)
+        StartError::from_file(&Gate::path(&self.file.path), source).into()
     }
 }
 
 impl Source for FileSource {
+    fn side(&mut self) -> &mut dyn Side {
+        &mut self.file
+    }
+
     fn origin(&mut self) -> Result<String, TransferError> {
         let sql = "SELECT sequence || ' ' || lower(hex(persona)) || ' ' || at FROM changes ORDER BY sequence LIMIT 1";
-        let first: Option<String> = self
-            .connection
-            .query_row(sql, [], |found| found.get(0))
-            .optional()
-            .map_err(|error| StartError::from_driver(&self.path, error))?;
+        let first: Option<String> =
+            self.file.connection.query_row(sql, [], |found| found.get(0)).optional().map_err(|error| self.file.failed(error))?;
         Ok(format!("sqlite {}", first.unwrap_or_default()))
     }
 
     fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
-        self.file().entries(after, BATCH_ENTRIES, |entry| {
+        self.file.entries(after, BATCH_ENTRIES, |entry| {
             bytes += entry.bytes();
             entries.push(entry);
             bytes < BATCH_BYTES
@@ -114,7 +84,7 @@ impl Source for FileSource {
     }
 
     fn keys(&mut self, after: &(i64, String)) -> Result<Vec<KeyRecord>, TransferError> {
-        Ok(self.file().keys_after(after, BATCH_KEYS)?)
+        self.file.keys_after(after, BATCH_KEYS)
     }
 
     fn order(&mut self, _each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError> {
@@ -130,13 +100,13 @@ impl Source for FileSource {
             gate.enter_until(Instant::now() + GATE_WAIT_MAX).map_err(|source| self.locked(source))?
         };
         // Held until it is let go of in `unfence`, or until this process ends.
-        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.path.clone(), pid: None }.into())
+        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None }.into())
     }
 
     fn unfence(&mut self) -> Result<(), TransferError> {
         // The lock belongs to the opened file: another one stays without it.
         if self.gate.take().is_some() {
-            self.gate = Some(Gate::open(&self.path).map_err(|source| self.locked(source))?);
+            self.gate = Some(Gate::open(&self.file.path).map_err(|source| self.locked(source))?);
         }
         Ok(())
     }
@@ -146,10 +116,10 @@ impl Source for FileSource {
             return Ok(());
         }
         tracing::info!(target, "the file was moved and takes no more writes");
-        let mut settings = Settings::new(&self.path);
+        let mut settings = Settings::new(&self.file.path);
         settings.durability = crate::sqlite::Durability::Full;
         let writer = connection::open(&settings, Purpose::Write, Arc::new(NoObserver))?;
         let marked = writer.pragma_update(None, "user_version", migrate::RETIRED);
-        Ok(marked.map_err(|error| StartError::from_driver(&self.path, error))?)
+        marked.map_err(|error| self.file.failed(error))
     }
 }

@@ -13,7 +13,7 @@ use super::super::unfinished::Unfinished;
 use super::super::{FileSystem, checksum, convert, library, migrate, search, snapshot};
 use super::read::File;
 use crate::sqlite::StartError;
-use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, Source, Start, Target, TransferError};
+use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.
 const CACHE_KIB: i64 = 64 * 1024;
@@ -34,7 +34,7 @@ pub(crate) struct FileTarget {
 }
 
 struct Open {
-    connection: Connection,
+    side: File,
     file: Unfinished,
 }
 
@@ -53,16 +53,16 @@ impl FileTarget {
         Ok(Self { path: path.into(), start_over, open: None })
     }
 
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
     fn failed(&self, error: rusqlite::Error) -> TransferError {
         StartError::from_driver(&self.path, error).into()
     }
 
     fn connection(&self) -> &Connection {
-        &self.open.as_ref().expect("it was begun").connection
-    }
-
-    fn file(&self) -> File<'_> {
-        File { path: &self.path, connection: self.connection() }
+        &self.open.as_ref().expect("it was begun").side.connection
     }
 
     /// Makes the schema, with the order of rows where the source tells one.
@@ -104,33 +104,21 @@ fn state_of(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> 
     connection.query_row("SELECT origin, position FROM move_state", [], |found| Ok((found.get(0)?, found.get(1)?))).optional()
 }
 
-impl Side for FileTarget {
-    fn place(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn counts(&mut self) -> Result<Counts, TransferError> {
-        Ok(self.file().counts()?)
-    }
-
-    fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError> {
-        Ok(self.file().lines(after, limit)?)
-    }
-
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
-        Ok(self.file().personas_after(after, limit)?)
-    }
-
-    fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
-        Ok(self.file().personas_named(ids)?)
-    }
-
-    fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
-        Ok(self.file().keys_named(keys)?)
-    }
-}
-
 impl Target for FileTarget {
+    fn side(&mut self) -> &mut dyn Side {
+        &mut self.open.as_mut().expect("it was begun").side
+    }
+
+    fn clear(&mut self) -> Result<(), TransferError> {
+        // An unfinished file holds nothing else, and is cleared when it is begun again.
+        Ok(())
+    }
+
+    fn handles_taken(&mut self, _handles: &[String]) -> Result<Vec<String>, TransferError> {
+        // It is always a new file.
+        Ok(Vec::new())
+    }
+
     fn look(&mut self, _origin: &str) -> Result<Start, TransferError> {
         // That there is no file of this name was seen before anything else.
         Ok(Start::default())
@@ -158,7 +146,7 @@ impl Target for FileTarget {
             }
         };
         file.keep();
-        self.open = Some(Open { connection, file });
+        self.open = Some(Open { side: File { path: self.path.clone(), connection }, file });
         Ok(start)
     }
 
@@ -219,7 +207,7 @@ impl Target for FileTarget {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
-        let Open { connection, file } = self.open.take().expect("it was begun");
+        let Open { side: File { connection, .. }, file } = self.open.take().expect("it was begun");
         let failed = |error| self.failed(error);
         connection.execute_batch("BEGIN; DROP TABLE move_state; DROP TABLE move_order; COMMIT").map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
