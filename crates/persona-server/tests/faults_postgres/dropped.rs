@@ -95,11 +95,11 @@ fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
     let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
     for number in 0..10_000_u64 {
         let sender = if dice.below(2) == 0 { Sender::Client } else { Sender::Server };
-        let fault = match dice.below(100) {
+        let fault = match dice.below(1000) {
             0 => Fault::Silence,
-            1..40 => Fault::Before,
-            40..80 => Fault::After,
-            80..90 if sender == Sender::Client => Fault::Fails(["40001", "40P01", "55P03"][dice.below(3)]),
+            1..400 => Fault::Before,
+            400..800 => Fault::After,
+            800..900 if sender == Sender::Client => Fault::Fails(["40001", "40P01", "55P03"][dice.below(3)]),
             _ => Fault::Ends(["57P01", "57P02", "57P05", "08006", "53300"][dice.below(5)]),
         };
         if dice.below(4) == 0 {

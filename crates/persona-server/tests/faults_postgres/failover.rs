@@ -69,7 +69,7 @@ fn fail_over() -> (Ledger, Duration) {
             })
             .collect();
         let has = |wanted: usize| {
-            wait_for("acknowledged writes", DEADLINE, || (load.acknowledged.load(Ordering::Acquire) >= wanted).then_some(()))
+            wait_for("acknowledged writes", DEADLINE, || (load.acknowledged.load(Ordering::Acquire) >= wanted).then_some(()));
         };
         has(BEFORE);
         pair.primary.kill();

@@ -77,7 +77,9 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
             ledger
         };
         let clients: Vec<_> = (0..8).map(|number| scope.spawn(move || write(number))).collect();
-        clients.into_iter().for_each(|client| ledger.add(client.join().expect("no panic")));
+        for client in clients {
+            ledger.add(client.join().expect("no panic"));
+        }
     });
     let stale = client.request("PATCH", &path, &[("If-Match", "\"1\"")], json!({ "name": "x" }).to_string().as_bytes()).expect("an answer");
     assert_eq!((stale.status, stale.json()["current_revision"].as_u64()), (412, Some(81)), "{stale:?}");

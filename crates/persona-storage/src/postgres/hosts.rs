@@ -50,8 +50,6 @@ impl Hosts {
             }
             let done = tokio::time::timeout(HEAD_START, attempts.join_next()).await;
             match done {
-                // The one that is under way has had its start.
-                Err(_) => next = untried.next(),
                 Ok(Some(Ok((index, Ok(made))))) => {
                     self.good.store(index, Ordering::Relaxed);
                     return Ok(made);
@@ -62,8 +60,9 @@ impl Hosts {
                     }
                     next = untried.next();
                 }
-                // An attempt that panicked was reported by the panic hook; it counts as one that was silent.
-                Ok(Some(Err(_))) => next = untried.next(),
+                // Those that are under way have had their start. An attempt that panicked was reported by the panic hook; it
+                // counts as one that is silent.
+                Err(_) | Ok(Some(Err(_))) => next = untried.next(),
                 Ok(None) => return Err(worst.unwrap_or_else(silent)),
             }
         }
