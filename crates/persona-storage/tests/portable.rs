@@ -120,10 +120,8 @@ fn texts(source: &str) -> String {
         let here = &rest[at..];
         rest = if here.starts_with("//") {
             here.find('\n').map_or("", |end| &here[end..])
-        } else if here.starts_with("'\"'") {
-            &here[3..]
-        } else if here.starts_with("'\\\"'") {
-            &here[4..]
+        } else if let Some(behind) = here.strip_prefix("'\"'").or_else(|| here.strip_prefix("'\\\"'")) {
+            behind
         } else if let Some(text) = here.strip_prefix('"') {
             let mut escaped = false;
             let end = text.find(|it: char| {

@@ -26,7 +26,7 @@ const KILLS: u32 = 20;
 /// What tells a process of this program that it is to move something.
 const CHILD: &str = "PERSONA_TEST_MOVE";
 /// Longest wait for something that happens by itself.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// What a process of the tests below does: it moves, and kills itself at a step, if it is told one.
 #[test]
