@@ -30,7 +30,12 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     rival.rate("select.sql", CONNECTIONS, seconds)?;
     let selects = session.pairs(|| load(Load::Get), || rival.rate("select.sql", CONNECTIONS, seconds))?;
     load(Load::Patch)?;
+    let lines = || cluster.sql(&database, "SELECT count(*) FROM persona_store.changes");
+    let before = lines();
     rival.rate("update.sql", CONNECTIONS, seconds)?;
+    if lines() == before {
+        return Err("pgbench has changed nothing, so there is nothing to compare with".into());
+    }
     let updates = session.pairs(|| load(Load::Patch), || rival.rate("update.sql", CONNECTIONS, seconds))?;
     let row = |name: &str, unit, target, pairs: &[(Measured, f64)]| {
         let ours = Spread::of(pairs.iter().map(|(ours, _)| ours.rate));
