@@ -27,6 +27,7 @@ const GROUPS: &[Group] = &[
     Group { name: "reads", needs_wrk: true, measure: rows::reads::compare },
     Group { name: "writes", needs_wrk: true, measure: rows::writes::compare },
     Group { name: "durability", needs_wrk: true, measure: rows::durability::compare },
+    Group { name: "postgres", needs_wrk: true, measure: rows::postgres::compare },
     Group { name: "reference", needs_wrk: true, measure: rows::reference::compare },
     Group { name: "increments", needs_wrk: false, measure: rows::reference::increments_kept },
     Group { name: "store-pages", needs_wrk: false, measure: rows::store::pages },

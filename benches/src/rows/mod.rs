@@ -2,6 +2,7 @@
 
 pub mod durability;
 pub mod files;
+pub mod postgres;
 pub mod reads;
 pub mod reference;
 pub mod start;

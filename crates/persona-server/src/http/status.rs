@@ -22,6 +22,8 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
     Parameters::none(request.uri())?;
     let status = context.store.status().await?;
     let file = file(&status.home);
+    // A server has no gate, no log and no backups of ours: zeros would say that there are some.
+    let of_a_file = |value: Value| if file.is_null() { Value::Null } else { value };
     let now = context.clock.now();
     let page = context.seat.page();
     let (keeper, workers): (Vec<_>, Vec<_>) = page.processes().into_iter().partition(|it| it.slot == KEEPER_SLOT);
@@ -42,14 +44,14 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "wal_bytes_max": file["wal_bytes_max"],
         "wal_autocheckpoint": file["wal_autocheckpoint"],
         "server": server(&status.home),
-        "checkpoints": checkpoints(page, now),
-        "gate": page.at_gate().iter().map(at_gate).collect::<Vec<_>>(),
-        "contention": contention(page, now),
-        "backups": backups(page),
-        "damage_found": page.damage_found(),
+        "checkpoints": of_a_file(checkpoints(page, now)),
+        "gate": of_a_file(page.at_gate().iter().map(at_gate).collect()),
+        "contention": contention(page, now, of_a_file),
+        "backups": of_a_file(backups(page)),
+        "damage_found": of_a_file(page.damage_found().into()),
         "requests_in_flight": page.requests_in_flight(),
-        "keeper": keeper.first().map(|process| facts(process, now)),
-        "workers": workers.iter().map(|process| facts(process, now)).collect::<Vec<_>>(),
+        "keeper": keeper.first().map(|process| facts(process, now, of_a_file)),
+        "workers": workers.iter().map(|process| facts(process, now, of_a_file)).collect::<Vec<_>>(),
     })))
 }
 
@@ -77,17 +79,18 @@ fn server(home: &Home) -> Value {
     }
 }
 
-/// How long writers of all processes waited for each other since the server started, and how often in vain.
-fn contention(page: &SharedPage, now: Timestamp) -> Value {
+/// How long writers of all processes waited for each other since the server started, and how often in vain; what only a file
+/// has is null for others.
+fn contention(page: &SharedPage, now: Timestamp, of_a_file: impl Fn(Value) -> Value) -> Value {
     let times = |measure| percentiles(&page.distribution(measure));
     json!({
         "queue_wait_micros": times(Measure::QueueWait),
-        "gate_wait_micros": times(Measure::GateWait),
-        "gate_hold_micros": times(Measure::GateHold),
+        "gate_wait_micros": of_a_file(times(Measure::GateWait)),
+        "gate_hold_micros": of_a_file(times(Measure::GateHold)),
         "transaction_micros": times(Measure::Transaction),
-        "lock_retries": page.lock_retries(),
+        "lock_retries": of_a_file(page.lock_retries().into()),
         "writes_given_up": page.writes_given_up(),
-        "recent": page.recent(now).iter().map(window).collect::<Vec<_>>(),
+        "recent": of_a_file(page.recent(now).iter().map(window).collect()),
     })
 }
 
@@ -137,7 +140,7 @@ fn percentiles(times: &Distribution) -> Value {
     json!({ "count": times.count(), "p50": times.quantile(0.5), "p99": times.quantile(0.99), "p999": times.quantile(0.999) })
 }
 
-fn facts(process: &ProcessFacts, now: Timestamp) -> Value {
+fn facts(process: &ProcessFacts, now: Timestamp, of_a_file: impl Fn(Value) -> Value) -> Value {
     json!({
         "slot": process.slot,
         "pid": process.pid,
@@ -149,7 +152,7 @@ fn facts(process: &ProcessFacts, now: Timestamp) -> Value {
         "writes": process.writes,
         "queue_depth": process.queue_depth,
         "longest_read_micros": micros(process.longest_read),
-        "gate_wait_micros": percentiles(&process.gate_wait),
-        "gate_hold_micros": percentiles(&process.gate_hold),
+        "gate_wait_micros": of_a_file(percentiles(&process.gate_wait)),
+        "gate_hold_micros": of_a_file(percentiles(&process.gate_hold)),
     })
 }

@@ -23,6 +23,9 @@ const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
 /// Header cell: when the server started, in microseconds since the epoch.
 pub(super) const STARTED_AT: usize = 0;
 
+/// Header cell: 1 where the personas are kept by a database server, which has no gate, no log and no checkpoints of ours.
+pub(super) const ON_SERVER: usize = 2;
+
 /// Header cells: the recent past in windows (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 
@@ -211,6 +214,27 @@ pub(super) const MEASURES: [MeasureRow; 6] = [
     measure(Measure::TransactionWrites, Unit::Count, "persona_transaction_writes", "Writes in one transaction."),
     measure(Measure::QueueWait, Unit::Micros, "persona_write_queue_wait_seconds", "How long writes waited for their transaction."),
     measure(Measure::Checkpoint, Unit::Micros, "persona_checkpoint_seconds", "How long checkpoints took."),
+];
+
+/// Series of what only a file has. They are left out where a database server keeps the personas: zeros would say that there
+/// is a gate at which nobody waits.
+pub(super) const OF_A_FILE: [&str; 16] = [
+    "persona_wal_bytes",
+    "persona_lock_retries_total",
+    "persona_checkpoint_frames_total",
+    "persona_checkpoints_total",
+    "persona_checkpoints_blocked_total",
+    "persona_checkpoints_failed_total",
+    "persona_last_checkpoint_timestamp_seconds",
+    "persona_backup_last_success_time_seconds",
+    "persona_backups_total",
+    "persona_backups_failed_total",
+    "persona_damage_found_total",
+    "persona_gate_wait_seconds",
+    "persona_gate_hold_seconds",
+    "persona_checkpoint_seconds",
+    "persona_gate_waiting_seconds",
+    "persona_gate_holding_seconds",
 ];
 
 const MEASURES_OFFSET: usize = NUMBERS.len();

@@ -112,6 +112,16 @@ impl SharedPage {
         Timestamp::from_micros(self.cells()[layout::STARTED_AT].load(Relaxed).cast_signed())
     }
 
+    /// Notes that a database server keeps the personas.
+    pub fn set_on_server(&self) {
+        self.cells()[layout::ON_SERVER].store(1, Relaxed);
+    }
+
+    /// Whether a database server keeps the personas, and no file.
+    pub fn is_on_server(&self) -> bool {
+        self.cells()[layout::ON_SERVER].load(Relaxed) != 0
+    }
+
     /// Every metric, put together over the seats, in the Prometheus text format 0.0.4.
     pub fn prometheus(&self) -> String {
         prometheus::text(self)

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, SLOTS, Unit};
+use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, SLOTS, Unit};
 use super::{Distribution, SharedPage, routes};
 use crate::clock::monotonic_micros;
 
@@ -31,10 +31,11 @@ fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
     writeln!(out, "persona_start_time_seconds {}", seconds(page.started_at().as_micros().unsigned_abs()))?;
     write_processes(out, page)?;
     write_waits(out, page)?;
-    for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden) {
+    let is_there = |name: &str| !(page.is_on_server() && OF_A_FILE.contains(&name));
+    for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden && is_there(row.name)) {
         write_number(out, page, row)?;
     }
-    for row in &MEASURES {
+    for row in MEASURES.iter().filter(|row| is_there(row.name)) {
         head(out, row.name, row.help, "histogram")?;
         write_histogram(out, row.name, "", row.unit, &page.histogram(layout::offset_of_measure(row.measure)))?;
     }
@@ -58,7 +59,7 @@ fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
         ("persona_gate_holding_seconds", "How long a slot has been holding the gate; 0 when it does not.", Number::GateHeldSince),
         ("persona_longest_read_seconds", "Age of the oldest list or export that still runs.", Number::OldestReadSince),
     ];
-    for (name, help, number) in waits {
+    for (name, help, number) in waits.into_iter().filter(|(name, ..)| !(page.is_on_server() && OF_A_FILE.contains(name))) {
         head(out, name, help, "gauge")?;
         for slot in page.used_slots() {
             writeln!(out, "{name}{{slot=\"{slot}\"}} {}", seconds(page.lasts_in_slot(slot, number, now)))?;

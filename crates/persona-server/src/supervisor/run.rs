@@ -75,6 +75,9 @@ pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&S
     runtime.block_on(async {
         let page = SharedPage::create()?;
         page.set_started_at(SystemClock.now());
+        if config.database.file().is_none() {
+            page.set_on_server();
+        }
         let (sender, mut reports) = unbounded_channel();
         forward_signals(&sender)?;
         tokio::spawn(forward_ticks(sender.clone()));

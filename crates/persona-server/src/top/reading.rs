@@ -69,6 +69,19 @@ pub struct Times {
     pub p99: Option<u64>,
 }
 
+/// What a database server has instead of a gate, a log and checkpoints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ServerReading {
+    /// Connections to it, of everybody.
+    pub connections: u64,
+    /// Most connections that it takes.
+    pub connections_max: u64,
+    /// How long writes waited for a connection.
+    pub queue_wait: Times,
+    /// How long they took from then on.
+    pub transaction: Times,
+}
+
 /// The figures of the time between two looks; what is counted is counted by the second.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
@@ -102,6 +115,8 @@ pub struct Reading {
     pub lock_retries: u64,
     /// Writes that did not get their turn.
     pub given_up: u64,
+    /// What there is to say of a database server; `None` where a file keeps the personas.
+    pub server: Option<ServerReading>,
     /// Bytes of the log, and what it is kept below.
     pub log_bytes: u64,
     /// Bytes that the log is kept below.
@@ -150,6 +165,12 @@ impl Reading {
             gate_hold: between.times("persona_gate_hold_seconds", ""),
             lock_retries: between.rate("persona_lock_retries_total", ""),
             given_up: between.rate("persona_writes_given_up_total", ""),
+            server: status["server"].is_object().then(|| ServerReading {
+                connections: number("/server/connections"),
+                connections_max: number("/server/connections_max"),
+                queue_wait: between.times("persona_write_queue_wait_seconds", ""),
+                transaction: between.times("persona_transaction_seconds", ""),
+            }),
             log_bytes: metric("persona_wal_bytes"),
             log_bytes_max: number("/wal_bytes_max"),
             autocheckpoint: number("/wal_autocheckpoint"),
@@ -171,7 +192,7 @@ impl Reading {
                 "requests_per_s": it.requests, "writes_per_s": it.writes, "queue_depth": it.queue,
             })
         };
-        json!({
+        let mut shown = json!({
             "version": self.version,
             "uptime_s": self.uptime_s,
             "durability": self.durability,
@@ -182,18 +203,32 @@ impl Reading {
             "requests_in_flight": self.in_flight,
             "writes_per_s": self.writes,
             "queue_depth": self.queue,
-            "gate_wait_micros": times(self.gate_wait),
-            "gate_hold_micros": times(self.gate_hold),
-            "lock_retries_per_s": self.lock_retries,
             "writes_given_up_per_s": self.given_up,
-            "wal_bytes": self.log_bytes,
-            "wal_bytes_max": self.log_bytes_max,
-            "checkpoints_per_s": self.checkpoints,
-            "checkpoints_blocked": self.checkpoints_blocked,
-            "checkpoints_failed": self.checkpoints_failed,
-            "last_checkpoint_s": self.last_checkpoint_s,
             "longest_read_s": self.longest_read_s,
-        })
+        });
+        let more = match &self.server {
+            Some(server) => json!({
+                "database_connections": server.connections,
+                "database_connections_max": server.connections_max,
+                "queue_wait_micros": times(server.queue_wait),
+                "transaction_micros": times(server.transaction),
+            }),
+            None => json!({
+                "gate_wait_micros": times(self.gate_wait),
+                "gate_hold_micros": times(self.gate_hold),
+                "lock_retries_per_s": self.lock_retries,
+                "wal_bytes": self.log_bytes,
+                "wal_bytes_max": self.log_bytes_max,
+                "checkpoints_per_s": self.checkpoints,
+                "checkpoints_blocked": self.checkpoints_blocked,
+                "checkpoints_failed": self.checkpoints_failed,
+                "last_checkpoint_s": self.last_checkpoint_s,
+            }),
+        };
+        if let (Value::Object(shown), Value::Object(more)) = (&mut shown, more) {
+            shown.extend(more);
+        }
+        shown
     }
 }
 

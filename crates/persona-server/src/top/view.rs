@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::History;
-use super::reading::{CLASSES, Process, Reading, Times};
+use super::reading::{CLASSES, Process, Reading, ServerReading, Times};
 use crate::units::{long_time, short_time, size};
 
 /// Width of the names and of the values of figures; bars get the rest, at most a minute.
@@ -17,7 +17,10 @@ const FIGURES: usize = 11;
 /// From this share of its limit on the log is worth a look, in percent.
 const LOG_PERCENT_NOTABLE: u64 = 75;
 
-/// A gate wait from which on writers get in each other's way, in microseconds.
+/// From this share of all connections of a database server on it is worth a look, in percent.
+const CONNECTIONS_PERCENT_NOTABLE: u64 = 90;
+
+/// A wait from which on writers get in each other's way, in microseconds.
 const WAIT_NOTABLE_MICROS: u64 = 50_000;
 
 /// Size of the place to show something in.
@@ -142,7 +145,8 @@ impl View {
     }
 
     fn processes(&self) -> Vec<Line> {
-        let heading = row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", "GATE"].map(Into::into));
+        let gate = if self.reading.server.is_some() { "" } else { "GATE" };
+        let heading = row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", gate].map(Into::into));
         let process = |it: &Process| {
             let keeper = it.slot == 0;
             let count = |number: u64| if keeper { "-".to_owned() } else { grouped(number) };
@@ -199,28 +203,73 @@ impl View {
 pub fn line(reading: &Reading) -> String {
     let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
     let serving = reading.processes.iter().filter(|it| it.slot > 0).count();
-    format!(
-        "requests {}/s, errors {}/s, writes {}/s, queue {}, gate wait p99 {}, gate hold p99 {}, log {}, workers {serving}",
-        reading.requests,
-        reading.classes[3],
-        reading.writes,
-        reading.queue,
-        time(reading.gate_wait.p99),
-        time(reading.gate_hold.p99),
-        size(reading.log_bytes)
-    )
+    let begins =
+        format!("requests {}/s, errors {}/s, writes {}/s, queue {}", reading.requests, reading.classes[3], reading.writes, reading.queue);
+    let kind = match &reading.server {
+        Some(server) => format!(
+            "queue wait p99 {}, transaction p99 {}, connections {} of {}",
+            time(server.queue_wait.p99),
+            time(server.transaction.p99),
+            server.connections,
+            server.connections_max
+        ),
+        None => format!(
+            "gate wait p99 {}, gate hold p99 {}, log {}",
+            time(reading.gate_wait.p99),
+            time(reading.gate_hold.p99),
+            size(reading.log_bytes)
+        ),
+    };
+    format!("{begins}, {kind}, workers {serving}")
 }
 
-fn figures(reading: &Reading) -> [Figure; FIGURES] {
-    let plain = |name, value, bar| Figure { name, value, bar: Some(bar), emphasis: Emphasis::Plain };
-    let notable = |figure: Figure, is_notable: bool, emphasis| if is_notable { Figure { emphasis, ..figure } } else { figure };
+fn plain(name: &'static str, value: String, bar: u64) -> Figure {
+    Figure { name, value, bar: Some(bar), emphasis: Emphasis::Plain }
+}
+
+fn times(name: &'static str, times: Times) -> Figure {
+    Figure { name, value: halves(times), bar: times.p99, emphasis: Emphasis::Plain }
+}
+
+fn notable(figure: Figure, is_notable: bool, emphasis: Emphasis) -> Figure {
+    if is_notable { Figure { emphasis, ..figure } } else { figure }
+}
+
+/// At most [`FIGURES`]: what every server has, and then what it has for its kind of database.
+fn figures(reading: &Reading) -> Vec<Figure> {
     let class = |at: usize| plain(CLASSES[at], format!("{}/s", grouped(reading.classes[at])), reading.classes[at]);
-    let gate = |name, times: Times| Figure { name, value: halves(times), bar: times.p99, emphasis: Emphasis::Plain };
     let queue = format!("{} waiting, {} in work", grouped(reading.queue), grouped(reading.in_flight));
     let writes = match reading.given_up {
         0 => format!("{}/s", grouped(reading.writes)),
         given_up => format!("{}/s, {given_up}/s gave up", grouped(reading.writes)),
     };
+    let mut figures = vec![
+        plain("requests", format!("{}/s", grouped(reading.requests)), reading.requests),
+        class(0),
+        class(2),
+        notable(class(3), reading.classes[3] > 0, Emphasis::Error),
+        notable(plain("writes", writes, reading.writes), reading.given_up > 0, Emphasis::Error),
+        plain("queue", queue, reading.queue),
+    ];
+    match &reading.server {
+        Some(server) => figures.extend(figures_of_server(server)),
+        None => figures.extend(figures_of_file(reading)),
+    }
+    figures
+}
+
+fn figures_of_server(server: &ServerReading) -> [Figure; 3] {
+    let connections = format!("{} of {}", grouped(server.connections), grouped(server.connections_max));
+    let is_nearly_full = server.connections * 100 >= server.connections_max.max(1) * CONNECTIONS_PERCENT_NOTABLE;
+    let waits_long = server.queue_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
+    [
+        notable(times("queue wait", server.queue_wait), waits_long, Emphasis::Warning),
+        times("transaction", server.transaction),
+        notable(plain("connections", connections, server.connections), is_nearly_full, Emphasis::Warning),
+    ]
+}
+
+fn figures_of_file(reading: &Reading) -> [Figure; 5] {
     let log = format!("{} of {}", size(reading.log_bytes), size(reading.log_bytes_max));
     let log_notable = reading.log_bytes * 100 >= reading.log_bytes_max.max(1) * LOG_PERCENT_NOTABLE;
     let last = reading.last_checkpoint_s.map_or("none yet".into(), |age| format!("last {} ago", long_time(age)));
@@ -229,24 +278,12 @@ fn figures(reading: &Reading) -> [Figure; FIGURES] {
         (0, blocked) => format!("{last}, {blocked} blocked"),
         (failed, _) => format!("{last}, {failed} failed"),
     };
+    let waits_long = reading.gate_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
+    let foreign = plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries);
     [
-        plain("requests", format!("{}/s", grouped(reading.requests)), reading.requests),
-        class(0),
-        notable(class(2), false, Emphasis::Plain),
-        notable(class(3), reading.classes[3] > 0, Emphasis::Error),
-        notable(plain("writes", writes, reading.writes), reading.given_up > 0, Emphasis::Error),
-        plain("queue", queue, reading.queue),
-        notable(
-            gate("gate wait", reading.gate_wait),
-            reading.gate_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS),
-            Emphasis::Warning,
-        ),
-        gate("gate hold", reading.gate_hold),
-        notable(
-            plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries),
-            reading.lock_retries > 0,
-            Emphasis::Warning,
-        ),
+        notable(times("gate wait", reading.gate_wait), waits_long, Emphasis::Warning),
+        times("gate hold", reading.gate_hold),
+        notable(foreign, reading.lock_retries > 0, Emphasis::Warning),
         notable(plain("log", log, reading.log_bytes), log_notable, Emphasis::Warning),
         notable(plain("checkpoints", checkpoints, reading.checkpoints), reading.checkpoints_failed > 0, Emphasis::Error),
     ]

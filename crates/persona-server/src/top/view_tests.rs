@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::super::reading::{Process, Reading, Route, Times};
+use super::super::reading::{Process, Reading, Route, ServerReading, Times};
 use super::{Size, View, grouped, line};
 
 const USUAL: Size = Size { columns: 80, rows: 24 };
@@ -99,4 +99,21 @@ fn a_second_is_one_line_where_nobody_watches() {
 #[test]
 fn long_numbers_are_grouped() {
     assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+}
+
+#[test]
+fn a_database_server_is_shown_with_its_connections_and_without_gate_log_and_checkpoints() {
+    let mut view = View::new("http://127.0.0.1:8000");
+    let times = Times { p50: Some(200), p99: Some(60_000) };
+    let server = ServerReading { connections: 93, connections_max: 100, queue_wait: times, transaction: times };
+    let reading = Reading { server: Some(server), engine: "PostgreSQL 15.9 at db".into(), ..reading(1000) };
+    view.update(reading.clone());
+    let shown = text(&view, USUAL);
+    assert!(shown.contains("93 of 100") && shown.contains("queue wait") && shown.contains("transaction"), "{shown}");
+    for none in ["gate", "GATE", "log", "checkpoints", "foreign lock"] {
+        assert!(!shown.contains(none) && !line(&reading).contains(none), "{none}: {shown}");
+    }
+    assert!(line(&reading).contains("connections 93 of 100"), "{}", line(&reading));
+    let json = reading.to_json();
+    assert!(json.get("wal_bytes").is_none() && json["database_connections_max"] == 100, "{json}");
 }

@@ -18,5 +18,7 @@ mod visibility;
 
 mod away;
 mod commands;
+mod figures;
 mod moving;
+mod unusable;
 mod verified;

@@ -19,6 +19,13 @@ use crate::{postgres, sqlite};
 
 /// Longest time that writers are held up by a live move.
 const FENCE_MAX: Duration = Duration::from_secs(2);
+/// From then on no further step of it begins, so that the last one ends in time too.
+const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
+/// Writers are held up only when copying and comparing what came since the last time took no longer than this: what came
+/// meanwhile is then quickly done.
+const ROUND_SHORT: Duration = Duration::from_millis(300);
+/// So many rounds at most: where writers are as quick as the copy, it gets no better.
+const ROUNDS_MAX: u32 = 20;
 /// How often it is tried to come through in that time.
 const FENCES_MAX: u32 = 10;
 /// A live move has caught up when no more lines than this are left: they take a few milliseconds.
@@ -285,11 +292,10 @@ impl Work<'_, '_> {
     /// The end of a live move. Returns with the fence still up, how long it has been, and how many more keys came.
     fn catch_up(&mut self, mut compared_to: i64, keys: &mut (i64, String)) -> Result<(Duration, u64), TransferError> {
         for _ in 0..FENCES_MAX {
-            self.copy(None)?;
-            compared_to = self.compare_lines(compared_to)?;
+            compared_to = self.come_near(compared_to)?;
             let began = Instant::now();
             self.source.fence()?;
-            let limit = began + FENCE_MAX;
+            let limit = began + FENCE_STEPS_MAX;
             if self.copy(Some(limit))? && self.compare_rest(compared_to, limit)? {
                 let from = (keys.0.saturating_sub(CLOCKS_DIFFER_MAX_US), String::new());
                 let (_, more) = self.copy_keys(from)?;
@@ -303,6 +309,24 @@ impl Work<'_, '_> {
         Err(TransferError::FenceTooLong { limit_ms: FENCE_MAX.as_millis(), attempts: FENCES_MAX })
     }
 
+    /// Copies and compares what came meanwhile, until that is so little that the rest is quickly done.
+    fn come_near(&mut self, mut compared_to: i64) -> Result<i64, TransferError> {
+        for _ in 0..ROUNDS_MAX {
+            let began = Instant::now();
+            self.copy(None)?;
+            compared_to = self.compare_lines(compared_to)?;
+            let ids: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
+            for ids in ids.chunks(verify::PERSONAS_AT_ONCE) {
+                let later = verify::personas_named(self.source.side(), self.target.side(), ids, true)?;
+                self.touched.extend(later);
+            }
+            if began.elapsed() <= ROUND_SHORT {
+                break;
+            }
+        }
+        Ok(compared_to)
+    }
+
     /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was in time.
     fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
         self.compare_lines(after)?;
@@ -311,7 +335,7 @@ impl Work<'_, '_> {
             if Instant::now() >= limit {
                 return Ok(false);
             }
-            verify::personas_named(self.source.side(), self.target.side(), ids)?;
+            verify::personas_named(self.source.side(), self.target.side(), ids, false)?;
         }
         self.touched.clear();
         verify::counts(self.source.side(), self.target.side(), self.start.before)?;

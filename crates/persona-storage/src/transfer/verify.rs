@@ -49,11 +49,16 @@ pub(super) fn personas(
     Ok(Some((last, later)))
 }
 
-/// Compares these personas.
-pub(super) fn personas_named(source: &mut dyn Side, target: &mut dyn Side, ids: &[PersonaId]) -> Result<(), TransferError> {
+/// Compares these personas, and tells which are to be compared later, as [`personas`] does.
+pub(super) fn personas_named(
+    source: &mut dyn Side,
+    target: &mut dyn Side,
+    ids: &[PersonaId],
+    is_live: bool,
+) -> Result<Vec<PersonaId>, TransferError> {
     let mut sent = source.personas_named(ids)?;
     sent.sort_by_key(|persona| persona.id);
-    compare(target, &sent, false).map(drop)
+    compare(target, &sent, is_live)
 }
 
 fn compare(target: &mut dyn Side, sent: &[PersonaDigest], is_live: bool) -> Result<Vec<PersonaId>, TransferError> {

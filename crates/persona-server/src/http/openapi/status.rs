@@ -22,15 +22,15 @@ pub(super) fn status() -> Value {
             "wal_autocheckpoint": { "type": ["integer", "null"], "description": "From how many pages in the log on they are copied back." },
             "file_system": { "type": ["string", "null"], "description": "Name of the file system that the database lies on." },
             "server": { "anyOf": [{ "$ref": "#/components/schemas/DatabaseServer" }, { "type": "null" }] },
-            "checkpoints": { "$ref": "#/components/schemas/Checkpoints" },
+            "checkpoints": { "anyOf": [{ "$ref": "#/components/schemas/Checkpoints" }, { "type": "null" }] },
             "gate": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": { "$ref": "#/components/schemas/AtGate" },
-                "description": "Who waits for the turn to write, and who has it, at this moment.",
+                "description": "Who waits for the turn to write, and who has it, at this moment; null where the database is no file.",
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
-            "backups": { "$ref": "#/components/schemas/Backups" },
-            "damage_found": { "type": "integer", "description": "Damaged personas that the keeper came across; anything above 0 needs a look." },
+            "backups": { "anyOf": [{ "$ref": "#/components/schemas/Backups" }, { "type": "null" }] },
+            "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the keeper came across; anything above 0 needs a look." },
             "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
             "keeper": { "anyOf": [{ "$ref": "#/components/schemas/Process" }, { "type": "null" }] },
             "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
@@ -71,18 +71,20 @@ pub(super) fn backups() -> Value {
 
 pub(super) fn contention() -> Value {
     let times = |about: &str| json!({ "$ref": "#/components/schemas/Percentiles", "description": about });
+    let of_a_file =
+        |about: &str| json!({ "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }], "description": about });
     json!({
         "type": "object",
         "description": "How long writers of all processes waited for each other since the server started, and how often in vain.",
         "properties": {
             "queue_wait_micros": times("How long writes waited for their transaction."),
-            "gate_wait_micros": times("How long writers waited for the gate, the lock between the processes."),
-            "gate_hold_micros": times("How long writers held the gate."),
+            "gate_wait_micros": of_a_file("How long writers waited for the gate, the lock between the processes."),
+            "gate_hold_micros": of_a_file("How long writers held the gate."),
             "transaction_micros": times("Time from BEGIN to the end of COMMIT."),
-            "lock_retries": { "type": "integer", "description": "Attempts that met a lock held outside the gate." },
+            "lock_retries": { "type": ["integer", "null"], "description": "Attempts that met a lock held outside the gate." },
             "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
             "recent": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": { "$ref": "#/components/schemas/GateWindow" },
                 "description": "Quarters of an hour of the last six hours in which somebody wrote, the oldest first.",
             },
@@ -122,8 +124,8 @@ pub(super) fn process() -> Value {
             "writes": { "type": "integer", "description": "Writes of this slot since the server started." },
             "queue_depth": { "type": "integer", "description": "Writes that wait for their transaction now." },
             "longest_read_micros": { "type": "integer", "description": "Age of the oldest list or export that still runs." },
-            "gate_wait_micros": { "$ref": "#/components/schemas/Percentiles" },
-            "gate_hold_micros": { "$ref": "#/components/schemas/Percentiles" },
+            "gate_wait_micros": { "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }] },
+            "gate_hold_micros": { "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }] },
         },
         "required": [
             "slot", "pid", "started_at", "uptime_ms", "restarts", "requests", "connections", "writes", "queue_depth",
