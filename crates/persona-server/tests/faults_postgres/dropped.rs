@@ -1,13 +1,16 @@
 //! Connections that break at every message of a write, also while they are being made: each write is done once and
 //! answered as if nothing had been, or told as unknown.
 
+use std::io::Write;
+use std::process::Stdio;
+use std::thread;
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::common::cluster::Cluster;
 use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
-use crate::common::{Client, Server};
+use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
 use crate::report::{Form, report, variable};
 
@@ -55,6 +58,13 @@ impl Bench {
         unreachable!("a write has an end");
     }
 
+    /// Waits until so many sessions of the database are as the condition says.
+    #[track_caller]
+    fn wait_for_sessions(&self, condition: &str, count: usize) {
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}");
+        wait_for(condition, DEADLINE, || (self.cluster.sql(&self.database, &sql) == count.to_string()).then_some(()));
+    }
+
     fn compare(mut self) -> u64 {
         self.ledger.compare(self.cluster, &self.database);
         self.ledger.repeat_all(&mut self.server.connect());
@@ -83,6 +93,38 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
     let figures = json!({ "cuts": cuts, "lost": 0, "twice": 0, "seconds": began.elapsed().as_secs_f64() });
     report(22, "dropped", Form::Short, TARGET, &figures);
     assert!(cuts >= 100, "only {cuts} cuts");
+}
+
+#[test]
+fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
+    let mut bench = Bench::new("");
+    let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
+    // Somebody has the row, so the statement waits on the server.
+    let mut psql = bench.cluster.command("psql");
+    psql.args(["-X", "-q", "-U", "postgres", "-p", &bench.cluster.port().to_string(), "-d", &bench.database, "-h"]);
+    let mut holder = psql.arg(bench.cluster.folder()).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
+    let mut input = holder.stdin.take().expect("piped");
+    writeln!(input, "BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE;").expect("it reads");
+    bench.wait_for_sessions("state = 'idle in transaction'", 1);
+    let waiting = thread::spawn({
+        let (mut client, asked) = (bench.server.connect(), Asked::patch(&path, "still running").with_key(false));
+        move || {
+            let mut ledger = Ledger::default();
+            ledger.ask(&mut client, asked);
+            ledger
+        }
+    });
+    bench.wait_for_sessions("wait_event_type = 'Lock'", 1);
+    bench.wire.cut_all();
+    // The look of the second attempt finds nothing, because the first is not over, and so it is sent again.
+    bench.wait_for_sessions("wait_event_type = 'Lock'", 2);
+    writeln!(input, "ROLLBACK;").expect("it reads");
+    let told = waiting.join().expect("no panic");
+    assert_eq!(told.counts(), (1, 0, 0));
+    bench.ledger.add(told);
+    drop(input);
+    holder.wait().expect("psql ends with its input");
+    bench.compare();
 }
 
 #[test]
