@@ -33,7 +33,8 @@ fn twenty_killed_primaries_lose_nothing_acknowledged_and_writes_come_back_within
 fn rounds(form: Form, count: usize) {
     let (mut kept, mut refused, mut unknown, mut longest) = (0, 0, 0, Duration::ZERO);
     for round in 0..count {
-        let (ledger, back) = fail_over();
+        // In every other round the standby is cut off first, so that the primary has commits that it has not.
+        let (ledger, back) = fail_over(round % 2 == 0);
         println!("round {round}: {:?} kept, refused, unknown; back after {back:?}", ledger.counts());
         let counts = ledger.counts();
         (kept, refused, unknown) = (kept + counts.0, refused + counts.1, unknown + counts.2);
@@ -54,7 +55,7 @@ struct Load {
 }
 
 /// One failover; tells what clients were told, and how long after the promotion the first new write was acknowledged.
-fn fail_over() -> (Ledger, Duration) {
+fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     let pair = Pair::start();
     let server = Server::with_workers(2).flag(format!("--database={}", pair.url())).start();
     let load = Load::default();
@@ -72,6 +73,13 @@ fn fail_over() -> (Ledger, Duration) {
             wait_for("acknowledged writes", DEADLINE, || (load.acknowledged.load(Ordering::Acquire) >= wanted).then_some(()));
         };
         has(BEFORE);
+        if is_cut_off {
+            pair.cut_off_standby();
+            let more = load.acknowledged.load(Ordering::Acquire) + AFTERWARDS;
+            wait_for("commits that the standby has not", DEADLINE, || {
+                (pair.waiter().is_some() || load.acknowledged.load(Ordering::Acquire) >= more).then_some(())
+            });
+        }
         pair.primary.kill();
         pair.standby.sql("postgres", "SELECT pg_promote()");
         let (promoted, acknowledged) = (Instant::now(), load.acknowledged.load(Ordering::Acquire));

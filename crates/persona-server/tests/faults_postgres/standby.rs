@@ -33,6 +33,20 @@ impl Pair {
         wait_for("a synchronous standby", DEADLINE, || (self.primary.sql("postgres", is_so) == "1").then_some(()));
     }
 
+    /// The standby hears nothing more of its primary.
+    pub fn cut_off_standby(&self) {
+        self.standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+        self.standby.sql("postgres", "SELECT pg_reload_conf()");
+        let is_connected = "SELECT count(*) FROM pg_stat_wal_receiver";
+        wait_for("the end of replication", DEADLINE, || (self.standby.sql("postgres", is_connected) == "0").then_some(()));
+    }
+
+    /// The process of the primary that began last to wait for the standby.
+    pub fn waiter(&self) -> Option<String> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' ORDER BY query_start DESC LIMIT 1";
+        Some(self.primary.sql("postgres", sql)).filter(|found| !found.is_empty())
+    }
+
     /// The URL that names both.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{}", self.primary.port(), self.standby.port(), self.database)
@@ -54,7 +68,7 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
     // The write is looked for on another connection and found, which is not enough: the new connection waits too.
     wait_for("another wait for the standby", DEADLINE, || {
         assert!(!waiting.is_finished(), "acknowledged, and the standby has it not: {:?}", server.log());
-        (waiting_for_standby(&pair) != first).then_some(())
+        pair.waiter().filter(|found| *found != first)
     });
     pair.standby.start_again();
     ledger.add(waiting.join().expect("no panic"));
@@ -90,9 +104,8 @@ fn write(server: &Server, asked: Asked) -> JoinHandle<Ledger> {
     })
 }
 
-/// The process of the primary that began last to wait for the standby.
+/// Waits until a process of the primary waits for the standby.
 #[track_caller]
 fn waiting_for_standby(pair: &Pair) -> String {
-    let sql = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' ORDER BY query_start DESC LIMIT 1";
-    wait_for("a commit that waits", DEADLINE, || Some(pair.primary.sql("postgres", sql)).filter(|found| !found.is_empty()))
+    wait_for("a commit that waits", DEADLINE, || pair.waiter())
 }

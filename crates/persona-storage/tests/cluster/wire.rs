@@ -203,8 +203,11 @@ struct Session {
     said: AtomicU64,
     is_cut: AtomicBool,
     is_silent: AtomicBool,
-    /// What is to be told to the client before it hears that the server is ready.
-    fails: Mutex<Option<Vec<u8>>>,
+    /// How often the server was asked to say that it is ready; it says so at the start unasked.
+    asked: AtomicU64,
+    /// What is to be told to the client before it hears for the n-th time that the server is ready. A client need not wait
+    /// for that word before it goes on.
+    fails: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
 impl Session {
@@ -212,7 +215,7 @@ impl Session {
         self.startup.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fails(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+    fn fails(&self) -> MutexGuard<'_, Option<(u64, Vec<u8>)>> {
         self.fails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -246,7 +249,7 @@ impl Session {
                 return Ok(true);
             }
             Fault::Fails(code) => {
-                *self.fails() = Some(error_response("ERROR", code));
+                *self.fails() = Some((self.asked.load(Ordering::Acquire) + 1, error_response("ERROR", code)));
                 return Ok(true);
             }
             Fault::Ends(code) => self.to_client(&error_response("FATAL", code))?,
@@ -266,6 +269,7 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) -> 
         said: AtomicU64::new(0),
         is_cut: AtomicBool::new(false),
         is_silent: AtomicBool::new(false),
+        asked: AtomicU64::new(1),
         fails: Mutex::default(),
     });
     shared.sessions().push(Arc::downgrade(&session));
@@ -327,6 +331,7 @@ fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Re
                 session.suffer(Fault::Fails(code), Sender::Client, &message)?;
                 is_kept_back = !matches!(kind, b'Q' | b'S');
                 if !is_kept_back {
+                    session.asked.fetch_add(1, Ordering::AcqRel);
                     session.to_server(&SYNC)?;
                 }
             }
@@ -338,6 +343,9 @@ fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Re
             None if is_kept_back && kind != b'S' => {}
             None => {
                 is_kept_back = false;
+                if matches!(kind, b'Q' | b'S') {
+                    session.asked.fetch_add(1, Ordering::AcqRel);
+                }
                 session.to_server(&message)?;
             }
         }
@@ -345,15 +353,17 @@ fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Re
 }
 
 fn answers(mut server: TcpStream, session: &Session, shared: &Shared) -> io::Result<()> {
+    let mut readies = 0;
     loop {
         let message = read_message(&mut server)?;
         if session.is_silent.load(Ordering::Acquire) || session.is_cut.load(Ordering::Acquire) {
             continue;
         }
-        if message[0] == b'Z'
-            && let Some(error) = session.fails().take()
-        {
-            session.to_client(&error)?;
+        if message[0] == b'Z' {
+            readies += 1;
+            if let Some((_, error)) = session.fails().take_if(|(due, _)| *due == readies) {
+                session.to_client(&error)?;
+            }
         }
         match shared.meet(session, Sender::Server, message[0], &message) {
             Some(fault) => drop(session.suffer(fault, Sender::Server, &message)?),
