@@ -35,6 +35,10 @@ const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// How many connections that gave no answer may be left behind, for each that the pool may have. A server that waits for
 /// its standby does not notice that nobody waits any more, and keeps its side of each of them.
 const LEFT_BEHIND_TIMES: usize = 2;
+/// As many may be left behind by a small pool too: a few that something on the way swallowed must not stop it.
+const LEFT_BEHIND_MIN: usize = 8;
+/// How long each counts: then it is closed, and a server that is still silent gets another one.
+const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
 
 /// A value of a statement with its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -56,7 +60,7 @@ impl Pool {
     pub(super) fn new(settings: &Settings, home: &Handle) -> Result<Self, StartError> {
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
-        let room = Arc::new(Semaphore::new(settings.pool_max * LEFT_BEHIND_TIMES));
+        let room = Arc::new(Semaphore::new((settings.pool_max * LEFT_BEHIND_TIMES).max(LEFT_BEHIND_MIN)));
         let left_behind = Arc::new(LeftBehind { home: home.clone(), room });
         let connect = AtHome { left_behind: Arc::clone(&left_behind), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
         let mut driver = settings.driver.clone();
@@ -225,7 +229,7 @@ impl LeftBehind {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { return };
         self.home.spawn(async move {
             // Answers come in the order of questions: this one is the last, and whatever it says is the end.
-            let _ = client.simple_query("").await;
+            let _ = tokio::time::timeout(LEFT_BEHIND_TIME, client.simple_query("")).await;
             drop((client, place));
         });
     }
