@@ -94,6 +94,34 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
     ledger.compare(&pair.standby, &pair.database);
 }
 
+#[test]
+#[ignore = "waits for the limits of a dozen writes"]
+fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_waits_for() {
+    let pair = Pair::start();
+    let url = format!("{}?statement_timeout=1&pool_max=2", pair.url());
+    let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=8000").start();
+    let mut ledger = Ledger::default();
+    assert!(matches!(ledger.ask(&mut server.connect(), Asked::create("first")), Told::Kept(_)));
+    pair.standby.stop();
+    for round in 0..2 {
+        let waiting: Vec<_> = (0..6).map(|number| write(&server, Asked::create(format!("{round} {number}")))).collect();
+        for client in waiting {
+            wait_for("an answer", DEADLINE, || client.is_finished().then_some(()));
+            let told = client.join().expect("no panic");
+            assert_eq!(told.counts().0, 0, "acknowledged without the standby");
+            ledger.add(told);
+        }
+    }
+    let left: u32 =
+        pair.primary.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").parse().expect("a number");
+    assert!((1..=10).contains(&left), "{left} commits wait: more than the eight that may be left behind and the pool of two");
+    pair.standby.start_again();
+    pair.wait_until_synchronous();
+    wait_for("service", DEADLINE, || (server.connect().get("/readyz").ok()?.status == 200).then_some(()));
+    ledger.repeat_all(&mut server.connect());
+    ledger.compare(&pair.primary, &pair.database);
+}
+
 /// A write by a client of its own.
 fn write(server: &Server, asked: Asked) -> JoinHandle<Ledger> {
     let mut client = server.connect();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{ClientWrapper, Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
@@ -31,6 +32,14 @@ const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeou
 /// silent, which the system notices only when nobody is there at all.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
+/// How many connections that gave no answer may be left behind, for each that the pool may have. A server that waits for
+/// its standby does not notice that nobody waits any more, and keeps its side of each of them.
+const LEFT_BEHIND_TIMES: usize = 2;
+/// As many may be left behind by a small pool too: a few that something on the way swallowed must not stop it.
+const LEFT_BEHIND_MIN: usize = 8;
+/// How long each counts: then it is closed, and a server that is still silent gets another one.
+const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
+
 /// A value of a statement with its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -41,6 +50,7 @@ pub(super) struct Pool {
     has_sessions: bool,
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
+    left_behind: Arc<LeftBehind>,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
     unreplicated: Arc<AtomicU64>,
 }
@@ -50,7 +60,9 @@ impl Pool {
     pub(super) fn new(settings: &Settings, home: &Handle) -> Result<Self, StartError> {
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
-        let connect = AtHome { home: home.clone(), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
+        let room = Arc::new(Semaphore::new((settings.pool_max * LEFT_BEHIND_TIMES).max(LEFT_BEHIND_MIN)));
+        let left_behind = Arc::new(LeftBehind { home: home.clone(), room });
+        let connect = AtHome { left_behind: Arc::clone(&left_behind), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
@@ -60,15 +72,15 @@ impl Pool {
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
         let answer_wait = settings.statement_wait + ANSWER_GRACE;
-        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, unreplicated })
+        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, unreplicated })
     }
 
     /// A connection, if one is to be had in time.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
         let client = self.connections.timeout_get(&timeouts).await?;
-        let (has_sessions, answer_wait) = (self.has_sessions, Some(self.answer_wait));
-        Ok(Connection { client: Some(client), has_sessions, answer_wait, is_silent: AtomicBool::new(false) })
+        let (has_sessions, answer_wait, left_behind) = (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
+        Ok(Connection { client: Some(client), has_sessions, answer_wait, left_behind, is_silent: AtomicBool::new(false) })
     }
 
     /// The rows of a statement that only reads. It is repeated where that can help.
@@ -123,6 +135,7 @@ pub(super) struct Connection {
     client: Option<Object>,
     has_sessions: bool,
     answer_wait: Option<Duration>,
+    left_behind: Arc<LeftBehind>,
     /// An answer did not come: nothing more is to be asked.
     is_silent: AtomicBool,
 }
@@ -171,12 +184,14 @@ impl Connection {
     /// Closes it, and with one that is silent all that are idle: they lead to the same server.
     fn close(&mut self) {
         let Some(client) = self.client.take() else { return };
-        if *self.is_silent.get_mut()
-            && let Some(pool) = Object::pool(&client)
-        {
+        if !*self.is_silent.get_mut() {
+            drop(Object::take(client));
+            return;
+        }
+        if let Some(pool) = Object::pool(&client) {
             pool.retain(|_, _| false);
         }
-        drop(Object::take(client));
+        self.left_behind.keep(Object::take(client));
     }
 
     fn client(&self) -> &Object {
@@ -201,9 +216,32 @@ impl Drop for Connection {
     }
 }
 
+/// Connections that gave no answer in time and that nobody waits for any more: as many as the server may still be busy with.
+struct LeftBehind {
+    home: Handle,
+    room: Arc<Semaphore>,
+}
+
+impl LeftBehind {
+    /// Keeps a connection until its answer comes after all, or until it breaks.
+    fn keep(&self, client: ClientWrapper) {
+        // Where there is no room it is closed. That happens only to those that were made while there still was some.
+        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { return };
+        self.home.spawn(async move {
+            // Answers come in the order of questions: this one is the last, and whatever it says is the end.
+            let _ = tokio::time::timeout(LEFT_BEHIND_TIME, client.simple_query("")).await;
+            drop((client, place));
+        });
+    }
+
+    fn is_full(&self) -> bool {
+        self.room.available_permits() == 0
+    }
+}
+
 /// Makes connections that live on the home runtime, whoever asks for them.
 struct AtHome {
-    home: Handle,
+    left_behind: Arc<LeftBehind>,
     tls: MakeRustlsConnect,
     hosts: Arc<Hosts>,
     unreplicated: Arc<AtomicU64>,
@@ -215,7 +253,12 @@ impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let (config, tls) = (config.clone(), self.tls.clone());
         let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
-        let made = self.home.spawn(async move {
+        let is_full = self.left_behind.is_full();
+        let made = self.left_behind.home.spawn(async move {
+            if is_full {
+                tracing::debug!("no new connection: the server has not answered on too many");
+                return Err(silent());
+            }
             let (client, mut connection) = hosts.connect(&config, &tls).await?;
             let driven = tokio::spawn(async move {
                 while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
