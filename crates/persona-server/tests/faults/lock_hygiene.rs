@@ -36,13 +36,17 @@ fn forks_and_copies(record: &str, database: &Path) -> Vec<String> {
     record.lines().filter(|line| line.contains("execve(") || line.contains("fork(") || is_copy(line)).map(str::to_owned).collect()
 }
 
-/// Requests of every kind that touches the file in its own way, until told to stop.
-fn load(server: &Server, path: &str, stop: &Arc<AtomicBool>) -> Vec<thread::JoinHandle<u64>> {
+/// Requests of every kind that touches the file in its own way, until told to stop: for a second, then a pause, and so on.
+fn load(server: &Server, path: &str, pause: Duration, stop: &Arc<AtomicBool>) -> Vec<thread::JoinHandle<u64>> {
     let start = |number: u64| {
         let (address, path, stop) = (server.address(), path.to_owned(), Arc::clone(stop));
         thread::spawn(move || {
-            let mut requests = 0;
+            let (mut requests, mut began) = (0, Instant::now());
             while !stop.load(Relaxed) {
+                if began.elapsed() >= Duration::from_secs(1) {
+                    thread::sleep(pause);
+                    began = Instant::now();
+                }
                 let mut client = Client::connect(address).expect("a connection");
                 for read in [path.as_str(), "/api/v1/personas?limit=5", "/api/v1/status", "/readyz", "/metrics", "/api/v1/export"] {
                     assert_eq!(client.get(read).expect("an answer").status, 200, "{read}");
@@ -78,11 +82,13 @@ fn running_server(form: Form) {
         })
         .collect();
     let stop = Arc::new(AtomicBool::new(false));
-    let clients = load(&server, &path, &stop);
+    // In the long form there are pauses, in which the keeper does what it puts off while somebody writes.
+    let clients = load(&server, &path, form.pick(Duration::ZERO, Duration::from_secs(9)), &stop);
     let (began, length) = (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
     wait_for("the end of the load", length + DEADLINE, || (began.elapsed() >= length).then_some(()));
     stop.store(true, Relaxed);
-    let requests: u64 = clients.into_iter().map(|client| client.join().expect("no panic")).sum();
+    let made = |client: thread::JoinHandle<u64>| client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()));
+    let requests: u64 = clients.into_iter().map(made).sum();
     // The keeper does its largest piece of work when nobody writes any more.
     wait_for("an empty log", DEADLINE, || fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|it| it.len() == 0).then_some(()));
     drop(straces);
