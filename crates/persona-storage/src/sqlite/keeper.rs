@@ -27,7 +27,9 @@ use crate::{Checkpoint, Error, NoObserver, Observer};
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 /// A log that has not grown for this long is cut to nothing: then a copy of the file alone is complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
-/// Pause between two looks at the log while somebody writes, and while nobody does.
+/// Pause between two looks at the log while writers add to the search index faster than it is merged, while somebody
+/// writes, and while nobody does.
+const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
 /// Pause between two rounds of removing what has expired.
@@ -37,11 +39,12 @@ const EXPIRED_BATCH_MAX: usize = 500;
 /// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
-/// The search index is merged while the log is shorter than this: 8 MiB of pages. Merging fills the log as writers do, and
-/// an export that holds its beginning would be broken off for it (`export.rs`) although nobody writes.
+/// While nobody else writes, the search index is merged only while the log is shorter than this: 8 MiB of pages. Merging
+/// fills the log as writers do, and an export that holds its beginning would be broken off for it (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
-/// Steps of merging the search index in one tick; writers go through the gate between two.
-const MERGE_STEPS_MAX: usize = 4;
+/// Steps of merging the search index in one tick, between which writers go through the gate; the log is looked at after
+/// them, because each may have let a dozen transactions in.
+const MERGE_STEPS_MAX: usize = 2;
 
 /// Looks after the file while others use it.
 pub struct Keeper {
@@ -153,19 +156,27 @@ impl Keeper {
             return Ok(PAUSE_BUSY);
         };
         self.observer.wal_bytes(log.bytes());
-        if log.frames != self.seen.frames {
+        let grew = log.frames != self.seen.frames;
+        if grew {
             self.grew_at = Instant::now();
             self.merge_is_due = true;
         }
-        if self.merge_is_due && log.frames < MERGE_FRAMES_MAX {
-            self.merge_is_due = self.merge_search_index()?;
-        }
         self.seen = log;
+        if self.merge_is_due && (grew || log.frames < MERGE_FRAMES_MAX) {
+            self.merge_is_due = self.merge_search_index()?;
+            // What merging itself has added is nobody's writing.
+            if let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? {
+                self.seen.frames = log.frames;
+            }
+        }
         let idle = self.grew_at.elapsed() >= IDLE_AFTER;
-        let full = log.frames >= LOG_FRAMES_CEILING || (idle && log.frames > 0);
-        if full && Instant::now() >= self.start_over_from {
+        // What merging adds is cut when there is no more to merge, or no more room for it.
+        let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
+        if (done || log.frames >= LOG_FRAMES_CEILING) && Instant::now() >= self.start_over_from {
             self.copy_back()?;
-            self.start_over()?;
+            // Cut while somebody writes, the file would grow again at once, and its blocks and its size would be part of
+            // every sync until it has.
+            self.start_over(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
         } else if log.frames.saturating_sub(log.copied) >= u64::from(self.settings.wal_autocheckpoint.max(1)) {
             self.copy_back()?;
         }
@@ -174,23 +185,28 @@ impl Keeper {
             self.remove_expired()?;
         }
         self.scrub.tick(&self.connection, &*self.observer);
-        Ok(if idle { PAUSE_IDLE } else { PAUSE_BUSY })
+        Ok(match (grew, self.merge_is_due) {
+            (true, true) => PAUSE_BEHIND,
+            (false, false) if idle => PAUSE_IDLE,
+            _ => PAUSE_BUSY,
+        })
     }
 
     /// Copies the whole log back and closes. As the last connection it leaves a single complete file.
     pub fn close(mut self) {
-        if let Err(error) = self.start_over() {
+        if let Err(error) = self.start_over(CheckpointMode::TRUNCATE) {
             tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
         }
     }
 
-    /// Cuts the log to nothing while no writer is in. A reader that is still on an old snapshot puts it off.
+    /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in. A reader that is still
+    /// on an old snapshot puts it off.
     ///
     /// The log was copied back as far as possible just before, without the gate, so this holds it only briefly.
-    fn start_over(&mut self) -> Result<(), Error> {
+    fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
         let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
         let began = Instant::now();
-        let log = match connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
+        let log = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 self.observer.checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
                 self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
