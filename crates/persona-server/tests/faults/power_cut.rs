@@ -223,7 +223,7 @@ fn keys_in(image: &BTreeMap<String, Vec<u8>>) -> Result<usize, String> {
 }
 
 fn power_goes(durability: &str, form: Form) -> serde_json::Value {
-    let deeds = record(durability, form.pick(12, 640));
+    let deeds = record(durability, form.pick(12, 720));
     let subsets = form.pick(3, 40);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut disk, mut images, mut most_lost, mut syncs) = (Disk::default(), 0, 0, 0);
