@@ -60,7 +60,10 @@ fn control_c_ends_the_run_and_the_personas_are_deleted_all_the_same() {
     let list = || folder.results(&["list", "--plain", "--server", &url]);
     // The requests only begin when every persona is there, so a change means that the program is measuring.
     let is_changed = |line: &str| line.split('\t').any(|field| field.parse().is_ok_and(|revision: u64| revision > 1));
-    wait_for("a change", DEADLINE, || list().lines().any(is_changed).then_some(()));
+    wait_for("a change", DEADLINE, || {
+        let listed = list();
+        (listed.matches("\tagent\t").count() == 3 && listed.lines().any(is_changed)).then_some(())
+    });
     signal(bench.id(), Signal::INT);
     let ended = bench.wait_with_output().expect("a child");
     assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
