@@ -43,6 +43,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let mut threads = Threads::start(&handover, &listener, &store, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
+    threads.opened().await;
     // From here on it is watched: it would never be found if it stopped before its threads first tick.
     seat.beat();
     seat.set_condition(Condition::Serving);
@@ -112,9 +113,14 @@ pub(super) fn reopen_log(log: &Log) {
     }
 }
 
+/// Longest wait for the connections of all threads before a worker says that it is ready.
+const OPEN_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// The serving threads.
 struct Threads {
     pulses: Vec<Arc<AtomicBool>>,
+    /// Each thread holds a sender until it has its connection, or ends without.
+    opened: mpsc::Receiver<()>,
     /// Each thread holds a sender until it ends, in whatever way.
     ended: mpsc::Receiver<()>,
 }
@@ -126,13 +132,14 @@ impl Threads {
         let count = (cores / usize::from(handover.config.workers.max(1))).max(1);
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let (alive, ended) = mpsc::channel(1);
+        let (opening, opened) = mpsc::channel(1);
         let mut pulses = Vec::new();
         for (load, number) in Load::of_threads(count, &serving.seat).zip(1..) {
             let pulse = Arc::new(AtomicBool::new(true));
             pulses.push(Arc::clone(&pulse));
             let thread = Thread { listener: listener.try_clone()?, serving: serving.clone(), load, permits: Arc::clone(&permits), pulse };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let alive = alive.clone();
+            let (alive, opening) = (alive.clone(), opening.clone());
             let store = Arc::clone(store);
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
                 let served = runtime.block_on(async {
@@ -142,6 +149,7 @@ impl Threads {
                         Ok(()) | Err(StoreError::Unreachable | StoreError::Busy { .. }) => {}
                         Err(error) => return Err(io::Error::other(error)),
                     }
+                    drop(opening);
                     accept::run(thread).await
                 });
                 if let Err(error) = served {
@@ -150,7 +158,13 @@ impl Threads {
                 drop(alive);
             })?;
         }
-        Ok(Self { pulses, ended })
+        Ok(Self { pulses, opened, ended })
+    }
+
+    /// Waits until every thread has its connection, or has ended. A database that is away is not waited for.
+    async fn opened(&mut self) {
+        // Nothing is ever sent. Who comes later serves as soon as it can.
+        let _ = tokio::time::timeout(OPEN_WAIT_MAX, self.opened.recv()).await;
     }
 
     /// Gives a sign of life if every thread has given one since the last time.
