@@ -128,7 +128,7 @@ fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
 }
 
 #[test]
-#[ignore = "ten thousand injections take minutes"]
+#[ignore = "long: run by ./test --long"]
 fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
     let seed = variable("PERSONA_FAULT_SEED").map_or(20_261_126, |seed| seed.parse().expect("a number"));
     println!("PERSONA_FAULT_SEED={seed}");
