@@ -128,7 +128,9 @@ impl Sweep<'_> {
         let run = |load| wrk::run(self.place, &aim, load, point.connections, self.options.seconds);
         let (get, patch) = (run(Load::Get)?, run(Load::Patch)?);
         if get.errors + patch.errors > 0.0 {
-            return Err(format!("{} requests failed", get.errors + patch.errors).into());
+            let Point { personas, bytes, workers, connections } = point;
+            let point = format!("{personas} personas of {bytes} bytes, {workers} workers, {connections} connections");
+            return Err(format!("{point}: {} reads and {} changes failed", get.errors, patch.errors).into());
         }
         let memory = ours.worker_pids()?.into_iter().filter_map(machine::resident_mb).fold(0.0, f64::max);
         Ok(vec![get.rate, get.p99, patch.rate, patch.p99, ours.server.took.as_secs_f64() * 1000.0, memory])

@@ -109,10 +109,12 @@ fn merge_all(keeper: &mut Keeper) -> Result<()> {
     Ok(())
 }
 
-/// A copy of a filled store in a folder of its own.
+/// A copy of a filled store in a folder of its own, on the disk: else the system would write it there while something is
+/// measured.
 pub fn copied(place: &Place, filled: &Path, name: &str) -> Result<PathBuf> {
     let path = place.fresh(name)?.join("persona.db");
     std::fs::copy(filled, &path)?;
+    std::fs::File::open(&path)?.sync_all()?;
     Ok(path)
 }
 
