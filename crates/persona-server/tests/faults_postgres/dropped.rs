@@ -96,6 +96,35 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
 }
 
 #[test]
+fn a_read_is_answered_at_whichever_message_the_connection_of_all_reads_breaks() {
+    // Two connections: reads share one of them.
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let wire = Wire::to(cluster.port());
+    let server = Server::with_workers(1).flag(format!("--database={}?pool_max=2", wire.url(&database))).start();
+    let (mut client, mut ledger) = (server.connect(), Ledger::default());
+    let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
+    for (sender, fault) in [(Sender::Client, Fault::Before), (Sender::Client, Fault::After), (Sender::Server, Fault::Before)] {
+        for is_new in [false, true] {
+            let mut messages = 0;
+            loop {
+                if is_new {
+                    wire.cut_all();
+                }
+                wire.arm(Trap::nth(sender, messages, fault).of(WORKER));
+                let status = client.get(&path).expect("an answer").status;
+                assert_eq!(status, 200, "{sender:?} {fault:?} {messages} {is_new}");
+                if wire.disarm() == 0 {
+                    break;
+                }
+                messages += 1;
+            }
+            assert!(messages >= 2, "{sender:?} sends more than {messages} messages");
+        }
+    }
+}
+
+#[test]
 fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
     let mut bench = Bench::new("");
     let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));

@@ -19,6 +19,7 @@ mod export;
 mod home;
 mod hosts;
 mod keeper;
+mod lane;
 mod list;
 mod migrate;
 mod pool;

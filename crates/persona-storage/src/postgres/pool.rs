@@ -19,7 +19,7 @@ use super::{Settings, StartError, tls};
 use crate::Error;
 
 /// Longest wait of a read for a connection: a client that waits longer is better told to come again.
-const READ_WAIT_MAX: Duration = Duration::from_secs(5);
+pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a read is tried: once on a connection that was broken without anybody noticing, and once more on one that
 /// broke while the server restarted.
 const READ_ATTEMPTS_MAX: usize = 3;
@@ -80,30 +80,34 @@ impl Pool {
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
         let client = self.connections.timeout_get(&timeouts).await?;
         let (has_sessions, answer_wait, left_behind) = (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
-        Ok(Connection { client: Some(client), has_sessions, answer_wait, left_behind, is_silent: AtomicBool::new(false) })
+        Ok(Connection {
+            client: Some(client),
+            has_sessions,
+            answer_wait,
+            left_behind,
+            is_silent: AtomicBool::new(false),
+            is_spoilt: AtomicBool::new(false),
+        })
     }
 
     /// The rows of a statement that only reads. It is repeated where that can help.
     pub(super) async fn read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let began = Instant::now();
-        let mut attempts = 0;
+        let mut reading = Reading::begin();
         loop {
-            attempts += 1;
-            let wait = READ_WAIT_MAX.saturating_sub(began.elapsed());
-            let connection = self.connection(wait).await.map_err(from_pool)?;
+            let connection = match self.connection(reading.wait()).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    reading.again_without(error)?;
+                    continue;
+                }
+            };
             match connection.rows(statement, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => {
-                    let meaning = Meaning::of(&error);
-                    if matches!(meaning, Meaning::Away | Meaning::Sessions) {
+                    if Reading::broke(&error) {
                         connection.discard();
                     }
-                    if attempts >= READ_ATTEMPTS_MAX
-                        || !matches!(meaning, Meaning::Away | Meaning::Again)
-                        || began.elapsed() >= READ_WAIT_MAX
-                    {
-                        return Err(from_driver(error));
-                    }
+                    reading.again(error)?;
                 }
             }
         }
@@ -117,6 +121,47 @@ impl Pool {
     /// Makes no more connections.
     pub(super) fn close(&self) {
         self.connections.close();
+    }
+}
+
+/// A read with what was tried so far.
+pub(super) struct Reading {
+    began: Instant,
+    attempts: usize,
+}
+
+impl Reading {
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now(), attempts: 0 }
+    }
+
+    /// How long it may still wait for a connection.
+    pub(super) fn wait(&self) -> Duration {
+        READ_WAIT_MAX.saturating_sub(self.began.elapsed())
+    }
+
+    /// Whether the connection that gave this error must not be used any more.
+    pub(super) fn broke(error: &DriverError) -> bool {
+        matches!(Meaning::of(error), Meaning::Away | Meaning::Sessions)
+    }
+
+    /// Fails when another attempt would be of no use.
+    pub(super) fn again(&mut self, error: DriverError) -> Result<(), Error> {
+        if self.may_help(&error) { Ok(()) } else { Err(from_driver(error)) }
+    }
+
+    /// The same after no connection was to be had.
+    pub(super) fn again_without(&mut self, error: PoolError) -> Result<(), Error> {
+        match &error {
+            PoolError::Backend(cause) if self.may_help(cause) => Ok(()),
+            _ => Err(from_pool(error)),
+        }
+    }
+
+    fn may_help(&mut self, error: &DriverError) -> bool {
+        self.attempts += 1;
+        let helps = matches!(Meaning::of(error), Meaning::Away | Meaning::Again);
+        helps && self.attempts < READ_ATTEMPTS_MAX && !self.wait().is_zero()
     }
 }
 
@@ -138,6 +183,8 @@ pub(super) struct Connection {
     left_behind: Arc<LeftBehind>,
     /// An answer did not come: nothing more is to be asked.
     is_silent: AtomicBool,
+    /// It is broken: whoever lets it go last closes it.
+    is_spoilt: AtomicBool,
 }
 
 impl Connection {
@@ -170,6 +217,12 @@ impl Connection {
         rows.first().map_or(Ok(false), |found| found.try_get(0))
     }
 
+    /// For statements that are short: a longer wait for an answer than this means that none will come.
+    pub(super) fn answering_within(mut self, limit: Duration) -> Self {
+        self.answer_wait = self.answer_wait.map(|wait| wait.min(limit));
+        self
+    }
+
     /// For work that takes as long as it takes.
     pub(super) fn without_limit(mut self) -> Self {
         self.answer_wait = None;
@@ -179,6 +232,11 @@ impl Connection {
     /// Closes it instead of giving it back: it is broken, or in the middle of something.
     pub(super) fn discard(mut self) {
         self.close();
+    }
+
+    /// Says that it is broken, where several hold it: the last of them closes it instead of giving it back.
+    pub(super) fn spoil(&self) {
+        self.is_spoilt.store(true, Ordering::Relaxed);
     }
 
     /// Closes it, and with one that is silent all that are idle: they lead to the same server.
@@ -210,7 +268,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if *self.is_silent.get_mut() {
+        if *self.is_silent.get_mut() || *self.is_spoilt.get_mut() {
             self.close();
         }
     }

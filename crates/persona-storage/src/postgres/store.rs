@@ -9,7 +9,8 @@ use tokio_postgres::types::Type;
 
 use super::error::damaged;
 use super::home::Home;
-use super::pool::{Pool, Statement};
+use super::lane::Lane;
+use super::pool::Pool;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
 use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written};
@@ -27,6 +28,7 @@ const REVISION: &str = "
 pub struct PostgresStore {
     settings: Settings,
     pool: Pool,
+    lane: Lane,
     writer: Writer,
     /// Declared last and so dropped last: the connections live there.
     home: Home,
@@ -46,14 +48,15 @@ impl PostgresStore {
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
-        Ok(Self { settings, pool, writer, home })
+        let lane = Lane::new(pool.clone(), &settings);
+        Ok(Self { settings, pool, lane, writer, home })
     }
 }
 
 #[async_trait]
 impl Store for PostgresStore {
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
-        let rows = self.pool.read(Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)]).await?;
+        let rows = self.lane.read(ANSWER, &[(&row::uuid(id), Type::UUID)]).await?;
         rows.first().map(|found| row::answer(found, 0, id)).transpose()
     }
 
@@ -63,7 +66,7 @@ impl Store for PostgresStore {
 
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
         let number = row::stored(revision.number());
-        let rows = self.pool.read(Statement::Kept(REVISION), &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)]).await?;
+        let rows = self.lane.read(REVISION, &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)]).await?;
         rows.first().map(|found| record_from(found, id)).transpose()
     }
 

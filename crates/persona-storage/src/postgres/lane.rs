@@ -1,0 +1,87 @@
+//! The lane: one connection that the short reads of a process share.
+//!
+//! A short read is one statement that waits for no row's lock and answers with one row. Such statements can follow each
+//! other on one connection without waiting for each other's answers (PostgreSQL documentation, "Pipelining"), and under load
+//! many of them go out, and come back, in one piece. With a connection for each as many sessions of the server would have to
+//! be woken up, on cores that have better things to do: ADR 0020.
+//!
+//! Each statement has a snapshot of its own, taken when the server comes to it, so a read here is as strict as any.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use tokio::sync::Mutex;
+use tokio_postgres::Row;
+
+use super::Settings;
+use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
+use crate::Error;
+
+/// From this size on a pool can do without one of its connections.
+const POOL_MIN: usize = 2;
+
+/// The way of short reads.
+pub(super) struct Lane {
+    pool: Pool,
+    /// The shared connection, out of the pool from the first read on and replaced when it breaks; `None` where the pool is too
+    /// small for one, or where a pooler stands between, which hands each statement to whichever session it likes.
+    shared: Option<Mutex<Option<Arc<Connection>>>>,
+}
+
+impl Lane {
+    /// No connection is made yet.
+    pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
+        let shared = (settings.has_sessions && settings.pool_max >= POOL_MIN).then(Mutex::default);
+        Self { pool, shared }
+    }
+
+    /// The rows of a short read. It is repeated where that can help.
+    pub(super) async fn read(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        let statement = Statement::Kept(sql);
+        let Some(shared) = &self.shared else { return self.pool.read(statement, parameters).await };
+        let mut reading = Reading::begin();
+        loop {
+            let connection = match self.connection(shared, reading.wait()).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    reading.again_without(error)?;
+                    continue;
+                }
+            };
+            match connection.rows(statement, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => {
+                    if Reading::broke(&error) {
+                        replace(shared, &connection).await;
+                    }
+                    reading.again(error)?;
+                }
+            }
+        }
+    }
+
+    /// The connection, made by the first that wants one while the others wait.
+    async fn connection(&self, shared: &Mutex<Option<Arc<Connection>>>, wait: Duration) -> Result<Arc<Connection>, PoolError> {
+        let made = async {
+            let mut current = shared.lock().await;
+            if let Some(connection) = &*current {
+                return Ok(Arc::clone(connection));
+            }
+            // A read that is not answered in the time for which it may wait for a connection leads nowhere, and others may
+            // be right behind it.
+            let made = self.pool.connection(wait).await?.answering_within(READ_WAIT_MAX);
+            Ok(Arc::clone(current.insert(Arc::new(made))))
+        };
+        tokio::time::timeout(wait, made).await.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)))
+    }
+}
+
+/// Lets a broken connection go, unless another read did before.
+async fn replace(shared: &Mutex<Option<Arc<Connection>>>, broken: &Arc<Connection>) {
+    broken.spoil();
+    let mut current = shared.lock().await;
+    if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, broken)) {
+        *current = None;
+    }
+}
