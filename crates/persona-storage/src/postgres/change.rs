@@ -15,7 +15,7 @@ use super::{migrate, row, search};
 use crate::decide::Revised;
 use crate::{Answer, Error, Idempotency, Outcome, Write};
 
-/// What both write beside the persona.
+/// What every change writes beside the persona.
 macro_rules! record {
     () => {
         "
@@ -29,6 +29,21 @@ macro_rules! record {
         SELECT about.feed_offset + pg_current_xact_id()::text::bigint, written.id, $2, $19, $9
         FROM written, persona_store.about AS about
     ),
+    indexed AS (
+        INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
+        SELECT id, $21, $22, $23, array_to_tsvector($24::text[])
+        FROM written
+        WHERE $21::text IS NOT NULL
+        ON CONFLICT (persona) DO UPDATE
+        SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words
+    )"
+    };
+}
+
+/// What some write besides: other tags, and an answer that can be replayed.
+macro_rules! rarer {
+    () => {
+        ",
     untagged AS (
         DELETE FROM persona_store.persona_tags AS t
         USING written
@@ -40,21 +55,36 @@ macro_rules! record {
         FROM written, unnest($20::text[]) AS tag
         ON CONFLICT (tag, persona) DO NOTHING
     ),
-    indexed AS (
-        INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
-        SELECT id, $21, $22, $23, array_to_tsvector($24::text[])
-        FROM written
-        WHERE $21::text IS NOT NULL
-        ON CONFLICT (persona) DO UPDATE
-        SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words
-    ),
     replayable AS (
         INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
         SELECT $25, $26, $27, id, $2, $18, $9
         FROM written
         WHERE $25::text IS NOT NULL
-    )
+    )"
+    };
+}
+
+/// Tells whether anything was written at all.
+macro_rules! whether {
+    () => {
+        "
     SELECT id FROM written"
+    };
+}
+
+/// The next revision is written over the one that the writer saw, and over no other.
+macro_rules! update {
+    () => {
+        "
+    WITH written AS (
+        UPDATE persona_store.personas
+        SET revision = $2, name = $4, kind = $5, handle = $6, is_active = $7,
+            updated_at = $9, deleted_at = $10, updated_by = $12,
+            content_hash = $13, head = $14, document = $15
+        FROM persona_store.about AS about
+        WHERE id = $1 AND revision = $3 AND about.schema_version = $28
+        RETURNING id
+    ),"
     };
 }
 
@@ -70,23 +100,17 @@ const CREATE: &str = concat!(
         ON CONFLICT (id) DO NOTHING
         RETURNING id
     ),",
-    record!()
+    record!(),
+    rarer!(),
+    whether!()
 );
 
-/// The next revision is written over the one that the writer saw, and over no other.
-const UPDATE: &str = concat!(
-    "
-    WITH written AS (
-        UPDATE persona_store.personas
-        SET revision = $2, name = $4, kind = $5, handle = $6, is_active = $7,
-            updated_at = $9, deleted_at = $10, updated_by = $12,
-            content_hash = $13, head = $14, document = $15
-        FROM persona_store.about AS about
-        WHERE id = $1 AND revision = $3 AND about.schema_version = $28
-        RETURNING id
-    ),",
-    record!()
-);
+/// See `update`, with everything that a change may bring about.
+const UPDATE: &str = concat!(update!(), record!(), rarer!(), whether!());
+
+/// The same where tags stay as they are and no answer is to be replayed, as in most changes: each part takes the server
+/// time, also one that writes nothing.
+const UPDATE_PLAIN: &str = concat!(update!(), record!(), whether!());
 
 /// Keeps the answer to a request that changed nothing.
 const KEEP_ANSWER: &str = "
@@ -155,7 +179,12 @@ pub(super) async fn apply(
         (&revised.outcome.word(), Type::TEXT),
         (&migrate::stored_version(), Type::INT4),
     ];
-    let statement = if parent.is_none() { CREATE } else { UPDATE };
+    let is_plain = tags.is_none() && write.idempotency.is_none();
+    let statement = match parent {
+        None => CREATE,
+        Some(_) if is_plain => UPDATE_PLAIN,
+        Some(_) => UPDATE,
+    };
     if connection.rows(Statement::Kept(statement), &parameters).await?.is_empty() {
         return Ok(None);
     }

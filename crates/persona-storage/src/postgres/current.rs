@@ -12,11 +12,20 @@ use super::pool::{Connection, Statement};
 use super::row;
 use crate::{Answer, Error, IDEMPOTENCY_KEPT, Operation, Outcome, Write};
 
+/// The columns of the persona itself.
+macro_rules! persona {
+    () => {
+        "
+    SELECT p.revision, p.deleted_at IS NOT NULL, p.head, p.document,
+           p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,"
+    };
+}
+
 /// The persona, the base revision that the write names, what was answered under its key, and what itself left behind if
 /// it was done without anybody hearing of it.
-const LOOK: &str = "
-    SELECT p.revision, p.deleted_at IS NOT NULL, p.head, p.document,
-           p.created_at, p.updated_at, p.deleted_at, p.created_by, p.updated_by, p.content_hash,
+const LOOK: &str = concat!(
+    persona!(),
+    "
            b.document,
            i.key IS NOT NULL, i.fingerprint, i.outcome, i.persona, i.at, i.operation,
            r.revision, r.deleted, r.head, r.document,
@@ -27,7 +36,22 @@ const LOOK: &str = "
     LEFT JOIN persona_store.revisions AS b ON b.persona = $1 AND b.revision = $2
     LEFT JOIN persona_store.idempotency AS i ON i.key = $3
     LEFT JOIN persona_store.revisions AS r ON r.persona = i.persona AND r.revision = i.revision
-    LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5";
+    LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
+);
+
+/// The same for the first attempt of a write without a base and a key, as most are: there is only the persona. Setting up
+/// the other joins in vain takes the server longer than reading it.
+const LOOK_AT_PERSONA: &str = concat!(
+    persona!(),
+    "
+           NULL::text,
+           false, NULL::bytea, NULL::text, NULL::uuid, NULL::bigint, NULL::uuid,
+           NULL::bigint, NULL::boolean, NULL::text, NULL::text,
+           NULL::bigint, NULL::boolean, NULL::text, NULL::text,
+           about.schema_version
+    FROM persona_store.about AS about
+    LEFT JOIN persona_store.personas AS p ON p.id = $1"
+);
 
 /// What there is.
 pub(super) struct Current {
@@ -87,9 +111,10 @@ pub(super) async fn look(
     };
     let key = write.idempotency.as_ref().map(|wanted| wanted.key.as_str());
     let tried_from = tried_from.map(|revision| row::stored(revision.number()));
+    let is_plain = base.is_none() && key.is_none() && tried_from.is_none();
     let rows = connection
         .rows(
-            Statement::Kept(LOOK),
+            Statement::Kept(if is_plain { LOOK_AT_PERSONA } else { LOOK }),
             &[(&row::uuid(id), Type::UUID), (&base, Type::INT8), (&key, Type::TEXT), (&tried_from, Type::INT8), (&operation, Type::UUID)],
         )
         .await?;
