@@ -45,7 +45,7 @@ impl PostgresStore {
     pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(&settings, home.handle())?;
+        let pool = Pool::new(&settings, home.handle(), Arc::clone(&observer))?;
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
