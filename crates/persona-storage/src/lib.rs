@@ -31,6 +31,6 @@ pub mod transfer;
 mod write;
 
 pub use error::Error;
-pub use observer::{Checkpoint, NoObserver, Observer};
+pub use observer::{Checkpoint, Connected, NoObserver, Observer};
 pub use store::{Answer, Export, Home, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

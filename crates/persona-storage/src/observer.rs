@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use persona_model::Timestamp;
+
 /// What became of a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Checkpoint {
@@ -20,7 +22,18 @@ pub enum Checkpoint {
     Failed,
 }
 
-use persona_model::Timestamp;
+/// What a connection to a database server, or who wants one, is counted as while that lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Connected {
+    /// It is open, whether or not anybody uses it.
+    Open,
+    /// A request uses it.
+    InUse,
+    /// A request waits for one.
+    Waiting,
+    /// It gave no answer in time, and is kept until its answer comes or it breaks.
+    LeftBehind,
+}
 
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
@@ -54,6 +67,14 @@ pub trait Observer: Send + Sync {
     fn backup_ended(&self, _succeeded: bool) {}
     /// A damaged persona was found; told once for each.
     fn damage_found(&self) {}
+    /// The pool may have this many connections to the database server.
+    fn connections_max(&self, _max: usize) {}
+    /// One more is in this state from now on.
+    fn connected(&self, _state: Connected) {}
+    /// One is in this state no more.
+    fn disconnected(&self, _state: Connected) {}
+    /// A request waited this long for a connection, whether or not it got one.
+    fn connection_waited(&self, _wait: Duration) {}
 }
 
 /// Reports to nobody: for the command line and for tests.
@@ -75,5 +96,21 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.dequeued();
+    }
+}
+
+/// Counts one as being in a state while it lives, however that ends.
+pub(crate) struct Counted(Arc<dyn Observer>, Connected);
+
+impl Counted {
+    pub(crate) fn begin(observer: &Arc<dyn Observer>, state: Connected) -> Self {
+        observer.connected(state);
+        Self(Arc::clone(observer), state)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.disconnected(self.1);
     }
 }

@@ -79,22 +79,23 @@ async fn accept_until_drained(
     open: &mpsc::Sender<()>,
 ) {
     let mut drain = serving.drain.clone();
+    let serve = |stream, permit| {
+        // Counted here and not in its task, which runs later: the next comparison must know of it.
+        let held = (load.open(), permit, open.clone());
+        let serving = serving.clone();
+        tokio::spawn(async move {
+            connection::serve(stream, serving).await;
+            drop(held);
+        });
+    };
     loop {
         let accepted = tokio::select! {
             biased;
-            () = drain.begun() => return,
+            () = drain.begun() => break,
             accepted = accept(&listener, load, permits) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => {
-                // Counted here and not in its task, which runs later: the next comparison must know of it.
-                let held = (load.open(), permit, open.clone());
-                let serving = serving.clone();
-                tokio::spawn(async move {
-                    connection::serve(stream, serving).await;
-                    drop(held);
-                });
-            }
+            Ok((stream, permit)) => serve(stream, permit),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "could not accept a connection; trying again shortly");
@@ -102,6 +103,19 @@ async fn accept_until_drained(
             }
         }
     }
+    // Who waits in the queue already takes itself for connected. Where nobody else listens, closing it would break these off.
+    while let Ok(permit) = Arc::clone(permits).try_acquire_owned()
+        && let Ok(stream) = accept_waiting(listener.get_ref())
+    {
+        serve(stream, permit);
+    }
+}
+
+/// Takes a connection from the queue, if one waits there.
+fn accept_waiting(listener: &TcpListener) -> io::Result<TcpStream> {
+    let stream = listener.accept()?.0;
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
@@ -111,11 +125,8 @@ async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Sema
         if load.is_above_others() {
             sleep(COURTESY).await;
         }
-        if let Ok(accepted) = ready.try_io(|listener| listener.get_ref().accept()) {
-            let stream = accepted?.0;
-            stream.set_nonblocking(true)?;
-            let stream = TcpStream::from_std(stream)?;
-            return Ok((stream, permit));
+        if let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) {
+            return Ok((accepted?, permit));
         }
     }
 }

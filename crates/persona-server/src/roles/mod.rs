@@ -42,8 +42,8 @@ enum Error {
     /// A sync failed, so every process has to open the file again.
     #[error("the disk failed to sync, so the file has to be opened again")]
     Unsynced,
-    /// The file is another program's now; whoever starts next finds out which.
-    #[error("another version of the program changed the schema of the file")]
+    /// The file is another program's now, or was moved away; whoever starts next finds out which.
+    #[error("the schema of the database is not what it was any more")]
     Schema,
     /// A thread of the process ended that must not.
     #[error("a thread ended unexpectedly")]

@@ -53,6 +53,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let mut grace_over = std::pin::pin!(grace(drain.clone()));
     let mut grace_ended = false;
     let mut store_lost = store.lost();
+    let mut is_outdated = false;
     loop {
         tokio::select! {
             _ = beats.tick() => threads.beat(&seat),
@@ -67,11 +68,15 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
                 drainer.close();
             }
             () = threads.all_ended() => break,
-            loss = &mut store_lost => return Err(match loss {
-                Loss::Disk => Error::Unsynced,
-                Loss::Writer => Error::Thread,
-                Loss::Schema => Error::Schema,
-            }),
+            loss = &mut store_lost, if !is_outdated => match loss {
+                Loss::Disk => return Err(Error::Unsynced),
+                Loss::Writer => return Err(Error::Thread),
+                // Ending here would break off every request; so they are refused until the supervisor lets all workers drain.
+                Loss::Schema => {
+                    is_outdated = true;
+                    say(&handover.channel, &Message::Outdated)?;
+                }
+            },
         }
     }
     store.close().await;

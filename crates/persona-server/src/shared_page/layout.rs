@@ -75,6 +75,11 @@ pub(super) enum Number {
     Backups,
     BackupsFailed,
     DamageFound,
+    DatabaseOpen,
+    DatabaseInUse,
+    DatabaseWaiting,
+    DatabaseLeftBehind,
+    DatabaseMax,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -115,7 +120,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 26] = [
+pub(super) const NUMBERS: [NumberRow; 31] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -166,6 +171,35 @@ pub(super) const NUMBERS: [NumberRow; 26] = [
     row(Number::Backups, Kind::Counter, Merge::Sum, "persona_backups_total", "Scheduled backups that were made and checked."),
     row(Number::BackupsFailed, Kind::Counter, Merge::Sum, "persona_backups_failed_total", "Scheduled backups that failed."),
     row(Number::DamageFound, Kind::Counter, Merge::Sum, "persona_damage_found_total", "Damaged personas that the keeper came across."),
+    row(Number::DatabaseOpen, Kind::Gauge, Merge::Hidden, "", ""),
+    row(
+        Number::DatabaseInUse,
+        Kind::Gauge,
+        Merge::PerSlot,
+        "persona_database_connections_in_use",
+        "Connections to the database server that a request uses now.",
+    ),
+    row(
+        Number::DatabaseWaiting,
+        Kind::Gauge,
+        Merge::PerSlot,
+        "persona_database_connections_waiting",
+        "Requests that wait for a connection to the database server now.",
+    ),
+    row(
+        Number::DatabaseLeftBehind,
+        Kind::Gauge,
+        Merge::PerSlot,
+        "persona_database_connections_left_behind",
+        "Connections on which the database server gave no answer in time, kept until it does.",
+    ),
+    row(
+        Number::DatabaseMax,
+        Kind::Gauge,
+        Merge::PerSlot,
+        "persona_database_connections_max",
+        "Most connections to the database server that the pool of a slot may have.",
+    ),
 ];
 
 /// What is measured with a histogram in each seat.
@@ -183,6 +217,8 @@ pub enum Measure {
     QueueWait,
     /// How long checkpoints took.
     Checkpoint,
+    /// How long requests waited for a connection to the database server.
+    DatabaseWait,
 }
 
 /// The unit of the values in a histogram's cells.
@@ -207,13 +243,19 @@ const fn measure(measure: Measure, unit: Unit, name: &'static str, help: &'stati
 }
 
 /// Every measure, in the order of [`Measure`].
-pub(super) const MEASURES: [MeasureRow; 6] = [
+pub(super) const MEASURES: [MeasureRow; 7] = [
     measure(Measure::GateWait, Unit::Micros, "persona_gate_wait_seconds", "How long writers waited for the gate."),
     measure(Measure::GateHold, Unit::Micros, "persona_gate_hold_seconds", "How long writers held the gate."),
     measure(Measure::Transaction, Unit::Micros, "persona_transaction_seconds", "Time from BEGIN to the end of COMMIT."),
     measure(Measure::TransactionWrites, Unit::Count, "persona_transaction_writes", "Writes in one transaction."),
     measure(Measure::QueueWait, Unit::Micros, "persona_write_queue_wait_seconds", "How long writes waited for their transaction."),
     measure(Measure::Checkpoint, Unit::Micros, "persona_checkpoint_seconds", "How long checkpoints took."),
+    measure(
+        Measure::DatabaseWait,
+        Unit::Micros,
+        "persona_database_connection_wait_seconds",
+        "How long requests waited for a connection to the database server, whether or not they got one.",
+    ),
 ];
 
 /// Series of what only a file has. They are left out where a database server keeps the personas: zeros would say that there
@@ -236,6 +278,9 @@ pub(super) const OF_A_FILE: [&str; 16] = [
     "persona_gate_waiting_seconds",
     "persona_gate_holding_seconds",
 ];
+
+/// What the series of connections to a database server begin with. They are left out where a file keeps the personas.
+pub(super) const OF_A_SERVER: &str = "persona_database_";
 
 const MEASURES_OFFSET: usize = NUMBERS.len();
 const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::CELLS;

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, SLOTS, Unit};
+use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER, SLOTS, Unit};
 use super::{Distribution, SharedPage, routes};
 use crate::clock::monotonic_micros;
 
@@ -31,7 +31,10 @@ fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
     writeln!(out, "persona_start_time_seconds {}", seconds(page.started_at().as_micros().unsigned_abs()))?;
     write_processes(out, page)?;
     write_waits(out, page)?;
-    let is_there = |name: &str| !(page.is_on_server() && OF_A_FILE.contains(&name));
+    if page.is_on_server() {
+        write_idle(out, page)?;
+    }
+    let is_there = |name: &str| if page.is_on_server() { !OF_A_FILE.contains(&name) } else { !name.starts_with(OF_A_SERVER) };
     for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden && is_there(row.name)) {
         write_number(out, page, row)?;
     }
@@ -66,6 +69,17 @@ fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Connections to the database server that nobody uses. Of three numbers that are told one after the other.
+fn write_idle(out: &mut String, page: &SharedPage) -> fmt::Result {
+    let name = "persona_database_connections_idle";
+    head(out, name, "Connections to the database server that are open and that nobody uses now.", "gauge")?;
+    page.used_slots().try_for_each(|slot| {
+        let now = |number| page.number_of_slot(slot, number);
+        let taken = now(Number::DatabaseInUse) + now(Number::DatabaseLeftBehind);
+        writeln!(out, "{name}{{slot=\"{slot}\"}} {}", now(Number::DatabaseOpen).saturating_sub(taken))
+    })
 }
 
 fn write_number(out: &mut String, page: &SharedPage, row: &NumberRow) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use persona_model::Timestamp;
-use persona_storage::Observer;
+use persona_storage::{Connected, Observer};
 
 use super::super::{Condition, SharedPage};
 use super::{escaped, seconds};
@@ -100,6 +100,33 @@ fn a_new_page_has_every_metric_but_no_series_of_requests() {
     let series = parsed(&page.prometheus());
     assert!(series.contains_key("persona_gate_wait_seconds_bucket{le=\"+Inf\"}"));
     assert!(!series.keys().any(|name| name.starts_with("persona_http_request_duration")));
+    assert!(!series.keys().any(|name| name.starts_with("persona_database")), "there is no database server");
+}
+
+#[test]
+fn connections_to_a_database_server_are_told_by_slot() {
+    let page = SharedPage::create().expect("a page");
+    page.set_on_server();
+    let (first, second) = (page.seat(1, 1), page.seat(2, 1));
+    for (pid, seat) in [(101, &first), (102, &second)] {
+        seat.prepare(Timestamp::from_micros(2));
+        seat.taken_by(pid);
+        seat.connections_max(8);
+    }
+    for state in [Connected::Open, Connected::Open, Connected::Open, Connected::InUse, Connected::LeftBehind, Connected::Waiting] {
+        first.connected(state);
+    }
+    second.connected(Connected::Open);
+    second.disconnected(Connected::Open);
+    first.connection_waited(Duration::from_millis(3));
+    let series = parsed(&page.prometheus());
+    let told = |slot: u16| {
+        ["in_use", "idle", "waiting", "left_behind", "max"]
+            .map(|it| series[&format!("persona_database_connections_{it}{{slot=\"{slot}\"}}")])
+    };
+    assert_eq!((told(1), told(2)), ([1.0, 1.0, 1.0, 1.0, 8.0], [0.0, 0.0, 0.0, 0.0, 8.0]));
+    assert_eq!(series["persona_database_connection_wait_seconds_sum"].to_string(), "0.003");
+    assert!(!series.keys().any(|name| name.starts_with("persona_gate")), "there is no gate");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use persona_model::{Clock, Timestamp};
-use persona_storage::{Checkpoint, Observer};
+use persona_storage::{Checkpoint, Connected, Observer};
 
 use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
 use super::{SharedPage, distribution, routes};
@@ -218,6 +218,31 @@ impl Observer for Seat {
 
     fn damage_found(&self) {
         self.add(Number::DamageFound, 1);
+    }
+
+    fn connections_max(&self, max: usize) {
+        self.set(Number::DatabaseMax, max as u64);
+    }
+
+    fn connected(&self, state: Connected) {
+        self.add(number_of(state), 1);
+    }
+
+    fn disconnected(&self, state: Connected) {
+        self.cell(number_of(state)).fetch_sub(1, Relaxed);
+    }
+
+    fn connection_waited(&self, wait: Duration) {
+        self.measured(Measure::DatabaseWait, micros(wait));
+    }
+}
+
+fn number_of(state: Connected) -> Number {
+    match state {
+        Connected::Open => Number::DatabaseOpen,
+        Connected::InUse => Number::DatabaseInUse,
+        Connected::Waiting => Number::DatabaseWaiting,
+        Connected::LeftBehind => Number::DatabaseLeftBehind,
     }
 }
 

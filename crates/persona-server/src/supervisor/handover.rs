@@ -49,6 +49,8 @@ pub enum Message {
     Ready,
     /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has logged why.
     Hopeless,
+    /// The schema is another one, so this worker writes nothing more. It goes on answering until it is told to end.
+    Outdated,
 }
 
 /// What init found: the facts that the user is told at the start.

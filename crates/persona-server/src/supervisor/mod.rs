@@ -14,6 +14,7 @@ mod notes;
 mod process;
 mod run;
 mod slot;
+mod standing;
 mod state;
 mod vocabulary;
 

@@ -147,6 +147,7 @@ async fn follow(key: Key, mut child: Child, channel: tokio::net::UnixStream, rep
         let report = match serde_json::from_str(&line) {
             Ok(Message::Ready) => Report::Event(Event::Ready(key)),
             Ok(Message::Hopeless) => Report::Event(Event::Hopeless(key)),
+            Ok(Message::Outdated) => Report::Event(Event::Outdated(key)),
             Ok(Message::Prepared(prepared)) => Report::Prepared(prepared),
             Err(error) => {
                 tracing::warn!(child.role = key.role.word(), error = %error, "a process said something that makes no sense");

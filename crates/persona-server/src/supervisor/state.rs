@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::slot::{FAILED_STARTS_MAX, Life, Slot};
+use super::standing::{Condition, Process};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::exit_code::ExitCode;
 
@@ -34,23 +35,6 @@ enum Phase {
     Ended,
 }
 
-/// Where a living process stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Condition {
-    Starting,
-    Ready { since: Duration },
-    Ending,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Process {
-    condition: Condition,
-    /// When it is killed, unless it got on before.
-    deadline: Option<Duration>,
-    /// The log was rotated before it could be told.
-    reopens_log: bool,
-}
-
 /// The supervisor's memory.
 #[derive(Debug)]
 pub struct State {
@@ -67,6 +51,8 @@ pub struct State {
     keeper_was_ready: bool,
     /// A sync failed: nothing is started before the last process that had the file open has ended.
     reopening: bool,
+    /// Workers that write nothing more; those that are to replace them show whether anybody else can.
+    outdated: BTreeSet<Key>,
 }
 
 impl State {
@@ -83,6 +69,7 @@ impl State {
             renewing: false,
             keeper_was_ready: false,
             reopening: false,
+            outdated: BTreeSet::new(),
         }
     }
 
@@ -98,15 +85,16 @@ impl State {
             Event::Ready(key) => self.on_ready(now, key, &mut actions),
             Event::Hopeless(key) => {
                 actions.push(Action::Note(Note::Hopeless(key)));
-                self.stop(now, ExitCode::Failure, &mut actions);
+                self.stop(now, ExitCode::Failure, Signal::Stop, &mut actions);
             }
+            Event::Outdated(key) => self.on_outdated(key),
             Event::Exited(key, ending) => self.on_exited(now, key, ending, &mut actions),
             Event::Stalled(key) if self.processes.contains_key(&key) => {
                 actions.extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);
             }
             Event::Stalled(_) => {}
             Event::Interrupt if matches!(self.phase, Phase::Stopping { .. }) => self.kill_all(&mut actions),
-            Event::Interrupt | Event::Terminate => self.stop(now, ExitCode::Ok, &mut actions),
+            Event::Interrupt | Event::Terminate => self.stop(now, ExitCode::Ok, Signal::Stop, &mut actions),
             Event::Restart => self.restart(&mut actions),
             Event::AddWorker => self.add_worker(&mut actions),
             Event::RemoveWorker => self.remove_worker(now, &mut actions),
@@ -132,8 +120,17 @@ impl State {
         }
     }
 
+    fn on_outdated(&mut self, key: Key) {
+        if self.processes.get(&key).is_some_and(Process::is_ready) {
+            self.outdated.insert(key);
+            self.to_renew.insert(key.slot);
+            self.renewing = true;
+        }
+    }
+
     fn on_exited(&mut self, now: Duration, key: Key, ending: Ending, actions: &mut Vec<Action>) {
         let Some(process) = self.processes.remove(&key) else { return };
+        self.outdated.remove(&key);
         if !matches!(self.phase, Phase::Preparing | Phase::Running { .. }) || process.condition == Condition::Ending {
             return;
         }
@@ -150,15 +147,20 @@ impl State {
         actions.push(Action::Note(Note::Lost(key, ending)));
         let starting = process.condition == Condition::Starting;
         if starting && !self.older_than(key).is_empty() {
-            // The one that it should have replaced still serves, and serves better than nobody.
-            self.to_renew.clear();
-            self.renewing = false;
-            actions.push(Action::Note(Note::RestartAbandoned(key)));
-            return;
+            if self.outdated.is_empty() {
+                // The one that it should have replaced still serves, and serves better than nobody.
+                self.to_renew.clear();
+                self.renewing = false;
+                actions.push(Action::Note(Note::RestartAbandoned(key)));
+                return;
+            }
+            self.to_renew.insert(key.slot);
         }
         if let Some(code) = ending.refusal().filter(|_| starting) {
             actions.push(Action::Note(Note::Refused(key)));
-            self.stop(now, code, actions);
+            // Where others have clients, these are to have an answer to what they send now.
+            let served = self.phase == Phase::Running { announced: true };
+            self.stop(now, code, if served { Signal::Drain } else { Signal::Stop }, actions);
             return;
         }
         if ending.is_disk_failure() && !self.reopening {
@@ -167,7 +169,7 @@ impl State {
         let ready_since = if let Condition::Ready { since } = process.condition { Some(since) } else { None };
         if self.slots.entry(key.slot).or_default().died(now, Life::of(ready_since, now)) {
             actions.push(Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX)));
-            self.stop(now, ExitCode::Failure, actions);
+            self.stop(now, ExitCode::Failure, Signal::Stop, actions);
         }
     }
 
@@ -198,7 +200,7 @@ impl State {
 
     // ---- what is wanted --------------------------------------------------------------------------------------------
 
-    fn stop(&mut self, now: Duration, code: ExitCode, actions: &mut Vec<Action>) {
+    fn stop(&mut self, now: Duration, code: ExitCode, signal: Signal, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Stopping { .. } | Phase::Ended) {
             return;
         }
@@ -206,7 +208,7 @@ impl State {
         actions.extend([Action::StopListening, Action::Note(Note::Stopping)]);
         for key in self.living().filter(|key| key.role != Role::Keeper).collect::<Vec<_>>() {
             // Init can be killed at any instruction; the next start goes on from there.
-            self.end(now, key, if key.role == Role::Init { Signal::Kill } else { Signal::Stop }, actions);
+            self.end(now, key, if key.role == Role::Init { Signal::Kill } else { signal }, actions);
         }
     }
 
@@ -383,11 +385,14 @@ impl State {
 
     /// Whether every wanted process is ready and no other one lives.
     fn is_settled(&self) -> bool {
-        let ready = |it: &Process| matches!(it.condition, Condition::Ready { .. });
-        self.processes.len() == usize::from(self.workers) + 1 && self.processes.values().all(ready)
+        self.processes.len() == usize::from(self.workers) + 1 && self.processes.values().all(Process::is_ready)
     }
 }
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "state_properties.rs"]
+mod properties;

@@ -1,17 +1,14 @@
-//! The decisions of the supervisor, one by one and as properties over any order of events.
+//! The decisions of the supervisor, one by one.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use super::{FAILED_STARTS_MAX, START_TIMEOUT, State};
 use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
 
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-const INIT: Key = Key { role: Role::Init, slot: 0, generation: 0 };
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const INIT: Key = Key { role: Role::Init, slot: 0, generation: 0 };
 const KEEPER: Key = Key { role: Role::Keeper, slot: 0, generation: 1 };
 
 fn worker(slot: u16, generation: u64) -> Key {
@@ -178,6 +175,34 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
 }
 
 #[test]
+fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_why() {
+    let mut world = World::running(2);
+    let (first, next) = (worker(1, 2), worker(1, 4));
+    assert_eq!(world.tell(Event::Outdated(worker(1, 1))), [Action::Spawn(first)]);
+    assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "one after the other");
+    let (killed, refused) = (Ending::Signal(9), Ending::Code(5));
+    assert_eq!(world.tell(Event::Exited(first, killed)), [Action::Note(Note::Lost(first, killed)), Action::Spawn(next)]);
+    let expected = [
+        Action::Note(Note::Lost(next, refused)),
+        Action::Note(Note::Refused(next)),
+        Action::StopListening,
+        Action::Note(Note::Stopping),
+        Action::Signal(worker(1, 1), Signal::Drain),
+        Action::Signal(worker(2, 1), Signal::Drain),
+    ];
+    assert_eq!(world.tell(Event::Exited(next, refused)), expected);
+}
+
+#[test]
+fn a_worker_that_can_write_no_more_is_replaced_where_another_one_can() {
+    let mut world = World::running(2);
+    world.tell(Event::Outdated(worker(2, 1)));
+    assert_eq!(world.tell(Event::Ready(worker(2, 2))), [Action::Signal(worker(2, 1), Signal::Drain)]);
+    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Note(Note::Restarted)]);
+    assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "it has ended");
+}
+
+#[test]
 fn workers_are_added_and_removed_within_the_limits() {
     let mut world = World::running(3);
     assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::Workers(4)), Action::Spawn(worker(4, 1))]);
@@ -255,142 +280,4 @@ fn nothing_is_changed_before_everything_runs() {
     let expected = [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(INIT, Signal::Kill)];
     assert_eq!(world.tell(Event::Terminate), expected);
     assert_eq!(world.tell(Event::Exited(INIT, Ending::Signal(9))), [Action::Exit { code: ExitCode::Ok, forced: false }]);
-}
-
-/// What a step of a random run does: an event for everybody, or something that happens to one of the living.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Event(Event),
-    Ready(usize),
-    Dies(usize, Ending),
-    Stalls(usize),
-}
-
-fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
-    let event = prop_oneof![
-        4 => Just(Event::Tick),
-        2 => Just(Event::Restart),
-        2 => Just(Event::AddWorker),
-        2 => Just(Event::RemoveWorker),
-        1 => Just(Event::ReopenLog),
-    ];
-    let ending =
-        prop_oneof![Just(Ending::Signal(9)), Just(Ending::Code(0)), Just(Ending::Code(101)), Just(Ending::Code(5)), Just(Ending::Code(74))];
-    let step = prop_oneof![
-        4 => event.prop_map(Step::Event),
-        8 => (0..16_usize).prop_map(Step::Ready),
-        3 => (0..16_usize, ending).prop_map(|(which, ending)| Step::Dies(which, ending)),
-        1 => (0..16_usize).prop_map(Step::Stalls),
-    ];
-    prop::collection::vec((0..3_000_u64, step), 1..120)
-}
-
-/// Checks what must hold after every event.
-#[derive(Default)]
-struct Witness {
-    living: BTreeSet<Key>,
-    ready: BTreeSet<Key>,
-    told_to_end: BTreeSet<Key>,
-    ended: bool,
-}
-
-impl Witness {
-    fn see(&mut self, actions: &[Action]) {
-        for action in actions {
-            assert!(!self.ended, "nothing comes after the end");
-            match *action {
-                Action::Spawn(key) => {
-                    let seat_taken = self.living.iter().any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
-                    assert!(!seat_taken, "{key:?} has no free seat");
-                    assert!(self.living.insert(key), "{key:?} was started twice");
-                }
-                Action::Signal(key, Signal::Drain | Signal::Stop | Signal::Kill) => {
-                    assert!(self.living.contains(&key), "{key:?} has ended");
-                    self.told_to_end.insert(key);
-                }
-                Action::Exit { .. } => {
-                    assert!(self.living.is_empty(), "{:?} are left", self.living);
-                    self.ended = true;
-                }
-                _ => {}
-            }
-        }
-        let workers = self.living.iter().filter(|key| key.role == Role::Worker);
-        assert!(workers.count() <= usize::from(SQLITE_WORKERS_MAX) + 1);
-        for key in &self.ready {
-            let same_slot = |it: &&Key| it.slot == key.slot && !self.told_to_end.contains(it);
-            assert!(self.ready.iter().filter(same_slot).count() <= 1, "two serve in slot {}", key.slot);
-        }
-    }
-
-    fn event_of(&mut self, step: Step) -> Option<Event> {
-        let pick = |which: usize, from: &BTreeSet<Key>| from.iter().nth(which % from.len().max(1)).copied();
-        match step {
-            Step::Event(event) => Some(event),
-            Step::Ready(which) => {
-                let starting = self.living.difference(&self.ready).filter(|key| key.role != Role::Init).copied().collect();
-                let key = pick(which, &starting)?;
-                self.ready.insert(key);
-                Some(Event::Ready(key))
-            }
-            Step::Dies(which, ending) => {
-                let key = pick(which, &self.living)?;
-                self.living.remove(&key);
-                self.ready.remove(&key);
-                Some(Event::Exited(key, ending))
-            }
-            Step::Stalls(which) => pick(which, &self.living).map(Event::Stalled),
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_order_of_events_breaks_the_rules_and_the_end_is_always_reached(workers in 1..=4_u16, steps in steps()) {
-        let (mut state, mut witness, mut now) = (State::new(workers, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
-        witness.see(&state.handle(now, Event::Begin));
-        witness.living.remove(&INIT);
-        witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));
-        for (pause_ms, step) in steps {
-            now += Duration::from_millis(pause_ms);
-            if let Some(event) = witness.event_of(step) {
-                witness.see(&state.handle(now, event));
-            }
-        }
-        if !witness.ended {
-            witness.see(&state.handle(now, Event::Terminate));
-        }
-        while let Some(event) = witness.event_of(Step::Dies(0, Ending::Code(0))) {
-            witness.see(&state.handle(now, event));
-        }
-        prop_assert!(witness.ended);
-    }
-
-    #[test]
-    fn after_any_trouble_the_server_gets_back_to_one_ready_worker_for_each_slot(steps in steps()) {
-        let (mut state, mut witness, mut now) = (State::new(2, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), Witness::default(), Duration::ZERO);
-        witness.see(&state.handle(now, Event::Begin));
-        witness.living.remove(&INIT);
-        witness.see(&state.handle(now, Event::Exited(INIT, Ending::Code(0))));
-        for (pause_ms, step) in steps {
-            now += Duration::from_millis(pause_ms);
-            if let Some(event) = witness.event_of(step) {
-                witness.see(&state.handle(now, event));
-            }
-        }
-        // From here on everybody behaves: starts when asked to, and ends when told to.
-        for _ in 0..64 {
-            now += Duration::from_secs(2);
-            witness.see(&state.handle(now, Event::Tick));
-            while let Some(event) = witness.event_of(Step::Ready(0)) {
-                witness.see(&state.handle(now, event));
-            }
-            for key in witness.told_to_end.clone().intersection(&witness.living.clone()) {
-                witness.living.remove(key);
-                witness.ready.remove(key);
-                witness.see(&state.handle(now, Event::Exited(*key, Ending::Code(0))));
-            }
-        }
-        prop_assert!(witness.ended || state.is_settled());
-    }
 }

@@ -80,6 +80,8 @@ pub enum Event {
     Ready(Key),
     /// A child says that the server has to stop.
     Hopeless(Key),
+    /// A worker says that it writes nothing more, because the schema is another one.
+    Outdated(Key),
     /// A child has ended.
     Exited(Key, Ending),
     /// A child shows no sign of life.

@@ -14,6 +14,7 @@ mod report;
 mod codes;
 mod dropped;
 mod failover;
+mod figures;
 mod ledger;
 mod pooled;
 mod silent;

@@ -1,10 +1,12 @@
 //! A server that takes connections and says nothing more: every wait has a limit.
 
 use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::common::Server;
 use crate::common::cluster::Cluster;
 use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
+use crate::common::{DEADLINE, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
 
 /// What only connections of workers say at their start.
@@ -50,6 +52,42 @@ fn where_everything_is_silent_requests_end_with_a_503() {
     wire.cut_all();
     assert!(matches!(ledger.ask(&mut client, Asked::patch(&path, "afterwards")), Told::Kept(_)));
     ledger.compare(cluster, &database);
+}
+
+/// Far more than readiness may take, and far less than a statement may.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What `/readyz` answers, in time.
+fn readiness(server: &Server) -> (u16, String) {
+    let asked = Instant::now();
+    let reply = server.connect().get("/readyz").expect("an answer");
+    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    assert_eq!(reply.header("retry-after").is_some(), reply.status == 503, "{reply:?}");
+    (reply.status, reply.json()["cause"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
+    let cluster = Cluster::shared();
+    let wire = Wire::to(cluster.port());
+    let url = format!("{}?statement_timeout=60&pool_max=8", wire.url(&cluster.database()));
+    let server = Server::with_workers(1).flag(format!("--database={url}")).start();
+    let (ready, away) = ((200, String::new()), (503, "database_unreachable".to_owned()));
+    assert_eq!(readiness(&server), ready);
+    // One connection of several: the next question takes another one.
+    wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER));
+    assert_eq!((readiness(&server), wire.disarm()), (away.clone(), 1));
+    assert_eq!(readiness(&server), ready);
+    // All of them: of many questions at once only a few reach the database.
+    wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER).lasting());
+    let told = thread::scope(|scope| {
+        let asking: Vec<_> = (0..6).map(|_| scope.spawn(|| readiness(&server))).collect();
+        asking.into_iter().map(|it| it.join().expect("an answer")).collect::<Vec<_>>()
+    });
+    assert_eq!(told, vec![away; 6]);
+    assert!(wire.disarm() <= 2, "each question holds a connection");
+    wire.cut_all();
+    wait_for("readiness by itself", DEADLINE, || (readiness(&server) == ready).then_some(()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::Server;
+use crate::common::cluster::Cluster;
 
 /// What histograms add to their name.
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
@@ -19,9 +20,14 @@ fn named_in(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("persona_")).map(str::to_owned).collect()
 }
 
-/// Every name that a server gives.
+/// Every name that a server gives, over a file and over PostgreSQL.
 fn given() -> BTreeSet<String> {
-    let server = Server::with_workers(1).start();
+    let cluster = Cluster::shared();
+    let over_postgres = Server::with_workers(1).flag(format!("--database={}", cluster.url(&cluster.database())));
+    [Server::with_workers(1), over_postgres].into_iter().flat_map(|server| given_by(&server.start())).collect()
+}
+
+fn given_by(server: &Server) -> BTreeSet<String> {
     server.connect().get("/healthz").expect("an answer");
     let text = String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
     let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());

@@ -18,6 +18,11 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     for none in ["persona_gate", "persona_wal", "checkpoint", "persona_backup", "persona_lock_retries", "persona_damage"] {
         assert!(!metrics.contains(none), "{none}: {metrics}");
     }
+    for pool in ["in_use", "idle", "max", "waiting", "left_behind"] {
+        for slot in [1, 2] {
+            assert!(metrics.contains(&format!("persona_database_connections_{pool}{{slot=\"{slot}\"}}")), "{pool}: {metrics}");
+        }
+    }
     assert!(metrics.contains("persona_transaction_seconds_count 10") && metrics.contains("persona_writes_total 10"), "{metrics}");
     let url = format!("http://{}", server.address());
     let seen = Folder::new().results(&["top", "--once", "--server", &url]);

@@ -1,8 +1,14 @@
 //! `persona move` as it is called: what it prints, what it refuses and with which exit code, and that what it moved works.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::common::cluster::Cluster;
+use crate::common::{Client, Server};
 use crate::runner::{Folder, many};
 
 /// A folder with a database file of some personas, and the URL of an empty database.
@@ -56,4 +62,48 @@ fn bad_places_are_refused_by_name_with_an_exit_code_of_their_own_and_without_the
     assert_eq!(folder.run(&["move", "--from", "sqlite:persona.db", "--to", &url]).code, 0);
     let again = folder.run(&["move", "--from", "sqlite:persona.db", "--to", &url]);
     assert!(again.code == 4 && again.stderr.contains("121 personas already") && again.stderr.contains("--into-existing"), "{again}");
+}
+
+/// Pause of a client between two writes: eight of them are slower than the copy, which otherwise never catches up.
+const PACE: Duration = Duration::from_millis(40);
+
+/// Writes over kept connections until nobody accepts any more. Each request has to have an answer: it was done, or it is to
+/// come again. Tells how many were refused.
+fn write_until_the_end(address: SocketAddr) -> usize {
+    let mut refused = 0;
+    loop {
+        let mut client = match Client::connect(address) {
+            Ok(client) => client,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return refused,
+            Err(error) => panic!("neither a connection nor a refusal: {error}"),
+        };
+        while !client.closes {
+            let reply = client.request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer");
+            if reply.status == 201 {
+                thread::sleep(PACE);
+                continue;
+            }
+            let kind = reply.header("content-type").unwrap_or_default();
+            assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{reply:?}");
+            assert!(kind.starts_with("application/problem+json"), "{reply:?}");
+            refused += 1;
+        }
+        client.wait_for_close().expect("the end of the connection");
+    }
+}
+
+#[test]
+fn at_the_end_of_a_live_move_every_request_has_an_answer_before_the_old_server_ends() {
+    let (folder, url) = places();
+    let file = folder.path("persona.db");
+    let server = Server::with_workers(2).flag(format!("--database={}", file.display())).start();
+    let address = server.address();
+    let clients: Vec<_> = (0..8).map(|_| thread::spawn(move || write_until_the_end(address))).collect();
+    let moved = folder.run(&["move", "--live", "--from", "sqlite:persona.db", "--to", &url]);
+    assert_eq!(moved.code, 0, "{moved}");
+    let refused: Vec<usize> = clients.into_iter().map(|client| client.join().expect("every request has an answer")).collect();
+    assert!(refused.iter().any(|count| *count > 0), "{refused:?}");
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(ended.stderr.contains("was moved to another database") && ended.stderr.contains("(clean)"), "{}", ended.stderr);
 }

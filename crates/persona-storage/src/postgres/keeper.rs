@@ -10,7 +10,7 @@ use super::current::oldest_kept;
 use super::home::Home;
 use super::pool::{Pool, Statement};
 use super::{Settings, StartError, start, status};
-use crate::Error;
+use crate::{Error, NoObserver};
 
 /// Pause between two rounds of removing what has expired.
 const UPKEEP_EVERY: Duration = Duration::from_mins(1);
@@ -43,7 +43,7 @@ impl Keeper {
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(settings, home.handle())?;
+        let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;

@@ -23,6 +23,7 @@ mod lane;
 mod list;
 mod migrate;
 mod pool;
+mod readiness;
 mod row;
 mod search;
 mod settings;

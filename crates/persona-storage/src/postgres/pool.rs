@@ -16,7 +16,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::{Meaning, from_driver, from_pool, silent};
 use super::hosts::Hosts;
 use super::{Settings, StartError, tls};
-use crate::Error;
+use crate::observer::Counted;
+use crate::{Connected, Error, Observer};
 
 /// Longest wait of a read for a connection: a client that waits longer is better told to come again.
 pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -51,17 +52,19 @@ pub(super) struct Pool {
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
     left_behind: Arc<LeftBehind>,
+    observer: Arc<dyn Observer>,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
     unreplicated: Arc<AtomicU64>,
 }
 
 impl Pool {
     /// A pool whose connections live on this runtime; none is made yet.
-    pub(super) fn new(settings: &Settings, home: &Handle) -> Result<Self, StartError> {
+    pub(super) fn new(settings: &Settings, home: &Handle, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        observer.connections_max(settings.pool_max);
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
         let room = Arc::new(Semaphore::new((settings.pool_max * LEFT_BEHIND_TIMES).max(LEFT_BEHIND_MIN)));
-        let left_behind = Arc::new(LeftBehind { home: home.clone(), room });
+        let left_behind = Arc::new(LeftBehind { home: home.clone(), room, observer: Arc::clone(&observer) });
         let connect = AtHome { left_behind: Arc::clone(&left_behind), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
@@ -72,16 +75,22 @@ impl Pool {
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
         let answer_wait = settings.statement_wait + ANSWER_GRACE;
-        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, unreplicated })
+        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, observer, unreplicated })
     }
 
     /// A connection, if one is to be had in time.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, PoolError> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
-        let client = self.connections.timeout_get(&timeouts).await?;
+        let (began, waiting) = (Instant::now(), Counted::begin(&self.observer, Connected::Waiting));
+        let got = self.connections.timeout_get(&timeouts).await;
+        drop(waiting);
+        self.observer.connection_waited(began.elapsed());
+        let client = got?;
+        let in_use = Counted::begin(&self.observer, Connected::InUse);
         let (has_sessions, answer_wait, left_behind) = (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
         Ok(Connection {
             client: Some(client),
+            _in_use: in_use,
             has_sessions,
             answer_wait,
             left_behind,
@@ -178,6 +187,7 @@ pub(super) enum Statement<'a> {
 pub(super) struct Connection {
     /// There until it is discarded.
     client: Option<Object>,
+    _in_use: Counted,
     has_sessions: bool,
     answer_wait: Option<Duration>,
     left_behind: Arc<LeftBehind>,
@@ -278,6 +288,7 @@ impl Drop for Connection {
 struct LeftBehind {
     home: Handle,
     room: Arc<Semaphore>,
+    observer: Arc<dyn Observer>,
 }
 
 impl LeftBehind {
@@ -285,10 +296,11 @@ impl LeftBehind {
     fn keep(&self, client: ClientWrapper) {
         // Where there is no room it is closed. That happens only to those that were made while there still was some.
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { return };
+        let counted = Counted::begin(&self.observer, Connected::LeftBehind);
         self.home.spawn(async move {
             // Answers come in the order of questions: this one is the last, and whatever it says is the end.
             let _ = tokio::time::timeout(LEFT_BEHIND_TIME, client.simple_query("")).await;
-            drop((client, place));
+            drop((client, place, counted));
         });
     }
 
@@ -311,14 +323,16 @@ impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let (config, tls) = (config.clone(), self.tls.clone());
         let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
-        let is_full = self.left_behind.is_full();
+        let (is_full, observer) = (self.left_behind.is_full(), Arc::clone(&self.left_behind.observer));
         let made = self.left_behind.home.spawn(async move {
             if is_full {
                 tracing::debug!("no new connection: the server has not answered on too many");
                 return Err(silent());
             }
             let (client, mut connection) = hosts.connect(&config, &tls).await?;
+            let open = Counted::begin(&observer, Connected::Open);
             let driven = tokio::spawn(async move {
+                let _open = open;
                 while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => {

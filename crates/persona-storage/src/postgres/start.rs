@@ -1,5 +1,6 @@
 //! Making a database ready, before any process works with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Error as DriverError;
@@ -7,6 +8,7 @@ use tokio_postgres::Error as DriverError;
 use super::home::Home;
 use super::pool::{Connection, Pool, Statement};
 use super::{Settings, StartError, migrate, status};
+use crate::NoObserver;
 
 /// The oldest server that is supported: what it has is used, such as 64-bit numbers of transactions.
 const SERVER_VERSION_MIN: u32 = 15;
@@ -51,7 +53,7 @@ pub struct InitReport {
 pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     let system = |reason: String| StartError::System { place: settings.place(), reason };
     let home = Home::start().map_err(|error| system(error.to_string()))?;
-    let pool = Pool::new(settings, home.handle())?;
+    let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
     let settings = settings.clone();
     let prepared = home.wait_for(async move { prepare(&pool, &settings).await });
     prepared.map_err(|error| system(error.to_string()))?

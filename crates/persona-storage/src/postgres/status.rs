@@ -98,11 +98,6 @@ pub(super) async fn status(pool: &Pool, settings: &Settings) -> Result<Status, E
     })
 }
 
-/// Whether the database can be read and its schema is the one that this build knows.
-pub(super) async fn ready(pool: &Pool) -> Result<(), Error> {
-    if knows_the_schema(pool).await? { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
-}
-
 /// Whether the schema is the one that this build knows.
 pub(super) async fn knows_the_schema(pool: &Pool) -> Result<bool, Error> {
     let sql = "SELECT schema_version::bigint FROM persona_store.about";

@@ -11,6 +11,7 @@ use super::error::damaged;
 use super::home::Home;
 use super::lane::Lane;
 use super::pool::Pool;
+use super::readiness::Readiness;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
 use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written};
@@ -30,6 +31,7 @@ pub struct PostgresStore {
     pool: Pool,
     lane: Lane,
     writer: Writer,
+    readiness: Readiness,
     /// Declared last and so dropped last: the connections live there.
     home: Home,
 }
@@ -43,13 +45,14 @@ impl PostgresStore {
     pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(&settings, home.handle())?;
+        let pool = Pool::new(&settings, home.handle(), Arc::clone(&observer))?;
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
         let lane = Lane::new(pool.clone(), &settings);
-        Ok(Self { settings, pool, lane, writer, home })
+        let readiness = Readiness::new(pool.clone(), home.handle().clone());
+        Ok(Self { settings, pool, lane, writer, readiness, home })
     }
 }
 
@@ -86,7 +89,7 @@ impl Store for PostgresStore {
         if self.writer.is_closing() {
             return Err(Error::Closed("it is closing"));
         }
-        status::ready(&self.pool).await
+        self.readiness.ask().await
     }
 
     async fn status(&self) -> Result<Status, Error> {

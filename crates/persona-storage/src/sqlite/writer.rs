@@ -216,6 +216,11 @@ impl Thread {
         // A program that knows another schema may have come between; what it keeps beside a persona, this one does not.
         match migrate::version_of(&transaction) {
             Ok(migrate::VERSION) => {}
+            Ok(migrate::RETIRED) => {
+                tracing::error!("the personas were moved to another database; this writer stops");
+                refuse(first, Error::Closed("its personas were moved to another database"));
+                return ControlFlow::Break(Loss::Schema);
+            }
             Ok(version) => {
                 tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
                 refuse(first, Error::Closed("the schema was changed"));

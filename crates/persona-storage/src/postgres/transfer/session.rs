@@ -3,6 +3,7 @@
 //! Each piece of work is a transaction of its own with settings of its own, so that a pooler may stand in between, and a
 //! statement takes as long as it takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::{Error as DriverError, Row};
@@ -10,8 +11,8 @@ use tokio_postgres::{Error as DriverError, Row};
 use super::super::home::Home;
 use super::super::pool::{Connection, Parameter, Pool, Statement};
 use super::super::{Settings, StartError, migrate, start};
-use crate::Error;
 use crate::transfer::TransferError;
+use crate::{Error, NoObserver};
 
 /// Longest wait for the connection that holds the fence.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -32,7 +33,7 @@ impl Session {
     pub(super) fn open(settings: &Settings) -> Result<Self, TransferError> {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(settings, home.handle())?;
+        let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
         let connection = home.handle().block_on(start::connect(&pool, settings))?.without_limit();
         Ok(Self { settings: settings.clone(), connection: Some(connection), pool, home })
     }

@@ -1,0 +1,27 @@
+//! Where a living process stands, as far as its supervisor knows.
+
+use std::time::Duration;
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Condition {
+    Starting,
+    Ready { since: Duration },
+    Ending,
+}
+
+/// What is known of a living process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Process {
+    pub(super) condition: Condition,
+    /// When it is killed, unless it got on before.
+    pub(super) deadline: Option<Duration>,
+    /// The log was rotated before it could be told.
+    pub(super) reopens_log: bool,
+}
+
+impl Process {
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.condition, Condition::Ready { .. })
+    }
+}
