@@ -20,6 +20,7 @@ mod home;
 mod hosts;
 mod keeper;
 mod lane;
+mod left_behind;
 mod list;
 mod migrate;
 mod pool;

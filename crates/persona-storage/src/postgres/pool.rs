@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{ClientWrapper, Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
@@ -15,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Meaning, from_driver, from_pool, silent};
 use super::hosts::Hosts;
+use super::left_behind::LeftBehind;
 use super::{Settings, StartError, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -31,15 +31,7 @@ const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeou
                        -c persona_store.session=on";
 /// How much longer than the server works on a statement its answer is waited for: past it, the server or the way to it is
 /// silent, which the system notices only when nobody is there at all.
-const ANSWER_GRACE: Duration = Duration::from_secs(2);
-
-/// How many connections that gave no answer may be left behind, for each that the pool may have. A server that waits for
-/// its standby does not notice that nobody waits any more, and keeps its side of each of them.
-const LEFT_BEHIND_TIMES: usize = 2;
-/// As many may be left behind by a small pool too: a few that something on the way swallowed must not stop it.
-const LEFT_BEHIND_MIN: usize = 8;
-/// How long each counts: then it is closed, and a server that is still silent gets another one.
-const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
+pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// A value of a statement with its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -63,8 +55,7 @@ impl Pool {
         observer.connections_max(settings.pool_max);
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
-        let room = Arc::new(Semaphore::new((settings.pool_max * LEFT_BEHIND_TIMES).max(LEFT_BEHIND_MIN)));
-        let left_behind = Arc::new(LeftBehind { home: home.clone(), room, observer: Arc::clone(&observer) });
+        let left_behind = Arc::new(LeftBehind::new(settings, home, Arc::clone(&observer)));
         let connect = AtHome { left_behind: Arc::clone(&left_behind), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
@@ -284,31 +275,6 @@ impl Drop for Connection {
     }
 }
 
-/// Connections that gave no answer in time and that nobody waits for any more: as many as the server may still be busy with.
-struct LeftBehind {
-    home: Handle,
-    room: Arc<Semaphore>,
-    observer: Arc<dyn Observer>,
-}
-
-impl LeftBehind {
-    /// Keeps a connection until its answer comes after all, or until it breaks.
-    fn keep(&self, client: ClientWrapper) {
-        // Where there is no room it is closed. That happens only to those that were made while there still was some.
-        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { return };
-        let counted = Counted::begin(&self.observer, Connected::LeftBehind);
-        self.home.spawn(async move {
-            // Answers come in the order of questions: this one is the last, and whatever it says is the end.
-            let _ = tokio::time::timeout(LEFT_BEHIND_TIME, client.simple_query("")).await;
-            drop((client, place, counted));
-        });
-    }
-
-    fn is_full(&self) -> bool {
-        self.room.available_permits() == 0
-    }
-}
-
 /// Makes connections that live on the home runtime, whoever asks for them.
 struct AtHome {
     left_behind: Arc<LeftBehind>,
@@ -323,14 +289,14 @@ impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let (config, tls) = (config.clone(), self.tls.clone());
         let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
-        let (is_full, observer) = (self.left_behind.is_full(), Arc::clone(&self.left_behind.observer));
+        let left_behind = Arc::clone(&self.left_behind);
         let made = self.left_behind.home.spawn(async move {
-            if is_full {
+            if left_behind.is_full() {
                 tracing::debug!("no new connection: the server has not answered on too many");
                 return Err(silent());
             }
             let (client, mut connection) = hosts.connect(&config, &tls).await?;
-            let open = Counted::begin(&observer, Connected::Open);
+            let open = Counted::begin(&left_behind.observer, Connected::Open);
             let driven = tokio::spawn(async move {
                 let _open = open;
                 while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
@@ -350,6 +316,10 @@ impl Connect for AtHome {
                     }
                 }
             });
+            if left_behind.fills_the_server(&client).await {
+                tracing::debug!("no new connection: too many commits of ours wait for a standby");
+                return Err(silent());
+            }
             Ok((client, driven))
         });
         Box::pin(async move {

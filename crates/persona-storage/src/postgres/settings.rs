@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+/// How long a connection counts that gave no answer in time: what is silent may be the way to the server, and not the server.
+const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
 /// Most connections of one process when the URL does not say: a worker has few cores, and the server has to have room
 /// for the connections of all workers.
 const POOL_DEFAULT: usize = 10;
@@ -74,6 +76,8 @@ pub struct Settings {
     pub(super) pool_max: usize,
     /// Longest work of the server on one statement.
     pub(super) statement_wait: Duration,
+    /// How long a connection counts that gave no answer in time.
+    pub(super) left_behind_time: Duration,
 }
 
 /// Why a URL cannot be used.
@@ -127,13 +131,21 @@ impl Settings {
         let has_sessions = own.statement_cache.unwrap_or(true);
         let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
         let statement_wait = own.statement_wait.unwrap_or(STATEMENT_WAIT_DEFAULT);
-        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait })
+        let left_behind_time = LEFT_BEHIND_TIME;
+        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait, left_behind_time })
     }
 
     /// The same, for a process that the server's administrator is to recognise by this name.
     #[must_use]
     pub fn named(mut self, application: &str) -> Self {
         self.driver.application_name(application);
+        self
+    }
+
+    /// The same, with another time for which a connection counts that gave no answer: a test cannot wait ten minutes.
+    #[must_use]
+    pub fn left_behind_for(mut self, time: Duration) -> Self {
+        self.left_behind_time = time;
         self
     }
 

@@ -1,0 +1,86 @@
+//! Connections that gave no answer in time and that nobody waits for any more.
+//!
+//! The server keeps its side of each: a commit that waits for a standby does not notice that its client is gone. So they are
+//! counted, here as long as there is hope for an answer, and afterwards by the server itself (ADR 0018).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::ClientWrapper;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_postgres::Client;
+
+use super::Settings;
+use super::pool::ANSWER_GRACE;
+use crate::observer::Counted;
+use crate::{Connected, Observer};
+
+/// How many may be left behind, for each connection that the pool may have.
+const TIMES: usize = 2;
+/// As many may be left behind by a small pool too: a few that something on the way swallowed must not stop it.
+const MIN: usize = 8;
+
+/// Sessions of this process, by its name, that wait for a standby. Whoever is not allowed to know counts none.
+const WAITING_FOR_STANDBY: &str = "
+    SELECT count(*)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = session_user
+      AND application_name = current_setting('application_name') AND wait_event = 'SyncRep'";
+
+/// See the module.
+pub(super) struct LeftBehind {
+    pub home: Handle,
+    pub observer: Arc<dyn Observer>,
+    max: usize,
+    room: Arc<Semaphore>,
+    /// How long each counts here: then it is closed, and a server that is still silent gets another one.
+    time: Duration,
+    /// Some were closed without their answer, so the server may be busy with more than are counted here.
+    forgot: Arc<AtomicBool>,
+}
+
+impl LeftBehind {
+    pub(super) fn new(settings: &Settings, home: &Handle, observer: Arc<dyn Observer>) -> Self {
+        let max = (settings.pool_max * TIMES).max(MIN);
+        let (room, time) = (Arc::new(Semaphore::new(max)), settings.left_behind_time);
+        Self { home: home.clone(), observer, max, room, time, forgot: Arc::default() }
+    }
+
+    /// Keeps a connection until its answer comes after all, or until it breaks.
+    pub(super) fn keep(&self, client: ClientWrapper) {
+        // Where there is no room it is closed. That happens only to those that were made while there still was some.
+        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
+            self.forgot.store(true, Ordering::Relaxed);
+            return;
+        };
+        let counted = Counted::begin(&self.observer, Connected::LeftBehind);
+        let (time, forgot) = (self.time, Arc::clone(&self.forgot));
+        self.home.spawn(async move {
+            // Answers come in the order of questions: this one is the last, and whatever it says is the end.
+            if tokio::time::timeout(time, client.simple_query("")).await.is_err() {
+                forgot.store(true, Ordering::Relaxed);
+            }
+            drop((client, place, counted));
+        });
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.room.available_permits() == 0
+    }
+
+    /// Asks the server over a new connection whether as many commits of this process wait for a standby as may be left
+    /// behind, where some were closed without their answer. One that does not know is believed to have none.
+    pub(super) async fn fills_the_server(&self, client: &Client) -> bool {
+        if !self.forgot.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Ok(told) = tokio::time::timeout(ANSWER_GRACE, client.query_typed(WAITING_FOR_STANDBY, &[])).await else { return true };
+        let waiting: i64 = told.ok().and_then(|rows| rows.first()?.try_get(0).ok()).unwrap_or_default();
+        if waiting == 0 {
+            self.forgot.store(false, Ordering::Relaxed);
+        }
+        usize::try_from(waiting).is_ok_and(|waiting| waiting >= self.max)
+    }
+}
