@@ -26,7 +26,15 @@ struct Database {
 
 impl Database {
     fn new() -> Self {
-        let cluster = Cluster::shared();
+        Self::on(Cluster::shared())
+    }
+
+    /// On a server of its own: the transactions of other tests would be seen.
+    fn alone() -> Self {
+        Self::on(Box::leak(Box::new(Cluster::start(&[]))))
+    }
+
+    fn on(cluster: &'static Cluster) -> Self {
         let name = cluster.database();
         initialise(&settings(&cluster.url(&name))).expect("an empty database");
         Self { cluster, name }
@@ -141,13 +149,11 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
-    let cluster = Box::leak(Box::new(Cluster::start(&[])));
-    let name = cluster.database();
-    initialise(&settings(&cluster.url(&name))).expect("an empty database");
-    let database = Database { cluster, name };
+    let database = Database::alone();
     let store = database.store();
     // Somebody has a handle in a transaction that is not over, so whoever wants it has a number already and has to wait.
-    let (blocker, connection) = tokio_postgres::connect(&cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
+    let (blocker, connection) =
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
     tokio::spawn(connection);
     let insert = "BEGIN; INSERT INTO persona_store.personas VALUES \
                   (gen_random_uuid(), 1, 'x', 'user', 'ada', true, 0, 0, NULL, NULL, NULL, sha256(''), '{}', '{}')";
@@ -196,10 +202,7 @@ async fn shuffled_lines(url: &str, rounds: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_pages_through_the_feed_while_transactions_overlap_sees_every_line_once_and_in_order() {
-    let cluster = Box::leak(Box::new(Cluster::start(&[])));
-    let name = cluster.database();
-    initialise(&settings(&cluster.url(&name))).expect("an empty database");
-    let database = Database { cluster, name };
+    let database = Database::alone();
     let store = database.store();
     let url = database.cluster.url(&database.name);
     let writing = tokio::spawn(async move { shuffled_lines(&url, 60).await });

@@ -1,10 +1,9 @@
 //! Every code of the server that means something: what is tried again, what a client is told, and that it is never told in
 //! the database's words.
 
-use crate::common::cluster::Cluster;
-use crate::common::cluster::wire::{Fault, STARTUP, Sender, Trap, Wire};
-use crate::common::{Client, Server};
-use crate::ledger::{Asked, Ledger, Told, path_in};
+use crate::bench::Bench;
+use crate::common::cluster::wire::{Fault, STARTUP, Sender, Trap};
+use crate::ledger::{Asked, Told};
 
 /// The statement was undone, and doing it again can succeed.
 const UNDONE: [&str; 7] = ["40001", "40P01", "55P03", "57014", "53000", "53200", "53400"];
@@ -23,29 +22,12 @@ const FINAL: [(&str, u16, &str); 9] = [
     ("XX000", 500, "internal"),
 ];
 
-/// A server of one worker that waits a second, over a wire.
-struct Bench {
-    database: String,
-    wire: Wire,
-    server: Server,
-    client: Client,
-    ledger: Ledger,
-    /// A persona that is there.
-    path: String,
+/// A server that waits a second for the turn of a write.
+fn bench() -> Bench {
+    Bench::start("", &["--busy-timeout-ms=1000"])
 }
 
 impl Bench {
-    fn new() -> Self {
-        let cluster = Cluster::shared();
-        let database = cluster.database();
-        let wire = Wire::to(cluster.port());
-        let url = format!("{}?pool_max=1", wire.url(&database));
-        let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=1000").start();
-        let (mut client, mut ledger) = (server.connect(), Ledger::default());
-        let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
-        Self { database, wire, server, client, ledger, path }
-    }
-
     /// What a read of the persona meets: its identity is sent as sixteen bytes.
     fn read(&self, fault: Fault) -> Trap {
         let id: u128 = u128::from_str_radix(&self.path[self.path.len() - 36..].replace('-', ""), 16).expect("an identity");
@@ -66,7 +48,7 @@ impl Bench {
 
 #[test]
 fn what_was_undone_is_done_again_until_the_time_is_over_and_what_is_away_on_another_connection() {
-    let mut bench = Bench::new();
+    let mut bench = bench();
     for code in UNDONE {
         let (told, met) = bench.write(Fault::Fails(code), false);
         assert!(matches!(told, Told::Kept(_)) && met == 1, "{code}: {told:?}");
@@ -79,12 +61,12 @@ fn what_was_undone_is_done_again_until_the_time_is_over_and_what_is_away_on_anot
         let (told, met) = bench.write(Fault::Ends(code), false);
         assert!(matches!(told, Told::Kept(_)) && met == 1, "{code}: {told:?}");
     }
-    bench.ledger.compare(Cluster::shared(), &bench.database);
+    bench.compare();
 }
 
 #[test]
 fn what_cannot_be_helped_is_told_at_once_by_status_and_code_and_not_in_the_databases_words() {
-    let mut bench = Bench::new();
+    let mut bench = bench();
     for (code, status, word) in FINAL {
         let (told, met) = bench.write(Fault::Fails(code), true);
         assert!(told == Told::Refused(word.into()) && met == 1, "{code}, {met} times: {told:?}");
@@ -94,12 +76,12 @@ fn what_cannot_be_helped_is_told_at_once_by_status_and_code_and_not_in_the_datab
         assert_eq!(bench.wire.disarm(), 1, "{code}");
     }
     bench.server.wait_for_log("add statement_cache=off to the URL");
-    bench.ledger.compare(Cluster::shared(), &bench.database);
+    bench.compare();
 }
 
 #[test]
 fn a_write_that_may_have_been_done_is_never_told_as_one_that_was_not() {
-    let mut bench = Bench::new();
+    let mut bench = bench();
     for code in ["53100", "XX000", "58030", "42501"] {
         let mark = format!("in doubt {code}");
         let of_it = |fault| Trap::at(Sender::Client, b'B', fault).of(&mark);
@@ -107,12 +89,12 @@ fn a_write_that_may_have_been_done_is_never_told_as_one_that_was_not() {
         let told = bench.ledger.ask(&mut bench.client, Asked::patch(&bench.path, mark.as_str()).with_key(false));
         assert_eq!((told, bench.wire.disarm()), (Told::Unknown, 2), "{code}");
     }
-    bench.ledger.compare(Cluster::shared(), &bench.database);
+    bench.compare();
 }
 
 #[test]
 fn who_is_not_let_in_waits_and_is_told_to_come_again() {
-    let mut bench = Bench::new();
+    let mut bench = bench();
     for code in ["53300", "57P03", "28P01"] {
         bench.wire.arm(Trap::at(Sender::Client, STARTUP, Fault::Ends(code)).lasting());
         bench.wire.cut_all();
@@ -122,14 +104,14 @@ fn who_is_not_let_in_waits_and_is_told_to_come_again() {
         assert_eq!((reply.status, Told::by(&reply)), (503, Told::Refused("database_unreachable".into())), "{code}");
         assert!(bench.wire.disarm() > 1, "{code}");
     }
-    bench.ledger.compare(Cluster::shared(), &bench.database);
+    bench.compare();
     bench.ledger.repeat_all(&mut bench.client);
-    bench.ledger.compare(Cluster::shared(), &bench.database);
+    bench.compare();
 }
 
 #[test]
 fn reads_are_done_again_where_that_can_help() {
-    let mut bench = Bench::new();
+    let mut bench = bench();
     for fault in UNDONE.map(Fault::Fails).into_iter().chain(AWAY.map(Fault::Ends)) {
         bench.wire.arm(bench.read(fault));
         let reply = bench.client.get(&bench.path).expect("an answer");

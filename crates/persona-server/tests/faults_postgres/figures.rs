@@ -2,10 +2,9 @@
 
 use std::thread;
 
-use crate::common::cluster::Cluster;
-use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
+use crate::bench::Bench;
+use crate::common::cluster::wire::{Fault, Sender, Trap};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::ledger::{Asked, Ledger, path_in};
 
 /// What is told of the connections of the one worker.
 fn figure(server: &Server, what: &str) -> u64 {
@@ -21,11 +20,7 @@ fn wait_for_figures(server: &Server, figures: [u64; 3]) {
 
 #[test]
 fn connections_that_are_used_idle_waited_for_and_left_behind_are_told_for_each_worker() {
-    let cluster = Cluster::shared();
-    let wire = Wire::to(cluster.port());
-    let url = format!("{}?pool_max=1&statement_timeout=2", wire.url(&cluster.database()));
-    let server = Server::with_workers(1).flag(format!("--database={url}")).start();
-    let path = path_in(&Ledger::default().ask(&mut server.connect(), Asked::create("first")));
+    let Bench { wire, server, path, .. } = Bench::start("&statement_timeout=2", &[]);
     wait_for_figures(&server, [0, 1, 0]);
     assert_eq!((figure(&server, "max"), figure(&server, "left_behind")), (1, 0));
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of("persona worker"));

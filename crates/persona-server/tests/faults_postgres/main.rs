@@ -11,6 +11,7 @@ mod common;
 #[expect(dead_code, reason = "the other test program uses the rest")]
 mod report;
 
+mod bench;
 mod codes;
 mod dropped;
 mod failover;

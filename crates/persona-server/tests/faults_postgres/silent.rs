@@ -4,43 +4,33 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bench::Bench;
 use crate::common::cluster::Cluster;
 use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::ledger::{Asked, Ledger, Told, path_in};
+use crate::ledger::{Asked, Ledger, Told};
 
 /// What only connections of workers say at their start.
 const WORKER: &str = "persona worker";
 
 #[test]
 fn a_connection_that_falls_silent_is_given_up_and_the_request_is_served_by_another_one() {
-    let cluster = Cluster::shared();
-    let database = cluster.database();
-    let wire = Wire::to(cluster.port());
-    let url = format!("{}?pool_max=1&statement_timeout=1", wire.url(&database));
-    let server = Server::with_workers(1).flag(format!("--database={url}")).start();
-    let (mut client, mut ledger) = (server.connect(), Ledger::default());
-    let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
-    wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of(WORKER));
-    assert_eq!(client.get(&path).expect("an answer").status, 200);
-    assert_eq!(wire.disarm(), 1);
+    let mut bench = Bench::start("&statement_timeout=1", &[]);
+    bench.wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of(WORKER));
+    assert_eq!(bench.client.get(&bench.path).expect("an answer").status, 200);
+    assert_eq!(bench.wire.disarm(), 1);
     // The statement is done, and its answer never comes.
-    wire.arm(Trap::at(Sender::Server, b'2', Fault::Silence).of("unanswered"));
-    let told = ledger.ask(&mut client, Asked::patch(&path, "unanswered").with_key(false));
+    bench.wire.arm(Trap::at(Sender::Server, b'2', Fault::Silence).of("unanswered"));
+    let told = bench.ledger.ask(&mut bench.client, Asked::patch(&bench.path, "unanswered").with_key(false));
     assert!(matches!(told, Told::Kept(_)), "{told:?}");
-    assert_eq!(wire.disarm(), 1);
-    ledger.compare(cluster, &database);
+    assert_eq!(bench.wire.disarm(), 1);
+    bench.compare();
 }
 
 #[test]
 fn where_everything_is_silent_requests_end_with_a_503() {
-    let cluster = Cluster::shared();
-    let database = cluster.database();
-    let wire = Wire::to(cluster.port());
-    let url = format!("{}?pool_max=1&statement_timeout=1&connect_timeout=1", wire.url(&database));
-    let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=1000").start();
-    let (mut client, mut ledger) = (server.connect(), Ledger::default());
-    let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
+    let bench = Bench::start("&statement_timeout=1&connect_timeout=1", &["--busy-timeout-ms=1000"]);
+    let Bench { wire, mut client, mut ledger, path, database, server: _server } = bench;
     // Silent from the statement on that changes something, on every connection.
     wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of("silent").lasting());
     // The key is in the first statement already, so nothing was sent that changes anything.
@@ -51,7 +41,7 @@ fn where_everything_is_silent_requests_end_with_a_503() {
     wire.disarm();
     wire.cut_all();
     assert!(matches!(ledger.ask(&mut client, Asked::patch(&path, "afterwards")), Told::Kept(_)));
-    ledger.compare(cluster, &database);
+    ledger.compare(Cluster::shared(), &database);
 }
 
 /// Far more than readiness may take, and far less than a statement may.

@@ -37,15 +37,14 @@ impl Side for Session {
             digest::LINE
         );
         let rows = self.read(&sql, &[(&after, Type::INT8), (&limit, Type::INT8)])?;
-        let line = |found: &Row| -> Result<Line, Error> {
+        self.each(&rows, |found| {
             Ok(Line {
                 sequence: row::value(found, 0)?,
                 persona: row::id(found, 1)?,
                 revision: row::value(found, 2)?,
                 digest: row::value(found, 3)?,
             })
-        };
-        rows.iter().map(|found| line(found).map_err(|error| self.unreadable(&error))).collect()
+        })
     }
 
     fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
@@ -76,7 +75,7 @@ impl Session {
     }
 
     fn keys(&self, rows: &[Row]) -> Result<Vec<KeyRecord>, TransferError> {
-        let record = |found: &Row| -> Result<KeyRecord, Error> {
+        self.each(rows, |found| {
             Ok(KeyRecord {
                 key: row::value(found, 0)?,
                 fingerprint: row::value(found, 1)?,
@@ -85,20 +84,23 @@ impl Session {
                 revision: row::value(found, 4)?,
                 at: row::value(found, 5)?,
             })
-        };
-        rows.iter().map(|found| record(found).map_err(|error| self.unreadable(&error))).collect()
+        })
     }
 
     fn personas(&self, rows: &[Row]) -> Result<Vec<PersonaDigest>, TransferError> {
-        let persona = |found: &Row| -> Result<PersonaDigest, Error> {
+        self.each(rows, |found| {
             Ok(PersonaDigest {
                 id: row::id(found, 0)?,
                 revision: row::value(found, 1)?,
                 handle: row::value(found, 2)?,
                 digest: row::value(found, 3)?,
             })
-        };
-        rows.iter().map(|found| persona(found).map_err(|error| self.unreadable(&error))).collect()
+        })
+    }
+
+    /// What each row says.
+    fn each<T>(&self, rows: &[Row], read: impl Fn(&Row) -> Result<T, Error>) -> Result<Vec<T>, TransferError> {
+        rows.iter().map(|found| read(found).map_err(|error| self.unreadable(&error))).collect()
     }
 }
 
