@@ -59,6 +59,7 @@ fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_
     for (url, code, words) in [
         ("postgres://ada:secret@127.0.0.1:1/personas".to_owned(), 69, "could not reach 127.0.0.1:1/personas"),
         (format!("postgres://ada:secret@127.0.0.1:{port}/postgres"), 5, "refuses the user ada"),
+        (format!("postgres://ada@127.0.0.1:{port}/postgres"), 5, "refuses the user ada: password missing"),
         (cluster.url("nowhere").replace("postgres@", "postgres:secret@"), 3, "there is no database nowhere"),
         (cluster.url(&newer), 5, "schema version 9"),
         (cluster.url("postgres").replace("/postgres", "/postgres?sslmode=verify-full"), 5, "no trusted connection"),

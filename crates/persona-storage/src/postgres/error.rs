@@ -17,6 +17,8 @@ pub(super) const MOVED_AWAY: &str = "moved_away";
 const POOLER_CURE: &str = "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
 /// The driver's words for a server that is not of the wanted kind.
 const TAKES_NO_WRITES: &str = "does not allow writes";
+/// The driver's words for a server that wants a password where the URL has none.
+const NO_PASSWORD: &str = "password missing";
 
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +201,9 @@ impl StartError {
             // The driver's own words when no host takes writes.
             if reason.contains(TAKES_NO_WRITES) {
                 return Self::Standby { place };
+            }
+            if reason == NO_PASSWORD {
+                return Self::Refused { place, user, reason };
             }
             return if is_about_trust(error) { Self::NotTrusted { place, reason } } else { Self::Unreachable { place, reason } };
         };
