@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{ContentHash, Document, Persona, PersonaId, Revision};
+use persona_model::{ContentHash, Document, Persona, PersonaId, Revision, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::checksum;
@@ -64,7 +64,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
                 revision: row::revision(found, 7)?,
                 created_at: row::time(found, 1)?,
                 updated_at: row::time(found, 2)?,
-                deleted_at: found.get::<_, Option<i64>>(3)?.map(persona_model::Timestamp::from_micros),
+                deleted_at: found.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
                 created_by: found.get(4)?,
                 updated_by: found.get(5)?,
                 content_hash: found.get(6).map(ContentHash::from_bytes)?,
@@ -82,6 +82,36 @@ pub(super) fn holder_of(connection: &Connection, handle: &str, except: PersonaId
         .prepare_cached("SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2")?
         .query_row(params![handle, except.as_bytes()], |found| row::id(found, 0))
         .optional()
+}
+
+/// What lists filter and sort by, besides the time of the change. SQLite takes an entry out of an index and puts it back
+/// when its column is set, also to what it was, and then the page goes into the log: so these are set only when they change.
+#[derive(PartialEq, Eq)]
+struct Columns<'a> {
+    name: &'a str,
+    kind: &'static str,
+    handle: Option<&'a str>,
+    is_active: bool,
+    deleted_at: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(persona: &'a Persona) -> Self {
+        Self {
+            name: persona.document.name(),
+            kind: persona.document.kind().word(),
+            handle: persona.document.handle(),
+            is_active: persona.document.is_active(),
+            deleted_at: persona.deleted_at.map(Timestamp::as_micros),
+        }
+    }
+
+    fn update(&self, connection: &Connection, row_id: i64) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("UPDATE personas SET name = ?2, kind = ?3, handle = ?4, is_active = ?5, deleted_at = ?6 WHERE row_id = ?1")?
+            .execute(params![row_id, self.name, self.kind, self.handle, self.is_active, self.deleted_at])
+            .map(drop)
+    }
 }
 
 /// Adds a persona and tells the number of its row.
@@ -102,7 +132,7 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) 
             ":is_active": persona.document.is_active(),
             ":created_at": persona.created_at.as_micros(),
             ":updated_at": persona.updated_at.as_micros(),
-            ":deleted_at": persona.deleted_at.map(persona_model::Timestamp::as_micros),
+            ":deleted_at": persona.deleted_at.map(Timestamp::as_micros),
             ":created_by": persona.created_by,
             ":updated_by": persona.updated_by,
             ":content_hash": persona.content_hash.as_bytes(),
@@ -122,20 +152,14 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
     let changed = connection
         .prepare_cached(
             "UPDATE personas
-             SET revision = :revision, name = :name, kind = :kind, handle = :handle, is_active = :is_active,
-                 updated_at = :updated_at, deleted_at = :deleted_at, updated_by = :updated_by,
+             SET revision = :revision, updated_at = :updated_at, updated_by = :updated_by,
                  content_hash = :content_hash, head = :head, document = :document, checksum = :checksum
              WHERE row_id = :row_id AND revision = :before",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
                 ":revision": row::stored(persona.revision.number()),
-                ":name": persona.document.name(),
-                ":kind": persona.document.kind().word(),
-                ":handle": persona.document.handle(),
-                ":is_active": persona.document.is_active(),
                 ":updated_at": persona.updated_at.as_micros(),
-                ":deleted_at": persona.deleted_at.map(persona_model::Timestamp::as_micros),
                 ":updated_by": persona.updated_by,
                 ":content_hash": persona.content_hash.as_bytes(),
                 ":head": texts.head,
@@ -149,6 +173,9 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
     if changed == 0 {
         let current = answer(connection, persona.id).map_err(from_driver)?.map_or(Revision::FIRST, |answer| answer.revision);
         return Err(Error::Stale { current });
+    }
+    if Columns::of(persona) != Columns::of(&before.persona) {
+        Columns::of(persona).update(connection, before.row_id).map_err(from_driver)?;
     }
     if !persona.document.tags().eq(before.persona.document.tags()) {
         connection
