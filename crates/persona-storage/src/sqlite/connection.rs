@@ -22,9 +22,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(1);
 pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// From this many pages on a writer copies the log back itself: 48 MiB. Well above where the keeper has it start over
+/// From this many pages on a writer copies the log back itself: 56 MiB. Well above where the keeper has it start over
 /// (`keeper.rs`), because writers go on until the keeper has its turn, and this happens inside somebody's write.
-const EMERGENCY_CHECKPOINT_PAGES: i64 = 12 * 1024;
+const EMERGENCY_CHECKPOINT_PAGES: i64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
 
@@ -254,7 +254,7 @@ mod tests {
                     ("journal_size_limit", 64 * 1024 * 1024),
                     ("temp_store", 2),
                     ("cache_size", -8192),
-                    ("wal_autocheckpoint", if purpose == Purpose::Write { 12_288 } else { 0 }),
+                    ("wal_autocheckpoint", if purpose == Purpose::Write { 14_336 } else { 0 }),
                     ("query_only", i64::from(purpose == Purpose::Read)),
                     ("page_size", 4096),
                 ];

@@ -162,7 +162,9 @@ impl Keeper {
             self.merge_is_due = true;
         }
         self.seen = log;
-        if self.merge_is_due && (grew || log.frames < MERGE_FRAMES_MAX) {
+        // Writers do not wait with their next pages until the index is merged.
+        let is_full = log.frames >= LOG_FRAMES_CEILING && Instant::now() >= self.start_over_from;
+        if self.merge_is_due && !is_full && (grew || log.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
             // What merging itself has added is nobody's writing.
             if let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? {
@@ -172,7 +174,7 @@ impl Keeper {
         let idle = self.grew_at.elapsed() >= IDLE_AFTER;
         // What merging adds is cut when there is no more to merge, or no more room for it.
         let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
-        if (done || log.frames >= LOG_FRAMES_CEILING) && Instant::now() >= self.start_over_from {
+        if is_full || done && Instant::now() >= self.start_over_from {
             self.copy_back()?;
             // Cut while somebody writes, the file would grow again at once, and its blocks and its size would be part of
             // every sync until it has.

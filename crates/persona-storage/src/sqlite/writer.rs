@@ -30,8 +30,9 @@ use crate::{Error, Loss, Observer, Write, Written};
 const QUEUE_WRITES_MAX: usize = 1024;
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
 const BATCH_WRITES_MAX: usize = 256;
-/// No further request joins a transaction that is this old, so that other processes are not kept waiting.
-const BATCH_TIME_MAX: Duration = Duration::from_millis(5);
+/// No further request joins a transaction that is this old, so that other processes are not kept waiting. Long enough for
+/// the 32 that wait in each of two workers with 64 clients: who is left over waits for everybody else once more.
+const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
