@@ -89,6 +89,14 @@ pub enum TransferError {
         /// What differs.
         what: String,
     },
+    /// Writers add lines as quickly as they are copied.
+    #[error("{place} is written to as quickly as it is copied: {left} changes are left, as many as two minutes ago or more")]
+    Outrun {
+        /// The source.
+        place: String,
+        /// How many lines are not copied yet.
+        left: u64,
+    },
     /// The last lines could not be moved and compared as quickly as writers can be made to wait.
     #[error("the last changes took longer than {limit_ms} ms, {attempts} times; writers were let go on each time")]
     FenceTooLong {
@@ -125,7 +133,7 @@ impl TransferError {
             Self::Concurrent { .. } => "wait until it is done".into(),
             Self::DamagedSource { .. } => "find all that is wrong with `persona check`, and restore a backup".into(),
             Self::Differs { .. } => "add --start-over to move everything again; the source is as it was, go on using it".into(),
-            Self::FenceTooLong { .. } => {
+            Self::Outrun { .. } | Self::FenceTooLong { .. } => {
                 "run the same command again when there are fewer writes, or stop the server and leave out --live".into()
             }
             Self::Interrupted { .. } => "run the same command again, it goes on where it was".into(),

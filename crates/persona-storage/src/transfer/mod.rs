@@ -11,6 +11,7 @@
 //!
 //! Start reading at [`transfer`] (`run.rs`). Why it is done this way: ADR 0016.
 
+mod chase;
 mod error;
 mod place;
 mod rows;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use persona_model::PersonaId;
 
 use super::TransferError;
+use super::chase::Chase;
 use super::place::Place;
 use super::side::{Counts, Source, Start, Target};
 use super::verify;
@@ -225,9 +226,11 @@ impl Work<'_, '_> {
         what.map_or(Ok(()), |what| Err(TransferError::Clash { place, source_place, what }))
     }
 
-    /// Copies up to the end of the feed, or until it has caught up with the writers. `None` of the limit has no end.
+    /// Copies up to the end of the feed, or until it has caught up with the writers. Without a limit it goes on as long as
+    /// it comes nearer to them.
     fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
         let mut done = self.target.side().counts()?.since(self.start.before).changes;
+        let mut chase = Chase::begin(Instant::now());
         loop {
             self.tell(Step::Moving, done)?;
             let batch = self.source.batch(self.position)?;
@@ -240,8 +243,16 @@ impl Work<'_, '_> {
             if batch.is_last && (limit.is_some() || !self.plan.live || batch.entries.len() <= CAUGHT_UP) {
                 return Ok(true);
             }
-            if limit.is_some_and(|limit| Instant::now() >= limit) {
+            let now = Instant::now();
+            if limit.is_some_and(|limit| now >= limit) {
                 return Ok(false);
+            }
+            if self.plan.live && limit.is_none() && chase.is_due(now) {
+                self.total = self.source.side().counts()?.changes;
+                let left = self.total.saturating_sub(done);
+                if chase.is_in_vain(now, left) {
+                    return Err(TransferError::Outrun { place: self.plan.from.to_string(), left });
+                }
             }
         }
     }
