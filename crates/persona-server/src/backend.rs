@@ -109,7 +109,7 @@ fn prepared_server(report: postgres::InitReport) -> Prepared {
         durability_meaning: report.durability_meaning.into(),
         created: report.created,
         database_bytes: report.database_bytes,
-        personas: report.personas,
+        personas: Some(report.personas),
     }
 }
 

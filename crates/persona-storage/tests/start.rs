@@ -81,7 +81,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     let folder = Folder::new();
     let report = initialise(&settings(&folder.database())).expect("a new file");
     assert!(report.created && report.converted_from.is_none() && report.migrated_from.is_none() && report.backup.is_none(), "{report:?}");
-    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 4, 0));
+    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 4, Some(0)));
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777, 0o600);
     let again = initialise(&settings(&folder.database())).expect("the same file");
@@ -147,7 +147,7 @@ async fn a_wal_file_whose_log_was_never_copied_back_loses_nothing() {
         fs::copy(folder.0.path().join(name), crashed.0.path().join(name)).expect("copied");
     }
     let report = initialise(&settings(&crashed.database())).expect("recovered");
-    assert_eq!((report.converted_from, report.personas), (None, u64::from(PERSONAS)));
+    assert_eq!((report.converted_from, report.personas), (None, Some(u64::from(PERSONAS))));
     assert_eq!(count(&crashed.database()).await, usize::from(PERSONAS));
 }
 

@@ -87,8 +87,12 @@ fn announce(config: &Config, address: Address, started: &Started) {
 /// The lines for people.
 fn banner(config: &Config, url: &str, started: &Started) -> String {
     let prepared = &started.prepared;
-    let personas = if prepared.personas == 1 { "1 persona".into() } else { format!("{} personas", prepared.personas) };
     let state = if prepared.created { "new".into() } else { size(prepared.database_bytes) };
+    let content = match prepared.personas {
+        None => state,
+        Some(1) => format!("{state}, 1 persona"),
+        Some(personas) => format!("{state}, {personas} personas"),
+    };
     let engine = match &prepared.engine {
         Engine::Sqlite { journal_mode, .. } => ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version)),
         Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
@@ -96,7 +100,7 @@ fn banner(config: &Config, url: &str, started: &Started) -> String {
     let lines = [
         ("API", format!("{url}/api/v1")),
         ("Docs", format!("{url}/api/v1/docs")),
-        ("Data", format!("{} ({state}, {personas})", config.database)),
+        ("Data", format!("{} ({content})", config.database)),
         engine,
         ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),
         ("Workers", format!("{} (pids {})", config.workers, pids(started))),
@@ -126,7 +130,7 @@ mod tests {
             durability_meaning: "acknowledged writes survive every process crash; a power cut may take back the last moments".into(),
             created: false,
             database_bytes: 1_600_000,
-            personas: 1,
+            personas: Some(1),
         };
         let started = Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
         let expected = "\

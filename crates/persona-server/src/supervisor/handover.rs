@@ -68,8 +68,8 @@ pub struct Prepared {
     pub created: bool,
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// Living personas in it.
-    pub personas: u64,
+    /// Living personas in it; `None` where there are too many to be counted at a start.
+    pub personas: Option<u64>,
 }
 
 /// What keeps the personas.

@@ -193,10 +193,43 @@ fn insert_tags(connection: &Connection, row_id: i64, document: &Document) -> rus
     document.tags().try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
 }
 
+/// How many personas are alive; `None` where more than so many would have to be counted.
+pub(super) fn count_living_up_to(connection: &Connection, most: u64) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM personas LIMIT ?1)";
+    let counted = connection.prepare_cached(sql)?.query_row([row::stored(most + 1)], |found| row::number(found, 0))?;
+    if counted > most { Ok(None) } else { count_living(connection).map(Some) }
+}
+
 /// How many personas are alive.
 pub(super) fn count_living(connection: &Connection) -> rusqlite::Result<u64> {
     // Two narrow indexes instead of one look at every row.
     connection
         .prepare_cached("SELECT (SELECT count(*) FROM personas) - (SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL)")?
         .query_row([], |found| row::number(found, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::connection::{Purpose, open};
+    use super::super::{Settings, initialise};
+    use super::{count_living, count_living_up_to};
+    use crate::NoObserver;
+
+    #[test]
+    fn the_living_are_counted_as_long_as_there_are_not_too_many() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let connection = open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
+        let add = "INSERT INTO personas (id, revision, name, kind, is_active, created_at, updated_at, deleted_at, content_hash, head,
+                                         document, checksum)
+                   VALUES (randomblob(16), 1, 'Ada', 'agent', 1, 0, 0, ?1, randomblob(32), '{}', '{}', 0)";
+        for deleted_at in [None, None, Some(1)] {
+            connection.execute(add, [deleted_at]).expect("added");
+        }
+        assert_eq!(count_living(&connection), Ok(2));
+        assert_eq!([2, 3, 4].map(|most| count_living_up_to(&connection, most).expect("counted")), [None, Some(2), Some(2)]);
+    }
 }

@@ -12,6 +12,10 @@ use super::header::{Header, holder_of};
 use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, personas, restore};
 use crate::NoObserver;
 
+/// From this many personas on they are not counted: reading a million entries of an index from a disk takes longer than
+/// everything else at a start.
+const COUNT_MAX: u64 = 100_000;
+
 /// What init found and did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct InitReport {
@@ -29,8 +33,8 @@ pub struct InitReport {
     pub journal_mode: String,
     /// Name of the file system that it lies on.
     pub file_system: String,
-    /// Living personas.
-    pub personas: u64,
+    /// Living personas; `None` where there are too many to be counted at a start.
+    pub personas: Option<u64>,
     /// Bytes of the database file.
     pub database_bytes: u64,
 }
@@ -136,7 +140,7 @@ fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
     migrate::check(&connection, &settings.path)?;
     report.journal_mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
     report.schema_version = migrate::version_of(&connection).map_err(failed)?;
-    report.personas = personas::count_living(&connection).map_err(failed)?;
+    report.personas = personas::count_living_up_to(&connection, COUNT_MAX).map_err(failed)?;
     report.database_bytes = connection::database_bytes(&connection).map_err(failed)?;
     Ok(())
 }
