@@ -9,6 +9,7 @@ use crate::spread::figure;
 pub const STYLE: &str = "<style>
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
   .small { font-size: 11px; fill: #59636e; }
+  .over-line { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; }
   .bar { fill: #0969da; }
   .line { stroke: #0969da; stroke-width: 2; fill: none; }
   .spread { stroke: #1f2328; stroke-width: 1.5; }
@@ -16,6 +17,7 @@ pub const STYLE: &str = "<style>
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; }
     .small { fill: #9198a1; }
+    .over-line { stroke: #0d1117; }
     .bar { fill: #4493f8; }
     .line { stroke: #4493f8; }
     .spread { stroke: #e6edf3; }

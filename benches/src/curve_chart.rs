@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use crate::chart::{STYLE, escaped};
 use crate::curves::Curve;
-use crate::spread::figure;
+use crate::spread::{figure, separated};
 
 /// Panels in the picture's own units, two beside each other.
 const PANEL_WIDTH: f64 = 420.0;
-const PANEL_HEIGHT: f64 = 190.0;
-const MARGIN: f64 = 48.0;
+const PANEL_HEIGHT: f64 = 210.0;
+/// Room for half of the widest label on both sides, and for a value between the name and the highest point.
+const MARGIN: f64 = 44.0;
+const TOP: f64 = 42.0;
 const COLUMNS: usize = 2;
 
 /// Draws a curve.
@@ -31,21 +33,26 @@ pub fn svg(curve: &Curve) -> String {
 
 /// A line over points; the vertical axis starts at zero, so that a slope is as steep as it looks.
 fn panel(svg: &mut String, name: &str, points: &[(f64, f64)], left: f64, top: f64) {
-    let (wide, high) = (PANEL_WIDTH - MARGIN - 24.0, PANEL_HEIGHT - 60.0);
+    let (wide, high) = (PANEL_WIDTH - 2.0 * MARGIN, PANEL_HEIGHT - TOP - 40.0);
     let most = points.iter().map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max);
     let (first, last) = (points.first().map_or(1.0, |(x, _)| x.ln()), points.last().map_or(1.0, |(x, _)| x.ln()));
     let span = (last - first).max(f64::MIN_POSITIVE);
-    let place = |(x, y): (f64, f64)| (left + MARGIN + (x.ln() - first) / span * wide, top + 24.0 + high - y / most * high);
+    let place = |(x, y): (f64, f64)| (left + MARGIN + (x.ln() - first) / span * wide, top + TOP + high - y / most * high);
     let path: Vec<String> = points.iter().map(|point| place(*point)).map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let _ = writeln!(svg, "<text x=\"{:.0}\" y=\"{:.0}\">{}</text>", left + 8.0, top + 12.0, escaped(name));
+    let (zero, end) = (top + TOP + high, left + MARGIN + wide);
+    let _ = writeln!(svg, "<line class=\"axis\" x1=\"{:.1}\" y1=\"{zero:.1}\" x2=\"{end:.1}\" y2=\"{zero:.1}\"/>", left + MARGIN);
     let _ = writeln!(svg, "<polyline class=\"line\" points=\"{}\"/>", path.join(" "));
     for point in points {
         let (x, y) = place(*point);
         let _ = writeln!(svg, "<circle class=\"bar\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
-        let _ = writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", y - 6.0, figure(point.1));
-        let bottom = top + high + 40.0;
-        let _ = writeln!(svg, "<text class=\"small\" x=\"{x:.1}\" y=\"{bottom:.1}\" text-anchor=\"middle\">{}</text>", point.0);
+        label(svg, "small over-line", (x, y - 7.0), &figure(point.1));
+        label(svg, "small", (x, zero + 18.0), &separated(&format!("{:.0}", point.0)));
     }
+}
+
+fn label(svg: &mut String, class: &str, (x, y): (f64, f64), text: &str) {
+    let _ = writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>");
 }
 
 fn small(count: usize) -> f64 {

@@ -65,7 +65,7 @@ pub fn figure(value: f64) -> String {
 }
 
 /// A comma before every three digits.
-fn separated(digits: &str) -> String {
+pub fn separated(digits: &str) -> String {
     let mut text = String::new();
     for (index, char) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) && char.is_ascii_digit() && !text.ends_with('-') {
