@@ -43,6 +43,10 @@ pub trait Observer: Send + Sync {
     fn gate_waited(&self, _wait: Duration) {}
     /// A writer held the gate this long, and has left it.
     fn gate_held(&self, _hold: Duration) {}
+    /// Whether nobody holds the gate although somebody waits for it, and so is about to wake up and take it.
+    fn gate_is_passed_on(&self) -> bool {
+        false
+    }
     /// A transaction took this long from BEGIN to the end of COMMIT, with this many writes in it.
     fn committed(&self, _took: Duration, _writes: usize) {}
     /// A write waited this long in the queue before its transaction began.

@@ -173,6 +173,12 @@ impl SharedPage {
         seats.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
     }
 
+    /// Whether somebody waits for the gate, and nobody is in.
+    pub fn gate_is_passed_on(&self) -> bool {
+        let any = |number| self.used_seats().any(|seat| self.number(seat, number) > 0);
+        any(Number::GateWaitingSince) && !any(Number::GateHeldSince)
+    }
+
     /// What became of all checkpoints since the server started.
     pub fn checkpoints(&self) -> Checkpoints {
         let last = self.used_seats().map(|seat| self.number(seat, Number::LastCheckpoint)).max().filter(|at| *at > 0);

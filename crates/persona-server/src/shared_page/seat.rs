@@ -157,6 +157,10 @@ impl Observer for Seat {
         self.measured(Measure::GateHold, micros(hold));
     }
 
+    fn gate_is_passed_on(&self) -> bool {
+        self.page.gate_is_passed_on()
+    }
+
     fn committed(&self, took: Duration, writes: usize) {
         self.measured(Measure::Transaction, micros(took));
         self.measured(Measure::TransactionWrites, writes as u64);
@@ -281,6 +285,24 @@ mod tests {
         assert_eq!((facts.slot, facts.pid, facts.started_at), (1, 102, START.as_micros()));
         assert_eq!((facts.restarts, facts.requests, facts.connections), (1, 1, 0));
         assert_eq!(page.distribution(Measure::GateWait).quantile(0.5), Some(7));
+    }
+
+    #[test]
+    fn the_gate_is_passed_on_while_somebody_waits_and_nobody_is_in() {
+        let page = SharedPage::create().expect("a page");
+        let (first, second) = (page.seat(1, 1), page.seat(2, 1));
+        for (pid, seat) in [(10, &first), (11, &second)] {
+            seat.prepare(START);
+            seat.taken_by(pid);
+        }
+        assert!(!first.gate_is_passed_on(), "nobody is there");
+        first.gate_waited(Duration::ZERO);
+        second.gate_waiting();
+        assert!(!first.gate_is_passed_on(), "the first is in");
+        first.gate_held(Duration::ZERO);
+        assert!(first.gate_is_passed_on(), "the second is about to be");
+        second.gate_waited(Duration::ZERO);
+        assert!(!first.gate_is_passed_on(), "the second is");
     }
 
     #[test]
