@@ -1,4 +1,4 @@
-//! The gate: a first-come first-served lock in front of SQLite's own writer lock.
+//! The gate: a lock in front of SQLite's own writer lock, at which nobody starves.
 //!
 //! SQLite waits for its lock by polling, which is unfair and has a tail of seconds. The gate waits in the kernel, on
 //! `flock(2)` of a file beside the database, and a killed holder lets go at once. The file is never the database itself and
