@@ -24,7 +24,7 @@ pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 const CACHE_KIB: i64 = 8 * 1024;
 /// From this many pages on a writer copies the log back itself: 56 MiB. Well above where the keeper has it start over
 /// (`keeper.rs`), because writers go on until the keeper has its turn, and this happens inside somebody's write.
-const EMERGENCY_CHECKPOINT_PAGES: i64 = 14 * 1024;
+pub(super) const EMERGENCY_CHECKPOINT_PAGES: i64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
 

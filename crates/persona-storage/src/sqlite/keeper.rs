@@ -25,6 +25,8 @@ use crate::{Checkpoint, Error, NoObserver, Observer};
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
 /// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
+// Once they were the same, and writers copied the log back inside their writes.
+const _: () = assert!(connection::EMERGENCY_CHECKPOINT_PAGES.cast_unsigned() * 2 > LOG_FRAMES_CEILING * 3, "no room for the keeper's turn");
 /// A log that has not grown for this long is cut to nothing: then a copy of the file alone is complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// Pause between two looks at the log while writers add to the search index faster than it is merged, while somebody
