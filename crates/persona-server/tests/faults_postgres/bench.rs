@@ -17,7 +17,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With one connection, these further parameters of the URL, and these flags.
+    /// With one connection unless the URL says otherwise, these further parameters of the URL, and these flags.
     pub fn start(parameters: &str, flags: &[&str]) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();

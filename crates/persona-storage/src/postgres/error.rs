@@ -338,11 +338,11 @@ pub(super) fn from_driver(error: DriverError) -> Error {
     }
 }
 
-/// What no connection to be had means.
+/// What it means that no connection is to be had, or that a read on one failed.
 pub(super) fn from_pool(error: PoolError) -> Error {
     match error {
         PoolError::Backend(error) => {
-            tracing::debug!(error = innermost(&error), "no connection to the database");
+            tracing::debug!(error = innermost(&error), "the database failed");
             from_driver(error)
         }
         PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Error::Busy { what: "a connection to the database" },

@@ -42,23 +42,26 @@ impl Lane {
         let Some(shared) = &self.shared else { return self.pool.read(statement, parameters).await };
         let mut reading = Reading::begin();
         loop {
-            let connection = match self.connection(shared, reading.wait()).await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    reading.again_without(error)?;
-                    continue;
-                }
-            };
-            match connection.rows(statement, parameters).await {
+            match self.try_read(shared, statement, parameters, reading.wait()).await {
                 Ok(rows) => return Ok(rows),
-                Err(error) => {
-                    if Reading::broke(&error) {
-                        replace(shared, &connection).await;
-                    }
-                    reading.again(error)?;
-                }
+                Err(error) => reading.again(error)?,
             }
         }
+    }
+
+    async fn try_read(
+        &self,
+        shared: &Mutex<Option<Arc<Connection>>>,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+        wait: Duration,
+    ) -> Result<Vec<Row>, PoolError> {
+        let connection = self.connection(shared, wait).await?;
+        let rows = connection.rows(statement, parameters).await;
+        if rows.as_ref().is_err_and(Reading::broke) {
+            replace(shared, &connection).await;
+        }
+        Ok(rows?)
     }
 
     /// The connection, made by the first that wants one while the others wait.

@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Meaning, from_driver, from_pool, silent};
+use super::error::{Meaning, from_pool, silent};
 use super::hosts::Hosts;
 use super::left_behind::LeftBehind;
 use super::{Settings, StartError, tls};
@@ -94,23 +94,20 @@ impl Pool {
     pub(super) async fn read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         let mut reading = Reading::begin();
         loop {
-            let connection = match self.connection(reading.wait()).await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    reading.again_without(error)?;
-                    continue;
-                }
-            };
-            match connection.rows(statement, parameters).await {
+            match self.try_read(statement, parameters, reading.wait()).await {
                 Ok(rows) => return Ok(rows),
-                Err(error) => {
-                    if Reading::broke(&error) {
-                        connection.discard();
-                    }
-                    reading.again(error)?;
-                }
+                Err(error) => reading.again(error)?,
             }
         }
+    }
+
+    async fn try_read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>], wait: Duration) -> Result<Vec<Row>, PoolError> {
+        let connection = self.connection(wait).await?;
+        let rows = connection.rows(statement, parameters).await;
+        if rows.as_ref().is_err_and(Reading::broke) {
+            connection.discard();
+        }
+        Ok(rows?)
     }
 
     /// How often, up to now, a commit was not waited for as the server's settings want.
@@ -146,22 +143,10 @@ impl Reading {
     }
 
     /// Fails when another attempt would be of no use.
-    pub(super) fn again(&mut self, error: DriverError) -> Result<(), Error> {
-        if self.may_help(&error) { Ok(()) } else { Err(from_driver(error)) }
-    }
-
-    /// The same after no connection was to be had.
-    pub(super) fn again_without(&mut self, error: PoolError) -> Result<(), Error> {
-        match &error {
-            PoolError::Backend(cause) if self.may_help(cause) => Ok(()),
-            _ => Err(from_pool(error)),
-        }
-    }
-
-    fn may_help(&mut self, error: &DriverError) -> bool {
+    pub(super) fn again(&mut self, error: PoolError) -> Result<(), Error> {
         self.attempts += 1;
-        let helps = matches!(Meaning::of(error), Meaning::Away | Meaning::Again);
-        helps && self.attempts < READ_ATTEMPTS_MAX && !self.wait().is_zero()
+        let helps = matches!(&error, PoolError::Backend(cause) if matches!(Meaning::of(cause), Meaning::Away | Meaning::Again));
+        if helps && self.attempts < READ_ATTEMPTS_MAX && !self.wait().is_zero() { Ok(()) } else { Err(from_pool(error)) }
     }
 }
 
