@@ -12,6 +12,10 @@ use tokio::sync::watch;
 /// How long idle connections stay open after a worker began to drain. Long enough for any busy client to come by.
 pub(super) const IDLE_GRACE: Duration = Duration::from_secs(2);
 
+/// The same where the whole server stops, and nobody is there to go on: long enough for a request that is under way, or
+/// that waits on a connection which was in the listener's queue, and too short for anybody to wait for.
+pub(super) const LAST_GRACE: Duration = Duration::from_millis(250);
+
 /// How far the end has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Stage {

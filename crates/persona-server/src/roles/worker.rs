@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::accept::{self, CONNECTIONS_MAX, Thread};
 use super::connection::Serving;
-use super::drain::{Drainer, IDLE_GRACE};
+use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
 use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
@@ -50,7 +50,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     say(&handover.channel, &Message::Ready)?;
 
     let mut beats = tokio::time::interval(HEARTBEAT);
-    let mut grace_over = std::pin::pin!(grace(drain.clone()));
+    let mut grace_over = std::pin::pin!(grace(drain.clone(), IDLE_GRACE));
     let mut grace_ended = false;
     let mut store_lost = store.lost();
     let mut is_outdated = false;
@@ -61,7 +61,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
             _ = drain_asked.recv() => begin_drain(&seat, &drainer),
             _ = stop_asked.recv() => {
                 begin_drain(&seat, &drainer);
-                drainer.close();
+                grace_over.set(grace(drain.clone(), LAST_GRACE));
             }
             () = grace_over.as_mut(), if !grace_ended => {
                 grace_ended = true;
@@ -88,9 +88,9 @@ fn begin_drain(seat: &Seat, drainer: &Drainer) {
     drainer.begin();
 }
 
-async fn grace(mut drain: Drain) {
+async fn grace(mut drain: Drain, length: Duration) {
     drain.begun().await;
-    tokio::time::sleep(IDLE_GRACE).await;
+    tokio::time::sleep(length).await;
 }
 
 fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_socket, listen, socket_with};
+use socket2::{SockFilter, SockRef};
 
 /// Connections that may wait to be accepted. The kernel lowers it to `net.core.somaxconn`, 4,096 by default.
 const BACKLOG: i32 = 1024;
@@ -49,11 +50,44 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
     Ok((listener, address))
 }
 
+/// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that lets everything of TCP
+/// through except the packet that asks for a new connection: SYN without ACK (RFC 9293, section 3.1).
+const NOBODY_NEW: [SockFilter; 5] = {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_OFFSET),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+};
+
+/// Lets nobody new into the queue, so that who is in it can be served before the last process closes the socket: the
+/// kernel resets whoever is queued at that moment, although its client takes itself for connected.
+///
+/// Who asks meanwhile is not answered, asks again after a second as for any lost packet, and is refused then.
+///
+/// # Errors
+///
+/// The kernel takes no filter; then the queue is as it was.
+pub fn close_queue(listener: &TcpListener) -> io::Result<()> {
+    SockRef::from(listener).attach_filter(&NOBODY_NEW)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
 
-    use super::{Address, bind};
+    use super::{Address, bind, close_queue};
 
     #[test]
     fn port_zero_is_chosen_by_the_system_and_an_address_can_be_bound_once() {
@@ -61,6 +95,27 @@ mod tests {
         assert_ne!(address.port(), 0);
         let again = bind(address.ip(), address.port());
         assert_eq!(again.err().map(|error| error.kind()), Some(ErrorKind::AddrInUse));
+    }
+
+    #[test]
+    fn a_closed_queue_keeps_who_is_in_it_and_lets_nobody_in() {
+        let (listener, Address(address)) = bind([127, 0, 0, 1].into(), 0).expect("a port");
+        let mut queued = TcpStream::connect(address).expect("a connection");
+        close_queue(&listener).expect("a filter");
+        let late = TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::TimedOut));
+        queued.write_all(b"question").expect("an open connection");
+        let (mut accepted, _) = listener.accept().expect("the one in the queue");
+        drop(listener);
+        let mut question = [0; 8];
+        accepted.read_exact(&mut question).expect("what was sent");
+        accepted.write_all(b"answer").expect("an open connection");
+        drop(accepted);
+        let mut answer = String::new();
+        queued.read_to_string(&mut answer).expect("an end without a reset");
+        assert_eq!((&question, answer.as_str()), (b"question", "answer"));
+        let refused = TcpStream::connect_timeout(&address, Duration::from_secs(5));
+        assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::ConnectionRefused));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::contention::{Contention, Totals};
 use super::handover::Prepared;
 use super::heartbeat::Watch;
+use super::listener::close_queue;
 use super::notes;
 use super::process::{Children, Report};
 use super::state::State;
@@ -152,7 +153,7 @@ impl Supervisor<'_> {
         match action {
             Action::Spawn(key) => self.children.spawn(key, self.listener.as_ref()),
             Action::Signal(key, signal) => self.children.signal(key, signal),
-            Action::StopListening => self.listener = None,
+            Action::StopListening => self.stop_listening(),
             Action::ReopenLog => self.reopen_log(),
             Action::Announce => {
                 let (prepared, worker_pids) = (self.prepared.clone(), self.children.worker_pids());
@@ -169,6 +170,14 @@ impl Supervisor<'_> {
             }
         }
         None
+    }
+
+    fn stop_listening(&mut self) {
+        if let Some(listener) = self.listener.take()
+            && let Err(error) = close_queue(&listener)
+        {
+            tracing::warn!(error = %error, "new clients cannot be held off; a few may find their connection reset");
+        }
     }
 
     fn reopen_log(&self) {

@@ -122,7 +122,7 @@ pub enum Action {
     Spawn(Key),
     /// Tell this child.
     Signal(Key, Signal),
-    /// Close the supervisor's own listener, so that nobody queues for a server that ends.
+    /// Let nobody new into the queue of a server that ends, and close the supervisor's own listener.
     StopListening,
     /// Open the supervisor's own log file again.
     ReopenLog,

@@ -1,5 +1,8 @@
 //! Signals, as users of other servers know them.
 
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -37,6 +40,30 @@ fn terminate_answers_the_requests_that_are_there_and_then_ends_cleanly() {
     let ended = server.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
+}
+
+/// One request on each connection, until nobody accepts any more. Whoever was let in has to have an answer.
+fn ask_until_refused(address: SocketAddr) -> io::Result<u64> {
+    for answers in 0.. {
+        match Client::connect(address) {
+            Ok(mut client) => assert_eq!(client.get("/healthz")?.status, 200),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(answers),
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("more requests than a number can count")
+}
+
+#[test]
+fn whoever_is_let_in_before_the_end_has_an_answer() {
+    let server = Server::with_workers(2).start();
+    let address = server.address();
+    let clients: Vec<_> = (0..8).map(|_| thread::spawn(move || ask_until_refused(address))).collect();
+    wait_for("requests", DEADLINE, || (server.metric("persona_connections_total{slot=\"1\"}") > 100).then_some(()));
+    server.signal(Signal::TERM);
+    let answers: Vec<_> = clients.into_iter().map(|client| client.join().expect("no panic")).collect();
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(server.wait().code, Some(0));
 }
 
 #[test]
