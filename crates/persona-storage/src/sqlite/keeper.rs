@@ -13,9 +13,10 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::backup::back_up_from;
+use super::brake::braked;
 use super::connection::{self, Log, Purpose};
 use super::error::from_driver;
-use super::gate::Gate;
+use super::gate::{Gate, Pass};
 use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
 use super::watch::Watch;
@@ -27,6 +28,11 @@ use crate::{Checkpoint, Error, NoObserver, Observer};
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 // Once they were the same, and writers copied the log back inside their writes.
 const _: () = assert!(connection::EMERGENCY_CHECKPOINT_PAGES.cast_unsigned() * 2 > LOG_FRAMES_CEILING * 3, "no room for the keeper's turn");
+/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait for long: about 10 ms.
+const FEW_FRAMES: u64 = 256;
+/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves what three or four
+/// transactions wrote meanwhile, so more of them would not leave less.
+const BRAKED_COPIES_MAX: usize = 3;
 /// A log that has not grown for this long is cut to nothing: then a copy of the file alone is complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// Pause between two looks at the log while writers add to the search index faster than it is merged, while somebody
@@ -164,8 +170,9 @@ impl Keeper {
             self.merge_is_due = true;
         }
         self.seen = log;
+        // One that is wholly copied starts over with the next write, which may be under way.
+        let is_full = log.frames >= LOG_FRAMES_CEILING && log.copied < log.frames && Instant::now() >= self.start_over_from;
         // Writers do not wait with their next pages until the index is merged.
-        let is_full = log.frames >= LOG_FRAMES_CEILING && Instant::now() >= self.start_over_from;
         if self.merge_is_due && !is_full && (grew || log.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
             // What merging itself has added is nobody's writing.
@@ -177,7 +184,6 @@ impl Keeper {
         // What merging adds is cut when there is no more to merge, or no more room for it.
         let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
         if is_full || done && Instant::now() >= self.start_over_from {
-            self.copy_back()?;
             // Cut while somebody writes, the file would grow again at once, and its blocks and its size would be part of
             // every sync until it has.
             self.start_over(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
@@ -206,9 +212,10 @@ impl Keeper {
     /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in. A reader that is still
     /// on an old snapshot puts it off.
     ///
-    /// The log was copied back as far as possible just before, without the gate, so this holds it only briefly.
+    /// It is copied back as far as possible before, so that they do not wait for long.
     fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
-        let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+        self.copy_back()?;
+        let _pass = close_in(&self.gate, &mut self.connection, &*self.observer, &mut self.seen)?;
         let began = Instant::now();
         let log = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -216,7 +223,7 @@ impl Keeper {
                 self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
                 return Ok(());
             }
-            Err(error) => return Err(self.failed(began, error)),
+            Err(error) => return Err(failed(&*self.observer, began, error)),
             Ok(log) => log,
         };
         self.observer.checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
@@ -227,24 +234,9 @@ impl Keeper {
 
     /// Copies back what can be copied without making anybody wait.
     fn copy_back(&mut self) -> Result<(), Error> {
-        let began = Instant::now();
-        match connection::checkpoint(&self.connection, CheckpointMode::PASSIVE) {
-            // Another process is at it; then it is being done.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-            Err(error) => Err(self.failed(began, error)),
-            Ok(log) => {
-                let copied_frames = log.copied.saturating_sub(self.seen.copied);
-                let complete = log.copied >= log.frames;
-                let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
-                self.observer.checkpointed(began.elapsed(), result);
-                Ok(())
-            }
-        }
-    }
-
-    fn failed(&self, began: Instant, error: rusqlite::Error) -> Error {
-        self.observer.checkpointed(began.elapsed(), Checkpoint::Failed);
-        from_driver(error)
+        let copied = copy_back(&self.connection, &*self.observer, self.seen.copied)?;
+        self.seen.copied = copied;
+        Ok(())
     }
 
     /// Merges some of what the last writes added to the search index, and tells whether there is more.
@@ -272,4 +264,49 @@ impl Keeper {
         transaction.commit().map_err(from_driver)?;
         Ok(result)
     }
+}
+
+/// Enters the gate when little of the log is left to copy. Writers are slowed down for it: the disk is about as fast as they
+/// are, so beside them as much as before would be left each time.
+fn close_in<'gate>(gate: &'gate Gate, connection: &mut Connection, observer: &dyn Observer, seen: &mut Log) -> Result<Pass<'gate>, Error> {
+    let no_gate = |error| Error::Backend(Box::new(error));
+    let mut pass = gate.enter().map_err(no_gate)?;
+    for _ in 0..BRAKED_COPIES_MAX {
+        let left = connection::look_at_log(connection).map_err(from_driver)?.map(|log| log.frames.saturating_sub(log.copied));
+        if left.is_some_and(|left| left < FEW_FRAMES) {
+            break;
+        }
+        drop(pass);
+        let (before, of) = (seen.copied, &mut *connection);
+        let copied;
+        (copied, pass) = braked(gate, move || copy_back(of, observer, before)).map_err(no_gate)?;
+        seen.copied = copied?;
+        // A reader is on an old snapshot.
+        if seen.copied == before {
+            break;
+        }
+    }
+    Ok(pass)
+}
+
+/// Copies back what can be copied beside writers, and tells how many frames of the log are copied now.
+fn copy_back(connection: &Connection, observer: &dyn Observer, copied_before: u64) -> Result<u64, Error> {
+    let began = Instant::now();
+    match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
+        // Another process is at it; then it is being done.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(copied_before),
+        Err(error) => Err(failed(observer, began, error)),
+        Ok(log) => {
+            let copied_frames = log.copied.saturating_sub(copied_before);
+            let complete = log.copied >= log.frames;
+            let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
+            observer.checkpointed(began.elapsed(), result);
+            Ok(log.copied)
+        }
+    }
+}
+
+fn failed(observer: &dyn Observer, began: Instant, error: rusqlite::Error) -> Error {
+    observer.checkpointed(began.elapsed(), Checkpoint::Failed);
+    from_driver(error)
 }
