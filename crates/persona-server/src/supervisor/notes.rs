@@ -5,7 +5,7 @@ use std::path::Path;
 use tracing::{error, info, warn};
 
 use super::contention::{ADVICE, Delay};
-use super::lock_probe::{holder_of_gate, holder_of_writer_lock};
+use super::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
 use super::vocabulary::{Ending, Key, Note};
 use crate::shared_page::{AtGate, GateFigures};
 
@@ -59,7 +59,8 @@ pub(super) fn log(note: Note) {
 }
 
 /// Says who is waited for at the gate, and for how long. Asks the system where our own processes do not know.
-pub(super) fn delay(delay: &Delay, database: &Path) {
+/// `is_ours` knows the processes of this server, which only write behind the gate.
+pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> bool) {
     let (slot, wait, what, holder) = match delay {
         Delay::Waiting { waiter, holder } => {
             (waiter.slot, waiter.waiting, format!("{} waits for the gate", named(waiter)), holder.as_ref())
@@ -67,7 +68,7 @@ pub(super) fn delay(delay: &Delay, database: &Path) {
         Delay::Holding(holder) => (holder.slot, holder.holding, "the gate is held".into(), Some(holder)),
     };
     let (to_blame, reason) = match holder {
-        Some(holder) => blame(holder, database),
+        Some(holder) => blame(holder, holder_of_writer_lock(database).ok().flatten(), is_ours),
         None => match holder_of_gate(database) {
             Some(outsider) => (Some(outsider.pid), format!("{outsider} is in")),
             None => (None, "nobody can be seen in it".into()),
@@ -78,9 +79,9 @@ pub(super) fn delay(delay: &Delay, database: &Path) {
 }
 
 /// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the gate.
-fn blame(holder: &AtGate, database: &Path) -> (Option<u32>, String) {
-    let outsider = holder_of_writer_lock(database).ok().flatten().filter(|it| it.pid != holder.pid);
-    match outsider {
+fn blame(holder: &AtGate, of_lock: Option<Holder>, is_ours: impl Fn(u32) -> bool) -> (Option<u32>, String) {
+    // Asked a moment later than the gate: one of ours that has the lock was let in meanwhile.
+    match of_lock.filter(|it| !is_ours(it.pid)) {
         Some(outsider) => {
             let reason = format!("{} is in and waits for {outsider}, which holds the database's lock without the gate", named(holder));
             (Some(outsider.pid), reason)
@@ -104,4 +105,23 @@ pub(super) fn advice(minute: &GateFigures) {
 
 fn child(key: Key, message: &'static str) {
     warn!(child.role = key.role.word(), child.slot = key.slot, "{message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::lock_probe::Holder;
+    use super::blame;
+    use crate::shared_page::AtGate;
+
+    #[test]
+    fn nobody_of_ours_is_blamed_for_the_lock_without_the_gate() {
+        let keeper = AtGate { slot: 0, pid: 7, waiting: Duration::ZERO, holding: Duration::from_millis(9) };
+        let blamed = |pid| blame(&keeper, Some(Holder { pid, name: "shell".into() }), |it| [7, 8].contains(&it));
+        let itself = (Some(7), "the keeper (pid 7) has been in for 9 ms".to_owned());
+        assert_eq!((blamed(7), blamed(8)), (itself.clone(), itself));
+        let foreign = "the keeper (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the gate";
+        assert_eq!(blamed(9), (Some(9), foreign.to_owned()));
+    }
 }

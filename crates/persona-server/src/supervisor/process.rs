@@ -126,6 +126,11 @@ impl Children {
         stat.is_some_and(|line| line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
     }
 
+    /// Whether this is the process number of a child.
+    pub(super) fn is_one(&self, pid: u32) -> bool {
+        self.running.values().any(|(_, child)| *child == pid)
+    }
+
     /// The process numbers of all workers, by slot.
     pub(super) fn worker_pids(&self) -> Vec<u32> {
         let mut workers: Vec<(u16, u32)> =

@@ -134,7 +134,7 @@ impl Supervisor<'_> {
     fn watch_the_gate(&mut self) {
         let now = self.began.elapsed();
         if let (Some(delay), Some(file)) = (self.contention.look(now, &self.page.at_gate()), &self.file) {
-            notes::delay(&delay, file);
+            notes::delay(&delay, file, |pid| self.children.is_one(pid));
         }
         let page = &self.page;
         let totals = || Totals {
