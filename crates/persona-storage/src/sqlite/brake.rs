@@ -22,7 +22,7 @@ const HOLD: Duration = Duration::from_millis(10);
 pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> io::Result<(T, Pass<'_>)> {
     thread::scope(|scope| {
         let (working, ended) = mpsc::channel::<()>();
-        let working = scope.spawn(move || {
+        let thread = scope.spawn(move || {
             let result = work();
             drop(working);
             result
@@ -36,7 +36,7 @@ pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> i
             }
             drop(pass);
         };
-        Ok((working.join().unwrap_or_else(|panic| resume_unwind(panic)), pass))
+        Ok((thread.join().unwrap_or_else(|panic| resume_unwind(panic)), pass))
     })
 }
 

@@ -234,8 +234,7 @@ impl Keeper {
 
     /// Copies back what can be copied without making anybody wait.
     fn copy_back(&mut self) -> Result<(), Error> {
-        let copied = copy_back(&self.connection, &*self.observer, self.seen.copied)?;
-        self.seen.copied = copied;
+        self.seen.copied = copy_back(&self.connection, &*self.observer, self.seen)?.copied;
         Ok(())
     }
 
@@ -277,31 +276,32 @@ fn close_in<'gate>(gate: &'gate Gate, connection: &mut Connection, observer: &dy
             break;
         }
         drop(pass);
-        let (before, of) = (seen.copied, &mut *connection);
-        let copied;
-        (copied, pass) = braked(gate, move || copy_back(of, observer, before)).map_err(no_gate)?;
-        seen.copied = copied?;
-        // A reader is on an old snapshot.
-        if seen.copied == before {
+        let (before, of) = (*seen, &mut *connection);
+        let log;
+        (log, pass) = braked(gate, move || copy_back(of, observer, before)).map_err(no_gate)?;
+        let log = log?;
+        seen.copied = log.copied;
+        // A reader on an old snapshot stays in the way of the next copy too.
+        if log.copied < log.frames && log.copied <= before.copied {
             break;
         }
     }
     Ok(pass)
 }
 
-/// Copies back what can be copied beside writers, and tells how many frames of the log are copied now.
-fn copy_back(connection: &Connection, observer: &dyn Observer, copied_before: u64) -> Result<u64, Error> {
+/// Copies back what can be copied beside writers, and tells how long the log was and how much of it is copied now.
+fn copy_back(connection: &Connection, observer: &dyn Observer, before: Log) -> Result<Log, Error> {
     let began = Instant::now();
     match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
         // Another process is at it; then it is being done.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(copied_before),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(before),
         Err(error) => Err(failed(observer, began, error)),
         Ok(log) => {
-            let copied_frames = log.copied.saturating_sub(copied_before);
+            let copied_frames = log.copied.saturating_sub(before.copied);
             let complete = log.copied >= log.frames;
             let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
             observer.checkpointed(began.elapsed(), result);
-            Ok(log.copied)
+            Ok(log)
         }
     }
 }
