@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::key::Shape;
+use super::key::{self, Shape};
 use super::load::{Origin, Setting};
-use super::{Config, Database, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
+use super::{Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
 
 /// The levels of a log, and silence.
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -24,6 +24,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
     let config = Config {
         host: reader.address("host"),
         port: reader.number("port"),
+        trusted_proxies: reader.networks("trusted_proxies"),
         database,
         workers: reader.number("workers"),
         durability: reader.word("durability"),
@@ -83,6 +84,23 @@ impl<'a> Reader<'a> {
             self.complain(setting, format!("must be an IP address or localhost, is {:?}", setting.text), Some(hint.into()));
             Ipv4Addr::LOCALHOST.into()
         })
+    }
+
+    fn networks(&mut self, name: &str) -> Vec<Network> {
+        let setting = self.setting(name);
+        if setting.text == key::NO_NETWORKS {
+            return Vec::new();
+        }
+        let mut networks = Vec::new();
+        for text in setting.text.split(',').map(str::trim) {
+            let Some(network) = Network::parse(text) else {
+                let hint = format!("use a list such as 127.0.0.0/8,::1, or {} for no address", key::NO_NETWORKS);
+                self.complain(setting, format!("must be addresses and ranges of addresses, has {text:?}"), Some(hint));
+                continue;
+            };
+            networks.push(network);
+        }
+        networks
     }
 
     fn number<N: TryFrom<u64> + Default>(&mut self, name: &str) -> N {

@@ -20,6 +20,8 @@ pub const BACKUPS_MAX: u64 = 10_080;
 pub enum Shape {
     /// An IPv4 or IPv6 address, or `localhost`.
     Address,
+    /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or [`NO_NETWORKS`].
+    Networks,
     /// A whole number within bounds, both included.
     Number {
         /// Smallest.
@@ -111,6 +113,8 @@ impl Key {
 
 /// How every variable of this program begins.
 pub const VARIABLE_PREFIX: &str = "PERSONA_";
+/// A list of addresses without any: an empty variable counts as not set.
+pub const NO_NETWORKS: &str = "none";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 
@@ -153,6 +157,15 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Switch,
         default: Default::Text("false"),
         help: "Permits a host that is not loopback: everybody who can reach the port is served, without authentication.",
+        ..PLAIN
+    },
+    Key {
+        name: "trusted_proxies",
+        section: "listen",
+        member: "trusted_proxies",
+        shape: Shape::Networks,
+        default: Default::Text("127.0.0.0/8,::1"),
+        help: "Proxies whose Forwarded and X-Forwarded-For name the client: addresses and ranges, or none.",
         ..PLAIN
     },
     Key {

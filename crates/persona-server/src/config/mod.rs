@@ -20,6 +20,7 @@ mod file;
 mod flags;
 mod key;
 mod load;
+mod network;
 mod problem;
 mod reference;
 
@@ -28,6 +29,7 @@ pub use environment::Environment;
 pub use flags::Flags;
 pub use key::{KEYS, Key, Shape};
 pub use load::{Loaded, Origin, Setting, load};
+pub use network::Network;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub host: IpAddr,
     /// TCP port to listen on; 0 lets the system choose. Default 8000.
     pub port: u16,
+    /// Proxies that are believed when they say for which client they ask. Default loopback.
+    pub trusted_proxies: Vec<Network>,
     /// Where personas are kept. Default `persona.db` in the current folder.
     pub database: Database,
     /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4, cores).

@@ -59,6 +59,7 @@ fn describe(text: &mut String, key: &Key) {
 fn values(shape: Shape) -> String {
     match shape {
         Shape::Address => "IP address or `localhost`".into(),
+        Shape::Networks => "list of addresses and ranges, or `none`".into(),
         Shape::Number { min, max } => format!("{min} to {max}"),
         Shape::Time { min_seconds, max_seconds } => {
             format!("number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d", max_seconds / 86_400)

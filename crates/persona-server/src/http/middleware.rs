@@ -13,7 +13,7 @@ use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::problem::{Code, Problem, render};
-use super::{Context, personas};
+use super::{ClientAddress, Context, personas};
 
 /// Names a request in the answer, in the body of a problem and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,6 +45,7 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
     let facts = RequestFacts {
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
+        client: request.extensions().get::<ClientAddress>().copied(),
         persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
     };
     let mut response = next.run(request).await;
@@ -70,6 +71,7 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
 struct RequestFacts {
     method: Method,
     route: Option<MatchedPath>,
+    client: Option<ClientAddress>,
     persona: Option<PersonaId>,
 }
 
@@ -85,6 +87,7 @@ impl RequestFacts {
             http.status = status,
             duration_ms = took.as_secs_f64() * 1000.0,
             request.id = id.to_str().unwrap_or_default(),
+            client.address = self.client.map(|client| tracing::field::display(client.0)),
             persona.id = self.persona.map(tracing::field::display),
             "answered a request"
         );

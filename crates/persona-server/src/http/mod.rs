@@ -4,6 +4,7 @@
 //!
 //! - `request.rs` takes a request apart (media type, headers), `body.rs` takes its body in, `json.rs` reads JSON strictly,
 //!   `parameters.rs` reads the query, `etag.rs` the conditions;
+//! - `client_address.rs` says for which client a request counts;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request.
@@ -11,6 +12,7 @@
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
 mod body;
+mod client_address;
 mod docs;
 mod etag;
 mod export;
@@ -37,6 +39,7 @@ use uuid::Uuid;
 use crate::shared_page::Seat;
 
 pub use body::BodyRoom;
+pub use client_address::ClientAddress;
 pub use router::{ROUTES, Route, router};
 
 /// What every handler shares.

@@ -4,7 +4,7 @@
 //! more to do. So a thread that has more connections than another one (`load.rs`) first lets the others go ahead.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -79,12 +79,12 @@ async fn accept_until_drained(
     open: &mpsc::Sender<()>,
 ) {
     let mut drain = serving.drain.clone();
-    let serve = |stream, permit| {
+    let serve = |(stream, peer): Accepted, permit| {
         // Counted here and not in its task, which runs later: the next comparison must know of it.
         let held = (load.open(), permit, open.clone());
         let serving = serving.clone();
         tokio::spawn(async move {
-            connection::serve(stream, serving).await;
+            connection::serve(stream, peer, serving).await;
             drop(held);
         });
     };
@@ -95,7 +95,7 @@ async fn accept_until_drained(
             accepted = accept(&listener, load, permits) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => serve(stream, permit),
+            Ok((accepted, permit)) => serve(accepted, permit),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "could not accept a connection; trying again shortly");
@@ -105,20 +105,23 @@ async fn accept_until_drained(
     }
     // Who waits in the queue already takes itself for connected. Where nobody else listens, closing it would break these off.
     while let Ok(permit) = Arc::clone(permits).try_acquire_owned()
-        && let Ok(stream) = accept_waiting(listener.get_ref())
+        && let Ok(accepted) = accept_waiting(listener.get_ref())
     {
-        serve(stream, permit);
+        serve(accepted, permit);
     }
 }
 
+/// A connection, and the address of its other end.
+type Accepted = (TcpStream, IpAddr);
+
 /// Takes a connection from the queue, if one waits there.
-fn accept_waiting(listener: &TcpListener) -> io::Result<TcpStream> {
-    let stream = listener.accept()?.0;
+fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
+    let (stream, peer) = listener.accept()?;
     stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
+    Ok((TcpStream::from_std(stream)?, peer.ip()))
 }
 
-async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Semaphore>) -> io::Result<(Accepted, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     loop {
         let mut ready = listener.readable().await?;

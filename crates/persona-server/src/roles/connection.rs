@@ -1,7 +1,9 @@
 //! One connection of a worker, from its first request to its close.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::Drain;
+use crate::config::Network;
+use crate::http::ClientAddress;
 use crate::shared_page::Seat;
 
 /// How long a client may take for the head of a request, and how long a connection may be idle between two.
@@ -34,14 +38,16 @@ pub(super) struct Serving {
     pub router: axum::Router,
     pub seat: Seat,
     pub drain: Drain,
+    /// Proxies that are believed when they name a client.
+    pub trusted_proxies: Arc<[Network]>,
 }
 
 /// Serves a connection until either side closes it.
-pub(super) async fn serve(stream: TcpStream, serving: Serving) {
+pub(super) async fn serve(stream: TcpStream, peer: IpAddr, serving: Serving) {
     // Answers are written in one piece; waiting for more to send would only delay them. Without it they still arrive.
     let _ = stream.set_nodelay(true);
     let mut drain = serving.drain.clone();
-    let service = service_fn(|request| answer(request, serving.clone()));
+    let service = service_fn(|request| answer(request, peer, serving.clone()));
     let mut connection = pin!(
         http1::Builder::new()
             // The timeout needs a timer; without one it would silently never happen.
@@ -64,11 +70,13 @@ pub(super) async fn serve(stream: TcpStream, serving: Serving) {
     }
 }
 
-async fn answer(request: Request<Incoming>, serving: Serving) -> Result<Response<Body>, Infallible> {
+async fn answer(request: Request<Incoming>, peer: IpAddr, serving: Serving) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.seat);
-    let Serving { router, drain, .. } = serving;
+    let Serving { router, drain, trusted_proxies, .. } = serving;
     let mut request = request.map(Body::new);
+    let client = ClientAddress::of_request(peer, request.headers(), &trusted_proxies);
     request.extensions_mut().insert(drain.clone());
+    request.extensions_mut().insert(client);
     let mut response = router.oneshot(request).await?;
     if drain.has_begun() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -40,7 +40,9 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let seat = handover.page.seat(key.slot, key.generation);
     let (store, router) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();
-    let mut threads = Threads::start(&handover, &listener, &store, &Serving { router, seat: seat.clone(), drain: drain.clone() })?;
+    let serving =
+        Serving { router, seat: seat.clone(), drain: drain.clone(), trusted_proxies: handover.config.trusted_proxies.clone().into() };
+    let mut threads = Threads::start(&handover, &listener, &store, &serving)?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
     threads.opened().await;

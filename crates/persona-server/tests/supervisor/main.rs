@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clients;
 mod connections;
 mod crashes;
 mod restarts;
