@@ -6,6 +6,7 @@ use std::path::Path;
 use axum::body::Body;
 use http::{Method, Response};
 use http_body_util::BodyExt;
+use persona_storage::sqlite::refuse_output;
 use serde_json::json;
 
 use super::api::{Access, Api, Reply, cut_short, request};
@@ -28,6 +29,10 @@ pub async fn run(arguments: &Export, environment: &Environment, output: &Output)
     let folder = folder_of(&arguments.output);
     if !to_stdout && !folder.is_dir() {
         return Err(Failure::new(ExitCode::NotFound, format!("there is no folder {}", folder.display())));
+    }
+    if !to_stdout {
+        // Before the database is opened: what looks at a file with plain calls must not run beside SQLite.
+        refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
     let api = Api::open(&arguments.target, Access::Read, environment, output)?;
     let response = api.stream(request(Method::GET, EXPORT, &[], None)).await?;

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use persona_storage::sqlite::refuse_output;
+
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Writer};
@@ -10,6 +12,11 @@ use crate::units::size;
 
 /// Runs the server until it is told to stop.
 pub fn run(config: Config) -> ExitCode {
+    if let Some(log_file) = &config.log_file
+        && let Err(error) = refuse_output(config.database.file(), log_file)
+    {
+        return fail(&format!("could not open the log: {error}"), error.hint().as_deref(), ExitCode::of_start(&error));
+    }
     let log = match Log::open(&config, Writer { role: "supervisor", slot: 0 }) {
         Ok(log) => log,
         Err(error) => return fail(&format!("could not open the log: {error}"), None, ExitCode::Config),

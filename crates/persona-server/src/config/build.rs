@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use persona_storage::sqlite::real_path;
 use tracing_subscriber::EnvFilter;
 
 use super::key::{self, Shape};
@@ -174,7 +175,7 @@ impl<'a> Reader<'a> {
 
     fn database(&mut self, name: &str) -> Database {
         let setting = self.setting(name);
-        database::parse(&setting.text).unwrap_or_else(|(message, hint)| {
+        database::parse(&setting.text).and_then(at_its_real_path).unwrap_or_else(|(message, hint)| {
             self.complain(setting, message, hint);
             Database::File(PathBuf::new())
         })
@@ -200,6 +201,18 @@ impl<'a> Reader<'a> {
         let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
                     or add --allow-open to serve everybody who can reach the port";
         self.complain(setting, message, Some(hint.into()));
+    }
+}
+
+/// A file is named by the path at which it lies from here on, because the WAL and the gate lie beside it. Followed once, so
+/// that every part of the program means the same file.
+fn at_its_real_path(database: Database) -> Result<Database, database::Refusal> {
+    match database {
+        Database::File(path) => match real_path(&path) {
+            Ok(path) => Ok(Database::File(path)),
+            Err(error) => Err((format!("{} cannot be followed to a file: {error}", path.display()), None)),
+        },
+        server @ Database::Server(_) => Ok(server),
     }
 }
 

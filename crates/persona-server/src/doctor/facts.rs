@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
-use persona_storage::sqlite::{FileSystem, Settings, StartError, initialise, library_version};
+use persona_storage::sqlite::{FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name};
 use serde_json::Value;
 
 use super::database::DatabaseFacts;
@@ -81,6 +81,8 @@ pub struct FileFacts {
     pub full: bool,
     /// `None` when there is no file.
     pub entry: Option<Entry>,
+    /// How the file is reached by more than one name; `None` for one name.
+    pub second_name: Option<SecondName>,
     /// What its first page says, or why it is refused.
     pub first_page: Result<Option<FirstPage>, StartError>,
     /// `None` when the folder is not there.
@@ -116,6 +118,7 @@ impl FileFacts {
             user,
             full: false,
             entry: entry.map(|it| Entry { mode: it.mode() & 0o7777, owner: it.uid(), bytes: it.len(), modified: it.mtime() }),
+            second_name: second_name(&path).ok().flatten(),
             first_page: inspect::first_page(&path),
             file_system: FileSystem::of(&folder).ok(),
             space: space_of(&folder),

@@ -1,5 +1,6 @@
 //! The file, its neighbours and its place.
 
+use persona_storage::sqlite::SecondName;
 use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
 
 use super::Facts;
@@ -11,6 +12,7 @@ pub(super) const GROUP: Group = Group {
     name: "File",
     checks: &[
         Check { name: "database", test: database, fix: fix_database },
+        Check { name: "name", test: name, fix: fix_name },
         Check { name: "permissions", test: permissions, fix: fix_permissions },
         Check { name: "owner", test: owner, fix: fix_owner },
         Check { name: "file system", test: file_system, fix: |_| "put the file on a local disk or volume".into() },
@@ -42,6 +44,24 @@ fn fix_database(facts: &Facts) -> String {
     match &file.first_page {
         Err(error) => error.hint().unwrap_or_else(|| "name another file with --database".into()),
         Ok(_) => format!("name another file with --database, or make a new one: persona serve --database {}", quoted(file)),
+    }
+}
+
+/// The WAL and the gate lie beside the name, so a second name would have others.
+fn name(facts: &Facts) -> Option<Finding> {
+    let file = facts.file.as_ref()?;
+    file.entry?;
+    Some(match file.second_name {
+        None => Finding::ok("the file has this one"),
+        Some(second) => Finding::fail(format!("the file {second}: what one process acknowledges another one overwrites")),
+    })
+}
+
+fn fix_name(facts: &Facts) -> String {
+    let Some((file, second)) = facts.file.as_ref().and_then(|file| Some((file, file.second_name?))) else { return String::new() };
+    match second {
+        SecondName::HardLinks(_) => format!("find the other names and remove them: find / -xdev -samefile {}", quoted(file)),
+        SecondName::MountPoint => "mount the folder that holds the database instead of the file alone".into(),
     }
 }
 

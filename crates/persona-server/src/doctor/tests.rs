@@ -2,7 +2,7 @@
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{Contents, FirstPage, LOG_BYTES_MAX, ReadBack, SCHEMA_VERSION};
-use persona_storage::sqlite::{FileSystem, Settings, StartError};
+use persona_storage::sqlite::{FileSystem, SecondName, Settings, StartError};
 use serde_json::json;
 
 use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space};
@@ -18,6 +18,7 @@ fn file() -> FileFacts {
         settings: Settings::new("persona.db"),
         user: 1000,
         full: false,
+        second_name: None,
         entry: Some(Entry { mode: 0o600, owner: 1000, bytes: 1 << 20, modified: NOW.as_micros() / 1_000_000 }),
         first_page: Ok(Some(FirstPage { wal: true, schema_version: SCHEMA_VERSION })),
         file_system: Some(FileSystem::from_magic(0xef53)),
@@ -92,6 +93,8 @@ fn places_where_a_file_cannot_be_or_cannot_grow_are_found() {
 #[test]
 fn files_of_others_and_logs_that_grew_are_found() {
     let entry = |change: fn(&mut Entry)| move |file: &mut FileFacts, _: &mut ServerFacts| change(file.entry.as_mut().expect("an entry"));
+    assert_only("name", Level::Fail, "has 2 hard links", |file, _| file.second_name = Some(SecondName::HardLinks(2)));
+    assert_only("name", Level::Fail, "is a mount point", |file, _| file.second_name = Some(SecondName::MountPoint));
     assert_only("permissions", Level::Fail, "0400", entry(|it| it.mode = 0o400));
     assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|it| it.owner = 0));
     assert_only("clock", Level::Warn, "ahead of the clock", entry(|it| it.modified += 3_600));

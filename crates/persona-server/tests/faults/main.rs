@@ -22,6 +22,7 @@ mod lock_hygiene;
 mod long_readers;
 mod mixed_versions;
 mod mounts;
+mod names;
 mod power_cut;
 mod report;
 mod stopped;

@@ -86,6 +86,20 @@ impl Mount {
         })
     }
 
+    /// One file mounted over another, empty one: how container engines mount a single file.
+    #[track_caller]
+    pub fn single_file(test: &str, file: &Path) -> Option<Self> {
+        Self::of(test, |point, _| {
+            fs::remove_dir(point).and_then(|()| fs::write(point, "")).map_err(|error| error.to_string())?;
+            run("mount", &["--bind", &text(file), &text(point)])
+        })
+    }
+
+    /// Where it is mounted.
+    pub fn point(&self) -> &Path {
+        &self.point
+    }
+
     #[track_caller]
     fn of(test: &str, mount: impl FnOnce(&Path, &Path) -> Result<(), String>) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");

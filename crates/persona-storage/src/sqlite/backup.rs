@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::check::{CheckReport, open_any};
-use super::place::{COMPANIONS, Identity, with_suffix};
+use super::own_files::{real_path, refuse_own_files};
 use super::progress::Watcher;
 use super::unfinished::Unfinished;
-use super::{Gate, StartError, library, snapshot};
+use super::{StartError, library, snapshot};
 
 /// A finished backup.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +34,9 @@ pub struct BackupReport {
 /// database is damaged: then no backup is made and older ones stay as they are.
 pub fn back_up(database: &Path, file: &Path, replace: bool, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
     library::check_library()?;
+    let file = real_path(file).map_err(|source| StartError::from_file(file, source))?;
     let (source, _) = open_any(database)?;
-    back_up_from(&source, database, file, replace, watcher)
+    back_up_from(&source, database, &file, replace, watcher)
 }
 
 /// The same for a connection that is open already.
@@ -57,16 +58,4 @@ pub(super) fn back_up_from(
     let bytes = copy.bytes().map_err(unwritable)?;
     copy.finish(replace).map_err(unwritable)?;
     Ok(BackupReport { file: file.into(), bytes, content, took: began.elapsed() })
-}
-
-/// A backup over the database, or over what belongs to it, would destroy what it was to save.
-pub(super) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), StartError> {
-    let companions = COMPANIONS.iter().map(|suffix| with_suffix(database, suffix));
-    for own in [database.to_path_buf(), Gate::path(database)].into_iter().chain(companions) {
-        let identity = |path| Identity::of(path).map_err(|source| StartError::from_file(path, source));
-        if file == own || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file))) {
-            return Err(StartError::OwnFile { path: file.into() });
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use persona_model::Invalid;
 use rusqlite::ffi::{self, ErrorCode};
 
+use super::SecondName;
 use super::convert::folder_of;
 use crate::Error;
 
@@ -35,8 +36,16 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
-    /// The file belongs to the database that it was to be a copy of, or to take the place of.
-    #[error("{} is the database itself, or belongs to it", path.display())]
+    /// The file is reached by more than one name, and what belongs to it lies beside one of them only.
+    #[error("{} {name}: a process that opens it by another name would overwrite what is written here", path.display())]
+    SecondName {
+        /// Which file.
+        path: PathBuf,
+        /// How it has another name.
+        name: SecondName,
+    },
+    /// The file is a database, or belongs to one, and is not to be written over.
+    #[error("{} is a database or belongs to one", path.display())]
     OwnFile {
         /// Which file.
         path: PathBuf,
@@ -173,6 +182,12 @@ impl StartError {
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
             Self::Exists { .. } => "add --force to replace it, or name another file".into(),
             Self::OwnFile { .. } => "name another file; nothing was changed".into(),
+            Self::SecondName { name: SecondName::HardLinks(_), .. } => {
+                "remove the other names (find -samefile shows them), or copy the file with `persona backup`; nothing was changed".into()
+            }
+            Self::SecondName { name: SecondName::MountPoint, .. } => {
+                "mount the folder that holds the database instead of the file alone; nothing was changed".into()
+            }
             Self::InUse { .. } => "stop the server or program first (persona serve ends on TERM or Ctrl-C); nothing was changed".into(),
             Self::Replaced { .. } => "run the command again".into(),
             Self::NoSpace { .. } => {

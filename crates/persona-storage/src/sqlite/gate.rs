@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::place::with_suffix;
 use crate::{NoObserver, Observer};
 
 /// Pause between attempts where waiting needs a deadline, which the kernel's blocking lock does not have.
@@ -42,6 +43,9 @@ pub struct Pass<'a> {
 }
 
 impl Gate {
+    /// What is added to the name of a database for the name of its gate.
+    pub(super) const SUFFIX: &str = "-gate";
+
     /// Opens the gate of a database, and makes its file when it is the first.
     ///
     /// # Errors
@@ -60,9 +64,7 @@ impl Gate {
 
     /// Where the gate of a database lies: beside it, with `-gate` added to the name.
     pub fn path(database: &Path) -> PathBuf {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-gate");
-        name.into()
+        with_suffix(database, Self::SUFFIX)
     }
 
     /// Waits for its turn, as long as it takes.

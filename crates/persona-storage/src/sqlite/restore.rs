@@ -29,10 +29,11 @@ use rustix::fs::FlockOperation;
 use super::check::{CheckReport, open_any};
 use super::convert::sync_folder_of;
 use super::header::holder_of;
+use super::own_files::{refuse_own_files, refuse_second_name};
 use super::place::{COMPANIONS, modified, stamp, with_suffix};
 use super::progress::Watcher;
 use super::unfinished::{Unfinished, rename_to_free};
-use super::{Gate, StartError, backup, library, snapshot};
+use super::{Gate, StartError, library, snapshot};
 
 /// What the copy is called between the moment of the restore and its end.
 const READY: &str = "-restore";
@@ -59,7 +60,8 @@ pub struct RestoreReport {
 /// The backup is damaged, of somebody else or too new; the database is in use; there is no space. Nothing was changed.
 pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watcher<'_>) -> Result<RestoreReport, StartError> {
     library::check_library()?;
-    backup::refuse_own_files(database, file)?;
+    refuse_second_name(database)?;
+    refuse_own_files(database, file)?;
     let hold = Hold::take(database)?;
     let unwritable = |source| StartError::from_file(database, source);
     // An earlier restore that was killed comes first: its copy has the name that this one needs.

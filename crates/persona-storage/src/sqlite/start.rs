@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::connection::{self, Purpose, open_unconfigured};
 use super::header::{Header, holder_of};
-use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, personas, restore};
+use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, own_files, personas, restore};
 use crate::NoObserver;
 
 /// From this many personas on they are not counted: reading a million entries of an index from a disk takes longer than
@@ -52,6 +52,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     library::check_library()?;
     let path = &settings.path;
     let unreadable = |source| StartError::Unreadable { path: path.clone(), source };
+    own_files::refuse_second_name(path)?;
     restore::finish_interrupted(path)?;
     let header = Header::read(path)?;
     if let Some(header) = &header {

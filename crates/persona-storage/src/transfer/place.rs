@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::postgres;
+use crate::sqlite::real_path;
 
 /// A database as `persona move` names it.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub enum PlaceError {
     /// No file comes after `sqlite:`.
     #[error("names no file")]
     NoFile,
+    /// Its symbolic links cannot be followed.
+    #[error("cannot be followed to a file: {0}")]
+    Unreadable(String),
     /// It is no URL of a PostgreSQL database.
     #[error(transparent)]
     Server(#[from] postgres::SettingsError),
@@ -40,7 +44,7 @@ impl Place {
             "sqlite" => match rest.strip_prefix("///").unwrap_or(rest) {
                 "" | ":memory:" => Err(PlaceError::NoFile),
                 file if file.starts_with("//") && !rest.starts_with("///") => Err(PlaceError::NoFile),
-                file => Ok(Self::File(file.into())),
+                file => real_path(Path::new(file)).map(Self::File).map_err(|error| PlaceError::Unreadable(error.to_string())),
             },
             "postgres" | "postgresql" => Ok(Self::Server(Box::new(postgres::Settings::parse(name)?.named("persona move")))),
             _ => Err(PlaceError::Scheme),

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
+use super::super::own_files::refuse_second_name;
 use super::super::progress::{Progress, Step, Watcher};
 use super::super::{Settings, StartError, library, migrate, restore};
 use super::chain;
@@ -45,6 +46,7 @@ pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), Star
     let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
     migrate::check_owner(path, &header)?;
     let connection = if header.wal {
+        refuse_second_name(path)?;
         connection::open(&Settings::new(path), Purpose::Read, Arc::new(NoObserver))?
     } else {
         connection::open_alone(path)?

@@ -9,6 +9,7 @@ use rusqlite::OptionalExtension;
 
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
+use super::super::own_files::refuse_second_name;
 use super::super::{Gate, Settings, library, migrate, restore};
 use super::read::File;
 use crate::NoObserver;
@@ -35,6 +36,7 @@ impl FileSource {
     /// Opens it. A file that a server uses is refused, unless the move is live.
     pub(crate) fn open(path: &Path, is_live: bool) -> Result<Self, TransferError> {
         library::check_library()?;
+        refuse_second_name(path)?;
         restore::finish_interrupted(path)?;
         let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path).into()) };
         migrate::check_mark(path, &header)?;
