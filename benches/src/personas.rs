@@ -122,5 +122,5 @@ pub fn copied(place: &Place, filled: &Path, name: &str) -> Result<PathBuf> {
 
 /// A write that may wait as long as it takes here.
 pub fn write(operation: Operation) -> Write {
-    Write { operation, author: None, idempotency: None, deadline: Instant::now() + Duration::from_mins(2) }
+    Write::new(operation, Instant::now() + Duration::from_mins(2))
 }

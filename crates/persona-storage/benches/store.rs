@@ -32,7 +32,7 @@ fn id(number: u64) -> PersonaId {
 }
 
 fn write(operation: Operation) -> Write {
-    Write { operation, author: None, idempotency: None, deadline: Instant::now() + Duration::from_mins(1) }
+    Write::new(operation, Instant::now() + Duration::from_mins(1))
 }
 
 fn opened(folder: &Path, runtime: &tokio::runtime::Runtime) -> SqliteStore {

@@ -1,5 +1,6 @@
 //! Writes as values: what is to be changed, and what came of it.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use persona_model::{Document, Expect, Patch, PersonaId, Revision};
@@ -90,6 +91,17 @@ pub struct Write {
     pub idempotency: Option<Idempotency>,
     /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is never applied.
     pub deadline: Instant,
+    /// Where it comes from, for a fair order; `None` for the command line.
+    pub client: Option<IpAddr>,
+    /// Bytes that it brings: those of the request's body. 0 where that is not known.
+    pub bytes: usize,
+}
+
+impl Write {
+    /// A write without author, idempotency key and client.
+    pub fn new(operation: Operation, deadline: Instant) -> Self {
+        Self { operation, author: None, idempotency: None, deadline, client: None, bytes: 0 }
+    }
 }
 
 /// What a write did.

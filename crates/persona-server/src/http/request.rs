@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::body::Received;
 use super::problem::{Code, Problem};
-use super::{Context, json, personas};
+use super::{ClientAddress, Context, json, personas};
 
 /// Most characters of an idempotency key.
 pub(super) const KEY_CHARS_MAX: usize = 255;
@@ -88,7 +88,9 @@ impl WriteRequest {
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
         let idempotency = idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: self.fingerprint() });
-        Ok(Write { operation, author: author(headers)?, idempotency, deadline: context.write_deadline() })
+        let client = self.parts.extensions.get::<ClientAddress>().map(|client| client.0);
+        let bytes = self.body.bytes().len();
+        Ok(Write { author: author(headers)?, idempotency, client, bytes, ..Write::new(operation, context.write_deadline()) })
     }
 
     /// SHA-256 over everything that makes the request what it is, each part with its length before it.

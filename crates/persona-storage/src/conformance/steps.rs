@@ -25,7 +25,7 @@ pub fn document(members: Value) -> Document {
 
 /// A request with half a minute to go.
 pub fn write(operation: Operation) -> Write {
-    Write { operation, author: None, idempotency: None, deadline: Instant::now() + Duration::from_secs(30) }
+    Write::new(operation, Instant::now() + Duration::from_secs(30))
 }
 
 /// The same request with an idempotency key.

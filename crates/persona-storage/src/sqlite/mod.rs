@@ -31,6 +31,7 @@ mod own_files;
 mod personas;
 mod place;
 mod progress;
+mod queue;
 mod reader;
 mod reading;
 mod restore;
@@ -47,6 +48,7 @@ mod transaction;
 pub(crate) mod transfer;
 mod unfinished;
 mod watch;
+mod weights;
 mod writer;
 
 pub use backup::{BackupReport, back_up};

@@ -9,7 +9,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,14 +19,14 @@ use tokio::sync::{oneshot, watch};
 use super::connection::{self, Purpose};
 use super::error::{copy_of, from_driver, is_failed_sync};
 use super::gate::Gate;
+use super::queue::{Queue, Refused, Size, Taker, Weight};
 use super::search::{Entries, Entry};
+use super::weights::Weights;
 use super::{Settings, StartError, changes, migrate, personas, transaction};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::{Error, Loss, Observer, Write, Written};
 
-/// Most requests that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
-const QUEUE_WRITES_MAX: usize = 1024;
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
 const BATCH_WRITES_MAX: usize = 256;
 /// No further request joins a transaction that is this old, so that other processes are not kept waiting. Long enough for
@@ -36,7 +35,8 @@ const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
-    queue: std::sync::Mutex<Option<SyncSender<Job>>>,
+    queue: Arc<Queue<Job>>,
+    weights: Arc<Weights>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     /// Why the thread gave up, if it did; its sender is gone when the thread is.
     gave_up: watch::Receiver<Option<Loss>>,
@@ -83,14 +83,15 @@ impl Writer {
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
-        let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
+        let (queue, jobs) = Queue::new();
+        let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
-        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, gives_up };
+        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
-        Ok(Self { queue: Some(queue).into(), thread: Some(thread).into(), gave_up, observer })
+        Ok(Self { queue, weights, thread: Some(thread).into(), gave_up, observer })
     }
 
     /// Queues a request and waits until it is committed.
@@ -114,15 +115,19 @@ impl Writer {
     }
 
     fn enqueue(&self, job: Job) -> Result<(), Error> {
-        let queue = self.queue.lock().map_err(|_| Error::Closed("its queue broke"))?;
-        match queue.as_ref().ok_or(Error::Closed("it is closing"))?.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
+        let bytes = job.write.bytes;
+        let size = Size { bytes, cost: bytes.max(self.weights.of(job.write.operation.id())) };
+        let refused = self.queue.push(job.write.client, size, job);
+        match refused {
+            Ok(()) => {}
+            // Perhaps an older write of another client, which had its room; its own side hears of it.
+            Err(Refused::Full(job)) => {
                 self.observer.gave_up();
-                Err(Error::Busy { what: "a place in the queue of writes" })
+                refuse(job, Error::Busy { what: "a place in the queue of writes" });
             }
-            Err(TrySendError::Disconnected(_)) => Err(Error::Closed("its writer ended")),
+            Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),
         }
+        Ok(())
     }
 
     /// Whether writes can still be taken.
@@ -141,9 +146,7 @@ impl Writer {
 
     /// Takes no further request, applies those that wait, and ends the thread.
     pub(super) fn close(&self) {
-        if let Ok(mut queue) = self.queue.lock() {
-            queue.take();
-        }
+        self.queue.close();
         if let Some(thread) = self.thread.lock().ok().and_then(|mut thread| thread.take()) {
             // A panic of the thread was already reported by the panic hook.
             let _ = thread.join();
@@ -163,7 +166,8 @@ struct Thread {
     gate: Gate,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    jobs: Receiver<Job>,
+    jobs: Taker<Job>,
+    weights: Arc<Weights>,
     gives_up: watch::Sender<Option<Loss>>,
 }
 
@@ -182,21 +186,21 @@ impl Applied {
 
 impl Thread {
     fn run(mut self) {
-        while let Ok(job) = self.jobs.recv() {
+        while let Some((weight, job)) = self.jobs.next() {
             if job.claim.is_taken() {
                 continue;
             }
-            if let ControlFlow::Break(loss) = self.serve(job) {
+            if let ControlFlow::Break(loss) = self.serve(job, weight) {
                 self.gives_up.send_replace(Some(loss));
                 return;
             }
         }
     }
 
-    /// Serves the first request together with all that wait behind it, in one transaction.
+    /// Serves the first request together with all light ones that wait behind it, in one transaction; a heavy one alone.
     ///
     /// Breaks when nothing more may be written through this connection.
-    fn serve(&mut self, first: Job) -> ControlFlow<Loss> {
+    fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
         let id = first.write.operation.id();
         fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
         let pass = match self.gate.enter() {
@@ -232,8 +236,9 @@ impl Thread {
                 return ControlFlow::Continue(());
             }
         }
-        let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer };
-        let (mut applied, entries) = batch.apply_all(first, &self.jobs, began);
+        let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer, weights: &self.weights };
+        let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
+        let (mut applied, entries) = batch.apply_all(first, joining, began);
         let count = applied.len();
         if fault::is_on(Fault::AcknowledgeBeforeCommit) {
             applied.drain(..).for_each(Applied::answer);
@@ -266,11 +271,12 @@ struct Batch<'a> {
     connection: &'a Connection,
     clock: &'a dyn Clock,
     observer: &'a dyn Observer,
+    weights: &'a Weights,
 }
 
 impl Batch<'_> {
-    /// Applies the first request and those that wait behind it; what the search indexes are to be given is for later.
-    fn apply_all(&self, first: Job, jobs: &Receiver<Job>, began: Instant) -> (Vec<Applied>, Entries) {
+    /// Applies the first request and those that join it; what the search indexes are to be given is for later.
+    fn apply_all(&self, first: Job, joining: impl Fn() -> Option<Job>, began: Instant) -> (Vec<Applied>, Entries) {
         let (mut applied, mut entries) = (Vec::new(), Entries::default());
         let mut now = changes::last_time(self.connection).unwrap_or_default();
         let mut next = Some(first);
@@ -279,7 +285,7 @@ impl Batch<'_> {
                 applied.push(done);
             }
             let full = applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
-            next = if full || self.connection.is_autocommit() { None } else { jobs.try_recv().ok() };
+            next = if full || self.connection.is_autocommit() { None } else { joining() };
         }
         (applied, entries)
     }
@@ -299,6 +305,7 @@ impl Batch<'_> {
         // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
         *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
         let result = self.in_savepoint(&write, *now).map(|(written, entry)| {
+            self.weights.learn(written.answer.id, written.answer.body.len());
             if let Some(entry) = entry {
                 entries.add(entry);
             }
