@@ -5,14 +5,11 @@ mod files;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use files::{Folder, bodies, check, create, go_on, keeper, open, patch, settings};
-use persona_storage::NoObserver;
 use persona_storage::Store;
-use persona_storage::conformance::TestClock;
-use persona_storage::sqlite::{BackupPlan, BackupSchedule, RestoreReport, StartError, Step, initialise};
+use persona_storage::sqlite::{RestoreReport, StartError, Step, initialise};
 use serde_json::json;
 
 const PERSONAS: u8 = 12;
@@ -255,44 +252,6 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
 
 fn modified(path: &Path) -> Duration {
     fs::metadata(path).and_then(|it| it.modified()).expect("a time").duration_since(std::time::UNIX_EPOCH).expect("after the epoch")
-}
-
-#[tokio::test]
-async fn scheduled_backups_rotate_and_touch_nothing_that_others_made() {
-    let folder = Folder::filled(PERSONAS).await;
-    let clock = Arc::new(TestClock::default());
-    let plan = BackupPlan { every: Duration::from_hours(1), keep: 3, folder: folder.path("backups") };
-    let schedule = || BackupSchedule::new(&settings(&folder.database()), plan.clone(), clock.clone(), Arc::new(NoObserver));
-    let mut first = schedule();
-    assert_eq!(first.due_in(), Duration::ZERO, "nothing is there yet");
-    let foreign = ["persona-auto-20261124T12000.db", "persona-auto-20261124T120000Z.db.bak", "mine.db", "other-auto-20261124T120000Z.db"];
-    first.make(&mut go_on).expect("a backup");
-    for name in foreign {
-        fs::write(plan.folder.join(name), "mine").expect("written");
-    }
-    for _ in 0..5 {
-        clock.advance_micros(3_600_000_000);
-        first.make(&mut go_on).expect("a backup");
-    }
-    let mut names: Vec<_> = fs::read_dir(&plan.folder).expect("readable").map(|it| it.expect("readable").file_name()).collect();
-    names.sort();
-    let own = ["persona-auto-20261124T150000Z.db", "persona-auto-20261124T160000Z.db", "persona-auto-20261124T170000Z.db"];
-    let mut expected: Vec<std::ffi::OsString> = foreign.iter().chain(&own).map(Into::into).collect();
-    expected.sort();
-    assert_eq!(names, expected);
-    assert!(check(&plan.folder.join(own[2])).expect("readable").is_sound());
-    assert!(first.due_in() > Duration::from_mins(59), "{:?}", first.due_in());
-}
-
-#[tokio::test]
-async fn a_scheduled_backup_that_fails_is_tried_again_soon_and_removes_nothing() {
-    let folder = Folder::filled(PERSONAS).await;
-    let plan = BackupPlan { every: Duration::from_hours(1), keep: 1, folder: folder.path("backups") };
-    fs::write(&plan.folder, "in the way").expect("written");
-    let clock = Arc::new(TestClock::default());
-    let mut schedule = BackupSchedule::new(&settings(&folder.database()), plan, clock, Arc::new(NoObserver));
-    schedule.make(&mut go_on).expect_err("no folder");
-    assert!(schedule.due_in() <= Duration::from_mins(1) && schedule.due_in() > Duration::from_secs(30), "{:?}", schedule.due_in());
 }
 
 #[tokio::test]

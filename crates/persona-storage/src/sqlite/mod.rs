@@ -10,6 +10,7 @@
 //! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
 
 mod backup;
+mod backup_folder;
 mod brake;
 mod changes;
 mod check;

@@ -15,7 +15,7 @@ use super::convert::sync_folder_of;
 use super::place::{COMPANIONS, Identity, with_suffix};
 
 /// What is added to the name of the file until it is complete.
-const SUFFIX: &str = ".unfinished";
+pub(super) const SUFFIX: &str = ".unfinished";
 
 /// A file in the making. Dropping it removes it.
 #[derive(Debug)]
@@ -37,8 +37,24 @@ impl Unfinished {
 
     /// The same, with what an earlier attempt left in it.
     pub(super) fn resume(target: &Path) -> Result<Self> {
+        Self::lock(target, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600))
+    }
+
+    /// Removes what an earlier attempt left, with what SQLite left beside it, and tells whether there was something. What
+    /// another process is still making stays.
+    pub(super) fn remove_abandoned(target: &Path) -> Result<bool> {
+        match Self::lock(target, OpenOptions::new().read(true).write(true)) {
+            // Dropping it removes it.
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ResourceBusy) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the unfinished file and takes its lock.
+    fn lock(target: &Path, options: &OpenOptions) -> Result<Self> {
         let path = with_suffix(target, SUFFIX);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let file = options.open(&path)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Error::new(ErrorKind::ResourceBusy, "somebody else is making this file")),
             Err(TryLockError::Error(error)) => return Err(error),
