@@ -11,18 +11,46 @@ use super::key::{CONFIG_VARIABLE, KEYS, VARIABLE_PREFIX};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// Variables whose values are not UTF-8; left out without a word, another file than the one meant would be used.
+    not_utf8: Vec<String>,
 }
 
+/// How the value begins that Kubernetes gives to `<NAME>_PORT` for a service of that name (Kubernetes documentation,
+/// "Service", "Environment variables").
+const KUBERNETES_PORT: &str = "tcp://";
+
 impl Environment {
-    /// Reads the variables of this process; those that are not UTF-8 are left out.
+    /// Reads the variables of this process.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+        let mut read = Self::default();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => drop(read.variables.insert(name, value)),
+                Err(_) => read.not_utf8.push(name),
+            }
+        }
+        read
     }
 
     /// The value of a variable; an empty one counts as not set, as usual in shells and containers.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        let value = self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())?;
+        (!self.is_of_kubernetes(name)).then_some(value)
+    }
+
+    /// Whether a variable has a value that is not UTF-8.
+    pub(super) fn is_unreadable(&self, name: &str) -> bool {
+        self.not_utf8.iter().any(|unreadable| unreadable == name)
+    }
+
+    /// Whether Kubernetes set a variable for a service named `persona`: its names collide with those of settings.
+    fn is_of_kubernetes(&self, name: &str) -> bool {
+        let port = format!("{VARIABLE_PREFIX}PORT");
+        let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return false };
+        self.variables.get(&port).is_some_and(|value| value.starts_with(KUBERNETES_PORT))
+            && (rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_"))
     }
 
     /// The settings file of the user: `$XDG_CONFIG_HOME/persona/config.toml`, or below `~/.config`.
@@ -47,17 +75,22 @@ impl Environment {
     /// A warning for each variable that looks like ours and is not.
     pub(super) fn warnings(&self) -> Vec<String> {
         let known: Vec<String> = KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into()]).collect();
-        let unknown = |name: &&String| name.starts_with(VARIABLE_PREFIX) && !known.contains(name);
+        let unknown = |name: &&String| name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && !self.is_of_kubernetes(name);
         let warning = |name: &String| match nearest_name(name, known.iter().map(String::as_str)) {
             Some(near) => format!("the variable {name} is not known and has no effect; did you mean {near}?"),
             None => format!("the variable {name} is not known and has no effect"),
         };
-        self.variables.keys().filter(unknown).map(warning).collect()
+        let kubernetes = self.variables.keys().any(|name| self.is_of_kubernetes(name)).then(|| {
+            "the variable PERSONA_PORT is of a Kubernetes service named persona and has no effect; \
+             set PORT or --port, or enableServiceLinks: false"
+                .into()
+        });
+        kubernetes.into_iter().chain(self.variables.keys().filter(unknown).map(warning)).collect()
     }
 }
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self { variables: variables.into_iter().collect() }
+        Self { variables: variables.into_iter().collect(), not_utf8: Vec::new() }
     }
 }

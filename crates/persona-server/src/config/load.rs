@@ -1,7 +1,7 @@
 //! Merging the sources: flags over environment over project file over user file over defaults.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::build::build;
 use super::file::{SettingsFile, beside};
@@ -45,6 +45,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+impl Setting {
+    /// Makes a relative path of a settings file relative to that file.
+    fn resolve_path(&mut self) {
+        let Origin::File(file, _) = &self.origin else { return };
+        let is_path = match self.key.shape {
+            Shape::Path => true,
+            Shape::Database => !self.text.contains(':'),
+            _ => false,
+        };
+        if is_path && !self.text.is_empty() {
+            self.text = beside(file, &self.text).display().to_string();
+        }
+    }
+}
+
 /// Settings that can be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded {
@@ -63,27 +78,80 @@ pub struct Loaded {
 /// Every problem at once: files that cannot be read, unknown settings, values that break a rule.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
     let mut problems = Vec::new();
-    let files = read_files(flags, environment, &mut problems);
-    let settings: Vec<Setting> = KEYS.iter().map(|key| setting(key, flags, environment, &files)).collect();
+    let mut warnings = environment.warnings();
+    let files = read_files(flags, environment, &mut problems, &mut warnings);
+    let mut settings: Vec<Setting> = KEYS.iter().map(|key| setting(key, flags, environment, &files)).collect();
+    problems.extend(unreadable_variables(environment));
+    let mangled: Vec<Problem> = settings.iter().filter_map(mangled).collect();
+    settings.iter_mut().for_each(Setting::resolve_path);
     match build(&settings) {
-        Ok(config) if problems.is_empty() => Ok(Loaded { config, settings, warnings: environment.warnings() }),
-        Ok(_) => Err(ConfigError { problems }),
-        Err(more) => {
-            problems.extend(more);
+        Ok(config) if problems.is_empty() && mangled.is_empty() => Ok(Loaded { config, settings, warnings }),
+        built => {
+            // What is mangled breaks other rules too, and one word about it is enough.
+            let more = built.err().unwrap_or_default().into_iter();
+            let more: Vec<Problem> = more.filter(|problem| mangled.iter().all(|known| known.origin != problem.origin)).collect();
+            problems.extend(mangled.into_iter().chain(more));
             Err(ConfigError { problems })
         }
     }
 }
 
-/// The settings files that exist, weightiest first.
-fn read_files(flags: &Flags, environment: &Environment, problems: &mut Vec<Problem>) -> Vec<(PathBuf, SettingsFile)> {
+/// The variables of settings whose values are not UTF-8.
+fn unreadable_variables(environment: &Environment) -> impl Iterator<Item = Problem> {
+    let names = KEYS.iter().flat_map(|key| std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string)));
+    names.chain([CONFIG_VARIABLE.into()]).filter(|name| environment.is_unreadable(name)).map(|name| Problem {
+        origin: name,
+        message: "is not UTF-8 text".into(),
+        hint: None,
+    })
+}
+
+/// A value that a shell, an env file or an editor has left something at the ends of. Taken as it is, it would name another
+/// file, which would be made anew and served empty.
+fn mangled(setting: &Setting) -> Option<Problem> {
+    if setting.origin == Origin::Default {
+        return None;
+    }
+    let text = setting.text.as_str();
+    let quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    let message = if quoted('"') || quoted('\'') {
+        "has quotes as part of its value"
+    } else if text.chars().any(char::is_control) {
+        "has a line break or another control character in it"
+    } else if text.trim() != text {
+        "begins or ends with a blank"
+    } else {
+        return None;
+    };
+    let message = match setting.origin {
+        Origin::File(..) => format!("{} {message}: {text:?}", setting.key.place()),
+        _ => format!("{message}: {text:?}"),
+    };
+    Some(Problem { origin: setting.origin.to_string(), message: format!("{message}; write the value alone"), hint: None })
+}
+
+/// The settings files that exist, weightiest first. One of the user's that cannot be reached is a warning: a service may run
+/// as a user without a home.
+fn read_files(
+    flags: &Flags,
+    environment: &Environment,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Vec<(PathBuf, SettingsFile)> {
     let named = match &flags.config {
         Some(path) => Some((path.clone(), "--config")),
         None => environment.get(CONFIG_VARIABLE).map(|path| (PathBuf::from(path), CONFIG_VARIABLE)),
     };
     let (project, named_by) = named.map_or_else(|| (PathBuf::from(PROJECT_FILE), None), |(path, by)| (path, Some(by)));
     let mut files = Vec::new();
-    for (path, named_by) in [(Some(project), named_by), (environment.user_file(), None)] {
+    let user = environment.user_file().filter(|path| match std::fs::metadata(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            warnings.push(format!("the settings file {} cannot be reached and has no effect: {error}", path.display()));
+            false
+        }
+        _ => true,
+    });
+    for (path, named_by) in [(Some(project), named_by), (user, None)] {
         let Some(path) = path else { continue };
         match (SettingsFile::read(&path), named_by) {
             (Some(mut file), _) => {
@@ -111,17 +179,8 @@ fn setting(key: &'static Key, flags: &Flags, environment: &Environment, files: &
     }
     for (path, file) in files {
         if let Some((_, text, line)) = file.values.iter().find(|(name, ..)| *name == key.name) {
-            return Setting { key, text: in_file(key, path, text), origin: Origin::File(path.clone(), *line) };
+            return Setting { key, text: text.clone(), origin: Origin::File(path.clone(), *line) };
         }
     }
     Setting { key, text: key.default_text(), origin: Origin::Default }
-}
-
-fn in_file(key: &Key, file: &Path, text: &str) -> String {
-    let is_path = match key.shape {
-        Shape::Path => true,
-        Shape::Database => !text.contains(':'),
-        _ => false,
-    };
-    if is_path && !text.is_empty() { beside(file, text).display().to_string() } else { text.into() }
 }

@@ -53,6 +53,52 @@ fn a_mistyped_variable_is_a_warning() {
 }
 
 #[test]
+fn a_value_with_something_left_at_its_ends_is_refused_instead_of_naming_another_file() {
+    let folder = Folder::new()
+        .file("persona.toml", "[store]\ndatabase = \" persona.db\"\n")
+        .variable("PERSONA_DURABILITY", "\"full\"")
+        .variable("PERSONA_LOG_FILE", "a.log\n");
+    assert_snapshot!("mangled", folder.run(&["config", "check", "--host", "'127.0.0.1'"]));
+    assert_eq!(folder.run(&["create", "--name", "Ada", "--database", "\"persona.db\""]).code, 5);
+    assert_eq!(folder.files(), ["persona.toml"]);
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_persona"));
+    command.current_dir(&folder).env_clear().env("DATABASE_URL", OsStr::from_bytes(b"caf\xe9.db"));
+    let output = command.args(["create", "--name", "Ada"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE_URL: is not UTF-8 text"));
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0, "another database was made");
+}
+
+#[test]
+fn the_variables_of_a_kubernetes_service_are_ignored_with_one_warning() {
+    let folder = Folder::new()
+        .variable("PERSONA_PORT", "tcp://10.0.0.1:8000")
+        .variable("PERSONA_PORT_8000_TCP_ADDR", "10.0.0.1")
+        .variable("PERSONA_SERVICE_HOST", "10.0.0.1")
+        .variable("PORT", "8100");
+    let ran = folder.run(&["config", "show", "--origin"]);
+    assert_eq!((ran.code, ran.stderr.lines().count()), (0, 1), "{ran}");
+    assert!(ran.stderr.contains("Kubernetes") && ran.stdout.contains("= 8100"), "{ran}");
+}
+
+#[test]
+fn a_settings_folder_of_the_user_that_cannot_be_reached_is_a_warning() {
+    // A file in the place of the folder: no user, root included, reaches anything below it.
+    let folder = Folder::new().file(".config/persona", "");
+    let ran = folder.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stderr.contains("cannot be reached and has no effect"), "{ran}");
+}
+
+#[test]
 fn more_workers_than_a_file_bears_are_refused_with_the_reason() {
     assert_snapshot!("workers", Folder::new().run(&["config", "check", "--workers", "5"]));
 }
