@@ -94,7 +94,7 @@ fn app(body: Bytes) -> Router {
 }
 
 async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
-    let known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"1\"");
+    let known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"1-9f3c21aa\"");
     let status = match *request.method() {
         Method::POST => StatusCode::CREATED,
         Method::DELETE => StatusCode::NO_CONTENT,
@@ -108,7 +108,7 @@ async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    headers.insert(header::ETAG, HeaderValue::from_static("\"1\""));
+    headers.insert(header::ETAG, HeaderValue::from_static("\"1-9f3c21aa\""));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert("x-request-id", HeaderValue::from_static("0193b0c2-7f3e-7a10-8c1d-000000000001"));
     response

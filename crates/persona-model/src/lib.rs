@@ -9,7 +9,8 @@
 //! - **persona**: the record: store-managed members (id, revision, times, hash, labels) and one document.
 //! - **document**: the editable part of a persona; every member is a row of [`FIELDS`].
 //! - **revision**: 1 at creation, one more for each change that changes something.
-//! - **expect**: what a writer believes the current revision to be.
+//! - **entity tag**: what names one state of a persona: its revision and the checksum of its content.
+//! - **expect**: what a writer believes the current state to be.
 //! - **patch**: a partial change, applied inside the write transaction.
 //! - **conflict**: a field that two sides changed differently since their common base.
 //! - **change**: one line of the global feed: which persona got which revision.
@@ -24,6 +25,7 @@ mod canonical;
 mod change;
 mod clock;
 mod document;
+mod entity_tag;
 mod field;
 mod id;
 mod invalid;
@@ -40,6 +42,7 @@ pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
 pub use document::Document;
+pub use entity_tag::EntityTag;
 pub use field::{
     ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
     TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field, nearest_name,

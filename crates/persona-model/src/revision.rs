@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::EntityTag;
+
 /// The revision of a persona: 1 at creation, one more for each change that changes something.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Revision(u64);
@@ -38,23 +40,24 @@ impl fmt::Display for Revision {
 /// Source: RFC 9110 sections 13.1.1 (`If-Match`) and 13.1.2 (`If-None-Match`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Expect {
-    /// Whatever the current revision is (`If-Match: *`, or no condition where none is needed).
+    /// Whatever the current state is (`If-Match: *`, or no condition where none is needed).
     Any,
-    /// The current revision is one of these (`If-Match: "7"`). Empty when the client's tags cannot be ours: never met.
-    OneOf(Vec<Revision>),
+    /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). Empty when no tag of the client can be ours:
+    /// never met.
+    OneOf(Vec<EntityTag>),
 }
 
 impl Expect {
-    /// Expects exactly this revision.
-    pub fn at(revision: Revision) -> Self {
-        Self::OneOf(vec![revision])
+    /// Expects exactly this state.
+    pub fn at(tag: EntityTag) -> Self {
+        Self::OneOf(vec![tag])
     }
 
-    /// Tells whether the current revision is an expected one.
-    pub fn is_met_by(&self, current: Revision) -> bool {
+    /// Tells whether the current state is an expected one.
+    pub fn is_met_by(&self, current: EntityTag) -> bool {
         match self {
             Self::Any => true,
-            Self::OneOf(revisions) => revisions.contains(&current),
+            Self::OneOf(tags) => tags.contains(&current),
         }
     }
 }

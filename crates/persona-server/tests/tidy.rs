@@ -168,7 +168,9 @@ fn every_conformance_case_is_in_the_list_that_backends_run() {
     let list = fs::read_to_string(root().join("crates/persona-storage/src/conformance/mod.rs")).expect("readable");
     let mut cases = 0;
     let mut problems = Vec::new();
-    for (path, text) in files("crates/persona-storage/src/conformance", ".rs") {
+    // `steps.rs` has what cases are made of, and none of them.
+    let modules = files("crates/persona-storage/src/conformance", ".rs").into_iter().filter(|(path, _)| !path.ends_with("/steps.rs"));
+    for (path, text) in modules {
         let module = Path::new(&path).file_stem().expect("a name").to_string_lossy().into_owned();
         for name in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")).filter_map(|rest| rest.split('(').next()) {
             cases += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use persona_model::{
-    ChangeKind, Document, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId, Revision, Timestamp, merge_three_way,
+    ChangeKind, Document, EntityTag, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId, Revision, Timestamp, merge_three_way,
 };
 
 use crate::{Error, Operation, Outcome, Write};
@@ -32,24 +32,33 @@ pub(crate) struct Revised {
     pub base: Option<Revision>,
 }
 
+/// The persona as it is when a write has its turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Current<'a> {
+    /// The persona.
+    pub persona: &'a Persona,
+    /// What names this state of it.
+    pub tag: EntityTag,
+}
+
 /// Decides what a write makes of the current persona.
 ///
 /// `document_at` looks an older revision's document up; it is asked for the base of a three-way merge only.
 pub(crate) fn decide(
     write: &Write,
-    current: Option<&Persona>,
+    current: Option<Current<'_>>,
     now: Timestamp,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
     let author = write.author.as_ref();
     if let Operation::Create { id, document } = &write.operation {
         return match current {
-            Some(current) => Err(Error::AlreadyExists { current: current.revision }),
+            Some(current) => Err(Error::AlreadyExists { current: current.tag }),
             None => Ok(created(*id, document, author, now)),
         };
     }
     let current = current.ok_or(Error::NotFound)?;
-    let next = Next { current, author, now };
+    let next = Next { current: current.persona, author, now };
     match &write.operation {
         Operation::Create { .. } => unreachable!("creation was handled above"),
         Operation::Replace { expect, document, .. } => {
@@ -64,14 +73,14 @@ pub(crate) fn decide(
             Ok(next.with_document(document, *base))
         }
         Operation::Delete { expect, .. } => {
-            if current.deleted_at.is_some() {
+            if current.persona.deleted_at.is_some() {
                 return Ok(Decision::Unchanged);
             }
             met(expect, current)?;
             Ok(next.with_deletion(Some(now), Outcome::Deleted, ChangeKind::Deleted))
         }
         Operation::Restore { expect, .. } => {
-            if current.deleted_at.is_none() {
+            if current.persona.deleted_at.is_none() {
                 return Ok(Decision::Unchanged);
             }
             met(expect, current)?;
@@ -97,34 +106,34 @@ fn created(id: PersonaId, document: &Document, author: Option<&String>, now: Tim
     Decision::Change(Box::new(Revised { persona, outcome: Outcome::Created, kind: ChangeKind::Created, changed, base: None }))
 }
 
-fn alive(current: &Persona) -> Result<(), Error> {
-    if current.deleted_at.is_some() { Err(Error::Deleted { current: current.revision }) } else { Ok(()) }
+fn alive(current: Current<'_>) -> Result<(), Error> {
+    if current.persona.deleted_at.is_some() { Err(Error::Deleted { current: current.tag }) } else { Ok(()) }
 }
 
-fn met(expect: &Expect, current: &Persona) -> Result<(), Error> {
-    if expect.is_met_by(current.revision) { Ok(()) } else { Err(Error::Stale { current: current.revision }) }
+fn met(expect: &Expect, current: Current<'_>) -> Result<(), Error> {
+    if expect.is_met_by(current.tag) { Ok(()) } else { Err(Error::Stale { current: current.tag }) }
 }
 
 fn patched(
     patch: &Patch,
     base: Option<Revision>,
-    current: &Persona,
+    current: Current<'_>,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Document, Error> {
     let apply = |document: &Document| {
         patch.apply(document).map_err(|error| match error {
-            PatchError::TestFailed { pointer } => Error::TestFailed { pointer, current: current.revision },
+            PatchError::TestFailed { pointer } => Error::TestFailed { pointer, current: current.tag },
             PatchError::Invalid(invalid) => Error::Invalid(invalid),
         })
     };
-    let Some(base) = base.filter(|base| *base != current.revision) else {
-        return apply(&current.document);
+    let Some(base) = base.filter(|base| *base != current.persona.revision) else {
+        return apply(&current.persona.document);
     };
     let base = document_at(base)?.ok_or(Error::UnknownBase { base })?;
     let yours = apply(&base)?;
-    match merge_three_way(&base, &current.document, &yours)? {
+    match merge_three_way(&base, &current.persona.document, &yours)? {
         Merged::Clean(document) => Ok(document),
-        Merged::Conflicts(conflicts) => Err(Error::Conflicts { conflicts, current: current.revision }),
+        Merged::Conflicts(conflicts) => Err(Error::Conflicts { conflicts, current: current.tag }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong when personas are kept, in the vocabulary of the contract.
 
-use persona_model::{Conflict, Invalid, PersonaId, Revision};
+use persona_model::{Conflict, EntityTag, Invalid, PersonaId, Revision};
 
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -11,20 +11,20 @@ pub enum Error {
     /// The persona is soft-deleted; it can be restored.
     #[error("the persona is deleted")]
     Deleted {
-        /// Its current revision.
-        current: Revision,
+        /// Its current state.
+        current: EntityTag,
     },
     /// A persona with this identity exists already, alive or soft-deleted.
     #[error("the persona exists already")]
     AlreadyExists {
-        /// Its current revision.
-        current: Revision,
+        /// Its current state.
+        current: EntityTag,
     },
-    /// The current revision is not an expected one.
-    #[error("the current revision is {current}")]
+    /// The current state is not an expected one.
+    #[error("the current revision is {}", current.revision)]
     Stale {
-        /// The current revision.
-        current: Revision,
+        /// The current state.
+        current: EntityTag,
     },
     /// Another living persona has this handle.
     #[error("the handle {handle} is taken by {holder}")]
@@ -42,8 +42,8 @@ pub enum Error {
     TestFailed {
         /// What was tested: a JSON Pointer.
         pointer: String,
-        /// The current revision.
-        current: Revision,
+        /// The current state.
+        current: EntityTag,
     },
     /// The base revision of a three-way merge does not exist.
     #[error("the base revision {base} does not exist")]
@@ -56,8 +56,8 @@ pub enum Error {
     Conflicts {
         /// The units, at least one.
         conflicts: Vec<Conflict>,
-        /// The current revision.
-        current: Revision,
+        /// The current state.
+        current: EntityTag,
     },
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]

@@ -14,6 +14,7 @@
 //! 2. Implement it in `sqlite/`, `postgres/` and `memory.rs`, SQL only under the first two.
 //! 3. Add cases to `conformance/`; they run on every backend.
 
+mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod decide;

@@ -11,7 +11,8 @@ use persona_model::{
     head_text,
 };
 
-use crate::decide::{Decision, decide};
+use crate::checksum;
+use crate::decide::{Current, Decision, decide};
 use crate::{
     Answer, Error, Export, Home, IDEMPOTENCY_KEPT, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written,
 };
@@ -64,7 +65,8 @@ impl Rows {
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
         let document_at =
             |revision: Revision| Ok(history.iter().find(|(it, _)| it.revision == revision).map(|(it, _)| it.document.clone()));
-        let written = match decide(write, history.last().map(|(persona, _)| persona), now, document_at)? {
+        let current = history.last().map(|(persona, record)| Current { persona, tag: record.answer.tag() });
+        let written = match decide(write, current, now, document_at)? {
             Decision::Unchanged => {
                 let (_, record) = history.last().ok_or(Error::NotFound)?;
                 Written { outcome: Outcome::Unchanged, answer: record.answer.clone(), replayed: false }
@@ -97,8 +99,9 @@ impl Rows {
 }
 
 fn answer_of(persona: &Persona) -> Answer {
-    let body = Bytes::from(answer_text(&head_text(persona), &persona.document.text()));
-    Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body }
+    let (head, document, deleted) = (head_text(persona), persona.document.text(), persona.deleted_at.is_some());
+    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, &document);
+    Answer { id: persona.id, revision: persona.revision, checksum, deleted, body: Bytes::from(answer_text(&head, &document)) }
 }
 
 /// What a list is ordered by: a number or a text.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use persona_model::{Change, Cursor, ListRequest, PersonaId, Revision, Timestamp};
+use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Revision, Timestamp};
 
 use crate::{Error, Write, Written};
 
@@ -11,12 +11,21 @@ use crate::{Error, Write, Written};
 pub struct Answer {
     /// Its identity.
     pub id: PersonaId,
-    /// Its revision; the strong entity tag follows from it.
+    /// Its revision.
     pub revision: Revision,
+    /// The CRC-32 of its state, of identity, revision, deletion and both parts of the body: the same in every store.
+    pub checksum: u32,
     /// Whether it is soft-deleted.
     pub deleted: bool,
     /// The whole persona as JSON text, ready to send.
     pub body: Bytes,
+}
+
+impl Answer {
+    /// What names this state of the persona.
+    pub fn tag(&self) -> EntityTag {
+        EntityTag { revision: self.revision, checksum: self.checksum }
+    }
 }
 
 /// A page ends after the persona that fills it up to this many bytes, however many were asked for: a thousand of the

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use cluster::Cluster;
 use persona_model::{Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Sort, Timestamp};
-use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
 use persona_storage::{Error, NoObserver, Operation, Store, Write};
@@ -103,7 +103,7 @@ impl Dice {
     fn expect(&mut self) -> Expect {
         match self.below(8) {
             0 => Expect::OneOf(vec![]),
-            1..4 => Expect::OneOf(vec![self.revision(), self.revision()]),
+            1..4 => guess(&[self.revision(), self.revision()]),
             _ => Expect::Any,
         }
     }
@@ -207,7 +207,10 @@ impl Pair {
                     1..20 => -5,
                     _ => 3,
                 });
-                let request = dice.write();
+                let mut request = dice.write();
+                if !dice.one_in(8) {
+                    request = with_real_tags(sqlite, request).await;
+                }
                 same(&request, &sqlite.write(request.clone()).await, &postgres.write(request.clone()).await)
             }
             12..15 => {

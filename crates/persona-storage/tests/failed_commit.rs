@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch, Revision};
+use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
 use persona_storage::{Error, NoObserver, Operation, Store, Write};
@@ -22,7 +22,8 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
     let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
-    store.write(write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) })).await.expect("created");
+    let creation = write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
+    let first = store.write(creation).await.expect("created").answer.tag();
 
     // While the gate is held the two queue up, so that they share a transaction. Its end fails, because what it has to
     // write there is gone.
@@ -30,11 +31,10 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let pass = gate.enter().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
-    let first = Revision::FIRST;
     let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")].map(|write| store.write(write));
     // They are polled in this order, and each is in the queue when it has been polled once.
     let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(pass) });
     assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");
     assert!(matches!(refused, Err(Error::Backend(_))), "a revision that never was: {refused:?}");
-    assert_eq!(store.get(id(1)).await.expect("readable").expect("a persona").revision, first);
+    assert_eq!(store.get(id(1)).await.expect("readable").expect("a persona").tag(), first);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Patch, Revision, Search, Sort};
-use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
@@ -25,7 +25,7 @@ fn members() -> impl Strategy<Value = Value> {
 fn expect() -> impl Strategy<Value = Expect> {
     prop_oneof![
         Just(Expect::Any),
-        (1..5_u64).prop_map(|number| Expect::at(Revision::new(number).expect("not zero"))),
+        (1..5_u64).prop_map(|number| guess(&[Revision::new(number).expect("not zero")])),
         Just(Expect::OneOf(vec![])),
     ]
 }
@@ -90,6 +90,7 @@ async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
     let sqlite = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let oracle = MemoryStore::new(clock);
     for request in requests {
+        let request = with_real_tags(&oracle, request).await;
         let (found, wanted) = (sqlite.write(request.clone()).await, oracle.write(request.clone()).await);
         prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", request);
     }

@@ -1,28 +1,37 @@
 //! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3 and 13.1).
 //!
-//! The tag of a persona is strong and follows from its revision alone, so every worker and every backend agree on it:
-//! revision 7 has the tag `"7"`.
+//! The tag of a persona is strong and follows from its state alone, so every worker and every backend agree on it:
+//! revision 7 has a tag such as `"7-9f3c21aa"`. To clients it is opaque (ADR 0032).
+
+use std::io::Write;
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::{Expect, Revision};
+use persona_model::{EntityTag, Expect};
 
 use super::problem::{Code, Problem};
 
-/// The entity tag of a revision.
-pub(super) fn of(revision: Revision) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{revision}\"")).expect("digits in quotes are visible ASCII")
+/// Bytes of the longest entity tag: 20 digits of a revision, a hyphen, 8 digits of a checksum, and the quotes.
+const TAG_BYTES_MAX: usize = 31;
+
+/// The entity tag as the header has it. One allocation, as this is part of every read.
+pub(super) fn of(tag: EntityTag) -> HeaderValue {
+    let mut text = [0; TAG_BYTES_MAX];
+    let mut rest = &mut text[..];
+    write!(rest, "\"{tag}\"").expect("the longest tag fits");
+    let unused = rest.len();
+    HeaderValue::from_bytes(&text[..TAG_BYTES_MAX - unused]).expect("digits and a hyphen in quotes are visible ASCII")
 }
 
 /// What a writer says in `If-Match`; `None` without the header.
 ///
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never hands out, matches
-/// no revision.
+/// no state.
 pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {
         Tags::Any => Expect::Any,
-        Tags::Listed(tags) => Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::revision).collect()),
+        Tags::Listed(tags) => Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect()),
     }))
 }
 
@@ -54,12 +63,12 @@ pub(super) fn no_creation(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the client has this revision already (`If-None-Match`, weak comparison).
-pub(super) fn is_known(headers: &HeaderMap, revision: Revision) -> Result<bool, Problem> {
+/// Whether the client has this state already (`If-None-Match`, weak comparison).
+pub(super) fn is_known(headers: &HeaderMap, current: EntityTag) -> Result<bool, Problem> {
     Ok(match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::Listed(tags)) => tags.into_iter().any(|tag| tag.revision() == Some(revision)),
+        Some(Tags::Listed(tags)) => tags.into_iter().any(|tag| tag.read() == Some(current)),
     })
 }
 
@@ -77,11 +86,9 @@ struct Tag<'a> {
 }
 
 impl Tag<'_> {
-    /// The revision with exactly this tag; `"07"` is nobody's.
-    fn revision(self) -> Option<Revision> {
-        let text = std::str::from_utf8(self.opaque).ok()?;
-        let revision = text.parse().ok().and_then(Revision::new)?;
-        (revision.to_string() == text).then_some(revision)
+    /// The state with exactly this tag; `"7"`, as tags once were, names none.
+    fn read(self) -> Option<EntityTag> {
+        std::str::from_utf8(self.opaque).ok().and_then(EntityTag::parse)
     }
 }
 
@@ -93,7 +100,7 @@ fn tags_in<'a>(headers: &'a HeaderMap, name: &HeaderName, spelled: &'static str)
     tags_of(lines).map(Some).ok_or_else(|| {
         let first = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
         let problem = Problem::bad_header(spelled, "bad_etag", format!("must be * or entity tags in double quotes, is {first}"));
-        problem.hint(format!("write the tag as the ETag header has it, with its quotes: {spelled}: \"7\""))
+        problem.hint(format!("write the tag as the ETag header has it, with its quotes: {spelled}: \"7-9f3c21aa\""))
     })
 }
 
@@ -139,47 +146,54 @@ fn tag_at(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, header};
-    use persona_model::{Expect, Revision};
+    use persona_model::{EntityTag, Expect, Revision};
 
-    use super::{expect, is_known, must_be_new};
+    use super::{expect, is_known, must_be_new, of};
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
         lines.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).expect("a header value"))).collect()
     }
 
-    fn revision(number: u64) -> Revision {
-        Revision::new(number).expect("not 0")
+    fn tag(number: u64, checksum: u32) -> EntityTag {
+        EntityTag { revision: Revision::new(number).expect("not 0"), checksum }
+    }
+
+    #[test]
+    fn a_tag_is_in_quotes_whatever_its_length() {
+        assert_eq!(of(tag(1, 0)), "\"1-00000000\"");
+        assert_eq!(of(tag(u64::MAX, u32::MAX)), "\"18446744073709551615-ffffffff\"");
     }
 
     #[test]
     fn if_match_is_compared_strongly() {
         let read = |value| expect(&headers(&[(header::IF_MATCH, value)])).expect("well formed");
+        let (seven, eight) = (tag(7, 0x9f3c_21aa), tag(8, 1));
         assert_eq!(expect(&HeaderMap::new()).expect("none"), None);
         assert_eq!(read("*"), Some(Expect::Any));
-        assert_eq!(read("\"7\""), Some(Expect::at(revision(7))));
-        assert_eq!(read(" , \"7\" ,, \"8\""), Some(Expect::OneOf(vec![revision(7), revision(8)])));
-        for never in ["W/\"7\"", "\"07\"", "\"+7\"", "\"0\"", "\"\"", "\"abc,*\"", "\"99999999999999999999999\""] {
+        assert_eq!(read("\"7-9f3c21aa\""), Some(Expect::at(seven)));
+        assert_eq!(read(" , \"7-9f3c21aa\" ,, \"8-00000001\""), Some(Expect::OneOf(vec![seven, eight])));
+        for never in ["W/\"7-9f3c21aa\"", "\"7\"", "\"07-9f3c21aa\"", "\"7-9F3C21AA\"", "\"0-00000000\"", "\"\"", "\"abc,*\""] {
             assert_eq!(read(never), Some(Expect::OneOf(Vec::new())), "{never}");
         }
-        let two_lines = headers(&[(header::IF_MATCH, "\"7\""), (header::IF_MATCH, "\"9\"")]);
-        assert_eq!(expect(&two_lines).expect("well formed"), Some(Expect::OneOf(vec![revision(7), revision(9)])));
+        let two_lines = headers(&[(header::IF_MATCH, "\"7-9f3c21aa\""), (header::IF_MATCH, "\"8-00000001\"")]);
+        assert_eq!(expect(&two_lines).expect("well formed"), Some(Expect::OneOf(vec![seven, eight])));
     }
 
     #[test]
     fn a_condition_that_breaks_the_grammar_is_refused() {
         for bad in ["7", "", ",", "\"7", "7\"", "\"7\" \"8\"", "w/\"7\"", "*, \"7\"", "\"7\"x", "\"a b\""] {
             assert!(expect(&headers(&[(header::IF_MATCH, bad)])).is_err(), "{bad}");
-            assert!(is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), revision(7)).is_err(), "{bad}");
+            assert!(is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), tag(7, 1)).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn if_none_match_is_compared_weakly() {
-        let known = |value| is_known(&headers(&[(header::IF_NONE_MATCH, value)]), revision(7)).expect("well formed");
-        for hit in ["\"7\"", "W/\"7\"", "\"1\", W/\"7\"", "*"] {
+    fn if_none_match_is_compared_weakly_and_as_a_whole() {
+        let known = |value| is_known(&headers(&[(header::IF_NONE_MATCH, value)]), tag(7, 0x9f3c_21aa)).expect("well formed");
+        for hit in ["\"7-9f3c21aa\"", "W/\"7-9f3c21aa\"", "\"1-00000000\", W/\"7-9f3c21aa\"", "*"] {
             assert!(known(hit), "{hit}");
         }
-        for miss in ["\"8\"", "W/\"70\"", "\"07\""] {
+        for miss in ["\"7\"", "\"7-9f3c21ab\"", "\"8-9f3c21aa\"", "W/\"7\"", "\"07-9f3c21aa\""] {
             assert!(!known(miss), "{miss}");
         }
     }
@@ -188,7 +202,7 @@ mod tests {
     fn only_a_star_creates() {
         assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*")])).expect("well formed"));
         assert!(!must_be_new(&HeaderMap::new()).expect("none"));
-        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "\"7\"")])).is_err());
+        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "\"7-9f3c21aa\"")])).is_err());
         assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*"), (header::IF_MATCH, "*")])).is_err());
     }
 }

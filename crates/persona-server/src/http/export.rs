@@ -85,7 +85,13 @@ mod tests {
     use super::Lines;
 
     fn answer(body: &'static str) -> Answer {
-        Answer { id: PersonaId::from_bytes([7; 16]), revision: Revision::FIRST, deleted: false, body: Bytes::from_static(body.as_bytes()) }
+        Answer {
+            id: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            checksum: 0,
+            deleted: false,
+            body: Bytes::from_static(body.as_bytes()),
+        }
     }
 
     #[tokio::test]

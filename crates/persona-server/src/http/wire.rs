@@ -28,7 +28,7 @@ pub(super) enum Holds {
 /// Every store-managed member, in the order of `persona_model::head_text`.
 pub(super) const MANAGED: &[Managed] = &[
     Managed { name: "id", holds: Holds::Id, about: "Its identity, for ever." },
-    Managed { name: "revision", holds: Holds::Revision, about: "1 at creation, one more for each change; the ETag follows from it." },
+    Managed { name: "revision", holds: Holds::Revision, about: "1 at creation, one more for each change." },
     Managed { name: "created_at", holds: Holds::Time, about: "When revision 1 was committed." },
     Managed { name: "updated_at", holds: Holds::Time, about: "When the current revision was committed." },
     Managed { name: "deleted_at", holds: Holds::TimeOrNull, about: "When it was deleted; null while it is alive." },

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use http::header;
-use persona_model::PersonaId;
+use persona_model::{EntityTag, PersonaId};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
@@ -89,6 +89,8 @@ pub struct Understood {
     pub outcome: Outcome,
     /// The revision that it names; 0 when there is no such persona.
     pub revision: Option<u32>,
+    /// The entity tag.
+    pub tag: Option<EntityTag>,
     /// The state that it shows.
     pub state: Option<NonZeroU64>,
     /// How many keys the document has.
@@ -107,7 +109,7 @@ impl Understood {
     /// No answer.
     pub fn unknown() -> Self {
         let outcome = Outcome::Unknown;
-        Self { outcome, revision: None, state: None, keys: 0, is_deleted: false, replayed: false, id: None, complaint: None }
+        Self { outcome, revision: None, tag: None, state: None, keys: 0, is_deleted: false, replayed: false, id: None, complaint: None }
     }
 
     fn complaining(check: Check, what: String) -> Self {
@@ -121,7 +123,9 @@ impl Understood {
         if !status.is_success() && contains_locked(body) {
             return Self::complaining(Check::Errors, undeclared());
         }
-        let named = Self { revision: answer.revision(), replayed: answer.headers.contains_key("idempotency-replayed"), ..Self::unknown() };
+        let tag = answer.tag();
+        let revision = tag.and_then(|tag| u32::try_from(tag.revision.number()).ok());
+        let named = Self { revision, tag, replayed: answer.headers.contains_key("idempotency-replayed"), ..Self::unknown() };
         match (operation, status.as_u16()) {
             (Operation::Create, 201)
             | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
@@ -194,10 +198,10 @@ mod tests {
 
     #[test]
     fn a_persona_shows_its_revision_and_its_state() {
-        let read = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3\"")], &persona("null")), 0, false);
+        let read = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("null")), 0, false);
         assert_eq!((read.outcome, read.revision, read.keys, read.complaint), (Outcome::Done, Some(3), 2, None));
         assert_eq!(read.state.map(u64::from), Some(effect_of(7) ^ effect_of(8)));
-        let deleted = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3\"")], &persona("\"2026\"")), 0, false);
+        let deleted = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("\"2026\"")), 0, false);
         assert_eq!(deleted.state.map(u64::from), Some(effect_of(7) ^ effect_of(8) ^ DELETED));
     }
 
@@ -209,9 +213,9 @@ mod tests {
         assert_eq!(complaint(Operation::Patch, busy(), false), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(503, &[], "{}"), true), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(503, &[("retry-after", "1")], "Database is LOCKED"), true), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(412, &[("etag", "\"3\"")], "{}"), false), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false), Some(Check::Errors));
         assert_eq!(complaint(Operation::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"4\"")], &persona("null")), false), Some(Check::Intact));
-        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"3\"")], "{\"id\":"), false), Some(Check::Intact));
+        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"4-9f3c21aa\"")], &persona("null")), false), Some(Check::Intact));
+        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"3-9f3c21aa\"")], "{\"id\":"), false), Some(Check::Intact));
     }
 }

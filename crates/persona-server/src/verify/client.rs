@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
+use persona_model::EntityTag;
 use serde_json::json;
 
 use super::answer::{Understood, key_of};
@@ -36,7 +37,7 @@ const DESCRIPTION: &str =
 /// What a client last saw of a persona.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sight {
-    revision: u32,
+    tag: Option<EntityTag>,
     keys: usize,
     is_deleted: bool,
 }
@@ -48,8 +49,16 @@ struct Ask {
     persona: u32,
     /// 0 for reads.
     request: u32,
-    expected: u32,
+    /// The state that a condition names.
+    expected: Option<EntityTag>,
     has_key: bool,
+}
+
+impl Ask {
+    /// The revision that a condition names; 0 without one.
+    fn expected_revision(&self) -> u32 {
+        self.expected.and_then(|tag| tag.revision.number().try_into().ok()).unwrap_or_default()
+    }
 }
 
 /// One client.
@@ -89,13 +98,13 @@ impl Client {
         let sight = self.sights.get(&persona).copied().unwrap_or_default();
         let is_hot = persona < self.load.hot;
         match self.random.below(100) {
-            _ if sight.is_deleted => self.write(Operation::Restore, persona, sight.revision).await,
+            _ if sight.is_deleted => self.write(Operation::Restore, persona, sight.tag).await,
             _ if sight.keys > KEYS_MAX => self.read_and(Operation::Replace, persona).await,
             0..45 => drop(self.read(persona).await),
-            45..82 => self.write(Operation::Patch, persona, 0).await,
+            45..82 => self.write(Operation::Patch, persona, None).await,
             82..94 => self.read_and(Operation::Replace, persona).await,
             94..97 => self.create().await,
-            _ if is_hot => self.write(Operation::Patch, persona, 0).await,
+            _ if is_hot => self.write(Operation::Patch, persona, None).await,
             _ => self.read_and(Operation::Delete, persona).await,
         }
     }
@@ -108,22 +117,22 @@ impl Client {
 
     async fn create(&mut self) {
         if let Some(persona) = self.load.new_persona() {
-            self.write(Operation::Create, persona, 0).await;
+            self.write(Operation::Create, persona, None).await;
         }
     }
 
     /// Reads, and replaces or deletes what was read, if nobody else did meanwhile.
     async fn read_and(&mut self, operation: Operation, persona: u32) {
         let Some(seen) = self.read(persona).await else { return };
-        if let Some(revision) = seen.revision.filter(|revision| *revision > 0 && !seen.is_deleted) {
-            self.write(operation, persona, revision).await;
+        if let Some(tag) = seen.tag.filter(|_| !seen.is_deleted) {
+            self.write(operation, persona, Some(tag)).await;
         }
     }
 
     /// Reads; with a condition where it has been read before, every other time.
     async fn read(&mut self, persona: u32) -> Option<Understood> {
-        let known = self.sights.get(&persona).map_or(0, |sight| sight.revision);
-        let expected = if self.random.once_in(2) { known } else { 0 };
+        let known = self.sights.get(&persona).and_then(|sight| sight.tag);
+        let expected = known.filter(|_| self.random.once_in(2));
         let ask = Ask { operation: Operation::Read, persona, request: 0, expected, has_key: false };
         let mut connection = self.connect().await?;
         let understood = self.attempt(&ask, &mut connection).await;
@@ -132,7 +141,7 @@ impl Client {
     }
 
     /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at the other workers.
-    async fn write(&mut self, operation: Operation, persona: u32, expected: u32) {
+    async fn write(&mut self, operation: Operation, persona: u32, expected: Option<EntityTag>) {
         let has_key = operation != Operation::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
         let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
         for _ in 0..ATTEMPTS_MAX {
@@ -166,7 +175,7 @@ impl Client {
         let load = Arc::clone(&self.load);
         for worker in load.workers.iter().filter(|worker| **worker != own || own == 0) {
             if let Some(mut connection) = load.pool.take(*worker).await {
-                let ask = Ask { operation: Operation::Visit, persona, request: 0, expected: 0, has_key: false };
+                let ask = Ask { operation: Operation::Visit, persona, request: 0, expected: None, has_key: false };
                 self.attempt(&ask, &mut connection).await;
                 load.pool.put_back(connection);
             }
@@ -202,7 +211,7 @@ impl Client {
                 load.fill();
                 Understood::unknown()
             }
-            Ok(answer) => Understood::of(ask.operation, &answer, ask.expected, load.killing),
+            Ok(answer) => Understood::of(ask.operation, &answer, ask.expected_revision(), load.killing),
         };
         let returned_at = load.history.now();
         if let Some((check, what)) = &understood.complaint {
@@ -216,7 +225,7 @@ impl Client {
             persona: ask.persona,
             revision: understood.revision,
             request: ask.request,
-            expected: ask.expected,
+            expected: ask.expected_revision(),
             worker: connection.worker,
             operation: ask.operation,
             outcome: understood.outcome,
@@ -227,10 +236,12 @@ impl Client {
     }
 
     fn remember(&mut self, persona: u32, understood: &Understood) {
-        let Some(revision) = understood.revision.filter(|_| !understood.replayed) else { return };
+        if understood.revision.is_none() || understood.replayed {
+            return;
+        }
         let sight = self.sights.entry(persona).or_default();
         let keys = if understood.state.is_some() { understood.keys } else { sight.keys };
-        *sight = Sight { revision, keys, is_deleted: understood.is_deleted };
+        *sight = Sight { tag: understood.tag, keys, is_deleted: understood.is_deleted };
     }
 
     fn message(&self, ask: &Ask) -> Option<Request<Full<Bytes>>> {
@@ -245,9 +256,9 @@ impl Client {
             Operation::Read | Operation::Visit | Operation::Export => (Method::GET, format!("{base}/{}", id?)),
         };
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.load.address.authority);
-        if ask.expected > 0 {
+        if let Some(tag) = ask.expected {
             let name = if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
-            request = request.header(name, format!("\"{}\"", ask.expected));
+            request = request.header(name, format!("\"{tag}\""));
         }
         if ask.has_key {
             request = request.header("idempotency-key", format!("{}/{}", self.load.tag, ask.request).replace(' ', "-"));

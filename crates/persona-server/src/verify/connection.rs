@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use persona_model::EntityTag;
 use tokio::net::TcpStream;
 
 /// Longest wait for an answer: above the 30 s that the server may wait for its turn before it answers 503.
@@ -100,13 +101,14 @@ impl Connection {
 }
 
 impl Answer {
-    /// A header that holds a number, with or without the quotes of an entity tag.
+    /// A header that holds a number.
     pub fn number(&self, name: &str) -> Option<u32> {
-        self.headers.get(name)?.to_str().ok()?.trim_matches('"').parse().ok()
+        self.headers.get(name)?.to_str().ok()?.parse().ok()
     }
 
-    /// The revision that the entity tag names.
-    pub fn revision(&self) -> Option<u32> {
-        self.number(header::ETAG.as_str())
+    /// What the entity tag names. Clients may not read it; this one is a part of the server, and checks it.
+    pub fn tag(&self) -> Option<EntityTag> {
+        let text = self.headers.get(header::ETAG)?.to_str().ok()?;
+        EntityTag::parse(text.strip_prefix('"')?.strip_suffix('"')?)
     }
 }

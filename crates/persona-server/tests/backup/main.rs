@@ -6,3 +6,4 @@ mod load;
 mod lost;
 mod program;
 mod schedule;
+mod tags;

@@ -81,7 +81,9 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
             ledger.add(client.join().expect("no panic"));
         }
     });
-    let stale = client.request("PATCH", &path, &[("If-Match", "\"1\"")], json!({ "name": "x" }).to_string().as_bytes()).expect("an answer");
+    let stale = client
+        .request("PATCH", &path, &[("If-Match", "\"1-00000000\"")], json!({ "name": "x" }).to_string().as_bytes())
+        .expect("an answer");
     assert_eq!((stale.status, stale.json()["current_revision"].as_u64()), (412, Some(81)), "{stale:?}");
     let conflict = client.request("PATCH", &format!("{path}?base_revision=1"), &[], json!({ "description": "x" }).to_string().as_bytes());
     assert_eq!(conflict.expect("an answer").status, 409);

@@ -71,6 +71,16 @@ impl Reply {
         self.header("etag").expect("an entity tag")
     }
 
+    /// The revision that the entity tag names, which must have the form of all tags: clients take it as it is.
+    #[track_caller]
+    pub fn revision(&self) -> u64 {
+        let tag = self.etag();
+        let parts = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+        let (revision, checksum) = parts.unwrap_or_else(|| panic!("{tag} is no entity tag"));
+        assert!(checksum.len() == 8 && checksum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{tag}");
+        revision.parse().unwrap_or_else(|error| panic!("{error}: {tag}"))
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }

@@ -151,7 +151,7 @@ async fn a_repetition_with_the_same_key_gets_the_first_answer() {
     for spelling in ["k-1", "\"k-1\"", "\"k\\-1\""] {
         let again = create(spelling).await;
         assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, Some("true")), "{spelling}");
-        assert_eq!((&again.body, again.header("location"), again.etag()), (&first.body, first.header("location"), "\"1\""));
+        assert_eq!((&again.body, again.header("location"), again.etag()), (&first.body, first.header("location"), first.etag()));
     }
     assert_eq!(server.get("/api/v1/personas?count=exact").await.json()["total"], 1);
     assert_ne!(create("k-2").await.body, first.body);
@@ -170,7 +170,7 @@ async fn every_kind_of_write_is_replayed_with_its_own_status() {
             assert_eq!((reply.status.as_u16(), reply.header("idempotency-replayed")), (status, replayed), "{method}");
         }
     }
-    assert_eq!(server.get(&path).await.etag(), "\"5\"");
+    assert_eq!(server.get(&path).await.revision(), 5);
 }
 
 #[tokio::test]

@@ -47,6 +47,11 @@ impl Server {
     }
 
     /// Deletes the persona at this path.
+    /// The entity tag of a persona as it is now, also of a deleted one.
+    pub async fn tag(&self, path: &str) -> String {
+        self.get(path).await.etag().to_owned()
+    }
+
     pub async fn delete(&self, path: &str) {
         assert_eq!(self.send("DELETE", path).header("if-match", "*").send().await.status, 204);
     }

@@ -26,7 +26,8 @@ fn create_update_and_get_work_end_to_end_over_http() {
     let mut client = server.connect();
     let body = json!({ "name": "Grace", "kind": "agent", "system_prompt": "Nanoseconds.", "extensions": { "app": { "n": 1 } } });
     let reply = client.request("POST", "/api/v1/personas", &[], body.to_string().as_bytes()).expect("an answer");
-    assert_eq!((reply.status, reply.header("etag")), (201, Some("\"1\"")));
+    let first = Seen::of(&reply);
+    assert_eq!((reply.status, first.revision()), (201, 1));
     let created = reply.json();
     for (member, value) in body.as_object().expect("an object") {
         assert_eq!(&created[member], value, "{member}");
@@ -36,16 +37,17 @@ fn create_update_and_get_work_end_to_end_over_http() {
 
     let mut replacement = body.clone();
     replacement["system_prompt"] = json!("Bugs.");
-    let put = |client: &mut crate::common::Client, tag| {
+    let put = |client: &mut crate::common::Client, tag: &str| {
         client.request("PUT", &path, &[("if-match", tag)], replacement.to_string().as_bytes()).expect("an answer")
     };
-    let updated = put(&mut client, "\"1\"");
-    assert_eq!((updated.status, updated.header("etag"), &updated.json()["system_prompt"]), (200, Some("\"2\""), &json!("Bugs.")));
-    let stale = put(&mut client, "\"1\"");
-    assert_eq!((stale.status, stale.header("etag"), &stale.json()["current_revision"]), (412, Some("\"2\""), &json!(2)));
+    let updated = put(&mut client, &first.etag);
+    let second = Seen::of(&updated);
+    assert_eq!((updated.status, second.revision(), &second.json()["system_prompt"]), (200, 2, &json!("Bugs.")));
+    let stale = put(&mut client, &first.etag);
+    assert_eq!((stale.status, stale.header("etag"), &stale.json()["current_revision"]), (412, Some(&*second.etag), &json!(2)));
 
     let read = client.get(&path).expect("an answer");
     assert_eq!((read.status, &read.body), (200, &updated.body));
-    let fresh = client.request("GET", &path, &[("if-none-match", "\"2\"")], b"").expect("an answer");
+    let fresh = client.request("GET", &path, &[("if-none-match", &second.etag)], b"").expect("an answer");
     assert_eq!((fresh.status, fresh.body.len()), (304, 0));
 }

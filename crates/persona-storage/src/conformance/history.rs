@@ -1,11 +1,11 @@
 //! What was stays readable.
 
-use persona_model::{Expect, FIELDS};
+use persona_model::{Expect, FIELDS, Filter, ListRequest, Sort};
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, delete, document, id, json_of, named, revision, write};
-use crate::Operation;
+use super::steps::{Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named, revision, write};
+use crate::{Answer, Error, Operation};
 
 pub async fn every_revision_stays_readable_with_author_and_changed_fields(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
@@ -29,4 +29,25 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(store:
     assert_eq!((three.answer.deleted, three.changed), (true, vec![]));
     assert_eq!(record(4).await, None);
     assert_eq!(store.revision(id(2), revision(1)).await.expect("readable"), None);
+}
+
+/// In lists, exports, revisions, replays and refusals, as in the answer to the write.
+pub async fn a_tag_names_the_same_state_wherever_it_is_answered(store: &Subject, _clock: &TestClock) {
+    let creation = || idempotent(write(Operation::Create { id: id(1), document: document(named("Ada")) }), "c", 1);
+    let first = store.write(creation()).await.expect("created").answer.tag();
+    let second = merge(store, 1, named("Bea")).await.expect("patched").answer.tag();
+    assert_ne!((first.revision, first.checksum), (second.revision, second.checksum));
+    assert_eq!(store.write(creation()).await.expect("replayed").answer.tag(), first);
+    assert_eq!(get(store, 1).await.tag(), second);
+    for tag in [first, second] {
+        let record = store.revision(id(1), tag.revision).await.expect("readable").expect("it exists");
+        assert_eq!(record.answer.tag(), tag);
+    }
+    let request = ListRequest { filter: Filter::default(), sort: Sort::DEFAULT, after: None, limit: 10, count: false };
+    let page = store.list(request).await.expect("readable");
+    assert_eq!(page.items.iter().map(Answer::tag).collect::<Vec<_>>(), [second]);
+    let mut export = store.export(false).await.expect("started");
+    assert_eq!(export.recv().await.expect("one").expect("no error").tag(), second);
+    let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
+    assert!(matches!(refused, Error::AlreadyExists { current } if current == second), "{refused}");
 }

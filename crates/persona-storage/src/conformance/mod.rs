@@ -24,7 +24,7 @@ use persona_model::{Clock, Timestamp};
 
 use crate::Store;
 
-pub use steps::{document, id, idempotent, write};
+pub use steps::{document, guess, id, idempotent, with_real_tags, write};
 
 /// A fresh, empty store for one case.
 pub struct Fixture {
@@ -70,6 +70,7 @@ macro_rules! conformance_suite {
             replacing::replacing_with_the_current_revision_makes_the_next_one,
             replacing::replacing_with_a_stale_revision_is_refused_and_changes_nothing,
             replacing::replacing_with_the_same_document_changes_nothing,
+            replacing::a_tag_of_the_current_revision_with_other_content_is_refused_by_every_write,
             replacing::replacing_an_unknown_persona_is_refused,
             replacing::times_grow_with_every_revision_even_when_the_clock_is_set_back,
             patching::a_merge_patch_leaves_what_it_does_not_name_and_null_clears,
@@ -83,6 +84,7 @@ macro_rules! conformance_suite {
             deletion::a_restored_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
             history::every_revision_stays_readable_with_author_and_changed_fields,
+            history::a_tag_names_the_same_state_wherever_it_is_answered,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,
             lists::every_order_pages_through_every_persona_once,

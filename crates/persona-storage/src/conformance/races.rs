@@ -32,17 +32,17 @@ pub async fn concurrent_patches_of_one_persona_lose_nothing(store: &Subject, _cl
 }
 
 pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(store: &Subject, _clock: &TestClock) {
-    create(store, 1, named("Ada")).await;
+    let first = create(store, 1, named("Ada")).await.tag();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let store = Arc::clone(store);
-        writers.spawn(async move { replace(&store, 1, Expect::at(revision(1)), named(&format!("writer {writer}"))).await });
+        writers.spawn(async move { replace(&store, 1, Expect::at(first), named(&format!("writer {writer}"))).await });
     }
     let (mut won, mut stale) = (Vec::new(), 0);
     while let Some(written) = writers.join_next().await {
         match written.expect("no panic") {
             Ok(written) => won.push(written.answer),
-            Err(Error::Stale { current }) if current == revision(2) => stale += 1,
+            Err(Error::Stale { current }) if current.revision == revision(2) => stale += 1,
             Err(other) => panic!("{other}"),
         }
     }

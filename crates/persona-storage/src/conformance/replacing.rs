@@ -1,16 +1,16 @@
 //! Whole documents are replaced.
 
-use persona_model::Expect;
+use persona_model::{EntityTag, Expect, Patch};
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, get, id, json_of, named, replace, revision};
-use crate::{Error, Outcome};
+use super::steps::{Subject, create, delete, document, get, guess, id, json_of, named, replace, revision, write};
+use crate::{Error, Operation, Outcome};
 
 pub async fn replacing_with_the_current_revision_makes_the_next_one(store: &Subject, clock: &TestClock) {
-    create(store, 1, json!({ "name": "Ada", "description": "first" })).await;
+    let first = create(store, 1, json!({ "name": "Ada", "description": "first" })).await;
     clock.advance_micros(1_000_000);
-    let written = replace(store, 1, Expect::at(revision(1)), named("Ada L.")).await.expect("replaced");
+    let written = replace(store, 1, Expect::at(first.tag()), named("Ada L.")).await.expect("replaced");
     assert_eq!((written.outcome, written.answer.revision), (Outcome::Updated, revision(2)));
     assert_eq!(get(store, 1).await, written.answer);
     let body = json_of(&written.answer);
@@ -19,27 +19,51 @@ pub async fn replacing_with_the_current_revision_makes_the_next_one(store: &Subj
 }
 
 pub async fn replacing_with_a_stale_revision_is_refused_and_changes_nothing(store: &Subject, _clock: &TestClock) {
-    create(store, 1, named("Ada")).await;
+    let first = create(store, 1, named("Ada")).await;
     let second = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced").answer;
-    for stale in [Expect::at(revision(1)), Expect::at(revision(3)), Expect::OneOf(vec![])] {
+    let later = EntityTag { revision: revision(3), ..second.tag() };
+    for stale in [Expect::at(first.tag()), Expect::at(later), Expect::OneOf(vec![])] {
         let refused = replace(store, 1, stale, named("Eve")).await.expect_err("refused");
-        assert!(matches!(refused, Error::Stale { current } if current == revision(2)), "{refused}");
+        assert!(matches!(refused, Error::Stale { current } if current == second.tag()), "{refused}");
     }
     assert_eq!(get(store, 1).await, second);
-    replace(store, 1, Expect::OneOf(vec![revision(1), revision(2)]), named("Cleo")).await.expect("one of them is current");
+    replace(store, 1, Expect::OneOf(vec![first.tag(), second.tag()]), named("Cleo")).await.expect("one of them is current");
 }
 
 pub async fn replacing_with_the_same_document_changes_nothing(store: &Subject, clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
     clock.advance_micros(1_000_000);
-    let written = replace(store, 1, Expect::at(revision(1)), named("Ada")).await.expect("accepted");
+    let written = replace(store, 1, Expect::at(first.tag()), named("Ada")).await.expect("accepted");
     assert_eq!(written.outcome, Outcome::Unchanged);
     assert_eq!(written.answer, first);
     assert_eq!(get(store, 1).await, first);
 }
 
+/// As after a restore: the number is the same, and what it stands for is not.
+pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_every_write(store: &Subject, _clock: &TestClock) {
+    let current = create(store, 1, named("Ada")).await;
+    let others =
+        [current.checksum ^ 1, current.checksum ^ 0x8000_0000, 0, u32::MAX].map(|checksum| EntityTag { checksum, ..current.tag() });
+    let expect = || Expect::OneOf(others.iter().copied().filter(|other| *other != current.tag()).collect());
+    let patch = Patch::merge(named("Eve")).expect("a merge patch");
+    let writes = [
+        Operation::Replace { id: id(1), expect: expect(), document: document(named("Eve")) },
+        Operation::Patch { id: id(1), expect: expect(), patch, base: None },
+        Operation::Delete { id: id(1), expect: expect() },
+    ];
+    for operation in writes {
+        let refused = store.write(write(operation)).await.expect_err("refused");
+        assert!(matches!(refused, Error::Stale { current: named } if named == current.tag()), "{refused}");
+        assert_eq!(get(store, 1).await, current);
+    }
+    let deleted = delete(store, 1, Expect::at(current.tag())).await.expect("deleted").answer;
+    let other = EntityTag { checksum: !deleted.checksum, ..deleted.tag() };
+    let refused = store.write(write(Operation::Restore { id: id(1), expect: Expect::at(other) })).await.expect_err("refused");
+    assert!(matches!(refused, Error::Stale { current } if current == deleted.tag()), "{refused}");
+}
+
 pub async fn replacing_an_unknown_persona_is_refused(store: &Subject, _clock: &TestClock) {
-    let refused = replace(store, 1, Expect::at(revision(1)), named("Ada")).await.expect_err("refused");
+    let refused = replace(store, 1, guess(&[revision(1)]), named("Ada")).await.expect_err("refused");
     assert!(matches!(refused, Error::NotFound), "{refused}");
     assert_eq!(store.get(id(1)).await.expect("readable"), None);
 }

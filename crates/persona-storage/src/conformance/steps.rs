@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{Document, Expect, Patch, PersonaId, Revision};
+use persona_model::{Document, EntityTag, Expect, Patch, PersonaId, Revision};
 use serde_json::{Value, json};
 
 use crate::{Answer, Error, Idempotency, Operation, Store, Write, Written};
@@ -36,6 +36,28 @@ pub fn idempotent(mut write: Write, key: &str, fingerprint: u8) -> Write {
 
 pub(super) fn revision(number: u64) -> Revision {
     Revision::new(number).expect("not zero")
+}
+
+/// An expectation of these revisions with a checksum that no state has; [`with_real_tags`] makes real ones of them.
+pub fn guess(revisions: &[Revision]) -> Expect {
+    Expect::OneOf(revisions.iter().map(|revision| EntityTag { revision: *revision, checksum: 0 }).collect())
+}
+
+/// The same request, where each tag of [`guess`] is that of the revision that it names, if there is one.
+pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
+    let id = write.operation.id();
+    if let Operation::Replace { expect: Expect::OneOf(tags), .. }
+    | Operation::Patch { expect: Expect::OneOf(tags), .. }
+    | Operation::Delete { expect: Expect::OneOf(tags), .. }
+    | Operation::Restore { expect: Expect::OneOf(tags), .. } = &mut write.operation
+    {
+        for tag in tags {
+            if let Some(record) = store.revision(id, tag.revision).await.expect("readable") {
+                *tag = record.answer.tag();
+            }
+        }
+    }
+    write
 }
 
 pub(super) async fn create(store: &Subject, number: u8, members: Value) -> Answer {

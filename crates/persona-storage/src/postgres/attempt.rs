@@ -10,7 +10,7 @@ use super::current::{self, Current, Earlier, look};
 use super::error::Meaning;
 use super::pool::Connection;
 use super::{change, migrate};
-use crate::decide::{Decision, Revised, decide};
+use crate::decide::{self, Decision, Revised};
 use crate::{Error, Outcome, Write, Written};
 
 /// A write, with what was tried so far.
@@ -104,10 +104,10 @@ impl<'a> Request<'a> {
             return Ok(Some(written));
         }
         let Current { persona, base, .. } = current;
-        let (persona, answer) = persona.unzip();
-        match decide(self.write, persona.as_ref(), now, |_| Ok(base))? {
+        let seen = persona.as_ref().map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
+        match decide::decide(self.write, seen, now, |_| Ok(base))? {
             Decision::Unchanged => {
-                let answer = answer.ok_or(Error::NotFound)?;
+                let (_, answer) = persona.ok_or(Error::NotFound)?;
                 if let Some(wanted) = &self.write.idempotency {
                     change::keep_answer(connection, wanted, self.operation, &answer, now).await?;
                 } else {

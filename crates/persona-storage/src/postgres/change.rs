@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::pool::{Connection, Parameter, Pool, Statement};
 use super::{migrate, row, search};
+use crate::checksum;
 use crate::decide::Revised;
 use crate::{Answer, Error, Idempotency, Outcome, Write};
 
@@ -188,8 +189,10 @@ pub(super) async fn apply(
     if connection.rows(Statement::Kept(statement), &parameters).await?.is_empty() {
         return Ok(None);
     }
+    let deleted = deleted_at.is_some();
+    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, &document);
     let body = persona_model::answer_text(&head, &document).into();
-    Ok(Some(Answer { id: persona.id, revision: persona.revision, deleted: deleted_at.is_some(), body }))
+    Ok(Some(Answer { id: persona.id, revision: persona.revision, checksum, deleted, body }))
 }
 
 /// Keeps the answer to a request that changed nothing.

@@ -6,6 +6,7 @@ use tokio_postgres::types::FromSql;
 use uuid::Uuid;
 
 use super::error::{damaged, from_driver};
+use crate::checksum;
 use crate::{Answer, Error};
 
 /// A column of any type that the driver knows.
@@ -37,8 +38,11 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
 /// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the ready answer.
 pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, Error> {
     let (head, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
+    let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
+    // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows from the texts.
+    let checksum = checksum::of(id, revision.number(), deleted, head, document);
     let body = persona_model::answer_text(head, document).into();
-    Ok(Answer { id, revision: revision(row, first)?, deleted: value(row, first + 1)?, body })
+    Ok(Answer { id, revision, checksum, deleted, body })
 }
 
 /// An identity as the database keeps it.

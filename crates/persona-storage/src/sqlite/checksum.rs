@@ -1,9 +1,8 @@
 //! The checksum of a row whose texts are sent as they are stored.
 //!
-//! A read parses nothing, so nothing else would notice a flipped bit in a text. CRC-32 finds every damage of up to 32
-//! neighbouring bits and all but one in four thousand million of any other; it is no protection against people, who could
-//! change the checksum too. It is taken with the identity that was *asked for*, so that a damaged index, which leads to
-//! the row of somebody else, is found as well. What it costs and what else was considered: ADR 0010.
+//! A read parses nothing, so nothing else would notice a flipped bit in a text. The checksum is taken with the identity
+//! that was *asked for*, so that a damaged index, which leads to the row of another persona, is found as well. What it
+//! costs and what else was considered: ADR 0010. It is also a part of the entity tag: ADR 0032.
 
 use persona_model::PersonaId;
 use rusqlite::functions::FunctionFlags;
@@ -11,25 +10,19 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 use super::error::damage;
-use super::row;
+use crate::checksum;
 
-/// The checksum of a row with these columns.
+/// The checksum of a row with these columns, as the column keeps it.
 pub(super) fn of(id: PersonaId, revision: i64, deleted: bool, head: &str, document: &str) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(id.as_bytes());
-    hasher.update(&revision.to_le_bytes());
-    hasher.update(&[u8::from(deleted)]);
-    hasher.update(head.as_bytes());
-    hasher.update(document.as_bytes());
-    hasher.finalize().into()
+    checksum::of(id, revision.cast_unsigned(), deleted, head, document).into()
 }
 
 /// The texts of a row, proved to be as they were written.
 pub(super) struct Verified<'a> {
-    pub revision: i64,
     pub deleted: bool,
     pub head: &'a str,
     pub document: &'a str,
+    pub checksum: u32,
 }
 
 /// Five neighbouring columns: `revision`, whether it is deleted, `head`, `document`, `checksum`.
@@ -42,12 +35,13 @@ pub(super) fn verified<'a>(row: &'a Row<'_>, first: usize, id: PersonaId) -> rus
         let value = row.get_ref(column)?;
         value.as_str().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
     };
-    let found = Verified { revision: row.get(first)?, deleted: row.get(first + 1)?, head: text(first + 2)?, document: text(first + 3)? };
+    let (revision, deleted, head, document): (i64, _, _, _) = (row.get(first)?, row.get(first + 1)?, text(first + 2)?, text(first + 3)?);
     let stored: i64 = row.get(first + 4)?;
-    if of(id, found.revision, found.deleted, found.head, found.document) == stored {
-        return Ok(found);
+    let checksum = checksum::of(id, revision.cast_unsigned(), deleted, head, document);
+    if i64::from(checksum) == stored {
+        return Ok(Verified { deleted, head, document, checksum });
     }
-    Err(damage(format!("the stored text of persona {id} at revision {} does not match its checksum", found.revision)))
+    Err(damage(format!("the stored text of persona {id} at revision {revision} does not match its checksum")))
 }
 
 /// Gives a connection the function `row_checksum`, for migrations.
@@ -58,11 +52,6 @@ pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
         let id = PersonaId::from_bytes(context.get(0)?);
         Ok(of(id, context.get(1)?, context.get(2)?, text(3)?, text(4)?))
     })
-}
-
-/// The checksum of a row that is about to be written.
-pub(super) fn of_new(persona: &persona_model::Persona, head: &str, document: &str) -> i64 {
-    of(persona.id, row::stored(persona.revision.number()), persona.deleted_at.is_some(), head, document)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{ContentHash, Document, Persona, PersonaId, Revision, Timestamp};
+use persona_model::{ContentHash, Document, EntityTag, Persona, PersonaId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::checksum;
 use super::error::{damaged, from_driver};
 use super::row;
+use crate::decide::Current;
 use crate::{Answer, Error};
 
 /// A persona with the number of its row.
@@ -15,18 +16,30 @@ use crate::{Answer, Error};
 pub(super) struct Stored {
     pub row_id: i64,
     pub persona: Persona,
+    /// What names this state.
+    pub tag: EntityTag,
 }
 
-/// The two texts of an answer, as both `personas` and `revisions` keep them.
+impl Stored {
+    /// As the rules see it.
+    pub(super) fn current(&self) -> Current<'_> {
+        Current { persona: &self.persona, tag: self.tag }
+    }
+}
+
+/// The two texts of an answer with their checksum, as both `personas` and `revisions` keep them.
 #[derive(Debug)]
 pub(super) struct Texts {
     pub head: String,
     pub document: String,
+    pub checksum: u32,
 }
 
 impl Texts {
     pub(super) fn of(persona: &Persona) -> Self {
-        Self { head: persona_model::head_text(persona), document: persona.document.text() }
+        let (head, document) = (persona_model::head_text(persona), persona.document.text());
+        let checksum = crate::checksum::of(persona.id, persona.revision.number(), persona.deleted_at.is_some(), &head, &document);
+        Self { head, document, checksum }
     }
 }
 
@@ -57,11 +70,13 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
     let verified = checksum::verified(found, 7, id).map_err(from_driver)?;
     let document = Document::from_stored(verified.document).map_err(|invalid| damaged(&invalid))?;
     let members = || -> rusqlite::Result<Stored> {
+        let revision = row::revision(found, 7)?;
         Ok(Stored {
             row_id: found.get(0)?,
+            tag: EntityTag { revision, checksum: verified.checksum },
             persona: Persona {
                 id,
-                revision: row::revision(found, 7)?,
+                revision,
                 created_at: row::time(found, 1)?,
                 updated_at: row::time(found, 2)?,
                 deleted_at: found.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
@@ -138,7 +153,7 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) 
             ":content_hash": persona.content_hash.as_bytes(),
             ":head": texts.head,
             ":document": texts.document,
-            ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
+            ":checksum": texts.checksum,
         })?;
     let row_id = connection.last_insert_rowid();
     insert_tags(connection, row_id, &persona.document)?;
@@ -164,14 +179,14 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
                 ":content_hash": persona.content_hash.as_bytes(),
                 ":head": texts.head,
                 ":document": texts.document,
-                ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
+                ":checksum": texts.checksum,
                 ":row_id": before.row_id,
                 ":before": row::stored(before.persona.revision.number()),
             })
         })
         .map_err(from_driver)?;
     if changed == 0 {
-        let current = answer(connection, persona.id).map_err(from_driver)?.map_or(Revision::FIRST, |answer| answer.revision);
+        let current = answer(connection, persona.id).map_err(from_driver)?.map_or(before.tag, |answer| answer.tag());
         return Err(Error::Stale { current });
     }
     if Columns::of(persona) != Columns::of(&before.persona) {

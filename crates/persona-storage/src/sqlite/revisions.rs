@@ -31,7 +31,7 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
             ":deleted": persona.deleted_at.is_some(),
             ":head": texts.head,
             ":document": texts.document,
-            ":checksum": checksum::of_new(persona, &texts.head, &texts.document),
+            ":checksum": texts.checksum,
         })
         .map(drop)
 }

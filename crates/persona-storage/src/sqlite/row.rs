@@ -37,7 +37,7 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
 pub(super) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Answer> {
     let found = checksum::verified(row, first, id)?;
     let body = persona_model::answer_text(found.head, found.document).into();
-    Ok(Answer { id, revision: revision(row, first)?, deleted: found.deleted, body })
+    Ok(Answer { id, revision: revision(row, first)?, checksum: found.checksum, deleted: found.deleted, body })
 }
 
 /// A number as the database keeps it. Sequences, revisions and counts stay far below the limit.

@@ -30,7 +30,7 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
-    let (written, entry) = match decide(write, current.as_ref().map(|stored| &stored.persona), now, document_at)? {
+    let (written, entry) = match decide(write, current.as_ref().map(Stored::current), now, document_at)? {
         Decision::Unchanged => {
             let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
             (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
@@ -64,6 +64,7 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
     changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
     let body = persona_model::answer_text(&texts.head, &texts.document).into();
-    let answer = Answer { id: persona.id, revision: persona.revision, deleted: persona.deleted_at.is_some(), body };
+    let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
+    let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };
     Ok((Written { outcome: revised.outcome, answer, replayed: false }, Entry::of(row_id, revised)))
 }

@@ -64,10 +64,10 @@ fn create() -> Operation {
 fn get() -> Operation {
     Operation::new("get", "get_persona", PERSONAS, "Read a persona, or an older revision of it")
         .query(personas::get::PARAMETERS)
-        .header("If-None-Match", false, "ETags that the client has; 304 when one of them is current.")
+        .header("If-None-Match", false, "ETags that the client has; 304 when one of them is that of the answer.")
         .reads()
         .answer_with("200", "The persona.", &["ETag"], JSON, &named("Persona"))
-        .answer("304", "The client has this revision already.", &["ETag"])
+        .answer("304", "The client has this state already.", &["ETag"])
         .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted])
 }
 

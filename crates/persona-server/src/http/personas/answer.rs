@@ -31,7 +31,7 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
 
 /// An answer with a persona in it.
 pub(super) fn with_body(status: StatusCode, answer: Answer) -> Response {
-    let tag = etag::of(answer.revision);
+    let tag = etag::of(answer.tag());
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -45,7 +45,7 @@ pub(super) fn with_body(status: StatusCode, answer: Answer) -> Response {
 pub(super) fn without_body(status: StatusCode, answer: &Answer) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    response.headers_mut().insert(ETAG, etag::of(answer.revision));
+    response.headers_mut().insert(ETAG, etag::of(answer.tag()));
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     response
 }

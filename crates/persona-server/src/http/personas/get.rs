@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use persona_model::{PersonaId, Revision};
 use persona_storage::Answer;
 
@@ -13,9 +12,6 @@ use super::answer;
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
 use crate::http::{Context, etag};
-
-/// What an older revision says of caching: it never changes.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
 /// What the query may hold.
 pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -35,21 +31,18 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
         None => current(&context, id).await?,
         Some(revision) => past(&context, id, revision).await?,
     };
-    let mut response = if etag::is_known(request.headers(), answer.revision)? {
+    // A past revision is asked for again before each use too: after a restore its number can belong to other content.
+    Ok(if etag::is_known(request.headers(), answer.tag())? {
         answer::without_body(StatusCode::NOT_MODIFIED, &answer)
     } else {
         answer::with_body(StatusCode::OK, answer)
-    };
-    if revision.is_some() {
-        response.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
-    }
-    Ok(response)
+    })
 }
 
 async fn current(context: &Context, id: PersonaId) -> Result<Answer, Problem> {
     match context.store.get(id).await? {
         None => Err(Problem::no_such_persona(&id.to_string())),
-        Some(answer) if answer.deleted => Err(Problem::deleted(id, answer.revision)),
+        Some(answer) if answer.deleted => Err(Problem::deleted(id, answer.tag())),
         Some(answer) => Ok(answer),
     }
 }

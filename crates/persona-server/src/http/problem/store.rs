@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
-use persona_model::{Conflict, PersonaId, Revision};
+use persona_model::{Conflict, EntityTag, PersonaId};
 use persona_storage::Error;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ impl Problem {
             Error::NotFound => Self::no_such_persona(&id.to_string()),
             Error::Deleted { current } => Self::deleted(id, current),
             Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, format!("{id} exists already")),
-            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {current}"))
+            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision))
                 .hint("read the persona again, apply your change to what you get, and send its ETag"),
             error => Self::from(error),
         }
@@ -31,7 +31,7 @@ impl Problem {
     }
 
     /// The persona is soft-deleted.
-    pub fn deleted(id: PersonaId, current: Revision) -> Self {
+    pub fn deleted(id: PersonaId, current: EntityTag) -> Self {
         let restore = format!("{}/restore", personas::path_of(id));
         Self::at(Code::Deleted, current, format!("{id} is deleted")).hint(format!("POST {restore} brings it back")).with("restore", restore)
     }
@@ -42,8 +42,8 @@ impl Problem {
         Self::new(Code::NotReady, "the store cannot be read").with("cause", cause).retry()
     }
 
-    fn at(code: Code, current: Revision, detail: String) -> Self {
-        Self::new(code, detail).with("current_revision", current.number()).header(ETAG, etag::of(current))
+    fn at(code: Code, current: EntityTag, detail: String) -> Self {
+        Self::new(code, detail).with("current_revision", current.revision.number()).header(ETAG, etag::of(current))
     }
 
     /// Tells the client when to try again.
@@ -59,7 +59,7 @@ impl From<Error> for Problem {
             Error::NotFound => Self::new(Code::NoSuchPersona, "there is no such persona"),
             Error::Deleted { current } => Self::at(Code::Deleted, current, "the persona is deleted".into()),
             Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, "the persona exists already".into()),
-            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {current}")),
+            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision)),
             Error::HandleTaken { handle, holder } => {
                 Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with("holder", holder.to_string())
             }

@@ -9,7 +9,7 @@ async fn a_new_persona_is_answered_whole_with_its_location_and_tag() {
     let server = Server::start();
     let reply = server.send("POST", "/api/v1/personas").header("x-persona-author", "Zoë").json(&json!({ "name": "Ada" })).send().await;
     assert_eq!(reply.status, 201);
-    assert_eq!(reply.etag(), "\"1\"");
+    assert_eq!(reply.revision(), 1);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let persona = reply.json();
     let location = format!("/api/v1/personas/{}", persona["id"].as_str().expect("an id"));
