@@ -1,12 +1,12 @@
 //! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is ready.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 
 use persona_storage::sqlite::refuse_output;
 
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::log::{Log, Writer};
+use crate::log::{Log, Stream, Writer, say};
 use crate::supervisor::{self, Address, Engine, Started};
 use crate::units::size;
 
@@ -27,7 +27,9 @@ pub fn run(config: Config) -> ExitCode {
     };
     let facts = config.clone();
     let announce = |started: &Started| announce(&facts, address, started);
-    match supervisor::run(config, listener, log, &announce) {
+    let ended = supervisor::run(config, listener, log.clone(), &announce);
+    log.finish();
+    match ended {
         Ok(ExitCode::Failure) => fail("the server had to stop; the log says why", None, ExitCode::Failure),
         Ok(code) => code,
         Err(error) => fail(&format!("could not run the server: {error}"), None, ExitCode::Failure),
@@ -50,10 +52,8 @@ fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
 }
 
 fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
-    eprintln!("error: {message}");
-    if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
-    }
+    let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    say(Stream::Error, format!("error: {message}\n{hint}"));
     code
 }
 
@@ -62,8 +62,7 @@ fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
 fn announce(config: &Config, address: Address, started: &Started) {
     let url = address.url();
     if io::stderr().is_terminal() {
-        // Nothing to be done when the terminal is gone; the server runs all the same.
-        let _ = io::stderr().lock().write_all(banner(config, &url, started).as_bytes());
+        say(Stream::Error, banner(config, &url, started));
     } else {
         let journal_mode = match &started.prepared.engine {
             Engine::Sqlite { journal_mode, .. } => Some(journal_mode),
@@ -86,8 +85,7 @@ fn announce(config: &Config, address: Address, started: &Started) {
         );
     }
     if !(io::stderr().is_terminal() && io::stdout().is_terminal()) {
-        // A script that stopped reading has what it wanted.
-        let _ = writeln!(io::stdout(), "listening on {url}");
+        say(Stream::Output, format!("listening on {url}\n"));
     }
 }
 

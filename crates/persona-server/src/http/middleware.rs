@@ -23,6 +23,8 @@ pub(super) const WORKER: HeaderName = HeaderName::from_static("x-persona-worker"
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Most characters of a request id that a client or proxy chose.
 const REQUEST_ID_CHARS_MAX: usize = 128;
+/// Most characters of a method in the log; one can be as long as a head.
+const METHOD_CHARS_MAX: usize = 32;
 /// How requests are counted that no route matches; their paths would be an endless list of labels.
 const NO_ROUTE: &str = "none";
 
@@ -82,7 +84,7 @@ impl RequestFacts {
 
     fn log(&self, id: &HeaderValue, status: u16, took: Duration) {
         tracing::info!(
-            http.method = %self.method,
+            http.method = self.method.as_str().get(..METHOD_CHARS_MAX).unwrap_or(self.method.as_str()),
             http.route = self.route(),
             http.status = status,
             duration_ms = took.as_secs_f64() * 1000.0,

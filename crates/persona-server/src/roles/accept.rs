@@ -98,6 +98,7 @@ async fn accept_until_drained(
             Ok((accepted, permit)) => serve(accepted, permit),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
+                load.accept_failed();
                 tracing::warn!(error = %error, "could not accept a connection; trying again shortly");
                 sleep(SHORTAGE_PAUSE).await;
             }

@@ -33,6 +33,11 @@ impl Load {
         Open(self.clone())
     }
 
+    /// Counts a connection that could not be accepted.
+    pub(super) fn accept_failed(&self) {
+        self.seat.accept_failed();
+    }
+
     /// Whether another thread, or the threads of another worker together, have fewer connections.
     pub(super) fn is_above_others(&self) -> bool {
         let fewest_of_workers = self.seat.page().fewest_connections();

@@ -24,7 +24,7 @@ pub use drain::Drain;
 
 use crate::backend::StartError;
 use crate::exit_code::ExitCode;
-use crate::log::{Log, Writer};
+use crate::log::{Log, Stream, Writer, say};
 use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
 
 /// Pace of the sign of life that a process gives on the shared page.
@@ -53,7 +53,7 @@ enum Error {
 /// Runs as a child of the supervisor: the hidden command `persona run-role`.
 pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
     let Some(role) = Role::from_word(role) else {
-        eprintln!("error: there is no role {role:?}");
+        say(Stream::Error, format!("error: there is no role {role:?}\n"));
         return ExitCode::Usage;
     };
     match try_run(Key { role, slot, generation }) {
@@ -69,11 +69,14 @@ fn try_run(key: Key) -> Result<(), Error> {
     let handover = receive()?;
     end_with_the_supervisor(&handover)?;
     let log = Log::open(&handover.config, Writer { role: key.role.word(), slot: key.slot })?;
-    match key.role {
+    log.count_on(handover.page.seat(key.slot, key.generation));
+    let ended = match key.role {
         Role::Init => init::run(&handover),
         Role::Keeper => keeper::run(&handover, key.generation, &log),
         Role::Worker => worker::run(handover, key, &log),
-    }
+    };
+    log.finish();
+    ended
 }
 
 /// Ends this process when the supervisor ended before the death signal was set: then the signal never comes.
@@ -89,14 +92,13 @@ fn end_with_the_supervisor(handover: &Handover) -> io::Result<()> {
 
 /// Says on standard error why this process cannot work, and what to do about it.
 fn refuse(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
+    let hint = match error {
+        Error::Start(start) => start.hint().map_or(String::new(), |hint| format!("hint: {hint}\n")),
+        _ => String::new(),
+    };
+    say(Stream::Error, format!("error: {error}\n{hint}"));
     match error {
-        Error::Start(start) => {
-            if let Some(hint) = start.hint() {
-                eprintln!("hint: {hint}");
-            }
-            start.exit_code()
-        }
+        Error::Start(start) => start.exit_code(),
         Error::Unsynced => ExitCode::DiskFailed,
         Error::Schema => ExitCode::Config,
         Error::System(_) | Error::Thread => ExitCode::Failure,

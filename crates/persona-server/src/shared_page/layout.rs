@@ -80,6 +80,8 @@ pub(super) enum Number {
     DatabaseWaiting,
     DatabaseLeftBehind,
     DatabaseMax,
+    LogLinesDropped,
+    AcceptsFailed,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -120,7 +122,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 31] = [
+pub(super) const NUMBERS: [NumberRow; 33] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -199,6 +201,20 @@ pub(super) const NUMBERS: [NumberRow; 31] = [
         Merge::PerSlot,
         "persona_database_connections_max",
         "Most connections to the database server that the pool of a slot may have.",
+    ),
+    row(
+        Number::LogLinesDropped,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_log_lines_dropped_total",
+        "Lines of the log that were dropped because what reads it was too slow, or could not be written to.",
+    ),
+    row(
+        Number::AcceptsFailed,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_accepts_failed_total",
+        "Attempts to accept a connection that failed because the process or the machine had run out of something.",
     ),
 ];
 

@@ -103,6 +103,16 @@ impl Seat {
         self.add(Number::ConnectionsOpen, 1);
     }
 
+    /// Counts a connection that could not be accepted, because something has run out.
+    pub fn accept_failed(&self) {
+        self.add(Number::AcceptsFailed, 1);
+    }
+
+    /// Counts lines that the log has no room for.
+    pub fn log_lines_dropped(&self, lines: u64) {
+        self.add(Number::LogLinesDropped, lines);
+    }
+
     /// Counts a closed connection.
     pub fn connection_closed(&self) {
         self.cell(Number::ConnectionsOpen).fetch_sub(1, Relaxed);

@@ -76,6 +76,8 @@ pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&S
     runtime.block_on(async {
         let page = SharedPage::create()?;
         page.set_started_at(SystemClock.now());
+        // It has no seat of its own; counters may be counted by several processes.
+        log.count_on(page.seat(0, 0));
         if config.database.file().is_none() {
             page.set_on_server();
         }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,6 +19,7 @@ pub struct Builder {
     workers: u16,
     flags: Vec<String>,
     folder: Option<TempDir>,
+    has_unread_log: bool,
 }
 
 /// A running server. Dropping it kills it, and with it all its processes.
@@ -26,6 +27,8 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     stderr: Arc<Mutex<String>>,
+    /// Its standard error, as long as nothing reads it.
+    unread: Option<ChildStderr>,
     /// Gone only when it was handed on.
     folder: Option<TempDir>,
 }
@@ -52,27 +55,36 @@ impl Builder {
         self
     }
 
+    /// Nothing reads its standard error, until [`Server::read_log`].
+    pub fn unread_log(mut self) -> Self {
+        self.has_unread_log = true;
+        self
+    }
+
     /// Starts the server and waits until it says that it is ready.
     #[track_caller]
     pub fn start(self) -> Server {
         let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut child = command(folder.path(), self.workers, &flags).spawn().expect("the built program");
-        let stderr = collect(child.stderr.take().expect("a pipe"));
+        let (mut unread, stderr) = (child.stderr.take(), Arc::default());
+        if !self.has_unread_log {
+            collect(unread.take().expect("a pipe"), &stderr);
+        }
         let lines = lines_of(child.stdout.take().expect("a pipe"));
         let address = lines.recv_timeout(DEADLINE).ok().and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             panic!("the server did not get ready; it said:\n{}", stderr.lock().expect("no panic").as_str());
         };
-        Server { child, address, stderr, folder: Some(folder) }
+        Server { child, address, stderr, unread, folder: Some(folder) }
     }
 }
 
 impl Server {
     /// A server with this many workers, to be changed before it starts.
     pub fn with_workers(workers: u16) -> Builder {
-        Builder { workers, flags: Vec::new(), folder: None }
+        Builder { workers, flags: Vec::new(), folder: None, has_unread_log: false }
     }
 
     /// Where it listens.
@@ -109,6 +121,11 @@ impl Server {
     /// Sends the supervisor a signal.
     pub fn signal(&self, it: Signal) {
         assert!(signal(self.pid(), it), "the supervisor lives");
+    }
+
+    /// Reads its standard error from now on.
+    pub fn read_log(&mut self) {
+        collect(self.unread.take().expect("nothing read it"), &self.stderr);
     }
 
     /// What it wrote to standard error until now.
@@ -169,7 +186,8 @@ impl Drop for Server {
 #[track_caller]
 pub fn refused(folder: &Path, flags: &[&str]) -> Ended {
     let mut child = command(folder, 2, flags).spawn().expect("the built program");
-    let stderr = collect(child.stderr.take().expect("a pipe"));
+    let stderr = Arc::default();
+    collect(child.stderr.take().expect("a pipe"), &stderr);
     let status = wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));
     // Its children may have written last; the pipe ends with the last of them.
     let stderr = wait_for("the end of standard error", DEADLINE, || {
@@ -213,16 +231,14 @@ fn database_in(folder: &Path) -> PathBuf {
 }
 
 /// Gathers everything that comes out of a pipe.
-fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
-    let gathered = Arc::new(Mutex::new(String::new()));
-    let shared = Arc::clone(&gathered);
+fn collect(mut pipe: impl Read + Send + 'static, gathered: &Arc<Mutex<String>>) {
+    let shared = Arc::clone(gathered);
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = pipe.read(&mut bytes) {
             shared.lock().expect("no panic").push_str(&String::from_utf8_lossy(&bytes[..length]));
         }
     });
-    gathered
 }
 
 fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {

@@ -6,6 +6,7 @@ mod common;
 mod clients;
 mod connections;
 mod crashes;
+mod logs;
 mod restarts;
 mod signals;
 mod spread;

@@ -1,0 +1,167 @@
+//! The log of a process: one line for each event, with the process that wrote it.
+//!
+//! All processes of a server write into the same file or terminal. A line, or several short ones, is one `write(2)` on a
+//! descriptor that appends, so lines never mix. Fields are those of the event itself: spans carry nothing, because a request
+//! is one event. Which events there are, and at which level, is decided where they happen; this module only writes them down.
+//!
+//! Nothing waits for the log ([ADR 0030](../../../docs/adr/0030-a-connection-is-a-lease-too.md)): `lines.rs` makes a line of
+//! an event, `repeats.rs` leaves out what was just said, and `queue.rs` hands lines to the thread that writes.
+
+mod lines;
+mod queue;
+mod repeats;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, registry};
+
+use crate::config::Config;
+use crate::shared_page::Seat;
+use lines::{Format, Lines};
+use queue::{Output, Queue};
+use repeats::Repeats;
+
+/// Longest wait for the last lines of a process that ends, and for words that go to a terminal or pipe directly.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// Longest wait for the lines on a panic: it may be the last thing that the process does.
+const PANIC_WAIT: Duration = Duration::from_millis(100);
+
+/// Rights of a new log file: its owner reads and writes it. One that is there keeps its own.
+const FILE_MODE: u32 = 0o600;
+
+/// Which process writes: `supervisor`, `init`, `keeper` or `worker`, with its slot where it has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Writer {
+    /// What the process does.
+    pub role: &'static str,
+    /// Its slot: 1 and up for workers, 0 for all others.
+    pub slot: u16,
+}
+
+/// The opened log of this process.
+#[derive(Clone)]
+pub struct Log {
+    path: Option<PathBuf>,
+    queue: Arc<Queue>,
+}
+
+impl Log {
+    /// Opens the log that the settings name and makes it the one of this process.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, the filter cannot be read, or there is no thread for writing.
+    pub fn open(config: &Config, writer: Writer) -> io::Result<Self> {
+        let queue = Queue::new(match &config.log_file {
+            None => Output::StandardError,
+            Some(path) => Output::File(RwLock::new(append_to(path, OFlags::empty())?)),
+        });
+        let filter = EnvFilter::try_new(&config.log_level).map_err(io::Error::other)?;
+        let repeats = Arc::new(Repeats::default());
+        let lines = Lines { format: format_of(config), writer, pid: std::process::id(), queue: Arc::clone(&queue), repeats };
+        let (writing, wording) = (Arc::clone(&queue), lines.clone());
+        thread::Builder::new().name("log".into()).spawn(move || {
+            let look = || wording.repeats.look(Instant::now()).into_iter().map(|left_out| wording.left_out(left_out)).collect();
+            writing.write_for_ever(look, |dropped| wording.dropped(dropped));
+        })?;
+        // In tests several logs are opened in one process; the first one stays.
+        if registry().with(filter).with(lines).try_init().is_ok() {
+            log_panics(Arc::clone(&queue));
+        }
+        Ok(Self { path: config.log_file.clone(), queue })
+    }
+
+    /// Opens the file again under its name, after the old one was moved away.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or is a pipe that has no reader; the old one is used further.
+    pub fn reopen(&self) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        self.queue.reopen(|| append_to(path, OFlags::NONBLOCK))
+    }
+
+    /// Counts dropped lines at this seat of the shared page.
+    pub fn count_on(&self, seat: Seat) {
+        self.queue.count_on(seat);
+    }
+
+    /// Waits until every line is written, for half a second at most: the end of a process, and no one who reads the log, decides
+    /// when the process ends.
+    pub fn finish(&self) {
+        self.queue.finish(LAST_WAIT);
+    }
+}
+
+/// Writes words to standard error, or to standard output, and waits for that half a second at most.
+pub fn say(to: Stream, text: String) {
+    let (sender, written) = channel::<()>();
+    let spawned = thread::Builder::new().name("say".into()).spawn(move || {
+        let fd = match to {
+            Stream::Output => rustix::stdio::stdout(),
+            Stream::Error => rustix::stdio::stderr(),
+        };
+        // There is nowhere left to say it when it cannot be written.
+        let _ = queue::write_to(fd, text.as_bytes());
+        drop(sender);
+    });
+    if spawned.is_ok() {
+        // Nothing is ever sent; it ends with the thread.
+        let _ = written.recv_timeout(LAST_WAIT);
+    }
+}
+
+/// A standard stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Has panics logged. By default they are written to standard error by the thread that panics, which then waits for what
+/// reads it.
+fn log_panics(queue: Arc<Queue>) {
+    panic::set_hook(Box::new(move |info| {
+        let text = info.payload_as_str().unwrap_or("of an unknown kind");
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        let thread = thread::current();
+        tracing::error!(
+            panic = text,
+            at = info.location().map(tracing::field::display),
+            thread = thread.name(),
+            backtrace,
+            "a thread panicked"
+        );
+        queue.finish(PANIC_WAIT);
+    }));
+}
+
+fn append_to(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).custom_flags(flags).open(path)
+}
+
+fn format_of(config: &Config) -> Format {
+    match config.log_format.as_str() {
+        "json" => Format::Json,
+        "text" => Format::Text,
+        _ if config.log_file.is_none() && io::stderr().is_terminal() => Format::Text,
+        _ => Format::Json,
+    }
+}

@@ -1,0 +1,74 @@
+//! The log serves the server, and not the other way round.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::common::{DEADLINE, Server, wait_for};
+
+/// Requests whose lines fill a pipe and the queue before it several times.
+const REQUESTS: u64 = 8_000;
+
+fn ask(server: &Server, requests: u64) {
+    let mut client = server.connect();
+    for request in 0..requests {
+        let reply = client.get("/healthz").unwrap_or_else(|error| panic!("request {request}: {error}"));
+        assert_eq!(reply.status, 200);
+    }
+}
+
+#[test]
+fn a_log_that_is_not_read_stops_neither_requests_nor_the_end_of_the_server() {
+    let server = Server::with_workers(2).flag("--access-log").unread_log().start();
+    ask(&server, REQUESTS);
+    ask(&server, REQUESTS);
+    assert!(server.metric("persona_log_lines_dropped_total") > 0, "the log was not full, so nothing was proved");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
+fn lines_that_were_dropped_are_told_of_as_soon_as_there_is_room() {
+    let mut server = Server::with_workers(1).flag("--access-log").unread_log().start();
+    ask(&server, REQUESTS);
+    let dropped = server.metric("persona_log_lines_dropped_total");
+    assert!(dropped > 0);
+    server.read_log();
+    server.wait_for_log("lines of the log were dropped");
+    ask(&server, 1);
+    wait_for("the last line", DEADLINE, || {
+        let log = server.log();
+        let told: u64 = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).expect("no lines are mixed")["dropped"].as_u64())
+            .sum();
+        let written = log.matches("answered a request").count() as u64;
+        // The requests, the one for the metrics, and the last one.
+        (told >= dropped && told + written == REQUESTS + 2).then_some(())
+    });
+}
+
+#[test]
+fn a_log_file_is_for_its_owner_only_also_after_it_was_opened_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("persona.log");
+    let server = Server::with_workers(1).flag(format!("--log-file={}", file.display())).start();
+    let mode = |path: &Path| path.metadata().expect("a log").permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    std::fs::rename(&file, folder.path().join("old.log")).expect("moved");
+    server.signal(Signal::USR1);
+    wait_for("a new file", DEADLINE, || file.exists().then_some(()));
+    assert_eq!(mode(&file), 0o600);
+}
+
+#[test]
+fn what_a_client_sends_is_short_in_the_log() {
+    let server = Server::with_workers(1).flag("--access-log").start();
+    let method = "A".repeat(5_000);
+    assert_eq!(server.connect().request(&method, "/healthz", &[("x-request-id", &"i".repeat(5_000))], b"").expect("an answer").status, 405);
+    server.wait_for_log("answered a request");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("answered a request")).expect("a line");
+    assert!(line.contains(&"A".repeat(32)) && line.len() < 600, "{line}");
+}
