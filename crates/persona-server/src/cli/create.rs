@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
+use crate::http::read_strictly;
 use crate::import::{ITEM_BYTES_MAX, typed};
 
 /// Creates a persona.
@@ -63,9 +64,12 @@ fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
     if bytes.len() > ITEM_BYTES_MAX {
         return Err(Failure::new(ExitCode::Failure, format!("{name} has more than {ITEM_BYTES_MAX} bytes")));
     }
-    match serde_json::from_slice(&bytes) {
+    match read_strictly(&bytes) {
         Ok(Value::Object(document)) => Ok(document),
         Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object")).hint("`persona import` takes lists")),
-        Err(error) => Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON")).because(error)),
+        Err(malformed) => {
+            let place = format!("line {}, column {}: {}", malformed.line, malformed.column, malformed.words());
+            Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON that can be taken")).because(place))
+        }
     }
 }

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use persona_model::{FIELDS, Shape};
 use serde_json::{Map, Value};
 
+use crate::http::read_strictly;
+
 /// Longest text that stays on the line of its name, in bytes.
 const LINE_BYTES_MAX: usize = 80;
 
@@ -60,10 +62,10 @@ impl Syntax {
                 let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
                 Ok(table.into_iter().map(|(name, value)| (name, json_value(value))).collect())
             }
-            Self::Json => match serde_json::from_str(text) {
+            Self::Json => match read_strictly(text.as_bytes()) {
                 Ok(Value::Object(members)) => Ok(without_null(&members)),
                 Ok(_) => Err("it must be a JSON object".into()),
-                Err(error) => Err(error.to_string()),
+                Err(malformed) => Err(format!("line {}, column {}: {}", malformed.line, malformed.column, malformed.words())),
             },
         }
     }

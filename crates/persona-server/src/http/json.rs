@@ -15,30 +15,74 @@ use super::problem::{Code, Fault, Problem};
 /// Deepest nesting of a body. A free-form object may have 64 levels and lies a few levels down in a patch.
 pub(super) const BODY_DEPTH_MAX: usize = 100;
 
+/// Why a text is not JSON that every reader understands alike.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Malformed {
+    /// Where, as a JSON Pointer; empty where the text does not get that far.
+    pub pointer: String,
+    /// What is wrong, as a sentence fragment.
+    pub message: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1 and in bytes.
+    pub column: usize,
+    /// Whether the text merely ends too early.
+    pub ends_early: bool,
+}
+
+impl Malformed {
+    fn new(pointer: &str, message: &str, (line, column): (usize, usize)) -> Self {
+        Self { pointer: pointer.into(), message: message.into(), line, column, ends_early: false }
+    }
+
+    /// What is wrong and at which member, without line and column.
+    pub fn words(&self) -> String {
+        if self.pointer.is_empty() { self.message.clone() } else { format!("{} (at {})", self.message, self.pointer) }
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        let Malformed { pointer, message, line, column, .. } = malformed;
+        let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
+        let detail = format!("line {line}, column {column}{place}: {message}");
+        let fault = Fault { pointer: Some(pointer), code: "malformed_json", message, ..Fault::default() };
+        Self::new(Code::MalformedJson, detail).errors(vec![fault]).with("line", line).with("column", column)
+    }
+}
+
 /// Reads a body; every refusal names line, column and, where the text gets that far, a JSON Pointer.
 pub(super) fn read(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
         return Err(Problem::new(Code::MalformedJson, "the body is empty; a JSON document is expected"));
     }
     if body.starts_with(b"\xef\xbb\xbf") {
-        return Err(malformed("", "the body starts with a byte order mark; send UTF-8 without one", 1, 1));
+        return Err(Malformed::new("", "the body starts with a byte order mark; send UTF-8 without one", (1, 1)).into());
     }
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let (line, column) = place_of(&body[..error.valid_up_to()]);
-        malformed("", "the text is not valid UTF-8", line, column)
-    })?;
+    Ok(read_strictly(body)?)
+}
+
+/// Reads a text, from wherever it comes: a body, a file, a flag, a cell.
+///
+/// # Errors
+///
+/// [`Malformed`]: what another reader could understand differently, or not at all.
+pub(crate) fn read_strictly(body: &[u8]) -> Result<Value, Malformed> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Malformed::new("", "the text is not valid UTF-8", place_of(&body[..error.valid_up_to()])))?;
     let trail = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
     let node = Node { trail: &trail, depth: 0 };
     let value = node.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(|error| {
         let pointer: String = trail.borrow().iter().rev().flat_map(|step| ["/", step.as_str()]).collect();
-        malformed(&pointer, &words_of(&error), error.line(), error.column())
+        let malformed = Malformed::new(&pointer, &words_of(&error), (error.line(), error.column()));
+        Malformed { ends_early: error.is_eof(), ..malformed }
     })?;
     match too_wide_integer(text) {
         None => Ok(value),
         Some(at) => {
-            let (line, column) = place_of(&body[..at]);
-            Err(malformed("", "the integer does not fit 64 bits and would lose digits; send it as a string", line, column))
+            let message = "the integer does not fit 64 bits and would lose digits; send it as a string";
+            Err(Malformed::new("", message, place_of(&body[..at])))
         }
     }
 }
@@ -68,15 +112,6 @@ fn too_wide_integer(text: &str) -> Option<usize> {
         }
     }
     None
-}
-
-fn malformed(pointer: &str, message: &str, line: usize, column: usize) -> Problem {
-    let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
-    let fault = Fault { pointer: Some(pointer.into()), code: "malformed_json", message: message.into(), ..Fault::default() };
-    Problem::new(Code::MalformedJson, format!("line {line}, column {column}{place}: {message}"))
-        .errors(vec![fault])
-        .with("line", line)
-        .with("column", column)
 }
 
 /// The reader's message without the place, which the problem names itself.

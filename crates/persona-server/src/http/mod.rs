@@ -40,6 +40,7 @@ use crate::shared_page::Seat;
 
 pub use body::BodyRoom;
 pub use client_address::ClientAddress;
+pub(crate) use json::read_strictly;
 pub use router::{ROUTES, Route, router};
 
 /// What every handler shares.

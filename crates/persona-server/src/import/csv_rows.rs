@@ -1,64 +1,78 @@
-//! Rows of CSV (RFC 4180) with a header.
+//! Rows of CSV as records: objects of column to cell.
 
 use std::io::{BufRead, Cursor, Read};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
 
-use super::item::{Bad, Record};
-use super::source::{Gauge, Gauged};
+use super::csv_reader::{CsvReader, Row};
+use super::item::{Bad, Place, Record};
+use super::native;
+use super::source::{Line, read_line};
 
-/// A row that is added behind the file. If it does not come back as a row of its own, a quote was still open at the
-/// end: the CSV reader itself takes the end of the file for the end of the cell.
-const END_MARK: &str = "\u{1}end of file\u{1}";
+/// What separates the cells, the likeliest first: a comma, a semicolon (spreadsheets of countries with a decimal comma), a
+/// tab.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The records of such a file: objects of column to cell.
+/// The records of such a file.
 pub struct CsvRows {
-    reader: Reader<Box<dyn Read>>,
-    gauge: Gauge,
-    /// The columns of the header.
-    pub columns: Vec<String>,
+    reader: CsvReader<Box<dyn BufRead>>,
+    columns: Vec<String>,
     is_over: bool,
 }
 
 impl CsvRows {
-    /// Reads the header.
+    /// Reads the header, and finds what separates the cells.
     ///
     /// # Errors
     ///
-    /// The header cannot be read, is not UTF-8, or has a column twice.
-    pub fn new(input: Box<dyn BufRead>) -> Result<Self, Bad> {
-        let gauge = Gauge::default();
-        gauge.start_record(0);
-        let marked = input.chain(Cursor::new(format!("\n{END_MARK}")));
-        let bounded: Box<dyn Read> = Box::new(Gauged::new(marked, gauge.clone()));
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
-        let mut header = ByteRecord::new();
-        reader.read_byte_record(&mut header).map_err(|error| Bad::at(1, format!("could not read on: {error}")))?;
-        let columns: Vec<String> = header
-            .iter()
-            .map(|name| String::from_utf8(name.to_vec()).map_err(|_| Bad::at(1, "the header is not UTF-8")))
-            .collect::<Result<_, _>>()?;
-        if let Some(twice) = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name)).map(|(_, name)| name) {
-            return Err(Bad::at(1, format!("the header has the column {twice:?} twice")));
+    /// The header cannot be read, is not UTF-8, has a column twice, or is of no known format.
+    pub fn new(mut input: Box<dyn BufRead>) -> Result<Self, Bad> {
+        let mut line = 1;
+        let mut first = first_line(&mut input, &mut line)?;
+        let named = first.strip_prefix(b"sep=").and_then(|rest| <[u8; 1]>::try_from(rest.trim_ascii_end()).ok());
+        if named.is_some() {
+            line += 1;
+            first = first_line(&mut input, &mut line)?;
         }
-        Ok(Self { reader, gauge, columns, is_over: false })
+        let delimiter = named.map_or_else(|| delimiter_of(&first), |[delimiter]| delimiter);
+        first.push(b'\n');
+        let input: Box<dyn BufRead> = Box::new(Cursor::new(first).chain(input));
+        let mut reader = CsvReader::new(input, delimiter, false, line);
+        let header = reader.row().map_err(|error| unreadable(line, &error))?.unwrap_or_default();
+        if let Some(fault) = header.fault {
+            return Err(Bad::at(line, fault));
+        }
+        // A header that is written with blanks after its delimiters has rows that are.
+        if header.cells.iter().skip(1).any(|name| name.first().is_some_and(u8::is_ascii_whitespace)) {
+            reader.skip_blanks();
+        }
+        let columns = names(&header).ok_or_else(|| Bad::at(line, "the header is not UTF-8"))?;
+        if let Some(twice) = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name)).map(|(_, name)| name) {
+            return Err(Bad::at(line, format!("the header has the column {twice:?} twice")));
+        }
+        check(&columns).map_err(|reason| Bad::at(line, format!("no known format: {reason}")))?;
+        Ok(Self { reader, columns, is_over: false })
     }
 
-    fn record(&self, line: u64, row: &ByteRecord) -> Result<Record, Bad> {
+    fn record(&self, row: &Row) -> Result<Record, Bad> {
+        let line = row.line;
+        if let Some(fault) = &row.fault {
+            return Err(Bad::at(line, fault.clone()));
+        }
         let mut cells = Map::new();
-        for (column, cell) in self.columns.iter().zip(row) {
+        for (column, cell) in self.columns.iter().zip(&row.cells) {
             let text = std::str::from_utf8(cell).map_err(|error| {
                 Bad::at(line, format!("the cell of column {column:?} is not UTF-8 from byte {} on", error.valid_up_to() + 1))
             })?;
             cells.insert(column.clone(), text.into());
         }
-        if row.len() != self.columns.len() {
-            let reasons = vec![format!("the row has another number of cells ({}) than the header ({})", row.len(), self.columns.len())];
+        if row.cells.len() != self.columns.len() {
+            let (found, wanted) = (row.cells.len(), self.columns.len());
+            let reasons = vec![format!("the row has another number of cells ({found}) than the header ({wanted})")];
             let name = cells.values().next().and_then(Value::as_str).map(ToString::to_string);
-            return Err(Bad { line, name, reasons });
+            return Err(Bad { name, reasons, ..Bad::at(line, "") });
         }
-        Ok(Record { line, is_row: true, value: Value::Object(cells) })
+        Ok(Record { place: Place::line(line), is_row: true, value: Value::Object(cells) })
     }
 }
 
@@ -66,36 +80,53 @@ impl Iterator for CsvRows {
     type Item = Result<Record, Bad>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
+        while !self.is_over {
+            match self.reader.row() {
+                Ok(Some(row)) if row.is_blank() => {}
+                Ok(Some(row)) => return Some(self.record(&row)),
+                Ok(None) => self.is_over = true,
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Err(unreadable(self.reader.line(), &error)));
+                }
+            }
         }
-        let start = self.reader.position().clone();
-        self.gauge.start_record(start.byte());
-        let mut row = ByteRecord::new();
-        let read = self.reader.read_byte_record(&mut row);
-        let line = start.line() + self.gauge.breaks();
-        match read {
-            Err(error) => {
-                self.is_over = true;
-                let reason = match error.kind() {
-                    csv::ErrorKind::Io(error) => error.to_string(),
-                    _ => error.to_string(),
-                };
-                Some(Err(Bad::at(line, format!("could not read on: {reason}"))))
-            }
-            Ok(false) => {
-                self.is_over = true;
-                None
-            }
-            Ok(true) if row.len() == 1 && &row[0] == END_MARK.as_bytes() => {
-                self.is_over = true;
-                None
-            }
-            Ok(true) if row.iter().next_back().is_some_and(|cell| cell.ends_with(END_MARK.as_bytes())) => {
-                self.is_over = true;
-                Some(Err(Bad::at(line, "a quoted cell of the row that starts here is not closed before the end of the file")))
-            }
-            Ok(true) => Some(self.record(line, &row)),
+        None
+    }
+}
+
+fn unreadable(line: u64, error: &std::io::Error) -> Bad {
+    Bad::at(line, format!("could not read on: {error}"))
+}
+
+/// The first line with something on it.
+fn first_line(input: &mut dyn BufRead, line: &mut u64) -> Result<Vec<u8>, Bad> {
+    loop {
+        match read_line(input).map_err(|error| unreadable(*line, &error))? {
+            Line::Text(text) if text.trim_ascii().is_empty() => *line += 1,
+            Line::Text(text) => return Ok(text),
+            Line::TooLong => return Err(Bad::at(*line, "the first line is longer than an item may be")),
+            Line::End => return Ok(Vec::new()),
         }
     }
+}
+
+/// The delimiter with which a header is one of a known format; a comma where none is, so that the reason is about that.
+fn delimiter_of(header: &[u8]) -> u8 {
+    let is_known = |delimiter: &u8| {
+        let row = CsvReader::new(header, *delimiter, false, 1).row().ok().flatten();
+        row.and_then(|row| names(&row)).is_some_and(|columns| check(&columns).is_ok())
+    };
+    DELIMITERS.into_iter().find(is_known).unwrap_or(b',')
+}
+
+/// The names of the columns, without blanks around them; `None` where they are not UTF-8.
+fn names(header: &Row) -> Option<Vec<String>> {
+    header.cells.iter().map(|name| std::str::from_utf8(name).ok().map(|name| name.trim().to_owned())).collect()
+}
+
+/// Whether these columns are those of a known format.
+fn check(columns: &[String]) -> Result<(), String> {
+    let has = |column: &str| columns.iter().any(|name| name == column);
+    if has("act") && has("prompt") { Ok(()) } else { native::check_columns(columns) }
 }

@@ -48,6 +48,7 @@ pub fn detect(mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     };
     match first_byte {
         b'{' => lines_or_values(blanks, reader),
+        b'"' => strings_or_rows(blanks, reader),
         b'[' => Ok(Layout::Values(Box::new(Cursor::new(blanks).chain(reader)))),
         _ => Ok(Layout::Csv(Box::new(Cursor::new(blanks).chain(reader)))),
     }
@@ -75,4 +76,16 @@ fn lines_or_values(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<
     let start = [blanks, line, vec![b'\n']].concat();
     let reader = Box::new(Cursor::new(start).chain(reader));
     Ok(if ends_early && !next_starts_anew { Layout::Values(reader) } else { Layout::Lines(reader) })
+}
+
+/// A first line that is one JSON string, with an object in it, is JSON that was encoded twice; a quoted header is no such
+/// string, because commas follow it or no object is in it.
+fn strings_or_rows(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
+    let Line::Text(line) = read_line(&mut reader)? else {
+        return Err(io::Error::other("the first line is longer than an item may be"));
+    };
+    let is_json = serde_json::from_slice::<String>(&line).is_ok_and(|text| text.trim_start().starts_with('{'));
+    let start = [blanks, line, vec![b'\n']].concat();
+    let reader = Box::new(Cursor::new(start).chain(reader));
+    Ok(if is_json { Layout::Lines(reader) } else { Layout::Csv(reader) })
 }

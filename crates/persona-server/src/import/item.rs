@@ -1,5 +1,7 @@
 //! What a file is made of.
 
+use std::fmt;
+
 use persona_model::{Document, PersonaId};
 use serde_json::Value;
 
@@ -25,11 +27,37 @@ impl Format {
     }
 }
 
+/// Where an item is in its file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The line on which it starts, 1 for the first.
+    pub line: u64,
+    /// Its index in the list that the file is, from 0; `None` where the file is no list.
+    pub index: Option<u64>,
+}
+
+impl Place {
+    /// A place that is no element of a list.
+    pub const fn line(line: u64) -> Self {
+        Self { line, index: None }
+    }
+}
+
+/// As people look for it: `12`, or `12 [3]` for the element with the index 3.
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index {
+            None => write!(out, "{}", self.line),
+            Some(index) => write!(out, "{} [{index}]", self.line),
+        }
+    }
+}
+
 /// One record of a file as it was written: a JSON value, or a CSV row as an object of column to cell.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
-    /// The line on which it starts, 1 for the first.
-    pub line: u64,
+    /// Where it is.
+    pub place: Place,
     /// Whether it is a row of CSV, where every value is text.
     pub is_row: bool,
     /// What it says.
@@ -39,8 +67,8 @@ pub struct Record {
 /// One item that can be sent.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Item {
-    /// The line on which it starts.
-    pub line: u64,
+    /// Where it is.
+    pub place: Place,
     /// How it was written.
     pub format: Format,
     /// Its identity: its own, or one that is derived from its content.
@@ -56,8 +84,8 @@ pub struct Item {
 /// One item that cannot be sent, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bad {
-    /// The line on which it starts.
-    pub line: u64,
+    /// Where it is.
+    pub place: Place,
     /// Its name, where it can be told.
     pub name: Option<String>,
     /// What is wrong, as sentence fragments; at least one.
@@ -67,6 +95,6 @@ pub struct Bad {
 impl Bad {
     /// An item of which nothing but its line is known.
     pub fn at(line: u64, reason: impl Into<String>) -> Self {
-        Self { line, name: None, reasons: vec![reason.into()] }
+        Self { place: Place::line(line), name: None, reasons: vec![reason.into()] }
     }
 }

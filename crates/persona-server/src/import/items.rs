@@ -13,6 +13,7 @@ use super::json_lines::JsonLines;
 use super::json_values::JsonValues;
 use super::native::{self, Native};
 use super::{Draft, awesome, lobehub};
+use crate::http::read_strictly;
 
 /// The items of one file: those that can be sent, and for the others the reason. A bad item never stops the rest.
 ///
@@ -30,23 +31,25 @@ impl Items {
     }
 
     fn item(&mut self, record: Record) -> Result<Item, Bad> {
-        let Record { line, is_row, value } = record;
+        let Record { place, is_row, value } = record;
+        let bad = |name: Option<String>, reasons: Vec<String>| Bad { place, name, reasons };
+        let value = unwrapped(value).map_err(|reason| bad(None, vec![reason]))?;
         if !value.is_object() {
-            return Err(Bad::at(line, "must be a JSON object"));
+            return Err(bad(None, vec!["must be a JSON object".into()]));
         }
         // An identity is made of the item as it was written, of which the mapping leaves nothing.
         let written = canonical_json(&value);
         let Value::Object(object) = value else { unreachable!("it was just seen to be an object") };
         let name = name_of(&object);
-        let refuse = |reason: String| Bad { line, name: name.clone(), reasons: vec![reason] };
+        let refuse = |reason: String| bad(name.clone(), vec![reason]);
         let (format, Native { draft, id, is_deleted }) = mapped(object, is_row).map_err(refuse)?;
         let id = id.unwrap_or_else(|| self.identities.next(format, &written));
         let warnings = draft.warnings.clone();
         let document = Document::from_json(draft.into_value()).map_err(|invalid| {
             let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);
-            Bad { line, name: name.clone(), reasons: invalid.faults.iter().map(reason).collect() }
+            bad(name.clone(), invalid.faults.iter().map(reason).collect())
         })?;
-        Ok(Item { line, format, id, document, is_deleted, warnings })
+        Ok(Item { place, format, id, document, is_deleted, warnings })
     }
 }
 
@@ -64,15 +67,17 @@ fn records(reader: Box<dyn BufRead>) -> Result<Box<dyn Iterator<Item = Result<Re
         Layout::Empty => Box::new(std::iter::empty()),
         Layout::Lines(reader) => Box::new(JsonLines::new(reader)),
         Layout::Values(reader) => Box::new(JsonValues::new(reader)),
-        Layout::Csv(reader) => {
-            let rows = CsvRows::new(reader)?;
-            let has = |column: &str| rows.columns.iter().any(|name| name == column);
-            if !(has("act") && has("prompt")) {
-                native::check_columns(&rows.columns).map_err(|reason| Bad::at(1, format!("no known format: {reason}")))?;
-            }
-            Box::new(rows)
-        }
+        Layout::Csv(reader) => Box::new(CsvRows::new(reader)?),
     })
+}
+
+/// A JSON text inside of a JSON string, as programs write it that encode twice, is the value that it says.
+fn unwrapped(value: Value) -> Result<Value, String> {
+    match value {
+        Value::String(text) if text.trim_start().starts_with('{') => read_strictly(text.as_bytes())
+            .map_err(|malformed| format!("the JSON inside of the string cannot be read: {}", malformed.words())),
+        value => Ok(value),
+    }
 }
 
 fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), String> {

@@ -2,11 +2,10 @@
 
 use std::io::BufRead;
 
-use serde_json::Value;
-
 use super::ITEM_BYTES_MAX;
-use super::item::{Bad, Record};
+use super::item::{Bad, Place, Record};
 use super::source::{Line, read_line};
+use crate::http::read_strictly;
 
 /// The records of such a file.
 pub struct JsonLines {
@@ -33,7 +32,7 @@ impl Iterator for JsonLines {
                 Ok(Line::End) => self.is_over = true,
                 Ok(Line::TooLong) => return Some(Err(Bad::at(line, format!("the line has more than {ITEM_BYTES_MAX} bytes")))),
                 Ok(Line::Text(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Line::Text(text)) => return Some(parse(line, &text)),
+                Ok(Line::Text(text)) => return Some(parse(Place::line(line), &text)),
                 Err(error) => {
                     self.is_over = true;
                     return Some(Err(Bad::at(line, format!("could not read on: {error}"))));
@@ -44,12 +43,12 @@ impl Iterator for JsonLines {
     }
 }
 
-/// Reads one value, and says what is wrong in words of the file: a value has one line here, so only columns matter.
-pub fn parse(line: u64, text: &[u8]) -> Result<Record, Bad> {
-    let text = std::str::from_utf8(text).map_err(|error| Bad::at(line, format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        let what = if error.is_eof() { "ends too early" } else { "is broken" };
-        Bad::at(line, format!("the JSON {what} at column {}", error.column()))
+/// Reads one value as strictly as the API reads a body, and says what is wrong in words of the file.
+pub fn parse(place: Place, text: &[u8]) -> Result<Record, Bad> {
+    let value = read_strictly(text).map_err(|malformed| {
+        let what = if malformed.ends_early { "ends too early".into() } else { format!("cannot be read: {}", malformed.words()) };
+        let on_line = if malformed.line > 1 { format!("line {}, ", place.line + malformed.line as u64 - 1) } else { String::new() };
+        Bad { place, ..Bad::at(place.line, format!("the JSON {what} ({on_line}column {})", malformed.column)) }
     })?;
-    Ok(Record { line, is_row: false, value })
+    Ok(Record { place, is_row: false, value })
 }

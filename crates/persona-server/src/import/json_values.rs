@@ -1,17 +1,37 @@
 //! JSON over several lines: one object after the other, or the elements of one list, one at a time.
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Result as IoResult};
 
 use super::ITEM_BYTES_MAX;
-use super::item::{Bad, Record};
+use super::item::{Bad, Place, Record};
 use super::json_lines::parse;
 
-/// The records of such a file. After a broken element there is no telling where the next one starts, so it is the last.
+/// The records of such a file. A broken element costs that element only, as long as its brackets and quotes add up.
 pub struct JsonValues {
     reader: Box<dyn BufRead>,
     line: u64,
-    in_list: bool,
-    is_over: bool,
+    expected: Expected,
+    /// How many elements of the list began; `None` outside of a list.
+    elements: Option<u64>,
+}
+
+/// What may come next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// A list or a value: nothing was read yet.
+    Anything,
+    /// A value, where values follow each other without a list.
+    Value,
+    /// The first element of a list, or its end.
+    ElementOrEnd,
+    /// An element, after a comma.
+    Element,
+    /// A comma, or the end of the list.
+    CommaOrEnd,
+    /// Nothing more.
+    End,
+    /// The rest is not looked at.
+    Over,
 }
 
 /// Where the scan is inside one value. Only what is needed to find its end: strings may hold brackets.
@@ -23,13 +43,16 @@ struct Nesting {
 }
 
 impl Nesting {
-    /// Takes the next byte; true when it ends the value.
+    /// Takes the next byte; true when it ends a value that has an end of its own.
     fn ends_with(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
+                b'"' => {
+                    self.in_string = false;
+                    return self.depth == 0;
+                }
                 _ => {}
             }
             return false;
@@ -37,54 +60,102 @@ impl Nesting {
         match byte {
             b'"' => self.in_string = true,
             b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            _ => return false,
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                return self.depth == 0;
+            }
+            _ => {}
         }
-        self.depth == 0 && byte != b'"'
+        false
+    }
+
+    /// Whether a value without brackets and quotes, such as a number, ends before this byte.
+    fn ends_before(&self, byte: u8) -> bool {
+        self.depth == 0 && !self.in_string && (byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'))
     }
 }
 
 impl JsonValues {
     /// Reads from the start of a file.
     pub fn new(reader: Box<dyn BufRead>) -> Self {
-        Self { reader, line: 1, in_list: false, is_over: false }
+        Self { reader, line: 1, expected: Expected::Anything, elements: None }
     }
 
-    fn byte(&mut self) -> std::io::Result<Option<u8>> {
-        let mut byte = [0];
-        let read = self.reader.read(&mut byte)?;
-        if byte[0] == b'\n' && read == 1 {
+    fn peek(&mut self) -> IoResult<Option<u8>> {
+        Ok(self.reader.fill_buf()?.first().copied())
+    }
+
+    fn consume(&mut self, byte: u8) {
+        self.reader.consume(1);
+        if byte == b'\n' {
             self.line += 1;
         }
-        Ok((read == 1).then_some(byte[0]))
     }
 
-    /// The next value's first line and text; `None` at the end.
-    fn value(&mut self) -> std::io::Result<Option<(u64, Vec<u8>)>> {
-        let first = loop {
-            match self.byte()? {
-                None => return Ok(None),
-                Some(b'[') if !self.in_list => self.in_list = true,
-                Some(b',' | b']') if self.in_list => {}
-                Some(byte) if byte.is_ascii_whitespace() => {}
-                Some(byte) => break byte,
+    /// The next record, or why there is none; `None` at a proper end.
+    fn record(&mut self) -> IoResult<Option<Result<Record, Bad>>> {
+        use Expected::{Anything, CommaOrEnd, Element, ElementOrEnd, End, Over, Value};
+        loop {
+            let Some(byte) = self.peek()? else { return Ok(self.at_end_of_file()) };
+            if byte.is_ascii_whitespace() {
+                self.consume(byte);
+                continue;
             }
-        };
-        let (line, mut text, mut nesting) = (self.line, vec![first], Nesting::default());
-        if first != b'{' {
-            return Err(std::io::Error::other("every element must be an object"));
+            self.expected = match (self.expected, byte) {
+                (Over, _) => return Ok(None),
+                (Anything, b'[') => {
+                    self.elements = Some(0);
+                    ElementOrEnd
+                }
+                (ElementOrEnd | CommaOrEnd, b']') => End,
+                (CommaOrEnd, b',') => Element,
+                (CommaOrEnd, _) => return Ok(Some(Err(self.give_up("a comma or the end of the list is missing before this element")))),
+                (Element, b']' | b',') => return Ok(Some(Err(self.give_up("an element is missing after a comma")))),
+                (End, _) => return Ok(Some(Err(self.give_up("there is more text after the end of the list")))),
+                (Anything | Value | Element | ElementOrEnd, _) => return self.value().map(Some),
+            };
+            self.consume(byte);
         }
-        nesting.ends_with(first);
-        while let Some(byte) = self.byte()? {
-            text.push(byte);
+    }
+
+    fn at_end_of_file(&mut self) -> Option<Result<Record, Bad>> {
+        let is_open = matches!(self.expected, Expected::ElementOrEnd | Expected::Element | Expected::CommaOrEnd);
+        let told = is_open.then(|| Err(self.give_up("the file ends before the end of the list")));
+        self.expected = Expected::Over;
+        told
+    }
+
+    fn give_up(&mut self, reason: &str) -> Bad {
+        self.expected = Expected::Over;
+        Bad::at(self.line, reason)
+    }
+
+    fn value(&mut self) -> IoResult<Result<Record, Bad>> {
+        let place = Place { line: self.line, index: self.elements };
+        self.elements = self.elements.map(|elements| elements + 1);
+        self.expected = if self.elements.is_some() { Expected::CommaOrEnd } else { Expected::Value };
+        let (mut text, mut nesting, mut bytes) = (Vec::new(), Nesting::default(), 0);
+        loop {
+            let Some(byte) = self.peek()? else {
+                self.expected = Expected::Over;
+                return Ok(Err(Bad { place, ..Bad::at(place.line, "the JSON that starts here ends too early: the file is cut off") }));
+            };
+            if nesting.ends_before(byte) {
+                break;
+            }
+            self.consume(byte);
+            bytes += 1;
+            if bytes <= ITEM_BYTES_MAX {
+                text.push(byte);
+            }
             if nesting.ends_with(byte) {
-                return Ok(Some((line, text)));
-            }
-            if text.len() > ITEM_BYTES_MAX {
-                return Err(std::io::Error::other(format!("an item has more than {ITEM_BYTES_MAX} bytes")));
+                break;
             }
         }
-        Err(std::io::Error::other("the JSON ends too early"))
+        if bytes > ITEM_BYTES_MAX {
+            return Ok(Err(Bad { place, ..Bad::at(place.line, format!("an item has more than {ITEM_BYTES_MAX} bytes")) }));
+        }
+        Ok(parse(place, &text))
     }
 }
 
@@ -92,18 +163,6 @@ impl Iterator for JsonValues {
     type Item = Result<Record, Bad>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let record = match self.value() {
-            Ok(None) => {
-                self.is_over = true;
-                return None;
-            }
-            Ok(Some((line, text))) => parse(line, &text),
-            Err(error) => Err(Bad::at(self.line, error.to_string())),
-        };
-        self.is_over = record.is_err();
-        Some(record)
+        self.record().unwrap_or_else(|error| Some(Err(self.give_up(&format!("could not read on: {error}")))))
     }
 }

@@ -13,6 +13,7 @@
 //! repaired value, the original is kept under `extensions.import.original`, and the item carries a warning.
 
 mod awesome;
+mod csv_reader;
 mod csv_rows;
 mod detect;
 mod draft;
@@ -27,7 +28,7 @@ mod repair;
 mod source;
 
 pub use draft::Draft;
-pub use item::{Bad, Format, Item, Record};
+pub use item::{Bad, Format, Item, Place, Record};
 pub use items::Items;
 pub use native::typed;
 

@@ -4,6 +4,7 @@ use persona_model::{FIELDS, Field, PersonaId, Shape, nearest_field};
 use serde_json::{Map, Value};
 
 use super::Draft;
+use crate::http::read_strictly;
 
 /// Members that the store manages: an export has them, a new persona gets its own. Only `id` is kept.
 const MANAGED: [&str; 8] = ["revision", "created_at", "updated_at", "deleted_at", "created_by", "updated_by", "content_hash", "labels"];
@@ -70,7 +71,7 @@ pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
             Shape::OneOf(_) | Shape::Handle => cell,
             Shape::Flag { .. } => serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell),
             Shape::Lines { .. } if !text.trim_start().starts_with('[') => text.split(',').map(str::trim).collect(),
-            _ => serde_json::from_str(text).map_err(|error| format!("{column}: must be JSON: {error}"))?,
+            _ => read_strictly(text.as_bytes()).map_err(|malformed| format!("{column}: must be JSON: {}", malformed.words()))?,
         };
         typed.insert(column, value);
     }

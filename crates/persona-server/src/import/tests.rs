@@ -20,8 +20,8 @@ fn outcome(bytes: impl Into<Vec<u8>>) -> Vec<String> {
     items(bytes)
         .into_iter()
         .map(|item| match item {
-            Ok(item) => format!("{}: {}", item.line, item.document.name()),
-            Err(bad) => format!("{}: {}", bad.line, bad.reasons.join("; ")),
+            Ok(item) => format!("{}: {}", item.place, item.document.name()),
+            Err(bad) => format!("{}: {}", bad.place, bad.reasons.join("; ")),
         })
         .collect()
 }
@@ -39,7 +39,7 @@ fn document(value: Value) -> Document {
 #[test]
 fn a_row_of_the_prompts_collection_becomes_a_prompt() {
     let item = only("act,prompt,for_devs,type,contributor\r\n Poet ,\"Say \"\"hi\"\"\r\n twice \",FALSE,TEXT,\"a,b\"\r\n");
-    assert_eq!((item.line, item.format), (2, Format::AwesomePrompts));
+    assert_eq!((item.place.line, item.format), (2, Format::AwesomePrompts));
     assert_eq!(item.warnings, Vec::<String>::new());
     assert_eq!(
         item.document,
@@ -88,7 +88,7 @@ fn a_persona_of_an_export_keeps_its_identity_and_its_document() {
 fn native_documents_come_as_lines_as_one_object_as_a_list_and_as_csv() {
     assert_eq!(outcome("{\"name\":\"A\"}\n\n{\"name\":\"B\"}"), ["1: A", "3: B"]);
     assert_eq!(outcome("\n{\n  \"name\": \"A\"\n}\n"), ["2: A"]);
-    assert_eq!(outcome("[\n{\"name\":\"[{\\\"\"},\n {\n\"name\":\"B\"}]"), ["2: [{\"", "3: B"]);
+    assert_eq!(outcome("[\n{\"name\":\"[{\\\"\"},\n {\n\"name\":\"B\"}]"), ["2 [0]: [{\"", "3 [1]: B"]);
     assert_eq!(outcome("\u{feff}name,tags,is_active\nA,\"x, y\",FALSE\nB,\"[\"\"z\"\"]\",\n"), ["2: A", "3: B"]);
     assert_eq!(outcome(" \n \n"), Vec::<String>::new());
     let item = only("name,tags,is_active\nA,\"x, y\",FALSE\n");
@@ -105,10 +105,10 @@ fn a_broken_line_costs_that_line_only() {
         outcome(text.concat()),
         [
             "1: A",
-            "2: the JSON ends too early at column 8",
+            "2: the JSON ends too early (column 8)",
             "3: name: name is required; nmae: unknown member; did you mean name?",
             "4: must be a JSON object",
-            "5: not UTF-8 from byte 10 on",
+            "5: the JSON cannot be read: the text is not valid UTF-8 (column 10)",
             "6: id: must be a string",
             "7: G",
         ]
@@ -146,6 +146,79 @@ fn a_file_that_ends_inside_a_quote_is_noticed() {
 }
 
 #[test]
+fn a_row_with_malformed_quotes_is_told_with_its_line_and_the_others_are_read() {
+    let told = |line| format!("{line}: text follows a closing quote in line {line}; a quote inside a quoted cell is written twice");
+    let text = "act,prompt\n\"Linux\",\"Say \"pwd\" first\"\n\"Poet\",\"Write \\\"verse\\\" only\"\n\"X\",\"a\" \"b\"\nE,F\n";
+    assert_eq!(outcome(text), [told(2), told(3), told(4), "5: E".into()]);
+    let text = "act,prompt\nA,\"never closed\nC,\"D\"\nE,F\n";
+    let told = "2: text follows a closing quote in line 3; a quote inside a quoted cell is written twice";
+    assert_eq!(outcome(text), [told, "4: E"]);
+}
+
+#[test]
+fn other_layouts_of_csv_are_read() {
+    let prompt = |text: &str| {
+        let item = only(text);
+        (item.document.name().to_owned(), item.document.get("system_prompt").and_then(Value::as_str).unwrap_or_default().to_owned())
+    };
+    let both = |name: &str, prompt: &str| (name.to_owned(), prompt.to_owned());
+    assert_eq!(prompt("act;prompt\n\"Poet\";\"You write, always; in verse\"\n"), both("Poet", "You write, always; in verse"));
+    assert_eq!(prompt("act\tprompt\nPoet\ta, b\n"), both("Poet", "a, b"));
+    assert_eq!(prompt("sep=;\nact;prompt\nPoet;x\n"), both("Poet", "x"));
+    assert_eq!(prompt("act, prompt\nA, B\n"), both("A", "B"));
+    assert_eq!(prompt("act,prompt\nA, B\n"), both("A", " B"));
+    assert_eq!(outcome("sep=;\n\nact;prompt\n\nPoet;x\nBard\n")[1], "6: the row has another number of cells (1) than the header (2)");
+    assert_eq!(outcome("act,prompt,for_devs\nA,B,FALSE\n,,\n,,\n"), ["2: A"]);
+}
+
+#[test]
+fn a_list_that_is_cut_off_or_broken_is_told_and_its_good_elements_are_taken() {
+    assert_eq!(
+        outcome("[{\"name\":\"T1\"},\n{\"name\":\"T2\"},\n"),
+        ["1 [0]: T1", "2 [1]: T2", "3: the file ends before the end of the list"]
+    );
+    assert_eq!(
+        outcome("{\n  \"name\":\"A\",\n  \"description\":\"x\n"),
+        ["1: the JSON that starts here ends too early: the file is cut off"]
+    );
+    assert_eq!(
+        outcome("[{\"name\":\"A\"},{\"name\":\"B\",\"description\":\"cut \\ud83d\"},{\"name\":\"C\"}]"),
+        ["1 [0]: A", "1 [1]: the JSON cannot be read: unexpected end of hex escape (at /description) (column 38)", "1 [2]: C"]
+    );
+    assert_eq!(
+        outcome("[{\"name\":\"A\",\"extensions\":{\"id\":1e400}},\n7, {\"name\":\"C\"},\n\"{\\\"name\\\": \\\"D\\\"}\"]"),
+        [
+            "1 [0]: the JSON cannot be read: number out of range (at /extensions/id) (column 36)",
+            "2 [1]: must be a JSON object",
+            "2 [2]: C",
+            "3 [3]: D"
+        ]
+    );
+    for (text, reason) in [
+        ("[{\"name\":\"A\"} {\"name\":\"B\"}]", "1: a comma or the end of the list is missing before this element"),
+        ("[{\"name\":\"A\"},]", "1: an element is missing after a comma"),
+        ("[{\"name\":\"A\"}] x", "1: there is more text after the end of the list"),
+    ] {
+        assert_eq!(outcome(text), ["1 [0]: A", reason]);
+    }
+}
+
+#[test]
+fn json_in_files_is_read_as_strictly_as_a_body_of_the_api() {
+    assert_eq!(outcome("\"{\\\"name\\\": \\\"A\\\"}\"\n"), ["1: A"]);
+    assert_eq!(
+        outcome("{\"name\":\"A\",\"name\":\"B\"}"),
+        ["1: the JSON cannot be read: the member \"name\" is there twice (at /name) (column 18)"]
+    );
+    let wide = "the JSON cannot be read: the integer does not fit 64 bits and would lose digits; send it as a string";
+    assert_eq!(outcome("{\"name\":\"A\",\"extensions\":{\"n\":18446744073709551616}}"), [format!("1: {wide} (column 31)")]);
+    assert_eq!(
+        outcome("name,extensions\nA,\"{\"\"n\"\":1,\"\"n\"\":2}\"\n"),
+        ["2: extensions: must be JSON: the member \"n\" is there twice (at /n)"]
+    );
+}
+
+#[test]
 fn a_file_of_no_known_format_says_why() {
     for (bytes, reason) in [
         (b"\xff\xfea\0" as &[u8], "1: the file is UTF-16; save it as UTF-8"),
@@ -153,8 +226,8 @@ fn a_file_of_no_known_format_says_why() {
         (b"nam,tags\nA,b\n", "1: no known format: the column \"nam\" is no field of a persona; did you mean name?"),
         (b"description\nA\n", "1: no known format: there is no column \"name\""),
         (b"name,name\nA,b\n", "1: the header has the column \"name\" twice"),
-        (b"[1]", "1: every element must be an object"),
-        (b"[{\"name\":\"A\"", "1: the JSON ends too early"),
+        (b"[1]", "1 [0]: must be a JSON object"),
+        (b"[{\"name\":\"A\"", "1 [0]: the JSON that starts here ends too early: the file is cut off"),
     ] {
         assert_eq!(outcome(bytes), [reason], "{reason}");
     }
@@ -169,8 +242,8 @@ fn an_item_that_is_too_large_is_refused_and_lines_go_on() {
     );
     let longer = "x".repeat(ITEM_BYTES_MAX + 100_000);
     assert_eq!(
-        outcome(format!("act,prompt\nA,a\nB,\"{longer}\n")),
-        ["2: A".to_string(), format!("3: could not read on: an item has more than {ITEM_BYTES_MAX} bytes")]
+        outcome(format!("act,prompt\nA,a\nB,\"{longer}\"\nC,c\n")),
+        ["2: A".to_string(), format!("3: the row has more than {ITEM_BYTES_MAX} bytes"), "4: C".into()]
     );
 }
 

@@ -93,9 +93,9 @@ impl Run<'_> {
         tokio::spawn(async move {
             let item = match item {
                 Ok(item) => item,
-                Err(Bad { line, name, reasons }) => {
+                Err(Bad { place, name, reasons }) => {
                     let status = Status::Failed;
-                    return Ok(Report { file: file.to_string(), line, id: None, name, status, warnings: Vec::new(), errors: reasons });
+                    return Ok(Report { file: file.to_string(), place, id: None, name, status, warnings: Vec::new(), errors: reasons });
                 }
             };
             let (status, errors) = match api {
@@ -104,7 +104,7 @@ impl Run<'_> {
                 None => (Status::Valid, Vec::new()),
             };
             let name = Some(item.document.name().to_string());
-            Ok(Report { file: file.to_string(), line: item.line, id: Some(item.id), name, status, warnings: item.warnings, errors })
+            Ok(Report { file: file.to_string(), place: item.place, id: Some(item.id), name, status, warnings: item.warnings, errors })
         })
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{Output, Tone, harmless};
 use crate::cli::table::shortened;
+use crate::import::Place;
 
 /// Cells of the longest name in a message.
 const NAME_CELLS_MAX: usize = 60;
@@ -60,8 +61,8 @@ impl Status {
 pub struct Report {
     /// The file.
     pub file: String,
-    /// The line on which the item starts.
-    pub line: u64,
+    /// Where the item is in it.
+    pub place: Place,
     /// Its identity, where it could be read.
     pub id: Option<PersonaId>,
     /// Its name, where it could be read.
@@ -79,7 +80,8 @@ impl Report {
     pub fn to_json(&self) -> Value {
         json!({
             "file": self.file,
-            "line": self.line,
+            "line": self.place.line,
+            "index": self.place.index,
             "id": self.id.map(|id| id.to_string()),
             "name": self.name,
             "status": self.status.word(),
@@ -92,7 +94,7 @@ impl Report {
     pub fn remarks(&self, output: &Output) -> Vec<String> {
         let name = self.name.as_ref().map(|name| format!("{:?}: ", shortened(&harmless(name), NAME_CELLS_MAX))).unwrap_or_default();
         let remark = |tone: Tone, word: &str, text: &String| {
-            format!("{} {}:{}: {name}{}", output.paint(tone, word), self.file, self.line, harmless(text))
+            format!("{} {}:{}: {name}{}", output.paint(tone, word), self.file, self.place, harmless(text))
         };
         let errors = self.errors.iter().map(|text| remark(Tone::Error, "error:", text));
         let warnings = self.warnings.iter().map(|text| remark(Tone::Warning, "warning:", text));
