@@ -188,7 +188,7 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`].
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and [`Error::OutcomeUnknown`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
         match self {
             Self::File(keeper) => keeper.tick(),
@@ -197,10 +197,17 @@ impl Keeper {
     }
 
     /// Ends, and leaves a file complete.
-    pub fn close(self) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsynced`]: the next start makes it complete.
+    pub fn close(self) -> Result<(), Error> {
         match self {
             Self::File(keeper) => keeper.close(),
-            Self::Server(keeper) => drop(keeper),
+            Self::Server(keeper) => {
+                drop(keeper);
+                Ok(())
+            }
         }
     }
 }

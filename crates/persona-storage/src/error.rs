@@ -74,7 +74,8 @@ pub enum Error {
     /// The database cannot be reached now. Nothing was changed; trying again later can succeed.
     #[error("the database cannot be reached")]
     Unreachable,
-    /// The connection broke while a write was being committed, and it could not be found out in time what became of it.
+    /// The database failed or its connection broke while a write was being committed, and it could not be found out what
+    /// became of it.
     #[error("whether the write was kept is unknown")]
     OutcomeUnknown,
     /// The disk or a quota is full. Reads go on; writes succeed again when there is room.
@@ -83,10 +84,10 @@ pub enum Error {
     /// The database is damaged; nothing was repaired and nothing was deleted.
     #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// The store is closing, or lost its writer after a failed sync. Whether a running write was kept is unknown.
+    /// The store is closing, or lost its writer before the request had its turn. Nothing was changed.
     #[error("the store is closed: {0}")]
     Closed(&'static str),
-    /// The disk failed to read or to write something. A write that met this was not kept.
+    /// The disk failed to read or to write something. A write that met this was not kept, and never will be.
     #[error("the disk failed: {0}")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk failed to sync. What it has is unknown, of this write and of others, so everything is to be opened again.

@@ -57,7 +57,7 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     assert!(looks > 5 && report.personas > u64::from(PERSONAS), "{looks} looks, {report:?}");
     store.close().await;
     drop(store);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
 }
 
 #[tokio::test]

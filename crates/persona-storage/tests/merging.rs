@@ -66,7 +66,7 @@ async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
     drop(reader);
     store.close().await;
     drop(store);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,5 +95,5 @@ async fn an_export_that_nobody_writes_beside_is_not_broken_off_because_the_index
     assert_eq!(count, 200);
     store.close().await;
     drop(store);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
 }

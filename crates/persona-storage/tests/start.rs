@@ -56,7 +56,7 @@ async fn filled(path: &Path) {
     }
     store.close().await;
     drop(store);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
 }
 
 /// Opens the file as a worker would and counts what is in it.

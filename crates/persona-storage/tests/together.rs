@@ -348,7 +348,7 @@ async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
         store.close().await;
     }
     drop(stores);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
     assert!(!file.wal().exists(), "the last one out leaves a single complete file");
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
     })
 }
 
-/// Does what is due until the other end of `stopped` is gone, or until a sync failed.
+/// Does what is due until the other end of `stopped` is gone, until a sync failed, or until a commit is in doubt.
 fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStream, backups: Option<Backups>) -> Result<(), Error> {
     loop {
         if let Some(lost) = keeper.lost() {
@@ -72,6 +72,7 @@ fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStrea
                 tracing::error!(error = %error, "a sync of the disk failed; everything has to be opened again");
                 return Err(Error::Unsynced);
             }
+            Err(StoreError::OutcomeUnknown) => return Err(Error::Doubt),
             Err(error) => {
                 tracing::warn!(error = %error, "upkeep of the database failed; it is tried again");
                 HEARTBEAT
@@ -82,8 +83,10 @@ fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStrea
             Err(RecvTimeoutError::Disconnected) => {
                 // Its connection must not be the last one on the file: the keeper leaves that complete.
                 drop(backups);
-                keeper.close();
-                return Ok(());
+                return keeper.close().map_err(|error| {
+                    tracing::error!(error = %error, "a sync of the disk failed at the end; the log stays, and the next start copies it back");
+                    Error::Unsynced
+                });
             }
         }
     }

@@ -42,6 +42,9 @@ enum Error {
     /// A sync failed, so every process has to open the file again.
     #[error("the disk failed to sync, so the file has to be opened again")]
     Unsynced,
+    /// Whether a commit was kept is unknown, so every process has to open the file again.
+    #[error("what became of a commit is unknown, so the file has to be opened again")]
+    Doubt,
     /// The file is another program's now, or was moved away; whoever starts next finds out which.
     #[error("the schema of the database is not what it was any more")]
     Schema,
@@ -99,7 +102,7 @@ fn refuse(error: &Error) -> ExitCode {
     say(Stream::Error, format!("error: {error}\n{hint}"));
     match error {
         Error::Start(start) => start.exit_code(),
-        Error::Unsynced => ExitCode::DiskFailed,
+        Error::Unsynced | Error::Doubt => ExitCode::DiskFailed,
         Error::Schema => ExitCode::Config,
         Error::System(_) | Error::Thread => ExitCode::Failure,
     }

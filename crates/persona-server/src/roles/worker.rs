@@ -72,6 +72,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
             () = threads.all_ended() => break,
             loss = &mut store_lost, if !is_outdated => match loss {
                 Loss::Disk => return Err(Error::Unsynced),
+                Loss::Doubt => return Err(Error::Doubt),
                 Loss::Writer => return Err(Error::Thread),
                 // Ending here would break off every request; so they are refused until the supervisor lets all workers drain.
                 Loss::Schema => {
@@ -82,6 +83,16 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
         }
     }
     store.close().await;
+    // The last writes may have met what the others must hear of.
+    tokio::select! {
+        biased;
+        loss = store.lost() => match loss {
+            Loss::Disk => return Err(Error::Unsynced),
+            Loss::Doubt => return Err(Error::Doubt),
+            Loss::Writer | Loss::Schema => {}
+        },
+        () = std::future::ready(()) => {}
+    }
     if drain.has_begun() { Ok(()) } else { Err(Error::Thread) }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn log(note: Note) {
         Note::Reopening(key) => error!(
             child.role = key.role.word(),
             child.slot = key.slot,
-            "a sync of the disk failed: all processes are replaced, so that nothing more is acknowledged on what may be lost"
+            "a sync of the disk failed or a commit is in doubt: all processes are replaced, so that nothing more is acknowledged on what may be lost"
         ),
         Note::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
         Note::Overdue(key) => child(key, "a process did not get on in time and is killed"),

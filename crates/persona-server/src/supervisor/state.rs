@@ -11,16 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::slot::{FAILED_STARTS_MAX, Life, Slot};
-use super::standing::{Condition, Process};
+use super::standing::{Condition, KEEPER_STOP_TIMEOUT, Process, START_TIMEOUT};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::exit_code::ExitCode;
-
-/// How long a keeper or worker may take from its start until it is ready. Opening a file takes milliseconds; a machine
-/// that swaps may take seconds.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How long the keeper may take to copy the log back at the end. What it does not finish, the next start does.
-const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the program is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +124,13 @@ impl State {
     fn on_exited(&mut self, now: Duration, key: Key, ending: Ending, actions: &mut Vec<Action>) {
         let Some(process) = self.processes.remove(&key) else { return };
         self.outdated.remove(&key);
+        if let Phase::Stopping { code: code @ ExitCode::Ok, .. } = &mut self.phase
+            && ending.is_disk_failure()
+        {
+            // What was acknowledged last may not be on the disk, so this end is not a good one.
+            *code = ExitCode::DiskFailed;
+            actions.push(Action::Note(Note::Lost(key, ending)));
+        }
         if !matches!(self.phase, Phase::Preparing | Phase::Running { .. }) || process.condition == Condition::Ending {
             return;
         }

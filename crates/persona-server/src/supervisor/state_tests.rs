@@ -114,6 +114,16 @@ fn after_a_failed_sync_everybody_ends_and_only_then_the_keeper_comes_and_after_i
 }
 
 #[test]
+fn a_sync_that_fails_while_the_server_stops_is_its_exit_code() {
+    let mut world = World::running(1);
+    world.tell(Event::Terminate);
+    world.tell(Event::Exited(worker(1, 1), Ending::Code(0)));
+    let failed = Ending::Code(74);
+    let end = Action::Exit { code: ExitCode::DiskFailed, forced: false };
+    assert_eq!(world.tell(Event::Exited(KEEPER, failed)), [Action::Note(Note::Lost(KEEPER, failed)), end]);
+}
+
+#[test]
 fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
     let mut world = World::running(1);
     world.tell(Event::Exited(worker(1, 1), Ending::Code(74)));

@@ -55,7 +55,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Whether a child says that the disk failed.
+    /// Whether a child says that the disk failed, or that a commit is in doubt.
     pub fn is_disk_failure(self) -> bool {
         self == Self::Code(i32::from(ExitCode::DiskFailed.number()))
     }
@@ -148,7 +148,7 @@ pub enum Note {
     Refused(Key),
     /// A child says that the server has to stop.
     Hopeless(Key),
-    /// A sync of this child failed: everybody opens the file again.
+    /// A sync of this child failed, or a commit of it is in doubt: every process opens the file again.
     Reopening(Key),
     /// The processes of a slot failed to get ready this many times in a row.
     CrashLoop(Key, u32),

@@ -22,9 +22,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(1);
 pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// From this many pages on a writer copies the log back itself: 56 MiB. Well above where the keeper has it start over
-/// (`keeper.rs`), because writers go on until the keeper has its turn, and this happens inside somebody's write.
-pub(super) const EMERGENCY_CHECKPOINT_PAGES: i64 = 14 * 1024;
+/// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`): 56 MiB. Well above where
+/// the keeper has it start over (`keeper.rs`), because writers go on until the keeper has its turn, and others wait meanwhile.
+pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
 
@@ -139,8 +139,8 @@ pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, 
         // 2 is memory.
         ("temp_store", 2),
         ("cache_size", -CACHE_KIB),
-        // Keeper and readers never copy the log back as a side effect of something else.
-        ("wal_autocheckpoint", if purpose == Purpose::Write { EMERGENCY_CHECKPOINT_PAGES } else { 0 }),
+        // The log is never copied back as a side effect of something else: SQLite drops the errors of that (ADR 0025).
+        ("wal_autocheckpoint", 0),
         ("query_only", (purpose == Purpose::Read).into()),
     ]
 }
@@ -254,7 +254,7 @@ mod tests {
                     ("journal_size_limit", 64 * 1024 * 1024),
                     ("temp_store", 2),
                     ("cache_size", -8192),
-                    ("wal_autocheckpoint", if purpose == Purpose::Write { 14_336 } else { 0 }),
+                    ("wal_autocheckpoint", 0),
                     ("query_only", i64::from(purpose == Purpose::Read)),
                     ("page_size", 4096),
                 ];

@@ -269,9 +269,17 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
 }
 
 /// The same failure once more, for each of the requests that it took down together.
-pub(super) fn copy_of(error: &rusqlite::Error) -> rusqlite::Error {
-    let code = error.sqlite_error().copied().unwrap_or(ffi::Error::new(ffi::SQLITE_ERROR));
-    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+pub(super) fn another(error: &Error) -> Error {
+    match error {
+        Error::Busy { what } => Error::Busy { what },
+        Error::Full => Error::Full,
+        Error::OutOfMemory => Error::OutOfMemory,
+        Error::OutcomeUnknown => Error::OutcomeUnknown,
+        Error::Damaged(report) => Error::Damaged(report.clone()),
+        Error::Disk(cause) => Error::Disk(cause.to_string().into()),
+        Error::Unsynced(cause) => Error::Unsynced(cause.to_string().into()),
+        error => Error::Backend(error.to_string().into()),
+    }
 }
 
 /// Whether a column holds what no program of ours writes there; strict tables leave no other reason.
@@ -305,8 +313,7 @@ fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
 /// Whether it is unknown from now on what reached the disk: after a failed sync the kernel has forgotten the pages, and
 /// a second sync would succeed without them (Rebello et al., USENIX ATC 2020).
 ///
-/// A failed write is another matter: what it should have written is not part of the log yet, and the next commit writes
-/// it anew.
+/// What a failed write means, and any other error of a commit, is said in `commit.rs`.
 pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }

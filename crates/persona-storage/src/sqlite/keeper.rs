@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::Clock;
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 
 use super::backup::back_up_from;
 use super::brake::braked;
+use super::checkpoint::{copy_back, failed};
+use super::commit::{Committed, WriteConnection};
 use super::connection::{self, Log, Purpose};
-use super::error::from_driver;
+use super::error::{from_driver, is_failed_sync};
 use super::gate::{Gate, Pass};
 use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
@@ -27,7 +30,7 @@ use crate::{Checkpoint, Error, NoObserver, Observer};
 /// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 // Once they were the same, and writers copied the log back inside their writes.
-const _: () = assert!(connection::EMERGENCY_CHECKPOINT_PAGES.cast_unsigned() * 2 > LOG_FRAMES_CEILING * 3, "no room for the keeper's turn");
+const _: () = assert!(connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3, "no room for the keeper's turn");
 /// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait for long: about 10 ms.
 const FEW_FRAMES: u64 = 256;
 /// Most copies with writers slowed down before what is left is copied while they wait. Each leaves what three or four
@@ -60,7 +63,7 @@ pub struct Keeper {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     gate: Gate,
-    writer: Connection,
+    writer: WriteConnection,
     /// Declared after the writer and so closed after it: only this one copies the log back when it is the last.
     connection: Connection,
     seen: Log,
@@ -94,7 +97,7 @@ impl Keeper {
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;
-        let writer = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
+        let writer = WriteConnection::open(settings, Arc::clone(&observer))?;
         let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;
         let now = Instant::now();
         let mut keeper = Self {
@@ -115,7 +118,10 @@ impl Keeper {
         // After a failed sync the log on the disk may lack pages that all processes still see in it. Copied back, they
         // are written and synced once more, before anything else is acknowledged.
         match keeper.copy_back() {
-            Err(Error::Unsynced(source)) => Err(StartError::Disk { path: settings.path.clone(), source }),
+            Err(Error::Unsynced(source)) => {
+                keeper.leave_the_log();
+                Err(StartError::Disk { path: settings.path.clone(), source })
+            }
             // Whatever else is in the way, such as a full disk, is in nobody's way who only reads; a tick reports it.
             Ok(()) | Err(_) => Ok(keeper),
         }
@@ -157,8 +163,17 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`].
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and [`Error::OutcomeUnknown`], after
+    /// which every process must open the file again.
     pub fn tick(&mut self) -> Result<Duration, Error> {
+        let result = self.look_after();
+        if matches!(&result, Err(Error::Unsynced(_) | Error::OutcomeUnknown)) {
+            self.leave_the_log();
+        }
+        result
+    }
+
+    fn look_after(&mut self) -> Result<Duration, Error> {
         let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? else {
             // A commit is being published, so the log has grown, and the next look must come soon.
             return Ok(PAUSE_BUSY);
@@ -203,9 +218,29 @@ impl Keeper {
     }
 
     /// Copies the whole log back and closes. As the last connection it leaves a single complete file.
-    pub fn close(mut self) {
-        if let Err(error) = self.start_over(CheckpointMode::TRUNCATE) {
-            tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsynced`]: the log stays where it is, and the next start copies it back once more.
+    pub fn close(mut self) -> Result<(), Error> {
+        match self.start_over(CheckpointMode::TRUNCATE) {
+            Err(error @ Error::Unsynced(_)) => {
+                self.leave_the_log();
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Has the log stay when this is the last connection that is closed. SQLite would copy it back once more and remove it,
+    /// and after a failed sync that succeeds although the disk lacks pages.
+    fn leave_the_log(&self) {
+        if let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+            tracing::error!(%error, "could not have the log stay");
         }
     }
 
@@ -258,10 +293,17 @@ impl Keeper {
     /// One transaction of upkeep, behind the gate like any other write.
     fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
-        let transaction = self.writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(from_driver)?;
+        let transaction = self.writer.begin().map_err(from_driver)?;
         let result = change(&transaction).map_err(from_driver)?;
-        transaction.commit().map_err(from_driver)?;
-        Ok(result)
+        match transaction.commit() {
+            Committed::Kept => Ok(result),
+            Committed::NotKept(error) => Err(from_driver(error)),
+            Committed::Unknown(error) if is_failed_sync(&error) => Err(from_driver(error)),
+            Committed::Unknown(error) => {
+                tracing::error!(%error, "a commit of upkeep is in doubt");
+                Err(Error::OutcomeUnknown)
+            }
+        }
     }
 }
 
@@ -287,26 +329,4 @@ fn close_in<'gate>(gate: &'gate Gate, connection: &mut Connection, observer: &dy
         }
     }
     Ok(pass)
-}
-
-/// Copies back what can be copied beside writers, and tells how long the log was and how much of it is copied now.
-fn copy_back(connection: &Connection, observer: &dyn Observer, before: Log) -> Result<Log, Error> {
-    let began = Instant::now();
-    match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
-        // Another process is at it; then it is being done.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(before),
-        Err(error) => Err(failed(observer, began, error)),
-        Ok(log) => {
-            let copied_frames = log.copied.saturating_sub(before.copied);
-            let complete = log.copied >= log.frames;
-            let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
-            observer.checkpointed(began.elapsed(), result);
-            Ok(log)
-        }
-    }
-}
-
-fn failed(observer: &dyn Observer, began: Instant, error: rusqlite::Error) -> Error {
-    observer.checkpointed(began.elapsed(), Checkpoint::Failed);
-    from_driver(error)
 }

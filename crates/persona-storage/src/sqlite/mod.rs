@@ -3,7 +3,7 @@
 //! What lives here: every SQL statement, every pragma, every lock. What must not: HTTP, configuration, formatting of answers.
 //!
 //! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (queue, group commit) -> `gate.rs`
-//! (one process at a time) -> `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`,
+//! (one process at a time) -> `batch.rs` (one transaction) -> `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`,
 //! `search.rs`, `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reader.rs` -> `personas.rs`.
 //!
 //! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
@@ -11,10 +11,13 @@
 
 mod backup;
 mod backup_folder;
+mod batch;
 mod brake;
 mod changes;
 mod check;
+mod checkpoint;
 mod checksum;
+mod commit;
 mod connection;
 mod convert;
 mod error;

@@ -10,28 +10,23 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use persona_model::{Clock, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use persona_model::Clock;
 use tokio::sync::{oneshot, watch};
 
-use super::connection::{self, Purpose};
-use super::error::{copy_of, from_driver, is_failed_sync};
+use super::batch::{Batch, Batched};
+use super::checkpoint::relieve;
+use super::commit::{Committed, WriteConnection, WriteTransaction};
+use super::connection::EMERGENCY_CHECKPOINT_PAGES;
+use super::error::{another, from_driver, is_failed_sync};
 use super::gate::Gate;
 use super::queue::{Queue, Refused, Size, Taker, Weight};
-use super::search::{Entries, Entry};
 use super::weights::Weights;
-use super::{Settings, StartError, changes, migrate, personas, transaction};
+use super::{Settings, StartError, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::{Error, Loss, Observer, Write, Written};
-
-/// Most requests of one transaction: bounds what a failed commit takes down with it.
-const BATCH_WRITES_MAX: usize = 256;
-/// No further request joins a transaction that is this old, so that other processes are not kept waiting. Long enough for
-/// the 32 that wait in each of two workers with 64 clients: who is left over waits for everybody else once more.
-const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
@@ -44,21 +39,21 @@ pub(super) struct Writer {
 }
 
 /// A request in the queue.
-struct Job {
-    write: Write,
-    queued_at: Instant,
-    claim: Claim,
-    waiting: Waiting,
-    reply: oneshot::Sender<Result<Written, Error>>,
+pub(super) struct Job {
+    pub write: Write,
+    pub queued_at: Instant,
+    pub claim: Claim,
+    pub waiting: Waiting,
+    pub reply: oneshot::Sender<Result<Written, Error>>,
 }
 
 /// Decides, once, whether a request is applied or withdrawn: both sides may want to at the same moment.
 #[derive(Clone, Default)]
-struct Claim(Arc<AtomicBool>);
+pub(super) struct Claim(Arc<AtomicBool>);
 
 impl Claim {
     /// Whether the caller is the first to decide.
-    fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
 
@@ -82,7 +77,7 @@ impl Writer {
         let gate = Gate::open(&settings.path)
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
-        let connection = connection::open(settings, Purpose::Write, Arc::clone(&observer))?;
+        let connection = WriteConnection::open(settings, Arc::clone(&observer))?;
         let (queue, jobs) = Queue::new();
         let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
@@ -102,16 +97,16 @@ impl Writer {
         let waiting = Waiting::begin(&self.observer);
         self.enqueue(Job { write, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
         let withdrawal = Withdrawal(claim);
-        let closed = || Error::Closed("its writer ended");
-        match tokio::time::timeout_at(deadline.into(), &mut answer).await {
-            Ok(answered) => answered.map_err(|_| closed())?,
+        let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
+            Ok(answered) => answered,
             Err(_) if withdrawal.0.take() => {
                 self.observer.gave_up();
-                Err(Error::Busy { what: "its turn to write" })
+                return Err(Error::Busy { what: "its turn to write" });
             }
             // The writer took it just before the deadline: the outcome is on its way, and only it may be told.
-            Err(_) => answer.await.map_err(|_| closed())?,
-        }
+            Err(_) => answer.await,
+        };
+        answered.unwrap_or_else(|_| Err(if withdrawal.0.take() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown }))
     }
 
     fn enqueue(&self, job: Job) -> Result<(), Error> {
@@ -162,7 +157,7 @@ impl Drop for Writer {
 
 /// What the thread owns.
 struct Thread {
-    connection: Connection,
+    connection: WriteConnection,
     gate: Gate,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
@@ -172,9 +167,9 @@ struct Thread {
 }
 
 /// A request that is part of the running transaction, and what will be answered when that commits.
-struct Applied {
-    reply: oneshot::Sender<Result<Written, Error>>,
-    result: Result<Written, Error>,
+pub(super) struct Applied {
+    pub reply: oneshot::Sender<Result<Written, Error>>,
+    pub result: Result<Written, Error>,
 }
 
 impl Applied {
@@ -211,7 +206,7 @@ impl Thread {
             }
         };
         let began = Instant::now();
-        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let transaction = match self.connection.begin() {
             Ok(transaction) => transaction,
             Err(error) => {
                 refuse(first, from_driver(error));
@@ -238,107 +233,102 @@ impl Thread {
         }
         let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer, weights: &self.weights };
         let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
-        let (mut applied, entries) = batch.apply_all(first, joining, began);
+        let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
         let count = applied.len();
         if fault::is_on(Fault::AcknowledgeBeforeCommit) {
             applied.drain(..).for_each(Applied::answer);
             fault::pause();
         }
-        // A full disk or a failed read can end the whole transaction, whatever the savepoints are.
-        let lost = transaction.is_autocommit();
-        let committed = if lost { Ok(()) } else { entries.write(&transaction).and_then(|()| transaction.commit()) };
-        drop(pass);
+        let verdict = match ended {
+            Some(error) => Verdict::given_up(transaction, error),
+            None => match entries.write(&transaction) {
+                Ok(()) => Verdict::of(transaction.commit()),
+                Err(error) => Verdict::given_up(transaction, from_driver(error)),
+            },
+        };
+        let is_long = self.connection.log_frames() >= EMERGENCY_CHECKPOINT_PAGES;
+        // Nobody is let in while a long log is copied back, but the answers do not wait for that.
+        let pass = is_long.then_some(pass);
         self.observer.committed(began.elapsed(), count);
-        match committed {
-            Ok(()) if lost => answer_all(applied, || Error::Busy { what: "a transaction that was not rolled back" }),
-            Ok(()) => applied.into_iter().for_each(Applied::answer),
-            Err(error) => {
-                answer_all(applied, || from_driver(copy_of(&error)));
-                if is_failed_sync(&error) {
-                    // The kernel has forgotten the pages, and a second sync would succeed without them. So nothing more
-                    // is acknowledged through this connection.
-                    tracing::error!(%error, "a sync of the disk failed; this writer stops");
-                    return ControlFlow::Break(Loss::Disk);
-                }
+        let result = verdict.tell(applied);
+        if result.is_continue() && !self.connection.is_autocommit() {
+            tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
+            return ControlFlow::Break(Loss::Writer);
+        }
+        if result.is_continue() && is_long {
+            self.relieve()?;
+        }
+        drop(pass);
+        result
+    }
+
+    /// Copies a long log back. What was acknowledged does not depend on how that ends.
+    fn relieve(&self) -> ControlFlow<Loss> {
+        match relieve(&self.connection, &*self.observer) {
+            Ok(()) => {}
+            Err(Error::Unsynced(error)) => {
+                tracing::error!(error = %error, "a sync of the disk failed; this writer stops");
+                return ControlFlow::Break(Loss::Disk);
             }
+            Err(error) => tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write"),
         }
         ControlFlow::Continue(())
     }
 }
 
-/// The running transaction.
-struct Batch<'a> {
-    connection: &'a Connection,
-    clock: &'a dyn Clock,
-    observer: &'a dyn Observer,
-    weights: &'a Weights,
+/// What is told to the requests of a transaction, and whether anything may follow it.
+#[derive(Default)]
+struct Verdict {
+    /// Told to all of them; `None` when each has an answer of its own.
+    error: Option<Error>,
+    loss: Option<Loss>,
 }
 
-impl Batch<'_> {
-    /// Applies the first request and those that join it; what the search indexes are to be given is for later.
-    fn apply_all(&self, first: Job, joining: impl Fn() -> Option<Job>, began: Instant) -> (Vec<Applied>, Entries) {
-        let (mut applied, mut entries) = (Vec::new(), Entries::default());
-        let mut now = changes::last_time(self.connection).unwrap_or_default();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            if let Some(done) = self.apply(job, &mut now, &mut entries) {
-                applied.push(done);
+impl Verdict {
+    fn of(committed: Committed) -> Self {
+        match committed {
+            Committed::Kept => Self::default(),
+            Committed::NotKept(error) => Self::not_kept(from_driver(error)),
+            Committed::Unknown(error) => {
+                tracing::error!(%error, "a commit is in doubt; this writer stops");
+                let loss = if is_failed_sync(&error) { Loss::Disk } else { Loss::Doubt };
+                Self { error: Some(Error::OutcomeUnknown), loss: Some(loss) }
             }
-            let full = applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
-            next = if full || self.connection.is_autocommit() { None } else { joining() };
         }
-        (applied, entries)
     }
 
-    /// Applies one request in a savepoint; `None` when it was withdrawn or came too late.
-    fn apply(&self, job: Job, now: &mut Timestamp, entries: &mut Entries) -> Option<Applied> {
-        if !job.claim.take() {
-            return None;
+    /// Undoes a transaction that cannot be committed any more.
+    fn given_up(transaction: WriteTransaction<'_>, error: Error) -> Self {
+        if let Err(error) = transaction.roll_back() {
+            tracing::error!(%error, "could not roll a transaction back");
         }
-        let Job { write, queued_at, waiting, reply, .. } = job;
-        drop(waiting);
-        if Instant::now() >= write.deadline {
-            self.observer.gave_up();
-            return Some(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }) });
-        }
-        self.observer.queued(queued_at.elapsed());
-        // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
-        *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
-        let result = self.in_savepoint(&write, *now).map(|(written, entry)| {
-            self.weights.learn(written.answer.id, written.answer.body.len());
-            if let Some(entry) = entry {
-                entries.add(entry);
-            }
-            written
-        });
-        Some(Applied { reply, result })
+        Self::not_kept(error)
     }
 
-    fn in_savepoint(&self, write: &Write, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
-        let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
-        run("SAVEPOINT request")?;
-        let result = transaction::apply(self.connection, write, now);
-        if result.is_err() && !self.connection.is_autocommit() {
-            run("ROLLBACK TO request")?;
+    fn not_kept(error: Error) -> Self {
+        let loss = matches!(error, Error::Unsynced(_)).then_some(Loss::Disk);
+        if loss.is_some() {
+            // The kernel has forgotten the pages, and a second sync would succeed without them. So nothing more is
+            // acknowledged through this connection.
+            tracing::error!(%error, "a sync of the disk failed; this writer stops");
         }
-        if !self.connection.is_autocommit() {
-            run("RELEASE request")?;
+        Self { error: Some(error), loss }
+    }
+
+    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it was decided in a state
+    /// that never became true, and would tell of a revision that nobody ever sees.
+    fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
+        for Applied { reply, result } in applied {
+            // Where nobody waits any more, nobody needs to know.
+            let _ = reply.send(self.error.as_ref().map_or(result, |error| Err(another(error))));
         }
-        result
+        self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }
 }
 
-fn refuse(job: Job, error: Error) {
+pub(super) fn refuse(job: Job, error: Error) {
     if job.claim.take() {
         // Where nobody waits any more, nobody needs to know.
         let _ = job.reply.send(Err(error));
-    }
-}
-
-/// Answers requests whose transaction was not committed. A refusal is no exception: it was decided in a state that never
-/// became true, and would tell of a revision that nobody ever sees.
-fn answer_all(applied: Vec<Applied>, not_committed: impl Fn() -> Error) {
-    for Applied { reply, .. } in applied {
-        let _ = reply.send(Err(not_committed()));
     }
 }

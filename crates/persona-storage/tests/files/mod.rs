@@ -82,7 +82,7 @@ pub async fn fill(path: &Path, personas: u8) {
     }
     store.close().await;
     drop(store);
-    keeper.close();
+    keeper.close().expect("the disk syncs");
 }
 
 pub async fn create(store: &SqliteStore, number: u8) {

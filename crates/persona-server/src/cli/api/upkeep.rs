@@ -7,7 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use persona_storage::Error;
+
 use crate::backend::Keeper;
+use crate::exit_code::ExitCode;
 
 /// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -26,12 +29,27 @@ impl Upkeep {
         let thread = std::thread::spawn(move || {
             let mut pause = Duration::ZERO;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                pause = keeper.tick().unwrap_or(PAUSE_AFTER_FAILURE);
+                pause = match keeper.tick() {
+                    Ok(pause) => pause,
+                    Err(error @ (Error::Unsynced(_) | Error::OutcomeUnknown)) => end_at_once(&error),
+                    Err(_) => PAUSE_AFTER_FAILURE,
+                };
             }
-            keeper.close();
+            if let Err(error) = keeper.close() {
+                end_at_once(&error);
+            }
         });
         Self { end: Some(end), thread: Some(thread) }
     }
+}
+
+/// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next start of anything on this
+/// file copies the log back once more.
+fn end_at_once(error: &Error) -> ! {
+    eprintln!("error: {error}");
+    eprintln!("hint: look into the system's log for errors of the disk; run the command again to see what was kept");
+    #[expect(clippy::disallowed_methods, reason = "the other threads must not acknowledge anything more")]
+    std::process::exit(i32::from(ExitCode::DiskFailed.number()))
 }
 
 impl Drop for Upkeep {

@@ -78,8 +78,8 @@ impl From<Error> for Problem {
                 Self::new(Code::Unreachable, "the database cannot be reached now").retry()
             }
             Error::OutcomeUnknown => {
-                tracing::error!("the connection to the database broke while it committed a write");
-                Self::new(Code::OutcomeUnknown, "the connection to the database broke while it committed").retry()
+                tracing::error!("the database failed, or its connection broke, while it committed a write");
+                Self::new(Code::OutcomeUnknown, "the database failed while it committed this; whether it was kept is unknown").retry()
             }
             Error::Closed(_) => Self::new(Code::Closing, "this worker takes no more requests").retry(),
             Error::OutOfMemory => {

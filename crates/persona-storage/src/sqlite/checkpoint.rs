@@ -1,0 +1,51 @@
+//! Copying the log back into the database. No checkpoint is made inside a commit, so each has its own error (ADR 0025).
+
+use std::time::Instant;
+
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode};
+
+use super::commit::WriteConnection;
+use super::connection::{self, EMERGENCY_CHECKPOINT_PAGES, Log};
+use super::error::from_driver;
+use crate::{Checkpoint, Error, Observer};
+
+/// Copies the log back where the last commit of a writer left it so long that the keeper seems to be away. The caller is in
+/// the gate, so that the log can start over with the next write.
+///
+/// # Errors
+///
+/// As [`copy_back`]. What was committed before is not in doubt.
+pub(super) fn relieve(writer: &WriteConnection, observer: &dyn Observer) -> Result<(), Error> {
+    if writer.log_frames() < EMERGENCY_CHECKPOINT_PAGES {
+        return Ok(());
+    }
+    let before = connection::look_at_log(writer).map_err(from_driver)?.unwrap_or_default();
+    copy_back(writer, observer, before).map(drop)
+}
+
+/// Copies back what can be copied beside writers, and tells how long the log was and how much of it is copied now.
+///
+/// # Errors
+///
+/// After [`Error::Unsynced`] what the disk has is unknown, and every process must open the file again.
+pub(super) fn copy_back(connection: &Connection, observer: &dyn Observer, before: Log) -> Result<Log, Error> {
+    let began = Instant::now();
+    match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
+        // Another process is at it; then it is being done.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(before),
+        Err(error) => Err(failed(observer, began, error)),
+        Ok(log) => {
+            let copied_frames = log.copied.saturating_sub(before.copied);
+            let complete = log.copied >= log.frames;
+            let result = if complete { Checkpoint::Complete { copied_frames } } else { Checkpoint::Blocked { copied_frames } };
+            observer.checkpointed(began.elapsed(), result);
+            Ok(log)
+        }
+    }
+}
+
+pub(super) fn failed(observer: &dyn Observer, began: Instant, error: rusqlite::Error) -> Error {
+    observer.checkpointed(began.elapsed(), Checkpoint::Failed);
+    from_driver(error)
+}

@@ -1,0 +1,206 @@
+//! Commits, and what became of each one: the only place that decides whether a transaction was kept.
+//!
+//! A commit has three results. SQLite writes the frames of a transaction to the log, the last one with the commit mark,
+//! and only then enters them into the index of the log (`walFrames` in `sqlite3.c`). So an error that comes after the
+//! mark was written does not undo it: until other frames are written over them, a recovery of the log applies these. An
+//! error is "not kept" only where it is in a short list; every other one is doubt (ADR 0025).
+//!
+//! Start reading at [`WriteTransaction::commit`].
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
+
+use super::connection::{self, Purpose};
+use super::{Settings, StartError};
+use crate::Observer;
+
+/// A connection that writes. All transactions that clients hear of are committed through one.
+pub(super) struct WriteConnection {
+    connection: Connection,
+    marks: Arc<Marks>,
+}
+
+/// What SQLite itself says while it commits.
+#[derive(Default)]
+struct Marks {
+    /// Everything before the frames of the transaction was done, the work of virtual tables included.
+    frames_begun: AtomicBool,
+    /// Frames in the log after the last commit.
+    log_frames: AtomicU64,
+}
+
+/// A running transaction of a [`WriteConnection`]. Rolled back where it is dropped.
+pub(super) struct WriteTransaction<'a> {
+    transaction: Transaction<'a>,
+    marks: &'a Marks,
+}
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Committed {
+    /// It was kept.
+    Kept,
+    /// It was not kept, and never will be.
+    NotKept(rusqlite::Error),
+    /// It may have been kept, or may be kept by the next recovery of the log.
+    Unknown(rusqlite::Error),
+}
+
+impl WriteConnection {
+    /// Opens a connection to an existing file.
+    pub(super) fn open(settings: &Settings, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+        let mut connection = connection::open(settings, Purpose::Write, observer)?;
+        let marks = Arc::new(Marks::default());
+        let (before, after) = (Arc::clone(&marks), Arc::clone(&marks));
+        let hooked = connection
+            .commit_hook(Some(move || {
+                before.frames_begun.store(true, Ordering::Relaxed);
+                false
+            }))
+            // Takes the place of SQLite's own hook, which would copy a long log back inside the commit and drop the errors.
+            .and_then(|()| {
+                connection.wal_hook(Some(move |_: &mut _, frames: i32| {
+                    after.log_frames.store(u64::try_from(frames).unwrap_or_default(), Ordering::Relaxed);
+                    Ok(())
+                }))
+            });
+        hooked.map_err(|error| StartError::from_driver(&settings.path, error))?;
+        Ok(Self { connection, marks })
+    }
+
+    /// Begins a transaction with the database's write lock.
+    pub(super) fn begin(&mut self) -> rusqlite::Result<WriteTransaction<'_>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(WriteTransaction { transaction, marks: &self.marks })
+    }
+
+    /// Frames in the log after the last commit of this connection.
+    pub(super) fn log_frames(&self) -> u64 {
+        self.marks.log_frames.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for WriteConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl WriteTransaction<'_> {
+    /// Commits, and decides what became of it.
+    pub(super) fn commit(self) -> Committed {
+        self.marks.frames_begun.store(false, Ordering::Relaxed);
+        match self.transaction.commit() {
+            Ok(()) => Committed::Kept,
+            Err(error) if !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error) => Committed::NotKept(error),
+            Err(error) => Committed::Unknown(error),
+        }
+    }
+
+    /// Gives the transaction up. Where this fails, closing the connection still undoes it.
+    pub(super) fn roll_back(self) -> rusqlite::Result<()> {
+        // After some errors SQLite has done it already.
+        if self.transaction.is_autocommit() { Ok(()) } else { self.transaction.rollback() }
+    }
+}
+
+impl Deref for WriteTransaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.transaction
+    }
+}
+
+/// Whether an error of a commit can only have come before the frame with the commit mark was complete in the log, by what
+/// `walFrames` does in SQLite 3.54:
+///
+/// - `BUSY` is an answer of locks, and all locks are taken before the first frame.
+/// - `FULL` and `IOERR_WRITE` are answers of writes to the log. The frame with the mark is the last one that is written, and
+///   one that is not whole is not valid. Frames behind it are written only on file systems that may damage neighbouring
+///   sectors, which SQLite assumes of none (`SQLITE_POWERSAFE_OVERWRITE`). Writes to the index have codes of their own.
+///
+/// What is not here is doubt. An error that could be added is not worth it: doubt is only slower.
+fn comes_before_the_mark(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|it| {
+        matches!(
+            it.extended_code,
+            ffi::SQLITE_BUSY | ffi::SQLITE_BUSY_RECOVERY | ffi::SQLITE_BUSY_SNAPSHOT | ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rusqlite::ffi;
+
+    use super::super::{Settings, initialise};
+    use super::{Committed, WriteConnection, comes_before_the_mark};
+    use crate::NoObserver;
+
+    #[test]
+    fn only_errors_that_come_before_the_commit_mark_mean_that_nothing_was_kept() {
+        let of = |code| comes_before_the_mark(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE] {
+            assert!(of(code), "{code}");
+        }
+        for code in [
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_IOERR_SHMMAP,
+            ffi::SQLITE_IOERR_SHMOPEN,
+            ffi::SQLITE_IOERR_NOMEM,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_DIR_FSYNC,
+            ffi::SQLITE_IOERR,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_PROTOCOL,
+            ffi::SQLITE_ERROR,
+        ] {
+            assert!(!of(code), "{code}");
+        }
+        assert!(!comes_before_the_mark(&rusqlite::Error::InvalidQuery));
+    }
+
+    #[test]
+    fn what_fails_before_the_frames_of_a_commit_was_not_kept_whatever_its_code() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let mut writer = WriteConnection::open(&settings, Arc::new(NoObserver)).expect("it opens");
+        let transaction = writer.begin().expect("nobody else writes");
+        let sql = "PRAGMA defer_foreign_keys = ON;
+                   INSERT INTO revisions (persona, revision, at, deleted, head, document, changed, checksum)
+                   VALUES (4711, 1, 0, 0, '', '', '', 0)";
+        transaction.execute_batch(sql).expect("the fault is found at the end");
+        let committed = transaction.commit();
+        assert!(matches!(&committed, Committed::NotKept(_)), "{committed:?}");
+        let transaction = writer.begin().expect("the last one is over");
+        assert!(matches!(transaction.commit(), Committed::Kept));
+    }
+
+    #[test]
+    fn the_length_of_the_log_is_known_after_each_commit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let mut writer = WriteConnection::open(&settings, Arc::new(NoObserver)).expect("it opens");
+        let mut frames = Vec::new();
+        for number in 0..2 {
+            let transaction = writer.begin().expect("nobody else writes");
+            transaction
+                .execute("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, 1, 'created', 0)", [[number; 16]])
+                .expect("a row");
+            assert!(matches!(transaction.commit(), Committed::Kept));
+            frames.push(writer.log_frames());
+        }
+        assert!(0 < frames[0] && frames[0] < frames[1], "{frames:?}");
+    }
+}
