@@ -82,6 +82,7 @@ enum Spread {
 
 const TABLES: &[(&str, Spread)] = &[
     ("about", Spread::Everywhere),
+    ("meta", Spread::Everywhere),
     ("personas", Spread::ByPersona("id")),
     ("persona_tags", Spread::ByPersona("persona")),
     ("persona_search", Spread::ByPersona("persona")),

@@ -81,7 +81,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     let folder = Folder::new();
     let report = initialise(&settings(&folder.database())).expect("a new file");
     assert!(report.created && report.converted_from.is_none() && report.migrated_from.is_none() && report.backup.is_none(), "{report:?}");
-    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 4, Some(0)));
+    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 5, Some(0)));
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777, 0o600);
     let again = initialise(&settings(&folder.database())).expect("the same file");
@@ -157,14 +157,14 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     let path = folder.database();
     filled(&path).await;
     let connection = Connection::open(&path).expect("it opens");
-    connection.execute_batch("DROP TABLE persona_search; DROP TABLE persona_titles; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
+    connection.execute_batch("DROP TABLE persona_search; DROP TABLE persona_titles; DROP TABLE meta; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
     drop(connection);
 
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 4, None));
+    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 5, None));
     let backup = report.backup.expect("a backup");
     let names: Vec<String> = folder.files().into_iter().map(|(name, _)| name).filter(|name| name.contains("before")).collect();
-    assert_eq!(names, ["persona.db-before-version-4"], "one complete file, and nothing is left of making it");
+    assert_eq!(names, ["persona.db-before-version-5"], "one complete file, and nothing is left of making it");
     let kept: u32 =
         Connection::open(backup).expect("it opens").pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
     assert_eq!((kept, count(&path).await), (1, usize::from(PERSONAS)));

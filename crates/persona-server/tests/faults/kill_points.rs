@@ -84,8 +84,10 @@ const WORKS: [Work; 7] = [
             make(folder, FOUND, "wal");
             let file = Connection::open(folder.join("persona.db")).expect("it opens");
             let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
-            file.execute_batch(&format!("DROP TABLE persona_search; DROP TABLE persona_titles; {columns}; PRAGMA user_version = 1"))
-                .expect("the first version");
+            file.execute_batch(&format!(
+                "DROP TABLE persona_search; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
+            ))
+            .expect("the first version");
         },
         arguments: &["list", "--database", "persona.db"],
         allowed: |count| count == FOUND,

@@ -56,7 +56,8 @@ fn an_older_file_is_not_migrated_while_another_program_has_it_open() {
     let database = folder.path().join("persona.db");
     let file = Connection::open(&database).expect("it opens");
     // As version 3 left it.
-    file.execute_batch("DROP TABLE persona_titles; PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)").expect("an older file");
+    file.execute_batch("DROP TABLE persona_titles; DROP TABLE meta; PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)")
+        .expect("an older file");
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(75), "{}", ended.stderr);
     let words = [format!("in use by process {}", std::process::id()), "hint: stop the server".into()];

@@ -10,11 +10,15 @@ use super::pool::{Connection, Statement};
 use super::{Settings, StartError};
 
 /// Every migration; the first makes version 1 of an empty database.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_personas.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/postgres/0001_personas.sql"), include_str!("../../migrations/postgres/0002_epoch.sql")];
 
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// The last version whose databases have no epoch.
+pub(super) const BEFORE_EPOCHS: u32 = 1;
 
 /// The same as the database keeps it.
 pub(super) fn stored_version() -> i32 {
@@ -40,6 +44,10 @@ pub(super) const MOVE_FEED: &str = "
          (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS number) AS next
     WHERE feed_offset + next.number <= newest.sequence
     RETURNING feed_offset";
+
+/// Another life of the database begins: places in its feed are no longer what they were (ADR 0033).
+pub(super) const RENEW_EPOCH: &str = "
+    UPDATE persona_store.meta SET value = replace(gen_random_uuid()::text, '-', '') WHERE key = 'epoch'";
 
 /// The same condition, to be asked without a lock.
 const FEED_IS_BEHIND: &str = "
@@ -142,6 +150,9 @@ pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Res
     }
     connection.execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}")).await.map_err(failed)?;
     let moved = connection.rows(Statement::Once(MOVE_FEED), &[]).await.map_err(failed)?;
+    if !moved.is_empty() {
+        connection.execute(RENEW_EPOCH).await.map_err(failed)?;
+    }
     connection.execute("COMMIT").await.map_err(failed)?;
     Ok(Migrated { from: (from != VERSION).then_some(from), feed_moved: !moved.is_empty() })
 }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: |it| search::fill(it, search::put_words) },
     Migration { sql: include_str!("../../migrations/sqlite/0003_checksums.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../migrations/sqlite/0004_titles.sql"), then: |it| search::fill(it, search::put_title) },
+    Migration { sql: include_str!("../../migrations/sqlite/0005_epoch.sql"), then: |_| Ok(()) },
 ];
 
 /// The schema version that this build knows.

@@ -30,6 +30,7 @@ pub mod inspect;
 mod keeper;
 mod library;
 mod list;
+mod meta;
 mod migrate;
 mod own_files;
 mod personas;

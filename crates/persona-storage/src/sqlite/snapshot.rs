@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::check::{CheckReport, check_alone};
 use super::progress::{Progress, Step, Watcher};
-use super::{StartError, row};
+use super::{StartError, meta, row};
 
 /// Pages of one step: 4 MiB, a few milliseconds, so that progress is smooth and an interruption is quick.
 const STEP_PAGES: i32 = 1024;
@@ -29,7 +29,7 @@ struct Counts {
 /// The copy is in a rollback mode: one file, complete in itself, that can be read without anything appearing beside it.
 pub(super) fn copy_checked(path: &Path, source: &Connection, target: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
     let counts = copy(path, source, target, watcher)?;
-    to_rollback_mode(target).map_err(|error| StartError::from_driver(target, error))?;
+    to_rollback_mode(target).and_then(|()| begin_life(target)).map_err(|error| StartError::from_driver(target, error))?;
     let report = check_alone(target, watcher)?.sound(path)?;
     let copied = Counts { personas: report.personas, revisions: report.revisions, changes: report.changes };
     if copied == counts {
@@ -70,6 +70,16 @@ fn count(connection: &Connection) -> rusqlite::Result<Counts> {
     connection.query_row(sql, [], |found| {
         Ok(Counts { personas: row::number(found, 0)?, revisions: row::number(found, 1)?, changes: row::number(found, 2)? })
     })
+}
+
+/// Gives a finished copy an epoch of its own: whoever puts it back by hand goes on from it with other changes.
+fn begin_life(path: &Path) -> rusqlite::Result<()> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // The file has no name yet under which it could be used, and a killed attempt is made anew.
+    connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    meta::renew_epoch(&connection)?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 /// The copy of a file in WAL mode says that it is in WAL mode too.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::connection::{self, Purpose, open_unconfigured};
 use super::header::{Header, holder_of};
-use super::{FileSystem, Gate, Settings, StartError, convert, library, migrate, own_files, personas, restore};
+use super::{FileSystem, Gate, Settings, StartError, convert, library, meta, migrate, own_files, personas, restore};
 use crate::NoObserver;
 
 /// From this many personas on they are not counted: reading a million entries of an index from a disk takes longer than
@@ -106,7 +106,12 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
     match header {
         None => create(settings)?,
         Some(header) if header.wal => {}
-        Some(_) => report.backup = Some(convert::back_up(path, "wal", settings.busy_timeout)?),
+        Some(_) => {
+            report.backup = Some(convert::back_up(path, "wal", settings.busy_timeout)?);
+            // Only copies are in another mode: this one was put back by hand, and what it was copied from went on.
+            let connection = open_unconfigured(path, settings.busy_timeout)?;
+            meta::renew_epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
+        }
     }
     let switched = convert::to_wal(path, settings.busy_timeout)?;
     let mut connection = connection::open(settings, Purpose::Write, Arc::new(NoObserver))?;

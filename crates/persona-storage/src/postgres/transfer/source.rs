@@ -85,11 +85,13 @@ impl Source for ServerSource {
     }
 
     fn origin(&mut self) -> Result<String, TransferError> {
-        let sql = "SELECT sequence || ' ' || persona || ' ' || at FROM persona_store.changes ORDER BY sequence LIMIT 1";
+        let sql = "SELECT (SELECT value FROM persona_store.meta WHERE key = 'epoch'),
+                          (SELECT sequence || ' ' || persona || ' ' || at FROM persona_store.changes ORDER BY sequence LIMIT 1)";
         let rows = self.session.read(sql, &[])?;
-        let first = rows.first().map(|found| row::value::<String>(found, 0)).transpose();
-        let first = first.map_err(|error| self.session.unreadable(&error))?;
-        Ok(format!("postgres {}", first.unwrap_or_default()))
+        let found = rows.first().ok_or_else(|| self.damaged("it has no epoch".into()))?;
+        let text = |column| row::value::<Option<String>>(found, column).map_err(|error| self.session.unreadable(&error));
+        let epoch = text(0)?.ok_or_else(|| self.damaged("it has no epoch".into()))?;
+        Ok(format!("postgres {epoch} {}", text(1)?.unwrap_or_default()))
     }
 
     fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {

@@ -89,7 +89,15 @@ impl Target for ServerTarget {
             self.session.execute("DROP SCHEMA persona_store CASCADE")?;
         } else {
             self.session.execute(TAKE_OUT)?;
-            self.session.execute(&format!("UPDATE persona_store.about SET schema_version = {}", migrate::VERSION))?;
+            let rows = self.session.rows("SELECT to_regclass('persona_store.meta') IS NOT NULL", &[])?;
+            let has_epoch = rows.first().is_some_and(|found| found.try_get(0).unwrap_or_default());
+            if has_epoch {
+                // The feed went back.
+                self.session.execute(migrate::RENEW_EPOCH)?;
+            }
+            // An earlier version of the program made it where it has none, and it is migrated like any other.
+            let version = if has_epoch { migrate::VERSION } else { migrate::BEFORE_EPOCHS };
+            self.session.execute(&format!("UPDATE persona_store.about SET schema_version = {version}"))?;
         }
         self.session.execute("COMMIT")
     }

@@ -9,7 +9,7 @@ use super::super::connection::{self, Purpose};
 use super::super::header::Header;
 use super::super::own_files::refuse_second_name;
 use super::super::progress::{Progress, Step, Watcher};
-use super::super::{Settings, StartError, library, migrate, restore};
+use super::super::{Settings, StartError, library, meta, migrate, restore};
 use super::chain;
 use super::feed::Feed;
 use super::persona::next_after;
@@ -128,6 +128,12 @@ impl Examination<'_, '_> {
         let expected = migrate::schema_of_version(self.report.schema_version).map_err(|error| StartError::from_driver(self.path, error))?;
         if self.found(schema)?.is_some_and(|schema| schema != expected) {
             self.report.add(None, format!("its tables and indexes are not those of schema version {}", self.report.schema_version));
+        }
+        if self.report.schema_version >= meta::EPOCH_SINCE {
+            let fault = meta::fault_of_epoch(self.connection);
+            if let Some(fault) = self.found(fault)?.flatten() {
+                self.report.add(None, fault);
+            }
         }
         Ok(())
     }

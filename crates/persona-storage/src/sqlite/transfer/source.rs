@@ -10,7 +10,7 @@ use rusqlite::OptionalExtension;
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
 use super::super::own_files::refuse_second_name;
-use super::super::{Gate, Settings, library, migrate, restore};
+use super::super::{Gate, Settings, library, meta, migrate, restore};
 use super::read::File;
 use crate::NoObserver;
 use crate::sqlite::StartError;
@@ -57,6 +57,10 @@ impl FileSource {
         Ok(Self { file: File { path: path.into(), connection }, is_live, gate })
     }
 
+    fn epoch(&self) -> Result<String, TransferError> {
+        meta::epoch(&self.file.connection).map_err(|error| self.file.failed(error))
+    }
+
     fn locked(&self, source: std::io::Error) -> TransferError {
         StartError::from_file(&Gate::path(&self.file.path), source).into()
     }
@@ -71,7 +75,7 @@ impl Source for FileSource {
         let sql = "SELECT sequence || ' ' || lower(hex(persona)) || ' ' || at FROM changes ORDER BY sequence LIMIT 1";
         let first: Option<String> =
             self.file.connection.query_row(sql, [], |found| found.get(0)).optional().map_err(|error| self.file.failed(error))?;
-        Ok(format!("sqlite {}", first.unwrap_or_default()))
+        Ok(format!("sqlite {} {}", self.epoch()?, first.unwrap_or_default()))
     }
 
     fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {

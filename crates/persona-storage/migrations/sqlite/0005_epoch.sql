@@ -1,0 +1,10 @@
+-- Version 5: what is known of the database as a whole.
+-- The epoch names one life of it: 32 random hexadecimal digits, new in every copy and after every step back, so that a
+-- place in the feed together with the epoch is a place that was never another one (ADR 0033).
+
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+) STRICT;
+
+INSERT INTO meta (key, value) VALUES ('epoch', lower(hex(randomblob(16))));

@@ -1,0 +1,36 @@
+//! What is known of a database as a whole: its epoch.
+//!
+//! An epoch names one life of a database. A place in the feed names a state only together with it: a copy that was put
+//! back goes on from an earlier place with other lines. So every copy gets an epoch of its own, whether it is ever used as
+//! a database or not, and so does a file that is converted, because only a copy is in a rollback mode (ADR 0033).
+
+use rusqlite::{Connection, OptionalExtension};
+
+/// The first version whose files have an epoch.
+pub(super) const EPOCH_SINCE: u32 = 5;
+/// Hexadecimal digits of an epoch: 128 random bits.
+const EPOCH_DIGITS: usize = 32;
+
+/// The epoch of a file of version 5 or later.
+pub(super) fn epoch(connection: &Connection) -> rusqlite::Result<String> {
+    connection.prepare_cached("SELECT value FROM meta WHERE key = 'epoch'")?.query_row([], |found| found.get(0))
+}
+
+/// Begins another life, in the transaction that is open or in one of its own. Files of older versions have none to begin.
+pub(super) fn renew_epoch(connection: &Connection) -> rusqlite::Result<()> {
+    if super::migrate::version_of(connection)? < EPOCH_SINCE {
+        return Ok(());
+    }
+    let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES ('epoch', lower(hex(randomblob(16))))";
+    connection.execute(sql, []).map(drop)
+}
+
+/// What is wrong with the epoch of a file of version 5 or later.
+pub(super) fn fault_of_epoch(connection: &Connection) -> rusqlite::Result<Option<&'static str>> {
+    let is_epoch = |text: &String| text.len() == EPOCH_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    Ok(match epoch(connection).optional()? {
+        Some(epoch) if is_epoch(&epoch) => None,
+        Some(_) => Some("its epoch is not 32 hexadecimal digits"),
+        None => Some("its epoch is missing"),
+    })
+}
