@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod exit_code;
+mod file_size_limit;
 pub mod http;
 pub mod import;
 pub mod log;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
+use crate::file_size_limit;
 use crate::roles;
 
 /// What the program says when it is called without arguments.
@@ -36,6 +37,7 @@ Shell:      completions, man, version, help
 
 /// Parses the command line, runs the command, and tells how it ended.
 pub fn main() -> ExitCode {
+    file_size_limit::report_as_error();
     if std::env::args_os().nth(1).is_some_and(|word| word == RUN_ROLE) {
         return match RunRole::try_parse_from(std::env::args_os().skip(1)) {
             Ok(child) => roles::run(&child.role, child.slot, child.generation),

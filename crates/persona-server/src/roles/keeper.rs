@@ -28,6 +28,7 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         let (mut terminate, mut reopen) = (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
         // Both go to everybody in a terminal, and the keeper ends after the workers, when the supervisor says so.
         let (_interrupt, _hangup) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
         let seat = handover.page.seat(0, generation);
         let keeper = Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(seat.clone()))?;
         let (stop, stopped) = channel();

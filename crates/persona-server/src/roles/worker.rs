@@ -37,6 +37,8 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     // Before anything else, so that a signal that comes early is not the default one, which ends the process.
     let (mut drain_asked, mut stop_asked) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (mut reopen, _hangup) = (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
+    // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers what to do.
+    let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
     let seat = handover.page.seat(key.slot, key.generation);
     let (store, router) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();

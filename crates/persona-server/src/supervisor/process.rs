@@ -10,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use persona_model::Clock;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
@@ -124,6 +124,21 @@ impl Children {
         let stat = self.running.get(&key).and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
         // The state follows the name, which is in parentheses and may hold any character itself.
         stat.is_some_and(|line| line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    }
+
+    /// Reaps processes that lost their parent, where this is process 1 of a container: the kernel gives them to it, and each would
+    /// stay in the table of processes for ever. What a health check or a shell in the container leaves behind is one of those.
+    pub(super) fn reap_orphans(&self) {
+        if std::process::id() != 1 {
+            return;
+        }
+        // Our own children are waited for where their ends are reported; a file that is not there means that the kernel does not list them.
+        let listed = std::fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
+        let orphans = listed.split_ascii_whitespace().filter_map(|word| word.parse::<i32>().ok()).filter_map(Pid::from_raw);
+        for orphan in orphans.filter(|pid| !self.is_one(pid.as_raw_nonzero().get().unsigned_abs())) {
+            // One that still runs is looked at again with the next tick.
+            let _ = waitpid(Some(orphan), WaitOptions::NOHANG);
+        }
     }
 
     /// Whether this is the process number of a child.

@@ -120,6 +120,7 @@ impl Supervisor<'_> {
                 let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats(), |key| self.children.is_stopped(key));
                 events.extend(stalled.into_iter().map(Event::Stalled));
                 self.watch_the_gate();
+                self.children.reap_orphans();
             }
             _ => {}
         }
@@ -215,6 +216,7 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
     let of = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
     let meanings = [
         (SignalKind::terminate(), Event::Terminate),
+        (SignalKind::quit(), Event::Terminate),
         (SignalKind::interrupt(), Event::Interrupt),
         (SignalKind::hangup(), Event::Restart),
         (of(rustix::process::Signal::TTIN), Event::AddWorker),
@@ -226,6 +228,13 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
         let reports = reports.clone();
         tokio::spawn(async move { while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {} });
     }
+    // gunicorn's way to a new version. Without a handler the signal would end the server at once.
+    let mut upgrades = signal(SignalKind::user_defined2())?;
+    tokio::spawn(async move {
+        while upgrades.recv().await.is_some() {
+            tracing::warn!("USR2 has no effect here: to change the version, stop the server, replace the program and start it");
+        }
+    });
     Ok(())
 }
 

@@ -143,3 +143,23 @@ fn a_worker_without_memory_refuses_or_ends_and_nothing_acknowledged_is_lost() {
 fn a_worker_without_memory_refuses_or_ends_and_nothing_acknowledged_is_lost_long() {
     no_more_memory(Form::Long);
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_refuses_writes_and_ends_no_process() {
+    let server = Server::with_workers(1).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "survivor");
+    let worker = server.processes("worker").remove(0);
+    // Nothing may be written behind the first byte of any file.
+    let before = limit(&worker, Resource::Fsize, Some(1));
+    let refused = patch(&mut client, &path, &json!({ "nickname": "refused" })).expect("an answer, and not a broken connection");
+    assert!(refused.status >= 500, "{}", refused.status);
+    assert_eq!(get(&mut client, &path).json()["nickname"], "");
+    limit(&worker, Resource::Fsize, before);
+    wait_for("writes again", DEADLINE, || {
+        let reply =
+            Client::connect(server.address()).ok().and_then(|mut client| patch(&mut client, &path, &json!({ "nickname": "kept" })).ok());
+        reply.is_some_and(|reply| reply.status == 200).then_some(())
+    });
+    assert_eq!(server.stop_and_keep_the_folder().path().join("persona.db").metadata().expect("a file").len() % 4096, 0);
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{Client, DEADLINE, Server, wait_for};
+use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
 /// A request whose body comes later: head, first part, rest.
 fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
@@ -74,6 +74,25 @@ fn a_request_that_does_not_end_is_cut_off_when_the_time_for_draining_is_over() {
     let ended = server.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("(forced)"), "{}", ended.stderr);
+}
+
+#[test]
+fn quit_drains_and_the_upgrade_signal_of_other_servers_does_no_harm() {
+    let server = Server::with_workers(1).start();
+    let (mut client, rest) = begin_request(&server);
+    server.signal(Signal::USR2);
+    server.wait_for_log("USR2 has no effect here");
+    server.processes("worker").iter().chain(&server.processes("keeper")).for_each(|process| {
+        signal(process.pid, Signal::QUIT);
+        signal(process.pid, Signal::USR2);
+    });
+    server.signal(Signal::QUIT);
+    server.wait_for_log("draining 1 requests");
+    client.send(rest).expect("an open connection");
+    assert_eq!(client.read_reply().expect("an answer").status, 201);
+    let ended = server.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
 }
 
 #[test]
