@@ -33,6 +33,7 @@ mod merge;
 mod page;
 mod patch;
 mod persona;
+mod rank;
 mod revision;
 mod search;
 mod validate;
@@ -50,8 +51,11 @@ pub use field::{
 pub use id::PersonaId;
 pub use invalid::{Fault, Invalid};
 pub use merge::{Conflict, Merged, merge_three_way};
-pub use page::{Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey};
+pub use page::{
+    Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey, TooManyTags, filter_tags,
+};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
+pub use rank::{Nearness, Rank};
 pub use revision::{Expect, Revision};
-pub use search::{Nearness, Rank, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};
+pub use search::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};

@@ -3,6 +3,8 @@
 //! Keyset paging only: a cursor names the last item of a page, so a page costs the same wherever it is, and a persona
 //! that is created or deleted meanwhile never shifts the others.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use crate::{Kind, PersonaId, Rank, Search, Timestamp};
@@ -12,6 +14,9 @@ pub const PAGE_LIMIT_DEFAULT: usize = 50;
 /// Most items of a page.
 pub const PAGE_LIMIT_MAX: usize = 1000;
 
+/// Most different tags of a filter: each costs a look into an index for every row that meets the ones before.
+pub const FILTER_TAGS_MAX: usize = 16;
+
 /// Which personas a list holds: those that meet every condition that is set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Filter {
@@ -19,7 +24,7 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only active, or only inactive ones.
     pub is_active: Option<bool>,
-    /// Only those that have every one of these tags, compared exactly.
+    /// Only those that have every one of these tags, compared exactly. Made by [`filter_tags`].
     pub tags: Vec<String>,
     /// Only those changed at or after this time.
     pub updated_since: Option<Timestamp>,
@@ -27,6 +32,24 @@ pub struct Filter {
     pub search: Option<Search>,
     /// Soft-deleted ones too.
     pub include_deleted: bool,
+}
+
+/// A filter with more different tags than [`FILTER_TAGS_MAX`]; holds how many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("must be at most {FILTER_TAGS_MAX} different tags, are {0}")]
+pub struct TooManyTags(pub usize);
+
+/// The tags of a filter: each once, in an order that does not depend on how they were asked for.
+///
+/// # Errors
+///
+/// They are too many.
+pub fn filter_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<Vec<String>, TooManyTags> {
+    let tags: BTreeSet<&str> = tags.collect();
+    if tags.len() > FILTER_TAGS_MAX {
+        return Err(TooManyTags(tags.len()));
+    }
+    Ok(tags.into_iter().map(str::to_owned).collect())
 }
 
 /// What a list is ordered by; the identity decides between equals.
@@ -168,8 +191,18 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, CursorError, Filter, Sort};
+    use super::{Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags};
     use crate::PersonaId;
+
+    #[test]
+    fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
+        let numbers: Vec<String> = (0..990).map(|number| format!("{number:03}")).collect();
+        let tags = |count: usize| numbers[..count].iter().rev().chain(&numbers[..count]).map(String::as_str);
+        assert_eq!(filter_tags(tags(FILTER_TAGS_MAX)).as_deref(), Ok(&numbers[..FILTER_TAGS_MAX]));
+        assert_eq!(filter_tags(tags(FILTER_TAGS_MAX + 1)), Err(TooManyTags(17)));
+        let refused = filter_tags(tags(990)).expect_err("too many");
+        assert_eq!(refused.to_string(), "must be at most 16 different tags, are 990");
+    }
 
     #[test]
     fn a_cursor_reads_back_for_its_own_list_and_for_no_other() {

@@ -7,11 +7,11 @@
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::{Document, Timestamp};
+use crate::{Document, Nearness};
 
 /// Longest search text, in bytes.
 pub const SEARCH_BYTES_MAX: usize = 1024;
-/// Most terms of a search text: each costs a walk through the index.
+/// Most terms of a search text: each costs a walk through an index.
 pub const SEARCH_TERMS_MAX: usize = 32;
 
 /// The fields that make up the name.
@@ -66,60 +66,6 @@ pub enum SearchError {
     NoWord,
 }
 
-/// Where the wanted terms of a search are, the best first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Nearness {
-    /// All of them in the name.
-    Name,
-    /// All of them in the name or the tags.
-    Tags,
-    /// Not all of them there, so at least one in a longer text only.
-    Text,
-}
-
-impl Nearness {
-    /// All of them, the best first.
-    pub const ALL: [Self; 3] = [Self::Name, Self::Tags, Self::Text];
-}
-
-/// A persona's place in an order by relevance: by nearness, and the newest first among equals.
-///
-/// Nothing else counts, on purpose: such an order is the same on every backend, does not move when other personas come
-/// and go, and lets a backend find the first page of a frequent word without weighing every persona that has it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Rank(i64);
-
-impl Rank {
-    /// Microseconds since the epoch that come before the year 4253.
-    const TIMES: i64 = 1 << 56;
-
-    /// The place of a persona that was created at this time.
-    pub fn new(nearness: Nearness, created_at: Timestamp) -> Self {
-        let age = Self::TIMES - 1 - created_at.as_micros().clamp(0, Self::TIMES - 1);
-        Self(nearness as i64 * Self::TIMES + age)
-    }
-
-    /// The place that this number says; `None` where no persona can be.
-    pub fn from_number(number: i64) -> Option<Self> {
-        (0..(Nearness::Text as i64 + 1) * Self::TIMES).contains(&number).then_some(Self(number))
-    }
-
-    /// The place as a number, smaller is better.
-    pub fn number(self) -> i64 {
-        self.0
-    }
-
-    /// How near the wanted terms are.
-    pub fn nearness(self) -> Nearness {
-        Nearness::ALL[usize::try_from(self.0 / Self::TIMES).expect("not negative")]
-    }
-
-    /// When the persona was created.
-    pub fn created_at(self) -> Timestamp {
-        Timestamp::from_micros(Self::TIMES - 1 - self.0 % Self::TIMES)
-    }
-}
-
 /// The words of a persona, in the three parts that weigh differently.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SearchWords {
@@ -157,6 +103,8 @@ impl Search {
                 None => (piece.ends_with('*'), after),
             };
             let words = words_of(piece);
+            // No word goes on after a character that stands alone, so the star asks for nothing more.
+            let prefix = prefix && !words.last().is_some_and(|last| last.chars().all(stands_alone));
             if !words.is_empty() {
                 if unwanted { &mut search.unwanted } else { &mut search.wanted }.push(Term { words, prefix });
             }
@@ -172,7 +120,10 @@ impl Search {
     /// Whether a persona with these words meets the search; what a database's index answers without reading them.
     pub fn is_met_by(&self, words: &SearchWords) -> bool {
         let parts = [&words.name, &words.tags, &words.text].map(|part| part.split(' ').collect::<Vec<_>>());
-        let found = |term: &Term| parts.iter().any(|part| term.is_in(part));
+        let [name, tags, _] = &parts;
+        let found = |term: &Term| {
+            if term.is_of_titles() { term.is_in(name) || term.is_in(tags) } else { parts.iter().any(|part| term.is_in(part)) }
+        };
         self.wanted.iter().all(found) && !self.unwanted.iter().any(found)
     }
 
@@ -193,6 +144,13 @@ impl Search {
 }
 
 impl Term {
+    /// Whether it is looked for in name and tags only: it ends with one letter that may go on (`w*`).
+    ///
+    /// A tenth of all words of all texts begin with some letter, so looking them up would be reading everything.
+    pub fn is_of_titles(&self) -> bool {
+        self.prefix && self.words.last().is_some_and(|last| last.chars().nth(1).is_none())
+    }
+
     fn is_in(&self, words: &[&str]) -> bool {
         let (last, before) = self.words.split_last().expect("a term has a word");
         words.windows(self.words.len()).any(|run| {
@@ -352,6 +310,7 @@ mod tests {
         assert_eq!(search, Search { wanted, unwanted: vec![term(&["excel"], false), term(&["job", "interview"], false)] });
         assert_eq!(Search::parse("\"open end").expect("a search").wanted, [term(&["open", "end"], false)]);
         assert_eq!(Search::parse("\"two wo\"* x").expect("a search").wanted, [term(&["two", "wo"], true), term(&["x"], false)]);
+        assert_eq!(Search::parse("翻* 🤖*").expect("a search").wanted, [term(&["翻"], false), term(&["🤖"], false)]);
         assert_eq!(Search::parse("a AND b* NEAR(c) col:d").expect("a search").wanted.len(), 5);
         for empty in ["", "  ", "\"\"", "- -- *", "...", "\u{0}"] {
             assert_eq!(Search::parse(empty), Err(SearchError::NoWord), "{empty:?}");
@@ -367,11 +326,23 @@ mod tests {
         }));
         let words = SearchWords::of(&document.expect("valid"));
         let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&words);
-        for found in ["zoe", "ZOË", "日本", "本語", "add* QUICK*", "\"numbers\"", "maths -physics", "-physics", "\"quickly and\" zoe"]
-        {
+        for found in [
+            "zoe",
+            "ZOË",
+            "日本",
+            "本語",
+            "z* m*",
+            "-q*",
+            "本*",
+            "add* QUICK*",
+            "\"numbers\"",
+            "maths -physics",
+            "-physics",
+            "\"quickly and\" zoe",
+        ] {
             assert!(met(found), "{found}");
         }
-        for missed in ["zo", "日語", "add", "\"numbers quickly\"", "maths -zoe", "-numbers", "\"and quickly\""] {
+        for missed in ["zo", "q*", "\"add n\"*", "日語", "add", "\"numbers quickly\"", "maths -zoe", "-numbers", "\"and quickly\""] {
             assert!(!met(missed), "{missed}");
         }
     }

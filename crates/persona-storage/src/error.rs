@@ -1,5 +1,7 @@
 //! What can go wrong when personas are kept, in the vocabulary of the contract.
 
+use std::time::Duration;
+
 use persona_model::{Conflict, EntityTag, Invalid, PersonaId, Revision};
 
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
@@ -68,6 +70,16 @@ pub enum Error {
         /// What was waited for.
         what: &'static str,
     },
+    /// A read was ended at its time limit. The same read again is likely to end alike; one that asks for less is not.
+    #[error("the read took longer than {} ms", limit.as_millis())]
+    ReadTimedOut {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// A read was ended because writers filled the write-ahead log beside it, which starts over only when nobody reads
+    /// an old snapshot. Trying again later can succeed.
+    #[error("the read was ended because writers filled the log beside it")]
+    ReadGaveWay,
     /// The process may have no more memory. Trying again later can succeed.
     #[error("no memory left for the database")]
     OutOfMemory,

@@ -19,6 +19,7 @@ mod checksum;
 pub mod conformance;
 mod decide;
 mod error;
+mod export;
 #[cfg(feature = "faults")]
 pub mod fault;
 #[cfg(not(feature = "faults"))]
@@ -32,6 +33,7 @@ pub mod transfer;
 mod write;
 
 pub use error::Error;
+pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer};
-pub use store::{Answer, Export, Home, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
+pub use store::{Answer, Home, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, Idempotency, Operation, Outcome, Write, Written};

@@ -189,11 +189,7 @@ impl Store for MemoryStore {
             .filter(|(persona, _)| include_deleted || persona.deleted_at.is_none())
             .collect();
         all.sort_by_key(|(persona, _)| persona.created_at);
-        let (sender, receiver) = tokio::sync::mpsc::channel(all.len().max(1));
-        for (_, record) in all {
-            sender.try_send(Ok(record.answer.clone())).map_err(|_| Error::Closed("the export has no room"))?;
-        }
-        Ok(receiver)
+        Ok(Export::of(all.into_iter().map(|(_, record)| record.answer.clone()), Ok(())))
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Revision, Timestamp};
 
-use crate::{Error, Write, Written};
+use crate::{Error, Export, Write, Written};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,9 +144,6 @@ pub enum Loss {
     /// Another version of the program changed the schema; every process of this version must end.
     Schema,
 }
-
-/// Every persona of one snapshot, one after the other; a bounded queue, so a slow reader holds little memory.
-pub type Export = tokio::sync::mpsc::Receiver<Result<Answer, Error>>;
 
 /// Keeps personas.
 #[async_trait]

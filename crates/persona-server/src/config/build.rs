@@ -30,6 +30,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         workers: reader.number("workers"),
         durability: reader.word("durability"),
         busy_timeout_ms: reader.number("busy_timeout_ms"),
+        read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),

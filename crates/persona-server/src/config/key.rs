@@ -7,6 +7,10 @@ use super::SQLITE_WORKERS_MAX;
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
 pub const WAIT_MS_MAX: u64 = 3_600_000;
+/// Shortest and longest time that a read may be given, in milliseconds. A shorter one would end reads of a busy machine; a
+/// longer one would keep the write-ahead log from starting over for too long.
+pub const READ_MS_MIN: u64 = 100;
+pub const READ_MS_MAX: u64 = 600_000;
 /// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
@@ -224,6 +228,16 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("30000"),
         unit: Some("milliseconds"),
         help: "How long a write waits for its turn, and for a lock that another program holds.",
+        ..PLAIN
+    },
+    Key {
+        name: "read_timeout_ms",
+        section: "store",
+        member: "read_timeout_ms",
+        shape: Shape::Number { min: READ_MS_MIN, max: READ_MS_MAX },
+        default: Default::Text("5000"),
+        unit: Some("milliseconds"),
+        help: "How long a list or a search may take from its start; then it is ended.",
         ..PLAIN
     },
     Key {

@@ -58,6 +58,8 @@ pub struct Config {
     pub durability: String,
     /// How long SQLite's own lock, and the place in the write queue, are waited for, in milliseconds. Default 30,000.
     pub busy_timeout_ms: u64,
+    /// How long a list or a search may take, in milliseconds. Default 5,000.
+    pub read_timeout_ms: u64,
     /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
     pub wal_autocheckpoint: u32,
     /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
@@ -113,6 +115,7 @@ impl Config {
             path: path.into(),
             durability: Durability::from_word(&self.durability).unwrap_or_default(),
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
+            read_timeout: Duration::from_millis(self.read_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,
         }
     }

@@ -79,8 +79,7 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::BodyExt;
     use persona_model::{PersonaId, Revision};
-    use persona_storage::{Answer, Error};
-    use tokio::sync::mpsc;
+    use persona_storage::{Answer, Error, Export};
 
     use super::Lines;
 
@@ -96,20 +95,14 @@ mod tests {
 
     #[tokio::test]
     async fn answers_become_lines() {
-        let (sender, export) = mpsc::channel(2);
-        sender.try_send(Ok(answer("{\"a\":1}"))).expect("room");
-        sender.try_send(Ok(answer("{\"b\":2}"))).expect("room");
-        drop(sender);
+        let export = Export::of([answer("{\"a\":1}"), answer("{\"b\":2}")], Ok(()));
         let body = Body::new(Lines { export }).collect().await.expect("whole").to_bytes();
         assert_eq!(body, "{\"a\":1}\n{\"b\":2}\n");
     }
 
     #[tokio::test]
     async fn an_error_in_mid_stream_breaks_the_body() {
-        let (sender, export) = mpsc::channel(2);
-        sender.try_send(Ok(answer("{}"))).expect("room");
-        sender.try_send(Err(Error::Busy { what: "a slow reader" })).expect("room");
-        drop(sender);
+        let export = Export::of([answer("{}")], Err(Error::Busy { what: "a slow reader" }));
         assert!(Body::new(Lines { export }).collect().await.is_err());
     }
 }

@@ -37,6 +37,7 @@ pub(crate) mod tests {
             workers: 2,
             durability: "normal".into(),
             busy_timeout_ms: 30_000,
+            read_timeout_ms: 5_000,
             wal_autocheckpoint: 1_000,
             gate_warn_ms: 1_000,
             trusted_proxies: Vec::new(),

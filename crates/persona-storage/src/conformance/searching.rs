@@ -26,7 +26,7 @@ pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(sto
     create(store, 1, json!({ "name": "Linux Terminal", "tags": ["shell"], "system_prompt": "Act as a linux terminal." })).await;
     create(store, 2, json!({ "name": "Zoë", "nickname": "Crème", "description": "terminal velocity, linux" })).await;
     create(store, 3, json!({ "name": "中日双语翻译专家", "tags": ["翻译"], "alternate_greetings": ["你好 👋"] })).await;
-    let expected: [(&str, &[u8]); 17] = [
+    let expected: [(&str, &[u8]); 26] = [
         ("linux", &[1, 2]),
         ("LINUX terminal", &[1, 2]),
         ("\"linux terminal\"", &[1]),
@@ -43,6 +43,16 @@ pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(sto
         ("译翻", &[]),
         ("👋", &[3]),
         ("shell OR linux", &[]),
+        // One letter that may go on is looked for in name and tags only.
+        ("t*", &[1]),
+        ("a*", &[]),
+        ("s* l*", &[1]),
+        ("linux z*", &[2]),
+        ("velocity t*", &[]),
+        ("\"terminal v\"*", &[]),
+        ("\"linux t\"*", &[1]),
+        ("terminal -v* -s*", &[2]),
+        ("翻*", &[3]),
         ("name:linux", &[]),
     ];
     for (text, wanted) in expected {
@@ -72,6 +82,10 @@ pub async fn a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text(st
     create(store, 3, json!({ "name": "Wizard", "description": "Spells." })).await;
     create(store, 4, json!({ "name": "Cleo", "description": "Queen." })).await;
     assert_eq!(search_by(store, "wizard", Sort::RELEVANCE).await, [3, 2, 1]);
+    assert_eq!(search_by(store, "w*", Sort::RELEVANCE).await, [3, 2]);
+    assert_eq!(search_by(store, "numbers a*", Sort::RELEVANCE).await, [1]);
+    assert_eq!(search_by(store, "wizard -l* -s*", Sort::RELEVANCE).await, [3, 2, 1]);
+    assert_eq!(search_by(store, "wizard -b*", Sort::RELEVANCE).await, [3, 1]);
     // Page by page it is the same order.
     let mut request = request("wizard", Sort::RELEVANCE);
     request.limit = 1;

@@ -6,18 +6,15 @@
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::mpsc::{OwnedPermit, Sender, channel};
 use tokio::sync::oneshot;
 use tokio_postgres::Error as DriverError;
 
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool, Statement};
 use super::row;
-use crate::{Answer, Error, Export};
+use crate::export::Outlet;
+use crate::{Error, Export};
 
-/// Personas that wait for a slow reader: at 10 KB each, about a megabyte.
-const WAITING_MAX: usize = 128;
 /// Rows of one fetch: the largest personas have megabytes.
 const FETCH_ROWS: usize = 32;
 /// A reader that takes nothing for this long loses the export: its snapshot keeps the database from tidying up.
@@ -47,38 +44,10 @@ impl From<Error> for Ended {
     }
 }
 
-/// Tells the reader that not everything came, unless everything did; also when the task is ended from outside.
-struct LastWord {
-    permit: Option<OwnedPermit<Result<Answer, Error>>>,
-    error: Error,
-}
-
-impl LastWord {
-    /// Everything came.
-    fn keep_back(mut self) {
-        self.permit = None;
-    }
-
-    fn say(mut self, error: Error) {
-        self.error = error;
-    }
-}
-
-impl Drop for LastWord {
-    fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            permit.send(Err(std::mem::replace(&mut self.error, Error::Closed("the export was cut off"))));
-        }
-    }
-}
-
 /// Starts an export as a task of its own, with a connection of its own.
 pub(super) async fn start(pool: &Pool, home: &Handle, include_deleted: bool) -> Result<Export, Error> {
-    // One place more than the queue uses: the last word of a failed export always fits, so that a broken stream can
-    // never look like a complete one.
-    let (sender, export) = channel(WAITING_MAX + 1);
-    let permit = sender.clone().reserve_owned().await.map_err(|_| Error::Closed("the export was dropped"))?;
-    let last_word = LastWord { permit: Some(permit), error: Error::Closed("the export was cut off") };
+    // Where this task is ended from outside, the outlet says that not everything came.
+    let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
     let pool = pool.clone();
     // All of it in one task: a connection in the middle of a transaction must not go back to the pool, whoever gives up.
@@ -89,12 +58,12 @@ pub(super) async fn start(pool: &Pool, home: &Handle, include_deleted: bool) -> 
         };
         // Who has gone meanwhile does not receive either, and that ends it.
         let _ = opened.send(Ok(()));
-        match send_all(&connection, &sender).await {
-            Ok(()) => last_word.keep_back(),
+        match send_all(&connection, &outlet).await {
+            Ok(()) => outlet.end(Ok(())),
             Err(Ended::Dropped) => connection.discard(),
             Err(Ended::Failed(error)) => {
                 connection.discard();
-                last_word.say(error);
+                outlet.end(Err(error));
             }
         }
     });
@@ -130,16 +99,16 @@ async fn open(pool: &Pool, include_deleted: bool) -> Result<Connection, Error> {
     }
 }
 
-async fn send_all(connection: &Connection, sender: &Sender<Result<Answer, Error>>) -> Result<(), Ended> {
+async fn send_all(connection: &Connection, outlet: &Outlet) -> Result<(), Ended> {
     let fetch = format!("FETCH {FETCH_ROWS} FROM everything");
     loop {
         let rows = connection.rows(Statement::Once(&fetch), &[]).await?;
         for found in &rows {
             let answer = row::answer(found, 1, row::id(found, 0)?)?;
-            sender.send_timeout(Ok(answer), READER_WAIT_MAX).await.map_err(|error| match error {
-                SendTimeoutError::Closed(_) => Ended::Dropped,
-                SendTimeoutError::Timeout(_) => Ended::Failed(Error::Busy { what: "the reader of the export" }),
-            })?;
+            match tokio::time::timeout(READER_WAIT_MAX, outlet.send(answer)).await {
+                Ok(sent) => sent.map_err(|_| Ended::Dropped)?,
+                Err(_) => return Err(Ended::Failed(Error::Busy { what: "the reader of the export" })),
+            }
         }
         if rows.len() < FETCH_ROWS {
             return Ok(connection.execute("COMMIT").await?);

@@ -143,9 +143,9 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         if let Some(candidates) = search::candidates(search) {
             conditions.push(format!("(s.words @@ {}::text::tsquery OR s.words IS NULL)", values.add(candidates, Type::TEXT)));
         }
-        let parts = &["name", "tags", "text"];
-        conditions.extend(search.wanted.iter().map(|term| is_in(parts, term, values)));
-        conditions.extend(search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts, term, values))));
+        let parts = |term: &Term| if term.is_of_titles() { &["name", "tags"][..] } else { &["name", "tags", "text"] };
+        conditions.extend(search.wanted.iter().map(|term| is_in(parts(term), term, values)));
+        conditions.extend(search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts(term), term, values))));
     }
     if !filter.include_deleted {
         conditions.push("p.deleted_at IS NULL".into());

@@ -52,10 +52,11 @@ pub(super) fn candidates(search: &Search) -> Option<String> {
     };
     let term = |term: &Term| {
         let last = term.words.len() - 1;
-        let words = term.words.iter().enumerate();
-        words.map(|(index, text)| word(text, term.prefix && index == last)).collect::<Vec<_>>().join(" & ")
+        // A single letter that may go on is no help: every persona has a word that begins like it.
+        let words = term.words.iter().enumerate().filter(|(index, _)| *index < last || !term.is_of_titles());
+        words.map(|(index, text)| word(text, term.prefix && index == last)).collect::<Vec<_>>()
     };
-    let terms = search.wanted.iter().map(term).collect::<Vec<_>>();
+    let terms = search.wanted.iter().flat_map(term).collect::<Vec<_>>();
     (!terms.is_empty()).then(|| terms.join(" & "))
 }
 
@@ -76,7 +77,8 @@ mod tests {
     fn the_index_is_asked_for_every_word_and_for_no_more_of_it_than_it_holds() {
         let query = |text: &str| candidates(&Search::parse(text).expect("a search"));
         assert_eq!(query(r#"Wizard "Linux Term"* -excel"#).as_deref(), Some("'wizard' & 'linux' & 'term':*"));
-        assert_eq!(query("-excel"), None);
+        assert_eq!((query("-excel"), query("w*")), (None, None));
+        assert_eq!(query("\"linux t\"* wi*").as_deref(), Some("'linux' & 'wi':*"));
         let long = "x".repeat(40);
         assert_eq!(query(&format!("{long}*")), Some(format!("'{}'", &long[..32])));
     }

@@ -3,17 +3,13 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::mpsc::{OwnedPermit, Sender, channel};
 
 use super::error::from_driver;
 use super::reading::Reading;
 use super::{connection, row};
+use crate::export::{Outlet as Queue, Unsent};
 use crate::{Answer, Error, Export};
 
-/// Personas that wait for a slow reader: at 10 KB each, about a megabyte.
-const WAITING_MAX: usize = 128;
 /// A reader that takes nothing for this long loses the export.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A snapshot keeps the log from starting over. When the log is larger than this and the reader has been waited for so
@@ -28,24 +24,25 @@ const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;
 /// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-type Item = Result<Answer, Error>;
-
 /// Starts an export on a thread of its own, with a connection of its own.
 ///
 /// `log` is a second connection, because one that reads a snapshot cannot ask for the size of the log.
-pub(super) async fn start(connection: Connection, log: Connection, reading: Reading, include_deleted: bool) -> Result<Export, Error> {
-    // One place more than the queue uses: the last word of a failed export always fits, so that a broken stream can
-    // never look like a complete one.
-    let (sender, export) = channel(WAITING_MAX + 1);
-    let last_word = sender.clone().reserve_owned().await.map_err(|_| Error::Closed("the export was dropped"))?;
-    let runtime = Handle::current();
+pub(super) fn start(connection: Connection, log: Connection, reading: Reading, include_deleted: bool) -> Export {
+    let (queue, export) = Export::channel();
     tokio::task::spawn_blocking(move || {
         let _reading = reading;
         let log_bytes_before = connection::wal_bytes(&log).unwrap_or(u64::MAX);
-        let mut outlet = Outlet { runtime, sender, log, log_bytes_before, waited: Duration::ZERO, looked_at: Instant::now() };
-        finish(last_word, send_all(&connection, include_deleted, &mut outlet));
+        let mut outlet = Outlet { queue, log, log_bytes_before, waited: Duration::ZERO, looked_at: Instant::now() };
+        let end = send_all(&connection, include_deleted, &mut outlet);
+        // Closed before the end is told: after that the caller may close the file.
+        drop(connection);
+        match end {
+            Ok(()) => outlet.queue.end(Ok(())),
+            Err(Ended::Failed(error)) => outlet.queue.end(Err(error)),
+            Err(Ended::Dropped) => {}
+        }
     });
-    Ok(export)
+    export
 }
 
 /// Why an export ended before its end.
@@ -56,15 +53,8 @@ enum Ended {
     Failed(Error),
 }
 
-fn finish(last_word: OwnedPermit<Item>, result: Result<(), Ended>) {
-    if let Err(Ended::Failed(error)) = result {
-        last_word.send(Err(error));
-    }
-}
-
 struct Outlet {
-    runtime: Handle,
-    sender: Sender<Item>,
+    queue: Queue,
     log: Connection,
     log_bytes_before: u64,
     /// How long the reader was waited for, in sum.
@@ -75,16 +65,16 @@ struct Outlet {
 impl Outlet {
     fn send(&mut self, answer: Answer) -> Result<(), Ended> {
         let (began, waited_before) = (Instant::now(), self.waited);
-        let mut item = Ok(answer);
+        let mut item = answer;
         loop {
-            let sent = self.runtime.block_on(self.sender.send_timeout(item, LOOK_EVERY));
+            let sent = self.queue.send_within(item, LOOK_EVERY);
             self.waited = waited_before + began.elapsed();
             match sent {
                 // Looked at here too: a reader that takes a little all the time is waited for without a pause.
                 Ok(()) => return if self.is_in_the_way() { Err(too_slow()) } else { Ok(()) },
-                Err(SendTimeoutError::Closed(_)) => return Err(Ended::Dropped),
-                Err(SendTimeoutError::Timeout(_)) if began.elapsed() >= READER_WAIT_MAX || self.is_in_the_way() => return Err(too_slow()),
-                Err(SendTimeoutError::Timeout(unsent)) => item = unsent,
+                Err(Unsent::Left) => return Err(Ended::Dropped),
+                Err(Unsent::NoRoom(_)) if began.elapsed() >= READER_WAIT_MAX || self.is_in_the_way() => return Err(too_slow()),
+                Err(Unsent::NoRoom(unsent)) => item = unsent,
             }
         }
     }

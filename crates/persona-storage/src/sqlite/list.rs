@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::from_driver;
-use super::{row, search};
+use super::row;
+use super::search::Looked;
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
@@ -52,15 +53,21 @@ fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) ->
 /// what comes after the page is not looked at.
 fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search, rows: &mut Rows) -> rusqlite::Result<()> {
     let after = request.after.as_ref().and_then(|cursor| Rank::from_number(cursor.key.parse().ok()?));
-    let Some(wanted) = search::all_of(&search.wanted) else { return Ok(()) };
+    let in_titles = Looked::in_titles(&search.wanted);
+    let Some(wanted) = in_titles.all() else { return Ok(()) };
+    let [everywhere, titles_only] = Looked::each(&search.wanted);
     for nearness in Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness())) {
         if rows.are_enough() {
             break;
         }
         let (index, expression) = match nearness {
-            Nearness::Name => ("persona_titles", format!("{{name}} : ({wanted})")),
-            Nearness::Tags => ("persona_titles", format!("({wanted}) NOT {{name}} : ({wanted})")),
-            Nearness::Text => ("persona_search", wanted.clone()),
+            Nearness::Name => (in_titles.index, format!("{{name}} : ({wanted})")),
+            Nearness::Tags => (in_titles.index, format!("({wanted}) NOT {{name}} : ({wanted})")),
+            Nearness::Text => match everywhere.all() {
+                Some(expression) => (everywhere.index, expression),
+                // What has all of them has them in name and tags, and was found before.
+                None => break,
+            },
         };
         let mut conditions = Conditions::default();
         conditions.add(&format!("{index} MATCH ?"), [Value::Text(expression)]);
@@ -72,11 +79,12 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
             conditions.add(&format!("{index}.rowid <= {older}"), [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
         }
         // Of the index and not of the persona, so that no row is read for nothing.
-        let not_in = format!("{index}.rowid NOT IN");
+        let row = format!("{index}.rowid");
         if nearness == Nearness::Text {
-            conditions.add_search(&not_in, "persona_titles", Some(wanted.clone()));
+            conditions.add_search(&row, "IN", titles_only.index, titles_only.all());
+            conditions.add_search(&row, "NOT IN", in_titles.index, Some(wanted.clone()));
         }
-        conditions.add_search(&not_in, "persona_search", search::any_of(&search.unwanted));
+        conditions.add_unwanted(&row, search);
         conditions.add_plain(&request.filter);
         // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans Using CROSS JOIN").
         let tables = format!("{index} CROSS JOIN personas AS p ON p.row_id = {index}.rowid");
@@ -165,17 +173,26 @@ impl Conditions {
     fn of(filter: &Filter) -> Self {
         let mut conditions = Self::default();
         if let Some(search) = &filter.search {
-            conditions.add_search("p.row_id IN", "persona_search", search::all_of(&search.wanted));
-            conditions.add_search("p.row_id NOT IN", "persona_search", search::any_of(&search.unwanted));
+            for looked in Looked::each(&search.wanted) {
+                conditions.add_search("p.row_id", "IN", looked.index, looked.all());
+            }
+            conditions.add_unwanted("p.row_id", search);
         }
         conditions.add_plain(filter);
         conditions
     }
 
     /// Only rows that are, or are not, in what an index finds.
-    fn add_search(&mut self, row_is_in: &str, index: &str, expression: Option<String>) {
+    fn add_search(&mut self, row: &str, is_in: &str, index: &str, expression: Option<String>) {
         if let Some(expression) = expression {
-            self.add(&format!("{row_is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"), [Value::Text(expression)]);
+            self.add(&format!("{row} {is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"), [Value::Text(expression)]);
+        }
+    }
+
+    /// Only rows that have none of the unwanted terms.
+    fn add_unwanted(&mut self, row: &str, search: &Search) {
+        for looked in Looked::each(&search.unwanted) {
+            self.add_search(row, "NOT IN", looked.index, looked.any());
         }
     }
 

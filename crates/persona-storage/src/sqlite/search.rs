@@ -16,6 +16,9 @@ use rusqlite::{Connection, params};
 
 use crate::decide::Revised;
 
+/// The index of all words, and the one of the words of name and tags.
+const WORDS: &str = "persona_search";
+const TITLES: &str = "persona_titles";
 /// Pages that one step of merging writes at most: about a millisecond on an idle machine, a dozen under load.
 const MERGE_PAGES: i64 = 64;
 
@@ -104,20 +107,39 @@ pub(super) fn merge(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(more)
 }
 
-/// The expression that finds any of the terms; `None` without terms.
-///
-/// Words hold neither quotes nor blanks, and each stands between quotes, so nothing that a user types is an operator.
-pub(super) fn any_of(terms: &[Term]) -> Option<String> {
-    joined(terms, " OR ")
+/// An index, and the terms that are looked up in it.
+pub(super) struct Looked<'a> {
+    pub index: &'static str,
+    terms: Vec<&'a Term>,
 }
 
-/// The expression that finds what has every one of the terms; `None` without terms.
-pub(super) fn all_of(terms: &[Term]) -> Option<String> {
-    joined(terms, " AND ")
-}
+impl<'a> Looked<'a> {
+    /// All of them in the small index, which knows name and tags only.
+    pub(super) fn in_titles(terms: &'a [Term]) -> Self {
+        Self { index: TITLES, terms: terms.iter().collect() }
+    }
 
-fn joined(terms: &[Term], operator: &str) -> Option<String> {
-    (!terms.is_empty()).then(|| terms.iter().map(phrase).collect::<Vec<_>>().join(operator))
+    /// Each in the index that it is of: the large one, and the small one.
+    pub(super) fn each(terms: &'a [Term]) -> [Self; 2] {
+        let (in_titles, everywhere) = terms.iter().partition(|term| term.is_of_titles());
+        [Self { index: WORDS, terms: everywhere }, Self { index: TITLES, terms: in_titles }]
+    }
+
+    /// The expression that finds any of the terms; `None` without terms.
+    ///
+    /// Words hold neither quotes nor blanks, and each stands between quotes, so nothing that a user types is an operator.
+    pub(super) fn any(&self) -> Option<String> {
+        self.joined(" OR ")
+    }
+
+    /// The expression that finds what has every one of the terms; `None` without terms.
+    pub(super) fn all(&self) -> Option<String> {
+        self.joined(" AND ")
+    }
+
+    fn joined(&self, operator: &str) -> Option<String> {
+        (!self.terms.is_empty()).then(|| self.terms.iter().map(|term| phrase(term)).collect::<Vec<_>>().join(operator))
+    }
 }
 
 fn phrase(term: &Term) -> String {

@@ -56,13 +56,21 @@ pub struct Settings {
     pub durability: Durability,
     /// How long SQLite's own lock is waited for when a program without the gate holds it.
     pub busy_timeout: Duration,
+    /// How long a list, a search or another long read may take; an export has a least rate instead.
+    pub read_timeout: Duration,
     /// From how many pages in the log on the keeper copies them back. A page has 4,096 bytes.
     pub wal_autocheckpoint: u32,
 }
 
 impl Settings {
-    /// The usual settings for a file: durability `normal`, 30 s, 1,000 pages.
+    /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000 pages.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), durability: Durability::Normal, busy_timeout: Duration::from_secs(30), wal_autocheckpoint: 1000 }
+        Self {
+            path: path.into(),
+            durability: Durability::Normal,
+            busy_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(5),
+            wal_autocheckpoint: 1000,
+        }
     }
 }

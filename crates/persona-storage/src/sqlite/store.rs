@@ -53,7 +53,7 @@ impl Store for SqliteStore {
 
     async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
         let open = || self.readers.open().map_err(|error| Error::Backend(Box::new(error)));
-        export::start(open()?, open()?, self.readers.begin_reading(), include_deleted).await
+        Ok(export::start(open()?, open()?, self.readers.begin_reading(), include_deleted))
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -74,7 +74,7 @@ fn page() -> Value {
 }
 
 fn problem() -> Value {
-    let codes = Code::ALL.map(|code| code.facts().word);
+    let codes = Code::ALL.iter().map(|code| code.facts().word).collect::<Vec<_>>();
     json!({
         "type": "object",
         "description": "An error (RFC 9457).",

@@ -7,7 +7,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use persona_model::{Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Search, Sort, Timestamp, nearest_name};
+use persona_model::{
+    Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Search, Sort, Timestamp, filter_tags, nearest_name,
+};
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
@@ -34,7 +36,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         repeats: false,
         about: "The order; -created_at by default, relevance with q.",
     },
-    Parameter { name: "tag", holds: Holds::Text, repeats: true, about: "Only personas with this tag; repeat it for all of several." },
+    Parameter {
+        name: "tag",
+        holds: Holds::Text,
+        repeats: true,
+        about: "Only personas with this tag; repeat it for all of several, at most 16.",
+    },
     Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
     Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
     Parameter { name: "updated_since", holds: Holds::Time, repeats: false, about: "Only personas changed at or after this time." },
@@ -50,7 +57,7 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         name: "q",
         holds: Holds::Text,
         repeats: false,
-        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter.",
+        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter; p* looks into names and tags only.",
     },
 ];
 
@@ -75,10 +82,14 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     let limit = query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
     let search = query.value("q").map(Search::parse).transpose();
     let sort = sort(&mut query, search.as_ref().map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())));
+    let tags = filter_tags(query.values("tag")).unwrap_or_else(|error| {
+        query.refuse("tag", "too_many", error.to_string());
+        Vec::new()
+    });
     let filter = Filter {
         kind: query.word("kind", KIND_WORDS, Kind::from_word),
         is_active: query.flag("is_active"),
-        tags: query.values("tag").map(str::to_owned).collect(),
+        tags,
         updated_since: updated_since(&mut query),
         search: search.clone().unwrap_or_default(),
         include_deleted: query.flag("include_deleted").unwrap_or(false),

@@ -33,6 +33,7 @@ pub enum Code {
     Damaged,
     StorageFailed,
     Busy,
+    ReadTimeout,
     Unreachable,
     OutcomeUnknown,
     Closing,
@@ -55,7 +56,7 @@ pub struct Facts {
 
 impl Code {
     /// Every code, by status.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: &[Self] = &[
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -82,6 +83,7 @@ impl Code {
         Self::Damaged,
         Self::StorageFailed,
         Self::Busy,
+        Self::ReadTimeout,
         Self::Unreachable,
         Self::OutcomeUnknown,
         Self::Closing,
@@ -127,6 +129,7 @@ impl Code {
             Self::Damaged => (500, "damaged", "The database is damaged", "tell the operator: nothing was repaired or deleted"),
             Self::StorageFailed => (500, "storage_failed", "The disk failed", "tell the operator; read again what was kept"),
             Self::Busy => (503, "busy", "The store is busy", "try again after Retry-After; nothing was changed"),
+            Self::ReadTimeout => (503, "read_timeout", "The read took too long", "ask for less: fewer or longer words, no count"),
             Self::Unreachable => {
                 (503, "database_unreachable", "The database cannot be reached", "try again after Retry-After; nothing was changed")
             }
@@ -149,9 +152,9 @@ impl Code {
 
 /// Every problem that an answer can have, with what to do about it.
 pub async fn list_problems() -> Json<Value> {
-    let item = |code: Code| {
+    let item = |code: &Code| {
         let facts = code.facts();
         json!({ "type": code.type_uri(), "code": facts.word, "status": facts.status.as_u16(), "title": facts.title, "remedy": facts.remedy })
     };
-    Json(json!({ "items": Code::ALL.map(item), "next_cursor": null }))
+    Json(json!({ "items": Code::ALL.iter().map(item).collect::<Vec<_>>(), "next_cursor": null }))
 }

@@ -73,6 +73,10 @@ impl From<Error> for Problem {
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
+            Error::ReadTimedOut { limit } => {
+                Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()
+            }
+            Error::ReadGaveWay => Self::new(Code::Busy, "the read was ended because writers filled the log beside it").retry(),
             Error::Unreachable => {
                 tracing::warn!("the database cannot be reached");
                 Self::new(Code::Unreachable, "the database cannot be reached now").retry()
@@ -121,6 +125,8 @@ fn conflict(conflict: &Conflict) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::response::{IntoResponse, Response};
     use http::header::RETRY_AFTER;
     use http_body_util::BodyExt;
@@ -165,6 +171,8 @@ mod tests {
             (Error::Backend(secret.into()), 500, "internal", None),
             (Error::Unreachable, 503, "database_unreachable", Some("1")),
             (Error::OutcomeUnknown, 503, "outcome_unknown", Some("1")),
+            (Error::ReadTimedOut { limit: Duration::from_secs(5) }, 503, "read_timeout", Some("1")),
+            (Error::ReadGaveWay, 503, "busy", Some("1")),
             (Error::Closed(secret), 503, "closing", Some("1")),
         ];
         for (error, status, code, expected_retry) in cases {

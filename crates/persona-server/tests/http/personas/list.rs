@@ -79,6 +79,21 @@ async fn filters_are_all_to_be_met() {
 }
 
 #[tokio::test]
+async fn many_tags_are_counted_once_each_and_refused_by_their_number() {
+    let server = filled(&[json!({ "name": "a", "tags": ["x"] })]).await;
+    let query = |tags: usize| (0..tags).map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");
+    assert_eq!(names(&server, &["tag=x"; 50].join("&")).await, ["a"]);
+    assert_eq!(names(&server, &query(16)).await, Vec::<String>::new());
+    for tags in [17, 60] {
+        let reply = server.get(&format!("/api/v1/personas?{}", query(tags))).await;
+        assert_eq!(reply.refusal(), (400, "bad_parameter".into()));
+        assert_eq!(reply.json()["detail"], format!("tag: must be at most 16 different tags, are {tags}"));
+    }
+    let reply = server.get(&format!("/api/v1/personas?{}", query(990))).await;
+    assert_eq!(reply.refusal(), (400, "bad_parameter".into()));
+}
+
+#[tokio::test]
 async fn deleted_personas_are_listed_only_when_asked_for() {
     let server = Server::start();
     let path = server.persona("a").await;
