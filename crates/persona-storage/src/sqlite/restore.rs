@@ -16,8 +16,10 @@
 //!
 //! It is refused. Every connection holds a shared lock on the database for as long as it is open (SQLite documentation,
 //! "Write-Ahead Logging", section 2.3), so an exclusive lock on all of it says that there is none, and keeps new ones
-//! out. The gate is held too, so that nobody makes a new file meanwhile. A process that opened the old file by its name and
-//! got its lock only after the rename finds that out by itself (`connection.rs`).
+//! out. The lock belongs to the file: when a leftover of an earlier restore was given the name first, it is taken again on
+//! that one, and it is compared with what has the name. The gate is held too, so that no new file is made meanwhile. A
+//! process that opened the old file by its name and got its lock only after the rename finds that out by itself
+//! (`connection.rs`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Result as IoResult};
@@ -30,7 +32,7 @@ use super::check::{CheckReport, open_any};
 use super::convert::sync_folder_of;
 use super::header::holder_of;
 use super::own_files::{refuse_own_files, refuse_second_name};
-use super::place::{COMPANIONS, modified, stamp, with_suffix};
+use super::place::{COMPANIONS, Identity, modified, stamp, with_suffix};
 use super::progress::Watcher;
 use super::unfinished::{Unfinished, rename_to_free};
 use super::{Gate, StartError, library, snapshot};
@@ -39,6 +41,8 @@ use super::{Gate, StartError, library, snapshot};
 const READY: &str = "-restore";
 /// How long the gate is waited for: nobody holds it for long, and a server is found by its locks.
 const GATE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// So often at most another file may have been given the name of the database while it was locked.
+const NAME_CHANGES_MAX: u32 = 10;
 /// Databases of one second that are kept side by side; more restores of one second are a loop.
 const KEPT_OF_A_SECOND_MAX: u32 = 100;
 
@@ -62,10 +66,12 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     library::check_library()?;
     refuse_second_name(database)?;
     refuse_own_files(database, file)?;
-    let hold = Hold::take(database)?;
     let unwritable = |source| StartError::from_file(database, source);
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
-    finish(database, &hold).map_err(unwritable)?;
+    let mut hold = Hold::take(database)?;
+    if hold.finish_leftover(database)? {
+        hold = hold.again(database)?;
+    }
     let (source, _) = open_any(file)?;
     let ready = with_suffix(database, READY);
     let copy = Unfinished::create(&ready).map_err(unwritable)?;
@@ -95,11 +101,8 @@ pub(super) fn finish_interrupted(database: &Path) -> Result<(), StartError> {
     if !with_suffix(database, READY).exists() {
         return Ok(());
     }
-    let hold = Hold::take(database)?;
-    let kept = finish(database, &hold).map_err(|source| StartError::from_file(database, source))?;
-    let kept = kept.as_deref().map(Path::display);
-    tracing::warn!(kept = kept.map(tracing::field::display), "finished a restore that was interrupted; the database before it was kept");
-    Ok(())
+    // The caller opens what has the name then, as any other process may.
+    Hold::take(database)?.finish_leftover(database).map(drop)
 }
 
 /// Gives the copy, if there is one, the name of the database; the old one is renamed. Tells where the old one is.
@@ -132,10 +135,10 @@ fn free_name(database: &Path, stamp: &str) -> IoResult<PathBuf> {
     (1..=KEPT_OF_A_SECOND_MAX).map(name).find(|name| !name.exists()).ok_or_else(|| ErrorKind::AlreadyExists.into())
 }
 
-/// Nobody has the database open, and nobody can open it, for as long as this lives.
+/// No other process has the database open, and none can open it, for as long as this lives.
 struct Hold {
     _gate: Gate,
-    /// Closing it lets others in. `None` when there is no database.
+    /// The file that has the name of the database. Closing it lets others in. `None` when there is no database.
     _file: Option<File>,
 }
 
@@ -148,17 +151,52 @@ impl Hold {
             Some(pass) => std::mem::forget(pass),
             None => return Err(StartError::InUse { path: database.into(), pid: None }),
         }
+        Ok(Self { _gate: gate, _file: lock_what_has_the_name(database)? })
+    }
+
+    /// Finishes the restore of a process that was killed after the moment of the restore, and tells whether there was one.
+    /// Then another file has the name of the database, and this does not hold it.
+    fn finish_leftover(&self, database: &Path) -> Result<bool, StartError> {
+        if !with_suffix(database, READY).exists() {
+            return Ok(false);
+        }
+        let kept = finish(database, self).map_err(|source| StartError::from_file(database, source))?;
+        let kept = kept.as_deref().map(Path::display).map(tracing::field::display);
+        tracing::warn!(kept, "finished a restore that was interrupted; the database before it was kept");
+        Ok(true)
+    }
+
+    /// Holds the file that has the name of the database now.
+    ///
+    /// # Errors
+    ///
+    /// Another process opened it in between. It is whole, and in use.
+    fn again(self, database: &Path) -> Result<Self, StartError> {
+        Ok(Self { _file: lock_what_has_the_name(database)?, ..self })
+    }
+}
+
+/// Locks the file that has the name of the database; `None` when none has.
+fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, StartError> {
+    let unusable = |source| StartError::from_file(database, source);
+    for _ in 0..NAME_CHANGES_MAX {
         let file = match OpenOptions::new().read(true).write(true).open(database) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { _gate: gate, _file: None }),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(error)),
         };
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _gate: gate, _file: Some(file) }),
+            Ok(()) => {}
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
-                Err(StartError::InUse { path: database.into(), pid: holder_of(&file).unwrap_or_default() })
+                return Err(StartError::InUse { path: database.into(), pid: holder_of(&file).unwrap_or_default() });
             }
-            Err(error) => Err(unusable(error.into())),
+            Err(error) => return Err(unusable(error.into())),
+        }
+        // Between opening and locking, another file can have been given the name.
+        let is_it = Identity::of_file(&file).and_then(|locked| Ok(Identity::of(database)? == Some(locked)));
+        if is_it.map_err(unusable)? {
+            return Ok(Some(file));
         }
     }
+    Err(StartError::InUse { path: database.into(), pid: None })
 }
