@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::api::{Access, Api, PERSONAS};
 use super::arguments::Create;
+use super::author;
 use super::failure::Failure;
 use super::output::Output;
 use crate::config::Environment;
@@ -19,7 +20,8 @@ use crate::import::{ITEM_BYTES_MAX, typed};
 pub async fn run(arguments: &Create, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let document = document(arguments)?;
     let api = Api::open(&arguments.target, Access::Create, environment, output)?;
-    let reply = api.write(Method::POST, PERSONAS, &[], Some(&Value::Object(document))).await?.success()?;
+    let author = author::header(arguments.author.as_deref(), environment)?;
+    let reply = api.write(Method::POST, PERSONAS, &author, Some(&Value::Object(document))).await?.success()?;
     api.close().await;
     if output.is_json() {
         return output.bytes(&[reply.body(), b"\n"].concat());
@@ -36,14 +38,7 @@ fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
         Some(path) => read(path)?,
         None => Map::new(),
     };
-    let mut cells = Map::new();
-    for assignment in &arguments.set {
-        let Some((field, value)) = assignment.split_once('=') else {
-            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} must be FIELD=VALUE")));
-        };
-        cells.insert(field.into(), value.into());
-    }
-    document.extend(typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))?);
+    document.extend(assigned(&arguments.set)?);
     if let Some(name) = &arguments.name {
         document.insert("name".into(), name.as_str().into());
     }
@@ -53,7 +48,20 @@ fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
     Ok(document)
 }
 
-fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
+/// The values of `--set FIELD=VALUE` with the types of their fields.
+pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut cells = Map::new();
+    for assignment in assignments {
+        let Some((field, value)) = assignment.split_once('=') else {
+            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} must be FIELD=VALUE")));
+        };
+        cells.insert(field.into(), value.into());
+    }
+    typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))
+}
+
+/// A JSON object from a file; `-` is standard input.
+pub fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
     let name = path.display();
     let failed = |error: std::io::Error| Failure::io(format!("could not read {name}"), &error);
     let input: Box<dyn Read> =

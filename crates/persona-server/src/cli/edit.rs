@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::api::{Access, Api, Query, Reply, persona_path};
 use super::arguments::Edit;
+use super::author;
 use super::failure::Failure;
 use super::form::{Form, Syntax, without_null};
 use super::output::{Output, harmless};
@@ -17,10 +18,13 @@ use super::resolve::resolve;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 
+type Headers = Vec<(header::HeaderName, String)>;
+
 /// Edits a persona.
 pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -> Result<(), Failure> {
     // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text with it.
     let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    let author = author::header(arguments.author.as_deref(), environment)?;
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let current = api.get(&persona_path(id)).await?.success()?;
@@ -37,7 +41,11 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
         output.note("nothing was changed");
         return Ok(());
     }
-    let sent = if arguments.merge { merge(&api, id, &current, &before, &after).await } else { replace(&api, id, &current, after).await };
+    let sent = if arguments.merge {
+        merge(&api, id, &current, &before, &after, &author).await
+    } else {
+        replace(&api, id, &current, after, author).await
+    };
     let reply = sent.map_err(|failure| kept(file, failure))?;
     api.close().await;
     if output.is_json() {
@@ -50,9 +58,10 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
 }
 
 /// Replaces the whole document, if nobody changed it meanwhile.
-async fn replace(api: &Api, id: PersonaId, current: &Reply, after: Map<String, Value>) -> Result<Reply, Failure> {
-    let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
-    let reply = api.write(Method::PUT, &persona_path(id), &[condition], Some(&Value::Object(after))).await?;
+async fn replace(api: &Api, id: PersonaId, current: &Reply, after: Map<String, Value>, author: Headers) -> Result<Reply, Failure> {
+    let mut headers = author;
+    headers.push((header::IF_MATCH, current.etag().unwrap_or_default()));
+    let reply = api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
     if reply.status == StatusCode::PRECONDITION_FAILED {
         let failure = Failure::new(ExitCode::Conflict, "somebody else changed the persona while you edited it");
         return Err(failure.hint("edit again with --merge to take over what does not overlap"));
@@ -67,6 +76,7 @@ async fn merge(
     current: &Reply,
     before: &Map<String, Value>,
     after: &Map<String, Value>,
+    author: &Headers,
 ) -> Result<Reply, Failure> {
     let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, value)| (name.clone(), value.clone()));
     let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
@@ -76,7 +86,7 @@ async fn merge(
     }
     let revision = current.json().get("revision").and_then(Value::as_u64).unwrap_or_default().to_string();
     let query = Query::new(&persona_path(id)).with("base_revision", &revision);
-    let reply = api.write(Method::PATCH, &query.into_path(), &[], Some(&Value::Object(patch))).await?;
+    let reply = api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
     if reply.status == StatusCode::CONFLICT {
         let problem = reply.json();
         let conflicts = problem.get("conflicts").and_then(Value::as_array).into_iter().flatten();

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::{
     backup, bench, check, completions, config, create, delete, doctor, edit, export, health, import, list, relocate, restore, serve, show,
-    top, undelete, verify, version,
+    top, undelete, update, verify, version,
 };
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -28,7 +28,7 @@ Examples:
 
 Run:        serve, health, config
 Look:       doctor, top, bench
-Personas:   list, show, create, edit, delete, undelete
+Personas:   list, show, create, update, edit, delete, undelete
 Collect:    import, export
 File:       backup, restore, check, move, verify
 Shell:      completions, man, version, help
@@ -85,6 +85,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::List(arguments) => on_runtime(until_interrupted(list::run(&arguments, environment, output))),
         Command::Show(arguments) => on_runtime(until_interrupted(show::run(&arguments, environment, output))),
         Command::Create(arguments) => on_runtime(until_interrupted(create::run(&arguments, environment, output))),
+        Command::Update(arguments) => on_runtime(until_interrupted(update::run(&arguments, environment, output))),
         Command::Edit(arguments) => on_runtime(edit::run(&arguments, environment, output)),
         Command::Delete(arguments) => on_runtime(until_interrupted(delete::run(&arguments, environment, output))),
         Command::Undelete(arguments) => on_runtime(until_interrupted(undelete::run(&arguments, environment, output))),

@@ -9,6 +9,7 @@
 
 mod api;
 mod arguments;
+mod author;
 mod backup;
 mod bench;
 mod check;
@@ -34,6 +35,7 @@ mod show;
 mod table;
 mod top;
 mod undelete;
+mod update;
 mod verify;
 mod version;
 mod work;

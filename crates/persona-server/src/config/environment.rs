@@ -67,6 +67,11 @@ impl Environment {
         self.get("VISUAL").or_else(|| self.get("EDITOR")).unwrap_or("vi")
     }
 
+    /// The user's login name (POSIX: `LOGNAME`; most shells also set `USER`).
+    pub fn login_name(&self) -> Option<&str> {
+        self.get("LOGNAME").or_else(|| self.get("USER"))
+    }
+
     /// Whether the environment asks for output without colours (`NO_COLOR`, `TERM=dumb`).
     pub fn forbids_color(&self) -> bool {
         self.get("NO_COLOR").is_some() || self.get("TERM") == Some("dumb")

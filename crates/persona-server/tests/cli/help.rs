@@ -4,13 +4,14 @@ use insta::assert_snapshot;
 
 use crate::runner::Folder;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "serve",
     "import",
     "export",
     "list",
     "show",
     "create",
+    "update",
     "edit",
     "delete",
     "undelete",

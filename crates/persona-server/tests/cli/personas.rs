@@ -30,6 +30,37 @@ fn create_prints_the_identity_and_takes_a_file_and_fields() {
 }
 
 #[test]
+fn an_update_changes_the_fields_that_are_named_and_no_others() {
+    let folder = Folder::with_personas(&[ADA]).file("more.json", "{\"nickname\": \"A\", \"creator\": \"me\"}");
+    assert_snapshot!(
+        "update",
+        folder.run(&["update", "ada", "--set", "tags=poet", "--set", "handle=", "--file", "more.json", "--author", "Zoë"])
+    );
+    let persona: Value = serde_json::from_str(&folder.results(&["show", "Ada Lovelace", "--json"])).expect("JSON");
+    assert_eq!(persona["tags"], serde_json::json!(["poet"]));
+    assert_eq!(persona["description"], "Countess\nof Lovelace");
+    assert_eq!((&persona["handle"], &persona["nickname"], &persona["creator"]), (&Value::Null, &"A".into(), &"me".into()));
+    assert_eq!((&persona["updated_by"], &persona["revision"]), (&"Zoë".into(), &2.into()));
+    let by_login = folder.variable("LOGNAME", "ada");
+    assert_eq!(by_login.run(&["update", "Ada Lovelace", "--set", "nickname=B"]).code, 0);
+    let persona: Value = serde_json::from_str(&by_login.results(&["show", "Ada Lovelace", "--json"])).expect("JSON");
+    assert_eq!(persona["updated_by"], "ada");
+}
+
+#[test]
+fn what_cannot_be_updated_is_explained() {
+    let folder = Folder::with_personas(&[ADA]);
+    let refusals = [
+        &["update", "ada"] as &[&str],
+        &["update", "Zeus", "--set", "nickname=Z"],
+        &["update", "ada", "--set", "nicknam=A"],
+        &["update", "ada", "--set", "name="],
+        &["update", "ada", "--set", "nickname=A", "--author", "two\nlines"],
+    ];
+    assert_snapshot!("update_refused", refusals.map(|arguments| format!("{arguments:?}\n{}", folder.run(arguments))).join("\n"));
+}
+
+#[test]
 fn what_cannot_be_created_is_explained() {
     let folder = Folder::with_personas(&[ADA]).file("list.json", "[]").file("broken.json", "{");
     let refusals = [

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move, Restore, Show, Top, Undelete, Verify};
+use super::{
+    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move, Restore, Show, Top, Undelete, Update, Verify,
+};
 use crate::cli::completions::Shell;
 use crate::config::Flags;
 
@@ -96,6 +98,8 @@ pub enum Command {
     Show(Show),
     /// Create a persona.
     Create(Create),
+    /// Change some fields of a persona.
+    Update(Update),
     /// Edit a persona in your editor.
     Edit(Edit),
     /// Delete a persona; it can be brought back.

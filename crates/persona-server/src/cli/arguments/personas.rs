@@ -103,6 +103,28 @@ pub struct Create {
     /// JSON document to start from; - is standard input.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Who makes the change, where it is not the login name.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// Where the personas are.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Arguments of `update`.
+#[derive(Args, Debug)]
+pub struct Update {
+    /// Identity, handle or name.
+    pub persona: String,
+    /// A field and its new value, taken as text, or as JSON where the field is no text; no value clears it. Repeat for several.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// JSON object with the fields to change; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Who makes the change, where it is not the login name.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
@@ -116,6 +138,9 @@ pub struct Edit {
     /// Merge with what others changed meanwhile, where it does not overlap.
     #[arg(long)]
     pub merge: bool,
+    /// Who makes the change, where it is not the login name.
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
