@@ -121,6 +121,8 @@ pub const VARIABLE_PREFIX: &str = "PERSONA_";
 pub const NO_NETWORKS: &str = "none";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
+/// The variable that names the server which commands talk to.
+pub const SERVER_VARIABLE: &str = "PERSONA_SERVER";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]

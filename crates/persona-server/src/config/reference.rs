@@ -15,6 +15,7 @@ The weightiest source wins: flags, then `PERSONA_` variables, then the shared va
 project file, then the user file, then the default.
 
 - The project file is `persona.toml` in the current folder, or the file that `--config` or `PERSONA_CONFIG` names.
+- `PERSONA_SERVER` names the server that commands talk to when the command line names neither a server nor a database.
 - The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
 - Relative paths in a file are relative to that file.
 - An empty variable counts as not set.

@@ -23,6 +23,10 @@ fn commands_do_the_same_over_tcp_as_on_the_file_beside_it() {
     }
     assert_eq!(folder.run(&["health", "--server", &url]).code, 0);
     assert_eq!(folder.run(&["create", "--name", "Ada", "--server", &server.address().to_string()]).code, 0);
+    let folder = folder.variable("PERSONA_SERVER", &url);
+    assert_eq!(folder.run(&["update", "Ada", "--set", "nickname=A"]).code, 0);
+    assert_eq!(folder.run(&["health"]).code, 0);
+    assert_eq!(folder.run(&["list", "--database", "none.db"]).code, 3, "a database that is named is meant");
     assert_eq!(folder.run(&["show", "Ada", "--database", &file]).code, 0);
     assert_eq!(folder.files(), Vec::<String>::new());
 }
@@ -47,5 +51,9 @@ fn a_server_that_cannot_be_reached_is_unavailable() {
     assert_snapshot!("unreachable", folder.run(&["health", "--server", "http://127.0.0.1:9"]));
     assert_snapshot!("https", folder.run(&["list", "--server", "https://127.0.0.1"]));
     assert_snapshot!("no_url", folder.run(&["list", "--server", "ftp://x"]));
+    let folder = folder.file("one.ndjson", "{\"name\":\"A\"}");
+    let began = std::time::Instant::now();
+    assert_eq!(folder.run(&["import", "one.ndjson", "--server", "http://127.0.0.1:9"]).code, 69);
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "it was tried again and again");
     assert_snapshot!("both_targets", folder.run(&["list", "--server", "x", "--database", "y"]));
 }

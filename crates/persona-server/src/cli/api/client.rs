@@ -44,7 +44,9 @@ pub enum Api {
 impl Api {
     /// Opens what the user named, or what the settings say.
     pub fn open(target: &Target, access: Access, environment: &Environment, output: &Output) -> Result<Self, Failure> {
-        if let Some(url) = &target.server {
+        // A database that is named on the command line is meant, whatever the environment says.
+        let server = target.server.as_deref().or_else(|| environment.server().filter(|_| target.database.is_none()));
+        if let Some(url) = server {
             return Remote::new(url).map(Self::Remote);
         }
         let values = target.database.iter().map(|text| ("database", text.clone())).collect();
@@ -126,7 +128,7 @@ pub fn base_url(
     environment: &Environment,
     output: &Output,
 ) -> Result<String, Failure> {
-    if let Some(url) = server {
+    if let Some(url) = server.or_else(|| environment.server()) {
         return Ok(url.into());
     }
     let flags = Flags { config: file.cloned(), values: vec![("allow_open", "true".into())] };

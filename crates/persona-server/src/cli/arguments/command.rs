@@ -64,7 +64,7 @@ pub struct Target {
     /// Database to open, also beside a running server.
     #[arg(long, value_name = "PATH", conflicts_with = "server", help_heading = "Where")]
     pub database: Option<String>,
-    /// Server to talk to, such as http://127.0.0.1:8000.
+    /// Server to talk to, such as http://127.0.0.1:8000; also the variable `PERSONA_SERVER`.
     #[arg(long, value_name = "URL", help_heading = "Where")]
     pub server: Option<String>,
     /// Settings file to use in place of persona.toml.

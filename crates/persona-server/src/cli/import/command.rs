@@ -29,6 +29,10 @@ pub async fn run(arguments: &Import, environment: &Environment, output: &Output)
     // All are opened first: a mistyped name should not surface after an hour.
     let sources = arguments.files.iter().map(|path| Ok((path.as_path(), open(path)?))).collect::<Result<Vec<_>, Failure>>()?;
     let api = if arguments.dry_run { None } else { Some(Api::open(&arguments.target, Access::Create, environment, output)?) };
+    if let Some(api) = &api {
+        // A server that is away later is waited for; one that never was there is told at once.
+        api.get("/healthz").await?;
+    }
     let mut run = Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default() };
     let started_at = Instant::now();
     let ended = tokio::select! {
