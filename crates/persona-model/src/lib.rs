@@ -33,6 +33,7 @@ mod merge;
 mod page;
 mod patch;
 mod persona;
+mod position;
 mod rank;
 mod revision;
 mod search;
@@ -56,6 +57,7 @@ pub use page::{
 };
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
+pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
 pub use revision::{Expect, Revision};
 pub use search::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};

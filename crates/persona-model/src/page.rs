@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Kind, PersonaId, Rank, Search, Timestamp};
+use crate::{Kind, PersonaId, Rank, Search, Since};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -26,8 +26,8 @@ pub struct Filter {
     pub is_active: Option<bool>,
     /// Only those that have every one of these tags, compared exactly. Made by [`filter_tags`].
     pub tags: Vec<String>,
-    /// Only those changed at or after this time.
-    pub updated_since: Option<Timestamp>,
+    /// Only those changed since then.
+    pub updated_since: Option<Since>,
     /// Only those that meet this search.
     pub search: Option<Search>,
     /// Soft-deleted ones too.

@@ -61,6 +61,10 @@ pub enum Error {
         /// The current state.
         current: EntityTag,
     },
+    /// No line of the feed is what this position says: it is of another database, or of a state that was given up when an
+    /// earlier one was restored.
+    #[error("the position is of another history")]
+    UnknownPosition,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

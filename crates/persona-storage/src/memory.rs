@@ -7,8 +7,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Rank, Revision, SearchWords, SortKey, Timestamp, answer_text,
-    head_text,
+    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, SearchWords, Since, SortKey, Timestamp,
+    answer_text, head_text,
 };
 
 use crate::checksum;
@@ -89,6 +89,24 @@ impl Rows {
         Ok(written)
     }
 
+    /// The newest change. Fails when the line from which on changes are wanted is another one.
+    fn position(&self, since: Since) -> Result<Position, Error> {
+        if let Since::Position(wanted) = since
+            && wanted != Position::default()
+            && !self.changes.iter().any(|change| Position::of(change) == wanted)
+        {
+            return Err(Error::UnknownPosition);
+        }
+        Ok(self.changes.last().map(Position::of).unwrap_or_default())
+    }
+
+    fn changed(&self, persona: &Persona, since: Since) -> bool {
+        match since {
+            Since::Time(time) => persona.updated_at >= time,
+            Since::Position(after) => self.changes.iter().any(|change| change.sequence > after.sequence && change.persona == persona.id),
+        }
+    }
+
     fn check_handle(&self, id: PersonaId, persona: &Persona) -> Result<(), Error> {
         let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none()) else { return Ok(()) };
         match self.living().find(|other| other.id != id && other.document.handle() == Some(handle)) {
@@ -131,7 +149,6 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
     (filter.include_deleted || persona.deleted_at.is_none())
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
-        && filter.updated_since.is_none_or(|since| persona.updated_at >= since)
         && filter.search.as_ref().is_none_or(|search| search.is_met_by(&SearchWords::of(&persona.document)))
         && filter.tags.iter().all(has)
 }
@@ -145,8 +162,14 @@ impl Store for MemoryStore {
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
         let rows = self.rows()?;
         let key = request.sort.key;
-        let mut all: Vec<&(Persona, RevisionRecord)> =
-            rows.histories.values().filter_map(|history| history.last()).filter(|(persona, _)| meets(persona, &request)).collect();
+        let since = request.filter.updated_since;
+        let position = since.map(|since| rows.position(since)).transpose()?;
+        let mut all: Vec<&(Persona, RevisionRecord)> = rows
+            .histories
+            .values()
+            .filter_map(|history| history.last())
+            .filter(|(persona, _)| meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since)))
+            .collect();
         let total = request.count.then_some(all.len() as u64);
         all.sort_by_key(|(persona, _)| (sort_value(persona, &request), persona.id));
         if request.sort.descending {
@@ -167,7 +190,7 @@ impl Store for MemoryStore {
             let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };
             Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
         });
-        Ok(Page { items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(), next_cursor, total })
+        Ok(Page { items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(), next_cursor, total, position })
     }
 
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Revision, Timestamp};
+use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp};
 
 use crate::{Error, Export, Write, Written};
 
@@ -41,18 +41,21 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many personas meet the filter; only where asked for.
     pub total: Option<u64>,
+    /// The newest change that no list can miss any more when this page was read; only with `updated_since`. Every change
+    /// that is not in the list comes after it.
+    pub position: Option<Position>,
 }
 
 impl Page {
     /// The page of the rows that were found, each with its sort value as a cursor holds it. One row more than the page
     /// holds tells that there is another page.
-    pub(crate) fn of(mut rows: Vec<(String, Answer)>, request: &ListRequest, total: Option<u64>) -> Self {
+    pub(crate) fn of(mut rows: Vec<(String, Answer)>, request: &ListRequest, total: Option<u64>, position: Option<Position>) -> Self {
         let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
         let more = rows.len() > fitting;
         rows.truncate(fitting);
         let last = rows.last().filter(|_| more);
         let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
-        Self { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total }
+        Self { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total, position }
     }
 }
 
@@ -154,6 +157,8 @@ pub trait Store: Send + Sync {
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
 
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed [`PAGE_BYTES_MAX`].
+    ///
+    /// Fails with [`Error::UnknownPosition`] where changes since a position are wanted that this feed does not have.
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
 
     /// The persona as it was at a revision; `None` when persona or revision never existed.

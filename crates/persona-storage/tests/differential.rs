@@ -10,11 +10,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use persona_model::{Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Sort, Timestamp};
+use persona_model::{Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since, Sort, Timestamp};
 use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
-use persona_storage::{Error, NoObserver, Operation, Store, Write};
+use persona_storage::{Error, NoObserver, Operation, Page, Store, Write};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -145,7 +145,7 @@ impl Dice {
             kind: self.one_in(4).then(|| *self.of(&Kind::ALL)),
             is_active: self.one_in(4).then(|| self.one_in(2)),
             tags: if self.one_in(3) { self.tags().into_iter().map(String::from).collect() } else { Vec::new() },
-            updated_since: self.one_in(5).then(|| Timestamp::from_micros(now.as_micros() - 10_000)),
+            updated_since: self.one_in(5).then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
             search: if self.one_in(2) { self.search() } else { None },
             include_deleted: self.one_in(3),
         };
@@ -166,6 +166,11 @@ fn same<T: PartialEq + Debug>(what: &impl Debug, sqlite: &Result<T, Error>, post
         (first, second) => format!("{first:?}") == format!("{second:?}"),
     };
     if is_same { Ok(()) } else { Err(format!("{what:?}\nSQLite:     {sqlite:?}\nPostgreSQL: {postgres:?}")) }
+}
+
+/// A page without its position, which has a number of the feed.
+async fn list(store: &dyn Store, request: &ListRequest) -> Result<Page, Error> {
+    store.list(request.clone()).await.map(|page| Page { position: None, ..page })
 }
 
 /// The two stores, and what they share.
@@ -223,13 +228,13 @@ impl Pair {
             }
             _ => {
                 let mut request = dice.list(now);
-                let first = sqlite.list(request.clone()).await;
-                same(&request, &first, &postgres.list(request.clone()).await)?;
+                let first = list(sqlite, &request).await;
+                same(&request, &first, &list(postgres, &request).await)?;
                 let next = first.as_ref().ok().and_then(|page| page.next_cursor.as_deref());
                 let next = next.and_then(|cursor| Cursor::decode(cursor, &request.filter, request.sort).ok());
                 if next.is_some() {
                     request.after = next;
-                    same(&request, &sqlite.list(request.clone()).await, &postgres.list(request.clone()).await)?;
+                    same(&request, &list(sqlite, &request).await, &list(postgres, &request).await)?;
                 }
                 Ok(())
             }

@@ -23,6 +23,7 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
     let mut left = arguments.limit;
     let mut cursor: Option<String> = None;
     let mut is_empty = true;
+    let mut since: Option<String>;
     loop {
         let query = query(arguments, left.min(PAGE_MAX), cursor.as_deref(), output.is_json());
         let page = api.get(&query.into_path()).await?.success()?.json();
@@ -38,6 +39,7 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
             }
         }
         left = left.saturating_sub(u64::try_from(items.len()).unwrap_or(u64::MAX));
+        since = page.get("next_updated_since").and_then(Value::as_str).map(ToString::to_string);
         cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
         if cursor.is_none() || left == 0 || items.is_empty() {
             break;
@@ -46,6 +48,9 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
     api.close().await;
     if !output.is_json() && !arguments.plain && !is_empty {
         output.bytes(table.text().as_bytes())?;
+    }
+    if let Some(since) = since.filter(|_| cursor.is_none()) {
+        output.note(&format!("what changes from now on is listed by --updated-since {since}"));
     }
     if is_empty {
         output.note("no persona meets these conditions");

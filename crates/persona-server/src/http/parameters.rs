@@ -29,8 +29,8 @@ pub(super) enum Holds {
     OneOf(&'static [&'static str]),
     /// A text.
     Text,
-    /// An RFC 3339 time.
-    Time,
+    /// An RFC 3339 time, or a position of the feed.
+    Since,
     /// Names separated by commas.
     Names,
 }

@@ -1,6 +1,6 @@
 //! Many personas at once.
 
-use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Sort, Timestamp};
+use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Since, Sort, Timestamp};
 use serde_json::json;
 
 use super::TestClock;
@@ -66,7 +66,7 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(store: &Subject,
 
     let by_name = Sort::from_word("name").expect("an order");
     let tags = |tags: &[&str]| Filter { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Filter::default() };
-    let since = Timestamp::parse("2026-11-24T12:00:01Z");
+    let since = Timestamp::parse("2026-11-24T12:00:01Z").map(Since::Time);
     let expected: [(Filter, &[u8]); 10] = [
         (Filter::default(), &[1, 2]),
         (Filter { include_deleted: true, ..Filter::default() }, &[1, 2, 3]),

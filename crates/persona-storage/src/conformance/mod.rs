@@ -10,6 +10,7 @@ pub mod feed;
 pub mod history;
 pub mod lists;
 pub mod patching;
+pub mod polling;
 pub mod races;
 pub mod repetition;
 pub mod replacing;
@@ -48,6 +49,11 @@ impl Default for TestClock {
 impl TestClock {
     /// Moves the clock on, or back when negative.
     pub fn advance_micros(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Sets the time of day on, or back when negative.
+    pub fn jump_micros(&self, micros: i64) {
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
 }
@@ -99,6 +105,10 @@ macro_rules! conformance_suite {
             repetition::a_key_of_another_request_is_refused,
             repetition::a_refused_request_may_be_repeated_with_the_same_key,
             repetition::a_key_is_forgotten_after_a_day,
+            polling::a_poller_sees_each_change_of_a_kind_and_none_a_second_time,
+            polling::the_first_list_of_a_poller_may_be_one_by_time,
+            polling::a_position_of_another_history_is_refused,
+            polling::a_poller_misses_nothing_of_many_writers,
             races::concurrent_patches_of_one_persona_lose_nothing,
             races::of_concurrent_replacements_of_one_revision_exactly_one_wins,
             races::a_write_whose_deadline_has_passed_is_never_applied,

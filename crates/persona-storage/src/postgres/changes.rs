@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use persona_model::{Change, ChangeKind};
+use persona_model::{Change, ChangeKind, Position};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -34,6 +34,27 @@ const AFTER: &str = "
         LIMIT $2
     ) AS c ON true
     ORDER BY c.sequence";
+
+/// The newest line that is settled in the picture of the statement: every line that is not in that picture comes after it.
+pub(super) const SETTLED: &str = "
+    SELECT sequence, persona, revision, at
+    FROM persona_store.changes
+    WHERE sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM persona_store.about)
+    ORDER BY sequence DESC
+    LIMIT 1";
+
+/// A line in four columns of a row, from this one on; before the first line where they are empty.
+pub(super) fn position(found: &Row, column: usize) -> Result<Position, Error> {
+    if row::value::<Option<i64>>(found, column)?.is_none() {
+        return Ok(Position::default());
+    }
+    Ok(Position::at(
+        row::number(found, column)?,
+        row::id(found, column + 1)?,
+        row::revision(found, column + 2)?,
+        row::time(found, column + 3)?,
+    ))
+}
 
 /// At most `limit` lines after a sequence number.
 ///

@@ -2,22 +2,32 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Rank, Search, SortKey, Term, Timestamp};
+use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, SortKey, Term, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::pool::{Parameter, Pool, Statement};
-use super::{row, search};
+use super::{changes, row, search};
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for.
 pub(super) async fn page(pool: &Pool, request: &ListRequest) -> Result<Page, Error> {
     let query = Query::of(request);
     let found = pool.read(Statement::Once(&query.sql), &query.values.parameters()).await?;
-    let first = found.first().filter(|_| request.count);
-    let total = first.map(|first| row::number(first, 0)).transpose()?;
+    let first = found.first();
+    let total = first.filter(|_| request.count).map(|first| row::number(first, 0)).transpose()?;
+    let since = request.filter.updated_since;
+    let settled = first.zip(since).map(|(first, since)| settled(first, since)).transpose()?;
     let rows = found.iter().filter_map(|found| read(found, request.sort.key).transpose()).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(rows, request, total))
+    Ok(Page::of(rows, request, total, settled))
+}
+
+/// The newest line of the feed that is settled. Fails when the line from which on changes are wanted is another one.
+fn settled(found: &Row, since: Since) -> Result<Position, Error> {
+    match since {
+        Since::Position(wanted) if changes::position(found, 11)? != wanted => Err(Error::UnknownPosition),
+        _ => changes::position(found, 7),
+    }
 }
 
 /// A row with its sort value as text; `None` where the row only carries the count.
@@ -74,10 +84,14 @@ impl Query {
         } else {
             "SELECT NULL::bigint AS total".into()
         };
+        let feed = feed(request.filter.updated_since, &mut values);
         // The bytes before the row before this one: the one that comes after a full page is read too.
         let sql = format!(
-            "SELECT counted.total, page.key, page.id, page.revision, page.deleted, page.head, page.document
+            "SELECT counted.total, page.key, page.id, page.revision, page.deleted, page.head, page.document,
+                    settled.sequence, settled.persona, settled.revision, settled.at,
+                    wanted.sequence, wanted.persona, wanted.revision, wanted.at
              FROM ({count}) AS counted
+             {feed}
              LEFT JOIN (
                  SELECT {key} AS key, p.id, p.revision, p.deleted_at IS NOT NULL AS deleted, p.head, p.document,
                         sum(octet_length(p.head) + octet_length(p.document))
@@ -93,6 +107,20 @@ impl Query {
         );
         Self { sql, values }
     }
+}
+
+/// Of the same picture as the page: the newest line of the feed that is settled, and the one from which on changes are wanted.
+fn feed(since: Option<Since>, values: &mut Values) -> String {
+    const NO_LINE: &str = "SELECT NULL::bigint AS sequence, NULL::uuid AS persona, NULL::bigint AS revision, NULL::bigint AS at";
+    let settled = if since.is_some() { changes::SETTLED } else { NO_LINE };
+    let wanted = match since {
+        Some(Since::Position(wanted)) => {
+            let sequence = values.add(row::stored(wanted.sequence), Type::INT8);
+            format!("SELECT sequence, persona, revision, at FROM persona_store.changes WHERE sequence = {sequence}")
+        }
+        Some(Since::Time(_)) | None => NO_LINE.into(),
+    };
+    format!("LEFT JOIN ({settled}) AS settled ON true LEFT JOIN ({wanted}) AS wanted ON true")
 }
 
 fn clause(conditions: &[String]) -> String {
@@ -156,8 +184,14 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     if let Some(active) = filter.is_active {
         conditions.push(format!("p.is_active = {}", values.add(active, Type::BOOL)));
     }
-    if let Some(since) = filter.updated_since {
-        conditions.push(format!("p.updated_at >= {}", values.add(since.as_micros(), Type::INT8)));
+    match filter.updated_since {
+        None => {}
+        Some(Since::Time(time)) => conditions.push(format!("p.updated_at >= {}", values.add(time.as_micros(), Type::INT8))),
+        Some(Since::Position(after)) => {
+            let sequence = values.add(row::stored(after.sequence), Type::INT8);
+            let changed = format!("SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}");
+            conditions.push(format!("EXISTS ({changed})"));
+        }
     }
     for tag in &filter.tags {
         // No tag holds control characters, and the database takes no text with NUL, not even to compare it.

@@ -2,11 +2,13 @@
 //!
 //! The sequence is the commit order because only one transaction at a time writes to a SQLite file.
 
-use persona_model::{Change, ChangeKind, PersonaId, Revision, Timestamp};
+use persona_model::{Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::error::from_driver;
 use super::row;
+use crate::Error;
 
 /// Adds a line to the feed.
 pub(super) fn insert(
@@ -24,8 +26,7 @@ pub(super) fn insert(
 
 /// At most `limit` lines after a sequence number.
 pub(super) fn after(connection: &Connection, sequence: u64, limit: usize) -> rusqlite::Result<Vec<Change>> {
-    // Numbers beyond the largest that SQLite can hold are beyond the end of the feed too.
-    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    let sequence = stored(sequence);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
         "SELECT sequence, persona, revision, kind, at
@@ -46,6 +47,33 @@ pub(super) fn after(connection: &Connection, sequence: u64, limit: usize) -> rus
         })
     })?;
     changes.collect()
+}
+
+/// A sequence number from outside. Those beyond the largest that SQLite can hold are beyond the end of the feed too.
+pub(super) fn stored(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// The newest line. One transaction at a time writes, so every line that is not there yet comes after it.
+///
+/// # Errors
+///
+/// [`Error::UnknownPosition`] when the line from which on changes are wanted is another one.
+pub(super) fn position(connection: &Connection, since: Since) -> Result<Position, Error> {
+    let line = |sql: &str, sequence: Option<i64>| {
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement.query_row(rusqlite::params_from_iter(sequence), |found| {
+            Ok(Position::at(row::number(found, 0)?, row::id(found, 1)?, row::revision(found, 2)?, row::time(found, 3)?))
+        });
+        found.optional().map(Option::unwrap_or_default)
+    };
+    if let Since::Position(wanted) = since {
+        let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
+        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted {
+            return Err(Error::UnknownPosition);
+        }
+    }
+    line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None).map_err(from_driver)
 }
 
 /// When the newest change was committed; the epoch for an empty feed. Not always that of the last line: in a file that came

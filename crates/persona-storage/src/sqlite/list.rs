@@ -2,21 +2,22 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Filter, ListRequest, Nearness, Rank, Search, SortKey, Timestamp};
+use persona_model::{Filter, ListRequest, Nearness, Rank, Search, Since, SortKey, Timestamp};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::error::from_driver;
-use super::row;
 use super::search::Looked;
+use super::{changes, row};
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
     let snapshot = connection.unchecked_transaction().map_err(from_driver)?;
+    let position = request.filter.updated_since.map(|since| changes::position(&snapshot, since)).transpose()?;
     let total = request.count.then(|| count(&snapshot, &request.filter)).transpose().map_err(from_driver)?;
     let rows = rows(&snapshot, request).map_err(from_driver)?;
-    Ok(Page::of(rows, request, total))
+    Ok(Page::of(rows, request, total, position))
 }
 
 /// One more row than the page holds, which tells whether there is another page; each with its sort value as text.
@@ -207,8 +208,13 @@ impl Conditions {
         if let Some(active) = filter.is_active {
             self.add("p.is_active = ?", [Value::Integer(active.into())]);
         }
-        if let Some(since) = filter.updated_since {
-            self.add("p.updated_at >= ?", [Value::Integer(since.as_micros())]);
+        match filter.updated_since {
+            None => {}
+            Some(Since::Time(time)) => self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]),
+            Some(Since::Position(after)) => {
+                let sequence = Value::Integer(changes::stored(after.sequence));
+                self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
+            }
         }
         for tag in &filter.tags {
             let has = "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";

@@ -61,8 +61,8 @@ pub struct List {
     /// Only active ones, or with false only inactive ones.
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub active: Option<bool>,
-    /// Only those changed at or after this time, such as 2026-11-24T00:00:00Z.
-    #[arg(long, value_name = "TIME")]
+    /// Only those changed at or after this time, such as 2026-11-24T00:00:00Z, or since an earlier list with this option.
+    #[arg(long, value_name = "TIME|POSITION")]
     pub updated_since: Option<String>,
     /// Deleted ones too.
     #[arg(long)]

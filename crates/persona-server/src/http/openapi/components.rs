@@ -67,6 +67,7 @@ fn page() -> Value {
         "properties": {
             "items": { "type": "array", "items": { "$ref": "#/components/schemas/Persona" }, "description": "With fields: only those members." },
             "next_cursor": { "type": ["string", "null"], "description": "Where the next page starts; null on the last page." },
+            "next_updated_since": { "type": "string", "description": "With updated_since: what to send as updated_since next time, so that no change is missed." },
             "total": { "type": "integer", "minimum": 0, "description": "How many personas there are in all pages; with count=exact." },
         },
         "required": ["items", "next_cursor"],

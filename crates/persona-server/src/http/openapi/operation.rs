@@ -144,7 +144,7 @@ fn query_parameter(parameter: &Parameter) -> Value {
         Holds::Flag => json!({ "type": "boolean" }),
         Holds::OneOf(words) => json!({ "type": "string", "enum": words }),
         Holds::Text => json!({ "type": "string" }),
-        Holds::Time => json!({ "type": "string", "format": "date-time" }),
+        Holds::Since => json!({ "type": "string", "examples": ["2026-11-24T18:10:41Z", "4500-9f3c21aa01b2c3d4"] }),
         Holds::Names => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
     };
     let schema = if parameter.repeats { json!({ "type": "array", "items": schema }) } else { schema };

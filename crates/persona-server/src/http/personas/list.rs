@@ -8,7 +8,8 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{
-    Cursor, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Search, Sort, Timestamp, filter_tags, nearest_name,
+    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position, Search, Since, Sort, filter_tags,
+    nearest_name,
 };
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
@@ -17,6 +18,9 @@ use super::answer::{ASK_FIRST, JSON};
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
 use crate::http::{Context, wire};
+
+/// Stands between a cursor and the position that the first page of a list of changes told.
+const POSITION_BEHIND: char = '.';
 
 const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
@@ -44,7 +48,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
     },
     Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
     Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
-    Parameter { name: "updated_since", holds: Holds::Time, repeats: false, about: "Only personas changed at or after this time." },
+    Parameter {
+        name: "updated_since",
+        holds: Holds::Since,
+        repeats: false,
+        about: "Only personas changed since then: next_updated_since of an earlier list, or a time to begin with.",
+    },
     Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
     Parameter { name: "fields", holds: Holds::Names, repeats: false, about: "Only these members of each persona, separated by commas." },
     Parameter {
@@ -63,8 +72,10 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
 
 /// Answers with one page.
 pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
-    let Asked { request, fields } = asked(request.uri())?;
-    let page = context.store.list(request).await?;
+    let Asked { request, fields, followed } = asked(request.uri())?;
+    let mut page = context.store.list(request).await?;
+    // What changed after the first page was read may be missing in the others, so all of them lead on from there.
+    page.position = followed.or(page.position);
     let mut response = Response::new(Body::from(page_text(&page, fields.as_deref())?));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
@@ -75,6 +86,8 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
 struct Asked {
     request: ListRequest,
     fields: Option<Vec<String>>,
+    /// The position that the first page told, where this is a later one.
+    followed: Option<Position>,
 }
 
 fn asked(uri: &Uri) -> Result<Asked, Problem> {
@@ -94,12 +107,13 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
         search: search.clone().unwrap_or_default(),
         include_deleted: query.flag("include_deleted").unwrap_or(false),
     };
-    let after = cursor(&mut query, &filter, sort);
+    let (after, followed) = cursor(&mut query, &filter, sort).unzip();
+    let followed = followed.flatten();
     let fields = fields(&mut query);
     let count = query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
     query.done()?;
     search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
-    Ok(Asked { request: ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count }, fields })
+    Ok(Asked { request: ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count }, fields, followed })
 }
 
 /// The order; `ranked` tells whether there is something to rank by.
@@ -112,17 +126,23 @@ fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     sort
 }
 
-fn updated_since(query: &mut Parameters<'_>) -> Option<Timestamp> {
+fn updated_since(query: &mut Parameters<'_>) -> Option<Since> {
     // In a query a bare + is a space, so that the offset of a time arrives broken unless it is written as %2B.
     let wanted = match query.value("updated_since") {
-        Some(value) if value.contains(' ') => "an RFC 3339 time, with + written as %2B",
-        _ => "an RFC 3339 time such as 2026-11-24T18:10:41Z",
+        Some(value) if value.contains(' ') => "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list",
+        _ => "an RFC 3339 time such as 2026-11-24T18:10:41Z, or next_updated_since of an earlier list",
     };
-    query.parsed("updated_since", wanted, Timestamp::parse)
+    query.parsed("updated_since", wanted, Since::parse)
 }
 
-fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<Cursor> {
-    let decoded = Cursor::decode(query.value("cursor")?, filter, sort);
+/// Where the page starts, and the position that the first page told. A list of changes has that behind each cursor.
+fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<(Cursor, Option<Position>)> {
+    let text = query.value("cursor")?;
+    let (text, position) = text.split_once(POSITION_BEHIND).map_or((text, None), |(text, position)| (text, Some(position)));
+    let decoded = Cursor::decode(text, filter, sort).and_then(|cursor| {
+        let position = position.map(|text| Position::parse(text).ok_or(CursorError::Malformed)).transpose()?;
+        if position.is_some() == filter.updated_since.is_some() { Ok((cursor, position)) } else { Err(CursorError::Malformed) }
+    });
     decoded.map_err(|error| query.refuse("cursor", "bad_cursor", error.to_string())).ok()
 }
 
@@ -151,9 +171,11 @@ fn page_text(page: &Page, fields: Option<&[String]>) -> Result<Vec<u8>, Problem>
             Some(fields) => text.extend_from_slice(&sparse(&item.body, fields)?),
         }
     }
-    let cursor = page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}\""));
+    let behind = page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
+    let cursor = page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}{behind}\""));
+    let since = page.position.map_or(String::new(), |position| format!(",\"next_updated_since\":\"{position}\""));
     let total = page.total.map_or(String::new(), |total| format!(",\"total\":{total}"));
-    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{total}}}").as_bytes());
+    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{since}{total}}}").as_bytes());
     Ok(text)
 }
 

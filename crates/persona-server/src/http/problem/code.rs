@@ -20,6 +20,7 @@ pub enum Code {
     TestFailed,
     HandleTaken,
     Deleted,
+    UnknownPosition,
     Stale,
     AlreadyExists,
     BodyTooLarge,
@@ -70,6 +71,7 @@ impl Code {
         Self::TestFailed,
         Self::HandleTaken,
         Self::Deleted,
+        Self::UnknownPosition,
         Self::Stale,
         Self::AlreadyExists,
         Self::BodyTooLarge,
@@ -112,6 +114,12 @@ impl Code {
                 (409, "handle_taken", "Another persona has this handle", "choose another handle, or free it at its holder")
             }
             Self::Deleted => (410, "deleted", "The persona is deleted", "restore it with POST to the path in restore"),
+            Self::UnknownPosition => (
+                410,
+                "unknown_position",
+                "The changes cannot be followed from there",
+                "read the whole list again, and follow it from there",
+            ),
             Self::Stale => (412, "stale", "The persona changed meanwhile", "read it again, apply the change anew, and send the new ETag"),
             Self::AlreadyExists => (412, "already_exists", "The persona exists already", "replace it with If-Match, or choose another id"),
             Self::BodyTooLarge => (413, "body_too_large", "The body is too large", "send less at once"),

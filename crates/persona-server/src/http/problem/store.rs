@@ -66,6 +66,11 @@ impl From<Error> for Problem {
             Error::TestFailed { pointer, current } => {
                 Self::at(Code::TestFailed, current, format!("the test at {pointer} failed")).with("pointer", pointer)
             }
+            Error::UnknownPosition => Self::new(
+                Code::UnknownPosition,
+                "updated_since is of another database, or of a state that was given up when a backup was restored",
+            )
+            .hint("list without updated_since, or with a time, and go on with next_updated_since of that list"),
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} were changed on both sides since the base revision", counted(conflicts.len()));

@@ -128,7 +128,7 @@ async fn every_bad_parameter_is_named_at_once() {
                 fault("sort", "bad_value", "must be one of name, -name, created_at, -created_at, updated_at, -updated_at, relevance, is \"nam\""),
                 fault("kind", "bad_value", "must be one of character, user, agent, prompt, is \"robot\""),
                 fault("is_active", "bad_value", "must be true or false, is \"1\""),
-                fault("updated_since", "bad_value", "must be an RFC 3339 time, with + written as %2B, is \"2026-11-24T18:00:00 01:00\""),
+                fault("updated_since", "bad_value", "must be an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list, is \"2026-11-24T18:00:00 01:00\""),
                 fault("cursor", "bad_cursor", "not a cursor of this server"),
                 fault("fields", "unknown_member", "\"nmae\" is no member of a persona; did you mean name?"),
                 fault("count", "bad_value", "must be one of exact, is \"yes\""),
@@ -147,6 +147,36 @@ async fn a_cursor_is_refused_by_a_list_with_other_parameters() {
     let cursor = page["next_cursor"].as_str().expect("a second page");
     let reply = server.get(&format!("/api/v1/personas?limit=1&sort=name&cursor={cursor}")).await;
     assert_eq!(reply.problem()["detail"], "cursor: the cursor belongs to a list with other parameters");
+}
+
+#[tokio::test]
+async fn changes_are_followed_from_the_first_page_of_each_list() {
+    let server = filled(&[json!({ "name": "a" }), json!({ "name": "b" }), json!({ "name": "c" })]).await;
+    let list = async |query: String| server.get(&format!("/api/v1/personas?sort=name&limit=1&{query}")).await;
+    let first = list("updated_since=2000-01-01T00:00:00Z".into()).await.json();
+    let position = first["next_updated_since"].as_str().expect("a position").to_owned();
+    let cursor = first["next_cursor"].as_str().expect("a second page").to_owned();
+    // What comes between two pages is not in the later one, so the later one must not lead on from behind it.
+    server.persona("B").await;
+    let second = list(format!("updated_since=2000-01-01T00:00:00Z&cursor={cursor}")).await.json();
+    assert_eq!((&second["items"][0]["name"], &second["next_updated_since"]), (&json!("b"), &json!(position)));
+    assert!(second["next_cursor"].as_str().is_some_and(|cursor| cursor.ends_with(&position)), "{second}");
+    let news = list(format!("updated_since={position}")).await.json();
+    assert_eq!((&news["items"][0]["name"], &news["next_cursor"]), (&json!("B"), &json!(null)));
+    let position = news["next_updated_since"].as_str().expect("a position");
+    assert_eq!(list(format!("updated_since={position}")).await.json()["items"], json!([]));
+    assert_eq!(list(String::new()).await.json().get("next_updated_since"), None, "nobody asked for it");
+
+    let bare = cursor.split('.').next().expect("a cursor");
+    for cursor in [bare, &format!("{bare}.")] {
+        let reply = list(format!("updated_since=2000-01-01T00:00:00Z&cursor={cursor}")).await;
+        assert_eq!(reply.problem()["errors"][0]["code"], "bad_cursor", "{cursor}");
+    }
+    let foreign = format!("{}9", &position[..position.len() - 1]);
+    let foreign = if foreign == position { format!("{}8", &position[..position.len() - 1]) } else { foreign };
+    for wrong in [foreign, format!("18446744073709551615-{}", "0".repeat(16))] {
+        assert_eq!(list(format!("updated_since={wrong}&count=exact")).await.refusal(), (410, "unknown_position".into()), "{wrong}");
+    }
 }
 
 #[tokio::test]

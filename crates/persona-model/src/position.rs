@@ -1,0 +1,105 @@
+//! How far a client has followed the changes of a database.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::{Change, PersonaId, Revision, Timestamp};
+
+/// Hexadecimal digits of the proof in the text form.
+const PROOF_DIGITS: usize = 16;
+
+/// A line of the feed, with a proof of what it says.
+///
+/// The number alone would also be found in another database, and in this one after it was put back to an earlier state and
+/// written to again. The proof tells: the line at this number is then another one.
+///
+/// Text form: the number in decimal digits, a hyphen, and the proof in lower-case hexadecimal, as in
+/// `4500-9f3c21aa01b2c3d4`. It is opaque to clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Position {
+    /// The line's place in the feed; 0 is before the first line, and there the proof is 0.
+    pub sequence: u64,
+    /// The first 8 bytes of SHA-256 over the line.
+    pub proof: u64,
+}
+
+impl Position {
+    /// The place of a line.
+    pub fn of(change: &Change) -> Self {
+        Self::at(change.sequence, change.persona, change.revision, change.at)
+    }
+
+    /// The same of its parts.
+    pub fn at(sequence: u64, persona: PersonaId, revision: Revision, at: Timestamp) -> Self {
+        let digest = Sha256::new()
+            .chain_update(persona.as_bytes())
+            .chain_update(revision.number().to_be_bytes())
+            .chain_update(at.as_micros().to_be_bytes())
+            .finalize();
+        let proof = digest.iter().take(8).fold(0, |proof, byte| proof << 8 | u64::from(*byte));
+        Self { sequence, proof }
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (sequence, proof) = text.split_once('-')?;
+        let digits = |text: &str, fits: fn(u8) -> bool| !text.is_empty() && text.bytes().all(fits);
+        let is_proof = proof.len() == PROOF_DIGITS && digits(proof, |byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if !is_proof || !digits(sequence, |byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { sequence: sequence.parse().ok()?, proof: u64::from_str_radix(proof, 16).ok()? })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{:0PROOF_DIGITS$x}", self.sequence, self.proof)
+    }
+}
+
+/// From where on changes are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Since {
+    /// Changed at or after this time, by the clock of the process that made the change.
+    Time(Timestamp),
+    /// Changed after this line of the feed.
+    Position(Position),
+}
+
+impl Since {
+    /// Reads an RFC 3339 time, or the text form of a position. No text is both.
+    pub fn parse(text: &str) -> Option<Self> {
+        Position::parse(text).map(Self::Position).or_else(|| Timestamp::parse(text).map(Self::Time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Position, Since};
+    use crate::{PersonaId, Revision, Timestamp};
+
+    #[test]
+    fn a_position_prints_and_reads_back_and_is_never_a_time() {
+        let at = |micros| Position::at(4500, PersonaId::from_bytes([7; 16]), Revision::FIRST, Timestamp::from_micros(micros));
+        let position = at(1_795_543_841_000_120);
+        assert_ne!(position, at(1_795_543_841_000_121), "another line");
+        assert_eq!(Position::parse(&position.to_string()), Some(position));
+        assert_eq!(Position::default().to_string(), "0-0000000000000000");
+        assert_eq!(Since::parse("2026-9f3c21aa01b2c3d4"), Some(Since::Position(Position { sequence: 2026, proof: 0x9f3c_21aa_01b2_c3d4 })));
+        assert!(matches!(Since::parse("2026-11-24T18:10:41Z"), Some(Since::Time(_))));
+        for bad in [
+            "",
+            "-",
+            "1-",
+            "1-9f3c21aa01b2c3d",
+            "1-9F3C21AA01B2C3D4",
+            "-1-9f3c21aa01b2c3d4",
+            "+1-9f3c21aa01b2c3d4",
+            "99999999999999999999-9f3c21aa01b2c3d4",
+        ] {
+            assert_eq!(Since::parse(bad), None, "{bad}");
+        }
+    }
+}
