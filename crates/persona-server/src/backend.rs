@@ -139,7 +139,10 @@ fn warn_of_few_connections(report: &postgres::InitReport, settings: &postgres::S
 pub fn open(config: &Config, application: &str, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Arc<dyn Store>, StartError> {
     Ok(match &config.database {
         Database::File(path) => Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?),
-        Database::Server(url) => Arc::new(PostgresStore::open(Config::server_settings(url, application), clock, observer)?),
+        Database::Server(url) => {
+            let settings = Config::server_settings(url, application).reading_within(Duration::from_millis(config.read_timeout_ms));
+            Arc::new(PostgresStore::open(settings, clock, observer)?)
+        }
     })
 }
 

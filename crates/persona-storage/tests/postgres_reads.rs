@@ -56,7 +56,7 @@ async fn reads_and_writes_get_along_with_one_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_are_answered_while_the_server_ends_their_connection_again_and_again() {
-    let (store, database) = store("pool_max=2").await;
+    let (store, database) = store("pool_max=3").await;
     for _ in 0..20 {
         let (reading, ended) = tokio::join!(read_at_once(&store, 64), async {
             let database = database.clone();

@@ -350,7 +350,15 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
         seen.push(answer.id);
     }
     assert_eq!(seen, (1..=255).map(id).collect::<Vec<_>>());
-    // One that nobody reads to its end is not in anybody's way, and closing cuts it off with a word.
+    // One that is not read to its end is not in the way of others, and closing cuts it off with a word. It does not fit into
+    // the queue.
+    let large = "x".repeat(200_000);
+    for number in 1..=12 {
+        let restore = Operation::Restore { id: id(number), expect: Expect::Any };
+        store.write(write(restore)).await.expect("restored");
+        let patch = Patch::merge(json!({ "description": large })).expect("a merge patch");
+        store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await.expect("patched");
+    }
     let mut export = store.export(true).await.expect("started");
     assert!(export.recv().await.is_some());
     store.close().await;

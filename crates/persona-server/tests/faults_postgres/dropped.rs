@@ -97,11 +97,11 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
 
 #[test]
 fn a_read_is_answered_at_whichever_message_the_connection_of_all_reads_breaks() {
-    // Two connections: reads share one of them.
+    // Three connections: short reads share one of them.
     let cluster = Cluster::shared();
     let database = cluster.database();
     let wire = Wire::to(cluster.port());
-    let server = Server::with_workers(1).flag(format!("--database={}?pool_max=2", wire.url(&database))).start();
+    let server = Server::with_workers(1).flag(format!("--database={}?pool_max=3", wire.url(&database))).start();
     let (mut client, mut ledger) = (server.connect(), Ledger::default());
     let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
     for (sender, fault) in [(Sender::Client, Fault::Before), (Sender::Client, Fault::After), (Sender::Server, Fault::Before)] {

@@ -29,8 +29,8 @@ fn a_connection_that_falls_silent_is_given_up_and_the_request_is_served_by_anoth
 
 #[test]
 fn reads_behind_one_that_is_never_answered_do_not_wait_as_long_as_a_statement_may_take() {
-    // With a second connection reads share the first.
-    let mut bench = Bench::start("&pool_max=2&statement_timeout=60", &[]);
+    // With three connections short reads share one.
+    let mut bench = Bench::start("&pool_max=3&statement_timeout=60", &[]);
     bench.wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of(WORKER));
     let began = Instant::now();
     assert_eq!(bench.client.get(&bench.path).expect("an answer").status, 503);

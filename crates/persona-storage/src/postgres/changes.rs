@@ -10,8 +10,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::error::damaged;
-use super::pool::{Pool, Statement};
+use super::lease::Leases;
+use super::pool::Statement;
 use super::row;
+use super::shares::Kind;
 use crate::Error;
 
 /// Longest wait for older transactions to end before the feed is told without what lies behind them. Ours take
@@ -59,11 +61,11 @@ pub(super) fn position(found: &Row, column: usize) -> Result<Position, Error> {
 /// At most `limit` lines after a sequence number.
 ///
 /// Everything that was committed before is among them, or behind them, as long as no transaction outlasts [`WAIT_MAX`].
-pub(super) async fn after(pool: &Pool, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+pub(super) async fn after(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
     let began = Instant::now();
     let mut wanted = None;
     loop {
-        let rows = read(pool, sequence, limit).await?;
+        let rows = read(leases, sequence, limit).await?;
         let first = rows.first().ok_or(Error::Closed("the schema is gone"))?;
         let newest = *wanted.get_or_insert(row::number(first, 5)?);
         let bound = row::number(first, 6)?;
@@ -75,9 +77,9 @@ pub(super) async fn after(pool: &Pool, sequence: u64, limit: usize) -> Result<Ve
     }
 }
 
-async fn read(pool: &Pool, sequence: u64, limit: usize) -> Result<Vec<Row>, Error> {
+async fn read(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Row>, Error> {
     let (sequence, limit) = (row::stored(sequence), i64::try_from(limit).unwrap_or(i64::MAX));
-    pool.read(Statement::Kept(AFTER), &[(&sequence, Type::INT8), (&limit, Type::INT8)]).await
+    leases.read(Kind::Look, Statement::Kept(AFTER), &[(&sequence, Type::INT8), (&limit, Type::INT8)]).await
 }
 
 /// A line; `None` where there is none.

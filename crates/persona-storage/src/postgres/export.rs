@@ -1,28 +1,36 @@
 //! Every persona of one snapshot, as a stream.
 //!
-//! A cursor of the database, so that neither side ever holds more than a few rows, and so that an export that is dropped
-//! ends at once.
+//! A cursor of the database, read row by row: what the reader has not taken waits in a queue with a bound, then in the
+//! socket, then in the server. So neither side ever holds more than a few personas, and an export that is dropped ends at
+//! once. It has a place among the exports of the process until its connection has ended, however it ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_postgres::Error as DriverError;
 
-use super::error::{Meaning, from_driver, from_pool};
-use super::pool::{Connection, Pool, Statement};
+use super::error::{Meaning, from_driver};
+use super::lease::Leases;
+use super::pool::Connection;
 use super::row;
+use super::shares::Kind;
 use crate::export::Outlet;
 use crate::{Error, Export};
 
-/// Rows of one fetch: the largest personas have megabytes.
-const FETCH_ROWS: usize = 32;
-/// A reader that takes nothing for this long loses the export: its snapshot keeps the database from tidying up.
-const READER_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Rows of one fetch. They are read one by one, so their number is no bound of memory.
+const FETCH_ROWS: usize = 256;
+/// Longest wait for a place: one that has just ended is gone in a moment, and the others can take hours.
+const PLACE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often it is begun on another connection.
 const OPEN_ATTEMPTS_MAX: usize = 3;
+
+/// How far a reader may fall behind the least rate before it loses the export: its snapshot keeps the database from
+/// tidying up.
+const READER_LAG_MAX: Duration = Duration::from_secs(30);
+/// The least rate of a reader, in bytes of a second in which it is waited for.
+const READER_BYTES_PER_SECOND_MIN: u32 = 16 * 1024;
 
 /// Why an export ended before its end.
 enum Ended {
@@ -45,37 +53,34 @@ impl From<Error> for Ended {
 }
 
 /// Starts an export as a task of its own, with a connection of its own.
-pub(super) async fn start(pool: &Pool, home: &Handle, include_deleted: bool) -> Result<Export, Error> {
-    // Where this task is ended from outside, the outlet says that not everything came.
+pub(super) async fn start(leases: &Leases, include_deleted: bool) -> Result<Export, Error> {
+    let place = leases.place(Kind::Export, PLACE_WAIT_MAX).await?;
+    // Where the task is ended from outside, the outlet says that not everything came.
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
-    let pool = pool.clone();
+    let exporting = leases.clone();
     // All of it in one task: a connection in the middle of a transaction must not go back to the pool, whoever gives up.
-    home.spawn(async move {
-        let connection = match open(&pool, include_deleted).await {
-            Ok(connection) => connection,
-            Err(error) => return drop(opened.send(Err(error))),
-        };
-        // Who has gone meanwhile does not receive either, and that ends it.
-        let _ = opened.send(Ok(()));
-        match send_all(&connection, &outlet).await {
-            Ok(()) => outlet.end(Ok(())),
-            Err(Ended::Dropped) => connection.discard(),
-            Err(Ended::Failed(error)) => {
-                connection.discard();
-                outlet.end(Err(error));
+    leases.pool.home().spawn(async move {
+        match open(&exporting, include_deleted).await {
+            Ok(connection) => {
+                // Whoever has gone meanwhile does not receive either, and that ends it.
+                let _ = opened.send(Ok(()));
+                run(&exporting, connection, place, outlet).await;
             }
+            Err(error) => drop(opened.send(Err(error))),
         }
     });
     is_open.await.map_err(|_| Error::Closed("it is closing"))??;
     Ok(export)
 }
 
-/// Opens the cursor: the snapshot is that of now.
-async fn open(pool: &Pool, include_deleted: bool) -> Result<Connection, Error> {
+/// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the server has no limit for
+/// it; the queue has.
+async fn open(leases: &Leases, include_deleted: bool) -> Result<Connection, Error> {
     let condition = if include_deleted { "" } else { "WHERE deleted_at IS NULL" };
     let sql = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+         SET LOCAL statement_timeout = 0;
          DECLARE everything NO SCROLL CURSOR FOR
          SELECT id, revision, deleted_at IS NOT NULL, head, document
          FROM persona_store.personas
@@ -85,7 +90,7 @@ async fn open(pool: &Pool, include_deleted: bool) -> Result<Connection, Error> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(from_pool)?;
+        let connection = leases.connection(CONNECTION_WAIT_MAX).await?;
         match connection.execute(&sql).await {
             Ok(()) => return Ok(connection),
             Err(error) => {
@@ -99,19 +104,95 @@ async fn open(pool: &Pool, include_deleted: bool) -> Result<Connection, Error> {
     }
 }
 
+/// Sends everything, and ends the connection before the place is free again.
+async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermit, outlet: Outlet) {
+    let ended = match send_all(&connection, &outlet).await {
+        Ok(()) => {
+            drop((connection, place));
+            return outlet.end(Ok(()));
+        }
+        Err(ended) => ended,
+    };
+    // Said first: the reader need not wait for the server.
+    if let Ended::Failed(error) = ended {
+        outlet.end(Err(error));
+    }
+    leases.pool.cancel(&connection).await;
+    connection.discard();
+    drop(place);
+}
+
 async fn send_all(connection: &Connection, outlet: &Outlet) -> Result<(), Ended> {
+    let (leave, mut left) = oneshot::channel();
+    outlet.on_left(move || {
+        // Whatever waits for it is over where nothing receives it.
+        let _ = leave.send(());
+    });
     let fetch = format!("FETCH {FETCH_ROWS} FROM everything");
+    let mut lag = Lag::default();
     loop {
-        let rows = connection.rows(Statement::Once(&fetch), &[]).await?;
-        for found in &rows {
-            let answer = row::answer(found, 1, row::id(found, 0)?)?;
-            match tokio::time::timeout(READER_WAIT_MAX, outlet.send(answer)).await {
+        let mut rows = connection.stream(&fetch).await?;
+        let mut count = 0;
+        loop {
+            let found = tokio::select! {
+                found = rows.next() => found?,
+                _ = &mut left => return Err(Ended::Dropped),
+            };
+            let Some(found) = found else { break };
+            count += 1;
+            let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
+            let (bytes, began) = (answer.body.len(), Instant::now());
+            match tokio::time::timeout(lag.left(), outlet.send(answer)).await {
                 Ok(sent) => sent.map_err(|_| Ended::Dropped)?,
                 Err(_) => return Err(Ended::Failed(Error::Busy { what: "the reader of the export" })),
             }
+            lag.pass(began.elapsed(), bytes);
         }
-        if rows.len() < FETCH_ROWS {
+        if count < FETCH_ROWS {
             return Ok(connection.execute("COMMIT").await?);
         }
+    }
+}
+
+/// How far a reader is behind the least rate. What it is ahead does not count: a fast beginning earns no pause.
+#[derive(Clone, Copy, Default, Debug)]
+struct Lag(Duration);
+
+impl Lag {
+    /// The reader was waited for this long and then took this much.
+    fn pass(&mut self, waited: Duration, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.0 = (self.0 + waited).saturating_sub(Duration::from_secs(1) * bytes / READER_BYTES_PER_SECOND_MIN);
+    }
+
+    fn left(self) -> Duration {
+        READER_LAG_MAX.saturating_sub(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Lag, READER_LAG_MAX};
+
+    #[test]
+    fn a_reader_that_trickles_loses_the_export_however_fast_it_began() {
+        let mut lag = Lag::default();
+        for _ in 0..1000 {
+            lag.pass(Duration::ZERO, 1024 * 1024);
+        }
+        let mut waits = 0;
+        while !lag.left().is_zero() {
+            lag.pass(Duration::from_secs(5), 16 * 1024);
+            waits += 1;
+        }
+        // Four of each five seconds are too many.
+        assert_eq!(waits, 8);
+        let mut lag = Lag::default();
+        for _ in 0..1000 {
+            lag.pass(Duration::from_secs(1), 16 * 1024);
+        }
+        assert_eq!(lag.left(), READER_LAG_MAX);
     }
 }

@@ -16,10 +16,8 @@ use tokio_postgres::Row;
 
 use super::Settings;
 use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
+use super::shares::has_lane;
 use crate::Error;
-
-/// From this size on a pool can do without one of its connections.
-const POOL_MIN: usize = 2;
 
 /// The way of short reads.
 pub(super) struct Lane {
@@ -32,7 +30,7 @@ pub(super) struct Lane {
 impl Lane {
     /// No connection is made yet.
     pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
-        let shared = (settings.has_sessions && settings.pool_max >= POOL_MIN).then(Mutex::default);
+        let shared = (settings.has_sessions && has_lane(settings.pool_max)).then(Mutex::default);
         Self { pool, shared }
     }
 

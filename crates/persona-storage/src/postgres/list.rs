@@ -2,18 +2,25 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
+use std::collections::BTreeSet;
+
 use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, SortKey, Term, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::pool::{Parameter, Pool, Statement};
+use super::lease::Leases;
+use super::pool::{Parameter, Statement};
+use super::shares::Kind;
 use super::{changes, row, search};
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
+/// Tags that have a subquery of their own.
+const TAGS_ONE_BY_ONE_MAX: usize = 4;
+
 /// One page, and the count where it was asked for.
-pub(super) async fn page(pool: &Pool, request: &ListRequest) -> Result<Page, Error> {
+pub(super) async fn page(leases: &Leases, request: &ListRequest) -> Result<Page, Error> {
     let query = Query::of(request);
-    let found = pool.read(Statement::Once(&query.sql), &query.values.parameters()).await?;
+    let found = leases.read(Kind::List, Statement::Once(&query.sql), &query.values.parameters()).await?;
     let first = found.first();
     let total = first.filter(|_| request.count).map(|first| row::number(first, 0)).transpose()?;
     let since = request.filter.updated_since;
@@ -193,14 +200,33 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
             conditions.push(format!("EXISTS ({changed})"));
         }
     }
-    for tag in &filter.tags {
-        // No tag holds control characters, and the database takes no text with NUL, not even to compare it.
-        conditions.push(if tag.contains('\0') {
-            "false".into()
-        } else {
-            let tag = values.add(tag.clone(), Type::TEXT);
+    conditions.extend(tags(&filter.tags, values));
+    conditions
+}
+
+/// Whether a persona has every one of these tags: the first few one by one, so that the server can begin with the rarest of
+/// them, and all others in one count. The server plans each subquery anew, so their number has a bound.
+fn tags(wanted: &[String], values: &mut Values) -> Vec<String> {
+    let wanted: BTreeSet<&String> = wanted.iter().collect();
+    // No tag holds control characters, and the database takes no text with NUL, not even to compare it.
+    if wanted.iter().any(|tag| tag.contains('\0')) {
+        return vec!["false".into()];
+    }
+    let mut wanted = wanted.into_iter().cloned();
+    let mut conditions: Vec<String> = wanted
+        .by_ref()
+        .take(TAGS_ONE_BY_ONE_MAX)
+        .map(|tag| {
+            let tag = values.add(tag, Type::TEXT);
             format!("EXISTS (SELECT 1 FROM persona_store.persona_tags AS t WHERE t.tag = {tag} AND t.persona = p.id)")
-        });
+        })
+        .collect();
+    let others: Vec<String> = wanted.collect();
+    if !others.is_empty() {
+        let (count, others) = (others.len(), values.add(others, Type::TEXT_ARRAY));
+        conditions.push(format!(
+            "(SELECT count(*) FROM persona_store.persona_tags AS t WHERE t.tag = ANY ({others}) AND t.persona = p.id) = {count}"
+        ));
     }
     conditions
 }

@@ -5,7 +5,8 @@
 //!
 //! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (whose turn it is, and again
 //! until it is settled) -> `attempt.rs` (read, decide, write) -> `current.rs` (one statement that reads) and `change.rs`
-//! (one statement that writes). A read goes `store.rs` -> `pool.rs` -> one statement.
+//! (one statement that writes). A short read goes `store.rs` -> `lane.rs` -> one
+//! statement, a longer one `store.rs` -> `lease.rs` -> one statement.
 //!
 //! Invariant: whatever changes a persona is one statement, and the revision that it expects is in its condition. So no
 //! sequence of failures can apply half of a write, and a pooler that knows no sessions may stand in between.
@@ -20,6 +21,7 @@ mod home;
 mod hosts;
 mod keeper;
 mod lane;
+mod lease;
 mod left_behind;
 mod list;
 mod migrate;
@@ -28,6 +30,7 @@ mod readiness;
 mod row;
 mod search;
 mod settings;
+mod shares;
 mod start;
 mod status;
 mod store;

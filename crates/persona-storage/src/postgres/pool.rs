@@ -6,15 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row};
+use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Meaning, from_pool, silent};
 use super::hosts::Hosts;
 use super::left_behind::LeftBehind;
+use super::settings::CONNECT_WAIT_MAX;
 use super::{Settings, StartError, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -44,6 +46,7 @@ pub(super) struct Pool {
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
     left_behind: Arc<LeftBehind>,
+    tls: MakeRustlsConnect,
     observer: Arc<dyn Observer>,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
     unreplicated: Arc<AtomicU64>,
@@ -56,7 +59,12 @@ impl Pool {
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
         let left_behind = Arc::new(LeftBehind::new(settings, home, Arc::clone(&observer)));
-        let connect = AtHome { left_behind: Arc::clone(&left_behind), tls, hosts: Arc::default(), unreplicated: Arc::clone(&unreplicated) };
+        let connect = AtHome {
+            left_behind: Arc::clone(&left_behind),
+            tls: tls.clone(),
+            hosts: Arc::default(),
+            unreplicated: Arc::clone(&unreplicated),
+        };
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
@@ -66,7 +74,7 @@ impl Pool {
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
         let answer_wait = settings.statement_wait + ANSWER_GRACE;
-        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, observer, unreplicated })
+        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, tls, observer, unreplicated })
     }
 
     /// A connection, if one is to be had in time.
@@ -108,6 +116,21 @@ impl Pool {
             connection.discard();
         }
         Ok(rows?)
+    }
+
+    /// Asks the server to end what a connection is busy with. The connection must not be used for anything else afterwards:
+    /// the request can arrive late.
+    pub(super) async fn cancel(&self, connection: &Connection) {
+        let token = connection.client().cancel_token();
+        let asked = tokio::time::timeout(CONNECT_WAIT_MAX, token.cancel_query(self.tls.clone()));
+        if !matches!(asked.await, Ok(Ok(()))) {
+            tracing::debug!("the server could not be asked to end a read");
+        }
+    }
+
+    /// For tasks that outlive who asked for them.
+    pub(super) fn home(&self) -> &Handle {
+        &self.left_behind.home
     }
 
     /// How often, up to now, a commit was not waited for as the server's settings want.
@@ -188,9 +211,21 @@ impl Connection {
         }
     }
 
+    /// The rows of a statement without values, one after the other: what is not taken stays with the server.
+    pub(super) async fn stream(&self, sql: &str) -> Result<Rows<'_>, DriverError> {
+        let nothing: [(&(dyn ToSql + Sync), Type); 0] = [];
+        let rows = self.in_time(self.client().query_typed_raw(sql, nothing)).await?;
+        Ok(Rows { connection: self, rows: Box::pin(rows) })
+    }
+
     /// Does a batch of statements without values.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), DriverError> {
         self.in_time(self.client().batch_execute(sql)).await
+    }
+
+    /// Waits until everything that was asked is answered: answers come in the order of questions.
+    pub(super) async fn settles(&self) -> Result<(), DriverError> {
+        self.in_time(self.client().simple_query("")).await.map(drop)
     }
 
     /// Whether this is a session that has our settings, and not one of a pooler that keeps its sessions to itself.
@@ -249,6 +284,20 @@ impl Connection {
             self.is_silent.store(true, Ordering::Relaxed);
             Err(silent())
         })
+    }
+}
+
+/// Rows that come one after the other.
+pub(super) struct Rows<'a> {
+    connection: &'a Connection,
+    rows: Pin<Box<RowStream>>,
+}
+
+impl Rows<'_> {
+    /// The next row; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Row>, DriverError> {
+        let row = std::future::poll_fn(|task| self.rows.as_mut().poll_next(task));
+        self.connection.in_time(async { row.await.transpose() }).await
     }
 }
 

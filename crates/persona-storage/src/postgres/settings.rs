@@ -13,6 +13,8 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 /// How long a connection counts that gave no answer in time: what is silent may be the way to the server, and not the server.
 const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
+/// Longest time of one statement of a list when nothing else was chosen, as on SQLite.
+const READ_TIME_DEFAULT: Duration = Duration::from_secs(5);
 /// Most connections of one process when the URL does not say: a worker has few cores, and the server has to have room
 /// for the connections of all workers.
 const POOL_DEFAULT: usize = 10;
@@ -76,6 +78,8 @@ pub struct Settings {
     pub(super) pool_max: usize,
     /// Longest work of the server on one statement.
     pub(super) statement_wait: Duration,
+    /// Longest time of one statement of a list, a page of the feed or the status.
+    pub(super) read_time: Duration,
     /// How long a connection counts that gave no answer in time.
     pub(super) left_behind_time: Duration,
 }
@@ -131,14 +135,21 @@ impl Settings {
         let has_sessions = own.statement_cache.unwrap_or(true);
         let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
         let statement_wait = own.statement_wait.unwrap_or(STATEMENT_WAIT_DEFAULT);
-        let left_behind_time = LEFT_BEHIND_TIME;
-        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait, left_behind_time })
+        let (read_time, left_behind_time) = (READ_TIME_DEFAULT, LEFT_BEHIND_TIME);
+        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait, read_time, left_behind_time })
     }
 
     /// The same, for a process that the server's administrator is to recognise by this name.
     #[must_use]
     pub fn named(mut self, application: &str) -> Self {
         self.driver.application_name(application);
+        self
+    }
+
+    /// The same, with another time after which a list, a page of the feed or the status is cancelled.
+    #[must_use]
+    pub fn reading_within(mut self, time: Duration) -> Self {
+        self.read_time = time;
         self
     }
 

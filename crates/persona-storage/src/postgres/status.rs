@@ -2,7 +2,9 @@
 
 use tokio_postgres::{Error as DriverError, Row};
 
+use super::lease::Leases;
 use super::pool::{Connection, Pool, Statement};
+use super::shares::Kind;
 use super::{Settings, migrate, row};
 use crate::{Error, Home, Status};
 
@@ -82,8 +84,8 @@ fn facts(found: &Row) -> Result<Facts, DriverError> {
 }
 
 /// The status for clients.
-pub(super) async fn status(pool: &Pool, settings: &Settings) -> Result<Status, Error> {
-    let rows = pool.read(Statement::Once(FACTS), &[]).await?;
+pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Status, Error> {
+    let rows = leases.read(Kind::Look, Statement::Once(FACTS), &[]).await?;
     let facts = rows.first().map(facts).transpose().map_err(super::error::from_driver)?;
     let facts = facts.ok_or(Error::Closed("the schema is gone"))?;
     Ok(Status {

@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 use super::error::damaged;
 use super::home::Home;
 use super::lane::Lane;
+use super::lease::Leases;
 use super::pool::Pool;
 use super::readiness::Readiness;
 use super::writer::Writer;
@@ -30,6 +31,7 @@ pub struct PostgresStore {
     settings: Settings,
     pool: Pool,
     lane: Lane,
+    leases: Leases,
     writer: Writer,
     readiness: Readiness,
     /// Declared last and so dropped last: the connections live there.
@@ -50,9 +52,9 @@ impl PostgresStore {
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
-        let lane = Lane::new(pool.clone(), &settings);
+        let (lane, leases) = (Lane::new(pool.clone(), &settings), Leases::new(pool.clone(), &settings));
         let readiness = Readiness::new(pool.clone(), home.handle().clone());
-        Ok(Self { settings, pool, lane, writer, readiness, home })
+        Ok(Self { settings, pool, lane, leases, writer, readiness, home })
     }
 }
 
@@ -64,7 +66,7 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
-        list::page(&self.pool, &request).await
+        list::page(&self.leases, &request).await
     }
 
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
@@ -74,11 +76,11 @@ impl Store for PostgresStore {
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
-        changes::after(&self.pool, sequence, limit).await
+        changes::after(&self.leases, sequence, limit).await
     }
 
     async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
-        export::start(&self.pool, self.home.handle(), include_deleted).await
+        export::start(&self.leases, include_deleted).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
@@ -93,7 +95,7 @@ impl Store for PostgresStore {
     }
 
     async fn status(&self) -> Result<Status, Error> {
-        status::status(&self.pool, &self.settings).await
+        status::status(&self.leases, &self.settings).await
     }
 
     async fn lost(&self) -> Loss {

@@ -1,0 +1,130 @@
+//! A read that may last, with everything that it holds: a place of its kind, a connection and a deadline.
+//!
+//! All of it belongs to the work and not to the request. Where the work is given up, because its time is over or because
+//! its client is gone, the server is told to end it, and place and connection are held until it has.
+//!
+//! A request to cancel reaches whatever the session does when it arrives, also late (PostgreSQL documentation, "Canceling
+//! Requests in Progress"). So a connection that was the aim of one is closed and never used again: it cannot hit a write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::Row;
+
+use super::Settings;
+use super::error::from_pool;
+use super::pool::{Connection, Parameter, Pool, Reading, Statement};
+use super::shares::{Kind, Shares};
+use crate::Error;
+
+/// A read whose client is gone may go on for this long before it is cancelled: most are over by then, and their
+/// connection can be used again.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Gives out leases.
+#[derive(Clone)]
+pub(super) struct Leases {
+    pub pool: Pool,
+    shares: Arc<Shares>,
+    /// Longest time of one statement.
+    limit: Duration,
+}
+
+impl Leases {
+    pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
+        Self { pool, shares: Arc::new(Shares::of(settings.pool_max)), limit: settings.read_time }
+    }
+
+    /// The rows of a read that may last. It is repeated where that can help.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when there was no place for it in time, [`Error::ReadTimedOut`] when it took too long and was
+    /// cancelled.
+    pub(super) async fn read(&self, kind: Kind, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        let mut reading = Reading::begin();
+        loop {
+            let place = self.place(kind, reading.wait()).await?;
+            let connection = match self.pool.connection(reading.wait()).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    reading.again(error)?;
+                    continue;
+                }
+            };
+            let mut lease = Lease { pool: self.pool.clone(), held: Some((connection, place)), grace: GRACE };
+            let Some(read) = lease.rows(statement, parameters, self.limit).await else {
+                return Err(Error::ReadTimedOut { limit: self.limit });
+            };
+            match read {
+                Ok(rows) => return Ok(rows),
+                Err(error) => reading.again(error.into())?,
+            }
+        }
+    }
+
+    /// A place for a read of this kind.
+    pub(super) async fn place(&self, kind: Kind, wait: Duration) -> Result<OwnedSemaphorePermit, Error> {
+        self.shares.place(kind, wait).await
+    }
+
+    /// A connection for whoever has a place.
+    pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, Error> {
+        self.pool.connection(wait).await.map_err(from_pool)
+    }
+}
+
+/// What a statement holds. Where it is dropped before the statement has ended, both are held on until it has.
+struct Lease {
+    pool: Pool,
+    held: Option<(Connection, OwnedSemaphorePermit)>,
+    /// How long the statement may still take when this is dropped.
+    grace: Duration,
+}
+
+impl Lease {
+    /// The rows of a statement; `None` where it took longer than this limit.
+    async fn rows(
+        &mut self,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+        limit: Duration,
+    ) -> Option<Result<Vec<Row>, tokio_postgres::Error>> {
+        let (connection, _) = self.held.as_ref()?;
+        let Ok(rows) = tokio::time::timeout(limit, connection.rows(statement, parameters)).await else {
+            self.grace = Duration::ZERO;
+            return None;
+        };
+        if let Some((connection, place)) = self.held.take() {
+            if rows.as_ref().is_err_and(Reading::broke) {
+                connection.discard();
+            }
+            drop(place);
+        }
+        Some(rows)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some((connection, place)) = self.held.take() {
+            let (pool, grace) = (self.pool.clone(), self.grace);
+            self.pool.home().spawn(async move {
+                end(&pool, connection, grace).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Ends the statement that a connection is busy with.
+async fn end(pool: &Pool, connection: Connection, grace: Duration) {
+    if tokio::time::timeout(grace, connection.settles()).await.is_ok_and(|settled| settled.is_ok()) {
+        return;
+    }
+    pool.cancel(&connection).await;
+    // Silence is bounded as that of any statement, and then counted as left behind.
+    let _ = connection.settles().await;
+    connection.discard();
+}
