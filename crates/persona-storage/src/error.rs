@@ -94,7 +94,8 @@ pub enum Error {
     /// became of it.
     #[error("whether the write was kept is unknown")]
     OutcomeUnknown,
-    /// The disk or a quota is full. Reads go on; writes succeed again when there is room.
+    /// The disk or a quota is full, or has less free than is to stay free. Nothing was changed. Reads go on; writes succeed again
+    /// when there is room.
     #[error("no space left for the database")]
     Full,
     /// The database is damaged; nothing was repaired and nothing was deleted.

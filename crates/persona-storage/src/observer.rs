@@ -65,6 +65,8 @@ pub trait Observer: Send + Sync {
     fn oldest_read(&self, _began: Option<Instant>) {}
     /// The write-ahead log holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
+    /// So many bytes are free on the disk of the database, and whether writes are refused for that; told about once a second.
+    fn disk_space(&self, _free_bytes: u64, _is_short: bool) {}
     /// The newest scheduled backup was made at this time; also told at the start.
     fn backed_up(&self, _at: Timestamp) {}
     /// A scheduled backup ended.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp};
 
+use crate::sqlite::Space;
 use crate::{Error, Export, Write, Written};
 
 /// A persona as it is sent to clients.
@@ -123,6 +124,8 @@ pub enum Home {
         wal_autocheckpoint: u32,
         /// Name of the file system that the file lies on.
         file_system: String,
+        /// What is free there, and what writes leave free.
+        space: Space,
     },
     /// On a database server.
     Server {
@@ -186,7 +189,8 @@ pub trait Store: Send + Sync {
 
     // ---- upkeep ------------------------------------------------------------------------------------------------
 
-    /// Whether reads work and the schema is the one that this build knows.
+    /// Whether reads work, the schema is the one that this build knows, and writes are not refused for want of space: then
+    /// the error is [`Error::Full`], and all the rest is well.
     async fn ready(&self) -> Result<(), Error>;
 
     /// What the backend says of itself.

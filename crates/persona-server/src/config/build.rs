@@ -32,6 +32,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         busy_timeout_ms: reader.number("busy_timeout_ms"),
         read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
+        disk_reserve_mb: reader.number("disk_reserve_mb"),
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),

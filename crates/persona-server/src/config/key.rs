@@ -14,6 +14,9 @@ pub const READ_MS_MAX: u64 = 600_000;
 /// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
+/// Largest reserve on the disk, in MiB: 1 TiB.
+pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
+
 /// Longest time between two backups, in seconds: a year. Longer is no plan.
 pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
 /// Most backups that are kept: every minute of a week.
@@ -250,6 +253,16 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("1000"),
         unit: Some("pages of 4,096 bytes"),
         help: "From how many pages in the write-ahead log on they are copied back into the database file.",
+        ..PLAIN
+    },
+    Key {
+        name: "disk_reserve_mb",
+        section: "store",
+        member: "disk_reserve_mb",
+        shape: Shape::Number { min: 0, max: DISK_RESERVE_MB_MAX },
+        default: Default::Text("64"),
+        unit: Some("MiB"),
+        help: "Space on the disk of a database file that writes leave free: with less they are answered 507, and reads go on.",
         ..PLAIN
     },
     Key {

@@ -62,6 +62,8 @@ pub struct Config {
     pub read_timeout_ms: u64,
     /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
     pub wal_autocheckpoint: u32,
+    /// MiB that writes leave free on the disk of a database file. Default 64.
+    pub disk_reserve_mb: u64,
     /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
     pub gate_warn_ms: u64,
     /// How often the keeper makes a backup; never when not set.
@@ -117,6 +119,7 @@ impl Config {
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
             read_timeout: Duration::from_millis(self.read_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,
+            disk_reserve_bytes: self.disk_reserve_mb * 1024 * 1024,
         }
     }
 

@@ -16,7 +16,7 @@ pub async fn get_health() -> Response {
     fresh(Json(json!({ "status": "ok" })))
 }
 
-/// Answers well when reads work and the schema is the one that this build knows.
+/// Answers well when reads work, the schema is the one that this build knows, and writes are not refused for want of space.
 pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Response, Problem> {
     context.store.ready().await.map_err(Problem::not_ready)?;
     Ok(fresh(Json(json!({ "status": "ready" }))))

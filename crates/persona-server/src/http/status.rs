@@ -40,6 +40,7 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
         "personas": status.personas,
         "database_bytes": status.database_bytes,
         "file_system": file["file_system"],
+        "disk": file["disk"],
         "wal_bytes": file["wal_bytes"],
         "wal_bytes_max": file["wal_bytes_max"],
         "wal_autocheckpoint": file["wal_autocheckpoint"],
@@ -58,12 +59,17 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
 /// What there is to say of a database that is a file; null, and so is each member, for others.
 fn file(home: &Home) -> Value {
     match home {
-        Home::File { journal_mode, wal_bytes, wal_bytes_max, wal_autocheckpoint, file_system } => json!({
+        Home::File { journal_mode, wal_bytes, wal_bytes_max, wal_autocheckpoint, file_system, space } => json!({
             "journal_mode": journal_mode,
             "wal_bytes": wal_bytes,
             "wal_bytes_max": wal_bytes_max,
             "wal_autocheckpoint": wal_autocheckpoint,
             "file_system": file_system,
+            "disk": {
+                "free_bytes": space.free_bytes,
+                "reserve_bytes": space.reserve_bytes,
+                "state": if space.is_short() { "short" } else { "ok" },
+            },
         }),
         Home::Server { .. } | Home::Memory => Value::Null,
     }

@@ -82,6 +82,8 @@ pub(super) enum Number {
     DatabaseMax,
     LogLinesDropped,
     AcceptsFailed,
+    DiskFree,
+    DiskShort,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -122,7 +124,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 33] = [
+pub(super) const NUMBERS: [NumberRow; 35] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -216,6 +218,20 @@ pub(super) const NUMBERS: [NumberRow; 33] = [
         "persona_accepts_failed_total",
         "Attempts to accept a connection that failed because the process or the machine had run out of something.",
     ),
+    row(
+        Number::DiskFree,
+        Kind::Gauge,
+        Merge::Max,
+        "persona_disk_free_bytes",
+        "Bytes that may still be written to the disk of the database.",
+    ),
+    row(
+        Number::DiskShort,
+        Kind::Gauge,
+        Merge::Max,
+        "persona_disk_short",
+        "1 while writes are refused because the disk has less free than the reserve; 0 otherwise.",
+    ),
 ];
 
 /// What is measured with a histogram in each seat.
@@ -276,7 +292,9 @@ pub(super) const MEASURES: [MeasureRow; 7] = [
 
 /// Series of what only a file has. They are left out where a database server keeps the personas: zeros would say that there
 /// is a gate at which nobody waits.
-pub(super) const OF_A_FILE: [&str; 16] = [
+pub(super) const OF_A_FILE: [&str; 18] = [
+    "persona_disk_free_bytes",
+    "persona_disk_short",
     "persona_wal_bytes",
     "persona_lock_retries_total",
     "persona_checkpoint_frames_total",

@@ -222,6 +222,11 @@ impl Observer for Seat {
         self.set(Number::WalBytes, bytes);
     }
 
+    fn disk_space(&self, free_bytes: u64, is_short: bool) {
+        self.set(Number::DiskFree, free_bytes);
+        self.set(Number::DiskShort, is_short.into());
+    }
+
     fn backed_up(&self, at: Timestamp) {
         self.cell(Number::LastBackup).store(at.as_micros().unsigned_abs() / 1_000_000, Relaxed);
     }

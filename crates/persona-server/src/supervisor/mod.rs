@@ -39,6 +39,7 @@ pub(crate) mod tests {
             busy_timeout_ms: 30_000,
             read_timeout_ms: 5_000,
             wal_autocheckpoint: 1_000,
+            disk_reserve_mb: 64,
             gate_warn_ms: 1_000,
             trusted_proxies: Vec::new(),
             backup_every: None,

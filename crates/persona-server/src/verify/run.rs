@@ -266,12 +266,18 @@ async fn wait_until_back(address: &Address) -> Result<(), Error> {
     let began = Instant::now();
     loop {
         match get(address, "/readyz").await {
-            Ok(answer) if answer.status.is_success() => return Ok(()),
+            // Reads work all the same where there is no space for writes.
+            Ok(answer) if answer.status.is_success() || is_only_full(&answer.body) => return Ok(()),
             Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => tokio::time::sleep(LOOK_INTERVAL).await,
             Ok(answer) => return Err(gone(address, &answer.status)),
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether an answer about readiness says that nothing is missing but space.
+fn is_only_full(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["cause"] == "storage_full")
 }
 
 /// Deletes what this run created on somebody's server.

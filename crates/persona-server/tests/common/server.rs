@@ -18,6 +18,7 @@ use super::{Client, DEADLINE, Process, signal, wait_for};
 pub struct Builder {
     workers: u16,
     flags: Vec<String>,
+    variables: Vec<(String, String)>,
     folder: Option<TempDir>,
     has_unread_log: bool,
 }
@@ -49,6 +50,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable of its environment, which has no others.
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
     /// Starts it on the files that another server left.
     pub fn in_folder(mut self, folder: TempDir) -> Self {
         self.folder = Some(folder);
@@ -66,7 +73,7 @@ impl Builder {
     pub fn start(self) -> Server {
         let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let mut child = command(folder.path(), self.workers, &flags).spawn().expect("the built program");
+        let mut child = command(folder.path(), self.workers, &flags).envs(self.variables).spawn().expect("the built program");
         let (mut unread, stderr) = (child.stderr.take(), Arc::default());
         if !self.has_unread_log {
             collect(unread.take().expect("a pipe"), &stderr);
@@ -84,7 +91,7 @@ impl Builder {
 impl Server {
     /// A server with this many workers, to be changed before it starts.
     pub fn with_workers(workers: u16) -> Builder {
-        Builder { workers, flags: Vec::new(), folder: None, has_unread_log: false }
+        Builder { workers, flags: Vec::new(), variables: Vec::new(), folder: None, has_unread_log: false }
     }
 
     /// Where it listens.

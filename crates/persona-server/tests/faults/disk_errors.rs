@@ -178,6 +178,59 @@ fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept_long() {
     every_call_fails_once_and_for_ever(Form::Long);
 }
 
+/// From so many bytes on in the log a writer copies it back itself: 14 * 1,024 frames of 4,120 bytes.
+const CEILING_BYTES: u64 = 14 * 1024 * 4120;
+
+#[test]
+fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process() {
+    const NAME: &str = "a_sync_that_fails_above_the_ceiling";
+    if !is_there(NAME) {
+        return;
+    }
+    let server = Server::with_workers(1).start();
+    let path = create(&mut server.connect(), "survivor");
+    let before = [server.processes("keeper"), server.processes("worker")].concat();
+    // The keeper cannot copy anything back, so that the log grows up to where the writer does it.
+    let attach = |pid, call: &str, sticky| {
+        let point = Point { call: call.into(), nth: 1 };
+        Attached::to(pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", sticky)])
+    };
+    let keeper = attach(before[0].pid, "pwrite64", true);
+    let first = json!({ "extensions": { "first": 1 } });
+    assert_eq!(patch(&mut server.connect(), &path, &first).expect("an answer").status, 200);
+    let worker = attach(before[1].pid, "fsync", false);
+    let (mut acknowledged, mut log_bytes) = (vec!["first".to_owned()], 0);
+    for number in 0..120 {
+        let key = number.to_string();
+        let change = json!({ "extensions": { &key: 1, "text": "t".repeat(500_000) } });
+        match Client::connect(server.address()).and_then(|mut client| patch(&mut client, &path, &change)) {
+            Ok(reply) if reply.status == 200 => acknowledged.push(key),
+            Ok(reply) => panic!("{reply:?}"),
+            Err(_) => break,
+        }
+        log_bytes = log_bytes.max(fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len());
+    }
+    wait_for("new processes only", DEADLINE, || {
+        let now = [server.processes("keeper"), server.processes("worker")].concat();
+        (now.len() == 2 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid))).then_some(())
+    });
+    drop((keeper, worker));
+    assert!(log_bytes > CEILING_BYTES * 9 / 10, "the log had {log_bytes} bytes");
+    server.wait_for_log("a sync of the disk failed or a commit is in doubt: all processes are replaced");
+    assert!(served_again(&server, &path));
+    let restarts = wait_for("the count", DEADLINE, || {
+        let restarts = server.metric("persona_process_restarts_total{slot=\"1\"}");
+        (restarts > 0).then_some(restarts)
+    });
+    let folder = server.kill_and_keep_the_folder();
+    let server = Server::with_workers(1).in_folder(folder).start();
+    let kept = server.connect().get(&path).expect("an answer").json();
+    let lost: Vec<&String> = acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
+    assert!(lost.is_empty(), "lost {lost:?}");
+    let figures = json!({ "acknowledged": acknowledged.len(), "log_bytes": log_bytes, "restarts": restarts, "lost": 0 });
+    report(6, NAME, Form::Short, "every process replaced, counted and logged", &figures);
+}
+
 #[test]
 fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
     if !is_there("after_a_failed_sync_every_process_is_replaced_and_the_log_says_why") {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Client, DEADLINE, Server, refused, signal, wait_for};
 use crate::ledger::read_whole;
-use crate::mounts::Mount;
+use crate::mounts::{Mount, NO_RESERVE};
 use crate::personas::{create, get, patch};
 use crate::report::{Form, milliseconds, report, skip};
 
@@ -35,6 +35,17 @@ impl Filler {
         while file.write_all(&vec![7; FILLED_BYTES]).is_ok() {}
         // And the last pages.
         while file.write_all(&[7; 512]).is_ok() {}
+        Self(path)
+    }
+
+    /// Leaves so many bytes free, or a little less.
+    fn leaving(folder: &Path, bytes: u64) -> Self {
+        let path = folder.join("filler");
+        let mut file = File::create(&path).expect("a file");
+        let free = || rustix::fs::statvfs(folder).map(|it| it.f_bavail * it.f_frsize).expect("a file system");
+        while free() > bytes {
+            file.write_all(&vec![7; FILLED_BYTES]).expect("room");
+        }
         Self(path)
     }
 
@@ -75,7 +86,7 @@ fn disk_runs_full(form: Form) {
 }
 
 fn fill_and_free(mount: &Mount, cycles: usize, seen: &mut Seen) {
-    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let mut keys = 0;
@@ -124,10 +135,52 @@ fn on_a_full_disk_writes_are_507_reads_go_on_and_writes_resume_by_themselves_lon
 }
 
 #[test]
+fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so() {
+    const NAME: &str = "below_the_reserve";
+    let Some(mount) = Mount::tmpfs(NAME, 96) else { return };
+    let server = Server::with_workers(2).flag("--disk-reserve-mb=32").in_folder(mount.folder()).start();
+    let mut client = server.connect();
+    let path = create(&mut client, "survivor");
+    let ready = || {
+        let reply = server.connect().get("/readyz").expect("an answer");
+        (reply.status, reply.json()["cause"].as_str().map(str::to_owned))
+    };
+    assert_eq!(ready(), (200, None));
+    let filler = Filler::leaving(server.folder(), 30 << 20);
+    let refused = wait_for("a refusal", DEADLINE, || {
+        let answer = write(&mut client, &path, 0);
+        (answer.0 != 200).then_some(answer)
+    });
+    assert_eq!((refused.0, refused.1.as_str()), (507, Some("storage_full")));
+    let revision = get(&mut client, &path).revision();
+    let log = || fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len();
+    wait_for("an empty log", DEADLINE, || (log() == 0).then_some(()));
+    for key in 0..20 {
+        assert_eq!(write(&mut server.connect(), &path, key).0, 507);
+        assert_eq!((log(), get(&mut server.connect(), &path).revision()), (0, revision), "it began");
+    }
+    assert_eq!(ready(), (503, Some("storage_full".to_owned())));
+    let disk = server.connect().get("/api/v1/status").expect("an answer").json()["disk"].clone();
+    assert_eq!((&disk["state"], &disk["reserve_bytes"]), (&json!("short"), &json!(32 << 20)), "{disk}");
+    wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
+    // Who comes now serves reads.
+    let victim = server.processes("worker").remove(0);
+    assert!(signal(victim.pid, Signal::KILL));
+    wait_for("another worker", DEADLINE, || (server.processes("worker").len() == 2 && !victim.is_alive()).then_some(()));
+    assert_eq!(get(&mut server.connect(), &path).revision(), revision);
+    filler.free();
+    wait_for("a write", RESUME_MAX, || (write(&mut client, &path, 0).0 == 200).then_some(()));
+    wait_for("readiness", RESUME_MAX, || (ready().0 == 200).then_some(()));
+    wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 0).then_some(()));
+    server.wait_for_log("the disk has room again");
+    report(7, NAME, Form::Short, "refused before it begins, reads 100 %", &json!({ "refused": 21, "reads_failed": 0 }));
+}
+
+#[test]
 fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer() {
     const NAME: &str = "disk_turns_read_only";
     let Some(mount) = Mount::ext4(NAME, 32) else { return };
-    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     assert_eq!(write(&mut client, &path, 0).0, 200);
@@ -159,7 +212,7 @@ const FILES_MAX: u32 = 40;
 fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_missing() {
     const NAME: &str = "no_more_files";
     let Some(mount) = Mount::few_files(NAME, FILES_MAX) else { return };
-    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let mut fillers = 0;
@@ -190,7 +243,7 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
     for number in 0..fillers {
         fs::remove_file(folder.path().join(format!("filler-{number}"))).expect("a file");
     }
-    let server = Server::with_workers(2).in_folder(folder).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(folder).start();
     assert_eq!(get(&mut server.connect(), &path).revision(), 3);
     report(7, NAME, Form::Short, TARGET, &json!({ "workers_replaced": 2, "writes_refused": 0, "start_refused_with": ended.code }));
 }

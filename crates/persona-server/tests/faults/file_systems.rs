@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::common::{Server, refused};
 use crate::ledger::read_whole;
-use crate::mounts::Mount;
+use crate::mounts::{Mount, NO_RESERVE};
 use crate::personas::create;
 use crate::report::{Form, report};
 
@@ -14,12 +14,12 @@ const TARGET: &str = "the right mode or a clear refusal, as documented, for each
 
 /// Starts a server there, writes through two workers, kills it, and starts it again.
 fn serves_on(mount: &Mount, name: &str) {
-    let server = Server::with_workers(2).in_folder(mount.folder()).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(mount.folder()).start();
     create(&mut server.connect(), "one");
     assert!(server.log().contains("SQLite WAL mode enabled for improved concurrency"));
     assert!(server.log().contains(name), "{}", server.log());
     let folder = server.kill_and_keep_the_folder();
-    let server = Server::with_workers(2).in_folder(folder).start();
+    let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(folder).start();
     create(&mut server.connect(), "two");
     assert_eq!(read_whole(&server.database()).personas.len(), 2, "{name}");
     let folder = server.stop_and_keep_the_folder();
@@ -48,7 +48,7 @@ fn local_file_systems_serve() {
 #[test]
 fn a_file_system_that_can_only_be_read_is_refused_in_words() {
     let Some(mount) = Mount::tmpfs("read-only", 32) else { return };
-    let folder = Server::with_workers(1).in_folder(mount.folder()).start().stop_and_keep_the_folder();
+    let folder = Server::with_workers(1).flag(NO_RESERVE).in_folder(mount.folder()).start().stop_and_keep_the_folder();
     let before = fs::read(folder.path().join("persona.db")).expect("a file");
     mount.remount_read_only();
     let ended = refused(folder.path(), &[]);

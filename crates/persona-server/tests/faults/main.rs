@@ -15,6 +15,7 @@ mod disk_full;
 mod fairness;
 mod file_systems;
 mod foreign_tool;
+mod index_full;
 mod kill_loops;
 mod kill_points;
 mod ledger;

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::report::skip;
 
+/// For servers on a mount that is smaller than the reserve of free space.
+pub const NO_RESERVE: &str = "--disk-reserve-mb=0";
+
 /// A mounted file system.
 pub struct Mount {
     point: PathBuf,

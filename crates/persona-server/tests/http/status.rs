@@ -24,6 +24,7 @@ async fn the_status_tells_of_database_and_processes() {
             "contention",
             "damage_found",
             "database_bytes",
+            "disk",
             "durability",
             "durability_meaning",
             "engine_version",

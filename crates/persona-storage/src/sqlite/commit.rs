@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
 use super::connection::{self, Purpose};
-use super::{Settings, StartError};
+use super::{Settings, StartError, log_index};
 use crate::Observer;
 
 /// A connection that writes. All transactions that clients hear of are committed through one.
@@ -68,6 +68,10 @@ impl WriteConnection {
                 }))
             });
         hooked.map_err(|error| StartError::from_driver(&settings.path, error))?;
+        if let Err(error) = log_index::reserve(&connection) {
+            // Reads are not to end for want of space that only writes need.
+            tracing::warn!(%error, "no room was taken ahead for the index of the log; a write that needs it can end in doubt");
+        }
         Ok(Self { connection, marks })
     }
 

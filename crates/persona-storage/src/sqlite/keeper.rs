@@ -18,12 +18,13 @@ use super::brake::braked;
 use super::checkpoint::{copy_back, failed};
 use super::commit::{Committed, WriteConnection};
 use super::connection::{self, Log, Purpose};
+use super::disk::Disk;
 use super::error::{from_driver, is_failed_sync};
 use super::gate::{Gate, Pass};
 use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
 use super::watch::Watch;
-use super::{Settings, StartError, idempotency, migrate, search};
+use super::{Settings, Space, StartError, idempotency, migrate, search};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
@@ -45,6 +46,8 @@ const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
 /// Pause between two rounds of removing what has expired.
 const UPKEEP_EVERY: Duration = Duration::from_mins(1);
+/// Pause between two looks at the free space of the disk.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
 /// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
@@ -72,6 +75,10 @@ pub struct Keeper {
     merge_is_due: bool,
     start_over_from: Instant,
     upkeep_at: Instant,
+    disk: Disk,
+    /// When the disk is to be looked at again.
+    disk_from: Instant,
+    disk_is_short: bool,
     watch: Watch,
     scrub: Scrub,
 }
@@ -112,6 +119,9 @@ impl Keeper {
             merge_is_due: false,
             start_over_from: now,
             upkeep_at: now,
+            disk: Disk::of(settings),
+            disk_from: now,
+            disk_is_short: false,
             watch,
             scrub: Scrub::new(),
         };
@@ -174,6 +184,7 @@ impl Keeper {
     }
 
     fn look_after(&mut self) -> Result<Duration, Error> {
+        self.tell_of_the_disk();
         let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? else {
             // A commit is being published, so the log has grown, and the next look must come soon.
             return Ok(PAUSE_BUSY);
@@ -215,6 +226,28 @@ impl Keeper {
             (false, false) if idle => PAUSE_IDLE,
             _ => PAUSE_BUSY,
         })
+    }
+
+    /// Tells how much of the disk is free, now and then.
+    fn tell_of_the_disk(&mut self) {
+        let now = Instant::now();
+        if now < self.disk_from {
+            return;
+        }
+        self.disk_from = now + SPACE_EVERY;
+        let space = self.disk.space();
+        if let Some(free) = space.free_bytes {
+            self.observer.disk_space(free, space.is_short());
+        }
+        if space.is_short() != self.disk_is_short {
+            self.disk_is_short = space.is_short();
+            let Space { free_bytes, reserve_bytes } = space;
+            if space.is_short() {
+                tracing::error!(free_bytes, reserve_bytes, "the disk has less free than is to stay free: writes are refused, reads go on");
+            } else {
+                tracing::info!(free_bytes, reserve_bytes, "the disk has room again: writes go on");
+            }
+        }
     }
 
     /// Copies the whole log back and closes. As the last connection it leaves a single complete file.

@@ -60,10 +60,15 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// From how many pages in the log on the keeper copies them back. A page has 4,096 bytes.
     pub wal_autocheckpoint: u32,
+    /// Bytes of the disk that writes leave free: below, they are refused with [`crate::Error::Full`] before they begin.
+    pub disk_reserve_bytes: u64,
 }
 
+/// The usual reserve, 64 MiB: as much as the log may ever be, and what all writers can add between two looks at the disk.
+pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
 impl Settings {
-    /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000 pages.
+    /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000 pages, a reserve of 64 MiB.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -71,6 +76,7 @@ impl Settings {
             busy_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(5),
             wal_autocheckpoint: 1000,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 
+use super::disk::Disk;
 use super::error::from_driver;
 use super::reader::Readers;
 use super::writer::Writer;
@@ -14,6 +15,7 @@ use crate::{Answer, Error, Export, Home, Loss, Observer, Page, RevisionRecord, S
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
     settings: Settings,
+    disk: Arc<Disk>,
     writer: Writer,
     readers: Readers,
 }
@@ -27,8 +29,9 @@ impl SqliteStore {
     pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let readers = Readers::new(settings.clone(), Arc::clone(&observer));
         migrate::check(&readers.open()?, &settings.path)?;
-        let writer = Writer::start(&settings, clock, observer)?;
-        Ok(Self { settings, writer, readers })
+        let disk = Arc::new(Disk::of(&settings));
+        let writer = Writer::start(&settings, Arc::clone(&disk), clock, observer)?;
+        Ok(Self { settings, disk, writer, readers })
     }
 }
 
@@ -65,13 +68,16 @@ impl Store for SqliteStore {
         self.readers.short(|connection| {
             let version = migrate::version_of(connection).map_err(from_driver)?;
             if version == migrate::VERSION { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
-        })
+        })?;
+        // Last, so that reads are known to work where only this is missing.
+        if self.disk.is_short() { Err(Error::Full) } else { Ok(()) }
     }
 
     async fn status(&self) -> Result<Status, Error> {
         let Settings { durability, wal_autocheckpoint, .. } = self.settings;
         let folder = convert::folder_of(&self.settings.path);
         let file_system = FileSystem::of(folder).map_or_else(|_| "unknown".into(), FileSystem::name);
+        let space = self.disk.space();
         self.readers
             .long(move |connection| {
                 let read = || -> rusqlite::Result<Status> {
@@ -89,6 +95,7 @@ impl Store for SqliteStore {
                             wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
                             wal_autocheckpoint,
                             file_system,
+                            space,
                         },
                     })
                 };

@@ -19,6 +19,7 @@ use super::batch::{Batch, Batched};
 use super::checkpoint::relieve;
 use super::commit::{Committed, WriteConnection, WriteTransaction};
 use super::connection::EMERGENCY_CHECKPOINT_PAGES;
+use super::disk::Disk;
 use super::error::{another, from_driver, is_failed_sync};
 use super::gate::Gate;
 use super::queue::{Queue, Refused, Size, Taker, Weight};
@@ -73,7 +74,12 @@ impl Drop for Withdrawal {
 
 impl Writer {
     /// Starts the thread, with its connection and its gate open.
-    pub(super) fn start(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    pub(super) fn start(
+        settings: &Settings,
+        disk: Arc<Disk>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         let gate = Gate::open(&settings.path)
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
@@ -81,7 +87,8 @@ impl Writer {
         let (queue, jobs) = Queue::new();
         let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
-        let thread = Thread { connection, gate, clock, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
+        let thread =
+            Thread { connection, gate, disk, clock, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
@@ -159,6 +166,7 @@ impl Drop for Writer {
 struct Thread {
     connection: WriteConnection,
     gate: Gate,
+    disk: Arc<Disk>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     jobs: Taker<Job>,
@@ -196,6 +204,10 @@ impl Thread {
     ///
     /// Breaks when nothing more may be written through this connection.
     fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
+        if self.disk.is_short() {
+            refuse(first, Error::Full);
+            return ControlFlow::Continue(());
+        }
         let id = first.write.operation.id();
         fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
         let pass = match self.gate.enter() {

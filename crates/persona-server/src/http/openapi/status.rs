@@ -21,6 +21,16 @@ pub(super) fn status() -> Value {
             "wal_bytes_max": { "type": ["integer", "null"], "description": "Bytes that the write-ahead log is kept below." },
             "wal_autocheckpoint": { "type": ["integer", "null"], "description": "From how many pages in the log on they are copied back." },
             "file_system": { "type": ["string", "null"], "description": "Name of the file system that the database lies on." },
+            "disk": {
+                "type": ["object", "null"],
+                "description": "Space on the disk of the database; null where that is no file.",
+                "properties": {
+                    "free_bytes": { "type": ["integer", "null"], "description": "Bytes that the server may still write." },
+                    "reserve_bytes": { "type": "integer", "description": "Bytes that writes leave free." },
+                    "state": { "type": "string", "enum": ["ok", "short"], "description": "short: writes are answered 507, reads go on." },
+                },
+                "required": ["free_bytes", "reserve_bytes", "state"],
+            },
             "server": { "anyOf": [{ "$ref": "#/components/schemas/DatabaseServer" }, { "type": "null" }] },
             "checkpoints": { "anyOf": [{ "$ref": "#/components/schemas/Checkpoints" }, { "type": "null" }] },
             "gate": {
@@ -38,7 +48,7 @@ pub(super) fn status() -> Value {
         "required": [
             "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
             "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
-            "wal_bytes_max", "wal_autocheckpoint", "file_system", "server", "checkpoints", "gate", "backups", "damage_found",
+            "wal_bytes_max", "wal_autocheckpoint", "file_system", "disk", "server", "checkpoints", "gate", "backups", "damage_found",
         ],
     })
 }

@@ -38,8 +38,12 @@ impl Problem {
 
     /// The server cannot answer requests now.
     pub fn not_ready(error: Error) -> Self {
+        let detail = match &error {
+            Error::Full => "reads work, and writes are refused: the disk has less free than is to stay free",
+            _ => "the store cannot be read",
+        };
         let cause = Self::from(error).code().facts().word;
-        Self::new(Code::NotReady, "the store cannot be read").with("cause", cause).retry()
+        Self::new(Code::NotReady, detail).with("cause", cause).retry()
     }
 
     fn at(code: Code, current: EntityTag, detail: String) -> Self {

@@ -1,0 +1,172 @@
+//! 7: the disk has room for the frames of a commit and not for the index of the log, which SQLite makes longer after the
+//! commit mark was written.
+//!
+//! What is refused stays refused, also after a crash; what may come back is answered as unknown.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::common::{Client, Server};
+use crate::ledger::read_whole;
+use crate::personas::{create, get, patch};
+use crate::report::{Form, report, skip};
+
+const TARGET: &str = "every extension refused, 0 refused writes that come back, 0 lost";
+
+/// Bytes of a region of the index: for 4,096 frames of the log.
+const REGION_BYTES: usize = 32 * 1024;
+
+/// Bytes of a change of which some ten are a region.
+const CHANGE_BYTES: usize = 500_000;
+
+/// Changes in which the log comes to its ceiling and so to its second region.
+const CHANGES_MAX: usize = 60;
+
+/// The library that is preloaded, and the file that switches it on.
+struct Shim {
+    folder: TempDir,
+}
+
+impl Shim {
+    fn build() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/index_full/shim.c");
+        let shim = Self { folder };
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(shim.library()).arg(source).arg("-ldl").output();
+        match built {
+            Ok(output) if output.status.success() => Some(shim),
+            other => {
+                skip("index_full", &format!("cc cannot make a library: {other:?}"));
+                None
+            }
+        }
+    }
+
+    fn library(&self) -> PathBuf {
+        self.folder.path().join("shim.so")
+    }
+
+    fn switch(&self) -> PathBuf {
+        self.folder.path().join("full")
+    }
+
+    /// No room for a longer index from here on.
+    fn on(&self) {
+        File::create(self.switch()).expect("a file");
+    }
+
+    fn off(&self) {
+        // Where it was never switched on there is nothing to remove.
+        let _ = fs::remove_file(self.switch());
+    }
+
+    /// A server whose index cannot have more than so many regions while it is switched on.
+    fn server(&self, regions: usize, folder: Option<TempDir>) -> Server {
+        let server = Server::with_workers(2)
+            .variable("LD_PRELOAD", self.library().display().to_string())
+            .variable("PERSONA_TEST_FULL", self.switch().display().to_string())
+            .variable("PERSONA_TEST_INDEX_BYTES", (regions * REGION_BYTES).to_string());
+        match folder {
+            Some(folder) => server.in_folder(folder),
+            None => server,
+        }
+        .start()
+    }
+}
+
+/// What became of changes that were sent until one was not kept.
+#[derive(Default, Debug)]
+struct Seen {
+    acknowledged: Vec<String>,
+    /// Refused with a code that says that nothing was changed.
+    refused: Vec<(String, String)>,
+    unknown: usize,
+    broken: usize,
+}
+
+fn send_changes(server: &Server, path: &str, seen: &mut Seen, round: usize) {
+    for number in 0..CHANGES_MAX {
+        let key = format!("{round}/{number}");
+        let change = json!({ "extensions": { &key: 1, "text": "t".repeat(CHANGE_BYTES) } });
+        match Client::connect(server.address()).and_then(|mut client| patch(&mut client, path, &change)) {
+            Ok(reply) if reply.status == 200 => seen.acknowledged.push(key),
+            Ok(reply) => {
+                let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
+                match code.as_str() {
+                    "outcome_unknown" => seen.unknown += 1,
+                    _ => seen.refused.push((key, code)),
+                }
+                return;
+            }
+            // The server ends its processes at once, maybe before the answer is out.
+            Err(_) => {
+                seen.broken += 1;
+                return;
+            }
+        }
+    }
+}
+
+/// All that is kept is what was acknowledged, and perhaps what is in doubt.
+fn assert_kept(server: &Server, path: &str, seen: &Seen) {
+    let kept = get(&mut server.connect(), path).json();
+    let missing = seen.acknowledged.iter().find(|key| kept["extensions"].get(key).is_none());
+    assert_eq!(missing, None, "lost: {seen:?}");
+    let back = seen.refused.iter().find(|(key, _)| kept["extensions"].get(key).is_some());
+    assert_eq!(back, None, "refused, and kept all the same: {seen:?}");
+    read_whole(&server.database());
+}
+
+fn no_room_for_the_index(form: Form) {
+    let Some(shim) = Shim::build() else { return };
+    let mut seen = Seen::default();
+    let rounds = form.pick(2, 100);
+    let server = shim.server(1, None);
+    let path = create(&mut server.connect(), "survivor");
+    let mut folder = server.stop_and_keep_the_folder();
+    for round in 0..rounds {
+        shim.on();
+        let server = shim.server(1 + round % 2, Some(folder));
+        send_changes(&server, &path, &mut seen, round);
+        folder = server.kill_and_keep_the_folder();
+        shim.off();
+        let server = shim.server(1, Some(folder));
+        assert_kept(&server, &path, &seen);
+        // Without a log the next start needs one region only.
+        folder = server.stop_and_keep_the_folder();
+    }
+    assert!(seen.unknown > 0, "no commit came to the end of the index: {seen:?}");
+    let figures = json!({
+        "rounds": rounds, "acknowledged": seen.acknowledged.len(), "unknown": seen.unknown, "broken": seen.broken,
+        "refused": seen.refused.len(), "refused_and_kept": 0, "lost": 0,
+    });
+    report(7, "no_room_for_the_index", form, TARGET, &figures);
+}
+
+#[test]
+fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused() {
+    no_room_for_the_index(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused_long() {
+    no_room_for_the_index(Form::Long);
+}
+
+#[test]
+fn an_index_that_was_made_at_the_start_needs_no_room_later() {
+    let Some(shim) = Shim::build() else { return };
+    let server = shim.server(1, None);
+    let path = create(&mut server.connect(), "survivor");
+    shim.on();
+    let mut seen = Seen::default();
+    send_changes(&server, &path, &mut seen, 0);
+    assert_eq!(seen.acknowledged.len(), CHANGES_MAX, "{seen:?}");
+    let processes = [server.processes("keeper"), server.processes("worker")].concat();
+    assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
+}

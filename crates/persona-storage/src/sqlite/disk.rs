@@ -1,0 +1,85 @@
+//! Free space of the disk, and the reserve that writes leave alone.
+//!
+//! Below the reserve a write is refused before it begins, so that what must not fail for want of space does not: copying the
+//! log back, the index of the log, the log of the server itself. Reads go on. Nothing has to be done when there is room again.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Settings;
+use super::convert::folder_of;
+
+/// How old a look at the disk may be: what all writers can fill meanwhile is small against the reserve, and a call of the
+/// system for each write is not needed.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The disk that a database lies on.
+pub(super) struct Disk {
+    folder: PathBuf,
+    reserve_bytes: u64,
+    seen: Mutex<Option<(Instant, Space)>>,
+}
+
+/// Space on the disk of a database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Bytes that this user may still write there; `None` where the system does not tell.
+    pub free_bytes: Option<u64>,
+    /// Bytes that writes leave free.
+    pub reserve_bytes: u64,
+}
+
+impl Space {
+    /// Whether writes are refused.
+    pub fn is_short(&self) -> bool {
+        self.free_bytes.is_some_and(|free| free < self.reserve_bytes)
+    }
+}
+
+impl Disk {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { folder: folder_of(&settings.path).into(), reserve_bytes: settings.disk_reserve_bytes, seen: Mutex::default() }
+    }
+
+    /// The space as it was at most a quarter of a second ago.
+    pub(super) fn space(&self) -> Space {
+        // Nothing that is done while it is locked leaves it half done.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, space)) = *seen
+            && at.elapsed() < LOOK_EVERY
+        {
+            return space;
+        }
+        let free = rustix::fs::statvfs(&self.folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize));
+        let space = Space { free_bytes: free, reserve_bytes: self.reserve_bytes };
+        *seen = Some((Instant::now(), space));
+        space
+    }
+
+    /// Whether writes are refused.
+    pub(super) fn is_short(&self) -> bool {
+        self.space().is_short()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, Settings, Space};
+
+    #[test]
+    fn a_disk_is_short_below_the_reserve_and_where_the_system_is_silent_it_is_not() {
+        let of = |free_bytes, reserve_bytes| Space { free_bytes, reserve_bytes }.is_short();
+        assert_eq!([of(Some(9), 10), of(Some(10), 10), of(Some(0), 0), of(None, 10)], [true, false, false, false]);
+    }
+
+    #[test]
+    fn the_disk_of_a_file_is_that_of_its_folder_and_is_looked_at_now_and_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings::new(folder.path().join("persona.db"));
+        settings.disk_reserve_bytes = u64::MAX;
+        let disk = Disk::of(&settings);
+        assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.is_short());
+        assert_eq!(disk.space(), disk.space(), "it was looked at just now");
+    }
+}
