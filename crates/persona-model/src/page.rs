@@ -52,7 +52,7 @@ pub fn filter_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<Vec<String
     Ok(tags.into_iter().map(str::to_owned).collect())
 }
 
-/// What a list is ordered by; the identity decides between equals.
+/// What a list is ordered by; the identity decides between equals ([`Sort::is_newest_first_among_equals`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SortKey {
     /// By name, bytewise in UTF-8.
@@ -92,6 +92,12 @@ impl Sort {
         ("-updated_at", Self { key: SortKey::UpdatedAt, descending: true }),
         ("relevance", Self::RELEVANCE),
     ];
+
+    /// Whether of two personas with the same value the one with the larger identity, which is the newer one, comes first: by
+    /// relevance too, where the newest come first among equals.
+    pub fn is_newest_first_among_equals(self) -> bool {
+        self.descending || self.key == SortKey::Relevance
+    }
 
     /// The order with this word.
     pub fn from_word(word: &str) -> Option<Self> {

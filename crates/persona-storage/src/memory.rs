@@ -1,5 +1,6 @@
 //! The reference store: the contract in its simplest form, the oracle of the tests. Never offered to users.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -7,8 +8,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, SearchWords, Since, SortKey, Timestamp,
-    answer_text, head_text,
+    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, SearchWords, Since, Sort, SortKey,
+    Timestamp, answer_text, head_text,
 };
 
 use crate::checksum;
@@ -136,6 +137,13 @@ fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str)
     }
 }
 
+/// Which of two places in a list comes first.
+fn compare(one: ((i64, &str), PersonaId), other: ((i64, &str), PersonaId), sort: Sort) -> Ordering {
+    let turned = |order: Ordering, is_turned: bool| if is_turned { order.reverse() } else { order };
+    let by_identity = turned(one.1.cmp(&other.1), sort.is_newest_first_among_equals());
+    turned(one.0.cmp(&other.0), sort.descending).then(by_identity)
+}
+
 fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
     match key {
         SortKey::Name => (0, &cursor.key),
@@ -171,16 +179,12 @@ impl Store for MemoryStore {
             .filter(|(persona, _)| meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since)))
             .collect();
         let total = request.count.then_some(all.len() as u64);
-        all.sort_by_key(|(persona, _)| (sort_value(persona, &request), persona.id));
-        if request.sort.descending {
-            all.reverse();
-        }
+        all.sort_by(|(one, _), (other, _)| {
+            compare((sort_value(one, &request), one.id), (sort_value(other, &request), other.id), request.sort)
+        });
         if let Some(after) = &request.after {
             let start = (cursor_value(after, key), after.id);
-            all.retain(|(persona, _)| {
-                let here = (sort_value(persona, &request), persona.id);
-                if request.sort.descending { here < start } else { here > start }
-            });
+            all.retain(|(persona, _)| compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt());
         }
         let fitting = crate::store::fitting(all.iter().map(|(_, record)| record.answer.body.len()), request.limit);
         let more = all.len() > fitting;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, SortKey, Term, Timestamp};
+use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, Sort, SortKey, Term, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -76,10 +76,11 @@ impl Query {
         let mut values = Values::default();
         let conditions = conditions(&request.filter, &mut values);
         let key = key_sql(request.sort.key, request.filter.search.as_ref(), &mut values);
-        let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
+        let direction = direction(request.sort.descending);
+        let of_equals = direction_of_equals(request.sort);
         let mut of_page = conditions.clone();
         if let Some(after) = &request.after {
-            of_page.push(format!("({key}, p.id) {beyond} {}", position(after, request.sort.key, &mut values)));
+            of_page.push(beyond(after, &key, request.sort, &mut values));
         }
         let from = if request.filter.search.is_some() {
             "persona_store.personas AS p JOIN persona_store.persona_search AS s ON s.persona = p.id"
@@ -102,13 +103,13 @@ impl Query {
              LEFT JOIN (
                  SELECT {key} AS key, p.id, p.revision, p.deleted_at IS NOT NULL AS deleted, p.head, p.document,
                         sum(octet_length(p.head) + octet_length(p.document))
-                            OVER (ORDER BY {key} {direction}, p.id {direction} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes
+                            OVER (ORDER BY {key} {direction}, p.id {of_equals} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes
                  FROM {from}
                  {}
-                 ORDER BY {key} {direction}, p.id {direction}
+                 ORDER BY {key} {direction}, p.id {of_equals}
                  LIMIT {}
              ) AS page ON coalesce(page.bytes, 0) < {PAGE_BYTES_MAX}
-             ORDER BY page.key {direction}, page.id {direction}",
+             ORDER BY page.key {direction}, page.id {of_equals}",
             clause(&of_page),
             request.limit + 1,
         );
@@ -155,10 +156,18 @@ fn rank(search: &Search, values: &mut Values) -> String {
     format!("(CASE WHEN {in_name} THEN {name} WHEN {in_name_or_tags} THEN {tags} ELSE {text} END - p.created_at)")
 }
 
-/// Where the page before ended. No text of the database holds the character NUL, so a name with it, which only a forged
-/// cursor can have, comes right after everything that is equal up to there.
-fn position(after: &Cursor, key: SortKey, values: &mut Values) -> String {
-    let (value, id) = match key {
+const fn direction(descending: bool) -> &'static str {
+    if descending { "DESC" } else { "ASC" }
+}
+
+fn direction_of_equals(sort: Sort) -> &'static str {
+    direction(sort.is_newest_first_among_equals())
+}
+
+/// What comes after the page before. No text of the database holds the character NUL, so a name with it, which only a
+/// forged cursor can have, comes right after everything that is equal up to there.
+fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String {
+    let (value, id) = match sort.key {
         SortKey::Name => match after.key.split_once('\0') {
             Some((before, _)) => (values.add(before.to_owned(), Type::TEXT), PersonaId::from_bytes([0xff; 16])),
             None => (values.add(after.key.clone(), Type::TEXT), after.id),
@@ -167,8 +176,13 @@ fn position(after: &Cursor, key: SortKey, values: &mut Values) -> String {
             (values.add(after.key.parse::<i64>().unwrap_or_default(), Type::INT8), after.id)
         }
     };
-    let collation = if key == SortKey::Name { " COLLATE \"C\"" } else { "" };
-    format!("({value}{collation}, {})", values.add(row::uuid(id), Type::UUID))
+    let collation = if sort.key == SortKey::Name { " COLLATE \"C\"" } else { "" };
+    let id = values.add(row::uuid(id), Type::UUID);
+    match (sort.descending, sort.is_newest_first_among_equals()) {
+        // Two directions are no comparison of rows. No index has a rank, so that costs nothing.
+        (false, true) => format!("({key} > {value} OR ({key} = {value} AND p.id < {id}))"),
+        (descending, _) => format!("({key}, p.id) {} ({value}{collation}, {id})", if descending { "<" } else { ">" }),
+    }
 }
 
 /// What must hold of a row.

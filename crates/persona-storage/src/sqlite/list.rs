@@ -35,14 +35,21 @@ fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) ->
     let mut conditions = Conditions::of(&request.filter);
     let key = key_sql(request.sort.key);
     let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
+    let newest_first = request.sort.is_newest_first_among_equals();
     if let Some(after) = &request.after {
         let value = match request.sort.key {
             SortKey::Name => Value::Text(after.key.clone()),
             SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => Value::Integer(after.key.parse().unwrap_or_default()),
         };
-        conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, Value::Blob(after.id.as_bytes().to_vec())]);
+        let id = Value::Blob(after.id.as_bytes().to_vec());
+        if newest_first && !request.sort.descending {
+            // Two directions are no comparison of rows.
+            conditions.add(&format!("({key} > ? OR ({key} = ? AND p.id < ?))"), [value.clone(), value, id]);
+        } else {
+            conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, id]);
+        }
     }
-    let order = format!("{key} {direction}, p.id {direction}");
+    let order = format!("{key} {direction}, p.id {}", if newest_first { "DESC" } else { "ASC" });
     rows.read(connection, &key, "personas AS p", conditions, &order, |value| match value {
         Value::Text(text) => text,
         Value::Integer(number) => number.to_string(),
