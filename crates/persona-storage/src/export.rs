@@ -138,7 +138,6 @@ impl Drop for Export {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the reads of a file are about to use all of it"))]
 impl Outlet {
     /// Has this done when the client goes away; at once if it has gone.
     pub(crate) fn on_left(&self, act: impl FnOnce() + Send + 'static) {

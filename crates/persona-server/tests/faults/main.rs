@@ -27,6 +27,7 @@ mod mounts;
 mod names;
 mod power_cut;
 mod report;
+mod slow_reads;
 mod stopped;
 mod strace;
 mod wal_reset;

@@ -1,96 +1,101 @@
 //! Every persona of one snapshot, as a stream.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use super::error::from_driver;
-use super::reading::Reading;
-use super::{connection, row};
-use crate::export::{Outlet as Queue, Unsent};
+use super::reads::{Held, LOOK_EVERY, Place, Readers, Reason};
+use super::row;
+use crate::export::{Outlet, Unsent};
 use crate::{Answer, Error, Export};
 
-/// A reader that takes nothing for this long loses the export.
-const READER_WAIT_MAX: Duration = Duration::from_secs(30);
-/// A snapshot keeps the log from starting over. When the log is larger than this and the reader has been waited for so
-/// long in sum, the reader loses the export too: then the writes of everybody else are worth more. Half of where the
-/// keeper has the log start over, because writers go on until it has, and the log may not outgrow 64 MiB.
-const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-const SLOW_READER_WAIT_MAX: Duration = Duration::from_millis(250);
-/// From this size of the log on even a reader who was never waited for is in the way.
-const LOG_BYTES_LAST: u64 = 44 * 1024 * 1024;
-/// Nobody is in the way of writers who have not written this much since the export began.
-const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;
-/// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A client that takes nothing for this long loses the export.
+const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own pace does not count. A
+/// slower one would keep its place from others for hours.
+const CLIENT_RATE_MIN: u64 = 64 * 1024;
+/// For so long, in sum, a client is waited for whatever its rate.
+const CLIENT_GRACE: Duration = Duration::from_secs(10);
 
 /// Starts an export on a thread of its own, with a connection of its own.
 ///
-/// `log` is a second connection, because one that reads a snapshot cannot ask for the size of the log.
-pub(super) fn start(connection: Connection, log: Connection, reading: Reading, include_deleted: bool) -> Export {
-    let (queue, export) = Export::channel();
-    tokio::task::spawn_blocking(move || {
-        let _reading = reading;
-        let log_bytes_before = connection::wal_bytes(&log).unwrap_or(u64::MAX);
-        let mut outlet = Outlet { queue, log, log_bytes_before, waited: Duration::ZERO, looked_at: Instant::now() };
-        let end = send_all(&connection, include_deleted, &mut outlet);
-        // Closed before the end is told: after that the caller may close the file.
-        drop(connection);
-        match end {
-            Ok(()) => outlet.queue.end(Ok(())),
-            Err(Ended::Failed(error)) => outlet.queue.end(Err(error)),
-            Err(Ended::Dropped) => {}
-        }
-    });
-    export
+/// # Errors
+///
+/// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over first.
+pub(super) async fn start(readers: &Readers, include_deleted: bool) -> Result<Export, Error> {
+    let place = readers.place_for_export().await?;
+    let (outlet, export) = Export::channel();
+    let (opened, is_open) = oneshot::channel();
+    let work = move || run(place, outlet, opened, include_deleted);
+    thread::Builder::new().name("export".into()).spawn(work).map_err(|error| Error::Backend(Box::new(error)))?;
+    is_open.await.map_err(|_| Error::Closed("the export ended by a fault of the program"))??;
+    Ok(export)
 }
 
 /// Why an export ended before its end.
 enum Ended {
-    /// Nobody reads any more.
-    Dropped,
-    /// It failed, and the reader has to know.
+    /// The client has gone.
+    Left,
+    /// It failed, and the client has to know.
     Failed(Error),
 }
 
-struct Outlet {
-    queue: Queue,
-    log: Connection,
-    log_bytes_before: u64,
-    /// How long the reader was waited for, in sum.
-    waited: Duration,
-    looked_at: Instant,
+fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>, include_deleted: bool) {
+    let (connection, held) = match place.begin() {
+        Ok(begun) => begun,
+        Err(error) => return drop(opened.send(Err(error))),
+    };
+    let (leases, lease) = (held.leases().clone(), held.lease().clone());
+    outlet.on_left(move || leases.end(&lease, Reason::Left));
+    // A request that has gone meanwhile has dropped the other end of the queue too.
+    let _ = opened.send(Ok(()));
+    let mut client = Pace { outlet, waited: Duration::ZERO };
+    let end = match send_all(&connection, include_deleted, &mut client, &held) {
+        Err(Ended::Failed(error)) => Some(held.judge(Err(error))),
+        Ok(()) => Some(Ok(())),
+        Err(Ended::Left) => None,
+    };
+    // All of it is given back before the end is told: after that the caller may begin another, or close the file.
+    drop(held);
+    drop(connection);
+    place.leave();
+    if let Some(end) = end {
+        client.outlet.end(end);
+    }
 }
 
-impl Outlet {
-    fn send(&mut self, answer: Answer) -> Result<(), Ended> {
+/// The queue, and how the client keeps up.
+struct Pace {
+    outlet: Outlet,
+    /// How long the client was waited for, in sum.
+    waited: Duration,
+}
+
+impl Pace {
+    fn send(&mut self, mut answer: Answer, held: &Held) -> Result<(), Ended> {
         let (began, waited_before) = (Instant::now(), self.waited);
-        let mut item = answer;
         loop {
-            let sent = self.queue.send_within(item, LOOK_EVERY);
+            let sent = self.outlet.send_within(answer, LOOK_EVERY);
             self.waited = waited_before + began.elapsed();
+            held.has_waited(self.waited);
+            if held.reason().is_some() {
+                return Err(too_slow());
+            }
             match sent {
-                // Looked at here too: a reader that takes a little all the time is waited for without a pause.
-                Ok(()) => return if self.is_in_the_way() { Err(too_slow()) } else { Ok(()) },
-                Err(Unsent::Left) => return Err(Ended::Dropped),
-                Err(Unsent::NoRoom(_)) if began.elapsed() >= READER_WAIT_MAX || self.is_in_the_way() => return Err(too_slow()),
-                Err(Unsent::NoRoom(unsent)) => item = unsent,
+                Ok(()) => return Ok(()),
+                Err(Unsent::Left) => return Err(Ended::Left),
+                Err(Unsent::NoRoom(_)) if began.elapsed() >= CLIENT_WAIT_MAX || self.is_below_least_rate() => return Err(too_slow()),
+                Err(Unsent::NoRoom(unsent)) => answer = unsent,
             }
         }
     }
 
-    /// Whether the log has outgrown what this reader may cost, which is less for one who is waited for.
-    fn is_in_the_way(&mut self) -> bool {
-        if self.looked_at.elapsed() < LOOK_EVERY {
-            return false;
-        }
-        self.looked_at = Instant::now();
-        let allowed = if self.waited < SLOW_READER_WAIT_MAX { LOG_BYTES_LAST } else { LOG_BYTES_MAX };
-        // It cannot be told while a writer publishes its commit; the next look will.
-        let Ok(bytes) = connection::wal_bytes(&self.log) else { return false };
-        // Smaller than at the beginning when the log has started over, which a snapshot of its very end allows.
-        self.log_bytes_before = self.log_bytes_before.min(bytes);
-        bytes > allowed && bytes - self.log_bytes_before > LOG_GROWTH_MIN
+    fn is_below_least_rate(&self) -> bool {
+        let beyond = self.waited.saturating_sub(CLIENT_GRACE);
+        u128::from(self.outlet.taken()) * 1000 < beyond.as_millis() * u128::from(CLIENT_RATE_MIN)
     }
 }
 
@@ -98,7 +103,7 @@ fn too_slow() -> Ended {
     Ended::Failed(Error::Busy { what: "the reader of the export" })
 }
 
-fn send_all(connection: &Connection, include_deleted: bool, outlet: &mut Outlet) -> Result<(), Ended> {
+fn send_all(connection: &Connection, include_deleted: bool, client: &mut Pace, held: &Held) -> Result<(), Ended> {
     let failed = |error| Ended::Failed(from_driver(error));
     // One statement is one snapshot. Row numbers grow in order of creation.
     let mut statement = connection
@@ -112,7 +117,7 @@ fn send_all(connection: &Connection, include_deleted: bool, outlet: &mut Outlet)
     let mut rows = statement.query([include_deleted]).map_err(failed)?;
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
-        outlet.send(answer)?;
+        client.send(answer, held)?;
     }
     Ok(())
 }

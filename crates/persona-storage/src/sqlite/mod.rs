@@ -4,7 +4,7 @@
 //!
 //! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (queue, group commit) -> `gate.rs`
 //! (one process at a time) -> `batch.rs` (one transaction) -> `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`,
-//! `search.rs`, `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reader.rs` -> `personas.rs`.
+//! `search.rs`, `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reads/` -> `personas.rs`.
 //!
 //! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
 //! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
@@ -39,8 +39,7 @@ mod personas;
 mod place;
 mod progress;
 mod queue;
-mod reader;
-mod reading;
+mod reads;
 mod restore;
 mod revisions;
 mod row;

@@ -7,7 +7,7 @@ use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 
 use super::disk::Disk;
 use super::error::from_driver;
-use super::reader::Readers;
+use super::reads::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
 use crate::{Answer, Error, Export, Home, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
@@ -55,8 +55,7 @@ impl Store for SqliteStore {
     }
 
     async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
-        let open = || self.readers.open().map_err(|error| Error::Backend(Box::new(error)));
-        Ok(export::start(open()?, open()?, self.readers.begin_reading(), include_deleted))
+        export::start(&self.readers, include_deleted).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
@@ -79,7 +78,7 @@ impl Store for SqliteStore {
         let file_system = FileSystem::of(folder).map_or_else(|_| "unknown".into(), FileSystem::name);
         let space = self.disk.space();
         self.readers
-            .long(move |connection| {
+            .of_status(move |connection| {
                 let read = || -> rusqlite::Result<Status> {
                     Ok(Status {
                         backend: "sqlite",

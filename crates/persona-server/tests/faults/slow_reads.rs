@@ -1,0 +1,249 @@
+//! Lists and exports that take long, that nobody waits for, and that there are too many of (5, 8, 12 and 13 of the list of
+//! leases): the log stays bounded, and so do threads, descriptors and memory of each worker.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::{DEADLINE, Process, Server, wait_for};
+use crate::personas::{create, patch};
+use crate::report::{Form, report};
+
+/// The log may never be larger, in bytes.
+const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Personas with as many different words, so that a search for the beginning of words takes long.
+const PERSONAS: usize = 40;
+const WORDS: usize = 14_000;
+/// Bytes of what writers write.
+const TEXT_BYTES: usize = 100_000;
+/// Threads of a worker besides those that serve: its main thread and writer, what watches, four for reads, one for what it
+/// says of itself, four for exports, with some room.
+const THREADS_MAX: usize = 24;
+/// Descriptors of a worker besides those of connections to clients, with some room.
+const DESCRIPTORS_MAX: usize = 80;
+
+/// A list that takes long: it looks for the beginnings of very many words.
+fn slow_list() -> String {
+    let terms: Vec<String> = (0..32).map(|number| format!("word{}*", number % 10)).collect();
+    format!("/api/v1/personas?count=exact&limit=1&q={}", terms.join("+"))
+}
+
+/// A server with personas that a search takes long for.
+fn filled(server: Server) -> Server {
+    let mut client = server.connect();
+    for persona in 0..PERSONAS {
+        let path = create(&mut client, &format!("wordy {persona}"));
+        let words: Vec<String> = (0..WORDS).map(|number| format!("word{}", number * PERSONAS + persona)).collect();
+        let text = |part: usize| words[part * WORDS / 2..(part + 1) * WORDS / 2].join(" ");
+        let reply = patch(&mut client, &path, &json!({ "description": text(0), "scenario": text(1) })).expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    server
+}
+
+/// Sends a request on a connection of its own and goes away without reading anything.
+fn abandon(server: &Server, path: &str) {
+    if let Ok(mut stream) = TcpStream::connect(server.address()) {
+        let _ = stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes());
+    }
+}
+
+/// What a process takes up.
+#[derive(Clone, Copy, Default, Debug)]
+struct Weight {
+    threads: usize,
+    descriptors: usize,
+    memory_kib: u64,
+}
+
+impl Weight {
+    fn of(process: &Process) -> Self {
+        let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", process.pid)).map_or(0, Iterator::count);
+        let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        Self { threads: count("task"), descriptors: count("fd"), memory_kib: memory.unwrap_or_default() }
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self {
+            threads: self.threads.max(other.threads),
+            descriptors: self.descriptors.max(other.descriptors),
+            memory_kib: self.memory_kib.max(other.memory_kib),
+        }
+    }
+
+    fn json(self) -> Value {
+        json!({ "threads": self.threads, "descriptors": self.descriptors, "memory_kib": self.memory_kib })
+    }
+}
+
+/// The heaviest of the workers, part by part.
+fn heaviest(server: &Server) -> Weight {
+    server.processes("worker").iter().map(Weight::of).fold(Weight::default(), Weight::max)
+}
+
+/// What must be answered whatever else is asked.
+fn assert_tells_of_itself(server: &Server) -> Duration {
+    let began = Instant::now();
+    for path in ["/healthz", "/readyz", "/api/v1/status"] {
+        let reply = server.connect().get(path).expect("an answer");
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    }
+    began.elapsed()
+}
+
+/// 5. Clients that repeat a slow search, beside writers.
+fn searches_beside_writers(form: Form) {
+    let server = filled(Server::with_workers(2).start());
+    let stop = Arc::new(AtomicBool::new(false));
+    let counts: Arc<[AtomicU64; 4]> = Arc::default();
+    let readers = (0..4).map(|_| {
+        let (mut client, stop, counts) = (server.connect(), Arc::clone(&stop), Arc::clone(&counts));
+        thread::spawn(move || {
+            while !stop.load(Relaxed) {
+                let reply = client.get(&slow_list()).expect("an answer");
+                let code = (reply.status != 200).then(|| reply.json()["code"].as_str().unwrap_or_default().to_owned());
+                let count = match code.as_deref() {
+                    None => 0,
+                    Some("busy") => 1,
+                    Some("read_timeout") => 2,
+                    Some(_) => panic!("{reply:?}"),
+                };
+                counts[count].fetch_add(1, Relaxed);
+            }
+        })
+    });
+    let writers = (0..6).map(|number| {
+        let (mut client, stop, counts) = (server.connect(), Arc::clone(&stop), Arc::clone(&counts));
+        let path = create(&mut client, &format!("written {number}"));
+        thread::spawn(move || {
+            let text = "t".repeat(TEXT_BYTES);
+            while !stop.load(Relaxed) {
+                let number = counts[3].fetch_add(1, Relaxed);
+                let reply = patch(&mut client, &path, &json!({ "description": format!("{number} {text}") })).expect("an answer");
+                assert_eq!(reply.status, 200, "{reply:?}");
+            }
+        })
+    });
+    let clients: Vec<_> = readers.chain(writers).collect();
+    let log = server.folder().join("persona.db-wal");
+    let (began, mut largest) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(form.pick(8, 45)) {
+        largest = largest.max(fs::metadata(&log).map_or(0, |it| it.len()));
+        thread::sleep(Duration::from_millis(5));
+    }
+    stop.store(true, Relaxed);
+    for client in clients {
+        client.join().expect("no request failed");
+    }
+    let [listed, gave_way, timed_out, written] = [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
+    let figures = json!({ "largest_log_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
+    report(5, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
+    assert!(largest <= LOG_BYTES_MAX, "the log reached {largest} bytes");
+    assert!(listed + gave_way + timed_out >= 4, "{figures}");
+}
+
+#[test]
+fn slow_searches_do_not_make_the_log_grow_without_bound() {
+    searches_beside_writers(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn slow_searches_do_not_make_the_log_grow_without_bound_long() {
+    searches_beside_writers(Form::Long);
+}
+
+/// 8 and 12. Lists that are sent and abandoned at once.
+fn abandoned_lists(form: Form) {
+    let server = filled(Server::with_workers(2).start());
+    let workers: Vec<u32> = server.processes("worker").iter().map(|it| it.pid).collect();
+    let (mut most, mut longest) = (Weight::default(), Duration::ZERO);
+    for round in 0..form.pick(300, 2_000) {
+        abandon(&server, &slow_list());
+        if round % 25 == 0 {
+            most = most.max(heaviest(&server));
+            longest = longest.max(assert_tells_of_itself(&server));
+        }
+    }
+    most = most.max(heaviest(&server));
+    // Somebody else's list has its turn soon, because none of those goes on.
+    wait_for("a list", DEADLINE, || (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(()));
+    let figures = json!({ "most": most.json(), "status_longest_ms": longest.as_millis() });
+    report(8, "abandoned_lists", form, "threads and descriptors bounded, no worker replaced", &figures);
+    assert!(most.threads <= THREADS_MAX && most.descriptors <= DESCRIPTORS_MAX, "{figures}");
+    assert_eq!(server.processes("worker").iter().map(|it| it.pid).collect::<Vec<_>>(), workers, "a worker was replaced");
+}
+
+#[test]
+fn abandoned_lists_leave_no_threads_and_no_descriptors_behind() {
+    abandoned_lists(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn abandoned_lists_leave_no_threads_and_no_descriptors_behind_long() {
+    abandoned_lists(Form::Long);
+}
+
+#[test]
+fn a_list_that_takes_too_long_is_ended_and_says_so() {
+    let server = filled(Server::with_workers(1).flag("--read-timeout-ms=100").start());
+    let mut client = server.connect();
+    let reply = client.get(&slow_list()).expect("an answer");
+    assert_eq!((reply.status, reply.json()["code"].as_str(), reply.header("retry-after")), (503, Some("read_timeout"), Some("1")));
+    assert_eq!(reply.json()["detail"], "the read took longer than 100 ms");
+    // The connection that was interrupted serves the next one.
+    assert_eq!(client.get("/api/v1/personas?limit=1").expect("an answer").status, 200);
+}
+
+/// 13. Exports that nobody reads, and clients that want one more.
+fn unread_exports(form: Form) {
+    let server = filled(Server::with_workers(2).start());
+    let wanted = form.pick(60, 1_300);
+    let (mut open, mut most, mut longest) = (Vec::new(), Weight::default(), Duration::ZERO);
+    for number in 0..wanted {
+        let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
+        rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).expect("a small buffer");
+        stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
+        open.push(stream);
+        if number % 20 == 0 {
+            most = most.max(heaviest(&server));
+            longest = longest.max(assert_tells_of_itself(&server));
+        }
+    }
+    most = most.max(heaviest(&server));
+    longest = longest.max(assert_tells_of_itself(&server));
+    let begun = server.processes("worker").iter().map(|it| exports_of(it.pid)).max().unwrap_or_default();
+    let figures = json!({ "exports": wanted, "most": most.json(), "begun": begun, "status_longest_ms": longest.as_millis() });
+    report(13, "unread_exports", form, "at most 4 exports a worker, the others told so", &figures);
+    assert!(begun <= 4, "{figures}");
+    assert!(most.threads <= THREADS_MAX, "{figures}");
+    drop(open);
+    // Their places are free again as soon as they have gone.
+    wait_for("a whole export", DEADLINE, || (server.connect().get("/api/v1/export").ok()?.status == 200).then_some(()));
+}
+
+/// Threads of a process that read for an export.
+fn exports_of(pid: u32) -> usize {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "export").count()
+}
+
+#[test]
+fn exports_that_nobody_reads_leave_the_server_its_memory_and_its_threads() {
+    unread_exports(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn exports_that_nobody_reads_leave_the_server_its_memory_and_its_threads_long() {
+    unread_exports(Form::Long);
+}

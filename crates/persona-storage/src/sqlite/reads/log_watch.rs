@@ -1,0 +1,129 @@
+//! How long the write-ahead log is, for the reads that may keep it from starting over.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::super::connection::{self, Log, Purpose};
+use super::super::{Settings, StartError};
+use crate::NoObserver;
+
+/// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
+pub(in super::super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// From this size of the log on no long read begins until it has started over, for which there must be no reader. Below
+/// where the keeper has it start over (`keeper.rs`), so that most reads have ended by themselves when it does.
+const LOG_BYTES_FULL: u64 = 24 * 1024 * 1024;
+/// A log that does not start over although no long read holds it is held by another program. Then long reads begin all
+/// the same, but only within this part of each cycle.
+const STARTS: Duration = Duration::from_secs(1);
+/// This part of each cycle is without any long read, so that a log that can start over does.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for the size of the log.
+pub(in super::super) struct LogWatch {
+    settings: Settings,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connection: Option<Connection>,
+    at: Option<Instant>,
+    log: Log,
+    is_closed: bool,
+}
+
+impl LogWatch {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, seen: Mutex::default() }
+    }
+
+    /// The log as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked at just now.
+    pub(super) fn look(&self) -> Log {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.is_closed && seen.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            seen.at = Some(Instant::now());
+            // One that cannot be opened or looked at tells nothing; the next look may.
+            if let Ok(Some(log)) = self.look_now(&mut seen.connection) {
+                seen.log = log;
+            }
+        }
+        seen.log
+    }
+
+    fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, StartError> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(connection::open(&self.settings, Purpose::Read, Arc::new(NoObserver))?),
+        };
+        connection::look_at_log(connection).map_err(|error| StartError::from_driver(&self.settings.path, error))
+    }
+
+    /// Whether no long read may begin now, because the log is full and has to start over first.
+    ///
+    /// All processes of a machine come to the same at the same time, without asking each other.
+    pub(super) fn holds_reads_back(&self) -> bool {
+        let log = self.look();
+        // One that is copied back wholly starts over with the next write, and a new reader is not in its way.
+        log.bytes() >= LOG_BYTES_FULL && log.copied < log.frames && !self.is_time_to_start(monotonic())
+    }
+
+    /// Whether long reads begin although the log is full. Those of one cycle have ended before the next one begins.
+    fn is_time_to_start(&self, now: Duration) -> bool {
+        let cycle = STARTS + self.settings.read_timeout + QUIET;
+        now.as_micros() % cycle.as_micros() < STARTS.as_micros()
+    }
+
+    /// Closes its connection, for good.
+    pub(super) fn close(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_closed = true;
+        seen.connection = None;
+    }
+}
+
+/// Time since the machine started: the same for all processes.
+fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::super::{Settings, initialise};
+    use super::{LOG_BYTES_FULL, LogWatch, Purpose, connection, monotonic};
+
+    #[test]
+    fn in_each_cycle_there_is_a_time_without_any_long_read() {
+        let watch = LogWatch::new(Settings::new("persona.db"));
+        // A cycle of 8 s: a read that begins in its first second ends within 5 more.
+        let starts: Vec<bool> = (0..32).map(|half| watch.is_time_to_start(Duration::from_millis(half * 500))).collect();
+        let cycle: Vec<bool> = (0..16).map(|half| half < 2).collect();
+        assert_eq!(starts, [cycle.clone(), cycle].concat());
+        assert!(monotonic() > Duration::ZERO);
+    }
+
+    #[test]
+    fn reads_wait_for_a_full_log_that_has_to_start_over_and_for_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings::new(folder.path().join("persona.db"));
+        // So long a cycle that the test does not meet its beginning twice.
+        settings.read_timeout = Duration::from_secs(100_000_000_000);
+        initialise(&settings).expect("a new file");
+        let open = |purpose| connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver)).expect("it opens");
+        let (writer, keeper) = (open(Purpose::Write), open(Purpose::Keep));
+        let watch = LogWatch::new(settings.clone());
+        assert!(!watch.holds_reads_back());
+        writer.execute_batch("CREATE TABLE filling (text); INSERT INTO filling VALUES (zeroblob(33554432))").expect("written");
+        std::thread::sleep(super::LOOK_EVERY);
+        assert!(watch.look().bytes() >= LOG_BYTES_FULL);
+        assert!(watch.holds_reads_back());
+        connection::checkpoint(&keeper, rusqlite::wal::CheckpointMode::PASSIVE).expect("copied");
+        std::thread::sleep(super::LOOK_EVERY);
+        assert!(!watch.holds_reads_back(), "it is copied, so the next write starts over");
+    }
+}
