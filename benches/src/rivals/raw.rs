@@ -43,7 +43,7 @@ pub struct Version {
 impl Versions {
     pub fn new() -> Result<Self> {
         let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
-        Ok(Self { text: document.text(), words: SearchWords::of(&document) })
+        Ok(Self { text: document.text().to_owned(), words: SearchWords::of(&document) })
     }
 
     pub fn version(&self, number: u32) -> Version {

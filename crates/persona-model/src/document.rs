@@ -1,15 +1,45 @@
 //! The editable part of a persona.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use serde_json::{Map, Value};
 
 use crate::answer::object_text;
 use crate::field::FIELDS;
-use crate::{ContentHash, Invalid, Kind, validate};
+use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
+
+/// Most bytes of a document, as [`Document::text`] has it, when nobody chose another limit.
+pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The largest such limit that can be chosen. It leaves room for the members that the store manages in the largest body
+/// (8 MiB), so that what a GET answers can be sent back, exported and imported.
+pub const DOCUMENT_BYTES_MAX_CEILING: usize = 8 * 1024 * 1024 - 64 * 1024;
 
 /// The validated, complete document of a persona: every row of [`FIELDS`] is a member, and no other member exists.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Document {
+///
+/// A copy costs nothing: copies share the members and what was made of them.
+#[derive(Clone)]
+pub struct Document(Arc<Shared>);
+
+/// The members, and what is made of them once: a large document takes tens of milliseconds for each, which is best spent
+/// before its turn to be written.
+struct Shared {
     members: Map<String, Value>,
+    text: OnceLock<String>,
+    content_hash: OnceLock<ContentHash>,
+    words: OnceLock<SearchWords>,
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.members == other.0.members
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Document").field(&self.0.members).finish()
+    }
 }
 
 impl Document {
@@ -19,7 +49,7 @@ impl Document {
     ///
     /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a limit, a missing name.
     pub fn from_json(input: Value) -> Result<Self, Invalid> {
-        validate::document(input).map(|members| Self { members })
+        validate::document(input).map(Self::of)
     }
 
     /// Reads a document that [`Document::text`] wrote; a field that did not exist then gets its default.
@@ -38,27 +68,57 @@ impl Document {
                 members.insert(field.name.into(), value);
             }
         }
-        Ok(Self { members })
+        Ok(Self::of(members))
+    }
+
+    fn of(members: Map<String, Value>) -> Self {
+        Self(Arc::new(Shared { members, text: OnceLock::new(), content_hash: OnceLock::new(), words: OnceLock::new() }))
     }
 
     /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they came in.
-    pub fn text(&self) -> String {
-        object_text(FIELDS.iter().filter_map(|field| self.members.get(field.name).map(|value| (field.name, value))))
+    pub fn text(&self) -> &str {
+        let members = || FIELDS.iter().filter_map(|field| self.get(field.name).map(|value| (field.name, value)));
+        self.0.text.get_or_init(|| object_text(members()))
     }
 
     /// SHA-256 of the canonical JSON (RFC 8785).
     pub fn content_hash(&self) -> ContentHash {
-        ContentHash::of_members(&self.members)
+        *self.0.content_hash.get_or_init(|| ContentHash::of_members(&self.0.members))
+    }
+
+    /// The words that it is found by.
+    pub fn words(&self) -> &SearchWords {
+        self.0.words.get_or_init(|| SearchWords::of(self))
+    }
+
+    /// Makes text, hash and words now instead of when they are first asked for.
+    pub fn prepare(&self) {
+        self.text();
+        self.content_hash();
+        self.words();
+    }
+
+    /// Checks that it is no larger than a limit. A document that was larger before may stay so while it becomes smaller.
+    ///
+    /// # Errors
+    ///
+    /// It is larger; the fault names limit and actual size.
+    pub fn check_bytes(&self, bytes_max: usize, before: Option<&Self>) -> Result<(), Invalid> {
+        let bytes = self.text().len();
+        if bytes <= bytes_max || before.is_some_and(|before| bytes < before.text().len()) {
+            return Ok(());
+        }
+        Err(Invalid::one("", "too_long", format!("must have at most {bytes_max} bytes as JSON in all, has {bytes}")))
     }
 
     /// The document as a JSON object.
     pub fn to_json(&self) -> Value {
-        Value::Object(self.members.clone())
+        Value::Object(self.0.members.clone())
     }
 
     /// The value of a field; `None` for a name that no field has.
     pub fn get(&self, field: &str) -> Option<&Value> {
-        self.members.get(field)
+        self.0.members.get(field)
     }
 
     /// What the persona is called.
@@ -73,17 +133,17 @@ impl Document {
 
     /// The unique short name, if it has one.
     pub fn handle(&self) -> Option<&str> {
-        self.members.get("handle").and_then(Value::as_str)
+        self.get("handle").and_then(Value::as_str)
     }
 
     /// The tags, in the order in which they were given.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.members.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        self.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// Whether the persona is in use.
     pub fn is_active(&self) -> bool {
-        self.members.get("is_active").and_then(Value::as_bool).unwrap_or(true)
+        self.get("is_active").and_then(Value::as_bool).unwrap_or(true)
     }
 
     /// The names of the fields whose values differ, in the order of [`FIELDS`].
@@ -92,7 +152,7 @@ impl Document {
     }
 
     fn str_of(&self, field: &str) -> &str {
-        self.members.get(field).and_then(Value::as_str).unwrap_or_default()
+        self.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
@@ -118,7 +178,7 @@ mod tests {
         let text = document.text();
         assert!(text.starts_with("{\"name\":\"Ada\",\"nickname\":\"\",\"kind\":\"character\","), "{text}");
         assert!(text.contains("{\"a\":1.0,\"b\":12345678901234567890}"), "{text}");
-        assert_eq!(Document::from_stored(&text), Ok(document));
+        assert_eq!(Document::from_stored(text), Ok(document.clone()));
     }
 
     #[test]

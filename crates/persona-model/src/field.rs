@@ -148,6 +148,9 @@ pub const FIELDS: &[Field] = &[
     Field { name: "extensions", shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX }, about: "Data of other applications, kept as it is." },
 ];
 
+/// Longest name that others are compared with, in bytes; about twice the longest route.
+const NEAR_BYTES_MAX: usize = 64;
+
 /// The editable field whose name is nearest to a mistyped one, if any is near.
 pub fn nearest_field(name: &str) -> Option<&'static str> {
     nearest_name(name, FIELDS.iter().map(|field| field.name))
@@ -155,10 +158,11 @@ pub fn nearest_field(name: &str) -> Option<&'static str> {
 
 /// The known name that is nearest to a mistyped one, if any is near.
 ///
-/// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a forgotten suffix).
+/// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a forgotten suffix). A name
+/// of more than [`NEAR_BYTES_MAX`] bytes is near to none: the comparison takes time for each letter of both.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known = known.into_iter().filter(|_| name.len() <= NEAR_BYTES_MAX);
     known
-        .into_iter()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(similarity, _)| *similarity >= 0.8)
         .max_by(|left, right| left.0.total_cmp(&right.0))

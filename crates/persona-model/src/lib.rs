@@ -30,6 +30,7 @@ mod field;
 mod id;
 mod invalid;
 mod merge;
+mod operations;
 mod page;
 mod patch;
 mod persona;
@@ -43,15 +44,16 @@ pub use answer::{answer_text, head_text};
 pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
-pub use document::Document;
+pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
 pub use field::{
     ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
     TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field, nearest_name,
 };
 pub use id::PersonaId;
-pub use invalid::{Fault, Invalid};
+pub use invalid::{EXCERPT_CHARS_MAX, FAULTS_MAX, Fault, Invalid, excerpt, shortened};
 pub use merge::{Conflict, Merged, merge_three_way};
+pub use operations::{PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX};
 pub use page::{
     Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey, TooManyTags, filter_tags,
 };

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::{Document, Invalid};
+use crate::invalid::shortened;
+use crate::{Document, Invalid, operations};
 
 /// Most operations of one JSON Patch.
 pub const PATCH_OPERATIONS_MAX: usize = 1_000;
-/// Most bytes that a document may reach while a JSON Patch is applied: `copy` can double it at every step.
-pub const PATCHED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A partial change of a document.
 #[derive(Clone, PartialEq, Debug)]
@@ -52,13 +51,21 @@ impl Patch {
     ///
     /// It is no list of operations, or has more than [`PATCH_OPERATIONS_MAX`].
     pub fn json(value: Value) -> Result<Self, Invalid> {
-        let patch: json_patch::Patch =
-            serde_json::from_value(value).map_err(|error| Invalid::one("", "bad_patch", format!("no JSON Patch: {error}")))?;
-        if patch.0.len() > PATCH_OPERATIONS_MAX {
-            let message = format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {}", patch.0.len());
+        if let Some(operations) = value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX) {
+            let message = format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {operations}");
             return Err(Invalid::one("", "too_many", message));
         }
-        Ok(Self::Json(patch))
+        // The reader's words can repeat what it read.
+        let unreadable = |error: serde_json::Error| format!("no JSON Patch: {}", shortened(&error.to_string()));
+        serde_json::from_value(value).map(Self::Json).map_err(|error| Invalid::one("", "bad_patch", unreadable(error)))
+    }
+
+    /// Whether it can make more of a document than it brings.
+    pub fn multiplies(&self) -> bool {
+        match self {
+            Self::Merge(_) => false,
+            Self::Json(patch) => patch.0.iter().any(|operation| matches!(operation, json_patch::PatchOperation::Copy(_))),
+        }
     }
 
     /// The document with this change applied.
@@ -70,23 +77,8 @@ impl Patch {
         let mut value = document.to_json();
         match self {
             Self::Merge(patch) => json_patch::merge(&mut value, patch),
-            Self::Json(patch) => apply_operations(&mut value, patch)?,
+            Self::Json(patch) => operations::apply(&mut value, patch)?,
         }
         Ok(Document::from_json(value)?)
     }
-}
-
-fn apply_operations(value: &mut Value, patch: &json_patch::Patch) -> Result<(), PatchError> {
-    for (index, operation) in patch.0.iter().enumerate() {
-        // One at a time, so that the size is known before the next operation can double it.
-        json_patch::patch(value, std::slice::from_ref(operation)).map_err(|error| match error.kind {
-            json_patch::PatchErrorKind::TestFailed => PatchError::TestFailed { pointer: error.path.to_string() },
-            _ => PatchError::Invalid(Invalid::one(format!("/{index}"), "bad_patch", format!("operation {index} failed: {}", error.kind))),
-        })?;
-        if matches!(operation, json_patch::PatchOperation::Copy(_)) && value.to_string().len() > PATCHED_BYTES_MAX {
-            let message = format!("operation {index} makes the document larger than {PATCHED_BYTES_MAX} bytes");
-            return Err(Invalid::one(format!("/{index}"), "too_long", message).into());
-        }
-    }
-    Ok(())
 }

@@ -6,7 +6,8 @@ use crate::field::{
     ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
     TEXT_BYTES_MAX, nearest_field,
 };
-use crate::{Fault, Invalid};
+use crate::invalid::{FAULTS_MAX, excerpt};
+use crate::{Fault, Invalid, operations};
 
 /// Members that the store manages: known, but not for clients to set.
 const MANAGED: [&str; 9] =
@@ -37,18 +38,34 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, Invalid> {
     for name in input.keys() {
         faults.add_unknown(name);
     }
-    if faults.0.is_empty() { Ok(members) } else { Err(Invalid { faults: faults.0 }) }
+    if faults.found.is_empty() { Ok(members) } else { Err(Invalid { faults: faults.found, more: faults.more }) }
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+struct Faults {
+    found: Vec<Fault>,
+    more: usize,
+}
 
 impl Faults {
     fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.into(), code, message: message.into() });
+        if self.are_enough() {
+            self.more += 1;
+        } else {
+            self.found.push(Fault { pointer: pointer.into(), code, message: message.into() });
+        }
+    }
+
+    /// Whether further faults are only counted.
+    fn are_enough(&self) -> bool {
+        self.found.len() >= FAULTS_MAX
     }
 
     fn add_unknown(&mut self, name: &str) {
+        if self.are_enough() {
+            self.more += 1;
+            return;
+        }
         let pointer = format!("/{}", escaped(name));
         if MANAGED.contains(&name) {
             self.add(pointer, "read_only", format!("{name} is managed by the store and cannot be set"));
@@ -116,7 +133,7 @@ impl Faults {
     fn check_word(&mut self, at: &str, value: &Value, words: &[&str]) {
         let Some(word) = value.as_str() else { return self.wrong_type(at, value, "a string") };
         if !words.contains(&word) {
-            self.add(at, "not_allowed", format!("must be one of {}, is {word:?}", words.join(", ")));
+            self.add(at, "not_allowed", format!("must be one of {}, is {:?}", words.join(", "), excerpt(word)));
         }
     }
 
@@ -141,7 +158,7 @@ impl Faults {
     fn check_languages(&mut self, at: &str, value: &Value) {
         let Some(texts) = value.as_object() else { return self.wrong_type(at, value, "an object of language to text") };
         if texts.len() > LANGUAGES_MAX {
-            self.add(at, "too_many", format!("must have at most {LANGUAGES_MAX} languages, has {}", texts.len()));
+            return self.add(at, "too_many", format!("must have at most {LANGUAGES_MAX} languages, has {}", texts.len()));
         }
         for (language, text) in texts {
             self.check_text(&format!("{at}/{}", escaped(language)), text);
@@ -166,7 +183,7 @@ impl Faults {
         if !value.is_object() {
             return self.wrong_type(at, value, "an object");
         }
-        let depth = depth_of(value);
+        let depth = operations::depth(value);
         if depth > OBJECT_DEPTH_MAX {
             self.add(at, "too_deep", format!("must be nested at most {OBJECT_DEPTH_MAX} deep, is {depth}"));
         }
@@ -191,9 +208,9 @@ impl Faults {
     }
 }
 
-/// Escapes a member name for a JSON Pointer (RFC 6901 section 3).
+/// A member name as a step of a JSON Pointer (RFC 6901 section 3), shortened where it is very long.
 fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+    excerpt(name).replace('~', "~0").replace('/', "~1")
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -204,14 +221,5 @@ fn kind_of(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
-    }
-}
-
-/// Nesting of a value: 0 for a scalar. The JSON reader already bounds it at 128, so the recursion is bounded too.
-fn depth_of(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth_of).max().unwrap_or(0),
-        _ => 0,
     }
 }

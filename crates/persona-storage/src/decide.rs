@@ -41,21 +41,27 @@ pub(crate) struct Current<'a> {
     pub tag: EntityTag,
 }
 
+/// What a patch makes of a document, or why the rules refuse it.
+pub(crate) type Patched = Result<Document, Error>;
+
 /// Decides what a write makes of the current persona.
 ///
-/// `document_at` looks an older revision's document up; it is asked for the base of a three-way merge only.
+/// `document_at` looks an older revision's document up; it is asked for the base of a three-way merge only. `foreseen` is
+/// what [`patched`] made of this very revision before, if it did.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
     now: Timestamp,
+    foreseen: Option<Patched>,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
     let author = write.author.as_ref();
     if let Operation::Create { id, document } = &write.operation {
-        return match current {
-            Some(current) => Err(Error::AlreadyExists { current: current.tag }),
-            None => Ok(created(*id, document, author, now)),
-        };
+        if let Some(current) = current {
+            return Err(Error::AlreadyExists { current: current.tag });
+        }
+        document.check_bytes(write.document_bytes_max, None)?;
+        return Ok(created(*id, document, author, now));
     }
     let current = current.ok_or(Error::NotFound)?;
     let next = Next { current: current.persona, author, now };
@@ -64,13 +70,16 @@ pub(crate) fn decide(
         Operation::Replace { expect, document, .. } => {
             alive(current)?;
             met(expect, current)?;
-            Ok(next.with_document(document.clone(), None))
+            next.with_document(document.clone(), None, write.document_bytes_max)
         }
         Operation::Patch { expect, patch, base, .. } => {
             alive(current)?;
             met(expect, current)?;
-            let document = patched(patch, *base, current, document_at)?;
-            Ok(next.with_document(document, *base))
+            let document = match foreseen {
+                Some(foreseen) => foreseen?,
+                None => patched(patch, *base, current, document_at)?,
+            };
+            next.with_document(document, *base, write.document_bytes_max)
         }
         Operation::Delete { expect, .. } => {
             if current.persona.deleted_at.is_some() {
@@ -114,12 +123,13 @@ fn met(expect: &Expect, current: Current<'_>) -> Result<(), Error> {
     if expect.is_met_by(current.tag) { Ok(()) } else { Err(Error::Stale { current: current.tag }) }
 }
 
-fn patched(
+/// The document that a patch makes of the current persona, merged with what happened since its base.
+pub(crate) fn patched(
     patch: &Patch,
     base: Option<Revision>,
     current: Current<'_>,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
-) -> Result<Document, Error> {
+) -> Patched {
     let apply = |document: &Document| {
         patch.apply(document).map_err(|error| match error {
             PatchError::TestFailed { pointer } => Error::TestFailed { pointer, current: current.tag },
@@ -145,15 +155,16 @@ struct Next<'a> {
 }
 
 impl Next<'_> {
-    fn with_document(&self, document: Document, base: Option<Revision>) -> Decision {
+    fn with_document(&self, document: Document, base: Option<Revision>, bytes_max: usize) -> Result<Decision, Error> {
         let changed = self.current.document.changed_fields(&document);
         if changed.is_empty() {
-            return Decision::Unchanged;
+            return Ok(Decision::Unchanged);
         }
+        document.check_bytes(bytes_max, Some(&self.current.document))?;
         let mut persona = self.persona();
         persona.content_hash = document.content_hash();
         persona.document = document;
-        Decision::Change(Box::new(Revised { persona, outcome: Outcome::Updated, kind: ChangeKind::Updated, changed, base }))
+        Ok(Decision::Change(Box::new(Revised { persona, outcome: Outcome::Updated, kind: ChangeKind::Updated, changed, base })))
     }
 
     fn with_deletion(&self, deleted_at: Option<Timestamp>, outcome: Outcome, kind: ChangeKind) -> Decision {

@@ -8,8 +8,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, SearchWords, Since, Sort, SortKey,
-    Timestamp, answer_text, head_text,
+    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, Since, Sort, SortKey, Timestamp,
+    answer_text, head_text,
 };
 
 use crate::checksum;
@@ -67,7 +67,7 @@ impl Rows {
         let document_at =
             |revision: Revision| Ok(history.iter().find(|(it, _)| it.revision == revision).map(|(it, _)| it.document.clone()));
         let current = history.last().map(|(persona, record)| Current { persona, tag: record.answer.tag() });
-        let written = match decide(write, current, now, document_at)? {
+        let written = match decide(write, current, now, None, document_at)? {
             Decision::Unchanged => {
                 let (_, record) = history.last().ok_or(Error::NotFound)?;
                 Written { outcome: Outcome::Unchanged, answer: record.answer.clone(), replayed: false }
@@ -119,8 +119,8 @@ impl Rows {
 
 fn answer_of(persona: &Persona) -> Answer {
     let (head, document, deleted) = (head_text(persona), persona.document.text(), persona.deleted_at.is_some());
-    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, &document);
-    Answer { id: persona.id, revision: persona.revision, checksum, deleted, body: Bytes::from(answer_text(&head, &document)) }
+    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
+    Answer { id: persona.id, revision: persona.revision, checksum, deleted, body: Bytes::from(answer_text(&head, document)) }
 }
 
 /// What a list is ordered by: a number or a text.
@@ -131,7 +131,7 @@ fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str)
         SortKey::UpdatedAt => (persona.updated_at.as_micros(), ""),
         SortKey::Relevance => {
             let search = request.filter.search.as_ref();
-            let nearness = search.map_or(Nearness::Name, |search| search.nearness(&SearchWords::of(&persona.document)));
+            let nearness = search.map_or(Nearness::Name, |search| search.nearness(persona.document.words()));
             (Rank::new(nearness, persona.created_at).number(), "")
         }
     }
@@ -157,7 +157,7 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
     (filter.include_deleted || persona.deleted_at.is_none())
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
-        && filter.search.as_ref().is_none_or(|search| search.is_met_by(&SearchWords::of(&persona.document)))
+        && filter.search.as_ref().is_none_or(|search| search.is_met_by(persona.document.words()))
         && filter.tags.iter().all(has)
 }
 

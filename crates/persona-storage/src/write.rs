@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use persona_model::{Document, Expect, Patch, PersonaId, Revision};
+use persona_model::{DOCUMENT_BYTES_MAX, Document, Expect, Patch, PersonaId, Revision};
 
 use crate::Answer;
 
@@ -95,12 +95,15 @@ pub struct Write {
     pub client: Option<IpAddr>,
     /// Bytes that it brings: those of the request's body. 0 where that is not known.
     pub bytes: usize,
+    /// Most bytes of JSON that the document may have afterwards; one that is larger already may become smaller.
+    pub document_bytes_max: usize,
 }
 
 impl Write {
-    /// A write without author, idempotency key and client.
+    /// A write without author, idempotency key and client, and with the usual limit.
     pub fn new(operation: Operation, deadline: Instant) -> Self {
-        Self { operation, author: None, idempotency: None, deadline, client: None, bytes: 0 }
+        let document_bytes_max = DOCUMENT_BYTES_MAX;
+        Self { operation, author: None, idempotency: None, deadline, client: None, bytes: 0, document_bytes_max }
     }
 }
 

@@ -33,6 +33,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
         disk_reserve_mb: reader.number("disk_reserve_mb"),
+        document_bytes_max: reader.number("document_bytes_max"),
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),

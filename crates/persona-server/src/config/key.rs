@@ -3,6 +3,8 @@
 //! Flags, environment, files, `config show`, the check for unknown names and the reference all walk this table. A
 //! setting that is added here is accepted and documented everywhere; only `build.rs` also names it, to give it a type.
 
+use persona_model::DOCUMENT_BYTES_MAX_CEILING;
+
 use super::SQLITE_WORKERS_MAX;
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
@@ -21,6 +23,9 @@ pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
 pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
 /// Most backups that are kept: every minute of a week.
 pub const BACKUPS_MAX: u64 = 10_080;
+
+/// Smallest limit of a document that can be chosen, in bytes: a persona with a prompt of some pages.
+pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 
 /// What a setting may hold. Every source hands in text, so that every source has the same rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -263,6 +268,16 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("64"),
         unit: Some("MiB"),
         help: "Space on the disk of a database file that writes leave free: with less they are answered 507, and reads go on.",
+        ..PLAIN
+    },
+    Key {
+        name: "document_bytes_max",
+        section: "store",
+        member: "document_bytes_max",
+        shape: Shape::Number { min: DOCUMENT_BYTES_MIN, max: DOCUMENT_BYTES_MAX_CEILING as u64 },
+        default: Default::Text("4194304"),
+        unit: Some("bytes"),
+        help: "Most bytes of a persona's editable members as JSON; larger ones that exist can be read and made smaller.",
         ..PLAIN
     },
     Key {

@@ -64,6 +64,8 @@ pub struct Config {
     pub wal_autocheckpoint: u32,
     /// MiB that writes leave free on the disk of a database file. Default 64.
     pub disk_reserve_mb: u64,
+    /// Most bytes of a document as JSON. Default 4,194,304.
+    pub document_bytes_max: usize,
     /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
     pub gate_warn_ms: u64,
     /// How often the keeper makes a backup; never when not set.

@@ -7,13 +7,11 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use persona_model::{VALUE_DEPTH_MAX, excerpt};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::problem::{Code, Fault, Problem};
-
-/// Deepest nesting of a body. A free-form object may have 64 levels and lies a few levels down in a patch.
-pub(super) const BODY_DEPTH_MAX: usize = 100;
 
 /// Why a text is not JSON that every reader understands alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,8 +134,8 @@ struct Node<'a> {
 
 impl Node<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth == BODY_DEPTH_MAX {
-            return Err(E::custom(format_args!("nested deeper than {BODY_DEPTH_MAX} levels")));
+        if self.depth == VALUE_DEPTH_MAX {
+            return Err(E::custom(format_args!("nested deeper than {VALUE_DEPTH_MAX} levels")));
         }
         Ok(Self { depth: self.depth + 1, ..self })
     }
@@ -204,7 +202,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key_seed(Name)? {
             if object.contains_key(&name) {
-                let error = A::Error::custom(format_args!("the member {name:?} is there twice"));
+                let error = A::Error::custom(format_args!("the member {:?} is there twice", excerpt(&name)));
                 self.left_through(|| escaped(&name));
                 return Err(error);
             }
@@ -226,9 +224,9 @@ impl<'de> DeserializeSeed<'de> for Name {
     }
 }
 
-/// Escapes a member name for a JSON Pointer (RFC 6901 section 3).
+/// A member name as a step of a JSON Pointer (RFC 6901 section 3), shortened where it is very long.
 fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+    excerpt(name).replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
@@ -236,7 +234,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{BODY_DEPTH_MAX, read};
+    use super::{VALUE_DEPTH_MAX, read};
 
     fn refusal(body: &[u8]) -> String {
         read(body).expect_err("refused").detail().to_owned()
@@ -271,8 +269,8 @@ mod tests {
     #[test]
     fn nesting_is_bounded_by_the_named_limit() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(read(nested(BODY_DEPTH_MAX).as_bytes()).is_ok());
-        let words = refusal(nested(BODY_DEPTH_MAX + 1).as_bytes());
+        assert!(read(nested(VALUE_DEPTH_MAX).as_bytes()).is_ok());
+        let words = refusal(nested(VALUE_DEPTH_MAX + 1).as_bytes());
         assert!(words.ends_with("nested deeper than 100 levels"), "{words}");
     }
 

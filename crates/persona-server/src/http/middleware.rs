@@ -124,7 +124,7 @@ mod tests {
 
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
     use crate::clock::SystemClock;
-    use crate::http::{BodyRoom, Context};
+    use crate::http::{BodyRoom, Context, HeavyTurns};
     use crate::shared_page::SharedPage;
 
     async fn broken() {
@@ -141,6 +141,8 @@ mod tests {
             access_log: true,
             write_wait_max: Duration::from_secs(1),
             bodies: BodyRoom::default(),
+            heavy: HeavyTurns::default(),
+            document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         });
         let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
         let response = service.oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");

@@ -17,6 +17,7 @@ mod docs;
 mod etag;
 mod export;
 mod health;
+mod heavy;
 mod json;
 mod landing;
 mod middleware;
@@ -40,6 +41,7 @@ use crate::shared_page::Seat;
 
 pub use body::BodyRoom;
 pub use client_address::ClientAddress;
+pub use heavy::HeavyTurns;
 pub(crate) use json::read_strictly;
 pub use router::{ROUTES, Route, router};
 
@@ -60,6 +62,10 @@ pub struct Context {
     pub write_wait_max: Duration,
     /// The memory that the bodies of this process may take up.
     pub bodies: BodyRoom,
+    /// The turns of requests with large bodies.
+    pub heavy: HeavyTurns,
+    /// Most bytes of a document as JSON.
+    pub document_bytes_max: usize,
 }
 
 impl Context {

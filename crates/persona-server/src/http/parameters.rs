@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use http::Uri;
-use persona_model::{Revision, nearest_name};
+use persona_model::{Revision, excerpt, nearest_name};
 
 use super::problem::{Fault, Problem};
+
+/// Most parameters of a query: every one that a route knows, with room for those that repeat.
+pub(super) const PARAMETERS_MAX: usize = 64;
 
 /// One query parameter of a route; `openapi/` describes it from the same row.
 pub(super) struct Parameter {
@@ -46,6 +49,11 @@ impl<'a> Parameters<'a> {
     pub fn read(uri: &'a Uri, known: &[Parameter]) -> Self {
         let mut read = Self { pairs: Vec::new(), faults: Vec::new() };
         let Some(query) = uri.query() else { return read };
+        let count = query.split('&').count();
+        if count > PARAMETERS_MAX {
+            read.refuse("", "too_many", format!("must have at most {PARAMETERS_MAX} parameters, has {count}"));
+            return read;
+        }
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match known.iter().find(|parameter| parameter.name == name) {
                 None => read.refuse_unknown(&name, known),
@@ -70,7 +78,7 @@ impl<'a> Parameters<'a> {
 
     /// Adds a fault.
     pub fn refuse(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
-        self.faults.push(Fault { parameter: Some(name.into()), code, message: message.into(), ..Fault::default() });
+        self.faults.push(Fault { parameter: Some(excerpt(name).into()), code, message: message.into(), ..Fault::default() });
     }
 
     /// The text of a parameter.
@@ -88,7 +96,7 @@ impl<'a> Parameters<'a> {
         let value = self.value(name)?;
         let parsed = read(value);
         if parsed.is_none() {
-            let message = format!("must be {wanted}, is {value:?}");
+            let message = format!("must be {wanted}, is {:?}", excerpt(value));
             self.refuse(name, "bad_value", message);
         }
         parsed

@@ -3,18 +3,20 @@
 //! The body is always read first, also of a request that is refused for its headers: an answer that overtakes its
 //! request makes the client see a broken connection instead of the answer.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequest, Request};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::PersonaId;
+use persona_model::{PersonaId, excerpt};
 use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::body::Received;
+use super::heavy::{LIGHT_BODY_BYTES_MAX, Turn};
 use super::problem::{Code, Problem};
 use super::{ClientAddress, Context, json, personas};
 
@@ -59,7 +61,11 @@ impl MediaType {
 pub(super) struct WriteRequest {
     /// Everything but the body.
     pub parts: Parts,
-    body: Received,
+    body: Arc<Received>,
+    /// What it is recognised by, once that is known.
+    fingerprint: OnceLock<[u8; 32]>,
+    /// Its turn, where it is heavy: kept until it is answered.
+    turn: Option<Arc<Turn>>,
 }
 
 impl FromRequest<Arc<Context>> for WriteRequest {
@@ -68,7 +74,7 @@ impl FromRequest<Arc<Context>> for WriteRequest {
     async fn from_request(request: Request, context: &Arc<Context>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let body = context.bodies.read(&parts.headers, body).await?;
-        Ok(Self { parts, body })
+        Ok(Self { parts, body: Arc::new(body), fingerprint: OnceLock::new(), turn: None })
     }
 }
 
@@ -78,38 +84,75 @@ impl WriteRequest {
         personas::id_in(self.parts.uri.path())
     }
 
-    /// The body as JSON, and which of the accepted media types it has.
-    pub fn json(&self, accepted: &[MediaType]) -> Result<(MediaType, Value), Problem> {
+    /// What `read` makes of the body as JSON, and of which of the accepted media types it has.
+    ///
+    /// A large body is read on a thread for such work, when its turn has come.
+    pub async fn read<T: Send + 'static>(
+        &mut self,
+        context: &Context,
+        accepted: &[MediaType],
+        read: impl FnOnce(MediaType, Value) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let media_type = media_type_of(&self.parts.headers, accepted)?;
-        Ok((media_type, json::read(self.body.bytes())?))
+        if self.body.bytes().len() <= LIGHT_BODY_BYTES_MAX {
+            return read(media_type, json::read(self.body.bytes())?);
+        }
+        let turn = Arc::new(context.heavy.take(self.client(), context.write_deadline()).await?);
+        self.turn = Some(Arc::clone(&turn));
+        let (body, digest) = (Arc::clone(&self.body), self.parts.headers.contains_key(IDEMPOTENCY_KEY).then(|| self.digest()));
+        let work = tokio::task::spawn_blocking(move || {
+            let fingerprint = digest.map(|digest| finished(digest, body.bytes()));
+            let result = json::read(body.bytes()).and_then(|value| read(media_type, value));
+            drop(turn);
+            (result, fingerprint)
+        });
+        let (result, fingerprint) = work.await.map_err(|_| Problem::new(Code::Internal, "the body could not be worked on"))?;
+        self.fingerprint = fingerprint.map_or_else(OnceLock::new, OnceLock::from);
+        result
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        self.parts.extensions.get::<ClientAddress>().map(|client| client.0)
     }
 
     /// This request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
-        let idempotency = idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: self.fingerprint() });
-        let client = self.parts.extensions.get::<ClientAddress>().map(|client| client.0);
-        let bytes = self.body.bytes().len();
-        Ok(Write { author: author(headers)?, idempotency, client, bytes, ..Write::new(operation, context.write_deadline()) })
+        let fingerprint = || *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()));
+        let idempotency = idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: fingerprint() });
+        Ok(Write {
+            author: author(headers)?,
+            idempotency,
+            client: self.client(),
+            bytes: self.body.bytes().len(),
+            document_bytes_max: context.document_bytes_max,
+            ..Write::new(operation, context.write_deadline())
+        })
     }
 
-    /// SHA-256 over everything that makes the request what it is, each part with its length before it.
-    fn fingerprint(&self) -> [u8; 32] {
+    /// SHA-256 over everything but the body that makes the request what it is, each part with its length before it.
+    fn digest(&self) -> Sha256 {
         let target = self.parts.uri.path_and_query().map_or("", |target| target.as_str());
         let mut digest = Sha256::new();
-        let mut add = |part: &[u8]| {
-            digest.update((part.len() as u64).to_be_bytes());
-            digest.update(part);
-        };
+        let mut add = |part: &[u8]| add_part(&mut digest, part);
         add(self.parts.method.as_str().as_bytes());
         add(target.as_bytes());
         for name in [IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE] {
             self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
             add(name.as_str().as_bytes());
         }
-        add(self.body.bytes());
-        digest.finalize().into()
+        digest
     }
+}
+
+fn finished(mut digest: Sha256, body: &[u8]) -> [u8; 32] {
+    add_part(&mut digest, body);
+    digest.finalize().into()
+}
+
+fn add_part(digest: &mut Sha256, part: &[u8]) {
+    digest.update((part.len() as u64).to_be_bytes());
+    digest.update(part);
 }
 
 fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {
@@ -131,11 +174,13 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let Some(media_type) = accepted.iter().find(|it| essence.eq_ignore_ascii_case(it.name())) else {
-        return Err(refused(format!("{essence} is not accepted here; accepted: {names}")));
+        return Err(refused(format!("{} is not accepted here; accepted: {names}", excerpt(essence))));
     };
     let charset = parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
     match charset.map(|(_, charset)| charset.trim_matches('"')) {
-        Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => Err(refused(format!("JSON is UTF-8, the body says {charset}"))),
+        Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => {
+            Err(refused(format!("JSON is UTF-8, the body says {}", excerpt(charset))))
+        }
         _ => Ok(*media_type),
     }
 }

@@ -48,21 +48,18 @@ pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
 /// Store-managed members may be there, so that a client can send back what it got; they must look like those of an
 /// answer and are ignored. Only the identity must be that of the path.
 pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document, Invalid> {
-    let mut faults = Vec::new();
+    let mut wrong = Invalid { faults: Vec::new(), more: 0 };
     if let Value::Object(members) = &mut body {
         for managed in MANAGED {
             if let Some(value) = members.remove(managed.name) {
-                faults.extend(managed.fault(id, &value));
+                wrong.faults.extend(managed.fault(id, &value));
             }
         }
     }
     match Document::from_json(body) {
-        Ok(document) if faults.is_empty() => Ok(document),
-        Ok(_) => Err(Invalid { faults }),
-        Err(invalid) => {
-            faults.extend(invalid.faults);
-            Err(Invalid { faults })
-        }
+        Ok(document) if wrong.faults.is_empty() => Ok(document),
+        Ok(_) => Err(wrong),
+        Err(invalid) => Err(wrong.and(invalid)),
     }
 }
 
@@ -107,7 +104,7 @@ mod tests {
             labels: BTreeMap::from([("production".into(), Revision::FIRST)]),
             document,
         };
-        let text = answer_text(&head_text(&persona), &persona.document.text());
+        let text = answer_text(&head_text(&persona), persona.document.text());
         (persona.id, serde_json::from_slice(&text).expect("an answer is JSON"))
     }
 

@@ -16,4 +16,5 @@ mod request;
 mod router;
 mod server;
 mod status;
+mod weapons;
 mod workers;

@@ -8,6 +8,7 @@ pub mod creation;
 pub mod deletion;
 pub mod feed;
 pub mod history;
+pub mod limits;
 pub mod lists;
 pub mod patching;
 pub mod polling;
@@ -109,6 +110,13 @@ macro_rules! conformance_suite {
             polling::the_first_list_of_a_poller_may_be_one_by_time,
             polling::a_position_of_another_history_is_refused,
             polling::a_poller_misses_nothing_of_many_writers,
+            limits::no_write_makes_a_document_larger_than_its_limit,
+            limits::two_sides_that_fit_alone_and_not_together_are_refused,
+            limits::a_document_from_before_the_limit_is_read_and_can_only_become_smaller,
+            limits::a_large_document_is_changed_like_a_small_one,
+            limits::concurrent_patches_of_a_large_persona_lose_nothing,
+            limits::the_words_of_a_large_document_are_found_after_every_kind_of_change,
+            limits::numbers_at_the_edge_of_64_bits_are_numbers_of_nothing,
             races::concurrent_patches_of_one_persona_lose_nothing,
             races::of_concurrent_replacements_of_one_revision_exactly_one_wins,
             races::a_write_whose_deadline_has_passed_is_never_applied,

@@ -18,7 +18,7 @@ async fn search_by(store: &Subject, text: &str, sort: Sort) -> Vec<u8> {
 }
 
 /// Who is found, in order of creation.
-async fn search(store: &Subject, text: &str) -> Vec<u8> {
+pub(super) async fn search(store: &Subject, text: &str) -> Vec<u8> {
     search_by(store, text, Sort::from_word("created_at").expect("an order")).await
 }
 

@@ -147,7 +147,7 @@ pub(super) async fn apply(
     let changed = serde_json::to_string(&revised.changed).expect("a list of words is JSON");
     let tags: Option<Vec<&str>> = revised.changed.contains(&"tags").then(|| persona.document.tags().collect());
     let has_words = revised.changed.iter().any(|field| SearchWords::come_from(field));
-    let words = has_words.then(|| search::Indexed::of(&SearchWords::of(&persona.document)));
+    let words = has_words.then(|| search::Indexed::of(persona.document.words()));
     let words = words.as_ref();
     let fingerprint = write.idempotency.as_ref().map(|wanted| &wanted.fingerprint[..]);
     let parameters: [Parameter<'_>; 28] = [
@@ -190,8 +190,8 @@ pub(super) async fn apply(
         return Ok(None);
     }
     let deleted = deleted_at.is_some();
-    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, &document);
-    let body = persona_model::answer_text(&head, &document).into();
+    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
+    let body = persona_model::answer_text(&head, document).into();
     Ok(Some(Answer { id: persona.id, revision: persona.revision, checksum, deleted, body }))
 }
 

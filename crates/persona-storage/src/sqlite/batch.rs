@@ -9,6 +9,7 @@ use persona_model::{Clock, Timestamp};
 use rusqlite::Connection;
 
 use super::error::{another, from_driver};
+use super::foresight::Foreseen;
 use super::search::{Entries, Entry};
 use super::weights::Weights;
 use super::writer::{Applied, Job, refuse};
@@ -70,7 +71,7 @@ impl Batch<'_> {
         if !job.claim.take() {
             return;
         }
-        let Job { write, queued_at, waiting, reply, .. } = job;
+        let Job { write, foreseen, queued_at, waiting, reply, .. } = job;
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
@@ -80,7 +81,7 @@ impl Batch<'_> {
         self.observer.queued(queued_at.elapsed());
         // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
         *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
-        let result = match self.in_savepoint(&write, *now) {
+        let result = match self.in_savepoint(&write, foreseen.map(|foreseen| *foreseen), *now) {
             Ok(Ok((written, entry))) => {
                 self.weights.learn(written.answer.id, written.answer.body.len());
                 if let Some(entry) = entry {
@@ -97,10 +98,10 @@ impl Batch<'_> {
         batched.applied.push(Applied { reply, result });
     }
 
-    fn in_savepoint(&self, write: &Write, now: Timestamp) -> Applying {
+    fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, now: Timestamp) -> Applying {
         let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
         run("SAVEPOINT request")?;
-        let result = transaction::apply(self.connection, write, now);
+        let result = transaction::apply(self.connection, write, foreseen, now);
         if self.connection.is_autocommit() {
             // Some errors end the whole transaction, whatever the savepoints are: a full disk, a failed read.
             return Err(result.err().unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
@@ -157,7 +158,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
         let waiting = Waiting::begin(&observer);
-        (Job { write, queued_at: Instant::now(), claim: Claim::default(), waiting, reply }, answer)
+        (Job { write, foreseen: None, queued_at: Instant::now(), claim: Claim::default(), waiting, reply }, answer)
     }
 
     type Answers = [oneshot::Receiver<Result<Written, Error>>; 2];

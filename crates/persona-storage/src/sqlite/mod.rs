@@ -24,6 +24,7 @@ mod disk;
 mod error;
 mod export;
 mod file_system;
+mod foresight;
 mod gate;
 mod header;
 mod idempotency;

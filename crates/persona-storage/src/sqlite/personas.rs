@@ -29,16 +29,16 @@ impl Stored {
 
 /// The two texts of an answer with their checksum, as both `personas` and `revisions` keep them.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(super) struct Texts<'a> {
     pub head: String,
-    pub document: String,
+    pub document: &'a str,
     pub checksum: u32,
 }
 
-impl Texts {
-    pub(super) fn of(persona: &Persona) -> Self {
+impl<'a> Texts<'a> {
+    pub(super) fn of(persona: &'a Persona) -> Self {
         let (head, document) = (persona_model::head_text(persona), persona.document.text());
-        let checksum = crate::checksum::of(persona.id, persona.revision.number(), persona.deleted_at.is_some(), &head, &document);
+        let checksum = crate::checksum::of(persona.id, persona.revision.number(), persona.deleted_at.is_some(), &head, document);
         Self { head, document, checksum }
     }
 }
@@ -48,6 +48,14 @@ pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result
     connection
         .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
         .query_row([id.as_bytes()], |found| row::answer(found, 0, id))
+        .optional()
+}
+
+/// What names the current state of a persona.
+pub(super) fn tag_of(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<EntityTag>> {
+    connection
+        .prepare_cached("SELECT revision, checksum FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| Ok(EntityTag { revision: row::revision(found, 0)?, checksum: found.get(1)? }))
         .optional()
 }
 
@@ -130,7 +138,7 @@ impl<'a> Columns<'a> {
 }
 
 /// Adds a persona and tells the number of its row.
-pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) -> rusqlite::Result<i64> {
+pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts<'_>) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
@@ -163,7 +171,7 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts) 
 /// Writes the next revision over the one that the writer saw, and over no other.
 ///
 /// The check is part of the statement: even if the decision had been made on a stale row, nothing newer is lost.
-pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona, texts: &Texts) -> Result<(), Error> {
+pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona, texts: &Texts<'_>) -> Result<(), Error> {
     let changed = connection
         .prepare_cached(
             "UPDATE personas

@@ -38,6 +38,18 @@ pub(super) struct Size {
     pub cost: usize,
 }
 
+impl Size {
+    /// Whether it shares its transaction.
+    pub(super) fn weight(self) -> Weight {
+        if self.cost > LIGHT_BYTES_MAX { Weight::Heavy } else { Weight::Light }
+    }
+
+    /// What counts for fairness.
+    fn share(self) -> usize {
+        self.cost.max(COST_MIN)
+    }
+}
+
 /// Whether a write shares its transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Weight {
@@ -102,7 +114,7 @@ impl<T> Queue<T> {
         };
         state.count += 1;
         state.bytes += size.bytes;
-        state.lanes(weight_of(size)).push(client, size, item);
+        state.lanes(size.weight()).push(client, size, item);
         drop(state);
         self.arrived.notify_one();
         older
@@ -192,7 +204,7 @@ impl<T> State<T> {
         if fits(self.count, self.bytes) {
             return Room::Free;
         }
-        let own = self.cost_of(client) + cost_of(size);
+        let own = self.cost_of(client) + size.share();
         let clients = self.heavy.order.iter().chain(&self.light.order);
         let most = clients.map(|other| (self.cost_of(*other), *other)).max();
         let Some((_, other)) = most.filter(|(cost, _)| *cost > own) else { return Room::None };
@@ -248,7 +260,7 @@ impl<T> Lanes<T> {
             self.order.push_back(client);
             Lane { items: VecDeque::new(), credit: self.turn, cost: 0 }
         });
-        lane.cost += cost_of(size);
+        lane.cost += size.share();
         lane.items.push_back((size, item));
     }
 
@@ -256,7 +268,7 @@ impl<T> Lanes<T> {
         loop {
             let client = *self.order.front()?;
             let lane = self.of.get_mut(&client)?;
-            let cost = cost_of(lane.items.front()?.0);
+            let cost = lane.items.front()?.0.share();
             // Alone in the queue, a client needs no turns.
             if cost <= lane.credit || self.order.len() == 1 {
                 let (size, item) = lane.items.pop_front()?;
@@ -279,7 +291,7 @@ impl<T> Lanes<T> {
     fn pop_newest(&mut self, client: Client) -> Option<(Size, T)> {
         let lane = self.of.get_mut(&client)?;
         let (size, item) = lane.items.pop_back()?;
-        lane.cost -= cost_of(size);
+        lane.cost -= size.share();
         if lane.items.is_empty() {
             self.remove(client);
         }
@@ -295,15 +307,6 @@ impl<T> Lanes<T> {
         self.order.clear();
         std::mem::take(&mut self.of)
     }
-}
-
-fn weight_of(size: Size) -> Weight {
-    if size.cost > LIGHT_BYTES_MAX { Weight::Heavy } else { Weight::Light }
-}
-
-/// What counts for fairness.
-fn cost_of(size: Size) -> usize {
-    size.cost.max(COST_MIN)
 }
 
 #[cfg(test)]

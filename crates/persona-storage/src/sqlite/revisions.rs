@@ -12,7 +12,7 @@ use crate::decide::Revised;
 use crate::{Error, RevisionRecord};
 
 /// Keeps a new revision.
-pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, texts: &Texts) -> rusqlite::Result<()> {
+pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, texts: &Texts<'_>) -> rusqlite::Result<()> {
     let persona = &revised.persona;
     let number = row::stored(persona.revision.number());
     connection

@@ -40,7 +40,7 @@ pub(super) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Re
     Ok(Answer { id, revision: revision(row, first)?, checksum: found.checksum, deleted: found.deleted, body })
 }
 
-/// A number as the database keeps it. Sequences, revisions and counts stay far below the limit.
+/// A number as the database keeps it. What is larger than any that it holds is like its largest: nothing has it.
 pub(super) fn stored(number: u64) -> i64 {
-    i64::try_from(number).expect("no counter of this program reaches 2^63")
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -14,6 +14,7 @@ use persona_model::{Document, Invalid, SearchWords, Term};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
+use super::queue::LIGHT_BYTES_MAX;
 use crate::decide::Revised;
 
 /// The index of all words, and the one of the words of name and tags.
@@ -26,20 +27,30 @@ const MERGE_PAGES: i64 = 64;
 #[derive(Debug)]
 pub(super) struct Entry {
     row_id: i64,
-    words: SearchWords,
+    /// Has the words.
+    document: Document,
     /// Whether the words of name and tags are among those that changed.
     in_title: bool,
 }
 
 impl Entry {
     /// What a revision makes of the indexes; `None` where it changed no word of them.
-    pub(super) fn of(row_id: i64, revised: &Revised) -> Option<Self> {
+    pub(super) fn of(row_id: i64, revised: &Revised, before: Option<&Document>) -> Option<Self> {
+        let document = &revised.persona.document;
         let changes = |part: fn(&str) -> bool| revised.changed.iter().any(|field| part(field));
-        changes(SearchWords::come_from).then(|| Self {
-            row_id,
-            words: SearchWords::of(&revised.persona.document),
-            in_title: changes(SearchWords::title_comes_from),
-        })
+        if !changes(SearchWords::come_from) {
+            return None;
+        }
+        // To write the words of a large document again takes far longer than to compare them. For a small one it is the
+        // other way round, and most changes of a text do change its words.
+        if let Some(before) = before.filter(|_| document.text().len() > LIGHT_BYTES_MAX) {
+            let (old, new) = (before.words(), document.words());
+            if old == new {
+                return None;
+            }
+            return Some(Self { row_id, document: document.clone(), in_title: (&old.name, &old.tags) != (&new.name, &new.tags) });
+        }
+        Some(Self { row_id, document: document.clone(), in_title: changes(SearchWords::title_comes_from) })
     }
 }
 
@@ -58,9 +69,9 @@ impl Entries {
 
     /// Writes all of it: the last thing before the commit.
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        self.0.values().try_for_each(|entry| put_words(connection, entry.row_id, &entry.words))?;
+        self.0.values().try_for_each(|entry| put_words(connection, entry.row_id, entry.document.words()))?;
         let mut titles = self.0.values().filter(|entry| entry.in_title);
-        titles.try_for_each(|entry| put_title(connection, entry.row_id, &entry.words))
+        titles.try_for_each(|entry| put_title(connection, entry.row_id, entry.document.words()))
     }
 }
 

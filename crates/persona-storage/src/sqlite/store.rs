@@ -39,6 +39,9 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
         let read = self.readers.short(|connection| personas::answer(connection, id).map_err(from_driver));
+        if let Ok(Some(answer)) = &read {
+            self.writer.learn(id, answer.body.len());
+        }
         read.map(|answer| fault::answer(id, answer))
     }
 

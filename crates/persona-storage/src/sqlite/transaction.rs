@@ -1,13 +1,14 @@
 //! One request inside a running write transaction.
 
-use persona_model::{Revision, Timestamp};
+use persona_model::{PersonaId, Revision, Timestamp};
 use rusqlite::Connection;
 
 use super::error::from_driver;
+use super::foresight::Foreseen;
 use super::personas::{Stored, Texts};
 use super::search::Entry;
 use super::{changes, idempotency, personas, revisions};
-use crate::decide::{Decision, Revised, decide};
+use crate::decide::{Decision, Patched, Revised, decide};
 use crate::fault::{self, Fault};
 use crate::{Answer, Error, Outcome, Write, Written};
 
@@ -16,7 +17,12 @@ use crate::{Answer, Error, Outcome, Write, Written};
 ///
 /// Everything that is read here is read behind the writer lock, so the row that the rules see is the row that the
 /// statements change.
-pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
+pub(super) fn apply(
+    connection: &Connection,
+    write: &Write,
+    foreseen: Option<Foreseen>,
+    now: Timestamp,
+) -> Result<(Written, Option<Entry>), Error> {
     if let Some(wanted) = &write.idempotency
         && !fault::is_on(Fault::ForgetRepetitions)
         && let Some(replay) = idempotency::find(connection, wanted, now)?
@@ -24,13 +30,13 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
         return Ok((replay, None));
     }
     let id = write.operation.id();
-    let mut current = personas::find(connection, id)?;
+    let (mut current, foreseen) = seen(connection, id, foreseen)?;
     fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
-    let (written, entry) = match decide(write, current.as_ref().map(Stored::current), now, document_at)? {
+    let (written, entry) = match decide(write, current.as_ref().map(Stored::current), now, foreseen, document_at)? {
         Decision::Unchanged => {
             let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
             (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
@@ -44,6 +50,16 @@ pub(super) fn apply(connection: &Connection, write: &Write, now: Timestamp) -> R
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
     Ok((written, entry))
+}
+
+/// The current persona; where it is still the one that was seen before, with what was made of that.
+fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>) -> Result<(Option<Stored>, Option<Patched>), Error> {
+    if let Some(Foreseen { before, patched }) = foreseen
+        && personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag)
+    {
+        return Ok((Some(before), patched));
+    }
+    Ok((personas::find(connection, id)?, None))
 }
 
 fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
@@ -63,8 +79,9 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now
     };
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
     changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
-    let body = persona_model::answer_text(&texts.head, &texts.document).into();
+    let body = persona_model::answer_text(&texts.head, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
     let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };
-    Ok((Written { outcome: revised.outcome, answer, replayed: false }, Entry::of(row_id, revised)))
+    let entry = Entry::of(row_id, revised, before.map(|before| &before.persona.document));
+    Ok((Written { outcome: revised.outcome, answer, replayed: false }, entry))
 }

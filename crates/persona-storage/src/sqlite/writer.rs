@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use persona_model::Clock;
+use persona_model::{Clock, PersonaId};
 use tokio::sync::{oneshot, watch};
 
 use super::batch::{Batch, Batched};
@@ -21,18 +21,20 @@ use super::commit::{Committed, WriteConnection, WriteTransaction};
 use super::connection::EMERGENCY_CHECKPOINT_PAGES;
 use super::disk::Disk;
 use super::error::{another, from_driver, is_failed_sync};
+use super::foresight::{Foreseen, Foresight};
 use super::gate::Gate;
-use super::queue::{Queue, Refused, Size, Taker, Weight};
+use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::weights::Weights;
 use super::{Settings, StartError, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
-use crate::{Error, Loss, Observer, Write, Written};
+use crate::{Error, Loss, Observer, Operation, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
     queue: Arc<Queue<Job>>,
     weights: Arc<Weights>,
+    foresight: Foresight,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     /// Why the thread gave up, if it did; its sender is gone when the thread is.
     gave_up: watch::Receiver<Option<Loss>>,
@@ -42,6 +44,7 @@ pub(super) struct Writer {
 /// A request in the queue.
 pub(super) struct Job {
     pub write: Write,
+    pub foreseen: Option<Box<Foreseen>>,
     pub queued_at: Instant,
     pub claim: Claim,
     pub waiting: Waiting,
@@ -93,16 +96,18 @@ impl Writer {
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
-        Ok(Self { queue, weights, thread: Some(thread).into(), gave_up, observer })
+        let foresight = Foresight::new(settings.clone());
+        Ok(Self { queue, weights, foresight, thread: Some(thread).into(), gave_up, observer })
     }
 
     /// Queues a request and waits until it is committed.
     pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
         let deadline = write.deadline;
+        let (write, size, foreseen) = self.look_ahead(write).await?;
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::default();
         let waiting = Waiting::begin(&self.observer);
-        self.enqueue(Job { write, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
+        self.enqueue(size, Job { write, foreseen, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answered) => answered,
@@ -116,9 +121,27 @@ impl Writer {
         answered.unwrap_or_else(|_| Err(if withdrawal.0.take() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown }))
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), Error> {
-        let bytes = job.write.bytes;
-        let size = Size { bytes, cost: bytes.max(self.weights.of(job.write.operation.id())) };
+    /// How large a write is, and, where that is much, what it will come to.
+    async fn look_ahead(&self, write: Write) -> Result<(Write, Size, Option<Box<Foreseen>>), Error> {
+        let bytes = write.bytes;
+        let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
+        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.multiplies());
+        if size.weight() == Weight::Light && !multiplies {
+            return Ok((write, size, None));
+        }
+        let (write, foreseen) = self.foresight.of(write).await?;
+        size.cost = size.cost.max(foreseen.as_ref().map_or(0, |foreseen| foreseen.bytes()));
+        Ok((write, size, foreseen))
+    }
+
+    /// Remembers how large a persona is, for the next write of it.
+    pub(super) fn learn(&self, id: PersonaId, bytes: usize) {
+        if bytes > LIGHT_BYTES_MAX {
+            self.weights.learn(id, bytes);
+        }
+    }
+
+    fn enqueue(&self, size: Size, job: Job) -> Result<(), Error> {
         let refused = self.queue.push(job.write.client, size, job);
         match refused {
             Ok(()) => {}

@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::http::{BodyRoom, Context, router};
+use crate::http::{BodyRoom, Context, HeavyTurns, router};
 use crate::shared_page::SharedPage;
 
 /// The API over a file.
@@ -53,6 +53,8 @@ impl Local {
             access_log: false,
             write_wait_max: Duration::from_millis(config.busy_timeout_ms),
             bodies: BodyRoom::default(),
+            heavy: HeavyTurns::default(),
+            document_bytes_max: config.document_bytes_max,
         };
         Ok(Self { router: router(context), store, _upkeep: upkeep })
     }

@@ -28,7 +28,7 @@ const UPDATE_ATTEMPTS_MAX: usize = 5;
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
 pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
-    let body = Bytes::from(item.document.text());
+    let body = Bytes::copy_from_slice(item.document.text().as_bytes());
     let created = patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?;
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
-use persona_model::PersonaId;
+use persona_model::{Document, PersonaId};
 use persona_storage::{Answer, Outcome, Write, Written};
 
 use crate::http::problem::Problem;
@@ -48,6 +48,12 @@ pub(super) fn without_body(status: StatusCode, answer: &Answer) -> Response {
     response.headers_mut().insert(ETAG, etag::of(answer.tag()));
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     response
+}
+
+/// A document with its text, hash and words: made here, where no other write waits for it.
+pub(super) fn prepared(document: Document) -> Document {
+    document.prepare();
+    document
 }
 
 /// Has the store make a change, and answers with the committed row.

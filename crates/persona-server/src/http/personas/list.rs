@@ -1,5 +1,6 @@
 //! `GET /api/v1/personas`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,8 +9,8 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{
-    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position, Search, Since, Sort, filter_tags,
-    nearest_name,
+    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position, Search, Since, Sort, excerpt,
+    filter_tags, nearest_name,
 };
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
@@ -21,6 +22,10 @@ use crate::http::{Context, wire};
 
 /// Stands between a cursor and the position that the first page of a list of changes told.
 const POSITION_BEHIND: char = '.';
+/// Most names of members in `fields`; a persona has about half as many.
+const FIELD_NAMES_MAX: usize = 64;
+/// A page of more bytes is not taken apart on a serving thread.
+const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
 
 const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
@@ -76,7 +81,14 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
     let mut page = context.store.list(request).await?;
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
-    let mut response = Response::new(Body::from(page_text(&page, fields.as_deref())?));
+    let bytes: usize = page.items.iter().map(|item| item.body.len()).sum();
+    let text = if fields.is_some() && bytes > LIGHT_PAGE_BYTES_MAX {
+        let work = tokio::task::spawn_blocking(move || page_text(&page, fields.as_deref()));
+        work.await.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??
+    } else {
+        page_text(&page, fields.as_deref())?
+    };
+    let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     Ok(response)
@@ -147,15 +159,20 @@ fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<(Cu
 }
 
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
-    let names: Vec<String> = query.value("fields")?.split(',').map(|name| name.trim().to_owned()).collect();
+    // Each once, however often it is there.
+    let names: BTreeSet<String> = query.value("fields")?.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.len() > FIELD_NAMES_MAX {
+        query.refuse("fields", "too_many", format!("must have at most {FIELD_NAMES_MAX} names, has {}", names.len()));
+        return None;
+    }
     for name in names.iter().filter(|name| !wire::member_names().any(|known| known == *name)) {
         let message = match nearest_name(name, wire::member_names()) {
-            Some(near) => format!("{name:?} is no member of a persona; did you mean {near}?"),
-            None => format!("{name:?} is no member of a persona"),
+            Some(near) => format!("{:?} is no member of a persona; did you mean {near}?", excerpt(name)),
+            None => format!("{:?} is no member of a persona", excerpt(name)),
         };
         query.refuse("fields", "unknown_member", message);
     }
-    Some(names)
+    Some(names.into_iter().collect())
 }
 
 /// The page as JSON: the stored answers as they are, unless only some members are wanted.

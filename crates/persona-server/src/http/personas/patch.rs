@@ -22,17 +22,20 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
 }];
 
 /// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
-pub async fn patch_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+pub async fn patch_persona(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let mut parameters = Parameters::read(&request.parts.uri, PARAMETERS);
     let base = parameters.revision("base_revision");
     parameters.done()?;
     etag::no_creation(&request.parts.headers)?;
     let expect = etag::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
-    let patch = match request.json(MediaType::PATCH)? {
-        (MediaType::JsonPatch, body) => Patch::json(body)?,
-        (MediaType::MergePatch | MediaType::Json, body) => Patch::merge(body)?,
+    let read = |media_type, body| {
+        Ok(match media_type {
+            MediaType::JsonPatch => Patch::json(body)?,
+            MediaType::MergePatch | MediaType::Json => Patch::merge(body)?,
+        })
     };
+    let patch = request.read(&context, MediaType::PATCH, read).await?;
     let operation = Operation::Patch { id, expect, patch, base };
     answer::written(&context, request.write(&context, operation)?).await
 }

@@ -13,13 +13,13 @@ use crate::http::request::{MediaType, WriteRequest};
 use crate::http::{Context, etag, wire};
 
 /// Replaces the whole document, or creates a persona with an identity of the client's choice (`If-None-Match: *`).
-pub async fn replace_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+pub async fn replace_persona(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     let headers = &request.parts.headers;
     let expect = if etag::must_be_new(headers)? { None } else { Some(etag::required_expect(headers)?) };
-    let (_, body) = request.json(MediaType::PERSONA)?;
-    let document = wire::document_of_put(id, body)?;
+    let read = move |_, body| Ok(answer::prepared(wire::document_of_put(id, body)?));
+    let document = request.read(&context, MediaType::PERSONA, read).await?;
     let operation = match expect {
         None => Operation::Create { id, document },
         Some(expect) => Operation::Replace { id, expect, document },

@@ -117,12 +117,14 @@ impl Problem {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        let detail = match invalid.faults.as_slice() {
+        let Invalid { ref faults, more } = invalid;
+        let detail = match faults.as_slice() {
             [_] => invalid.to_string(),
-            faults => format!("{} rules are broken", faults.len()),
+            faults => format!("{} rules are broken", faults.len() + more),
         };
         let fault = |it: persona_model::Fault| Fault { pointer: Some(it.pointer), code: it.code, message: it.message, ..Fault::default() };
-        Self::new(Code::Invalid, detail).errors(invalid.faults.into_iter().map(fault).collect())
+        let problem = Self::new(Code::Invalid, detail).errors(invalid.faults.into_iter().map(fault).collect());
+        if more == 0 { problem } else { problem.with("more_errors", more) }
     }
 }
 
