@@ -44,7 +44,10 @@ fn failure(error: &TransferError) -> Failure {
         | TransferError::OtherSource { .. }
         | TransferError::Clash { .. }
         | TransferError::Taken { .. } => ExitCode::Conflict,
-        TransferError::Concurrent { .. } | TransferError::Outrun { .. } | TransferError::FenceTooLong { .. } => ExitCode::TryAgain,
+        TransferError::SourceInUse { .. }
+        | TransferError::Concurrent { .. }
+        | TransferError::Outrun { .. }
+        | TransferError::FenceTooLong { .. } => ExitCode::TryAgain,
         TransferError::DamagedSource { .. } | TransferError::Differs { .. } => ExitCode::Failure,
     };
     let mut failure = Failure::new(code, error.to_string());

@@ -64,6 +64,25 @@ fn bad_places_are_refused_by_name_with_an_exit_code_of_their_own_and_without_the
     assert!(again.code == 4 && again.stderr.contains("121 personas already") && again.stderr.contains("--into-existing"), "{again}");
 }
 
+/// As a file in use is: the server would go on acknowledging what the copy has not.
+#[test]
+fn a_database_that_a_server_uses_is_not_moved_away_unless_the_move_is_live() {
+    let (folder, url) = places();
+    assert_eq!(folder.run(&["move", "--from", "sqlite:persona.db", "--to", &url]).code, 0);
+    let server = Server::with_workers(2).flag(format!("--database={url}")).start();
+    assert_eq!(server.connect().get("/api/v1/personas").expect("an answer").status, 200);
+    let away = ["move", "--from", &url, "--to", "sqlite:back.db"];
+    let refused = folder.run(&away);
+    assert_eq!(refused.code, 75, "{refused}");
+    assert!(refused.stderr.contains("is in use by persona ") && refused.stderr.contains("--live"), "{refused}");
+    assert!(!folder.files().iter().any(|name| name.contains("back.db")), "{:?}", folder.files());
+    let reply = server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#).expect("an answer");
+    assert_eq!(reply.status, 201, "{reply:?}");
+    drop(server.stop_and_keep_the_folder());
+    let moved = folder.run(&away);
+    assert!(moved.code == 0 && moved.stdout.contains("122 personas"), "{moved}");
+}
+
 /// Pause of a client between two writes: eight of them are slower than the copy, which otherwise never catches up.
 const PACE: Duration = Duration::from_millis(40);
 

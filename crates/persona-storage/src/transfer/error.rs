@@ -65,6 +65,14 @@ pub enum TransferError {
         /// What the database said.
         reason: String,
     },
+    /// Processes of a server have a source on a database server open, and would go on acknowledging what the target lacks.
+    #[error("{place} is in use by {process}")]
+    SourceInUse {
+        /// The source.
+        place: String,
+        /// What one of them calls itself, such as `persona worker 1`.
+        process: String,
+    },
     /// Another process moves into the same target.
     #[error("somebody else is moving personas to {place}")]
     Concurrent {
@@ -117,7 +125,7 @@ impl TransferError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::File(sqlite::StartError::InUse { .. }) => {
+            Self::File(sqlite::StartError::InUse { .. }) | Self::SourceInUse { .. } => {
                 "stop the server first (persona serve ends on TERM or Ctrl-C), or add --live to move while it serves".into()
             }
             Self::File(error) => return error.hint(),

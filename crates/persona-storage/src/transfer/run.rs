@@ -13,6 +13,7 @@ use persona_model::PersonaId;
 use super::TransferError;
 use super::chase::Chase;
 use super::place::Place;
+use super::rows::KeyRecord;
 use super::side::{Counts, Source, Start, Target};
 use super::verify;
 use crate::sqlite::{Progress, Step, Watcher};
@@ -98,7 +99,7 @@ fn open(plan: &Plan) -> Result<Sides, TransferError> {
         }
         (Place::Server(from), Place::File(to)) => {
             let target = sqlite::transfer::FileTarget::new(to, plan.start_over)?;
-            Ok((Box::new(postgres::transfer::ServerSource::open(from)?), Box::new(target)))
+            Ok((Box::new(postgres::transfer::ServerSource::open(from, plan.live)?), Box::new(target)))
         }
         (Place::File(_), Place::File(_)) => Err(TransferError::SameKind { kind: "SQLite file" }),
         (Place::Server(_), Place::Server(_)) => Err(TransferError::SameKind { kind: "PostgreSQL database" }),
@@ -122,8 +123,31 @@ struct Work<'a, 'w> {
     touched: BTreeSet<PersonaId>,
 }
 
-/// Where records of keys are read from, and how many came.
-type KeyPlace = ((i64, String), u64);
+/// Records of keys that were copied.
+#[derive(Default)]
+struct Keys {
+    /// Time of the newest one; `None` before the first.
+    newest: Option<i64>,
+    /// Those that are read again, because records with earlier times can still come, by their time and key.
+    recent: BTreeSet<(i64, String)>,
+    /// How many were copied.
+    count: u64,
+}
+
+impl Keys {
+    /// Where reading begins: what is older came long ago.
+    fn begin(&self) -> (i64, String) {
+        (self.newest.map_or(i64::MIN, |newest| newest.saturating_sub(CLOCKS_DIFFER_MAX_US)), String::new())
+    }
+
+    /// Notes what was copied.
+    fn add(&mut self, records: &[KeyRecord]) {
+        self.newest = self.newest.max(records.iter().map(|record| record.at).max());
+        self.recent.extend(records.iter().map(|record| (record.at, record.key.clone())));
+        self.recent = self.recent.split_off(&self.begin());
+        self.count += records.len() as u64;
+    }
+}
 
 impl Work<'_, '_> {
     /// Reads everything and changes nothing.
@@ -169,27 +193,22 @@ impl Work<'_, '_> {
         if !self.plan.live {
             self.target.complete()?;
         }
-        let (mut keys, mut keys_total) = self.copy_keys((i64::MIN, String::new()))?;
+        let mut keys = Keys::default();
+        self.copy_keys(&mut keys, None)?;
         self.touched.clear();
         let compared_to = self.compare_lines(0)?;
         self.compare_personas()?;
         let mut fence = None;
         if self.plan.live {
-            let (length, more) = self.catch_up(compared_to, &mut keys)?;
-            fence = Some(length);
-            keys_total += more;
+            fence = Some(self.catch_up(compared_to, &mut keys)?);
         } else {
             verify::counts(self.source.side(), self.target.side(), self.start.before)?;
         }
         let moved = self.target.side().counts()?.since(self.start.before);
-        let Self { mut source, target, start, plan, .. } = self;
-        if plan.live {
-            // Still behind the fence, and before anybody can use the target: nothing is ever written to both.
-            source.retire(&plan.to.to_string())?;
-        }
+        let Self { mut source, target, start, .. } = self;
         target.finish()?;
         source.unfence()?;
-        Ok(TransferReport { moved, keys: keys_total, resumed_at: start.position.unsigned_abs(), copying, fence, took: Duration::ZERO })
+        Ok(TransferReport { moved, keys: keys.count, resumed_at: start.position.unsigned_abs(), copying, fence, took: Duration::ZERO })
     }
 
     fn tell(&mut self, step: Step, done: u64) -> Result<(), TransferError> {
@@ -257,13 +276,22 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Copies records of keys from a place on, compares them, and tells where they end and how many they were.
-    fn copy_keys(&mut self, from: (i64, String)) -> Result<KeyPlace, TransferError> {
-        let (mut after, mut count) = (from, 0);
+    /// Copies the records of keys that came since, and compares them. Tells whether it was in time.
+    fn copy_keys(&mut self, keys: &mut Keys, limit: Option<Instant>) -> Result<bool, TransferError> {
+        let mut after = keys.begin();
         loop {
-            let records = self.source.keys(&after)?;
-            let Some(last) = records.last() else { return Ok((after, count)) };
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return Ok(false);
+            }
+            let mut records = self.source.keys(&after)?;
+            let Some(last) = records.last() else { return Ok(true) };
             after = (last.at, last.key.clone());
+            // Reading again what is there already costs little, and writing it again would cost much.
+            records.retain(|record| !keys.recent.contains(&(record.at, record.key.clone())));
+            self.tell(Step::Moving, self.total)?;
+            if records.is_empty() {
+                continue;
+            }
             if self.start.before != Counts::default() {
                 // A request that came since the move began.
                 let clash = verify::key_clash(&mut *self.target, &records)?;
@@ -271,8 +299,7 @@ impl Work<'_, '_> {
             }
             self.target.put_keys(&records)?;
             verify::keys(self.target.side(), &records)?;
-            count += records.len() as u64;
-            self.tell(Step::Moving, self.total)?;
+            keys.add(&records);
         }
     }
 
@@ -300,19 +327,19 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// The end of a live move. Returns with the fence still up, how long it has been, and how many more keys came.
-    fn catch_up(&mut self, mut compared_to: i64, keys: &mut (i64, String)) -> Result<(Duration, u64), TransferError> {
+    /// The end of a live move: the source has ended when this returns, with the fence still up, so that nothing is ever
+    /// written to both. Tells how long the fence has been.
+    fn catch_up(&mut self, mut compared_to: i64, keys: &mut Keys) -> Result<Duration, TransferError> {
         for _ in 0..FENCES_MAX {
-            compared_to = self.come_near(compared_to)?;
+            compared_to = self.come_near(compared_to, keys)?;
             let began = Instant::now();
             self.source.fence()?;
             let limit = began + FENCE_STEPS_MAX;
-            if self.copy(Some(limit))? && self.compare_rest(compared_to, limit)? {
-                let from = (keys.0.saturating_sub(CLOCKS_DIFFER_MAX_US), String::new());
-                let (_, more) = self.copy_keys(from)?;
-                if Instant::now() < limit {
-                    self.target.complete()?;
-                    return Ok((began.elapsed(), more));
+            let is_all = self.copy(Some(limit))? && self.compare_rest(compared_to, limit)? && self.copy_keys(keys, Some(limit))?;
+            if is_all && Instant::now() < limit {
+                self.target.complete()?;
+                if self.source.retire(&self.plan.to.to_string(), self.position)? {
+                    return Ok(began.elapsed());
                 }
             }
             self.source.unfence()?;
@@ -321,7 +348,7 @@ impl Work<'_, '_> {
     }
 
     /// Copies and compares what came meanwhile, until that is so little that the rest is quickly done.
-    fn come_near(&mut self, mut compared_to: i64) -> Result<i64, TransferError> {
+    fn come_near(&mut self, mut compared_to: i64, keys: &mut Keys) -> Result<i64, TransferError> {
         for _ in 0..ROUNDS_MAX {
             let began = Instant::now();
             self.copy(None)?;
@@ -331,6 +358,8 @@ impl Work<'_, '_> {
                 let later = verify::personas_named(self.source.side(), self.target.side(), ids, true)?;
                 self.touched.extend(later);
             }
+            self.copy_keys(keys, None)?;
+            self.target.put_in_order()?;
             if began.elapsed() <= ROUND_SHORT {
                 break;
             }

@@ -62,7 +62,7 @@ pub(crate) trait Source {
     /// What is read of it to compare.
     fn side(&mut self) -> &mut dyn Side;
 
-    /// What tells it from every other source: its first line.
+    /// What tells it from every other source, and from itself before it was restored: its epoch and its first line.
     fn origin(&mut self) -> Result<String, TransferError>;
 
     /// The next entries after a sequence number: as many as fit a batch.
@@ -75,14 +75,17 @@ pub(crate) trait Source {
     /// Nothing where the feed has that order.
     fn order(&mut self, each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError>;
 
-    /// From now on nobody writes.
+    /// From now on no process writes.
     fn fence(&mut self) -> Result<(), TransferError>;
 
     /// Writers may go on.
     fn unfence(&mut self) -> Result<(), TransferError>;
 
-    /// Nobody will write any more, also when the fence is gone: what is written would be missing in the target.
-    fn retire(&mut self, target: &str) -> Result<(), TransferError>;
+    /// No process will write any more, also when the fence is gone: what is written would be missing in the target.
+    ///
+    /// Looks at the last line once more, in the transaction that ends the source: `false`, and nothing is changed, where it
+    /// is not the one at this position of the life that the move began in.
+    fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError>;
 }
 
 /// How far an unfinished move is.
@@ -124,7 +127,10 @@ pub(crate) trait Target {
     /// Puts in order what bulk work leaves behind. Reading is quicker after it.
     fn tidy(&mut self) -> Result<(), TransferError>;
 
-    /// Everything is there; still nobody may use it.
+    /// Numbers rows in order of creation, as far as they are there. Quick when it was done a moment before.
+    fn put_in_order(&mut self) -> Result<(), TransferError>;
+
+    /// Everything is there; still no process may use it.
     fn complete(&mut self) -> Result<(), TransferError>;
 
     /// Everything was compared: from now on it can be used.

@@ -106,6 +106,12 @@ impl Session {
         Ok(done.map_err(|error| StartError::from_driver(&self.settings, &error))?)
     }
 
+    /// The rows of a statement on a second connection.
+    pub(super) fn rows_on(&self, connection: &Connection, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
+        let rows = self.home.handle().block_on(connection.rows(Statement::Once(sql), parameters));
+        Ok(rows.map_err(|error| StartError::from_driver(&self.settings, &error))?)
+    }
+
     /// An error about a value, as one of the move.
     pub(super) fn unreadable(&self, error: &Error) -> TransferError {
         StartError::Backend { place: self.settings.place(), reason: error.to_string() }.into()

@@ -1,5 +1,7 @@
 //! A database that is moved from: read in short transactions, and fenced by a lock on the tables that every write adds to.
 
+use std::time::{Duration, Instant};
+
 use persona_model::PersonaId;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -15,7 +17,7 @@ const BATCH_ENTRIES: i64 = 1000;
 /// Bytes of texts of one batch, after which the rest of it is read again.
 const BATCH_BYTES: i64 = 4 * 1024 * 1024;
 /// Records of keys of one batch.
-const BATCH_KEYS: i64 = 1000;
+const BATCH_KEYS: i64 = 5000;
 /// Personas of one batch, by their identities only.
 const BATCH_ORDER: i64 = 10_000;
 
@@ -23,6 +25,21 @@ const BATCH_ORDER: i64 = 10_000;
 const FENCE: &str = "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
 /// From its commit on every write of a server fails as a whole, because it adds a line to the feed.
 const RETIRE: &str = "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
+
+/// What a session of a server in this database calls itself. A user who may not see sessions of other users sees those of
+/// its own, and a server has the same user as a rule.
+const SESSIONS_OF_SERVERS: &str = "
+    SELECT min(application_name) FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+      AND (application_name LIKE 'persona worker %' OR application_name = 'persona keeper')";
+/// Longest wait for sessions of a server that was just stopped, and the pause between two looks.
+const ENDING_MAX: Duration = Duration::from_secs(2);
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A row, where this is the last line of the feed in this life of the database.
+const POSITION: &str = "
+    SELECT value FROM persona_store.meta
+    WHERE key = 'epoch' AND value = $2 AND (SELECT coalesce(max(sequence), 0) FROM persona_store.changes) = $1";
 
 /// Lines with their revisions, up to so many bytes, and at least one. While writers are at work, only those below the
 /// oldest transaction that still runs: nothing can come to lie before them.
@@ -57,12 +74,14 @@ pub(crate) struct ServerSource {
     fence: Option<Connection>,
     /// Its move was killed in its last moment: nobody can write any more.
     is_retired: bool,
+    /// The life of the database that the move began in; empty until it is asked for.
+    epoch: String,
 }
 
 impl ServerSource {
-    /// Connects to it.
-    pub(crate) fn open(settings: &Settings) -> Result<Self, TransferError> {
-        let session = Session::open(settings)?;
+    /// Connects to it. A database that a server uses is refused, unless the move is live.
+    pub(crate) fn open(settings: &Settings, is_live: bool) -> Result<Self, TransferError> {
+        let mut session = Session::open(settings)?;
         let found = session.find()?;
         let place = settings.place();
         if found.is_being_filled {
@@ -71,11 +90,29 @@ impl ServerSource {
         if found.version != migrate::VERSION {
             return Err(StartError::OlderSchema { place, found: found.version, known: migrate::VERSION }.into());
         }
-        Ok(Self { session, fence: None, is_retired: found.is_retired })
+        if !is_live && !found.is_retired {
+            refuse_in_use(&mut session)?;
+        }
+        Ok(Self { session, fence: None, is_retired: found.is_retired, epoch: String::new() })
     }
 
     fn damaged(&self, what: String) -> TransferError {
         TransferError::DamagedSource { place: self.session.settings.place(), what }
+    }
+}
+
+/// Refuses while a server has sessions in the database, by the names that its processes give themselves. Those that are just
+/// ending have a moment.
+fn refuse_in_use(session: &mut Session) -> Result<(), TransferError> {
+    let began = Instant::now();
+    loop {
+        let rows = session.read(SESSIONS_OF_SERVERS, &[])?;
+        let process = rows.first().map(|found| row::value::<Option<String>>(found, 0)).transpose();
+        let Some(process) = process.map_err(|error| session.unreadable(&error))?.flatten() else { return Ok(()) };
+        if began.elapsed() >= ENDING_MAX {
+            return Err(TransferError::SourceInUse { place: session.place(), process });
+        }
+        std::thread::sleep(LOOK_PAUSE);
     }
 }
 
@@ -91,7 +128,9 @@ impl Source for ServerSource {
         let found = rows.first().ok_or_else(|| self.damaged("it has no epoch".into()))?;
         let text = |column| row::value::<Option<String>>(found, column).map_err(|error| self.session.unreadable(&error));
         let epoch = text(0)?.ok_or_else(|| self.damaged("it has no epoch".into()))?;
-        Ok(format!("postgres {epoch} {}", text(1)?.unwrap_or_default()))
+        let first = text(1)?.unwrap_or_default();
+        self.epoch.clone_from(&epoch);
+        Ok(format!("postgres {epoch} {first}"))
     }
 
     fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {
@@ -151,11 +190,17 @@ impl Source for ServerSource {
         }
     }
 
-    fn retire(&mut self, target: &str) -> Result<(), TransferError> {
-        let Some(connection) = self.fence.take() else { return Ok(()) };
-        tracing::info!(target, "the database was moved and takes no more writes");
+    fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError> {
+        let Some(connection) = self.fence.take() else { return Ok(true) };
         // In the transaction that holds the fence: there is no moment in between.
-        self.session.execute_on(&connection, &format!("{RETIRE}; COMMIT"))
+        let rows = self.session.rows_on(&connection, POSITION, &[(&position, Type::INT8), (&self.epoch, Type::TEXT)])?;
+        if rows.is_empty() {
+            self.fence = Some(connection);
+            return Ok(false);
+        }
+        tracing::info!(target, "the database was moved and takes no more writes");
+        self.session.execute_on(&connection, &format!("{RETIRE}; COMMIT"))?;
+        Ok(true)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A file as the source or the target of a move: `source.rs`, `target.rs`, and what both read (`read.rs`).
 
+mod order;
 mod read;
 mod source;
 mod target;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::PersonaId;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::super::connection::{self, Purpose};
 use super::super::header::Header;
@@ -13,14 +13,16 @@ use super::super::own_files::refuse_second_name;
 use super::super::{Gate, Settings, library, meta, migrate, restore};
 use super::read::File;
 use crate::NoObserver;
-use crate::sqlite::StartError;
+use crate::sqlite::{Durability, StartError};
 use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
 /// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a commit.
 const BATCH_ENTRIES: i64 = 1000;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Records of keys of one batch.
-const BATCH_KEYS: i64 = 1000;
+const BATCH_KEYS: i64 = 5000;
+/// Longest wait for a program that writes without the gate: for as long writers wait too.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for writers of a file that no server uses.
 const GATE_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,11 @@ pub(crate) struct FileSource {
     is_live: bool,
     /// None where no program can be writing: the file is a backup.
     gate: Option<Gate>,
+    /// In a write transaction of its own from the fence of a live move on: the gate keeps writers in order, and the lock of
+    /// the file keeps out those too that have another gate, because the file of theirs was removed.
+    fence: Option<Connection>,
+    /// The life of the file that the move began in.
+    epoch: String,
 }
 
 impl FileSource {
@@ -54,11 +61,18 @@ impl FileSource {
         if !matches!(found, migrate::VERSION | migrate::RETIRED) {
             return Err(migrate::other_version(path, found).into());
         }
-        Ok(Self { file: File { path: path.into(), connection }, is_live, gate })
+        let epoch = meta::epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
+        Ok(Self { file: File { path: path.into(), connection }, is_live, gate, fence: None, epoch })
     }
 
-    fn epoch(&self) -> Result<String, TransferError> {
-        meta::epoch(&self.file.connection).map_err(|error| self.file.failed(error))
+    /// A connection in a write transaction.
+    fn lock_file(&self) -> Result<Connection, TransferError> {
+        let mut settings = Settings::new(&self.file.path);
+        settings.durability = Durability::Full;
+        settings.busy_timeout = LOCK_WAIT_MAX;
+        let writer = connection::open(&settings, Purpose::Write, Arc::new(NoObserver))?;
+        writer.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.file.failed(error))?;
+        Ok(writer)
     }
 
     fn locked(&self, source: std::io::Error) -> TransferError {
@@ -75,7 +89,7 @@ impl Source for FileSource {
         let sql = "SELECT sequence || ' ' || lower(hex(persona)) || ' ' || at FROM changes ORDER BY sequence LIMIT 1";
         let first: Option<String> =
             self.file.connection.query_row(sql, [], |found| found.get(0)).optional().map_err(|error| self.file.failed(error))?;
-        Ok(format!("sqlite {} {}", self.epoch()?, first.unwrap_or_default()))
+        Ok(format!("sqlite {} {}", self.epoch, first.unwrap_or_default()))
     }
 
     fn batch(&mut self, after: i64) -> Result<Batch, TransferError> {
@@ -106,10 +120,16 @@ impl Source for FileSource {
             gate.enter_until(Instant::now() + GATE_WAIT_MAX).map_err(|source| self.locked(source))?
         };
         // Held until it is let go of in `unfence`, or until this process ends.
-        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None }.into())
+        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None })?;
+        if self.is_live {
+            self.fence = Some(self.lock_file()?);
+        }
+        Ok(())
     }
 
     fn unfence(&mut self) -> Result<(), TransferError> {
+        // Closing it ends its transaction, and so does the end of this process.
+        self.fence = None;
         // The lock belongs to the opened file: another one stays without it.
         if self.gate.take().is_some() {
             self.gate = Some(Gate::open(&self.file.path).map_err(|source| self.locked(source))?);
@@ -117,15 +137,16 @@ impl Source for FileSource {
         Ok(())
     }
 
-    fn retire(&mut self, target: &str) -> Result<(), TransferError> {
-        if self.gate.is_none() {
-            return Ok(());
+    fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError> {
+        let Some(writer) = &self.fence else { return Ok(true) };
+        let failed = |error| self.file.failed(error);
+        let newest: i64 = writer.query_row("SELECT coalesce(max(sequence), 0) FROM changes", [], |found| found.get(0)).map_err(failed)?;
+        if newest != position || meta::epoch(writer).map_err(failed)? != self.epoch {
+            return Ok(false);
         }
         tracing::info!(target, "the file was moved and takes no more writes");
-        let mut settings = Settings::new(&self.file.path);
-        settings.durability = crate::sqlite::Durability::Full;
-        let writer = connection::open(&settings, Purpose::Write, Arc::new(NoObserver))?;
-        let marked = writer.pragma_update(None, "user_version", migrate::RETIRED);
-        marked.map_err(|error| self.file.failed(error))
+        writer.pragma_update(None, "user_version", migrate::RETIRED).map_err(failed)?;
+        writer.execute_batch("COMMIT").map_err(failed)?;
+        Ok(true)
     }
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, named_para
 
 use super::super::unfinished::Unfinished;
 use super::super::{FileSystem, checksum, convert, library, migrate, search, snapshot};
+use super::order;
 use super::read::File;
 use crate::sqlite::StartError;
 use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target, TransferError};
@@ -36,6 +37,8 @@ pub(crate) struct FileTarget {
 struct Open {
     side: File,
     file: Unfinished,
+    /// From which place on rows were added since they were last put in order; `None` where none were.
+    unordered_from: Option<order::Place>,
 }
 
 impl FileTarget {
@@ -146,7 +149,9 @@ impl Target for FileTarget {
             }
         };
         file.keep();
-        self.open = Some(Open { side: File { path: self.path.clone(), connection }, file });
+        let side = File { path: self.path.clone(), connection };
+        // What an earlier attempt added is looked at too.
+        self.open = Some(Open { side, file, unordered_from: Some(order::BEGINNING) });
         Ok(start)
     }
 
@@ -161,16 +166,26 @@ impl Target for FileTarget {
         }
         let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
         let personas = order.iter().map(|id| latest[id].persona_row().map_err(damaged)).collect::<Result<Vec<_>, _>>()?;
-        let write = || -> rusqlite::Result<usize> {
+        let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
+        let mut write = || -> rusqlite::Result<usize> {
             let transaction = self.connection().unchecked_transaction()?;
-            personas.iter().try_for_each(|persona| put_persona(&transaction, persona))?;
+            for persona in &personas {
+                if put_persona(&transaction, persona)? {
+                    let place = (persona.created_at, persona.id);
+                    unordered_from = Some(unordered_from.map_or(place, |from| from.min(place)));
+                }
+            }
             entries.iter().try_for_each(|entry| put_entry(&transaction, entry))?;
             let sql = "UPDATE move_state SET position = ?2 WHERE position = ?1";
             let moved = transaction.execute(sql, [position, last.sequence])?;
             transaction.commit()?;
             Ok(moved)
         };
-        if write().map_err(|error| self.failed(error))? == 1 { Ok(()) } else { Err(TransferError::Concurrent { place: self.place() }) }
+        if write().map_err(|error| self.failed(error))? != 1 {
+            return Err(TransferError::Concurrent { place: self.place() });
+        }
+        self.open.as_mut().expect("it was begun").unordered_from = unordered_from;
+        Ok(())
     }
 
     fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
@@ -193,7 +208,17 @@ impl Target for FileTarget {
         self.connection().execute_batch(merge).map_err(|error| self.failed(error))
     }
 
+    fn put_in_order(&mut self) -> Result<(), TransferError> {
+        let open = self.open.as_mut().expect("it was begun");
+        if let Some(from) = open.unordered_from {
+            order::put_in_order(&open.side.connection, from).map_err(|error| open.side.failed(error))?;
+            open.unordered_from = None;
+        }
+        Ok(())
+    }
+
     fn complete(&mut self) -> Result<(), TransferError> {
+        self.put_in_order()?;
         let make = || -> rusqlite::Result<()> {
             let sql: String = self.connection().query_row("SELECT handles FROM move_state", [], |found| found.get(0))?;
             self.connection().execute_batch(&sql)
@@ -207,7 +232,7 @@ impl Target for FileTarget {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
-        let Open { side: File { connection, .. }, file } = self.open.take().expect("it was begun");
+        let Open { side: File { connection, .. }, file, .. } = self.open.take().expect("it was begun");
         let failed = |error| self.failed(error);
         connection.execute_batch("BEGIN; DROP TABLE move_state; DROP TABLE move_order; COMMIT").map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
@@ -216,8 +241,8 @@ impl Target for FileTarget {
     }
 }
 
-/// Writes a persona as it is after a batch, with its tags and words.
-fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite::Result<()> {
+/// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
+fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite::Result<bool> {
     let find = "SELECT row_id FROM personas WHERE id = ?1";
     let row_id: Option<i64> = transaction.prepare_cached(find)?.query_row([persona.id.as_bytes()], |found| found.get(0)).optional()?;
     let is_new = row_id.is_none();
@@ -265,7 +290,8 @@ fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite:
     let mut tag = transaction.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
     persona.tags.iter().try_for_each(|name| tag.execute(params![name, row_id]).map(drop))?;
     search::put_words(transaction, row_id, &persona.words)?;
-    search::put_title(transaction, row_id, &persona.words)
+    search::put_title(transaction, row_id, &persona.words)?;
+    Ok(is_new)
 }
 
 /// Adds a line of the feed and its revision.
