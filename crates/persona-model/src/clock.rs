@@ -1,6 +1,7 @@
 //! Points in time, and the door through which the time of day comes in.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
 ///
@@ -32,10 +33,14 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where the time of day comes from: the system in `main`, a fixed value in tests.
+/// Where time comes from: the system in `main`, fixed values in tests.
 pub trait Clock: Send + Sync {
-    /// The time of day now.
+    /// The time of day now, as the wall clock says. It can be wrong, and it can be set.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since some moment that stays the same, by a clock that cannot be set and that goes on while
+    /// the machine sleeps.
+    fn elapsed(&self) -> Duration;
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The one place that reads the time of day, and the clock that all processes share.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use persona_model::{Clock, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
@@ -21,5 +21,10 @@ impl Clock for SystemClock {
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn elapsed(&self) -> Duration {
+        let now = clock_gettime(ClockId::Boottime);
+        Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
     }
 }

@@ -23,6 +23,10 @@ impl Clock for Still {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(1)
     }
+
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 fn id(number: u64) -> PersonaId {

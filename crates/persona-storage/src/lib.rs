@@ -29,6 +29,7 @@ mod observer;
 pub mod postgres;
 pub mod sqlite;
 mod store;
+mod time;
 pub mod transfer;
 mod write;
 

@@ -14,13 +14,12 @@ use persona_model::{
 
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
-use crate::{
-    Answer, Error, Export, Home, IDEMPOTENCY_KEPT, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written,
-};
+use crate::time::{Time, after, newest_of};
+use crate::{Answer, Error, Export, Home, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
-    clock: Arc<dyn Clock>,
+    time: Time,
     rows: Mutex<Rows>,
 }
 
@@ -29,14 +28,14 @@ struct Rows {
     /// Every revision of every persona, oldest first.
     histories: HashMap<PersonaId, Vec<(Persona, RevisionRecord)>>,
     changes: Vec<Change>,
-    replays: HashMap<String, (Idempotency, Written, Timestamp)>,
+    replays: HashMap<String, (Idempotency, Written)>,
     closed: bool,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, rows: Mutex::default() }
+        Self { time: Time::new(clock), rows: Mutex::default() }
     }
 
     fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
@@ -56,8 +55,7 @@ impl Rows {
 
     fn apply(&mut self, write: &Write, now: Timestamp) -> Result<Written, Error> {
         if let Some(wanted) = &write.idempotency
-            && let Some((known, written, at)) = self.replays.get(&wanted.key)
-            && now.as_micros() - at.as_micros() < i64::try_from(IDEMPOTENCY_KEPT.as_micros()).unwrap_or(i64::MAX)
+            && let Some((known, written)) = self.replays.get(&wanted.key)
         {
             let replay = Written { replayed: true, ..written.clone() };
             return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
@@ -85,7 +83,7 @@ impl Rows {
             }
         };
         if let Some(idempotency) = &write.idempotency {
-            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone(), now));
+            self.replays.insert(idempotency.key.clone(), (idempotency.clone(), written.clone()));
         }
         Ok(written)
     }
@@ -224,8 +222,9 @@ impl Store for MemoryStore {
             return Err(Error::Busy { what: "its turn to write" });
         }
         let mut rows = self.rows()?;
-        let after_last = rows.changes.last().map_or(Timestamp::default(), |change| Timestamp::from_micros(change.at.as_micros() + 1));
-        let now = self.clock.now().max(after_last);
+        let now = self.time.now();
+        let stamps = rows.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
+        let now = after(stamps.max().unwrap_or_default(), now);
         rows.apply(&write, now)
     }
 

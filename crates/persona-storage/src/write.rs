@@ -7,7 +7,8 @@ use persona_model::{DOCUMENT_BYTES_MAX, Document, Expect, Patch, PersonaId, Revi
 
 use crate::Answer;
 
-/// How long the answer to a request with an idempotency key is kept and replayed: 24 hours.
+/// How long the answer to a request with an idempotency key is kept and replayed, at least: 24 hours of elapsed time that
+/// a keeper saw (`time.rs`).
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
 /// What is to be changed.

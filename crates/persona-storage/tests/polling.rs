@@ -29,6 +29,11 @@ impl Clock for WallClock {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after the epoch");
         Timestamp::from_micros(i64::try_from(since.as_micros()).expect("it fits"))
     }
+
+    fn elapsed(&self) -> Duration {
+        let now = self.now().as_micros();
+        Duration::from_micros(u64::try_from(now).expect("after the epoch"))
+    }
 }
 
 fn postgres() -> Arc<dyn Store> {

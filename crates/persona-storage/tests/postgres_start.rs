@@ -164,16 +164,17 @@ fn the_keeper_removes_what_is_older_than_a_day_and_nothing_else() {
     let cluster = Cluster::shared();
     let database = cluster.database();
     start(&cluster.url(&database)).expect("an empty database");
-    let clock = Arc::new(TestClock::default());
-    let now = persona_model::Clock::now(&*clock).as_micros();
-    let day = 86_400_000_000_i64;
+    let count = 5_000_000_000_000_i64;
+    // A day, and the minute that a count can be behind.
+    let kept = 86_400_000_000_i64 + 60_000_000;
     let insert = format!(
-        "INSERT INTO persona_store.idempotency
-         SELECT 'key ' || n, '', 'created', gen_random_uuid(), 1, gen_random_uuid(), {now} - CASE WHEN n <= 1200 THEN {day} ELSE {day} - 1 END
+        "INSERT INTO persona_store.meta VALUES ('observed_us', '{count}');
+         INSERT INTO persona_store.idempotency
+         SELECT 'key ' || n, '', 'created', gen_random_uuid(), 1, gen_random_uuid(), {count} - CASE WHEN n <= 1200 THEN {kept} ELSE {kept} - 1 END
          FROM generate_series(1, 1300) AS n"
     );
     cluster.sql(&database, &insert);
-    let mut keeper = Keeper::open(&settings(&cluster.url(&database)), clock).expect("it opens");
+    let mut keeper = Keeper::open(&settings(&cluster.url(&database)), Arc::new(TestClock::default())).expect("it opens");
     assert_eq!(keeper.remove_expired().expect("removed"), 1200);
     assert_eq!(cluster.sql(&database, "SELECT count(*) FROM persona_store.idempotency"), "100");
     keeper.tick().expect("nothing is due");

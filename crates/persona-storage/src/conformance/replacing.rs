@@ -1,6 +1,6 @@
 //! Whole documents are replaced.
 
-use persona_model::{EntityTag, Expect, Patch};
+use persona_model::{Clock, EntityTag, Expect, Patch, Timestamp};
 use serde_json::json;
 
 use super::TestClock;
@@ -73,4 +73,45 @@ pub async fn times_grow_with_every_revision_even_when_the_clock_is_set_back(stor
     clock.advance_micros(-1_000_000);
     let written = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced");
     assert_eq!(json_of(&written.answer)["updated_at"], json!("2026-11-24T12:00:00.000001Z"));
+}
+
+/// Longer than a jump of the clock has to last before it is believed.
+const LASTED_US: i64 = 301_000_000;
+const YEAR_US: i64 = 365 * 86_400_000_000;
+
+/// When a persona was last changed, as microseconds after the beginning of the case.
+async fn changed_at(store: &Subject, number: u8, name: &str) -> i64 {
+    let written = replace(store, number, Expect::Any, named(name)).await.expect("replaced");
+    let text = json_of(&written.answer)["updated_at"].as_str().and_then(Timestamp::parse).expect("a time");
+    text.as_micros() - TestClock::default().now().as_micros()
+}
+
+pub async fn a_clock_that_jumps_is_not_believed_until_that_has_lasted(store: &Subject, clock: &TestClock) {
+    create(store, 1, named("a")).await;
+    for (jump, began) in [(YEAR_US, 0), (-2 * YEAR_US, 2_000_000)] {
+        clock.jump_micros(jump);
+        clock.advance_micros(1_000_000);
+        assert_eq!(changed_at(store, 1, &format!("beside {jump}")).await, began + 1_000_000);
+        clock.jump_micros(-jump);
+        assert_eq!(changed_at(store, 1, &format!("after {jump}")).await, began + 1_000_001);
+        clock.advance_micros(1_000_000);
+    }
+}
+
+pub async fn a_stamp_of_a_wrong_clock_lifts_no_other(store: &Subject, clock: &TestClock) {
+    for number in [1, 2] {
+        create(store, number, named("a")).await;
+    }
+    // Wrong for so long that it is believed.
+    clock.jump_micros(YEAR_US);
+    assert_eq!(changed_at(store, 1, "b").await, 2);
+    clock.advance_micros(LASTED_US);
+    assert_eq!(changed_at(store, 1, "c").await, YEAR_US + LASTED_US);
+    clock.jump_micros(-YEAR_US);
+    assert_eq!(changed_at(store, 2, "b").await, YEAR_US + LASTED_US + 1);
+    clock.advance_micros(LASTED_US);
+    // Right again: neither the others nor the persona itself are where the wrong clock was, and stamps grow as before.
+    assert_eq!(changed_at(store, 2, "c").await, 2 * LASTED_US);
+    assert_eq!(changed_at(store, 1, "d").await, 2 * LASTED_US + 1);
+    assert_eq!(changed_at(store, 2, "d").await, 2 * LASTED_US + 2);
 }

@@ -2,15 +2,16 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use persona_model::{Clock, Revision, Timestamp};
+use persona_model::{Revision, Timestamp};
 use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
-use super::current::{self, Current, Earlier, look};
+use super::current::{Current, Earlier, look};
 use super::error::Meaning;
 use super::pool::Connection;
 use super::{change, migrate};
 use crate::decide::{self, Decision, Revised};
+use crate::time::{Time, after, newest_of};
 use crate::{Error, Outcome, Write, Written};
 
 /// A write, with what was tried so far.
@@ -18,7 +19,7 @@ pub(super) struct Request<'a> {
     pub write: &'a Write,
     /// What recognises it where it was done without anybody hearing of it.
     operation: Uuid,
-    clock: &'a dyn Clock,
+    time: &'a Time,
     /// Time of the newest change of this process: the next one is later, also when the clock is set back.
     newest: &'a AtomicI64,
     tried: Option<Tried>,
@@ -65,10 +66,10 @@ impl From<Error> for Failure {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(write: &'a Write, clock: &'a dyn Clock, newest: &'a AtomicI64) -> Result<Self, Error> {
+    pub(super) fn new(write: &'a Write, time: &'a Time, newest: &'a AtomicI64) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
-        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), clock, newest, tried: None })
+        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), time, newest, tried: None })
     }
 
     /// Whether something was sent that changes the persona.
@@ -99,7 +100,7 @@ impl<'a> Request<'a> {
         }
         let now = self.now(&current);
         if let Some(earlier) = &current.earlier
-            && let Some(written) = self.replay(connection, earlier, now).await?
+            && let Some(written) = self.replay(connection, earlier).await?
         {
             return Ok(Some(written));
         }
@@ -135,25 +136,26 @@ impl<'a> Request<'a> {
         self.tried = Some(Tried { from, outcome: revised.outcome, handle });
         let answer = change::apply(connection, self.write, self.operation, revised).await?;
         Ok(answer.map(|answer| {
-            self.newest.fetch_max(persona.updated_at.as_micros(), Ordering::AcqRel);
+            let stamp = persona.updated_at;
+            let newer = |newest| if newest > newest_of(stamp).as_micros() { stamp.as_micros() } else { stamp.as_micros().max(newest) };
+            self.newest.fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest))).unwrap_or_else(|never| never);
             Written { outcome: revised.outcome, answer, replayed: false }
         }))
     }
 
     /// The time of day, but later than every change that this process made and than the persona's last one.
     fn now(&self, current: &Current) -> Timestamp {
+        let now = self.time.now();
+        // One that a wrong clock made is in the way of no other: the later of the two may be such a one.
+        let believable = |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
         let before = current.persona.as_ref().map_or(i64::MIN, |(persona, _)| persona.updated_at.as_micros());
-        let newest = before.max(self.newest.load(Ordering::Acquire));
-        self.clock.now().max(Timestamp::from_micros(newest.saturating_add(1)))
+        let newest = believable(before).max(believable(self.newest.load(Ordering::Acquire)));
+        after(Timestamp::from_micros(newest), now)
     }
 
-    /// What was answered to the same request before; `None` when that is too long ago.
-    async fn replay(&self, connection: &Connection, earlier: &Earlier, now: Timestamp) -> Result<Option<Written>, Failure> {
+    /// What was answered to the same request before. A record is valid for as long as it is there; only keepers remove it.
+    async fn replay(&self, connection: &Connection, earlier: &Earlier) -> Result<Option<Written>, Failure> {
         let Some(wanted) = &self.write.idempotency else { return Ok(None) };
-        if earlier.is_expired(now) {
-            change::forget_answer(connection, &wanted.key, current::oldest_kept(now)).await?;
-            return Ok(None);
-        }
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }

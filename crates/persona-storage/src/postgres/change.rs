@@ -58,7 +58,7 @@ macro_rules! rarer {
     ),
     replayable AS (
         INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
-        SELECT $25, $26, $27, id, $2, $18, $9
+        SELECT $25, $26, $27, id, $2, $18, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $9)
         FROM written
         WHERE $25::text IS NOT NULL
     )"
@@ -116,10 +116,7 @@ const UPDATE_PLAIN: &str = concat!(update!(), record!(), whether!());
 /// Keeps the answer to a request that changed nothing.
 const KEEP_ANSWER: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
-
-/// Removes a record that is too old to be replayed, so that its key can be used again.
-const FORGET_ANSWER: &str = "DELETE FROM persona_store.idempotency WHERE key = $1 AND at <= $2";
+    VALUES ($1, $2, $3, $4, $5, $6, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $7))";
 
 /// Changes nothing and commits that, where commits wait for standbys. The log is kept in order, so what was seen before is
 /// then kept there too.
@@ -220,11 +217,6 @@ pub(super) async fn keep_answer(
 pub(super) async fn wait_for_standbys(connection: &Connection, found: &Answer) -> Result<(), DriverError> {
     let parameters = [(&row::uuid(found.id) as _, Type::UUID), (&row::stored(found.revision.number()) as _, Type::INT8)];
     connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &parameters).await.map(drop)
-}
-
-/// Removes the record of a key, if it is of this time or before.
-pub(super) async fn forget_answer(connection: &Connection, key: &str, until: Timestamp) -> Result<(), DriverError> {
-    connection.rows(Statement::Once(FORGET_ANSWER), &[(&key, Type::TEXT), (&until.as_micros(), Type::INT8)]).await.map(drop)
 }
 
 /// Who else has a handle, among the living.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::damaged;
 use super::pool::{Connection, Statement};
 use super::row;
-use crate::{Answer, Error, IDEMPOTENCY_KEPT, Operation, Outcome, Write};
+use crate::{Answer, Error, Operation, Outcome, Write};
 
 /// The columns of the persona itself.
 macro_rules! persona {
@@ -70,7 +70,6 @@ pub(super) struct Current {
 /// The record of a request with the same key.
 pub(super) struct Earlier {
     fingerprint: Vec<u8>,
-    at: Timestamp,
     /// Which write made it.
     pub operation: Uuid,
     /// What it was answered.
@@ -80,21 +79,10 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Whether it is too old to be replayed.
-    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
-        self.at <= oldest_kept(now)
-    }
-
     /// Whether it was the same request.
     pub(super) fn is_of(&self, fingerprint: &[u8; 32]) -> bool {
         self.fingerprint == fingerprint
     }
-}
-
-/// Records of this time and before are expired.
-pub(super) fn oldest_kept(now: Timestamp) -> Timestamp {
-    let kept = i64::try_from(IDEMPOTENCY_KEPT.as_micros()).expect("a day in microseconds fits");
-    Timestamp::from_micros(now.as_micros() - kept)
 }
 
 /// Reads it. `tried_from` is the first revision that an earlier attempt of the same write can have made.
@@ -155,7 +143,6 @@ fn earlier_from(found: &Row) -> Result<Earlier, Error> {
     let word: &str = row::value(found, 13)?;
     Ok(Earlier {
         fingerprint: row::value(found, 12)?,
-        at: row::time(found, 15)?,
         operation: row::value(found, 16)?,
         outcome: Outcome::from_word(word).ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
         answer: row::answer(found, 17, row::id(found, 14)?)?,

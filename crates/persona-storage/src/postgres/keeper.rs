@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use persona_model::Clock;
 use tokio_postgres::types::Type;
 
-use super::current::oldest_kept;
 use super::home::Home;
 use super::pool::{Pool, Statement};
-use super::{Settings, StartError, start, status};
+use super::{Settings, StartError, row, start, status};
+use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver};
 
 /// Pause between two rounds of removing what has expired.
-const UPKEEP_EVERY: Duration = Duration::from_mins(1);
+const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
 /// Most records removed in one statement: no lock is held for long.
 const EXPIRED_BATCH_MAX: u32 = 500;
 /// Pause between two ticks: short, so that whoever runs the keeper soon hears that it is to end.
@@ -25,11 +25,22 @@ const REMOVE_EXPIRED: &str = "
     WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
     RETURNING 1";
 
+/// The count of elapsed time (`time.rs`) and the newest record.
+const COUNTED: &str = "
+    SELECT (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'),
+           (SELECT max(at) FROM persona_store.idempotency)";
+
+/// Several keepers count at once: the count never goes back.
+const COUNT: &str = "
+    INSERT INTO persona_store.meta AS m (key, value) VALUES ('observed_us', $1::bigint::text)
+    ON CONFLICT (key) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text";
+
 /// Looks after the database while others use it.
 pub struct Keeper {
     pool: Pool,
     clock: Arc<dyn Clock>,
     upkeep_at: Instant,
+    observed: Observed,
     /// Declared last and so dropped last: the connections live there.
     home: Home,
 }
@@ -47,7 +58,7 @@ impl Keeper {
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        Ok(Self { pool, clock, upkeep_at: Instant::now(), home })
+        Ok(Self { pool, clock, upkeep_at: Instant::now(), observed: Observed::default(), home })
     }
 
     /// Whether the schema is still the one that this build knows.
@@ -79,12 +90,23 @@ impl Keeper {
     ///
     /// As for [`Self::tick`].
     pub fn remove_expired(&mut self) -> Result<u64, Error> {
-        let until = oldest_kept(self.clock.now()).as_micros();
+        let pool = self.pool.clone();
+        let read = async move { pool.read(Statement::Once(COUNTED), &[]).await };
+        let rows = self.home.wait_for(read)??;
+        let first = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+        let (stored, newest) = (row::value::<Option<i64>>(first, 0)?, row::value::<Option<i64>>(first, 1)?);
+        let Some(newest) = newest else {
+            self.observed.pause();
+            return Ok(0);
+        };
+        let count = self.observed.count(stored.unwrap_or_else(|| Observed::first(newest, &*self.clock)), &*self.clock);
+        let until = Observed::oldest_kept(count);
         let pool = self.pool.clone();
         self.home.wait_for(async move {
+            // Repeating either does no harm, so they may be done like reads.
+            pool.read(Statement::Once(COUNT), &[(&count, Type::INT8)]).await?;
             let mut removed = 0;
             loop {
-                // Repeating it does no harm, so it may be done like a read.
                 let rows = pool
                     .read(Statement::Once(REMOVE_EXPIRED), &[(&until, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)])
                     .await?;

@@ -20,6 +20,7 @@ use super::change;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool};
 use crate::observer::Waiting;
+use crate::time::Time;
 use crate::{Error, Observer, Write, Written};
 
 /// Most writes of one process that are under way or wait.
@@ -44,7 +45,7 @@ pub(super) struct Writer {
 
 struct Shared {
     pool: Pool,
-    clock: Arc<dyn Clock>,
+    time: Time,
     observer: Arc<dyn Observer>,
     newest: AtomicI64,
     turns: Vec<Arc<Mutex<()>>>,
@@ -61,7 +62,10 @@ impl Writer {
         let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
         let (newest, closing, hasher) = (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
         let other_schema = watch::Sender::new(false);
-        Self { shared: Arc::new(Shared { pool, clock, observer, newest, turns, hasher, room, closing, other_schema }), home }
+        Self {
+            shared: Arc::new(Shared { pool, time: Time::new(clock), observer, newest, turns, hasher, room, closing, other_schema }),
+            home,
+        }
     }
 
     /// Waits for the write's turn and then until it is settled.
@@ -152,7 +156,7 @@ impl Shared {
     /// tried on: the condition of the statement lets only one of them through, and only what that proves is told.
     async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
         let began = Instant::now();
-        let mut request = Request::new(write, &*self.clock, &self.newest)?;
+        let mut request = Request::new(write, &self.time, &self.newest)?;
         let (mut connection, mut races, mut failures) = (Some(first), 0, 0);
         // Since when it is in doubt whether the write was done.
         let mut doubt: Option<Instant> = None;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use persona_model::{Clock, Timestamp};
+use persona_model::Timestamp;
 use rusqlite::Connection;
 
 use super::error::{another, from_driver};
@@ -14,6 +14,7 @@ use super::search::{Entries, Entry};
 use super::weights::Weights;
 use super::writer::{Applied, Job, refuse};
 use super::{changes, transaction};
+use crate::time::{Time, after, newest_of};
 use crate::{Error, Observer, Write, Written};
 
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
@@ -25,7 +26,7 @@ const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 /// The running transaction.
 pub(super) struct Batch<'a> {
     pub connection: &'a Connection,
-    pub clock: &'a dyn Clock,
+    pub time: &'a Time,
     pub observer: &'a dyn Observer,
     pub weights: &'a Weights,
 }
@@ -48,7 +49,7 @@ impl Batch<'_> {
     /// Applies the first request and those that join it.
     pub(super) fn apply_all(&self, first: Job, joining: impl Fn() -> Option<Job>, began: Instant) -> Batched {
         let mut batched = Batched::default();
-        let mut now = match changes::last_time(self.connection) {
+        let mut now = match changes::last_time_before(self.connection, newest_of(self.time.now())) {
             Ok(last) => last,
             // After it, statements may already run outside of the transaction, each on its own.
             Err(error) => {
@@ -79,8 +80,8 @@ impl Batch<'_> {
             return;
         }
         self.observer.queued(queued_at.elapsed());
-        // Strictly growing, also when the clock is set back, so that `updated_since` never misses a change.
-        *now = self.clock.now().max(Timestamp::from_micros(now.as_micros() + 1));
+        // Growing from change to change, except over stamps that a wrong clock made.
+        *now = after(*now, self.time.now());
         let result = match self.in_savepoint(&write, foreseen.map(|foreseen| *foreseen), *now) {
             Ok(Ok((written, entry))) => {
                 self.weights.learn(written.answer.id, written.answer.body.len());
@@ -135,6 +136,7 @@ mod tests {
     use super::super::{Settings, initialise, personas};
     use super::{Batch, Batched};
     use crate::observer::Waiting;
+    use crate::time::Time;
     use crate::{Error, NoObserver, Observer, Operation, Write, Written};
 
     /// A file with one persona, and a connection with a running transaction in which these actions are refused.
@@ -167,7 +169,8 @@ mod tests {
     fn apply_two(connection: &Connection) -> (Batched, Answers, Option<Job>) {
         let ((first, one), (second, two)) = (job(1), job(2));
         let waiting = RefCell::new(Some(second));
-        let batch = Batch { connection, clock: &Noon, observer: &NoObserver, weights: &Weights::default() };
+        let time = Time::new(Arc::new(Noon));
+        let batch = Batch { connection, time: &time, observer: &NoObserver, weights: &Weights::default() };
         let batched = batch.apply_all(first, || waiting.take(), Instant::now());
         (batched, [one, two], waiting.take())
     }
@@ -178,6 +181,10 @@ mod tests {
     impl Clock for Noon {
         fn now(&self) -> Timestamp {
             Timestamp::from_micros(1_795_867_200_000_000)
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
         }
     }
 

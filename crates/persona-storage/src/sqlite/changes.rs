@@ -76,6 +76,16 @@ pub(super) fn position(connection: &Connection, since: Since) -> Result<Position
     line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None).map_err(from_driver)
 }
 
+/// The newest stamp of a change up to this one; the epoch where there is none. Every change is some persona's newest, or an
+/// older one than that.
+pub(super) fn last_time_before(connection: &Connection, latest: Timestamp) -> rusqlite::Result<Timestamp> {
+    connection
+        .prepare_cached("SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1")?
+        .query_row([latest.as_micros()], |found| row::time(found, 0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
 /// When the newest change was committed; the epoch for an empty feed. Not always that of the last line: in a file that came
 /// from PostgreSQL, neighbouring lines may be of writers with clocks of their own. Every change is some persona's newest.
 pub(super) fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {

@@ -1,20 +1,20 @@
 //! Rows of `idempotency`: the first answer to a request, kept so that a repetition changes nothing.
 
-use persona_model::{PersonaId, Timestamp};
+use persona_model::{Clock, PersonaId, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::from_driver;
 use super::row;
-use crate::write::IDEMPOTENCY_KEPT;
+use crate::time::Observed;
 use crate::{Error, Idempotency, Outcome, Written};
 
-/// The answer to an earlier request with this key, if it was given in the last day.
+/// The answer to an earlier request with this key. A record is valid for as long as it is there; only the keeper removes it.
 ///
 /// # Errors
 ///
 /// [`Error::KeyReused`] when the earlier request was another one.
-pub(super) fn find(connection: &Connection, wanted: &Idempotency, now: Timestamp) -> Result<Option<Written>, Error> {
+pub(super) fn find(connection: &Connection, wanted: &Idempotency) -> Result<Option<Written>, Error> {
     let found = connection
         .prepare_cached(
             // The answer is that of the revision, which is kept for ever and has a checksum.
@@ -22,11 +22,11 @@ pub(super) fn find(connection: &Connection, wanted: &Idempotency, now: Timestamp
              FROM idempotency AS i
              JOIN personas AS p ON p.id = i.persona
              JOIN revisions AS r ON r.persona = p.row_id AND r.revision = i.revision
-             WHERE i.key = ?1 AND i.at > ?2",
+             WHERE i.key = ?1",
         )
         .and_then(|mut statement| {
             statement
-                .query_row(params![wanted.key, oldest_kept(now).as_micros()], |found| {
+                .query_row([&wanted.key], |found| {
                     let fingerprint: [u8; 32] = found.get(0)?;
                     let word: String = found.get(1)?;
                     let unknown = || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
@@ -51,11 +51,11 @@ pub(super) fn insert(
     written: &Written,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    // An older record under this key has expired, or `find` would have answered.
+    // `at` is the count of elapsed time (`time.rs`). Where no keeper has begun to count, the time of day stands in for it.
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'), ?8))",
         )?
         .execute(params![
             wanted.key,
@@ -71,14 +71,23 @@ pub(super) fn insert(
         .map(drop)
 }
 
-/// Removes at most `limit` expired records and tells how many there were.
-pub(super) fn remove_expired(connection: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {
+/// Counts the time that has elapsed, and removes at most `limit` records that were kept long enough. Tells how many there
+/// were.
+pub(super) fn remove_expired(connection: &Connection, observed: &mut Observed, clock: &dyn Clock, limit: usize) -> rusqlite::Result<usize> {
+    let newest: Option<i64> = connection.prepare_cached("SELECT max(at) FROM idempotency")?.query_row([], |found| found.get(0))?;
+    let Some(newest) = newest else {
+        observed.pause();
+        return Ok(0);
+    };
+    let stored: Option<i64> = connection
+        .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'")?
+        .query_row([], |found| found.get(0))
+        .optional()?;
+    let count = observed.count(stored.unwrap_or_else(|| Observed::first(newest, clock)), clock);
+    if stored != Some(count) {
+        connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('observed_us', ?1)")?.execute([count.to_string()])?;
+    }
     connection
         .prepare_cached("DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)")?
-        .execute(params![oldest_kept(now).as_micros(), i64::try_from(limit).unwrap_or(i64::MAX)])
-}
-
-fn oldest_kept(now: Timestamp) -> Timestamp {
-    let kept = i64::try_from(IDEMPOTENCY_KEPT.as_micros()).expect("a day in microseconds fits");
-    Timestamp::from_micros(now.as_micros() - kept)
+        .execute(params![Observed::oldest_kept(count), i64::try_from(limit).unwrap_or(i64::MAX)])
 }

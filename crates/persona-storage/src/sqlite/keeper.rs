@@ -25,6 +25,7 @@ use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
 use super::watch::Watch;
 use super::{Settings, Space, StartError, idempotency, migrate, search};
+use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
 /// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
@@ -45,7 +46,7 @@ const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
 /// Pause between two rounds of removing what has expired.
-const UPKEEP_EVERY: Duration = Duration::from_mins(1);
+const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
 /// Pause between two looks at the free space of the disk.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
@@ -75,6 +76,7 @@ pub struct Keeper {
     merge_is_due: bool,
     start_over_from: Instant,
     upkeep_at: Instant,
+    observed: Observed,
     disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
@@ -119,6 +121,7 @@ impl Keeper {
             merge_is_due: false,
             start_over_from: now,
             upkeep_at: now,
+            observed: Observed::default(),
             disk: Disk::of(settings),
             disk_from: now,
             disk_is_short: false,
@@ -316,11 +319,23 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Removes expired records in small transactions.
-    fn remove_expired(&mut self) -> Result<(), Error> {
-        let now = self.clock.now();
-        while self.write(|connection| idempotency::remove_expired(connection, now, EXPIRED_BATCH_MAX))? == EXPIRED_BATCH_MAX {}
-        Ok(())
+    /// Removes expired records in small transactions, and tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn remove_expired(&mut self) -> Result<usize, Error> {
+        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
+        let mut all = 0;
+        let ended = loop {
+            match self.write(|connection| idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)) {
+                Ok(EXPIRED_BATCH_MAX) => all += EXPIRED_BATCH_MAX,
+                Ok(removed) => break Ok(all + removed),
+                Err(error) => break Err(error),
+            }
+        };
+        self.observed = observed;
+        ended
     }
 
     /// One transaction of upkeep, behind the gate like any other write.

@@ -25,7 +25,7 @@ pub(super) fn apply(
 ) -> Result<(Written, Option<Entry>), Error> {
     if let Some(wanted) = &write.idempotency
         && !fault::is_on(Fault::ForgetRepetitions)
-        && let Some(replay) = idempotency::find(connection, wanted, now)?
+        && let Some(replay) = idempotency::find(connection, wanted)?
     {
         return Ok((replay, None));
     }

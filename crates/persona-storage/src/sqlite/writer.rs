@@ -28,6 +28,7 @@ use super::weights::Weights;
 use super::{Settings, StartError, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
+use crate::time::Time;
 use crate::{Error, Loss, Observer, Operation, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
@@ -90,8 +91,9 @@ impl Writer {
         let (queue, jobs) = Queue::new();
         let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
+        let time = Time::new(clock);
         let thread =
-            Thread { connection, gate, disk, clock, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
+            Thread { connection, gate, disk, time, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
@@ -190,7 +192,7 @@ struct Thread {
     connection: WriteConnection,
     gate: Gate,
     disk: Arc<Disk>,
-    clock: Arc<dyn Clock>,
+    time: Time,
     observer: Arc<dyn Observer>,
     jobs: Taker<Job>,
     weights: Arc<Weights>,
@@ -266,7 +268,7 @@ impl Thread {
                 return ControlFlow::Continue(());
             }
         }
-        let batch = Batch { connection: &transaction, clock: &*self.clock, observer: &*self.observer, weights: &self.weights };
+        let batch = Batch { connection: &transaction, time: &self.time, observer: &*self.observer, weights: &self.weights };
         let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
         let count = applied.len();
