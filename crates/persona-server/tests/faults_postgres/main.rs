@@ -13,6 +13,7 @@ mod report;
 
 mod bench;
 mod codes;
+mod crowded;
 mod dropped;
 mod failover;
 mod figures;
