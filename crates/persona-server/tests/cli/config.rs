@@ -1,6 +1,7 @@
 //! Settings: what holds, where it came from, what is wrong.
 
 use insta::assert_snapshot;
+use persona_server::config::{KEYS, Shape};
 
 use crate::runner::Folder;
 
@@ -118,4 +119,21 @@ fn the_reference_is_the_one_that_the_program_prints() {
     let written = std::fs::read_to_string(path).unwrap_or_default();
     let printed = Folder::new().results(&["config", "reference"]);
     assert!(written == printed, "update it with: persona config reference > docs/reference/config.md");
+}
+
+#[test]
+fn numbers_at_the_edge_of_64_bits_are_used_or_refused_with_their_bounds() {
+    let folder = Folder::new();
+    for key in KEYS.iter().filter(|key| matches!(key.shape, Shape::Number { .. } | Shape::Time { .. } | Shape::Workers)) {
+        let units: &[&str] = if matches!(key.shape, Shape::Time { .. }) { &["s", "d"] } else { &[""] };
+        for number in ["0", "2147483648", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616"] {
+            for unit in units {
+                let argument = format!("{}={number}{unit}", key.flag());
+                let output = folder.command(&["config", "check", &argument]).output().expect("it runs");
+                let words = String::from_utf8_lossy(&output.stderr).into_owned();
+                let is_good = output.status.success() || (output.status.code() == Some(5) && words.contains("must be "));
+                assert!(is_good, "{argument}: {} {words}", output.status);
+            }
+        }
+    }
 }
