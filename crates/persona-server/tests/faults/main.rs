@@ -9,6 +9,7 @@ mod common;
 #[path = "../origin/personas.rs"]
 mod personas;
 
+mod clocks;
 mod containers;
 mod disk_errors;
 mod disk_full;
