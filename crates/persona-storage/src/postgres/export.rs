@@ -29,8 +29,8 @@ const OPEN_ATTEMPTS_MAX: usize = 3;
 /// How far a reader may fall behind the least rate before it loses the export: its snapshot keeps the database from
 /// tidying up.
 const READER_LAG_MAX: Duration = Duration::from_secs(30);
-/// The least rate of a reader, in bytes of a second in which it is waited for.
-const READER_BYTES_PER_SECOND_MIN: u32 = 16 * 1024;
+/// The least rate of a reader, in bytes of a second in which it is waited for; the same as for a file.
+const READER_BYTES_PER_SECOND_MIN: u32 = 64 * 1024;
 
 /// Why an export ended before its end.
 enum Ended {
@@ -184,14 +184,14 @@ mod tests {
         }
         let mut waits = 0;
         while !lag.left().is_zero() {
-            lag.pass(Duration::from_secs(5), 16 * 1024);
+            lag.pass(Duration::from_secs(5), 64 * 1024);
             waits += 1;
         }
         // Four of each five seconds are too many.
         assert_eq!(waits, 8);
         let mut lag = Lag::default();
         for _ in 0..1000 {
-            lag.pass(Duration::from_secs(1), 16 * 1024);
+            lag.pass(Duration::from_secs(1), 64 * 1024);
         }
         assert_eq!(lag.left(), READER_LAG_MAX);
     }
