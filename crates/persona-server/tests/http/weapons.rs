@@ -112,6 +112,18 @@ async fn of_many_faults_a_hundred_are_told_and_the_others_counted() {
 }
 
 #[tokio::test]
+async fn of_many_conflicts_a_hundred_are_told_and_the_others_counted() {
+    let server = Server::start();
+    let members = |value: u8| (0..1000).map(|number| (format!("k{number}"), json!(value))).collect::<Map<_, _>>();
+    let path = server.persona_with(&json!({ "name": "Ada", "extensions": members(1) })).await;
+    assert_eq!(server.send("PATCH", &path).json(&json!({ "extensions": members(2) })).send().await.status, 200);
+    let reply = server.send("PATCH", &format!("{path}?base_revision=1")).json(&json!({ "extensions": members(3) })).send().await;
+    assert_eq!(reply.refusal(), (409, "conflict".into()));
+    let problem = reply.problem();
+    assert_eq!((problem["conflicts"].as_array().map(Vec::len), &problem["more_conflicts"]), (Some(100), &json!(900)));
+}
+
+#[tokio::test]
 async fn outside_text_is_repeated_in_part_only() {
     let server = Server::start();
     let (path, long) = (server.persona("Ada").await, "é".repeat(1_000_000));

@@ -91,6 +91,7 @@ fn problem() -> Value {
             "request_id": { "type": "string", "description": "As in X-Request-Id." },
             "current_revision": { "type": "integer", "minimum": 1, "description": "The revision to start again from." },
             "conflicts": { "type": "array", "items": { "$ref": "#/components/schemas/Conflict" }, "description": "With code conflict." },
+            "more_conflicts": { "type": "integer", "minimum": 1, "description": "With code conflict: how many there are besides the first 100." },
             "restore": { "type": "string", "description": "With code deleted: the path that brings the persona back." },
             "holder": { "type": "string", "format": "uuid", "description": "With code handle_taken: who has it." },
             "pointer": { "type": "string", "description": "With code test_failed: what was tested." },

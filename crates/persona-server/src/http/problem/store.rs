@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
-use persona_model::{Conflict, EntityTag, PersonaId};
+use persona_model::{Conflict, EntityTag, FAULTS_MAX, PersonaId};
 use persona_storage::Error;
 use serde_json::{Value, json};
 
@@ -78,7 +78,10 @@ impl From<Error> for Problem {
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} were changed on both sides since the base revision", counted(conflicts.len()));
-                Self::at(Code::Conflict, current, detail).with("conflicts", conflicts.iter().map(conflict).collect::<Vec<_>>())
+                let told = conflicts.iter().take(FAULTS_MAX).map(conflict).collect::<Vec<_>>();
+                let problem = Self::at(Code::Conflict, current, detail).with("conflicts", told);
+                let more = conflicts.len().saturating_sub(FAULTS_MAX);
+                if more == 0 { problem } else { problem.with("more_conflicts", more) }
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
