@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 
 use super::error::from_driver;
 use super::search::Looked;
-use super::{changes, row};
+use super::{changes, meta, row};
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
@@ -64,6 +64,8 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
     let in_titles = Looked::in_titles(&search.wanted);
     let Some(wanted) = in_titles.all() else { return Ok(()) };
     let [everywhere, titles_only] = Looked::each(&search.wanted);
+    // Where a clock was wrong once they are not, and then all that is found has to be sorted.
+    let is_ordered = meta::has_ordered_rows(connection)?;
     for nearness in Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness())) {
         if rows.are_enough() {
             break;
@@ -82,9 +84,14 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
         if let Some(after) = after.filter(|after| after.nearness() == nearness) {
             // Rows are numbered in order of creation, and those that were created at the same time, which only a file
             // that came from PostgreSQL has, in order of their identities.
-            let older = "(SELECT row_id FROM personas WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 1)";
+            let older = if is_ordered {
+                let newest = "SELECT row_id FROM personas WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 1";
+                format!("{index}.rowid <= ({newest})")
+            } else {
+                "(p.created_at, p.id) < (?, ?)".into()
+            };
             let id = request.after.as_ref().map(|cursor| cursor.id.as_bytes().to_vec()).unwrap_or_default();
-            conditions.add(&format!("{index}.rowid <= {older}"), [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
+            conditions.add(&older, [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
         }
         // Of the index and not of the persona, so that no row is read for nothing.
         let row = format!("{index}.rowid");
@@ -96,7 +103,8 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
         conditions.add_plain(&request.filter);
         // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans Using CROSS JOIN").
         let tables = format!("{index} CROSS JOIN personas AS p ON p.row_id = {index}.rowid");
-        rows.read(connection, "p.created_at", &tables, conditions, &format!("{index}.rowid DESC"), |value| match value {
+        let order = if is_ordered { format!("{index}.rowid DESC") } else { "p.created_at DESC, p.id DESC".into() };
+        rows.read(connection, "p.created_at", &tables, conditions, &order, |value| match value {
             Value::Integer(micros) => Rank::new(nearness, Timestamp::from_micros(micros)).number().to_string(),
             _ => unreachable!("a time is a number"),
         })?;

@@ -1,4 +1,4 @@
-//! What is known of a database as a whole: its epoch.
+//! What is known of a database as a whole: its epoch, and whether its rows are in order of creation.
 //!
 //! An epoch names one life of a database. A place in the feed names a state only together with it: a copy that was put
 //! back goes on from an earlier place with other lines. So every copy gets an epoch of its own, whether it is ever used as
@@ -23,6 +23,16 @@ pub(super) fn renew_epoch(connection: &Connection) -> rusqlite::Result<()> {
     }
     let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES ('epoch', lower(hex(randomblob(16))))";
     connection.execute(sql, []).map(drop)
+}
+
+/// Notes that the numbers of rows do not have the order of the times of creation any more.
+pub(super) fn note_unordered_rows(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT OR IGNORE INTO meta (key, value) VALUES ('unordered_rows', '1')")?.execute([]).map(drop)
+}
+
+/// Whether the numbers of rows have the order of the times of creation, equal ones in order of identities.
+pub(super) fn has_ordered_rows(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unordered_rows')")?.query_row([], |found| found.get(0))
 }
 
 /// What is wrong with the epoch of a file of version 5 or later.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::checksum;
 use super::error::{damaged, from_driver};
+use super::meta;
 use super::row;
 use crate::decide::Current;
 use crate::{Answer, Error};
@@ -164,6 +165,12 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts<'
             ":checksum": texts.checksum,
         })?;
     let row_id = connection.last_insert_rowid();
+    // Times go back where a wrong clock was put right.
+    let is_earlier = "SELECT EXISTS (SELECT 1 FROM personas WHERE (created_at, id) > (?1, ?2))";
+    let place = params![persona.created_at.as_micros(), persona.id.as_bytes()];
+    if connection.prepare_cached(is_earlier)?.query_row(place, |found| found.get(0))? {
+        meta::note_unordered_rows(connection)?;
+    }
     insert_tags(connection, row_id, &persona.document)?;
     Ok(row_id)
 }
