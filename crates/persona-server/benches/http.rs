@@ -9,7 +9,7 @@ use axum::body::Body;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_server::clock::SystemClock;
-use persona_server::http::{BodyRoom, Context, HeavyTurns, router};
+use persona_server::http::{BodyMemoryLimit, Context, HeavyTurns, router};
 use persona_server::shared_page::SharedPage;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
@@ -25,7 +25,7 @@ fn app() -> axum::Router {
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(1),
-        bodies: BodyRoom::default(),
+        bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
     })

@@ -15,6 +15,7 @@ mod file_size_limit;
 pub mod http;
 pub mod import;
 pub mod log;
+mod patience;
 pub mod roles;
 pub mod shared_page;
 pub mod supervisor;

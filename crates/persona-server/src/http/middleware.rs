@@ -124,7 +124,7 @@ mod tests {
 
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
     use crate::clock::SystemClock;
-    use crate::http::{BodyRoom, Context, HeavyTurns};
+    use crate::http::{BodyMemoryLimit, Context, HeavyTurns};
     use crate::shared_page::SharedPage;
 
     async fn broken() {
@@ -140,7 +140,7 @@ mod tests {
             expose_worker: false,
             access_log: true,
             write_wait_max: Duration::from_secs(1),
-            bodies: BodyRoom::default(),
+            bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
         });

@@ -20,6 +20,7 @@ mod health;
 mod heavy;
 mod json;
 mod landing;
+mod ledger;
 mod middleware;
 mod openapi;
 mod parameters;
@@ -39,7 +40,7 @@ use uuid::Uuid;
 
 use crate::shared_page::Seat;
 
-pub use body::BodyRoom;
+pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
 pub use heavy::HeavyTurns;
 pub(crate) use json::read_strictly;
@@ -60,8 +61,8 @@ pub struct Context {
     pub access_log: bool,
     /// How long a write may wait for its turn.
     pub write_wait_max: Duration,
-    /// The memory that the bodies of this process may take up.
-    pub bodies: BodyRoom,
+    /// The memory that the bodies of this process may take up together.
+    pub bodies: BodyMemoryLimit,
     /// The turns of requests with large bodies.
     pub heavy: HeavyTurns,
     /// Most bytes of a document as JSON.

@@ -73,7 +73,8 @@ impl FromRequest<Arc<Context>> for WriteRequest {
 
     async fn from_request(request: Request, context: &Arc<Context>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = context.bodies.read(&parts.headers, body).await?;
+        let client = parts.extensions.get().copied();
+        let body = context.bodies.read(&parts.headers, client, body).await?;
         Ok(Self { parts, body: Arc::new(body), fingerprint: OnceLock::new(), turn: None })
     }
 }

@@ -22,7 +22,7 @@ use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
 use crate::clock::SystemClock;
-use crate::http::{BodyRoom, Context, HeavyTurns, router};
+use crate::http::{BodyMemoryLimit, Context, HeavyTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
 use crate::supervisor::{Handover, Key, Message, say};
@@ -121,7 +121,7 @@ fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, 
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
-        bodies: BodyRoom::default(),
+        bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: config.document_bytes_max,
     });

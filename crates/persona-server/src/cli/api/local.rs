@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::http::{BodyRoom, Context, HeavyTurns, router};
+use crate::http::{BodyMemoryLimit, Context, HeavyTurns, router};
 use crate::shared_page::SharedPage;
 
 /// The API over a file.
@@ -52,7 +52,7 @@ impl Local {
             expose_worker: false,
             access_log: false,
             write_wait_max: Duration::from_millis(config.busy_timeout_ms),
-            bodies: BodyRoom::default(),
+            bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: config.document_bytes_max,
         };

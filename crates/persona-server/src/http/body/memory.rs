@@ -1,0 +1,235 @@
+//! The memory that the bodies of one process take up.
+//!
+//! A small body takes none of it: there are at most as many as connections, and that is their bound. So small writes
+//! find room whatever large ones do. A large body takes memory as its bytes arrive, out of a whole in which each client
+//! has a share. Nothing ever waits for memory, because bodies that hold some could wait for each other. Where memory is
+//! short, the slowest body that is not complete gives way: a body that hardly moves holds nothing up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::BODY_BYTES_MAX;
+use crate::http::ledger::{Bounds, Ledger, Party, Short};
+use crate::http::problem::{Code, Problem};
+
+/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each of the 1,024 connections of a
+/// worker may hold this much, which is 64 MiB.
+pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of all large bodies that one process holds at a time, from their first byte to their answer: eight of the
+/// largest. Without it a thousand connections could ask for gigabytes.
+const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
+/// Of that, a quarter is the most for one client: two of the largest.
+const BOUNDS: Bounds = Bounds { all: LARGE_BYTES_MAX, party: LARGE_BYTES_MAX / 4 };
+/// A rate is taken over no shorter time: what lay ready in the system's buffers says nothing of a client's speed.
+const RATE_TIME_MIN: Duration = Duration::from_secs(1);
+
+/// The memory that the bodies of one process may take up together.
+#[derive(Clone, Default, Debug)]
+pub struct BodyMemoryLimit(Arc<Mutex<State>>);
+
+#[derive(Default, Debug)]
+struct State {
+    ledger: Ledger,
+    claims: HashMap<u64, Entry>,
+    last: u64,
+}
+
+/// What is known of a large body.
+#[derive(Debug)]
+struct Entry {
+    party: Party,
+    /// What it holds, in bytes.
+    held: usize,
+    arrived: usize,
+    since: Instant,
+    /// Tells it to give way; gone when it is complete.
+    incomplete: Option<oneshot::Sender<()>>,
+}
+
+/// The memory of one large body, given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Claim {
+    limit: BodyMemoryLimit,
+    number: u64,
+    given_way: oneshot::Receiver<()>,
+}
+
+impl BodyMemoryLimit {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is complete before anything in it can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A claim that holds nothing yet, for a body of which so much has arrived.
+    pub(super) fn claim(&self, party: Party) -> Claim {
+        let (incomplete, given_way) = oneshot::channel();
+        let mut state = self.state();
+        state.last += 1;
+        let number = state.last;
+        state.claims.insert(number, Entry { party, held: 0, arrived: 0, since: Instant::now(), incomplete: Some(incomplete) });
+        Claim { limit: self.clone(), number, given_way }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        let state = self.state();
+        state.claims.is_empty() && state.ledger.check(None, BOUNDS.all, BOUNDS).is_ok()
+    }
+}
+
+impl Claim {
+    /// So many bytes have arrived in sum, and to keep them the body needs `capacity` bytes.
+    pub fn arrived(&mut self, bytes: usize, capacity: usize) -> Result<(), Problem> {
+        let mut state = self.limit.state();
+        let entry = state.claims.get_mut(&self.number).ok_or_else(gave_way)?;
+        entry.arrived = bytes;
+        let (party, more) = (entry.party, capacity.saturating_sub(entry.held));
+        if more == 0 {
+            return Ok(());
+        }
+        state.make_room(self.number, party, more)?;
+        state.ledger.take(party, more);
+        if let Some(entry) = state.claims.get_mut(&self.number) {
+            entry.held += more;
+        }
+        Ok(())
+    }
+
+    /// The body is complete: it keeps its memory until it is answered.
+    pub fn complete(&mut self) -> Result<(), Problem> {
+        let mut state = self.limit.state();
+        state.claims.get_mut(&self.number).ok_or_else(gave_way)?.incomplete = None;
+        Ok(())
+    }
+
+    /// Waits until this body has to give way.
+    pub async fn given_way(&mut self) -> Problem {
+        // The sender goes without a word when the body is complete, and then this is not waited for any more.
+        let _ = (&mut self.given_way).await;
+        gave_way()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = self.limit.state().remove(self.number);
+    }
+}
+
+impl State {
+    /// Makes slow bodies give way until there is room for so many bytes, or says that there is none.
+    fn make_room(&mut self, number: u64, party: Party, bytes: usize) -> Result<(), Problem> {
+        while let Err(short) = self.ledger.check(party, bytes, BOUNDS) {
+            let victim = match short {
+                Short::OfParty => self.slowest_of(party).filter(|slowest| *slowest != number).ok_or_else(share_is_taken)?,
+                Short::OfAll => self.slowest_of_the_largest_party(party, bytes).ok_or_else(all_is_taken)?,
+            };
+            if let Some(sender) = self.remove(victim).and_then(|entry| entry.incomplete) {
+                let _ = sender.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The slowest body of a party that is not complete.
+    fn slowest_of(&self, party: Party) -> Option<u64> {
+        let candidates = self.claims.iter().filter(|(_, entry)| entry.party == party && entry.incomplete.is_some());
+        candidates.min_by_key(|(_, entry)| entry.bytes_per_second()).map(|(number, _)| *number)
+    }
+
+    /// The slowest body that is not complete, of the party that holds most. Only parties that hold more than this one would.
+    fn slowest_of_the_largest_party(&self, party: Party, bytes: usize) -> Option<u64> {
+        let own = self.ledger.held_by(party) + bytes;
+        let others = self.claims.values().filter(|entry| entry.party != party && entry.incomplete.is_some());
+        let largest = others.map(|entry| (self.ledger.held_by(entry.party), entry.party)).max_by_key(|(held, _)| *held);
+        largest.filter(|(held, _)| *held > own).and_then(|(_, party)| self.slowest_of(party))
+    }
+
+    /// Forgets a body and gives its memory back.
+    fn remove(&mut self, number: u64) -> Option<Entry> {
+        let entry = self.claims.remove(&number)?;
+        self.ledger.give_back(entry.party, entry.held);
+        Some(entry)
+    }
+}
+
+impl Entry {
+    fn bytes_per_second(&self) -> u128 {
+        let millis = self.since.elapsed().max(RATE_TIME_MIN).as_millis();
+        self.arrived as u128 * 1000 / millis
+    }
+}
+
+fn all_is_taken() -> Problem {
+    Problem::new(Code::Busy, "the bodies of other requests take up all the room there is").retry()
+}
+
+fn share_is_taken() -> Problem {
+    Problem::new(Code::Busy, format!("the bodies of this client take up the {} bytes that one client may have", BOUNDS.party)).retry()
+}
+
+fn gave_way() -> Problem {
+    Problem::new(Code::Busy, "the body came so slowly that it gave way to others").retry()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::{BODY_BYTES_MAX, BodyMemoryLimit, Claim, LARGE_BYTES_MAX};
+    use crate::http::ClientAddress;
+    use crate::http::ledger::Party;
+
+    fn party(number: u8) -> Party {
+        Some(ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))))
+    }
+
+    /// A body of the largest size of which so much has arrived.
+    fn arrived(limit: &BodyMemoryLimit, number: u8, bytes: usize) -> Result<Claim, String> {
+        let mut claim = limit.claim(party(number));
+        claim.arrived(bytes, BODY_BYTES_MAX).map(|()| claim).map_err(|problem| problem.detail().to_owned())
+    }
+
+    #[test]
+    fn one_client_has_a_quarter_and_its_slowest_body_gives_way() {
+        let limit = BodyMemoryLimit::default();
+        let mut slow = arrived(&limit, 1, 100_000).expect("room");
+        let mut fast = arrived(&limit, 1, 4_000_000).expect("room");
+        // Slower than both: it is this one that does not get in.
+        let refused = arrived(&limit, 1, 70_000).expect_err("the share is taken");
+        assert!(refused.starts_with("the bodies of this client"), "{refused}");
+        let newcomer = arrived(&limit, 1, 1_000_000).expect("room, because the slow one gives way");
+        assert!(slow.complete().is_err(), "the slow one was given up");
+        fast.complete().expect("the fast one goes on");
+        drop((slow, fast, newcomer));
+        assert!(limit.is_free());
+    }
+
+    #[test]
+    fn where_all_is_taken_the_client_with_most_gives_way_to_one_with_less() {
+        let limit = BodyMemoryLimit::default();
+        let mut held: Vec<Claim> = (0..8).map(|number| arrived(&limit, 1 + number / 2, 1_000_000).expect("room")).collect();
+        let newcomer = arrived(&limit, 9, 70_000).expect("room");
+        assert_eq!(held.iter_mut().filter_map(|claim| claim.complete().err()).count(), 1, "one gave way");
+        // What is complete does not give way.
+        let refused = arrived(&limit, 10, 8_000_000).expect_err("everything else is complete, or no larger");
+        assert_eq!(refused, "the bodies of other requests take up all the room there is");
+        drop((held, newcomer));
+        assert!(limit.is_free());
+    }
+
+    #[test]
+    fn the_memory_of_large_bodies_is_bounded_and_given_back() {
+        let limit = BodyMemoryLimit::default();
+        let mut held: Vec<Claim> = (0..8).map(|number| arrived(&limit, number, BODY_BYTES_MAX).expect("room")).collect();
+        assert_eq!(held.len() * BODY_BYTES_MAX, LARGE_BYTES_MAX);
+        assert!(arrived(&limit, 9, BODY_BYTES_MAX).is_err());
+        held.pop();
+        held.push(arrived(&limit, 9, BODY_BYTES_MAX).expect("room again"));
+        drop(held);
+        assert!(limit.is_free());
+    }
+}

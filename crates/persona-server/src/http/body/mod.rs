@@ -1,0 +1,252 @@
+//! Bodies: how much of them a process takes in, and how long it waits for the rest.
+//!
+//! `memory.rs` is the memory that they share. A body that is refused is read a little further while its answer goes out:
+//! a connection that is closed with unread bytes is reset, and then many clients never see why.
+
+mod memory;
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use self::memory::{Claim, SMALL_BYTES_MAX};
+use super::ledger::Party;
+use super::problem::{Code, Problem};
+use crate::patience::{BYTES_PER_SECOND_MIN, Patience};
+
+pub use self::memory::BodyMemoryLimit;
+
+/// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
+pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How far a body that is too large is read before it is refused, so that the answer can tell its size.
+const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// How long a body may stand still, and how long it may be slower than the least rate.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
+/// How far a refused body is read on: as much as any body that could have been accepted.
+const DRAINED_BYTES_MAX: usize = BODY_BYTES_MAX;
+/// How long a refused body is read on. Its client has this long to look at the answer.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A complete body, and its part of the memory.
+#[derive(Debug)]
+pub(super) struct Received {
+    bytes: Vec<u8>,
+    _claim: Option<Claim>,
+}
+
+impl Received {
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl BodyMemoryLimit {
+    /// Reads a whole body of this client.
+    pub(super) async fn read(&self, headers: &HeaderMap, party: Party, mut body: Body) -> Result<Received, Problem> {
+        let announced: Option<usize> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
+            && headers.contains_key(EXPECT)
+        {
+            // Reading on would ask the client for the body, and it waits to be asked.
+            return Err(too_large(Some(bytes)));
+        }
+        let read = match announced.filter(|bytes| *bytes > MEASURED_BYTES_MAX) {
+            Some(bytes) => Err(too_large(Some(bytes))),
+            None => self.read_all(announced, party, &mut body).await,
+        };
+        if read.is_err() {
+            tokio::spawn(drain(body));
+        }
+        read
+    }
+
+    async fn read_all(&self, announced: Option<usize>, party: Party, body: &mut Body) -> Result<Received, Problem> {
+        let most = announced.map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_MAX));
+        let mut kept = Vec::with_capacity(announced.unwrap_or_default().min(SMALL_BYTES_MAX));
+        let mut claim: Option<Claim> = None;
+        let mut patience = Patience::new(BODY_PATIENCE);
+        let mut received = 0;
+        while let Some(data) = next_piece(body, &mut patience, claim.as_mut()).await? {
+            received += data.len();
+            if received > BODY_BYTES_MAX {
+                // Only its size is of interest now.
+                (kept, claim) = (Vec::new(), None);
+                if received > MEASURED_BYTES_MAX {
+                    return Err(too_large(None));
+                }
+                continue;
+            }
+            if received > SMALL_BYTES_MAX {
+                // Doubled each time, so that a body is moved a few times and not with each piece.
+                let capacity = if received > kept.capacity() { most.min(2 * kept.capacity()).max(received) } else { kept.capacity() };
+                claim.get_or_insert_with(|| self.claim(party)).arrived(received, capacity)?;
+                kept.reserve_exact(capacity - kept.len());
+            }
+            kept.extend_from_slice(&data);
+        }
+        if received > BODY_BYTES_MAX {
+            return Err(too_large(Some(received)));
+        }
+        claim.as_mut().map_or(Ok(()), Claim::complete)?;
+        Ok(Received { bytes: kept, _claim: claim })
+    }
+}
+
+/// The next bytes, unless they are too long in coming or the body has to give way.
+async fn next_piece(body: &mut Body, patience: &mut Patience, claim: Option<&mut Claim>) -> Result<Option<Bytes>, Problem> {
+    let next = timeout(patience.left(), next_data(body));
+    let begun = Instant::now();
+    let piece = match claim {
+        None => next.await,
+        Some(claim) => tokio::select! {
+            biased;
+            refused = claim.given_way() => return Err(refused),
+            piece = next => piece,
+        },
+    };
+    let piece = piece.map_err(|_| too_slow())??;
+    patience.waited(begun.elapsed());
+    patience.progressed(piece.as_ref().map_or(0, Bytes::len));
+    Ok(piece)
+}
+
+async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"))?;
+        // A frame of trailers says nothing that is needed here.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a refused body on for a while, and forgets it. Ends with the connection at the latest.
+async fn drain(mut body: Body) {
+    let reading = async {
+        let mut drained = 0;
+        while drained < DRAINED_BYTES_MAX
+            && let Ok(Some(data)) = next_data(&mut body).await
+        {
+            drained += data.len();
+        }
+    };
+    // Too slow or not, that is the end of it.
+    let _ = timeout(DRAIN_TIME_MAX, reading).await;
+}
+
+fn too_slow() -> Problem {
+    let seconds = BODY_PATIENCE.as_secs();
+    let detail = format!("a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, but for {seconds} seconds");
+    Problem::new(Code::BodyTooSlow, detail).with("bytes_per_second_min", BYTES_PER_SECOND_MIN)
+}
+
+fn too_large(bytes: Option<usize>) -> Problem {
+    let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
+    let problem = match bytes {
+        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}")).with("body_bytes", bytes),
+        None => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has more than {MEASURED_BYTES_MAX}")),
+    };
+    problem.with("body_bytes_max", BODY_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use http_body::Frame;
+    use tokio::time::{Instant, Sleep, sleep};
+
+    use super::{BODY_BYTES_MAX, BODY_PATIENCE, BYTES_PER_SECOND_MIN, BodyMemoryLimit, SMALL_BYTES_MAX};
+    use crate::http::ClientAddress;
+    use crate::http::problem::Code;
+
+    const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    async fn read(limit: &BodyMemoryLimit, body: Body) -> Result<super::Received, super::Problem> {
+        limit.read(&HeaderMap::new(), Some(CLIENT), body).await
+    }
+
+    #[tokio::test]
+    async fn small_bodies_find_room_whatever_large_ones_hold() {
+        let limit = BodyMemoryLimit::default();
+        let large = || read(&limit, Body::from(vec![b' '; BODY_BYTES_MAX]));
+        let held = [large().await.expect("room"), large().await.expect("room")];
+        assert_eq!(large().await.expect_err("its share is taken").code(), Code::Busy);
+        let mut small = Vec::new();
+        for _ in 0..100 {
+            small.push(read(&limit, Body::from(vec![b' '; SMALL_BYTES_MAX])).await.expect("room for a small one"));
+        }
+        drop(held);
+        let received = large().await.expect("room again");
+        assert_eq!(received.bytes().len(), BODY_BYTES_MAX);
+        drop((received, small));
+        assert!(limit.is_free());
+    }
+
+    /// A body that sends pieces of one size with pauses between them, and never ends.
+    struct Sips {
+        bytes: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+    }
+
+    impl Sips {
+        fn body(bytes: usize, pause: Duration) -> Body {
+            Body::new(Self { bytes, pause, next: Box::pin(sleep(Duration::ZERO)) })
+        }
+    }
+
+    impl http_body::Body for Sips {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            std::task::ready!(self.next.as_mut().poll(task));
+            let next = Instant::now() + self.pause;
+            self.next.as_mut().reset(next);
+            Poll::Ready(Some(Ok(Frame::data(vec![b' '; self.bytes].into()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_in_sips_is_refused_soon() {
+        let limit = BodyMemoryLimit::default();
+        let begun = Instant::now();
+        let refused = read(&limit, Sips::body(1, Duration::from_millis(500))).await.expect_err("it is too slow");
+        assert_eq!(refused.code(), Code::BodyTooSlow);
+        assert!(begun.elapsed() >= BODY_PATIENCE - Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(limit.is_free());
+    }
+
+    #[tokio::test]
+    async fn a_body_gives_way_while_it_is_waited_for() {
+        let limit = BodyMemoryLimit::default();
+        let slow = {
+            let limit = limit.clone();
+            async move { read(&limit, Sips::body(8 * BYTES_PER_SECOND_MIN as usize, Duration::from_millis(900))).await }
+        };
+        let waiting = tokio::spawn(slow);
+        while limit.is_free() {
+            tokio::task::yield_now().await;
+        }
+        let large = || read(&limit, Body::from(vec![b' '; BODY_BYTES_MAX]));
+        let held = [large().await.expect("room"), large().await.expect("room, because the slow one gives way")];
+        assert_eq!(waiting.await.expect("no panic").expect_err("it gave way").code(), Code::Busy);
+        drop(held);
+        assert!(limit.is_free());
+    }
+}

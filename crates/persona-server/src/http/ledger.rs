@@ -1,0 +1,112 @@
+//! Who holds how much of a bounded amount of memory.
+//!
+//! A ledger only counts. What is counted, and what happens when there is too little, is said where it is used: bodies in
+//! `body/memory.rs`, answers in `answer_memory.rs`.
+
+use std::collections::HashMap;
+
+use super::ClientAddress;
+
+/// The client that memory is counted for. `None` for requests of this very process, which have no share of their own.
+pub(super) type Party = Option<ClientAddress>;
+
+/// Why there is no memory for something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Short {
+    /// The party has its share already.
+    OfParty,
+    /// All parties together have what there is.
+    OfAll,
+}
+
+/// How much may be held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bounds {
+    /// By all parties together, in bytes.
+    pub all: usize,
+    /// By one party, in bytes.
+    pub party: usize,
+}
+
+/// The bytes that are held, in sum and by each party.
+#[derive(Default, Debug)]
+pub(super) struct Ledger {
+    held: usize,
+    by_party: HashMap<Party, usize>,
+}
+
+impl Ledger {
+    /// What one party holds.
+    pub fn held_by(&self, party: Party) -> usize {
+        self.by_party.get(&party).copied().unwrap_or_default()
+    }
+
+    /// Whether a party may hold so many bytes more. A party that holds nothing is not refused for its share, and where
+    /// nothing is held at all there is room: no bound makes a single thing impossible for ever.
+    pub fn check(&self, party: Party, bytes: usize, bounds: Bounds) -> Result<(), Short> {
+        let exceeds = |held: usize, max: usize| held > 0 && held + bytes > max;
+        if party.is_some() && exceeds(self.held_by(party), bounds.party) {
+            return Err(Short::OfParty);
+        }
+        if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
+    }
+
+    /// A party holds so many bytes more.
+    pub fn take(&mut self, party: Party, bytes: usize) {
+        self.held += bytes;
+        *self.by_party.entry(party).or_default() += bytes;
+    }
+
+    /// A party holds so many bytes less.
+    pub fn give_back(&mut self, party: Party, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+        if let Some(held) = self.by_party.get_mut(&party) {
+            *held = held.saturating_sub(bytes);
+            if *held == 0 {
+                self.by_party.remove(&party);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Ledger, Party, Short};
+    use crate::http::ClientAddress;
+
+    const BOUNDS: Bounds = Bounds { all: 100, party: 25 };
+
+    fn party(address: &str) -> Party {
+        Some(ClientAddress(address.parse().expect("an address")))
+    }
+
+    #[test]
+    fn a_party_has_a_share_and_all_have_the_whole() {
+        let mut ledger = Ledger::default();
+        let (a, others) = (party("10.0.0.1"), ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map(party));
+        ledger.take(a, 25);
+        assert_eq!(ledger.check(a, 1, BOUNDS), Err(Short::OfParty));
+        for other in others {
+            assert_eq!(ledger.check(other, 25, BOUNDS), Ok(()));
+            ledger.take(other, 25);
+        }
+        assert_eq!(ledger.check(party("10.0.0.5"), 1, BOUNDS), Err(Short::OfAll));
+        ledger.give_back(a, 25);
+        assert_eq!((ledger.held_by(a), ledger.check(a, 25, BOUNDS)), (0, Ok(())));
+    }
+
+    #[test]
+    fn what_is_larger_than_a_bound_is_possible_alone() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.check(party("10.0.0.1"), 200, BOUNDS), Ok(()));
+        ledger.take(party("10.0.0.1"), 200);
+        assert_eq!(ledger.check(party("10.0.0.2"), 1, BOUNDS), Err(Short::OfAll));
+    }
+
+    #[test]
+    fn this_process_has_no_share() {
+        let mut ledger = Ledger::default();
+        ledger.take(None, 90);
+        assert_eq!(ledger.check(None, 10, BOUNDS), Ok(()));
+    }
+}
