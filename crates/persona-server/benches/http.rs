@@ -9,7 +9,7 @@ use axum::body::Body;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_server::clock::SystemClock;
-use persona_server::http::{BodyMemoryLimit, Context, HeavyTurns, router};
+use persona_server::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
 use persona_server::shared_page::SharedPage;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
@@ -28,6 +28,7 @@ fn app() -> axum::Router {
         bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
+        answers: AnswerMemoryLimit::new(256 << 20),
     })
 }
 

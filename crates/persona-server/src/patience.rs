@@ -55,7 +55,7 @@ mod tests {
     fn given_up_after(bytes: usize, pause: Duration) -> Option<u64> {
         let mut patience = Patience::new(MOST);
         let mut elapsed = Duration::ZERO;
-        while elapsed < Duration::from_secs(3600) {
+        while elapsed < Duration::from_hours(1) {
             if pause > patience.left() {
                 return Some((elapsed + patience.left()).as_secs());
             }

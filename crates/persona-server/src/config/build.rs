@@ -36,6 +36,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         document_bytes_max: reader.number("document_bytes_max"),
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
+        answer_memory_mb: reader.number("answer_memory_mb"),
+        answer_patience_ms: reader.number("answer_patience_ms"),
         drain_timeout_ms: reader.number("drain_timeout_ms"),
         backup_every: reader.time("backup_every"),
         backup_keep: reader.number("backup_keep"),

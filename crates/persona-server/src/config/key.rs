@@ -13,6 +13,8 @@ pub const WAIT_MS_MAX: u64 = 3_600_000;
 /// longer one would keep the write-ahead log from starting over for too long.
 pub const READ_MS_MIN: u64 = 100;
 pub const READ_MS_MAX: u64 = 600_000;
+/// Most memory for answers, in MiB: 1 TiB. More is a slip of the keyboard.
+pub const ANSWER_MEMORY_MB_MAX: u64 = 1_048_576;
 /// Largest checkpoint threshold, in pages of 4,096 bytes: 4 GiB of log.
 pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
@@ -209,6 +211,26 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("10000"),
         unit: Some("milliseconds"),
         help: "How long a stopping worker may take for the requests that it has.",
+        ..PLAIN
+    },
+    Key {
+        name: "answer_memory_mb",
+        section: "workers",
+        member: "answer_memory_mb",
+        shape: Shape::Number { min: 1, max: ANSWER_MEMORY_MB_MAX },
+        default: Default::Text("256"),
+        unit: Some("MiB"),
+        help: "Memory of one worker for large answers that are not sent yet; a client may have a quarter of it. Further ones are refused (503).",
+        ..PLAIN
+    },
+    Key {
+        name: "answer_patience_ms",
+        section: "workers",
+        member: "answer_patience_ms",
+        shape: Shape::Number { min: 100, max: WAIT_MS_MAX },
+        default: Default::Text("30000"),
+        unit: Some("milliseconds"),
+        help: "How long a client may leave its answer unread before its connection is closed; it must also read 16 KiB a second on average.",
         ..PLAIN
     },
     Key {

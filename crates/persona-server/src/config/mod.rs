@@ -76,6 +76,10 @@ pub struct Config {
     pub backup_dir: Option<PathBuf>,
     /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`). Default false.
     pub expose_worker: bool,
+    /// Memory for large answers of one worker that are not sent yet, in MiB. Default 256.
+    pub answer_memory_mb: usize,
+    /// How long a client may leave its answer unread before it is cut off, in milliseconds. Default 30,000.
+    pub answer_patience_ms: u64,
     /// How long a stopping worker may take for the requests that it has, in milliseconds. Default 10,000.
     pub drain_timeout_ms: u64,
     /// Lowest level that is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`; or a filter such as
@@ -99,6 +103,11 @@ impl Config {
             Database::File(_) => SQLITE_WORKERS_MAX,
             Database::Server(_) => POSTGRES_WORKERS_MAX,
         }
+    }
+
+    /// Memory for large answers of one worker that are not sent yet, in bytes.
+    pub fn answer_memory_bytes(&self) -> usize {
+        self.answer_memory_mb.saturating_mul(1024 * 1024)
     }
 
     /// The backups that the keeper is to make of a file, if any.

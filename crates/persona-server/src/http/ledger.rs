@@ -32,6 +32,8 @@ pub(super) struct Bounds {
 #[derive(Default, Debug)]
 pub(super) struct Ledger {
     held: usize,
+    /// What was given back since this was last asked for.
+    given_back: usize,
     by_party: HashMap<Party, usize>,
 }
 
@@ -51,6 +53,11 @@ impl Ledger {
         if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
     }
 
+    /// What was given back since this was last called.
+    pub fn take_given_back(&mut self) -> usize {
+        std::mem::take(&mut self.given_back)
+    }
+
     /// A party holds so many bytes more.
     pub fn take(&mut self, party: Party, bytes: usize) {
         self.held += bytes;
@@ -60,6 +67,7 @@ impl Ledger {
     /// A party holds so many bytes less.
     pub fn give_back(&mut self, party: Party, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
+        self.given_back = self.given_back.saturating_add(bytes);
         if let Some(held) = self.by_party.get_mut(&party) {
             *held = held.saturating_sub(bytes);
             if *held == 0 {
@@ -71,26 +79,26 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounds, Ledger, Party, Short};
+    use super::{Bounds, Ledger, Short};
     use crate::http::ClientAddress;
 
     const BOUNDS: Bounds = Bounds { all: 100, party: 25 };
 
-    fn party(address: &str) -> Party {
-        Some(ClientAddress(address.parse().expect("an address")))
+    fn client(address: &str) -> ClientAddress {
+        ClientAddress(address.parse().expect("an address"))
     }
 
     #[test]
     fn a_party_has_a_share_and_all_have_the_whole() {
         let mut ledger = Ledger::default();
-        let (a, others) = (party("10.0.0.1"), ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map(party));
+        let (a, others) = (Some(client("10.0.0.1")), ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map(|address| Some(client(address))));
         ledger.take(a, 25);
         assert_eq!(ledger.check(a, 1, BOUNDS), Err(Short::OfParty));
         for other in others {
             assert_eq!(ledger.check(other, 25, BOUNDS), Ok(()));
             ledger.take(other, 25);
         }
-        assert_eq!(ledger.check(party("10.0.0.5"), 1, BOUNDS), Err(Short::OfAll));
+        assert_eq!(ledger.check(Some(client("10.0.0.5")), 1, BOUNDS), Err(Short::OfAll));
         ledger.give_back(a, 25);
         assert_eq!((ledger.held_by(a), ledger.check(a, 25, BOUNDS)), (0, Ok(())));
     }
@@ -98,9 +106,9 @@ mod tests {
     #[test]
     fn what_is_larger_than_a_bound_is_possible_alone() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.check(party("10.0.0.1"), 200, BOUNDS), Ok(()));
-        ledger.take(party("10.0.0.1"), 200);
-        assert_eq!(ledger.check(party("10.0.0.2"), 1, BOUNDS), Err(Short::OfAll));
+        assert_eq!(ledger.check(Some(client("10.0.0.1")), 200, BOUNDS), Ok(()));
+        ledger.take(Some(client("10.0.0.1")), 200);
+        assert_eq!(ledger.check(Some(client("10.0.0.2")), 1, BOUNDS), Err(Short::OfAll));
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body::Body;
 use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::answer_memory::SMALL_BYTES_MAX;
 use super::problem::{Code, Problem, render};
 use super::{ClientAddress, Context, personas};
 
@@ -52,7 +55,11 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
     };
     let mut response = next.run(request).await;
     // An id that came in is visible ASCII, and so is one of ours.
-    render(&mut response, id.to_str().unwrap_or_default());
+    let id_text = id.to_str().unwrap_or_default();
+    render(&mut response, id_text);
+    if response.body().size_hint().lower() > SMALL_BYTES_MAX as u64 && is_refusal(&response) {
+        response = in_memory_of_answers(response, &context, facts.client, id_text).await;
+    }
     let took = started.elapsed();
     let status = response.status().as_u16();
     context.seat.request_answered(facts.route(), &facts.method, status, took);
@@ -67,6 +74,25 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
         headers.insert(SERVER_TIMING, HeaderValue::try_from(timing).expect("a number is visible ASCII"));
     }
     response
+}
+
+fn is_refusal(response: &Response) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
+}
+
+/// A large refusal, such as that of a merge that shows three sides, takes memory like any other answer.
+async fn in_memory_of_answers(response: Response, context: &Context, client: Option<ClientAddress>, id: &str) -> Response {
+    let (parts, body) = response.into_parts();
+    // It is one text that is there already, so this waits for nothing.
+    let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    match context.answers.reserve(client, text.len()) {
+        Ok(memory) => Response::from_parts(parts, memory.body(text)),
+        Err(problem) => {
+            let mut response = problem.into_response();
+            render(&mut response, id);
+            response
+        }
+    }
 }
 
 /// What is kept of a request until it is answered.
@@ -124,7 +150,7 @@ mod tests {
 
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
     use crate::clock::SystemClock;
-    use crate::http::{BodyMemoryLimit, Context, HeavyTurns};
+    use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns};
     use crate::shared_page::SharedPage;
 
     async fn broken() {
@@ -143,6 +169,7 @@ mod tests {
             bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
+            answers: AnswerMemoryLimit::new(1 << 20),
         });
         let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
         let response = service.oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");

@@ -2,15 +2,17 @@
 //!
 //! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers share:
 //!
-//! - `request.rs` takes a request apart (media type, headers), `body.rs` takes its body in, `json.rs` reads JSON strictly,
+//! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs` reads JSON strictly,
 //!   `parameters.rs` reads the query, `etag.rs` the conditions;
 //! - `client_address.rs` says for which client a request counts;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
+//! - `body/memory.rs` and `answer_memory.rs` bound the memory of both directions, for all and for each client (`ledger.rs`);
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request.
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
+mod answer_memory;
 mod body;
 mod client_address;
 mod docs;
@@ -40,6 +42,7 @@ use uuid::Uuid;
 
 use crate::shared_page::Seat;
 
+pub use answer_memory::AnswerMemoryLimit;
 pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
 pub use heavy::HeavyTurns;
@@ -67,6 +70,8 @@ pub struct Context {
     pub heavy: HeavyTurns,
     /// Most bytes of a document as JSON.
     pub document_bytes_max: usize,
+    /// The memory that large answers of this process may take up together.
+    pub answers: AnswerMemoryLimit,
 }
 
 impl Context {

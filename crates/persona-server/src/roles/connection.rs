@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::Drain;
+use super::stream::PatientStream;
 use crate::config::Network;
 use crate::http::ClientAddress;
 use crate::shared_page::Seat;
@@ -40,6 +41,8 @@ pub(super) struct Serving {
     pub drain: Drain,
     /// Proxies that are believed when they name a client.
     pub trusted_proxies: Arc<[Network]>,
+    /// How long a client may take without reading.
+    pub answer_patience: Duration,
 }
 
 /// Serves a connection until either side closes it.
@@ -55,7 +58,7 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, serving: Serving) {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(PatientStream::new(stream, serving.answer_patience)), service)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

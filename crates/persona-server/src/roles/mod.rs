@@ -1,18 +1,21 @@
 //! What a child of the supervisor does: prepare the database (`init`), look after it (`keeper`), serve (`worker`).
 //!
-//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves (`connection.rs`)
+//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves (`connection.rs`, over
+//! a socket that does not wait for ever, `stream.rs`)
 //! until it is told to stop (`drain.rs`). What must not be here: what a request means (`http`), who runs when
 //! (`supervisor`).
 //!
 //! Start reading at [`run`].
 
 mod accept;
+mod allocator;
 mod backups;
 mod connection;
 mod drain;
 mod init;
 mod keeper;
 mod load;
+mod stream;
 mod worker;
 
 use std::io;

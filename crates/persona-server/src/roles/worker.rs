@@ -16,13 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::accept::{self, CONNECTIONS_MAX, Thread};
+use super::allocator::Freed;
 use super::connection::Serving;
 use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
 use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
 use crate::clock::SystemClock;
-use crate::http::{BodyMemoryLimit, Context, HeavyTurns, router};
+use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
 use crate::supervisor::{Handover, Key, Message, say};
@@ -40,11 +41,9 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers what to do.
     let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
     let seat = handover.page.seat(key.slot, key.generation);
-    let (store, router) = open(&handover, key.slot, &seat)?;
+    let (store, router, mut freed) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();
-    let serving =
-        Serving { router, seat: seat.clone(), drain: drain.clone(), trusted_proxies: handover.config.trusted_proxies.clone().into() };
-    let mut threads = Threads::start(&handover, &listener, &store, &serving)?;
+    let mut threads = Threads::start(&handover, &listener, &store, &serving(&handover, router, &seat, &drain))?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
     threads.opened().await;
@@ -60,7 +59,10 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let mut is_outdated = false;
     loop {
         tokio::select! {
-            _ = beats.tick() => threads.beat(&seat),
+            _ = beats.tick() => {
+                threads.beat(&seat);
+                freed.return_to_system();
+            }
             _ = reopen.recv() => reopen_log(log),
             _ = drain_asked.recv() => begin_drain(&seat, &drainer),
             _ = stop_asked.recv() => {
@@ -108,12 +110,25 @@ async fn grace(mut drain: Drain, length: Duration) {
     tokio::time::sleep(length).await;
 }
 
-fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router), Error> {
+/// What every connection shares.
+fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain) -> Serving {
+    Serving {
+        router,
+        seat: seat.clone(),
+        drain: drain.clone(),
+        trusted_proxies: handover.config.trusted_proxies.clone().into(),
+        answer_patience: Duration::from_millis(handover.config.answer_patience_ms),
+    }
+}
+
+fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router, Freed), Error> {
     let config = &handover.config;
     #[cfg(feature = "faults")]
     persona_storage::fault::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = backend::open(config, &format!("persona worker {slot}"), Arc::clone(&clock), Arc::new(seat.clone()))?;
+    let (answers, bodies) = (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
+    let freed = Freed::by(answers.clone(), bodies.clone());
     let router = router(Context {
         store: Arc::clone(&store),
         clock,
@@ -121,11 +136,12 @@ fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, 
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
-        bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: config.document_bytes_max,
+        bodies,
+        answers,
     });
-    Ok((store, router))
+    Ok((store, router, freed))
 }
 
 /// Opens the log file again, in keeper and worker alike.

@@ -1,4 +1,4 @@
-//! The shared memory itself: the one place of the program with `unsafe`.
+//! The shared memory itself: one of the few places of the program with `unsafe` (`tests/tidy.rs` names them).
 //!
 //! Nothing here knows what the cells mean.
 

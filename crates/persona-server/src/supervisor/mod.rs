@@ -47,6 +47,8 @@ pub(crate) mod tests {
             backup_keep: 24,
             backup_dir: None,
             expose_worker: false,
+            answer_memory_mb: 256,
+            answer_patience_ms: 30_000,
             drain_timeout_ms: 10_000,
             log_level: "info".into(),
             log_format: "auto".into(),

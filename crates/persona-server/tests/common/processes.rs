@@ -37,6 +37,16 @@ impl Process {
         Some(Self { role: (*words.get(at + 1)?).to_owned(), slot, generation, pid })
     }
 
+    /// The memory that it has now, and the most that it ever had, in bytes (`proc_pid_status(5)`).
+    pub fn resident(&self) -> (u64, u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it lives");
+        let bytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a size");
+            1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+        };
+        (bytes("VmRSS:"), bytes("VmHWM:"))
+    }
+
     /// Whether it is still there and not only waiting to be reaped.
     pub fn is_alive(&self) -> bool {
         Path::new("/proc").join(self.pid.to_string()).exists() && state_of(self.pid).is_some_and(|state| state != "Z")

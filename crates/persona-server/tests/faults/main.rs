@@ -28,6 +28,8 @@ mod mounts;
 mod names;
 mod power_cut;
 mod report;
+mod slow_bodies;
+mod slow_readers;
 mod slow_reads;
 mod stopped;
 mod strace;

@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::http::{BodyMemoryLimit, Context, HeavyTurns, router};
+use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
 use crate::shared_page::SharedPage;
 
 /// The API over a file.
@@ -55,6 +55,7 @@ impl Local {
             bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: config.document_bytes_max,
+            answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
         };
         Ok(Self { router: router(context), store, _upkeep: upkeep })
     }

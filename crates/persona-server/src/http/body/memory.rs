@@ -58,6 +58,11 @@ pub(super) struct Claim {
 }
 
 impl BodyMemoryLimit {
+    /// What was given back since this was last called, in bytes.
+    pub fn take_given_back(&self) -> usize {
+        self.state().ledger.take_given_back()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change of the state is complete before anything in it can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -181,15 +186,14 @@ mod tests {
 
     use super::{BODY_BYTES_MAX, BodyMemoryLimit, Claim, LARGE_BYTES_MAX};
     use crate::http::ClientAddress;
-    use crate::http::ledger::Party;
 
-    fn party(number: u8) -> Party {
-        Some(ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))))
+    fn client(number: u8) -> ClientAddress {
+        ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
     }
 
     /// A body of the largest size of which so much has arrived.
     fn arrived(limit: &BodyMemoryLimit, number: u8, bytes: usize) -> Result<Claim, String> {
-        let mut claim = limit.claim(party(number));
+        let mut claim = limit.claim(Some(client(number)));
         claim.arrived(bytes, BODY_BYTES_MAX).map(|()| claim).map_err(|problem| problem.detail().to_owned())
     }
 

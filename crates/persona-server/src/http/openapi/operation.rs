@@ -49,6 +49,7 @@ impl Operation {
             Code::KeyReused,
             Code::BodyTooLarge,
             Code::Busy,
+            Code::OutcomeUnknown,
             Code::Closing,
             Code::Damaged,
             Code::StorageFailed,

@@ -7,8 +7,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId};
 use persona_storage::{Answer, Outcome, Write, Written};
 
+use crate::http::answer_memory::Reservation;
 use crate::http::problem::Problem;
-use crate::http::{Context, etag};
+use crate::http::{ClientAddress, Context, etag};
 
 const PERSONAS: &str = "/api/v1/personas/";
 /// Says that an answer is that of an earlier request with the same key.
@@ -30,9 +31,9 @@ pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
 }
 
 /// An answer with a persona in it.
-pub(super) fn with_body(status: StatusCode, answer: Answer) -> Response {
+pub(super) fn with_body(status: StatusCode, answer: Answer, memory: Reservation) -> Response {
     let tag = etag::of(answer.tag());
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = Response::new(memory.body(answer.body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
@@ -58,14 +59,16 @@ pub(super) fn prepared(document: Document) -> Document {
 
 /// Has the store make a change, and answers with the committed row.
 pub(super) async fn written(context: &Context, write: Write) -> Result<Response, Problem> {
+    let client = write.client.map(ClientAddress);
     let Written { outcome, answer, replayed } = commit(context, write).await?;
+    let memory = context.answers.reserve_after_write(client, answer.body.len())?;
     let mut response = if outcome == Outcome::Created {
         let location = HeaderValue::try_from(path_of(answer.id)).expect("a path is visible ASCII");
-        let mut response = with_body(StatusCode::CREATED, answer);
+        let mut response = with_body(StatusCode::CREATED, answer, memory);
         response.headers_mut().insert(LOCATION, location);
         response
     } else {
-        with_body(StatusCode::OK, answer)
+        with_body(StatusCode::OK, answer, memory)
     };
     mark_replay(&mut response, replayed);
     Ok(response)

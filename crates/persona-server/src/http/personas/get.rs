@@ -35,7 +35,8 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
     Ok(if etag::is_known(request.headers(), answer.tag())? {
         answer::without_body(StatusCode::NOT_MODIFIED, &answer)
     } else {
-        answer::with_body(StatusCode::OK, answer)
+        let memory = context.answers.reserve(request.extensions().get().copied(), answer.body.len())?;
+        answer::with_body(StatusCode::OK, answer, memory)
     })
 }
 

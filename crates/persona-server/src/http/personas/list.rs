@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -77,18 +76,19 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
 
 /// Answers with one page.
 pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+    let client = request.extensions().get().copied();
     let Asked { request, fields, followed } = asked(request.uri())?;
     let mut page = context.store.list(request).await?;
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
-    let bytes: usize = page.items.iter().map(|item| item.body.len()).sum();
-    let text = if fields.is_some() && bytes > LIGHT_PAGE_BYTES_MAX {
+    let memory = context.answers.reserve(client, bytes_of(&page))?;
+    let text = if fields.is_some() && bytes_of(&page) > LIGHT_PAGE_BYTES_MAX {
         let work = tokio::task::spawn_blocking(move || page_text(&page, fields.as_deref()));
         work.await.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??
     } else {
         page_text(&page, fields.as_deref())?
     };
-    let mut response = Response::new(Body::from(text));
+    let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     Ok(response)
@@ -175,9 +175,14 @@ fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     Some(names.into_iter().collect())
 }
 
+/// About how many bytes a page has as JSON; with only some of the members it has less.
+fn bytes_of(page: &Page) -> usize {
+    page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256
+}
+
 /// The page as JSON: the stored answers as they are, unless only some members are wanted.
 fn page_text(page: &Page, fields: Option<&[String]>) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::with_capacity(page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256);
+    let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });
     text.extend_from_slice(b"{\"items\":[");
     for (index, item) in page.items.iter().enumerate() {
         if index > 0 {

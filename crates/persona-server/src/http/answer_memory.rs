@@ -1,0 +1,190 @@
+//! The memory that the answers of one process take up until they are sent.
+//!
+//! A client that asks for much and reads nothing holds the answer in the server's memory. So memory for a large answer
+//! is reserved before it is put together, out of a whole in which each client has a share, and given back when the last
+//! byte was handed to the system: the reservation lives in the very buffer that is sent ([`Bytes::from_owner`]). How
+//! long that may take is bounded too (`roles/stream.rs`). Small answers take none: each connection may have one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use bytes::Bytes;
+
+use super::ledger::{Bounds, Ledger, Party};
+use super::problem::{Code, Problem};
+
+/// Up to how many bytes an answer is small. Nearly all are; each of the 1,024 connections of a worker may hold this
+/// much, which is 64 MiB.
+pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
+
+/// The memory that the large answers of one process may take up together.
+#[derive(Clone, Debug)]
+pub struct AnswerMemoryLimit(Arc<Whole>);
+
+#[derive(Debug)]
+struct Whole {
+    bytes_max: usize,
+    ledger: Mutex<Ledger>,
+}
+
+/// Memory for one answer; none for a small one.
+#[derive(Debug)]
+pub(super) struct Reservation(Option<Held>);
+
+/// Memory of the whole, given back when this is dropped.
+#[derive(Debug)]
+struct Held {
+    whole: Arc<Whole>,
+    party: Party,
+    bytes: usize,
+}
+
+/// An answer that is being sent, with its memory.
+struct Sending {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AnswerMemoryLimit {
+    /// A whole of so many bytes.
+    pub fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Whole { bytes_max, ledger: Mutex::default() }))
+    }
+
+    /// Memory for an answer of so many bytes to a request that changed nothing: to a read, or a refusal. A client may
+    /// have a quarter of the whole, and a quarter is left to writes.
+    pub(super) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
+        if bytes <= SMALL_BYTES_MAX {
+            return Ok(Reservation(None));
+        }
+        let bytes_max = self.0.bytes_max;
+        self.hold(party, bytes, Bounds { all: bytes_max - bytes_max / 4, party: bytes_max / 4 }).ok_or_else(|| {
+            let detail = format!("answers that their clients do not read take up the memory for this one of {bytes} bytes");
+            Problem::new(Code::Busy, detail).hint("read every answer to its end, and ask for less at once").retry()
+        })
+    }
+
+    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing had happened; a client
+    /// may have half of the whole for it.
+    pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
+        if bytes <= SMALL_BYTES_MAX {
+            return Ok(Reservation(None));
+        }
+        let bytes_max = self.0.bytes_max;
+        self.hold(party, bytes, Bounds { all: bytes_max, party: bytes_max / 2 }).ok_or_else(|| {
+            let detail = format!("the write was kept, but there is no memory to show the {bytes} bytes that came of it");
+            Problem::new(Code::OutcomeUnknown, detail).hint("read the persona to see it").retry()
+        })
+    }
+
+    /// What was given back since this was last called, in bytes.
+    pub fn take_given_back(&self) -> usize {
+        self.0.ledger().take_given_back()
+    }
+
+    fn hold(&self, party: Party, bytes: usize, bounds: Bounds) -> Option<Reservation> {
+        let mut ledger = self.0.ledger();
+        ledger.check(party, bytes, bounds).ok()?;
+        ledger.take(party, bytes);
+        Some(Reservation(Some(Held { whole: Arc::clone(&self.0), party, bytes })))
+    }
+
+    #[cfg(test)]
+    fn held_by(&self, party: Party) -> usize {
+        self.0.ledger().held_by(party)
+    }
+}
+
+impl Whole {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Every change of the ledger is complete before anything in it can panic.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reservation {
+    /// The answer as a body that holds this memory until its last byte was sent, or its connection ended.
+    pub fn body(self, bytes: impl Into<Bytes>) -> Body {
+        let bytes = bytes.into();
+        match self.0 {
+            Some(mut held) if bytes.len() > SMALL_BYTES_MAX => {
+                held.shrink_to(bytes.len());
+                Body::from(Bytes::from_owner(Sending { bytes, _held: held }))
+            }
+            _ => Body::from(bytes),
+        }
+    }
+}
+
+impl Held {
+    /// It became less than was expected.
+    fn shrink_to(&mut self, bytes: usize) {
+        if let Some(less) = self.bytes.checked_sub(bytes) {
+            self.whole.ledger().give_back(self.party, less);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.whole.ledger().give_back(self.party, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use http_body_util::BodyExt;
+
+    use super::{AnswerMemoryLimit, SMALL_BYTES_MAX};
+    use crate::http::ClientAddress;
+    use crate::http::problem::Code;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn client(number: u8) -> ClientAddress {
+        ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
+    }
+
+    #[tokio::test]
+    async fn memory_is_held_until_the_last_slice_is_dropped() {
+        let limit = AnswerMemoryLimit::new(32 * MIB);
+        let reservation = limit.reserve(Some(client(1)), 4 * MIB).expect("memory");
+        assert_eq!(limit.held_by(Some(client(1))), 4 * MIB);
+        let mut body = reservation.body(vec![0; MIB]);
+        assert_eq!(limit.held_by(Some(client(1))), MIB, "it became less");
+        let mut data = body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
+        drop(body);
+        // What hyper does as the system takes the bytes: the last of them still is all of the buffer.
+        let last = data.split_off(MIB - 1);
+        drop(data);
+        assert_eq!(limit.held_by(Some(client(1))), MIB);
+        drop(last);
+        assert_eq!(limit.held_by(Some(client(1))), 0);
+    }
+
+    #[test]
+    fn a_client_has_a_quarter_and_half_for_what_was_written() {
+        let limit = AnswerMemoryLimit::new(32 * MIB);
+        let held = limit.reserve(Some(client(1)), 8 * MIB).expect("a quarter");
+        assert_eq!(limit.reserve(Some(client(1)), MIB).expect_err("more than a quarter").code(), Code::Busy);
+        let written = limit.reserve_after_write(Some(client(1)), 8 * MIB).expect("half");
+        assert_eq!(limit.reserve_after_write(Some(client(1)), MIB).expect_err("more than half").code(), Code::OutcomeUnknown);
+        let other = limit.reserve(Some(client(2)), 8 * MIB).expect("a quarter for another");
+        assert_eq!(limit.reserve(Some(client(3)), MIB).expect_err("the last quarter is for writes").code(), Code::Busy);
+        let last = limit.reserve_after_write(Some(client(3)), 8 * MIB).expect("the last quarter");
+        for party in [Some(client(1)), Some(client(3))] {
+            limit.reserve(party, SMALL_BYTES_MAX).expect("small answers need none");
+        }
+        drop((held, written, other, last));
+        assert_eq!((1..4).map(|number| limit.held_by(Some(client(number)))).sum::<usize>(), 0);
+    }
+}

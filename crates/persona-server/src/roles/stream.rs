@@ -1,0 +1,156 @@
+//! The socket of a connection, with an end to waiting for a client that does not read.
+//!
+//! The system takes bytes into its own buffer and then no more until the client has read some. A client that never does
+//! would hold its answer, and its connection, for ever. Nothing above the socket sees this: HTTP hands over an answer
+//! and is told when it is gone. So the limit is here.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use crate::patience::Patience;
+
+/// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`, tcp(7)). It would take
+/// up to 4 MiB, outside of what this process can bound; bytes that are on their way are not counted, so it costs no speed.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+/// A stream that fails when its other end does not read.
+pub(super) struct PatientStream {
+    stream: TcpStream,
+    patience: Patience,
+    /// Since when the system takes nothing.
+    stuck_since: Option<Instant>,
+    /// Made when it is first needed, and used again: most clients never make the server wait.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl PatientStream {
+    /// Waits for its client for so long without progress, or at less than the least rate.
+    pub fn new(stream: TcpStream, patience: Duration) -> Self {
+        // A system that does not know it keeps more; the limit on waiting holds without it.
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        Self { stream, patience: Patience::new(patience), stuck_since: None, alarm: None }
+    }
+
+    /// Judges a write: what was taken is progress, and what was not is waited for up to a limit.
+    fn judge(&mut self, written: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                if let Some(since) = self.stuck_since.take() {
+                    self.patience.waited(since.elapsed());
+                }
+                self.patience.progressed(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                ready!(self.poll_alarm(context));
+                // Without it the system would go on offering the rest to the client, and keep it meanwhile.
+                let _ = self.stream.set_zero_linger();
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
+            }
+        }
+    }
+
+    /// Rings when this client was waited for long enough.
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(Duration::ZERO)));
+        if self.stuck_since.is_none() {
+            let now = Instant::now();
+            self.stuck_since = Some(now);
+            alarm.as_mut().reset((now + self.patience.left()).into());
+        }
+        alarm.as_mut().poll(context)
+    }
+}
+
+impl AsyncRead for PatientStream {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for PatientStream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judge(written, context)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.judge(written, context)
+    }
+
+    /// HTTP keeps what is written in parts instead of copying it into one: so the memory of an answer is its own.
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::PatientStream;
+
+    const PATIENCE: Duration = Duration::from_millis(500);
+    /// More than the system keeps for both ends.
+    const LARGE: usize = 32 * 1024 * 1024;
+
+    async fn pair() -> (PatientStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+        (PatientStream::new(listener.accept().await.expect("a connection").0, PATIENCE), client)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_cut_off_and_its_bytes_are_forgotten() {
+        let (mut stream, mut client) = pair().await;
+        let begun = Instant::now();
+        let error = stream.write_all(&vec![0; LARGE]).await.expect_err("it does not read");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= PATIENCE);
+        drop(stream);
+        let error = loop {
+            match client.read(&mut [0; 4096]).await {
+                Ok(0) => panic!("half an answer ended as if it were a whole one"),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_slowly_but_steadily_gets_everything() {
+        let (mut stream, mut client) = pair().await;
+        let reading = tokio::spawn(async move {
+            let (mut read, mut buffer, begun) = (0, vec![0; LARGE / 16], Instant::now());
+            while read < LARGE {
+                read += client.read(&mut buffer).await.expect("bytes");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            begun.elapsed()
+        });
+        stream.write_all(&vec![0; LARGE]).await.expect("it reads");
+        assert!(reading.await.expect("no panic") > PATIENCE, "it was too fast to prove anything");
+    }
+}
