@@ -68,6 +68,13 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// As many idempotency keys are kept as may be; each is kept for a day, because an earlier end would break its promise.
+    /// Nothing was changed. Requests without a key, or with a known one, are served.
+    #[error("{max} idempotency keys are kept, which is the most")]
+    TooManyKeys {
+        /// The most that are kept.
+        max: u64,
+    },
     /// The queue was full, or the lock was not had before the deadline. Trying again later can succeed.
     #[error("the store is busy: {what}")]
     Busy {

@@ -15,11 +15,14 @@ use persona_model::{
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
-use crate::{Answer, Error, Export, Home, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{
+    Answer, Error, Export, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written,
+};
 
 /// Keeps personas in the memory of one process.
 pub struct MemoryStore {
     time: Time,
+    keys_max: u64,
     rows: Mutex<Rows>,
 }
 
@@ -35,7 +38,14 @@ struct Rows {
 impl MemoryStore {
     /// An empty store.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { time: Time::new(clock), rows: Mutex::default() }
+        Self { time: Time::new(clock), keys_max: IDEMPOTENCY_KEYS_MAX, rows: Mutex::default() }
+    }
+
+    /// The same, with another limit for idempotency keys.
+    #[must_use]
+    pub fn keeping_keys(mut self, max: u64) -> Self {
+        self.keys_max = max;
+        self
     }
 
     fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
@@ -53,12 +63,15 @@ impl Rows {
         self.histories.values().filter_map(|history| history.last()).map(|(persona, _)| persona).filter(|it| it.deleted_at.is_none())
     }
 
-    fn apply(&mut self, write: &Write, now: Timestamp) -> Result<Written, Error> {
+    fn apply(&mut self, write: &Write, now: Timestamp, keys_max: u64) -> Result<Written, Error> {
         if let Some(wanted) = &write.idempotency
             && let Some((known, written)) = self.replays.get(&wanted.key)
         {
             let replay = Written { replayed: true, ..written.clone() };
             return if known == wanted { Ok(replay) } else { Err(Error::KeyReused) };
+        }
+        if write.idempotency.is_some() && self.replays.len() as u64 >= keys_max {
+            return Err(Error::TooManyKeys { max: keys_max });
         }
         let id = write.operation.id();
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
@@ -225,7 +238,7 @@ impl Store for MemoryStore {
         let now = self.time.now();
         let stamps = rows.changes.iter().map(|change| change.at).filter(|at| *at <= newest_of(now));
         let now = after(stamps.max().unwrap_or_default(), now);
-        rows.apply(&write, now)
+        rows.apply(&write, now, self.keys_max)
     }
 
     async fn ready(&self) -> Result<(), Error> {

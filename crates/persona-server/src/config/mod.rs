@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
+use persona_storage::{IDEMPOTENCY_KEYS_MAX, postgres};
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -131,6 +131,7 @@ impl Config {
             read_timeout: Duration::from_millis(self.read_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,
             disk_reserve_bytes: self.disk_reserve_mb * 1024 * 1024,
+            idempotency_keys_max: IDEMPOTENCY_KEYS_MAX,
         }
     }
 

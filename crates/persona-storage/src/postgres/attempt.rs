@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::current::{Current, Earlier, look};
 use super::error::Meaning;
 use super::pool::Connection;
+use super::quota::Quota;
 use super::{change, migrate};
 use crate::decide::{self, Decision, Revised};
 use crate::time::{Time, after, newest_of};
@@ -22,6 +23,7 @@ pub(super) struct Request<'a> {
     time: &'a Time,
     /// Time of the newest change of this process: the next one is later, also when the clock is set back.
     newest: &'a AtomicI64,
+    quota: &'a Quota,
     tried: Option<Tried>,
 }
 
@@ -66,10 +68,10 @@ impl From<Error> for Failure {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(write: &'a Write, time: &'a Time, newest: &'a AtomicI64) -> Result<Self, Error> {
+    pub(super) fn new(write: &'a Write, time: &'a Time, newest: &'a AtomicI64, quota: &'a Quota) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
-        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), time, newest, tried: None })
+        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), time, newest, quota, tried: None })
     }
 
     /// Whether something was sent that changes the persona.
@@ -103,6 +105,9 @@ impl<'a> Request<'a> {
             && let Some(written) = self.replay(connection, earlier).await?
         {
             return Ok(Some(written));
+        }
+        if self.write.idempotency.is_some() && !self.was_sent() && !self.quota.has_room(connection).await? {
+            return Err(Failure::Refused(Error::TooManyKeys { max: self.quota.max() }));
         }
         let Current { persona, base, .. } = current;
         let seen = persona.as_ref().map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });

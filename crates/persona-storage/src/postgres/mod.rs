@@ -26,6 +26,7 @@ mod left_behind;
 mod list;
 mod migrate;
 mod pool;
+mod quota;
 mod readiness;
 mod row;
 mod search;

@@ -80,6 +80,8 @@ pub struct Settings {
     pub(super) statement_wait: Duration,
     /// Longest time of one statement of a list, a page of the feed or the status.
     pub(super) read_time: Duration,
+    /// Most idempotency keys that are kept, about.
+    pub(super) keys_max: u64,
     /// How long a connection counts that gave no answer in time.
     pub(super) left_behind_time: Duration,
 }
@@ -136,7 +138,18 @@ impl Settings {
         let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
         let statement_wait = own.statement_wait.unwrap_or(STATEMENT_WAIT_DEFAULT);
         let (read_time, left_behind_time) = (READ_TIME_DEFAULT, LEFT_BEHIND_TIME);
-        Ok(Self { driver, tls, authorities: own.authorities, has_sessions, pool_max, statement_wait, read_time, left_behind_time })
+        let keys_max = crate::IDEMPOTENCY_KEYS_MAX;
+        Ok(Self {
+            driver,
+            tls,
+            authorities: own.authorities,
+            has_sessions,
+            pool_max,
+            statement_wait,
+            read_time,
+            keys_max,
+            left_behind_time,
+        })
     }
 
     /// The same, for a process that the server's administrator is to recognise by this name.
@@ -157,6 +170,13 @@ impl Settings {
     #[must_use]
     pub fn left_behind_for(mut self, time: Duration) -> Self {
         self.left_behind_time = time;
+        self
+    }
+
+    /// The same, with another limit for idempotency keys.
+    #[must_use]
+    pub fn keeping_keys(mut self, max: u64) -> Self {
+        self.keys_max = max;
         self
     }
 

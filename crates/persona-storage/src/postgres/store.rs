@@ -51,7 +51,7 @@ impl PostgresStore {
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        let writer = Writer::new(pool.clone(), home.handle().clone(), clock, observer);
+        let writer = Writer::new(pool.clone(), settings.keys_max, home.handle().clone(), clock, observer);
         let (lane, leases) = (Lane::new(pool.clone(), &settings), Leases::new(pool.clone(), &settings));
         let readiness = Readiness::new(pool.clone(), home.handle().clone());
         Ok(Self { settings, pool, lane, leases, writer, readiness, home })

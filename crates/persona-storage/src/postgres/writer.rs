@@ -19,6 +19,7 @@ use super::attempt::{Failure, Request};
 use super::change;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool};
+use super::quota::Quota;
 use crate::observer::Waiting;
 use crate::time::Time;
 use crate::{Error, Observer, Write, Written};
@@ -48,6 +49,7 @@ struct Shared {
     time: Time,
     observer: Arc<dyn Observer>,
     newest: AtomicI64,
+    quota: Quota,
     turns: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
     room: Arc<Semaphore>,
@@ -57,13 +59,24 @@ struct Shared {
 }
 
 impl Writer {
-    pub(super) fn new(pool: Pool, home: Handle, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+    pub(super) fn new(pool: Pool, keys_max: u64, home: Handle, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
         let turns = (0..TURNS).map(|_| Arc::default()).collect();
         let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
         let (newest, closing, hasher) = (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
         let other_schema = watch::Sender::new(false);
         Self {
-            shared: Arc::new(Shared { pool, time: Time::new(clock), observer, newest, turns, hasher, room, closing, other_schema }),
+            shared: Arc::new(Shared {
+                pool,
+                time: Time::new(clock),
+                observer,
+                newest,
+                quota: Quota::new(keys_max),
+                turns,
+                hasher,
+                room,
+                closing,
+                other_schema,
+            }),
             home,
         }
     }
@@ -156,7 +169,7 @@ impl Shared {
     /// tried on: the condition of the statement lets only one of them through, and only what that proves is told.
     async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
         let began = Instant::now();
-        let mut request = Request::new(write, &self.time, &self.newest)?;
+        let mut request = Request::new(write, &self.time, &self.newest, &self.quota)?;
         let (mut connection, mut races, mut failures) = (Some(first), 0, 0);
         // Since when it is in doubt whether the write was done.
         let mut doubt: Option<Instant> = None;

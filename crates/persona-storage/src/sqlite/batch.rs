@@ -29,6 +29,8 @@ pub(super) struct Batch<'a> {
     pub time: &'a Time,
     pub observer: &'a dyn Observer,
     pub weights: &'a Weights,
+    /// Most idempotency keys that are kept.
+    pub keys_max: u64,
 }
 
 /// What a transaction holds before its commit.
@@ -102,7 +104,7 @@ impl Batch<'_> {
     fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, now: Timestamp) -> Applying {
         let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
         run("SAVEPOINT request")?;
-        let result = transaction::apply(self.connection, write, foreseen, now);
+        let result = transaction::apply(self.connection, write, foreseen, now, self.keys_max);
         if self.connection.is_autocommit() {
             // Some errors end the whole transaction, whatever the savepoints are: a full disk, a failed read.
             return Err(result.err().unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
@@ -170,8 +172,9 @@ mod tests {
         let ((first, one), (second, two)) = (job(1), job(2));
         let waiting = RefCell::new(Some(second));
         let time = Time::new(Arc::new(Noon));
-        let batch = Batch { connection, time: &time, observer: &NoObserver, weights: &Weights::default() };
-        let batched = batch.apply_all(first, || waiting.take(), Instant::now());
+        let batch = Batch { connection, time: &time, observer: &NoObserver, weights: &Weights::default(), keys_max: 9 };
+        // However slowly this runs, the transaction is a young one.
+        let batched = batch.apply_all(first, || waiting.take(), Instant::now() + Duration::from_mins(1));
         (batched, [one, two], waiting.take())
     }
 

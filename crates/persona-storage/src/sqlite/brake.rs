@@ -72,12 +72,18 @@ mod tests {
                 drop(writer.enter().expect("locks work"));
                 began.elapsed()
             };
-            let longest = (0..20).map(|_| enter()).max().expect("twenty");
-            (writer, longest)
+            // However slowly the brake comes to its turn on a busy machine, it comes.
+            let (began, mut entered) = (Instant::now(), 0);
+            let mut waited = false;
+            while entered < 20 || !waited && began.elapsed() < Duration::from_secs(10) {
+                waited |= enter() >= HOLD / 2;
+                entered += 1;
+            }
+            (writer, waited)
         };
-        let ((writer, longest), pass) = braked(&brake, work).expect("locks work");
+        let ((writer, waited), pass) = braked(&brake, work).expect("locks work");
         let holds = holds.0.load(Ordering::Relaxed);
-        assert!(longest >= HOLD / 2, "{longest:?}");
+        assert!(waited, "no writer waited for the brake");
         assert!(holds <= 100, "a writer got in twenty times, and the brake {holds} times");
         let is_free = || writer.enter_until(Instant::now()).expect("locks work").is_some();
         assert!(!is_free());

@@ -71,6 +71,18 @@ pub(super) fn insert(
         .map(drop)
 }
 
+/// Whether as many keys are kept as may be. Rows are numbered as they come and removed in the same order, so the first and
+/// the last number tell how many there are, or a little more: counting a million rows in each write would take too long.
+pub(super) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<bool> {
+    let kept: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT rowid FROM idempotency ORDER BY rowid DESC LIMIT 1)
+                           - (SELECT rowid FROM idempotency ORDER BY rowid LIMIT 1) + 1, 0)",
+        )?
+        .query_row([], |found| found.get(0))?;
+    Ok(kept.unsigned_abs() >= max)
+}
+
 /// Counts the time that has elapsed, and removes at most `limit` records that were kept long enough. Tells how many there
 /// were.
 pub(super) fn remove_expired(connection: &Connection, observed: &mut Observed, clock: &dyn Clock, limit: usize) -> rusqlite::Result<usize> {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::write::IDEMPOTENCY_KEYS_MAX;
+
 /// What an acknowledged write survives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
@@ -62,6 +64,8 @@ pub struct Settings {
     pub wal_autocheckpoint: u32,
     /// Bytes of the disk that writes leave free: below, they are refused with [`crate::Error::Full`] before they begin.
     pub disk_reserve_bytes: u64,
+    /// Most idempotency keys that are kept, about.
+    pub idempotency_keys_max: u64,
 }
 
 /// The usual reserve, 64 MiB: as much as the log may ever be, and what all writers can add between two looks at the disk.
@@ -77,6 +81,7 @@ impl Settings {
             read_timeout: Duration::from_secs(5),
             wal_autocheckpoint: 1000,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
+            idempotency_keys_max: IDEMPOTENCY_KEYS_MAX,
         }
     }
 }

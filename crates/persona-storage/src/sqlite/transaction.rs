@@ -22,12 +22,16 @@ pub(super) fn apply(
     write: &Write,
     foreseen: Option<Foreseen>,
     now: Timestamp,
+    keys_max: u64,
 ) -> Result<(Written, Option<Entry>), Error> {
     if let Some(wanted) = &write.idempotency
         && !fault::is_on(Fault::ForgetRepetitions)
         && let Some(replay) = idempotency::find(connection, wanted)?
     {
         return Ok((replay, None));
+    }
+    if write.idempotency.is_some() && idempotency::is_full(connection, keys_max).map_err(from_driver)? {
+        return Err(Error::TooManyKeys { max: keys_max });
     }
     let id = write.operation.id();
     let (mut current, foreseen) = seen(connection, id, foreseen)?;

@@ -92,8 +92,17 @@ impl Writer {
         let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
         let time = Time::new(clock);
-        let thread =
-            Thread { connection, gate, disk, time, observer: Arc::clone(&observer), jobs, weights: Arc::clone(&weights), gives_up };
+        let thread = Thread {
+            connection,
+            gate,
+            disk,
+            time,
+            observer: Arc::clone(&observer),
+            jobs,
+            weights: Arc::clone(&weights),
+            keys_max: settings.idempotency_keys_max,
+            gives_up,
+        };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
@@ -196,6 +205,7 @@ struct Thread {
     observer: Arc<dyn Observer>,
     jobs: Taker<Job>,
     weights: Arc<Weights>,
+    keys_max: u64,
     gives_up: watch::Sender<Option<Loss>>,
 }
 
@@ -250,25 +260,17 @@ impl Thread {
                 return ControlFlow::Continue(());
             }
         };
-        // A program that knows another schema may have come between; what it keeps beside a persona, this one does not.
-        match migrate::version_of(&transaction) {
-            Ok(migrate::VERSION) => {}
-            Ok(migrate::RETIRED) => {
-                tracing::error!("the personas were moved to another database; this writer stops");
-                refuse(first, Error::Closed("its personas were moved to another database"));
-                return ControlFlow::Break(Loss::Schema);
-            }
-            Ok(version) => {
-                tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
-                refuse(first, Error::Closed("the schema was changed"));
-                return ControlFlow::Break(Loss::Schema);
-            }
-            Err(error) => {
-                refuse(first, from_driver(error));
-                return ControlFlow::Continue(());
-            }
+        if let Err((error, loss)) = check_schema(&transaction) {
+            refuse(first, error);
+            return loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
         }
-        let batch = Batch { connection: &transaction, time: &self.time, observer: &*self.observer, weights: &self.weights };
+        let batch = Batch {
+            connection: &transaction,
+            time: &self.time,
+            observer: &*self.observer,
+            weights: &self.weights,
+            keys_max: self.keys_max,
+        };
         let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
         let count = applied.len();
@@ -310,6 +312,23 @@ impl Thread {
             Err(error) => tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write"),
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Looks at the schema behind the lock. A program that knows another one may have come between, and what it keeps beside a
+/// persona, this one does not.
+fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option<Loss>)> {
+    match migrate::version_of(transaction) {
+        Ok(migrate::VERSION) => Ok(()),
+        Ok(migrate::RETIRED) => {
+            tracing::error!("the personas were moved to another database; this writer stops");
+            Err((Error::Closed("its personas were moved to another database"), Some(Loss::Schema)))
+        }
+        Ok(version) => {
+            tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
+            Err((Error::Closed("the schema was changed"), Some(Loss::Schema)))
+        }
+        Err(error) => Err((from_driver(error), None)),
     }
 }
 

@@ -34,6 +34,7 @@ pub enum Code {
     Damaged,
     StorageFailed,
     Busy,
+    TooManyKeys,
     ReadTimeout,
     Unreachable,
     OutcomeUnknown,
@@ -85,6 +86,7 @@ impl Code {
         Self::Damaged,
         Self::StorageFailed,
         Self::Busy,
+        Self::TooManyKeys,
         Self::ReadTimeout,
         Self::Unreachable,
         Self::OutcomeUnknown,
@@ -138,6 +140,9 @@ impl Code {
             Self::StorageFailed => (500, "storage_failed", "The disk failed", "tell the operator; read again what was kept"),
             Self::Busy => (503, "busy", "The store is busy", "try again after Retry-After; nothing was changed"),
             Self::ReadTimeout => (503, "read_timeout", "The read took too long", "ask for less: fewer or longer words, no count"),
+            Self::TooManyKeys => {
+                (503, "too_many_keys", "No more idempotency keys can be kept", "try again later, or without a key; nothing was changed")
+            }
             Self::Unreachable => {
                 (503, "database_unreachable", "The database cannot be reached", "try again after Retry-After; nothing was changed")
             }

@@ -84,6 +84,7 @@ impl From<Error> for Problem {
                 if more == 0 { problem } else { problem.with("more_conflicts", more) }
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
+            Error::TooManyKeys { max } => Self::new(Code::TooManyKeys, format!("{max} keys are kept, which is the most")).retry(),
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()
