@@ -49,10 +49,7 @@ impl Operation {
             Code::KeyReused,
             Code::BodyTooLarge,
             Code::Busy,
-<<<<<<< HEAD
-=======
             Code::TooManyKeys,
->>>>>>> f045988 (storage/idempotency: Bound the keys that a database keeps)
             Code::OutcomeUnknown,
             Code::Closing,
             Code::Damaged,
