@@ -91,7 +91,7 @@ pub fn filled_with(place: &Place, name: &str, personas: u64, make: impl Fn(u64) 
     // The keeper is the last that closes the file, so that it is complete without its log.
     drop(store);
     merge_all(&mut keeper)?;
-    keeper.close();
+    keeper.close()?;
     std::fs::rename(&settings.path, &path)?;
     Ok(path)
 }
