@@ -9,7 +9,7 @@ use axum::body::Body;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_server::clock::SystemClock;
-use persona_server::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
+use persona_server::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use persona_server::shared_page::SharedPage;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
@@ -18,8 +18,10 @@ const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 
 fn app() -> axum::Router {
     let clock = Arc::new(SystemClock);
+    let store = Arc::new(MemoryStore::new(clock.clone()));
     router(Context {
-        store: Arc::new(MemoryStore::new(clock.clone())),
+        turns: ReadTurns::of(&*store),
+        store,
         clock,
         seat: SharedPage::create().expect("a page").seat(1, 1),
         expose_worker: false,

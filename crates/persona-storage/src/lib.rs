@@ -36,5 +36,5 @@ mod write;
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer};
-pub use store::{Answer, Home, Loss, PAGE_BYTES_MAX, Page, RevisionRecord, Status, Store};
+pub use store::{Answer, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
 pub use write::{IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written};

@@ -16,7 +16,8 @@ use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Answer, Error, Export, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, RevisionRecord, Status, Store, Write, Written,
+    Answer, Error, Export, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom, RevisionRecord, Status, Store, Write,
+    Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -243,6 +244,10 @@ impl Store for MemoryStore {
 
     async fn ready(&self) -> Result<(), Error> {
         self.rows().map(drop)
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        ReadRoom { lists: 4, exports: 4 }
     }
 
     async fn status(&self) -> Result<Status, Error> {

@@ -151,6 +151,15 @@ pub enum Loss {
     Schema,
 }
 
+/// How many long reads of each kind one process does at once: more of them wait or are refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadRoom {
+    /// Lists and searches.
+    pub lists: usize,
+    /// Exports.
+    pub exports: usize,
+}
+
 /// Keeps personas.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -192,6 +201,9 @@ pub trait Store: Send + Sync {
     /// Whether reads work, the schema is the one that this build knows, and writes are not refused for want of space: then
     /// the error is [`Error::Full`], and all the rest is well.
     async fn ready(&self) -> Result<(), Error>;
+
+    /// How many long reads of each kind this process does at once.
+    fn read_room(&self) -> ReadRoom;
 
     /// What the backend says of itself.
     async fn status(&self) -> Result<Status, Error>;

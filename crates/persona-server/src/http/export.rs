@@ -13,9 +13,9 @@ use http::{HeaderValue, Version};
 use http_body::Frame;
 use persona_storage::{Error, Export};
 
-use super::Context;
 use super::parameters::{Holds, Parameter, Parameters};
 use super::problem::{Code, Problem};
+use super::{ClientAddress, Context, Turn};
 
 /// From how many bytes on a part is sent off: enough for few system calls, little enough for memory.
 const PART_BYTES: usize = 64 * 1024;
@@ -33,8 +33,9 @@ pub async fn export_personas(State(context): State<Arc<Context>>, request: Reque
         // Without chunks the end of the connection is the end of the body, so that half an export would look whole.
         return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
     }
+    let turn = context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
     let export = context.store.export(include_deleted).await?;
-    let mut response = Response::new(Body::new(Lines { export }));
+    let mut response = Response::new(Body::new(Lines { export, _turn: Some(turn) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"personas.ndjson\""));
@@ -46,6 +47,8 @@ pub async fn export_personas(State(context): State<Arc<Context>>, request: Reque
 /// client can take what it got for complete.
 struct Lines {
     export: Export,
+    /// Held until the client has all of it, or has gone.
+    _turn: Option<Turn>,
 }
 
 impl http_body::Body for Lines {
@@ -96,13 +99,13 @@ mod tests {
     #[tokio::test]
     async fn answers_become_lines() {
         let export = Export::of([answer("{\"a\":1}"), answer("{\"b\":2}")], Ok(()));
-        let body = Body::new(Lines { export }).collect().await.expect("whole").to_bytes();
+        let body = Body::new(Lines { export, _turn: None }).collect().await.expect("whole").to_bytes();
         assert_eq!(body, "{\"a\":1}\n{\"b\":2}\n");
     }
 
     #[tokio::test]
     async fn an_error_in_mid_stream_breaks_the_body() {
         let export = Export::of([answer("{}")], Err(Error::Busy { what: "a slow reader" }));
-        assert!(Body::new(Lines { export }).collect().await.is_err());
+        assert!(Body::new(Lines { export, _turn: None }).collect().await.is_err());
     }
 }

@@ -150,7 +150,7 @@ mod tests {
 
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
     use crate::clock::SystemClock;
-    use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns};
+    use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns};
     use crate::shared_page::SharedPage;
 
     async fn broken() {
@@ -159,8 +159,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_like_any_other_problem() {
+        let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
         let context = Arc::new(Context {
-            store: Arc::new(MemoryStore::new(Arc::new(SystemClock))),
+            turns: ReadTurns::of(&*store),
+            store,
             clock: Arc::new(SystemClock),
             seat: SharedPage::create().expect("a page").seat(1, 0),
             expose_worker: false,

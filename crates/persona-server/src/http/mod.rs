@@ -15,6 +15,7 @@
 mod answer_memory;
 mod body;
 mod client_address;
+mod client_limit;
 mod docs;
 mod etag;
 mod export;
@@ -45,6 +46,7 @@ use crate::shared_page::Seat;
 pub use answer_memory::AnswerMemoryLimit;
 pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
+pub use client_limit::{ClientLimit, Turn};
 pub use heavy::HeavyTurns;
 pub(crate) use json::read_strictly;
 pub use router::{ROUTES, Route, router};
@@ -72,6 +74,25 @@ pub struct Context {
     pub document_bytes_max: usize,
     /// The memory that large answers of this process may take up together.
     pub answers: AnswerMemoryLimit,
+    /// The turns of lists and exports in this process.
+    pub turns: ReadTurns,
+}
+
+/// The turns of long reads, shared out among clients.
+#[derive(Clone)]
+pub struct ReadTurns {
+    /// Lists and searches: they wait for theirs.
+    pub lists: Arc<ClientLimit>,
+    /// Exports: one that has none is refused.
+    pub exports: Arc<ClientLimit>,
+}
+
+impl ReadTurns {
+    /// As many as the store does at once.
+    pub fn of(store: &dyn Store) -> Self {
+        let room = store.read_room();
+        Self { lists: ClientLimit::new("a list", room.lists), exports: ClientLimit::new("an export", room.exports) }
+    }
 }
 
 impl Context {

@@ -23,7 +23,7 @@ use super::load::Load;
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
 use crate::clock::SystemClock;
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
+use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
 use crate::supervisor::{Handover, Key, Message, say};
@@ -140,6 +140,7 @@ fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, 
         document_bytes_max: config.document_bytes_max,
         bodies,
         answers,
+        turns: ReadTurns::of(&*store),
     });
     Ok((store, router, freed))
 }

@@ -203,6 +203,38 @@ fn a_list_that_takes_too_long_is_ended_and_says_so() {
     assert_eq!(client.get("/api/v1/personas?limit=1").expect("an answer").status, 200);
 }
 
+/// Clients of one address that ask for slow lists without end, and lists of another address beside them.
+#[test]
+fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
+    let server = filled(Server::with_workers(1).flag("--read-timeout-ms=1000").start());
+    let stop = Arc::new(AtomicBool::new(false));
+    let greedy: Vec<_> = (0..32)
+        .map(|_| {
+            let (mut client, stop) = (server.connect(), Arc::clone(&stop));
+            thread::spawn(move || {
+                while !stop.load(Relaxed) {
+                    client.get(&slow_list()).expect("an answer");
+                }
+            })
+        })
+        .collect();
+    wait_for("lists under way", DEADLINE, || (server.metric("persona_http_requests_in_flight") > 16).then_some(()));
+    let began = Instant::now();
+    let mut client = server.connect();
+    for _ in 0..3 {
+        let headers = [("x-forwarded-for", "192.0.2.7")];
+        let reply = client.request("GET", "/api/v1/personas?limit=1", &headers, b"").expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    // In the order of arrival each would wait for 32 lists of a second, four at once.
+    let waited = began.elapsed();
+    stop.store(true, Relaxed);
+    for client in greedy {
+        client.join().expect("no request failed");
+    }
+    assert!(waited < Duration::from_secs(12), "three lists took {waited:?}");
+}
+
 /// 13. Exports that nobody reads, and clients that want one more.
 fn unread_exports(form: Form) {
     let server = filled(Server::with_workers(2).start());

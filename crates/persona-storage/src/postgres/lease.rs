@@ -16,7 +16,7 @@ use super::Settings;
 use super::error::from_pool;
 use super::pool::{Connection, Parameter, Pool, Reading, Statement};
 use super::shares::{Kind, Shares};
-use crate::Error;
+use crate::{Error, ReadRoom};
 
 /// A read whose client is gone may go on for this long before it is cancelled: most are over by then, and their
 /// connection can be used again.
@@ -34,6 +34,11 @@ pub(super) struct Leases {
 impl Leases {
     pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
         Self { pool, shares: Arc::new(Shares::of(settings.pool_max)), limit: settings.read_time }
+    }
+
+    /// How many lists and exports have a place at once.
+    pub(super) fn room(&self) -> ReadRoom {
+        self.shares.room
     }
 
     /// The rows of a read that may last. It is repeated where that can help.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::Error;
+use crate::{Error, ReadRoom};
 
 /// Most exports of one process: each holds a connection, a snapshot and a queue for as long as its reader takes.
 const EXPORTS_MAX: usize = 4;
@@ -57,6 +57,7 @@ pub(super) struct Shares {
     lists: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    pub room: ReadRoom,
 }
 
 impl Shares {
@@ -65,18 +66,18 @@ impl Shares {
         let room = |count| Arc::new(Semaphore::new(count));
         if pool_max < EXPORTS_APART_MIN {
             let all = room(1);
-            return Self { lists: Arc::clone(&all), looks: Arc::clone(&all), exports: all };
+            return Self { lists: Arc::clone(&all), looks: Arc::clone(&all), exports: all, room: ReadRoom { lists: 1, exports: 1 } };
         }
         if pool_max < LOOKS_APART_MIN {
             let reads = room(1);
-            return Self { lists: Arc::clone(&reads), looks: reads, exports: room(1) };
+            return Self { lists: Arc::clone(&reads), looks: reads, exports: room(1), room: ReadRoom { lists: 1, exports: 1 } };
         }
         let exports = (pool_max / POOL_PER_EXPORT).clamp(1, EXPORTS_MAX);
         let looks = (pool_max / POOL_PER_LOOK).max(1);
         let lane = 1;
         // At least as many are left to writes as lists have.
         let lists = (pool_max - lane - exports - looks) / 2;
-        Self { lists: room(lists), looks: room(looks), exports: room(exports) }
+        Self { lists: room(lists), looks: room(looks), exports: room(exports), room: ReadRoom { lists, exports } }
     }
 
     /// A place for a read of this kind.

@@ -15,7 +15,7 @@ use super::pool::Pool;
 use super::readiness::Readiness;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
-use crate::{Answer, Error, Export, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written};
+use crate::{Answer, Error, Export, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written};
 
 /// The ready answer of a persona: the whole cost of a GET.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
@@ -92,6 +92,10 @@ impl Store for PostgresStore {
             return Err(Error::Closed("it is closing"));
         }
         self.readiness.ask().await
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        self.leases.room()
     }
 
     async fn status(&self) -> Result<Status, Error> {

@@ -10,7 +10,7 @@ use super::error::from_driver;
 use super::reads::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
-use crate::{Answer, Error, Export, Home, Loss, Observer, Page, RevisionRecord, Status, Store, Write, Written, fault};
+use crate::{Answer, Error, Export, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written, fault};
 
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
@@ -73,6 +73,10 @@ impl Store for SqliteStore {
         })?;
         // Last, so that reads are known to work where only this is missing.
         if self.disk.is_short() { Err(Error::Full) } else { Ok(()) }
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        self.readers.room()
     }
 
     async fn status(&self) -> Result<Status, Error> {

@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, router};
+use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::shared_page::SharedPage;
 
 /// The API over a file.
@@ -56,6 +56,7 @@ impl Local {
             heavy: HeavyTurns::default(),
             document_bytes_max: config.document_bytes_max,
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
+            turns: ReadTurns::of(&*store),
         };
         Ok(Self { router: router(context), store, _upkeep: upkeep })
     }

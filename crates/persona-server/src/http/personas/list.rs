@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::answer::{ASK_FIRST, JSON};
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
-use crate::http::{Context, wire};
+use crate::http::{ClientAddress, Context, wire};
 
 /// Stands between a cursor and the position that the first page of a list of changes told.
 const POSITION_BEHIND: char = '.';
@@ -76,9 +76,11 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
 
 /// Answers with one page.
 pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
-    let client = request.extensions().get().copied();
+    let client = request.extensions().get::<ClientAddress>().copied();
     let Asked { request, fields, followed } = asked(request.uri())?;
+    let turn = context.turns.lists.turn(client).await?;
     let mut page = context.store.list(request).await?;
+    drop(turn);
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page))?;

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::pool::{Pool, Shape, TURN_WAIT_MAX};
 use super::connection::{self, Purpose};
 use super::{Settings, StartError};
-use crate::{Error, NoObserver, Observer};
+use crate::{Error, NoObserver, Observer, ReadRoom};
 
 pub(super) use lease::{Held, Leases, Reason};
 pub(super) use log_watch::{LOOK_EVERY, LogWatch};
@@ -54,6 +54,11 @@ impl Readers {
         };
         let (long, status) = (pool("read", LONG_READS_MAX, true), pool("status", 1, false));
         Self { short: ThreadLocal::new(), leases, long, status, exports: Arc::new(Semaphore::new(EXPORTS_MAX)), settings }
+    }
+
+    /// How many long reads run at once.
+    pub(super) fn room(&self) -> ReadRoom {
+        ReadRoom { lists: self.long.threads_max(), exports: EXPORTS_MAX }
     }
 
     /// A new connection that only reads.

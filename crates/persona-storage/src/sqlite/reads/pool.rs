@@ -85,6 +85,11 @@ impl Pool {
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
+    /// How many reads it does at once.
+    pub(super) fn threads_max(&self) -> usize {
+        self.shared.shape.threads_max
+    }
+
     /// Runs a read on one of the threads.
     ///
     /// # Cancellation
