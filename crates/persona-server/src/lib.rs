@@ -12,6 +12,7 @@ pub mod config;
 pub mod doctor;
 pub mod exit_code;
 mod file_size_limit;
+pub mod heads;
 pub mod http;
 pub mod import;
 pub mod log;

@@ -5,7 +5,7 @@
 
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
 
-use super::SQLITE_WORKERS_MAX;
+pub use super::shape::{Default, Key, Shape};
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
 pub const WAIT_MS_MAX: u64 = 3_600_000;
@@ -21,6 +21,8 @@ pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 /// Largest reserve on the disk, in MiB: 1 TiB.
 pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
 
+/// Most connections of a worker that can be chosen: with what else it has open they stay below the limit of open files, 4,096.
+pub const CONNECTIONS_MAX: u64 = 3_072;
 /// Longest time between two backups, in seconds: a year. Longer is no plan.
 pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
 /// Most backups that are kept: every minute of a week.
@@ -28,102 +30,6 @@ pub const BACKUPS_MAX: u64 = 10_080;
 
 /// Smallest limit of a document that can be chosen, in bytes: a persona with a prompt of some pages.
 pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
-
-/// What a setting may hold. Every source hands in text, so that every source has the same rules.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
-    /// An IPv4 or IPv6 address, or `localhost`.
-    Address,
-    /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or [`NO_NETWORKS`].
-    Networks,
-    /// A whole number within bounds, both included.
-    Number {
-        /// Smallest.
-        min: u64,
-        /// Largest.
-        max: u64,
-    },
-    /// The number of workers: bounded by what the database bears.
-    Workers,
-    /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both included.
-    Time {
-        /// Shortest.
-        min_seconds: u64,
-        /// Longest.
-        max_seconds: u64,
-    },
-    /// `true` or `false`.
-    Switch,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A level, or a filter such as `info,persona_storage=debug`.
-    LogFilter,
-    /// The database: a path or a URL.
-    Database,
-    /// A path of a file; relative ones in a settings file are relative to that file.
-    Path,
-}
-
-/// What holds when nobody chose.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Default {
-    /// This text.
-    Text(&'static str),
-    /// The smaller of [`SQLITE_WORKERS_MAX`] and the number of cores that this process may use.
-    Cores,
-    /// Nothing.
-    Unset,
-}
-
-/// One setting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Key {
-    /// Its name: the member of `Config`, the flag with `-` for `_`, the variable as `PERSONA_<NAME>`.
-    pub name: &'static str,
-    /// The table of the settings file that it is in.
-    pub section: &'static str,
-    /// Its name in that table.
-    pub member: &'static str,
-    /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than files.
-    pub aliases: &'static [&'static str],
-    /// What it may hold.
-    pub shape: Shape,
-    /// What holds when nobody chose.
-    pub default: Default,
-    /// What the number counts, where it is one.
-    pub unit: Option<&'static str>,
-    /// What it is for, in one sentence.
-    pub help: &'static str,
-}
-
-impl Key {
-    /// The flag, with its dashes.
-    pub fn flag(&self) -> String {
-        format!("--{}", self.name.replace('_', "-"))
-    }
-
-    /// The variable that is ours alone.
-    pub fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
-    }
-
-    /// Its place in a settings file.
-    pub fn place(&self) -> String {
-        format!("{}.{}", self.section, self.member)
-    }
-
-    /// What holds when nobody chose; empty for nothing.
-    pub fn default_text(&self) -> String {
-        match self.default {
-            Default::Text(text) => text.into(),
-            Default::Cores => {
-                let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                u16::try_from(cores).unwrap_or(u16::MAX).clamp(1, SQLITE_WORKERS_MAX).to_string()
-            }
-            Default::Unset => String::new(),
-        }
-    }
-}
 
 /// How every variable of this program begins.
 pub const VARIABLE_PREFIX: &str = "PERSONA_";
@@ -182,6 +88,35 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Networks,
         default: Default::Text("127.0.0.0/8,::1"),
         help: "Proxies whose Forwarded and X-Forwarded-For name the client: addresses and ranges, or none.",
+        ..PLAIN
+    },
+    Key {
+        name: "connections_max",
+        section: "listen",
+        member: "connections_max",
+        shape: Shape::Number { min: 8, max: CONNECTIONS_MAX },
+        default: Default::Text("1024"),
+        unit: Some("connections"),
+        help: "Most connections of each worker; when all are taken, one that is idle makes room for the one that comes.",
+        ..PLAIN
+    },
+    Key {
+        name: "connections_share",
+        section: "listen",
+        member: "connections_share",
+        shape: Shape::Number { min: 1, max: 100 },
+        default: Default::Text("50"),
+        unit: Some("percent"),
+        help: "Part of them that one client may hold while others want in; trusted proxies may hold all.",
+        ..PLAIN
+    },
+    Key {
+        name: "idle_timeout",
+        section: "listen",
+        member: "idle_timeout",
+        shape: Shape::Time { min_seconds: 1, max_seconds: 86_400 },
+        default: Default::Text("75s"),
+        help: "How long a connection may wait for its next request; longer than a load balancer keeps its own, mostly 60s.",
         ..PLAIN
     },
     Key {

@@ -23,6 +23,7 @@ mod load;
 mod network;
 mod problem;
 mod reference;
+mod shape;
 
 pub use database::{Database, shown};
 pub use environment::Environment;
@@ -50,6 +51,12 @@ pub struct Config {
     pub port: u16,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
+    /// Most connections of each worker. Default 1,024.
+    pub connections_max: usize,
+    /// Part of them that one client may hold while others want in, in percent. Default 50.
+    pub connections_share: usize,
+    /// How long a connection may wait for its next request. Default 75 s.
+    pub idle_timeout: Duration,
     /// Where personas are kept. Default `persona.db` in the current folder.
     pub database: Database,
     /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4, cores).

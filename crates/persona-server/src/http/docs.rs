@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{Html, Response};
+use axum::response::{Html, IntoResponse, Response};
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use utoipa_swagger_ui::Config;
 
 use super::problem::{Code, Problem};
 
 /// The page. Its links are relative, so that it also works behind a proxy that adds a prefix.
-const PAGE: &str = r##"<!doctype html>
+const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -25,22 +25,36 @@ const PAGE: &str = r##"<!doctype html>
 <body>
 <div id="swagger-ui"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
-</script>
+<script src="docs/start.js"></script>
 </body>
 </html>
+"#;
+
+/// What starts the page. A file of its own, because the policy of the page lets no script run that is part of it.
+const START_NAME: &str = "start.js";
+const START: &str = r##"SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
 "##;
 
+/// What the page may load and do (Content Security Policy, level 3): what this server has, and nothing else; and no other page
+/// may frame it. Its library sets styles in its markup and has small images in its style sheet, so those two are let through.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Answers with the page.
-pub async fn get_docs() -> Html<&'static str> {
-    Html(PAGE)
+pub async fn get_docs() -> Response {
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }
+
+/// Files change only with the program.
+const FILE_CACHE: &str = "public, max-age=3600";
 
 /// Answers with a file of the page: style, script or icon.
 pub async fn get_docs_file(request: Request) -> Result<Response, Problem> {
     // The raw segment: no file of the page has a name that would have to be escaped.
     let file = request.uri().path().rsplit('/').next().unwrap_or_default();
+    if file == START_NAME {
+        return Ok(([(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, FILE_CACHE)], START).into_response());
+    }
     let missing = || Problem::new(Code::NoSuchRoute, format!("the documentation has no file {file}"));
     let found = utoipa_swagger_ui::serve(file, Arc::new(Config::default())).map_err(|_| missing())?.ok_or_else(missing)?;
     let content_type = HeaderValue::try_from(found.content_type).map_err(|_| missing())?;
@@ -51,7 +65,7 @@ pub async fn get_docs_file(request: Request) -> Result<Response, Problem> {
     });
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(FILE_CACHE));
     if found.gzpipped {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

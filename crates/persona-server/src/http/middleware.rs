@@ -9,6 +9,7 @@ use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use persona_model::PersonaId;
@@ -17,6 +18,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::answer_memory::SMALL_BYTES_MAX;
 use super::problem::{Code, Problem, render};
 use super::{ClientAddress, Context, personas};
+use crate::heads::Refusal;
+use crate::log::REFUSALS;
 
 /// Names a request in the answer, in the body of a problem and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,7 +47,7 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Problem::new(Code::Internal, "the server met a fault of its own; its log says which").into_response()
 }
 
-async fn finish(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+async fn finish(State(context): State<Arc<Context>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers(), &context);
     let facts = RequestFacts {
@@ -53,7 +56,10 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
         client: request.extensions().get::<ClientAddress>().copied(),
         persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
     };
-    let mut response = next.run(request).await;
+    let mut response = match request.extensions_mut().remove::<Refusal>() {
+        None => next.run(request).await,
+        Some(refusal) => facts.refuse(refusal, &id),
+    };
     // An id that came in is visible ASCII, and so is one of ours.
     let id_text = id.to_str().unwrap_or_default();
     render(&mut response, id_text);
@@ -68,6 +74,8 @@ async fn finish(State(context): State<Arc<Context>>, request: Request, next: Nex
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
+    // What is JSON or text must not be taken for a page or a script (Fetch standard, section 3.6).
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if context.expose_worker {
         headers.insert(WORKER, HeaderValue::from(context.seat.slot()));
         let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
@@ -106,6 +114,20 @@ struct RequestFacts {
 impl RequestFacts {
     fn route(&self) -> &str {
         self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
+    }
+
+    /// The answer to a request that is refused by its head, and its line in the log.
+    fn refuse(&self, refusal: Refusal, id: &HeaderValue) -> Response {
+        let problem = Problem::from(refusal);
+        tracing::info!(
+            target: REFUSALS,
+            code = problem.code().facts().word,
+            detail = problem.detail(),
+            request.id = id.to_str().unwrap_or_default(),
+            client.address = self.client.map(|client| tracing::field::display(client.0)),
+            "refused a request by its head"
+        );
+        problem.into_response()
     }
 
     fn log(&self, id: &HeaderValue, status: u16, took: Duration) {

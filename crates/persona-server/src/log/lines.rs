@@ -18,6 +18,9 @@ use super::queue::Queue;
 use super::repeats::{LeftOut, Repeats};
 use crate::clock::SystemClock;
 
+/// The target of lines on requests that are refused unread: strangers decide how many there are.
+pub const REFUSALS: &str = "persona_server::refusals";
+
 /// Most characters of one field: room for the report on a damaged database, and not for a request's head of 64 KiB.
 const FIELD_CHARS_MAX: usize = 2_000;
 
@@ -43,7 +46,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
-        let may_repeat = *metadata.level() > Level::WARN;
+        let may_repeat = *metadata.level() > Level::WARN && metadata.target() != REFUSALS;
         if may_repeat || self.repeats.admits(metadata, &fields.message, &fields, Instant::now()) {
             self.queue.push(self.line(*metadata.level(), fields));
         }

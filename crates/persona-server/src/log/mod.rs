@@ -29,6 +29,7 @@ use tracing_subscriber::{EnvFilter, registry};
 
 use crate::config::Config;
 use crate::shared_page::Seat;
+pub use lines::REFUSALS;
 use lines::{Format, Lines};
 use queue::{Output, Queue};
 use repeats::Repeats;

@@ -12,19 +12,19 @@ use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::connection::{self, Serving};
 use super::load::Load;
-
-/// Most connections that one worker has open; further ones wait in the listener's queue, where another worker finds
-/// them. Each takes about 10 KiB when idle, and a descriptor (the supervisor raises their limit).
-pub(super) const CONNECTIONS_MAX: usize = 1024;
+use super::places::{Lease, Places};
 
 /// How long a thread with more connections than another one lets the others go ahead: the finest pause that the
 /// runtime's timer knows, and longer than an idle process needs to wake up.
 const COURTESY: Duration = Duration::from_millis(1);
+
+/// Pause before the next look for a place, while those that were told to make room have not closed yet.
+const PLACE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Pause after an accept that failed because the process or the machine has run out of something.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
@@ -35,16 +35,16 @@ const PULSE: Duration = Duration::from_millis(400);
 /// What one thread needs.
 pub(super) struct Thread {
     pub listener: TcpListener,
-    pub serving: Serving,
+    pub serving: Arc<Serving>,
     pub load: Load,
-    pub permits: Arc<Semaphore>,
+    pub places: Arc<Places>,
     /// Set again and again while the thread gets on.
     pub pulse: Arc<AtomicBool>,
 }
 
 /// Accepts and serves until the drain is over and the last connection is closed.
 pub(super) async fn run(thread: Thread) -> io::Result<()> {
-    let Thread { listener, serving, load, permits, pulse } = thread;
+    let Thread { listener, serving, load, places, pulse } = thread;
     let beating = tokio::spawn(beat(pulse));
     // Every connection holds a sender; when the last one is gone, there are no connections left.
     let (open, mut all_closed) = mpsc::channel::<()>(1);
@@ -53,7 +53,7 @@ pub(super) async fn run(thread: Thread) -> io::Result<()> {
         reason = "its danger are types that change their descriptor, which a std listener does not; the new way is unsafe"
     )]
     let listener = AsyncFd::new(listener)?;
-    accept_until_drained(listener, &serving, &load, &permits, &open).await;
+    accept_until_drained(listener, &serving, &load, &places, &open).await;
     drop(open);
     // Nothing is ever sent, so this waits for the senders to go.
     let _ = all_closed.recv().await;
@@ -73,18 +73,18 @@ async fn beat(pulse: Arc<AtomicBool>) {
 /// Owns the listener, so that this thread's descriptor of it is closed when the drain begins.
 async fn accept_until_drained(
     listener: AsyncFd<TcpListener>,
-    serving: &Serving,
+    serving: &Arc<Serving>,
     load: &Load,
-    permits: &Arc<Semaphore>,
+    places: &Arc<Places>,
     open: &mpsc::Sender<()>,
 ) {
     let mut drain = serving.drain.clone();
-    let serve = |(stream, peer): Accepted, permit| {
+    let serve = |(stream, peer): Accepted, lease: Lease| {
         // Counted here and not in its task, which runs later: the next comparison must know of it.
-        let held = (load.open(), permit, open.clone());
-        let serving = serving.clone();
+        let held = (load.open(), open.clone());
+        let serving = Arc::clone(serving);
         tokio::spawn(async move {
-            connection::serve(stream, peer, serving).await;
+            connection::serve(stream, peer, lease, serving).await;
             drop(held);
         });
     };
@@ -92,10 +92,10 @@ async fn accept_until_drained(
         let accepted = tokio::select! {
             biased;
             () = drain.begun() => break,
-            accepted = accept(&listener, load, permits) => accepted,
+            accepted = accept(&listener, load, places) => accepted,
         };
         match accepted {
-            Ok((accepted, permit)) => serve(accepted, permit),
+            Ok((accepted, lease)) => serve(accepted, lease),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 load.accept_failed();
@@ -105,10 +105,10 @@ async fn accept_until_drained(
         }
     }
     // Who waits in the queue already takes itself for connected. Where nobody else listens, closing it would break these off.
-    while let Ok(permit) = Arc::clone(permits).try_acquire_owned()
-        && let Ok(accepted) = accept_waiting(listener.get_ref())
+    while let Ok(accepted) = accept_waiting(listener.get_ref())
+        && let Some(lease) = places.take(accepted.1)
     {
-        serve(accepted, permit);
+        serve(accepted, lease);
     }
 }
 
@@ -122,15 +122,20 @@ fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
     Ok((TcpStream::from_std(stream)?, peer.ip()))
 }
 
-async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, permits: &Arc<Semaphore>) -> io::Result<(Accepted, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Arc<Places>) -> io::Result<(Accepted, Lease)> {
     loop {
         let mut ready = listener.readable().await?;
-        if load.is_above_others() {
+        // Where every worker is full nobody is let ahead: whoever comes costs another one its connection anywhere.
+        if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(COURTESY).await;
         }
-        if let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) {
-            return Ok((accepted?, permit));
+        let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) else { continue };
+        let accepted = accepted?;
+        loop {
+            if let Some(lease) = places.take(accepted.1) {
+                return Ok((accepted, lease));
+            }
+            sleep(PLACE_PAUSE).await;
         }
     }
 }

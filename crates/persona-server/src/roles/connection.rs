@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
-use http_body::Frame;
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,22 +19,14 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::Drain;
+use super::places::{Entry, Lease};
 use super::stream::PatientStream;
 use crate::config::Network;
+use crate::heads::{Checked, HEAD_BYTES_MAX, HEADERS_MAX, Refusal};
 use crate::http::ClientAddress;
 use crate::shared_page::Seat;
 
-/// How long a client may take for the head of a request, and how long a connection may be idle between two.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Most header fields of a request. Browsers behind proxies send about 40.
-const HEADERS_MAX: usize = 100;
-
-/// Longest head of a request, in bytes: room for long filters and tokens.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-
 /// What every connection of a worker shares.
-#[derive(Clone)]
 pub(super) struct Serving {
     pub router: axum::Router,
     pub seat: Seat,
@@ -45,46 +37,117 @@ pub(super) struct Serving {
     pub answer_patience: Duration,
 }
 
+/// Where a connection that has no place of its own may ask: whether the server is alive, and whether it is ready.
+const OF_HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Serves a connection until either side closes it.
-pub(super) async fn serve(stream: TcpStream, peer: IpAddr, serving: Serving) {
+pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
+    let (entry, lease) = (Arc::clone(&lease.entry), Arc::new(lease));
     // Answers are written in one piece; waiting for more to send would only delay them. Without it they still arrive.
     let _ = stream.set_nodelay(true);
     let mut drain = serving.drain.clone();
-    let service = service_fn(|request| answer(request, peer, serving.clone()));
+    let stream = Checked::new(PatientStream::new(stream, serving.answer_patience), Arc::clone(&entry.progress));
+    let service = service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
+    // How long a head may take is watched with the places. The library knows one time for an idle connection and for a head.
     let mut connection = pin!(
         http1::Builder::new()
-            // The timeout needs a timer; without one it would silently never happen.
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(None)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(PatientStream::new(stream, serving.answer_patience)), service)
+            .serve_connection(TokioIo::new(stream), service)
     );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.closing() => {
+    let mut is_closing = false;
+    let ended = loop {
+        tokio::select! {
+            // In this order, so that a request that has come is answered before the connection is closed.
+            biased;
+            ended = connection.as_mut() => break ended,
+            () = drain.closing(), if !is_closing => is_closing = true,
+            // It may only be that a head came too slowly, which the stream finds when it is asked for more of it.
+            () = entry.asked() => is_closing |= entry.is_to_close(),
+        }
+        if is_closing {
             connection.as_mut().graceful_shutdown();
-            connection.await
         }
     };
     if let Err(error) = ended {
-        // Clients go away and send nonsense; that is their business and no fault of the server.
+        // Clients go away; that is their business and no fault of the server.
         tracing::debug!(error = %error, "a connection ended early");
     }
 }
 
-async fn answer(request: Request<Incoming>, peer: IpAddr, serving: Serving) -> Result<Response<Body>, Infallible> {
+async fn answer(request: Request<Incoming>, peer: IpAddr, lease: Arc<Lease>, serving: Arc<Serving>) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.seat);
-    let Serving { router, drain, trusted_proxies, .. } = serving;
+    let Serving { router, drain, trusted_proxies, seat, .. } = &*serving;
+    let entry = &lease.entry;
     let mut request = request.map(Body::new);
-    let client = ClientAddress::of_request(peer, request.headers(), &trusted_proxies);
+    let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
     request.extensions_mut().insert(drain.clone());
     request.extensions_mut().insert(client);
-    let mut response = router.oneshot(request).await?;
-    if drain.has_begun() {
+    let refusal = refusal(&lease, request.uri().path(), seat).await;
+    if let Some(refusal) = refusal {
+        request.extensions_mut().insert(refusal);
+    }
+    let mut response = router.clone().oneshot(request).await?;
+    if refusal.is_some() || entry.closes_with_answer() || drain.has_begun() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(if is_event_stream(&response) { response.map(|body| Body::new(UntilDrained::new(body, drain))) } else { response })
+    if response.body().size_hint().exact().is_none() {
+        response = response.map(|body| Body::new(Streamed::new(body, entry)));
+    }
+    entry.progress.note_answer();
+    Ok(if is_event_stream(&response) { response.map(|body| Body::new(UntilDrained::new(body, drain.clone()))) } else { response })
+}
+
+/// Why a request is refused whatever it asks for, if it is.
+async fn refusal(lease: &Lease, path: &str, seat: &Seat) -> Option<Refusal> {
+    let refusal = lease.entry.progress.refusal();
+    if refusal.is_some() {
+        seat.head_refused();
+        return refusal;
+    }
+    if OF_HEALTH.contains(&path) || lease.has_ordinary_place().await {
+        return None;
+    }
+    seat.connection_turned_away();
+    Some(Refusal::NoPlace)
+}
+
+/// A body that keeps its connection busy until all of it was taken.
+struct Streamed {
+    body: Body,
+    entry: Arc<Entry>,
+}
+
+impl Streamed {
+    fn new(body: Body, entry: &Arc<Entry>) -> Self {
+        entry.progress.note_stream(true);
+        Self { body, entry: Arc::clone(entry) }
+    }
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.entry.progress.note_stream(false);
+    }
 }
 
 /// An event stream never ends by itself, and its client knows how to go on with the next worker.

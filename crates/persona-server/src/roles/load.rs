@@ -38,6 +38,11 @@ impl Load {
         self.seat.accept_failed();
     }
 
+    /// Whether a worker has fewer connections than places, if each has so many.
+    pub(super) fn others_have_room(&self, places: usize) -> bool {
+        self.seat.page().fewest_connections().is_some_and(|fewest| fewest < places as u64)
+    }
+
     /// Whether another thread, or the threads of another worker together, have fewer connections.
     pub(super) fn is_above_others(&self) -> bool {
         let fewest_of_workers = self.seat.page().fewest_connections();

@@ -15,6 +15,7 @@ mod drain;
 mod init;
 mod keeper;
 mod load;
+mod places;
 mod stream;
 mod worker;
 

@@ -13,16 +13,18 @@ use std::time::Duration;
 use persona_model::Clock;
 use persona_storage::{Error as StoreError, Loss, Store};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::accept::{self, CONNECTIONS_MAX, Thread};
+use super::accept::{self, Thread};
 use super::allocator::Freed;
 use super::connection::Serving;
 use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
 use super::load::Load;
+use super::places::{Limits, Places};
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
@@ -43,7 +45,8 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     let seat = handover.page.seat(key.slot, key.generation);
     let (store, router, mut freed) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();
-    let mut threads = Threads::start(&handover, &listener, &store, &serving(&handover, router, &seat, &drain))?;
+    let (serving, places) = (serving(&handover, router, &seat, &drain), places(&handover.config, &seat));
+    let mut threads = Threads::start(&handover, &listener, &store, &serving, &places)?;
     // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
     drop(listener);
     threads.opened().await;
@@ -62,6 +65,7 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
             _ = beats.tick() => {
                 threads.beat(&seat);
                 freed.return_to_system();
+                places.look();
             }
             _ = reopen.recv() => reopen_log(log),
             _ = drain_asked.recv() => begin_drain(&seat, &drainer),
@@ -100,6 +104,17 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     if drain.has_begun() { Ok(()) } else { Err(Error::Thread) }
 }
 
+/// The places for connections that the settings allow.
+fn places(config: &Config, seat: &Seat) -> Arc<Places> {
+    let limits = Limits {
+        places: config.connections_max,
+        percent_of_one: config.connections_share,
+        idle: config.idle_timeout,
+        proxies: config.trusted_proxies.clone().into(),
+    };
+    Places::new(limits, seat.clone())
+}
+
 fn begin_drain(seat: &Seat, drainer: &Drainer) {
     seat.set_condition(Condition::Draining);
     drainer.begin();
@@ -111,14 +126,14 @@ async fn grace(mut drain: Drain, length: Duration) {
 }
 
 /// What every connection shares.
-fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain) -> Serving {
-    Serving {
+fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain) -> Arc<Serving> {
+    Arc::new(Serving {
         router,
         seat: seat.clone(),
         drain: drain.clone(),
         trusted_proxies: handover.config.trusted_proxies.clone().into(),
         answer_patience: Duration::from_millis(handover.config.answer_patience_ms),
-    }
+    })
 }
 
 fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router, Freed), Error> {
@@ -166,17 +181,22 @@ struct Threads {
 
 impl Threads {
     /// Starts this worker's share of the machine's cores, at least one.
-    fn start(handover: &Handover, listener: &std::net::TcpListener, store: &Arc<dyn Store>, serving: &Serving) -> io::Result<Self> {
+    fn start(
+        handover: &Handover,
+        listener: &std::net::TcpListener,
+        store: &Arc<dyn Store>,
+        serving: &Arc<Serving>,
+        places: &Arc<Places>,
+    ) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = (cores / usize::from(handover.config.workers.max(1))).max(1);
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let (alive, ended) = mpsc::channel(1);
         let (opening, opened) = mpsc::channel(1);
         let mut pulses = Vec::new();
         for (load, number) in Load::of_threads(count, &serving.seat).zip(1..) {
             let pulse = Arc::new(AtomicBool::new(true));
             pulses.push(Arc::clone(&pulse));
-            let thread = Thread { listener: listener.try_clone()?, serving: serving.clone(), load, permits: Arc::clone(&permits), pulse };
+            let thread = Thread { listener: listener.try_clone()?, serving: Arc::clone(serving), load, places: Arc::clone(places), pulse };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (alive, opening) = (alive.clone(), opening.clone());
             let store = Arc::clone(store);

@@ -84,6 +84,9 @@ pub(super) enum Number {
     AcceptsFailed,
     DiskFree,
     DiskShort,
+    ConnectionsEvicted,
+    ConnectionsTurnedAway,
+    HeadsRefused,
 }
 
 /// What becomes of a number when its seat is filled again.
@@ -124,7 +127,7 @@ const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help:
 }
 
 /// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 35] = [
+pub(super) const NUMBERS: [NumberRow; 38] = [
     row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
@@ -231,6 +234,27 @@ pub(super) const NUMBERS: [NumberRow; 35] = [
         Merge::Max,
         "persona_disk_short",
         "1 while writes are refused because the disk has less free than the reserve; 0 otherwise.",
+    ),
+    row(
+        Number::ConnectionsEvicted,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_connections_evicted_total",
+        "Connections that were closed to make room for others.",
+    ),
+    row(
+        Number::ConnectionsTurnedAway,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_connections_turned_away_total",
+        "Requests that were told to come again because every connection was busy.",
+    ),
+    row(
+        Number::HeadsRefused,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_heads_refused_total",
+        "Requests that were refused because their head cannot be read, is too large or came too slowly.",
     ),
 ];
 

@@ -113,6 +113,21 @@ impl Seat {
         self.add(Number::LogLinesDropped, lines);
     }
 
+    /// Counts a connection that is closed to make room for another one.
+    pub fn connection_evicted(&self) {
+        self.add(Number::ConnectionsEvicted, 1);
+    }
+
+    /// Counts a request that no place was free for.
+    pub fn connection_turned_away(&self) {
+        self.add(Number::ConnectionsTurnedAway, 1);
+    }
+
+    /// Counts a request whose head was refused.
+    pub fn head_refused(&self) {
+        self.add(Number::HeadsRefused, 1);
+    }
+
     /// Counts a closed connection.
     pub fn connection_closed(&self) {
         self.cell(Number::ConnectionsOpen).fetch_sub(1, Relaxed);

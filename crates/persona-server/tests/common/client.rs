@@ -49,7 +49,11 @@ impl Reply {
 impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    /// Speaks over this connection.
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
@@ -109,6 +113,18 @@ impl Client {
         match self.stream.fill_buf()? {
             [] => Ok(()),
             _ => Err(nonsense("bytes that nobody asked for")),
+        }
+    }
+
+    /// Whether the server has closed the connection, as far as is known now.
+    pub fn is_closed(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        match peeked {
+            Ok(bytes) => bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
         }
     }
 

@@ -11,6 +11,7 @@ mod personas;
 
 mod clocks;
 mod containers;
+mod crowds;
 mod disk_errors;
 mod disk_full;
 mod fairness;

@@ -8,7 +8,9 @@ use crate::server::{NOBODY, Server};
 async fn every_answer_carries_the_id_of_its_request() {
     let server = Server::start();
     for path in ["/", "/healthz", "/api/v1/personas", NOBODY, "/nowhere"] {
-        let id = server.get(path).await.header("x-request-id").expect("an id").to_owned();
+        let reply = server.get(path).await;
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let id = reply.header("x-request-id").expect("an id").to_owned();
         assert_eq!(id.len(), 36, "{id}");
     }
     let reply = server.send("GET", NOBODY).header("x-request-id", "trace/7").send().await;

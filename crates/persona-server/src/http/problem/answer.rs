@@ -88,7 +88,6 @@ impl Problem {
     }
 
     /// What happened in this very case.
-    #[cfg(test)]
     pub fn detail(&self) -> &str {
         &self.0.detail
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 /// What went wrong, as one stable word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Code {
+    MalformedRequest,
     BodyCutOff,
     MalformedJson,
     BadParameter,
@@ -15,6 +16,7 @@ pub enum Code {
     NoSuchRevision,
     NoSuchRoute,
     MethodNotAllowed,
+    HeadTooSlow,
     BodyTooSlow,
     Conflict,
     TestFailed,
@@ -30,9 +32,11 @@ pub enum Code {
     UnknownBase,
     KeyReused,
     ConditionRequired,
+    HeadTooLarge,
     Internal,
     Damaged,
     StorageFailed,
+    UnknownCoding,
     Busy,
     TooManyKeys,
     ReadTimeout,
@@ -59,6 +63,7 @@ pub struct Facts {
 impl Code {
     /// Every code, by status.
     pub const ALL: &[Self] = &[
+        Self::MalformedRequest,
         Self::BodyCutOff,
         Self::MalformedJson,
         Self::BadParameter,
@@ -67,6 +72,7 @@ impl Code {
         Self::NoSuchRevision,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
+        Self::HeadTooSlow,
         Self::BodyTooSlow,
         Self::Conflict,
         Self::TestFailed,
@@ -82,9 +88,11 @@ impl Code {
         Self::UnknownBase,
         Self::KeyReused,
         Self::ConditionRequired,
+        Self::HeadTooLarge,
         Self::Internal,
         Self::Damaged,
         Self::StorageFailed,
+        Self::UnknownCoding,
         Self::Busy,
         Self::TooManyKeys,
         Self::ReadTimeout,
@@ -99,6 +107,14 @@ impl Code {
     /// What this code means.
     pub fn facts(self) -> Facts {
         let (status, word, title, remedy) = match self {
+            Self::MalformedRequest => {
+                (400, "malformed_request", "The request breaks the rules of HTTP", "use an HTTP client that keeps them")
+            }
+            Self::HeadTooSlow => (408, "head_too_slow", "The head of the request did not come", "send the request without long pauses"),
+            Self::HeadTooLarge => {
+                (431, "head_too_large", "The head of the request is too large", "send fewer or shorter headers and parameters")
+            }
+            Self::UnknownCoding => (501, "unknown_coding", "The transfer coding is not known", "send the body as it is, or chunked"),
             Self::BodyCutOff => (400, "body_cut_off", "The body ended early", "send the whole body; nothing was changed"),
             Self::MalformedJson => (400, "malformed_json", "The body is not valid JSON", "correct the text at the named line and column"),
             Self::BadParameter => (400, "bad_parameter", "The query cannot be used", "correct the named parameters"),

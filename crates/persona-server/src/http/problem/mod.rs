@@ -2,10 +2,12 @@
 //!
 //! - `code.rs`: the table of problem codes with status, title and meaning.
 //! - `answer.rs`: [`Problem`], and how it becomes a response.
+//! - `refusal.rs`: what is refused before it reaches a handler.
 //! - `store.rs`: what each error of the store means to a client.
 
 mod answer;
 mod code;
+mod refusal;
 mod store;
 
 pub(super) use answer::{Fault, Problem, render};

@@ -1,0 +1,100 @@
+//! What a setting is: its names, what it may hold, and what holds when nothing was chosen. Which there are is in `key.rs`.
+
+use super::SQLITE_WORKERS_MAX;
+use super::key::VARIABLE_PREFIX;
+
+/// What a setting may hold. Every source hands in text, so that every source has the same rules.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// An IPv4 or IPv6 address, or `localhost`.
+    Address,
+    /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or [`super::key::NO_NETWORKS`].
+    Networks,
+    /// A whole number within bounds, both included.
+    Number {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// The number of workers: bounded by what the database bears.
+    Workers,
+    /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both included.
+    Time {
+        /// Shortest.
+        min_seconds: u64,
+        /// Longest.
+        max_seconds: u64,
+    },
+    /// `true` or `false`.
+    Switch,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A level, or a filter such as `info,persona_storage=debug`.
+    LogFilter,
+    /// The database: a path or a URL.
+    Database,
+    /// A path of a file; relative ones in a settings file are relative to that file.
+    Path,
+}
+
+/// What holds when nobody chose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Default {
+    /// This text.
+    Text(&'static str),
+    /// The smaller of [`SQLITE_WORKERS_MAX`] and the number of cores that this process may use.
+    Cores,
+    /// Nothing.
+    Unset,
+}
+
+/// One setting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Its name: the member of `Config`, the flag with `-` for `_`, the variable as `PERSONA_<NAME>`.
+    pub name: &'static str,
+    /// The table of the settings file that it is in.
+    pub section: &'static str,
+    /// Its name in that table.
+    pub member: &'static str,
+    /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than files.
+    pub aliases: &'static [&'static str],
+    /// What it may hold.
+    pub shape: Shape,
+    /// What holds when nobody chose.
+    pub default: Default,
+    /// What the number counts, where it is one.
+    pub unit: Option<&'static str>,
+    /// What it is for, in one sentence.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The flag, with its dashes.
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name.replace('_', "-"))
+    }
+
+    /// The variable that is ours alone.
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())
+    }
+
+    /// Its place in a settings file.
+    pub fn place(&self) -> String {
+        format!("{}.{}", self.section, self.member)
+    }
+
+    /// What holds when nobody chose; empty for nothing.
+    pub fn default_text(&self) -> String {
+        match self.default {
+            Default::Text(text) => text.into(),
+            Default::Cores => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                u16::try_from(cores).unwrap_or(u16::MAX).clamp(1, SQLITE_WORKERS_MAX).to_string()
+            }
+            Default::Unset => String::new(),
+        }
+    }
+}

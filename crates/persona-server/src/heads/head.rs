@@ -1,0 +1,341 @@
+//! The head of a request, checked line by line as it comes (RFC 9112, sections 2 to 7).
+//!
+//! Stricter than the library where two readers of one request could understand it differently, which is what request smuggling
+//! lives on (RFC 9112, section 11.2); exactly as strict elsewhere, so that nothing it lets through is refused later.
+
+use http::Uri;
+
+use super::Refusal;
+use super::body::Body;
+
+/// Longest head of a request, in bytes, with the empty line that ends it: room for long filters and tokens.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Most header fields of a request. Browsers behind proxies send about 40.
+pub const HEADERS_MAX: usize = 100;
+
+/// How far a head was read.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// Bytes of the lines that are complete and were checked.
+    checked: usize,
+    /// Bytes in which no further end of a line was found.
+    searched: usize,
+    version: Option<Version>,
+    fields: usize,
+    hosts: usize,
+    length: Option<u64>,
+    codings: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Version {
+    Http10,
+    Http11,
+}
+
+impl Head {
+    /// Reads on. `bytes` begins with the head and has at least what it had before. The length of the head and the body that
+    /// follows it, once it is complete.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
+        // A line that came in pieces is not looked at before its end is there.
+        if self.searched > self.checked && !bytes[self.searched..].contains(&b'\n') {
+            self.searched = bytes.len();
+            return if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) };
+        }
+        while self.checked < bytes.len() {
+            let rest = &bytes[self.checked..];
+            let line = if self.version.is_none() { self.first_line(rest)? } else { self.field(rest)? };
+            let Some(line) = line else { break };
+            self.checked += line;
+            if self.checked > HEAD_BYTES_MAX {
+                return Err(Refusal::TooManyBytes);
+            }
+            if line == EMPTY_LINE && self.version.is_some() {
+                return Ok(Some((self.checked, self.body()?)));
+            }
+        }
+        self.searched = bytes.len();
+        // At least one more byte is missing.
+        if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) }
+    }
+
+    /// The length of the request line, or of an empty line before it (RFC 9112, section 2.2); `None` while it has no end.
+    fn first_line(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
+        if rest.starts_with(b"\r") {
+            return end_of_line(rest, 0);
+        }
+        let method = run(rest, 0, TOKEN);
+        let Some(space) = rest.get(method) else { return Ok(None) };
+        if method == 0 || *space != b' ' {
+            return Err(Refusal::Malformed("the request line does not begin with a method and a space"));
+        }
+        let target = method + 1;
+        let mut target_end = run(rest, target, PLAIN);
+        let is_plain = rest.get(target) == Some(&b'/') && rest.get(target_end) == Some(&b' ');
+        if !is_plain {
+            target_end = run(rest, target, TARGET);
+        }
+        let Some(space) = rest.get(target_end) else { return Ok(None) };
+        if target_end == target || *space != b' ' {
+            return Err(Refusal::Malformed("the request line does not have a target between two spaces"));
+        }
+        if !is_plain && Uri::try_from(&rest[target..target_end]).is_err() {
+            return Err(Refusal::Malformed("the target of the request is no URI"));
+        }
+        let version = target_end + 1;
+        let Some(name) = rest.get(version..version + VERSION_BYTES) else {
+            return if rest[version..].contains(&b'\n') { Err(BAD_VERSION) } else { Ok(None) };
+        };
+        let known = match name {
+            b"HTTP/1.1" => Version::Http11,
+            b"HTTP/1.0" => Version::Http10,
+            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+                return Err(Refusal::UnknownVersion);
+            }
+            _ => return Err(BAD_VERSION),
+        };
+        let line = end_of_line(rest, version + VERSION_BYTES)?;
+        if line.is_some() {
+            self.version = Some(known);
+        }
+        Ok(line)
+    }
+
+    /// The length of a line with a field, or of the empty line at the end; `None` while it has no end.
+    fn field(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
+        if rest.starts_with(b"\r") {
+            return end_of_line(rest, 0);
+        }
+        let name_end = run(rest, 0, TOKEN);
+        let Some(colon) = rest.get(name_end) else { return Ok(None) };
+        if name_end == 0 || *colon != b':' {
+            return Err(Refusal::Malformed("a line of the head is no field name followed by a colon"));
+        }
+        let value_end = run(rest, name_end + 1, VALUE);
+        let Some(line) = end_of_line(rest, value_end)? else { return Ok(None) };
+        self.fields += 1;
+        if self.fields > HEADERS_MAX {
+            return Err(Refusal::TooManyFields);
+        }
+        let (name, value) = (&rest[..name_end], &rest[name_end + 1..value_end]);
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => self.host(value.trim_ascii())?,
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value.trim_ascii())?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value.trim_ascii())?,
+            _ => {}
+        }
+        Ok(Some(line))
+    }
+
+    /// Section 3.2: exactly one, and a valid one.
+    fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        self.hosts += 1;
+        if self.hosts > 1 {
+            return Err(Refusal::Malformed("Host is there more than once"));
+        }
+        if run(value, 0, HOST) < value.len() {
+            return Err(Refusal::Malformed("Host is no host with or without a port"));
+        }
+        Ok(())
+    }
+
+    /// Section 6.3: one decimal number.
+    fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        if self.length.is_some() {
+            return Err(Refusal::Malformed("Content-Length is there more than once"));
+        }
+        let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()).filter(|_| is_number);
+        let Some(number) = number else { return Err(Refusal::Malformed("Content-Length is no number of bytes")) };
+        self.length = Some(number.unsigned_abs());
+        Ok(())
+    }
+
+    /// Sections 6.1 and 7: `chunked` is the one coding that is known, and is never applied twice.
+    fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        if codings.any(|coding| !coding.eq_ignore_ascii_case(b"chunked")) {
+            return Err(Refusal::UnknownCoding);
+        }
+        self.codings += value.split(|byte| *byte == b',').count();
+        if self.codings > 1 {
+            return Err(Refusal::Malformed("Transfer-Encoding names chunked more than once"));
+        }
+        Ok(())
+    }
+
+    /// What the fields say together.
+    fn body(&self) -> Result<Body, Refusal> {
+        let is_http11 = self.version == Some(Version::Http11);
+        if self.hosts == 0 && is_http11 {
+            return Err(Refusal::Malformed("Host is missing"));
+        }
+        match (self.length, self.codings) {
+            (Some(_), 1..) => Err(Refusal::Malformed("Content-Length and Transfer-Encoding are there together")),
+            (None, 1..) if !is_http11 => Err(Refusal::Malformed("Transfer-Encoding is not known to HTTP/1.0")),
+            (None, 1..) => Ok(Body::chunked()),
+            (length, 0) => Ok(Body::of_length(length.unwrap_or_default())),
+        }
+    }
+}
+
+const EMPTY_LINE: usize = b"\r\n".len();
+const VERSION_BYTES: usize = b"HTTP/1.1".len();
+const BAD_VERSION: Refusal = Refusal::Malformed("the request line does not end with HTTP/1.1");
+
+/// Where the line ends of which everything up to here was read; `None` while its end is not there.
+fn end_of_line(rest: &[u8], at: usize) -> Result<Option<usize>, Refusal> {
+    match rest.get(at..) {
+        None | Some([] | [b'\r']) => Ok(None),
+        Some([b'\r', b'\n', ..]) => Ok(Some(at + EMPTY_LINE)),
+        Some([b'\n', ..]) => Err(Refusal::Malformed("a line of the head ends without a carriage return")),
+        Some([b'\r', ..]) => Err(Refusal::Malformed("the head has a carriage return within a line")),
+        Some(_) => Err(Refusal::Malformed("a line of the head has a character that it must not have")),
+    }
+}
+
+/// The first place from here on where a byte is not of this class.
+fn run(bytes: &[u8], from: usize, class: u8) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().position(|byte| CLASSES[usize::from(*byte)] & class == 0).unwrap_or(rest.len())
+}
+
+/// What names and methods are made of (RFC 9110, section 5.6.2).
+const TOKEN: u8 = 1;
+/// What values of fields are made of (RFC 9110, section 5.5).
+const VALUE: u8 = 2;
+/// What most targets are made of: none of these has to be looked at twice (RFC 3986, section 3.3 and 3.4).
+const PLAIN: u8 = 4;
+/// What the library takes in a target; the rest of the rules is that of its URI.
+const TARGET: u8 = 8;
+/// What a host with its port is made of (RFC 3986, section 3.2.2).
+const HOST: u8 = 16;
+
+/// The classes of each byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let it = byte.to_le_bytes()[0];
+        let alphanumeric = it.is_ascii_alphanumeric();
+        if alphanumeric || is_one_of(it, b"!#$%&'*+-.^_`|~") {
+            classes[byte] |= TOKEN;
+        }
+        if it == b'\t' || (it >= b' ' && it != 0x7f) {
+            classes[byte] |= VALUE;
+        }
+        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:@/?") {
+            classes[byte] |= PLAIN;
+        }
+        if it > b' ' && it != 0x7f {
+            classes[byte] |= TARGET;
+        }
+        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:[]") {
+            classes[byte] |= HOST;
+        }
+        byte += 1;
+    }
+    classes
+};
+
+const fn is_one_of(byte: u8, bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == byte {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::body::Body;
+    use super::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Refusal};
+
+    /// What becomes of a head that comes at once, which must be what becomes of it byte by byte.
+    fn read(head: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
+        let at_once = Head::default().read(head);
+        let mut slow = Head::default();
+        let in_pieces = (1..=head.len()).map(|end| slow.read(&head[..end])).find(|it| !matches!(it, Ok(None))).unwrap_or(Ok(None));
+        assert_eq!(at_once, in_pieces, "{}", String::from_utf8_lossy(head));
+        at_once
+    }
+
+    #[test]
+    fn a_head_is_let_through_with_its_length_and_body() {
+        for (head, body) in [
+            ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", Body::of_length(0)),
+            ("GET /a?b={c}&\u{e9} HTTP/1.1\r\nHOST:\r\naccept: \u{e9}\t\r\n\r\n", Body::of_length(0)),
+            ("OPTIONS * HTTP/1.0\r\n\r\n", Body::of_length(0)),
+            ("GET http://a/b HTTP/1.1\r\nhost: [::1]:80\r\n\r\n", Body::of_length(0)),
+            ("\r\n\r\nPOST / HTTP/1.1\r\nhost: a\r\nContent-Length: 12 \r\n\r\n", Body::of_length(12)),
+            ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\r\n", Body::chunked()),
+        ] {
+            assert_eq!(read(head.as_bytes()), Ok(Some((head.len(), body))), "{head}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_understand_differently_is_refused() {
+        let malformed = [
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\nhost: a\n\n",
+            "GET / HTTP/1.1\r\nhost: a\nx: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\n\n",
+            "\nGET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\rb\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost : a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\n folded: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nnothing\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nx: \u{0}\r\n\r\n",
+            "GET  / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1 \r\nhost: a\r\n\r\n",
+            "GET /\r\nhost: a\r\n\r\n",
+            "GET / HTTP/x.1\r\nhost: a\r\n\r\n",
+            "\u{16}\u{3}\u{1}",
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1, 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+        ];
+        for head in malformed {
+            assert!(matches!(read(head.as_bytes()), Err(Refusal::Malformed(_))), "{head:?}: {:?}", read(head.as_bytes()));
+        }
+        for coding in ["gzip", "gzip, chunked", "chunked, gzip", "identity", "", "xchunked", "chunked;q=1"] {
+            let head = format!("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: {coding}\r\n\r\n");
+            assert_eq!(read(head.as_bytes()), Err(Refusal::UnknownCoding), "{coding}");
+        }
+        for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2"] {
+            assert_eq!(read(format!("PRI * {version}\r\n\r\n").as_bytes()), Err(Refusal::UnknownVersion), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_bounds_hold_to_the_byte_and_to_the_field() {
+        let head = |bytes: usize| {
+            let (start, end) = ("GET / HTTP/1.1\r\nhost: a\r\nx: ", "\r\n\r\n");
+            format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len()))
+        };
+        let largest = head(HEAD_BYTES_MAX);
+        assert_eq!(Head::default().read(largest.as_bytes()), Ok(Some((HEAD_BYTES_MAX, Body::of_length(0)))));
+        let (mut slow, parts) = (Head::default(), largest.as_bytes());
+        assert!((1..HEAD_BYTES_MAX).step_by(997).all(|end| slow.read(&parts[..end]) == Ok(None)));
+        assert_eq!(slow.read(parts), Ok(Some((HEAD_BYTES_MAX, Body::of_length(0)))));
+        assert_eq!(Head::default().read(head(HEAD_BYTES_MAX + 1).as_bytes()), Err(Refusal::TooManyBytes));
+        assert_eq!(Head::default().read(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX]), Err(Refusal::TooManyBytes));
+        let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
+        assert!(read(fields(HEADERS_MAX).as_bytes()).is_ok_and(|it| it.is_some()));
+        assert_eq!(read(fields(HEADERS_MAX + 1).as_bytes()), Err(Refusal::TooManyFields));
+    }
+}

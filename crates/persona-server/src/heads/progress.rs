@@ -1,0 +1,189 @@
+//! How far a connection has come: what its own task notes, and what others look at to decide whether it may stay.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+use super::Refusal;
+use crate::clock::coarse_millis;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Nothing has come yet.
+    Fresh,
+    /// The head of a request has begun and is not complete.
+    HeadBegun,
+    /// A request is being answered, or it is not known yet whether one has come.
+    Busy,
+    /// Everything is answered, and nothing has come since.
+    Idle,
+}
+
+/// How far a connection has come. Its own task alone writes, except for the questions that are put to it; the others read
+/// what may be a moment old.
+#[derive(Debug)]
+pub struct Progress {
+    /// Whether its task has found once that nothing has come. Before, something may wait to be read.
+    was_empty: AtomicBool,
+    /// Heads that were complete, or refused.
+    heads: AtomicU32,
+    answered: AtomicU32,
+    /// Bodies of answers that have no length of their own and are still being sent.
+    streams: AtomicU32,
+    is_head_begun: AtomicBool,
+    /// Whether bytes of an answer wait for the client to read.
+    is_blocked: AtomicBool,
+    /// When the stage began that is not [`Stage::Busy`], in milliseconds of [`coarse_millis`].
+    since: AtomicU64,
+    /// Which request is answered with a refusal, and why.
+    refused: OnceLock<(u32, Refusal)>,
+    is_too_slow: AtomicBool,
+}
+
+impl Default for Progress {
+    /// A connection from which nothing has come.
+    fn default() -> Self {
+        Self {
+            was_empty: AtomicBool::new(false),
+            heads: AtomicU32::new(0),
+            answered: AtomicU32::new(0),
+            streams: AtomicU32::new(0),
+            is_head_begun: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
+            since: AtomicU64::new(coarse_millis()),
+            refused: OnceLock::new(),
+            is_too_slow: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Progress {
+    /// What it is doing.
+    pub fn stage(&self) -> Stage {
+        let heads = self.heads.load(Relaxed);
+        if heads != self.answered.load(Relaxed) || self.streams.load(Relaxed) > 0 || self.is_blocked.load(Relaxed) {
+            Stage::Busy
+        } else if self.is_head_begun.load(Relaxed) {
+            Stage::HeadBegun
+        } else if heads == 0 {
+            if self.was_empty.load(Relaxed) { Stage::Fresh } else { Stage::Busy }
+        } else {
+            Stage::Idle
+        }
+    }
+
+    /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage before began.
+    pub fn lasts_ms(&self, now: u64) -> u64 {
+        now.saturating_sub(self.since.load(Relaxed))
+    }
+
+    /// Requests that were answered.
+    pub fn answered(&self) -> u32 {
+        self.answered.load(Relaxed)
+    }
+
+    /// Says that the head of the request that has begun did not come in time. It takes effect when the connection's task is
+    /// woken, and only if the head is not complete by then.
+    pub fn say_too_slow(&self) {
+        self.is_too_slow.store(true, Relaxed);
+    }
+
+    // ---- by the task of the connection ---------------------------------------------------------------------------------
+
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.is_too_slow.load(Relaxed)
+    }
+
+    pub(super) fn nothing_came(&self) {
+        if !self.was_empty.load(Relaxed) {
+            self.was_empty.store(true, Relaxed);
+            self.since.store(coarse_millis(), Relaxed);
+        }
+    }
+
+    pub(super) fn head_begun(&self) {
+        if !self.is_head_begun.swap(true, Relaxed) && self.heads.load(Relaxed) == self.answered.load(Relaxed) {
+            self.since.store(coarse_millis(), Relaxed);
+        }
+    }
+
+    pub(super) fn head_complete(&self) {
+        self.is_head_begun.store(false, Relaxed);
+        self.heads.store(self.heads.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// The next request is answered with this, in place of what the client sent.
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        // A connection ends with its first refusal.
+        let _ = self.refused.set((self.heads.load(Relaxed), refusal));
+        self.head_complete();
+    }
+
+    pub(super) fn set_blocked(&self, is_blocked: bool) {
+        if self.is_blocked.load(Relaxed) != is_blocked {
+            self.is_blocked.store(is_blocked, Relaxed);
+            self.since.store(coarse_millis(), Relaxed);
+        }
+    }
+
+    /// Why the request that is being answered is refused, if it is.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refused.get().filter(|(number, _)| *number == self.answered.load(Relaxed)).map(|(_, refusal)| *refusal)
+    }
+
+    /// Notes that a request has its answer, apart from a body that is a stream.
+    pub fn note_answer(&self) {
+        self.since.store(coarse_millis(), Relaxed);
+        self.answered.store(self.answered.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// Notes that the body of an answer is a stream, and that one has ended.
+    pub fn note_stream(&self, is_open: bool) {
+        if is_open {
+            self.streams.fetch_add(1, Relaxed);
+        } else {
+            self.since.store(coarse_millis(), Relaxed);
+            self.streams.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, Refusal, Stage};
+
+    #[test]
+    fn a_connection_goes_through_its_stages() {
+        let progress = Progress::default();
+        assert_eq!(progress.stage(), Stage::Busy, "nothing was read yet");
+        progress.nothing_came();
+        assert_eq!(progress.stage(), Stage::Fresh);
+        progress.head_begun();
+        assert_eq!(progress.stage(), Stage::HeadBegun);
+        progress.head_complete();
+        assert_eq!((progress.stage(), progress.refusal()), (Stage::Busy, None));
+        progress.head_begun();
+        progress.note_stream(true);
+        progress.note_answer();
+        assert_eq!(progress.stage(), Stage::Busy, "its body is being sent");
+        progress.note_stream(false);
+        assert_eq!(progress.stage(), Stage::HeadBegun, "the next one came meanwhile");
+        progress.refuse(Refusal::TooSlow);
+        assert_eq!((progress.stage(), progress.refusal()), (Stage::Busy, Some(Refusal::TooSlow)));
+        progress.note_answer();
+        assert_eq!((progress.stage(), progress.refusal()), (Stage::Idle, None));
+        progress.set_blocked(true);
+        assert_eq!(progress.stage(), Stage::Busy);
+    }
+
+    #[test]
+    fn only_the_refused_request_of_several_is_refused() {
+        let progress = Progress::default();
+        progress.head_complete();
+        progress.refuse(Refusal::UnknownCoding);
+        assert_eq!(progress.refusal(), None, "the first one is as it should be");
+        progress.note_answer();
+        assert_eq!(progress.refusal(), Some(Refusal::UnknownCoding));
+    }
+}

@@ -1,0 +1,221 @@
+//! A stream of a client that hands on only what was checked.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::body::Body;
+use super::head::Head;
+use super::{Progress, Refusal};
+
+/// What the library gets in place of a head that is refused, so that the answer goes the way of every answer: after those to the
+/// requests before, with an id, counted and logged. Its path is that of no route. `Progress` says which request it is.
+const STAND_IN: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
+/// The same where the client expects an answer without a body.
+const STAND_IN_FOR_HEAD: &[u8] = b"HEAD /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
+
+/// How long, after the last answer, what the client still sends is read and thrown away. A socket that is closed with unread
+/// bytes is reset, and the client may lose the answer that it has not read yet (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+/// Most bytes that are thrown away.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+/// A stream of a client that lets a head through when all of it was checked, and nothing after one that is refused.
+pub struct Checked<S> {
+    inner: S,
+    progress: Arc<Progress>,
+    place: Place,
+    /// What came and was not handed on: `ready` bytes that were checked, then a head that is not complete.
+    held: BytesMut,
+    ready: usize,
+    lingering: Option<(Pin<Box<Sleep>>, usize)>,
+    has_ended: bool,
+}
+
+/// Where in the sequence of requests the stream is.
+#[derive(Debug)]
+enum Place {
+    Head(Head),
+    Body(Body),
+    /// A head was refused, or the frame of a body is broken.
+    Lost,
+}
+
+impl<S> Checked<S> {
+    /// Checks what comes from this stream, and notes how far it has come.
+    pub fn new(inner: S, progress: Arc<Progress>) -> Self {
+        let place = Place::Head(Head::default());
+        Self { inner, progress, place, held: BytesMut::new(), ready: 0, lingering: None, has_ended: false }
+    }
+}
+
+/// What of some bytes may be handed on.
+struct Verdict {
+    checked: usize,
+    refusal: Option<Refusal>,
+}
+
+/// Follows requests through these bytes.
+fn check(place: &mut Place, progress: &Progress, bytes: &[u8]) -> io::Result<Verdict> {
+    let mut checked = 0;
+    while checked < bytes.len() {
+        let rest = &bytes[checked..];
+        match place {
+            Place::Head(head) => match head.read(rest) {
+                Ok(Some((length, body))) => {
+                    checked += length;
+                    progress.head_complete();
+                    *place = if body.is_over() { Place::Head(Head::default()) } else { Place::Body(body) };
+                }
+                Ok(None) => {
+                    progress.head_begun();
+                    return Ok(Verdict { checked, refusal: None });
+                }
+                Err(refusal) => return Ok(Verdict { checked, refusal: Some(refusal) }),
+            },
+            Place::Body(body) => {
+                let Ok(length) = body.skip(rest) else {
+                    *place = Place::Lost;
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the chunks of a body are broken"));
+                };
+                checked += length;
+                if body.is_over() {
+                    *place = Place::Head(Head::default());
+                }
+            }
+            Place::Lost => break,
+        }
+    }
+    Ok(Verdict { checked, refusal: None })
+}
+
+impl<S: AsyncRead + Unpin> Checked<S> {
+    /// Reads once, into this buffer if nothing is held; checks what came.
+    fn poll_check(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) else {
+            self.progress.nothing_came();
+            return Poll::Pending;
+        };
+        read?;
+        let came = &buffer.filled()[before..];
+        if came.is_empty() {
+            self.has_ended = true;
+            return Poll::Ready(Ok(()));
+        }
+        let refusal = if self.held.is_empty() {
+            let verdict = check(&mut self.place, &self.progress, came)?;
+            self.held.extend_from_slice(&came[verdict.checked..]);
+            buffer.set_filled(before + verdict.checked);
+            verdict.refusal
+        } else {
+            self.held.extend_from_slice(came);
+            buffer.set_filled(before);
+            let verdict = check(&mut self.place, &self.progress, &self.held)?;
+            self.ready = verdict.checked;
+            verdict.refusal
+        };
+        if let Some(refusal) = refusal {
+            self.refuse(refusal);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Puts the stand-in in the place of the head that is held, and of everything after it.
+    fn refuse(&mut self, refusal: Refusal) {
+        let expects_no_body = self.held[self.ready..].starts_with(b"HEAD ");
+        self.held.truncate(self.ready);
+        self.held.extend_from_slice(if expects_no_body { STAND_IN_FOR_HEAD } else { STAND_IN });
+        self.ready = self.held.len();
+        self.place = Place::Lost;
+        self.progress.refuse(refusal);
+    }
+
+    /// Reads and throws away; ready at the end of the stream, or when it was enough.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (_, discarded) = self.lingering.get_or_insert_with(|| (Box::pin(sleep(LINGER)), 0));
+        let mut bytes = [0; 4096];
+        while *discarded < LINGER_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.inner).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => *discarded += buffer.filled().len(),
+                Poll::Ready(_) => {
+                    self.has_ended = true;
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        loop {
+            if this.ready > 0 {
+                let length = this.ready.min(buffer.remaining());
+                buffer.put_slice(&this.held[..length]);
+                this.held.advance(length);
+                this.ready -= length;
+            }
+            if buffer.filled().len() > before || this.has_ended {
+                return Poll::Ready(Ok(()));
+            }
+            match this.place {
+                Place::Lost => {
+                    // The connection ends with the answer; until then nothing more of it counts, not even its end.
+                    let _ = this.poll_discard(context);
+                    return Poll::Pending;
+                }
+                Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => this.refuse(Refusal::TooSlow),
+                _ => ready!(this.poll_check(context, buffer))?,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.progress.set_blocked(written.is_pending());
+        written
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.progress.set_blocked(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
+        if this.has_ended || matches!(this.place, Place::Head(_)) {
+            return Poll::Ready(Ok(()));
+        }
+        if this.poll_discard(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match &mut this.lingering {
+            Some((until, _)) => until.as_mut().poll(context).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}

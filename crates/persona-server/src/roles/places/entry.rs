@@ -1,0 +1,131 @@
+//! One connection as the others see it: whose it is, how far it has come, and what it was asked.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+
+use tokio::sync::Notify;
+
+use crate::clock::coarse_millis;
+use crate::heads::{Progress, Stage};
+
+/// A connection that was used this short a time ago is closed with its next answer rather than at once, which would break off a
+/// request that is under way.
+const USED_MS: u64 = 50;
+
+/// How long such a connection may wait for that answer.
+const NEXT_ANSWER_MS_MAX: u64 = 1_000;
+
+/// How long a connection may last, so that connections move on to workers that are new or have less to do. Each has up to a
+/// tenth less, lest all that were made together end together.
+const AGE_MS_MAX: u64 = 3_600_000;
+
+/// Most requests on one connection, for the same reason. A load generator that keeps 16 connections busy needs a minute for them.
+const REQUESTS_MAX: u32 = 100_000;
+
+/// One connection.
+pub(in crate::roles) struct Entry {
+    pub(super) client: IpAddr,
+    pub(super) is_proxy: bool,
+    /// Whether it takes a place of the reserve; changed under the lock of the table.
+    pub(super) is_reserved: AtomicBool,
+    /// How far its requests have come.
+    pub progress: Arc<Progress>,
+    opened: u64,
+    age_max: u64,
+    asked: AtomicU8,
+    wake: Notify,
+    /// Whether it has made room; changed under the lock of the table.
+    pub(super) has_left: AtomicBool,
+}
+
+/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing is being answered.
+const STAY: u8 = 0;
+const CLOSE_WITH_ANSWER: u8 = 1;
+const CLOSE: u8 = 2;
+
+impl Entry {
+    /// A connection of this client that begins now. `number` spreads the ends of those that began together.
+    pub(super) fn new(client: IpAddr, is_proxy: bool, is_reserved: bool, number: usize) -> Self {
+        Self {
+            client,
+            is_proxy,
+            is_reserved: AtomicBool::new(is_reserved),
+            progress: Arc::new(Progress::default()),
+            opened: coarse_millis(),
+            age_max: AGE_MS_MAX - AGE_MS_MAX / 10 * (number as u64 % 16) / 16,
+            asked: AtomicU8::new(STAY),
+            wake: Notify::new(),
+            has_left: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether it takes a place of the reserve.
+    pub fn is_reserved(&self) -> bool {
+        self.is_reserved.load(Relaxed)
+    }
+
+    /// Waits until the connection is to look at what it is asked.
+    pub async fn asked(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Whether it is to be closed as soon as nothing is being answered.
+    pub fn is_to_close(&self) -> bool {
+        self.asked.load(Relaxed) == CLOSE
+    }
+
+    /// Whether the answer that is about to be given is the last of the connection.
+    pub fn closes_with_answer(&self) -> bool {
+        self.is_reserved() || self.asked.load(Relaxed) != STAY || self.progress.answered() >= REQUESTS_MAX - 1
+    }
+
+    /// Whether nothing was asked of it.
+    pub(super) fn may_stay(&self) -> bool {
+        self.asked.load(Relaxed) == STAY
+    }
+
+    /// Whether it takes a place, and was not told to make room.
+    pub(super) fn has_place(&self) -> bool {
+        !self.has_left.load(Relaxed)
+    }
+
+    pub(super) fn close_with_answer(&self) {
+        self.ask(CLOSE_WITH_ANSWER);
+    }
+
+    pub(super) fn close(&self) {
+        self.ask(CLOSE);
+    }
+
+    fn ask(&self, what: u8) {
+        if self.asked.fetch_max(what, Relaxed) < what && what == CLOSE {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks it to make room, as gently as it can be.
+    pub(super) fn close_gently(&self, now: u64) {
+        let stage = self.progress.stage();
+        let is_in_use = stage == Stage::Busy || (stage == Stage::Idle && self.progress.lasts_ms(now) < USED_MS);
+        if is_in_use { self.close_with_answer() } else { self.close() }
+    }
+
+    /// Asks of it what follows from its age, and from how long it has been doing nothing, in milliseconds.
+    pub(super) fn look(&self, now: u64, idle_max: u64, head_max: u64) {
+        let lasts = self.progress.lasts_ms(now);
+        if now.saturating_sub(self.opened) >= self.age_max {
+            self.close_with_answer();
+        }
+        match self.progress.stage() {
+            Stage::HeadBegun if lasts >= head_max => {
+                self.progress.say_too_slow();
+                self.wake.notify_one();
+            }
+            Stage::Fresh | Stage::Idle if lasts >= idle_max => self.close(),
+            Stage::Idle if lasts >= NEXT_ANSWER_MS_MAX && !self.may_stay() => self.close(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The places for connections of one worker: a connection is a lease that others can claim back.
+//!
+//! As long as there are places every client gets one. When all are taken, a connection that waits for nothing but its client
+//! makes room for the one that comes: first one that never sent a whole head, then the one that has been idle longest, of the
+//! client that holds most. Where all are busy, a few more places take who comes in for as long as one answer takes: health checks
+//! are answered, other requests wait a moment for an ordinary place, and are told to come again when there is none.
+
+mod entry;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+pub(super) use entry::Entry;
+
+use crate::clock::coarse_millis;
+use crate::config::Network;
+use crate::heads::Stage;
+use crate::http::ClientAddress;
+use crate::shared_page::Seat;
+
+/// Places beyond the ordinary ones, for one request each: several health checks at a time, and those that wait or are refused.
+const RESERVE: usize = 64;
+
+/// Most requests of the reserve that wait for an ordinary place, so that health checks always find one of the reserve.
+const WAITING_MAX: usize = RESERVE / 2;
+
+/// How long a request of the reserve waits for an ordinary place. Most requests take a fraction of it, so a moment in which all
+/// are busy is over soon.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+
+/// Pace at which it looks for one.
+const PLACE_PACE: Duration = Duration::from_millis(5);
+
+/// Most connections that were told to make room and have not closed yet. Beyond it whoever comes waits for them, so that
+/// descriptors have a bound.
+const LEAVING_MAX: usize = 64;
+
+/// How long a client may take for the head of a request that it has begun.
+const HEAD_MS_MAX: u64 = 10_000;
+
+/// The same in a place of the reserve, also for one that has not begun.
+const RESERVE_HEAD_MS_MAX: u64 = 2_000;
+
+/// How long a connection may take for its first bytes before it is the first to make room. Until then it is the last: its head
+/// is on the way, unless half of all connections are of this kind.
+const HEAD_GRACE_MS: u64 = 1_000;
+
+/// What may be chosen about places.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Ordinary places, at least 1.
+    pub places: usize,
+    /// The part of them that one client may hold while others want in, in percent.
+    pub percent_of_one: usize,
+    /// How long a connection may be idle.
+    pub idle: Duration,
+    /// Peers that ask for many clients, so that the bound for one does not hold for them.
+    pub proxies: Arc<[Network]>,
+}
+
+/// All places of a worker.
+pub(super) struct Places {
+    limits: Limits,
+    seat: Seat,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    entries: Vec<Arc<Entry>>,
+    /// Ordinary places that are taken.
+    ordinary: usize,
+    /// Places of the reserve that are taken.
+    reserved: usize,
+    /// Requests in the reserve that wait for an ordinary place.
+    waiting: usize,
+    /// Connections that made room and have not closed yet.
+    leaving: usize,
+    /// Ordinary places that each client holds.
+    held: HashMap<IpAddr, usize>,
+}
+
+/// A place that is taken, until it is dropped.
+pub(super) struct Lease {
+    pub entry: Arc<Entry>,
+    places: Arc<Places>,
+}
+
+impl Places {
+    pub(super) fn new(limits: Limits, seat: Seat) -> Arc<Self> {
+        Arc::new(Self { limits, seat, table: Mutex::default() })
+    }
+
+    /// Ordinary places, taken or not. Every worker has as many.
+    pub(super) fn count(&self) -> usize {
+        self.limits.places
+    }
+
+    /// A place for a connection from this address; `None` while there is none, which lasts until one closes.
+    pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Lease> {
+        let (client, now) = (ClientAddress::of_peer(peer).0, coarse_millis());
+        let is_proxy = self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
+        let mut table = self.lock();
+        if table.leaving >= LEAVING_MAX {
+            return None;
+        }
+        let is_reserved = table.ordinary >= self.limits.places && !self.claim(&mut table, client, is_proxy, now);
+        if is_reserved {
+            self.claim_reserved(&mut table, client, is_proxy, now)?;
+        }
+        let entry = Arc::new(Entry::new(client, is_proxy, is_reserved, table.entries.len()));
+        table.add(&entry);
+        drop(table);
+        Some(Lease { entry, places: Arc::clone(self) })
+    }
+
+    /// Has a connection leave that waits for nothing but its client, so that an ordinary place is free; whether there is one.
+    fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
+        if table.leaving >= LEAVING_MAX {
+            return false;
+        }
+        let may_leave = |entry: &Entry| entry.has_place() && !entry.is_reserved() && self.may_claim(table, client, is_proxy, entry);
+        let first = table.first_to_go(now, self.limits.places, may_leave);
+        first.is_some_and(|entry| {
+            self.leave(table, &entry, now);
+            true
+        })
+    }
+
+    /// Whether a client may claim the place of this connection. One that has its share makes room for itself only.
+    fn may_claim(&self, table: &Table, client: IpAddr, is_proxy: bool, entry: &Entry) -> bool {
+        let share = (self.limits.places * self.limits.percent_of_one / 100).max(1);
+        entry.client == client || is_proxy || table.held_by(client) < share
+    }
+
+    /// Frees a place of the reserve, where all are taken. The connection that counts most is closed with its next answer.
+    fn claim_reserved(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> Option<()> {
+        let may_leave = |entry: &&Arc<Entry>| {
+            let stays = entry.may_stay() && entry.has_place() && !entry.is_reserved();
+            stays && self.may_claim(table, client, is_proxy, entry)
+        };
+        if let Some(entry) = table.entries.iter().filter(may_leave).max_by_key(|entry| table.weight(entry)) {
+            entry.close_with_answer();
+        }
+        if table.reserved < RESERVE {
+            return Some(());
+        }
+        let waits = |entry: &&Arc<Entry>| entry.is_reserved() && entry.has_place() && entry.progress.stage() != Stage::Busy;
+        let entry = table.entries.iter().filter(waits).max_by_key(|entry| entry.progress.lasts_ms(now)).cloned()?;
+        self.leave(table, &entry, now);
+        Some(())
+    }
+
+    /// Gives a connection of the reserve an ordinary place, if there is one or one can be had.
+    fn promote(&self, entry: &Entry) -> bool {
+        let mut table = self.lock();
+        if !entry.has_place() {
+            return false;
+        }
+        if entry.is_reserved() {
+            let is_taken = table.ordinary >= self.limits.places;
+            if is_taken && !self.claim(&mut table, entry.client, entry.is_proxy, coarse_millis()) {
+                return false;
+            }
+            table.free(entry);
+            entry.is_reserved.store(false, Relaxed);
+            table.take(entry);
+        }
+        true
+    }
+
+    fn leave(&self, table: &mut Table, entry: &Arc<Entry>, now: u64) {
+        table.free(entry);
+        entry.has_left.store(true, Relaxed);
+        table.leaving += 1;
+        entry.close_gently(now);
+        self.seat.connection_evicted();
+    }
+
+    /// Looks at every connection, once in a second: which were idle too long, which are too slow, which are too old.
+    pub(super) fn look(&self) {
+        let now = coarse_millis();
+        let idle_max = u64::try_from(self.limits.idle.as_millis()).unwrap_or(u64::MAX);
+        for entry in &self.lock().entries {
+            if entry.is_reserved() {
+                entry.look(now, RESERVE_HEAD_MS_MAX, RESERVE_HEAD_MS_MAX);
+            } else {
+                entry.look(now, idle_max, HEAD_MS_MAX);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn add(&mut self, entry: &Arc<Entry>) {
+        self.take(entry);
+        self.entries.push(Arc::clone(entry));
+    }
+
+    /// Counts the place that a connection takes.
+    fn take(&mut self, entry: &Entry) {
+        if entry.is_reserved() {
+            self.reserved += 1;
+        } else {
+            self.ordinary += 1;
+            *self.held.entry(entry.client).or_default() += 1;
+        }
+    }
+
+    /// Gives the place of a connection back.
+    fn free(&mut self, entry: &Entry) {
+        if entry.is_reserved() {
+            self.reserved -= 1;
+            return;
+        }
+        self.ordinary -= 1;
+        if let Some(held) = self.held.get_mut(&entry.client) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&entry.client);
+            }
+        }
+    }
+
+    fn held_by(&self, client: IpAddr) -> usize {
+        self.held.get(&client).copied().unwrap_or_default()
+    }
+
+    /// What counts against a connection: how many its client holds. What a proxy holds is held by many.
+    fn weight(&self, entry: &Entry) -> usize {
+        if entry.is_proxy { 1 } else { self.held_by(entry.client) }
+    }
+
+    /// The one of these connections that is the first to make room, of those that are not being answered.
+    fn first_to_go(&self, now: u64, places: usize, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
+        let mut young = 0;
+        let waiting = self.entries.iter().filter(|entry| may_go(entry)).filter_map(|entry| {
+            let (stage, lasts) = (entry.progress.stage(), entry.progress.lasts_ms(now));
+            let is_young = stage == Stage::Fresh && lasts < HEAD_GRACE_MS;
+            young += usize::from(is_young);
+            let is_stale = matches!(stage, Stage::Fresh | Stage::HeadBegun) && lasts >= HEAD_GRACE_MS;
+            // A head comes in one piece from nearly every client.
+            let order = (is_stale, !is_young, self.weight(entry), stage == Stage::HeadBegun, lasts);
+            (stage != Stage::Busy).then_some((order, entry))
+        });
+        let (order, first) = waiting.max_by_key(|(order, _)| *order)?;
+        let is_young = !order.1;
+        (!is_young || young * 2 >= places).then(|| Arc::clone(first))
+    }
+}
+
+impl Lease {
+    /// Waits until the connection has an ordinary place; false when none was to be had in time.
+    pub(super) async fn has_ordinary_place(&self) -> bool {
+        if !self.entry.is_reserved() {
+            return true;
+        }
+        {
+            let mut table = self.places.lock();
+            if table.waiting >= WAITING_MAX {
+                return false;
+            }
+            table.waiting += 1;
+        }
+        let _waiting = Waiting(&self.places);
+        let promoted = async {
+            while !self.places.promote(&self.entry) {
+                sleep(PLACE_PACE).await;
+            }
+        };
+        timeout(PLACE_WAIT, promoted).await.is_ok()
+    }
+}
+
+/// Counts a request as long as it waits, also when its client leaves.
+struct Waiting<'a>(&'a Places);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut table = self.places.lock();
+        if self.entry.has_place() {
+            table.free(&self.entry);
+        } else {
+            table.leaving -= 1;
+        }
+        if let Some(at) = table.entries.iter().position(|entry| Arc::ptr_eq(entry, &self.entry)) {
+            table.entries.swap_remove(at);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! 35: more connections than places, from clients that ask now and then, and from clients that never finish a head.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
+
+use crate::common::{Client, Server};
+use crate::personas::create;
+use crate::report::{Form, milliseconds, report};
+
+const TARGET: &str = "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
+
+/// A head of which the end never comes.
+const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: te";
+const WHOLE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n";
+
+/// Connections of one kind that are held against the server.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<u64>>,
+}
+
+impl Crowd {
+    /// So many connections, each of which sends these bytes again and again, and is made anew when the server closes it.
+    fn start(address: SocketAddr, count: usize, bytes: &'static [u8], pause: Duration) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let connect = move || {
+            let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+            stream.set_nonblocking(true).ok()?;
+            Some(stream)
+        };
+        let mut streams: Vec<Option<TcpStream>> = (0..count).map(|_| connect()).collect();
+        let thread = thread::spawn(move || {
+            let mut renewed = 0;
+            while !stopped.load(Relaxed) {
+                for stream in &mut streams {
+                    let is_open = stream.as_mut().is_some_and(|stream| {
+                        let mut rest = [0; 1024];
+                        let is_open = match stream.read(&mut rest) {
+                            Ok(0) => false,
+                            Ok(_) => true,
+                            Err(error) => error.kind() == ErrorKind::WouldBlock,
+                        };
+                        // A whole request is sent each time, a half one once.
+                        is_open && (bytes != WHOLE || stream.write_all(bytes).is_ok())
+                    });
+                    if !is_open {
+                        renewed += 1;
+                        *stream = connect();
+                        if let Some(stream) = stream {
+                            let _ = stream.write_all(bytes);
+                        }
+                    }
+                }
+                thread::sleep(pause);
+            }
+            renewed
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// Ends it, and tells how many connections were made anew.
+    fn end(mut self) -> u64 {
+        self.stop.store(true, Relaxed);
+        self.thread.take().map_or(0, |thread| thread.join().expect("no panic"))
+    }
+}
+
+/// What a client that connects anew for each request waits, at p99.
+fn victim(server: &Server, path: &str, requests: usize) -> Duration {
+    let mut times: Vec<Duration> = (0..requests)
+        .map(|request| {
+            let began = Instant::now();
+            let reply = Client::connect(server.address()).and_then(|mut client| client.get(path));
+            let reply = reply.unwrap_or_else(|error| panic!("request {request} after {:?}: {error}", began.elapsed()));
+            assert_eq!(reply.status, 200);
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[requests * 99 / 100]
+}
+
+fn crowds(form: Form) {
+    let (places, crowd, requests) = form.pick((64, 200, 300), (1_024, 2_600, 3_000));
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum.map(|maximum| maximum.min(8_192)), ..limit }).expect("more descriptors");
+    let server = Server::with_workers(2).flag(format!("--connections-max={places}")).start();
+    let path = create(&mut server.connect(), "victim");
+    let usual = victim(&server, &path, requests);
+    let mut figures = json!({ "places": 2 * places, "crowd": crowd, "victim_usual_p99_ms": milliseconds(usual) });
+    for (name, bytes, pause) in [("idle", WHOLE, Duration::from_millis(500)), ("half_heads", HALF, Duration::from_millis(100))] {
+        let attack = Crowd::start(server.address(), crowd, bytes, pause);
+        let beside = victim(&server, &path, requests);
+        figures[name] = json!({ "victim_p99_ms": milliseconds(beside), "renewed": attack.end() });
+        // An unoptimised build needs its whole time for the crowd's new connections.
+        let bound = (5 * usual).max(Duration::from_millis(if cfg!(debug_assertions) { 3_000 } else { 100 }));
+        assert!(beside <= bound, "{name}: {beside:?}, and {usual:?} without it");
+    }
+    figures["evicted"] = server.metric("persona_connections_evicted_total").into();
+    report(35, "crowds", form, TARGET, &figures);
+}
+
+#[test]
+fn a_crowd_of_connections_keeps_no_new_client_out() {
+    crowds(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn a_crowd_of_connections_keeps_no_new_client_out_long() {
+    crowds(Form::Long);
+}

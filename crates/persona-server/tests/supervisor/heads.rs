@@ -1,0 +1,127 @@
+//! Heads of requests on the wire: what is refused, and how.
+
+use std::time::{Duration, Instant};
+
+use crate::common::{DEADLINE, Reply, Server, wait_for};
+
+/// Longest head, and most fields (docs/operations.md, "Limits").
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const FIELDS_MAX: usize = 100;
+
+/// Sends bytes on a new connection and reads the one answer; the connection is closed after it.
+fn refused(server: &Server, bytes: &[u8]) -> Reply {
+    let mut client = server.connect();
+    client.send(bytes).expect("an open connection");
+    let reply = client.read_reply().unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
+    client.wait_for_close().expect("the end of the connection");
+    assert_eq!(reply.header("connection"), Some("close"));
+    reply
+}
+
+/// Status and code of a problem that is complete: with the id of its request, in the body too.
+fn problem(reply: &Reply) -> (u16, String) {
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply:?}");
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+    let id = reply.header("x-request-id").expect("an id");
+    assert_eq!(reply.json()["request_id"], id);
+    (reply.status, reply.json()["code"].as_str().expect("a word").to_owned())
+}
+
+/// A head of exactly this many bytes.
+fn head_of(bytes: usize) -> Vec<u8> {
+    let (start, end) = ("GET /healthz HTTP/1.1\r\nhost: a\r\nx: ", "\r\n\r\n");
+    format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len())).into_bytes()
+}
+
+#[test]
+fn requests_that_two_readers_could_understand_differently_are_refused() {
+    let server = Server::with_workers(1).start();
+    let post = "POST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    let cases = [
+        ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /healthz HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /healthz HTTP/1.1\nhost: a\n\n".to_owned(), 400, "malformed_request"),
+        ("GET /healthz HTTP/1.1\r\nhost: a\r\nbad name: 1\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("\u{16}\u{3}\u{1}\u{2}".to_owned(), 400, "malformed_request"),
+        (format!("{post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
+        (format!("{post}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
+        (format!("{post}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
+        (format!("{post}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}"), 400, "malformed_request"),
+        (format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 501, "unknown_coding"),
+        (format!("{post}transfer-encoding: xchunked\r\n\r\n"), 501, "unknown_coding"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505, "old_protocol"),
+    ];
+    for (head, status, code) in &cases {
+        assert_eq!(problem(&refused(&server, head.as_bytes())), (*status, (*code).to_owned()), "{head}");
+    }
+    assert_eq!(server.metric("persona_heads_refused_total"), cases.len() as u64);
+    let counted = "persona_http_requests_total{method=\"other\",route=\"other\",status=\"4xx\"}";
+    assert_eq!(server.metric(counted), cases.iter().filter(|(_, status, _)| *status < 500).count() as u64);
+    server.wait_for_log("refused a request by its head");
+    assert!(server.log().contains("Host is missing"), "{}", server.log());
+    // The control: the same without the fault is answered.
+    let mut client = server.connect();
+    client.send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").expect("an open connection");
+    assert_eq!(client.read_reply().expect("an answer").status, 200);
+    client.send(format!("{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n").as_bytes()).expect("open");
+    assert_eq!(client.read_reply().expect("an answer").status, 201);
+    assert_eq!(client.get("/healthz").expect("the connection goes on").status, 200);
+}
+
+#[test]
+fn a_refusal_comes_after_the_answers_to_the_requests_before_it() {
+    let server = Server::with_workers(1).start();
+    let before = "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nPOST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                  transfer-encoding: chunked\r\n\r\ne\r\n{\"name\":\"Ada\"}\r\n0\r\n\r\n";
+    for pieces in [1, 7, 1_000] {
+        let mut client = server.connect();
+        for piece in format!("{before}GET /healthz HTTP/1.1\nhost: a\n\nGET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes().chunks(pieces)
+        {
+            client.send(piece).expect("an open connection");
+        }
+        let statuses: Vec<u16> = (0..3).map(|_| client.read_reply().expect("an answer").status).collect();
+        assert_eq!(statuses, [200, 201, 400]);
+        client.wait_for_close().expect("nothing after the refusal");
+    }
+}
+
+#[test]
+fn a_head_of_exactly_the_bound_is_answered_and_one_byte_more_is_refused() {
+    let server = Server::with_workers(1).start();
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.send(&head_of(HEAD_BYTES_MAX)).expect("an open connection");
+        assert_eq!(client.read_reply().expect("an answer").status, 200);
+    }
+    for bytes in [HEAD_BYTES_MAX + 1, 4 * HEAD_BYTES_MAX] {
+        assert_eq!(problem(&refused(&server, &head_of(bytes))), (431, "head_too_large".into()), "{bytes}");
+    }
+    let fields = |count: usize| format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
+    client.send(fields(FIELDS_MAX).as_bytes()).expect("an open connection");
+    assert_eq!(client.read_reply().expect("an answer").status, 200);
+    assert_eq!(problem(&refused(&server, fields(FIELDS_MAX + 1).as_bytes())), (431, "head_too_large".into()));
+}
+
+#[test]
+fn a_head_that_comes_too_slowly_is_told_so_and_an_idle_connection_has_longer() {
+    let server = Server::with_workers(1).start();
+    let (mut idle, mut slow) = (server.connect(), server.connect());
+    assert_eq!(idle.get("/healthz").expect("an answer").status, 200);
+    let began = Instant::now();
+    slow.send(b"GET /healthz HTTP/1.1\r\nhost: te").expect("an open connection");
+    assert_eq!(problem(&slow.read_reply().expect("an answer")), (408, "head_too_slow".into()));
+    assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(idle.get("/healthz").expect("it has 75 seconds").status, 200);
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_its_time() {
+    let server = Server::with_workers(1).flag("--idle-timeout=2s").start();
+    let mut client = server.connect();
+    assert_eq!(client.get("/healthz").expect("an answer").status, 200);
+    let began = Instant::now();
+    client.wait_for_close().expect("no bytes");
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    wait_for("no connection", DEADLINE, || (server.metric("persona_connections_open{slot=\"1\"}") == 1).then_some(()));
+}

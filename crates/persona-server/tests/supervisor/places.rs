@@ -1,0 +1,136 @@
+//! Who may stay when there are more connections than places.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+
+use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
+
+/// Places of a worker in these tests.
+const PLACES: usize = 16;
+
+/// One worker with few places, which trusts no proxy: all of 127.0.0.0/8 are clients like any other.
+fn server() -> Server {
+    let places = format!("--connections-max={PLACES}");
+    Server::with_workers(1).flag(places).flag("--trusted-proxies=none").start()
+}
+
+/// A connection from this address of loopback.
+fn connect_from(last: u8, server: &Server) -> Client {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).expect("an address of loopback");
+    connect(&socket, &server.address()).expect("the server listens");
+    Client::over(TcpStream::from(socket)).expect("a connection")
+}
+
+fn get(client: &mut Client) -> Reply {
+    client.get("/api/v1/status").expect("an answer")
+}
+
+/// As many connections as this, each of which has asked once.
+fn idle(last: u8, server: &Server, count: usize) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..count).map(|_| connect_from(last, server)).collect();
+    for client in &mut clients {
+        assert_eq!(get(client).status, 200);
+    }
+    clients
+}
+
+/// How many of these the server has closed.
+fn closed(clients: &[Client]) -> usize {
+    clients.iter().filter(|client| client.is_closed()).count()
+}
+
+#[test]
+fn a_new_client_gets_in_at_once_and_the_longest_idle_connection_of_the_one_that_holds_most_goes() {
+    let server = server();
+    let mut modest = idle(2, &server, 2);
+    let mut greedy = idle(1, &server, 4);
+    std::thread::sleep(Duration::from_millis(200));
+    greedy.extend(idle(1, &server, PLACES - 6));
+    std::thread::sleep(Duration::from_millis(200));
+    for number in 1..=4 {
+        let mut client = connect_from(3 + number, &server);
+        assert_eq!(get(&mut client).status, 200, "no refusal");
+        modest.push(client);
+    }
+    assert_eq!(closed(&modest), 0);
+    assert_eq!(closed(&greedy), 4);
+    assert_eq!(closed(&greedy[..4]), 4, "the four that have been idle longest");
+    assert_eq!(server_metric(&mut modest[0], "persona_connections_evicted_total"), 4);
+    // Who is left goes on.
+    assert!(greedy[4..].iter_mut().chain(&mut modest).all(|client| get(client).status == 200));
+}
+
+#[test]
+fn one_client_cannot_take_more_than_its_share_while_others_want_in() {
+    let server = server();
+    let others: Vec<Client> = (0..PLACES / 2).flat_map(|number| idle(10 + u8::try_from(number).expect("few"), &server, 1)).collect();
+    let greedy = idle(1, &server, PLACES / 2);
+    std::thread::sleep(Duration::from_millis(200));
+    // All places are taken, half of them by one client. Whatever it opens now it pays for itself.
+    let more: Vec<Client> = (0..PLACES).flat_map(|_| idle(1, &server, 1)).collect();
+    wait_for("one connection to close for each that came", DEADLINE, || (closed(&greedy) + closed(&more) == PLACES).then_some(()));
+    assert_eq!(closed(&others), 0);
+    // The control: a proxy is not bound, because it comes for many.
+    let proxied = Server::with_workers(1).flag(format!("--connections-max={PLACES}")).flag("--trusted-proxies=127.0.0.1").start();
+    let others = idle(10, &proxied, PLACES / 4);
+    let proxy = idle(1, &proxied, PLACES - PLACES / 4);
+    assert_eq!(closed(&others) + closed(&proxy), 0);
+}
+
+#[test]
+fn half_heads_go_first_whatever_else_is_idle() {
+    let server = server();
+    let quiet = idle(2, &server, PLACES / 2);
+    let mut halves: Vec<Client> = (0..PLACES / 2).map(|_| connect_from(1, &server)).collect();
+    for client in &mut halves {
+        client.send(b"GET /healthz HTTP/1.1\r\nho").expect("an open connection");
+    }
+    std::thread::sleep(Duration::from_millis(1_500));
+    for number in 0..PLACES / 2 {
+        assert_eq!(get(&mut connect_from(3, &server)).status, 200, "{number}");
+        wait_for("the connection to be closed", DEADLINE, || (closed(&halves) > 0).then_some(()));
+    }
+    assert_eq!(closed(&quiet), 0);
+}
+
+#[test]
+fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered() {
+    let server = server();
+    // Bodies that do not come keep their requests open.
+    let head = b"POST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let mut busy: Vec<Client> = Vec::new();
+    wait_for("all to be busy", DEADLINE, || {
+        let mut client = connect_from(1, &server);
+        client.send(head).expect("an open connection");
+        busy.push(client);
+        (connect_from(2, &server).get("/metrics").ok()?.status == 503).then_some(())
+    });
+    assert!(busy.len() >= PLACES, "{}", busy.len());
+    // Also beside heads that do not come.
+    let halves: Vec<Client> = (0..100)
+        .map(|_| {
+            let mut client = connect_from(1, &server);
+            client.send(b"GET /healthz HTTP/1.1\r\nho").expect("an open connection");
+            client
+        })
+        .collect();
+    for path in ["/healthz", "/readyz"] {
+        let mut client = connect_from(3, &server);
+        let reply = client.get(path).expect("an answer");
+        assert_eq!((reply.status, reply.header("connection")), (200, Some("close")), "{path}");
+        client.wait_for_close().expect("the place is for one request");
+    }
+    let reply = connect_from(3, &server).get("/api/v1/personas").expect("an answer");
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")));
+    assert!(reply.header("retry-after").is_some());
+    drop((busy, halves));
+    wait_for("a place", DEADLINE, || (get(&mut connect_from(3, &server)).status == 200).then_some(()));
+}
+
+fn server_metric(client: &mut Client, series: &str) -> u64 {
+    let text = String::from_utf8(client.get("/metrics").expect("metrics").body).expect("text");
+    text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).expect("the series")
+}
