@@ -33,13 +33,21 @@ pub enum Fault {
     DropKey,
     /// Repeated requests are executed again.
     ForgetRepetitions,
+    /// Lists of changes leave out the first change after the position.
+    SkipChange,
 }
 
 #[cfg(feature = "faults")]
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 5] =
-        [Self::AcknowledgeBeforeCommit, Self::OldSnapshot, Self::ReadOutsideTransaction, Self::DropKey, Self::ForgetRepetitions];
+    pub const ALL: [Self; 6] = [
+        Self::AcknowledgeBeforeCommit,
+        Self::OldSnapshot,
+        Self::ReadOutsideTransaction,
+        Self::DropKey,
+        Self::ForgetRepetitions,
+        Self::SkipChange,
+    ];
 
     /// Its name in the setting `fault`.
     pub const fn name(self) -> &'static str {
@@ -49,6 +57,7 @@ impl Fault {
             Self::ReadOutsideTransaction => "read-outside-transaction",
             Self::DropKey => "drop-key",
             Self::ForgetRepetitions => "forget-repetitions",
+            Self::SkipChange => "skip-change",
         }
     }
 }
@@ -118,6 +127,11 @@ pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
     {
         current.document = document;
     }
+}
+
+/// [`Fault::SkipChange`]: the place after which changes are listed.
+pub(crate) fn followed_from(sequence: u64) -> u64 {
+    sequence.saturating_add(u64::from(is_on(Fault::SkipChange)))
 }
 
 /// [`Fault::DropKey`]: takes the last key from what a patch made.

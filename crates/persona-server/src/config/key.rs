@@ -42,10 +42,10 @@ pub const SERVER_VARIABLE: &str = "PERSONA_SERVER";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]
-const FAULTS: [&str; 6] = {
+const FAULTS: [&str; 7] = {
     use persona_storage::fault::Fault;
-    let [a, b, c, d, e] = Fault::ALL;
-    ["none", a.name(), b.name(), c.name(), d.name(), e.name()]
+    let [a, b, c, d, e, f] = Fault::ALL;
+    ["none", a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
 };
 
 const PLAIN: Key =

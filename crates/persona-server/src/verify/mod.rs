@@ -4,7 +4,7 @@
 //! how the store works inside; whoever believes the verdict must not have to believe the store.
 //!
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is recorded, `checks/` is the pure
-//! judgement of it, `client.rs` is what one client does, `chaos.rs` is who gets killed, `report.rs` is what is said.
+//! judgement of it, `client.rs` is what one client does, `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed, `report.rs` is what is said.
 
 mod answer;
 mod chaos;
@@ -12,6 +12,7 @@ pub mod checks;
 mod client;
 mod connection;
 mod export;
+mod follow;
 pub mod history;
 mod load;
 mod pool;

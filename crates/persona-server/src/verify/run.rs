@@ -18,6 +18,7 @@ use super::checks::{self, Check};
 use super::client::Client;
 use super::connection::{Address, Connection, Silence};
 use super::export;
+use super::follow::Follower;
 use super::load::Load;
 use super::random::Random;
 use super::report::Report;
@@ -157,9 +158,11 @@ pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Fu
     let workers = workers_of(&address).await?;
     let tag = format!("persona verify {:08x}", plan.run);
     let load = Arc::new(Load::new(address, tag, workers, plan.hot_keys, plan.chaos != Chaos::None));
+    let follower = Follower::start(Arc::clone(&load)).await;
     let mut first = Client::new(Arc::clone(&load), Random::new(plan.seed, 0));
     first.create_many(plan.hot_keys * 2).await;
     let began = Instant::now();
+    let following = tokio::spawn(follower.run());
     let mut clients = JoinSet::new();
     clients.spawn(first.run());
     for number in 1..u64::from(plan.clients) {
@@ -180,7 +183,9 @@ pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Fu
     while clients.join_next().await.is_some() {}
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
-    judge(plan, &load, scratch, kills, lasted).await
+    // Only a panic, which was reported, ends it without a word.
+    let follower = following.await.ok();
+    judge(plan, &load, scratch, kills, lasted, follower).await
 }
 
 /// Waits until the load ends, in whatever way, and tells how far it is.
@@ -207,19 +212,31 @@ fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Prog
     Progress { elapsed: began.elapsed(), duration: plan.duration, operations, writes, unknown, checking }
 }
 
-async fn judge(plan: &Plan, load: &Load, mut scratch: Option<Scratch>, kills: Kills, lasted: Duration) -> Result<Report, Error> {
+async fn judge(
+    plan: &Plan,
+    load: &Load,
+    mut scratch: Option<Scratch>,
+    kills: Kills,
+    lasted: Duration,
+    follower: Option<Follower>,
+) -> Result<Report, Error> {
     match (read_all(load).await, &scratch) {
         (Ok(()), _) => {}
         // Nobody but this program had a reason to end it, so this is a verdict.
         (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
         (Err(error), None) => return Err(error),
     }
+    let polls = match follower {
+        Some(follower) if load.gone().is_none() => follower.finish().await,
+        _ => Vec::new(),
+    };
     let mut findings = std::mem::take(&mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     match &mut scratch {
         Some(scratch) => scratch.stop_and_check().await.into_iter().for_each(|problem| findings.add(Check::Intact, problem)),
         None => remove_personas(load).await,
     }
     let mut records = load.history.take();
+    findings.merge(checks::check_followed(&polls, &records));
     findings.merge(checks::check(&mut records));
     // What was found until then stands; that nothing was found says little of a load that was cut short.
     if load.is_full() && findings.total() == 0 {

@@ -38,6 +38,8 @@ fn expected(fault: Fault) -> &'static str {
         // A revision is not what its write makes of the one before.
         Fault::ReadOutsideTransaction | Fault::DropKey => "D",
         Fault::ForgetRepetitions => "X",
+        // What is left out of one list comes in no later one.
+        Fault::SkipChange => "F",
     }
 }
 

@@ -12,6 +12,7 @@ use super::lease::Leases;
 use super::pool::{Parameter, Statement};
 use super::shares::Kind;
 use super::{changes, row, search};
+use crate::fault;
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// Tags that have a subquery of their own.
@@ -209,7 +210,7 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         None => {}
         Some(Since::Time(time)) => conditions.push(format!("p.updated_at >= {}", values.add(time.as_micros(), Type::INT8))),
         Some(Since::Position(after)) => {
-            let sequence = values.add(row::stored(after.sequence), Type::INT8);
+            let sequence = values.add(row::stored(fault::followed_from(after.sequence)), Type::INT8);
             let changed = format!("SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}");
             conditions.push(format!("EXISTS ({changed})"));
         }

@@ -9,6 +9,7 @@ use rusqlite::types::Value;
 use super::error::from_driver;
 use super::search::Looked;
 use super::{changes, meta, row};
+use crate::fault;
 use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 
 /// One page, and the count where it was asked for, of one snapshot.
@@ -227,7 +228,7 @@ impl Conditions {
             None => {}
             Some(Since::Time(time)) => self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]),
             Some(Since::Position(after)) => {
-                let sequence = Value::Integer(changes::stored(after.sequence));
+                let sequence = Value::Integer(changes::stored(fault::followed_from(after.sequence)));
                 self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
             }
         }

@@ -16,6 +16,8 @@ pub enum Check {
     Once,
     /// V: the next read on every other worker sees an acknowledged write.
     Visible,
+    /// F: a client that follows changes sees each of them.
+    Followed,
     /// I: the file is sound, and every document has its hash.
     Intact,
     /// E: no "locked", no failure that is not declared.
@@ -24,7 +26,7 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 6] = [Self::Durable, Self::Linear, Self::Once, Self::Visible, Self::Intact, Self::Errors];
+    pub const ALL: [Self; 7] = [Self::Durable, Self::Linear, Self::Once, Self::Visible, Self::Followed, Self::Intact, Self::Errors];
 
     /// Its letter.
     pub const fn letter(self) -> char {
@@ -33,6 +35,7 @@ impl Check {
             Self::Linear => 'L',
             Self::Once => 'X',
             Self::Visible => 'V',
+            Self::Followed => 'F',
             Self::Intact => 'I',
             Self::Errors => 'E',
         }
@@ -45,6 +48,7 @@ impl Check {
             Self::Linear => "every persona is linearizable",
             Self::Once => "a repeated write happens once",
             Self::Visible => "other workers see a write at once",
+            Self::Followed => "followers see every change",
             Self::Intact => "the file is sound and every hash fits",
             Self::Errors => "nothing is locked, nothing fails",
         }

@@ -30,12 +30,14 @@
 
 mod chain;
 mod findings;
+mod followed;
 mod gaps;
 mod order;
 mod persona;
 mod request;
 
 pub use findings::{Check, Findings, Violation};
+pub use followed::{Poll, check_followed};
 pub use persona::check;
 
 /// What being deleted adds to a state.

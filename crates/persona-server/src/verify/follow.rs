@@ -1,0 +1,124 @@
+//! The client that follows changes the documented way: it asks with the position that the list before told.
+//!
+//! It changes nothing and knows nothing of the others; `checks/followed.rs` compares what it saw with what they were told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::Full;
+use serde_json::Value;
+
+use super::checks::{Check, Poll};
+use super::connection::Connection;
+use super::load::Load;
+
+/// Pause between two looks, also after one that failed.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Looks at the end that may fail because of a server that is just back.
+const LAST_LOOKS_MAX: u32 = 200;
+
+/// See the module.
+pub struct Follower {
+    load: Arc<Load>,
+    connection: Option<Connection>,
+    /// What to ask with: a time at first.
+    since: String,
+    polls: Vec<Poll>,
+}
+
+/// Why there was nothing to see.
+enum Failure {
+    /// The server is away or busy, which others judge.
+    Silence,
+    /// It answered something that breaks the promise.
+    Wrong(String),
+}
+
+impl Follower {
+    /// Follows from now on: a list of changes since a far future is empty, and tells the position of now.
+    pub async fn start(load: Arc<Load>) -> Self {
+        let mut follower = Self { load, connection: None, since: "2999-01-01T00:00:00Z".into(), polls: Vec::new() };
+        follower.look_for_certain().await;
+        follower
+    }
+
+    /// Looks until the load ends.
+    pub async fn run(mut self) -> Self {
+        while !self.load.is_stopped() {
+            if let Err(Failure::Wrong(what)) = self.look().await {
+                self.load.complain(Check::Followed, what);
+                return self;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self
+    }
+
+    /// Looks a last time, when nothing is written any more, and tells what it saw.
+    pub async fn finish(mut self) -> Vec<Poll> {
+        self.look_for_certain().await;
+        self.polls
+    }
+
+    async fn look_for_certain(&mut self) {
+        for _ in 0..LAST_LOOKS_MAX {
+            match self.look().await {
+                Ok(()) => return,
+                Err(Failure::Wrong(what)) => return self.load.complain(Check::Followed, what),
+                Err(Failure::Silence) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        self.load.complain(Check::Followed, "the list of changes was not answered".into());
+    }
+
+    /// One list, page by page. Where a page fails nothing was seen, and the same is asked again.
+    async fn look(&mut self) -> Result<(), Failure> {
+        let invoked_at = self.load.history.now();
+        let (mut seen, mut cursor, mut next) = (Vec::new(), None::<String>, None::<String>);
+        loop {
+            let page = self.page(cursor.as_deref()).await?;
+            let items = page["items"].as_array().ok_or_else(|| Failure::Wrong("a list of changes has no items".into()))?;
+            seen.extend(items.iter().filter_map(|item| self.seen(item)));
+            let told = page["next_updated_since"].as_str().map(str::to_owned);
+            if next.is_some() && next != told {
+                return Err(Failure::Wrong(format!("two pages of a list of changes tell {next:?} and {told:?}")));
+            }
+            next = told;
+            match page["next_cursor"].as_str() {
+                Some(more) => cursor = Some(more.to_owned()),
+                None => break,
+            }
+        }
+        self.since = next.ok_or_else(|| Failure::Wrong("a list of changes tells no position".into()))?;
+        self.polls.push(Poll { invoked_at, seen });
+        Ok(())
+    }
+
+    async fn page(&mut self, cursor: Option<&str>) -> Result<Value, Failure> {
+        let mut connection = match self.connection.take().filter(Connection::is_open) {
+            Some(connection) => connection,
+            None => Connection::open(&self.load.address).await.map_err(|_| Failure::Silence)?,
+        };
+        let (address, since) = (&self.load.address, &self.since);
+        let cursor = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
+        let query = format!("include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}");
+        let request = Request::get(format!("{}/api/v1/personas?{query}", address.prefix)).header("host", &address.authority);
+        let request = request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;
+        let answer = connection.send(request).await.map_err(|_| Failure::Silence)?;
+        self.connection = Some(connection);
+        match answer.status.as_u16() {
+            200 => {
+                serde_json::from_slice(&answer.body).map_err(|error| Failure::Wrong(format!("a list of changes cannot be read: {error}")))
+            }
+            503 => Err(Failure::Silence),
+            status => Err(Failure::Wrong(format!("the list of changes since {since} was answered {status}"))),
+        }
+    }
+
+    /// A persona of this run and its revision.
+    fn seen(&self, item: &Value) -> Option<(u32, u32)> {
+        let persona = item["name"].as_str()?.strip_prefix(&self.load.tag)?.trim().parse().ok()?;
+        Some((persona, item["revision"].as_u64()?.try_into().ok()?))
+    }
+}
