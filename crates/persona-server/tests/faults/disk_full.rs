@@ -169,7 +169,8 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
     wait_for("another worker", DEADLINE, || (server.processes("worker").len() == 2 && !victim.is_alive()).then_some(()));
     assert_eq!(get(&mut server.connect(), &path).revision(), revision);
     filler.free();
-    wait_for("a write", RESUME_MAX, || (write(&mut client, &path, 0).0 == 200).then_some(()));
+    // The connection from before may have been to the worker that is gone.
+    wait_for("a write", RESUME_MAX, || (write(&mut server.connect(), &path, 0).0 == 200).then_some(()));
     wait_for("readiness", RESUME_MAX, || (ready().0 == 200).then_some(()));
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 0).then_some(()));
     server.wait_for_log("the disk has room again");
