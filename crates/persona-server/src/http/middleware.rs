@@ -34,6 +34,10 @@ const METHOD_CHARS_MAX: usize = 32;
 /// How requests are counted that no route matches; their paths would be an endless list of labels.
 const NO_ROUTE: &str = "none";
 
+/// How the runtime panics that cannot start a thread for work that blocks (tokio, `spawn_blocking`): the process may have no more
+/// memory or threads. The work has not begun then.
+const NO_THREAD: &str = "OS can't spawn worker thread";
+
 /// Wraps all routes.
 pub(super) fn around(routes: Router<Arc<Context>>, context: &Arc<Context>) -> Router<Arc<Context>> {
     // The last layer is the outermost, so that a panic is answered like any other problem.
@@ -44,6 +48,9 @@ pub(super) fn around(routes: Router<Arc<Context>>, context: &Arc<Context>) -> Ro
 fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a handler panicked");
+    if text.is_some_and(|text| text.starts_with(NO_THREAD)) {
+        return Problem::new(Code::Busy, "the server has no thread left for this; nothing was changed").retry().into_response();
+    }
     Problem::new(Code::Internal, "the server met a fault of its own; its log says which").into_response()
 }
 
