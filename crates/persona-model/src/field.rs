@@ -159,7 +159,7 @@ pub fn nearest_field(name: &str) -> Option<&'static str> {
 /// The known name that is nearest to a mistyped one, if any is near.
 ///
 /// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a forgotten suffix). A name
-/// of more than [`NEAR_BYTES_MAX`] bytes is near to none: the comparison takes time for each letter of both.
+/// of more than 64 bytes is near to none: the comparison takes time for each letter of both.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known = known.into_iter().filter(|_| name.len() <= NEAR_BYTES_MAX);
     known

@@ -8,7 +8,7 @@ use super::key::VARIABLE_PREFIX;
 pub enum Shape {
     /// An IPv4 or IPv6 address, or `localhost`.
     Address,
-    /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or [`super::key::NO_NETWORKS`].
+    /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or `none`.
     Networks,
     /// A whole number within bounds, both included.
     Number {

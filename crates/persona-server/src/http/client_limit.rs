@@ -58,7 +58,7 @@ impl ClientLimit {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when too many wait, or none was had within [`WAIT_MAX`].
+    /// [`Error::Busy`] when too many wait, or none was had within `WAIT_MAX`.
     ///
     /// # Cancellation
     ///
