@@ -49,7 +49,9 @@ fn load(server: &Server, path: &str, pause: Duration, stop: &Arc<AtomicBool>) ->
                 }
                 let mut client = Client::connect(address).expect("a connection");
                 for read in [path.as_str(), "/api/v1/personas?limit=5", "/api/v1/status", "/readyz", "/metrics", "/api/v1/export"] {
-                    assert_eq!(client.get(read).expect("an answer").status, 200, "{read}");
+                    let status = client.get(read).expect("an answer").status;
+                    // One address has two exports at a time, and there are three clients.
+                    assert!(status == 200 || status == 503 && read.ends_with("/export"), "{read}: {status}");
                     requests += 1;
                 }
                 assert_eq!(
