@@ -32,7 +32,7 @@ type Client = Option<IpAddr>;
 #[derive(Debug, Default)]
 struct State {
     taken: usize,
-    /// Who waits, by client; no client without anybody.
+    /// The requests that wait, by client; no client without one.
     waiting: HashMap<Client, VecDeque<oneshot::Sender<Turn>>>,
     /// Whose turn is next, the same clients as in `waiting`.
     order: VecDeque<Client>,

@@ -1,4 +1,4 @@
-//! Who holds how much of a bounded amount of memory.
+//! How much of a bounded amount of memory each client holds.
 //!
 //! A ledger only counts. What is counted, and what happens when there is too little, is said where it is used: bodies in
 //! `body/memory.rs`, answers in `answer_memory.rs`.

@@ -74,7 +74,7 @@ impl Leases {
         self.shares.place(kind, wait).await
     }
 
-    /// A connection for whoever has a place.
+    /// A connection for the holder of a place.
     pub(super) async fn connection(&self, wait: Duration) -> Result<Connection, Error> {
         self.pool.connection(wait).await.map_err(from_pool)
     }

@@ -20,7 +20,7 @@ use crate::{Error, Observer, Write, Written};
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
 const BATCH_WRITES_MAX: usize = 256;
 /// No further request joins a transaction that is this old, so that other processes are not kept waiting. Long enough for
-/// the 32 that wait in each of two workers with 64 clients: who is left over waits for everybody else once more.
+/// the 32 that wait in each of two workers with 64 clients: a request that is left over waits for all others once more.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// The running transaction.

@@ -2,7 +2,7 @@
 //!
 //! As long as there are places every client gets one. When all are taken, a connection that waits for nothing but its client
 //! makes room for the one that comes: first one that never sent a whole head, then the one that has been idle longest, of the
-//! client that holds most. Where all are busy, a few more places take who comes in for as long as one answer takes: health checks
+//! client that holds most. Where all are busy, a few more places take a new connection for as long as one answer takes: health checks
 //! are answered, other requests wait a moment for an ordinary place, and are told to come again when there is none.
 
 mod entry;
@@ -36,7 +36,7 @@ const PLACE_WAIT: Duration = Duration::from_secs(1);
 /// Pace at which it looks for one.
 const PLACE_PACE: Duration = Duration::from_millis(5);
 
-/// Most connections that were told to make room and have not closed yet. Beyond it whoever comes waits for them, so that
+/// Most connections that were told to make room and have not closed yet. Beyond it a new connection waits for them, so that
 /// descriptors have a bound.
 const LEAVING_MAX: usize = 64;
 
