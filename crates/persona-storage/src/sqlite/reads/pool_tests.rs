@@ -24,6 +24,8 @@ struct Subject {
     /// Reads that have begun and have not ended.
     running: Arc<AtomicUsize>,
     most_running: Arc<AtomicUsize>,
+    /// Reads that have ever begun.
+    begun: Arc<AtomicUsize>,
 }
 
 fn subject(threads_max: usize, limit: Duration) -> Subject {
@@ -35,15 +37,17 @@ fn subject(threads_max: usize, limit: Duration) -> Subject {
     });
     let leases = Leases::new(LogWatch::new(Settings::new("no such file")), Arc::new(NoObserver));
     let pool = Pool::new(Shape { name: "read", threads_max, limit, waits_for_log: false }, open, leases);
-    Subject { pool: Arc::new(pool), opened, running: Arc::default(), most_running: Arc::default() }
+    Subject { pool: Arc::new(pool), opened, running: Arc::default(), most_running: Arc::default(), begun: Arc::default() }
 }
 
 impl Subject {
     /// A read that counts itself, as a task that can be aborted.
     fn read(&self, work: impl FnOnce(&Connection) -> Result<i64, Error> + Send + 'static) -> JoinHandle<Result<i64, Error>> {
-        let (pool, running, most) = (Arc::clone(&self.pool), Arc::clone(&self.running), Arc::clone(&self.most_running));
+        let (pool, begun) = (Arc::clone(&self.pool), Arc::clone(&self.begun));
+        let (running, most) = (Arc::clone(&self.running), Arc::clone(&self.most_running));
         tokio::spawn(async move {
             let counted = move |connection: &Connection| {
+                begun.fetch_add(1, SeqCst);
                 most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
                 let result = work(connection);
                 running.fetch_sub(1, SeqCst);
@@ -104,12 +108,12 @@ async fn a_read_keeps_its_thread_until_its_work_has_ended_also_when_its_request_
 #[tokio::test]
 async fn hundreds_of_abandoned_reads_leave_no_more_threads_and_connections_than_there_may_be() {
     let subject = subject(4, DEADLINE);
-    for _ in 0..300 {
-        let read = subject.read(endless);
-        subject.until("place in the queue", |it| it.running.load(SeqCst) > 0 || it.waiting() > 0).await;
-        read.abort();
+    for round in 1..=75 {
+        let reads = [(); 4].map(|()| subject.read(endless));
+        // Those of the round before were interrupted when their requests went, else these would not begin.
+        subject.until("four reads more", |it| it.begun.load(SeqCst) == 4 * round).await;
+        reads.iter().for_each(JoinHandle::abort);
     }
-    // Each was interrupted when its request went, else this would not end before its limit.
     let last = tokio::time::timeout(DEADLINE / 2, subject.read(one)).await.expect("its turn");
     assert!(matches!(last, Ok(Ok(1))));
     assert!(subject.most_running.load(SeqCst) <= 4 && subject.opened.load(SeqCst) <= 4);
