@@ -1,5 +1,5 @@
-//! Lists and exports that take long, that nobody waits for, and that there are too many of (5, 8, 12 and 13 of the list of
-//! leases): the log stays bounded, and so do threads, descriptors and memory of each worker.
+//! 40: lists and exports that take long, that nobody waits for, and that there are too many of: the log stays bounded, and so
+//! do threads, descriptors and memory of each worker.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -109,7 +109,7 @@ fn assert_tells_of_itself(server: &Server) -> Duration {
     began.elapsed()
 }
 
-/// 5. Clients that repeat a slow search, beside writers.
+/// Clients that repeat a slow search, beside writers.
 fn searches_beside_writers(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let stop = Arc::new(AtomicBool::new(false));
@@ -155,7 +155,7 @@ fn searches_beside_writers(form: Form) {
     }
     let [listed, gave_way, timed_out, written] = [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
     let figures = json!({ "largest_log_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
-    report(5, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
+    report(40, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
     assert!(largest <= LOG_BYTES_MAX, "the log reached {largest} bytes");
     assert!(listed + gave_way + timed_out >= 4, "{figures}");
 }
@@ -171,7 +171,7 @@ fn slow_searches_do_not_make_the_log_grow_without_bound_long() {
     searches_beside_writers(Form::Long);
 }
 
-/// 8 and 12. Lists that are sent and abandoned at once.
+/// Lists that are sent and abandoned at once.
 fn abandoned_lists(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let workers: Vec<u32> = server.processes("worker").iter().map(|it| it.pid).collect();
@@ -189,7 +189,7 @@ fn abandoned_lists(form: Form) {
     // Somebody else's list has its turn soon, because none of those goes on.
     wait_for("a list", DEADLINE, || (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(()));
     let figures = json!({ "lists": rounds * LISTS, "most": most.json(), "status_longest_ms": longest.as_millis() });
-    report(8, "abandoned_lists", form, "threads and descriptors bounded, no worker replaced", &figures);
+    report(40, "abandoned_lists", form, "threads and descriptors bounded, no worker replaced", &figures);
     assert!(most.threads <= THREADS_MAX && most.descriptors <= DESCRIPTORS_MAX, "{figures}");
     assert_eq!(server.processes("worker").iter().map(|it| it.pid).collect::<Vec<_>>(), workers, "a worker was replaced");
 }
@@ -248,7 +248,7 @@ fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     assert!(waited < Duration::from_secs(12), "three lists took {waited:?}");
 }
 
-/// 13. Exports that nobody reads, and clients that want one more.
+/// Exports that nobody reads, and clients that want one more.
 fn unread_exports(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let wanted = form.pick(60, 1_300);
@@ -271,7 +271,7 @@ fn unread_exports(form: Form) {
     }
     most = most.max(heaviest(&server));
     let figures = json!({ "begun": begun, "refused": refused, "most": most.json(), "status_longest_ms": longest.as_millis() });
-    report(13, "unread_exports", form, "at most 4 exports a worker, the others told so", &figures);
+    report(40, "unread_exports", form, "at most 4 exports a worker, the others told so", &figures);
     assert!(begun <= 8, "{figures}");
     assert!(most.threads <= THREADS_MAX && most.memory_kib <= MEMORY_KIB_MAX, "{figures}");
     drop(open);

@@ -1,6 +1,6 @@
 //! How long the write-ahead log is, for the reads that may keep it from starting over.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -15,8 +15,9 @@ pub(in super::super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// From this size of the log on no long read begins until it has started over, for which there must be no reader. Below
 /// where the keeper has it start over (`keeper.rs`), so that most reads have ended by themselves when it does.
 const LOG_BYTES_FULL: u64 = 24 * 1024 * 1024;
-/// A log that does not start over although no long read holds it is held by another program. Then long reads begin all
-/// the same, but only within this part of each cycle.
+/// A log that has been full for so long although no long read holds it is held by another program.
+const HELD_AFTER: Duration = Duration::from_secs(5);
+/// Then long reads begin all the same, but only within this part of each cycle.
 const STARTS: Duration = Duration::from_secs(1);
 /// This part of each cycle is without any long read, so that a log that can start over does.
 const QUIET: Duration = Duration::from_secs(2);
@@ -32,6 +33,10 @@ struct Seen {
     connection: Option<Connection>,
     at: Option<Instant>,
     log: Log,
+    /// Whether it was the same at the look before, so that nobody writes.
+    is_quiet: bool,
+    /// Since when it has been full without having started over.
+    full_since: Option<Instant>,
     is_closed: bool,
 }
 
@@ -42,15 +47,24 @@ impl LogWatch {
 
     /// The log as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked at just now.
     pub(super) fn look(&self) -> Log {
+        self.see().log
+    }
+
+    fn see(&self) -> MutexGuard<'_, Seen> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if !seen.is_closed && seen.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            seen.at = Some(Instant::now());
+            let now = Instant::now();
+            seen.at = Some(now);
             // One that cannot be opened or looked at tells nothing; the next look may.
             if let Ok(Some(log)) = self.look_now(&mut seen.connection) {
+                seen.is_quiet = seen.log == log;
+                // A shorter one has started over since the look before.
+                let before = seen.full_since.filter(|_| log.frames >= seen.log.frames);
+                seen.full_since = (log.bytes() >= LOG_BYTES_FULL).then(|| before.unwrap_or(now));
                 seen.log = log;
             }
         }
-        seen.log
+        seen
     }
 
     fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, StartError> {
@@ -65,9 +79,13 @@ impl LogWatch {
     ///
     /// All processes of a machine come to the same at the same time, without asking each other.
     pub(super) fn holds_reads_back(&self) -> bool {
-        let log = self.look();
-        // One that is copied back wholly starts over with the next write, and a new reader is not in its way.
-        log.bytes() >= LOG_BYTES_FULL && log.copied < log.frames && !self.is_time_to_start(monotonic())
+        let seen = self.see();
+        let Some(full_since) = seen.full_since else { return false };
+        // One that is copied back wholly starts over with the next write, and a reader that begins before it is not in its
+        // way. One that begins beside a write is.
+        let starts_over = seen.is_quiet && seen.log.copied == seen.log.frames;
+        let is_held = full_since.elapsed() >= HELD_AFTER;
+        !(starts_over || is_held && self.is_time_to_start(monotonic()))
     }
 
     /// Whether long reads begin although the log is full. Those of one cycle have ended before the next one begins.
@@ -124,6 +142,8 @@ mod tests {
         assert!(watch.holds_reads_back());
         connection::checkpoint(&keeper, rusqlite::wal::CheckpointMode::PASSIVE).expect("copied");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(!watch.holds_reads_back(), "it is copied, so the next write starts over");
+        assert!(watch.holds_reads_back(), "somebody may be writing");
+        std::thread::sleep(super::LOOK_EVERY);
+        assert!(!watch.holds_reads_back(), "it is copied and nobody writes, so the next write starts over");
     }
 }
