@@ -20,9 +20,11 @@ const JUMP_US: i64 = 60_000_000;
 const JUMP_LASTS_US: i64 = 300_000_000;
 /// A stamp that is this many microseconds ahead of the time was made by a wrong clock.
 pub(crate) const LEAD_MAX_US: i64 = 300_000_000;
-/// How often a keeper writes down the time that it has observed. So much can be counted for nothing for a record that was
-/// kept just before.
+/// How often a keeper writes down the time that it has observed.
 pub(crate) const OBSERVED_EVERY: Duration = Duration::from_mins(1);
+/// The most that the count grows in one step, two rounds of a keeper. A record is kept at the stored count, which is old
+/// after a sleep of the machine or an outage of the keeper; so much, and no more, can be counted for nothing for it.
+const STEP_MAX: Duration = Duration::from_mins(2);
 
 /// The time of day of one process.
 pub(crate) struct Time {
@@ -98,8 +100,9 @@ pub(crate) fn newest_of(now: Timestamp) -> Timestamp {
 
 /// Elapsed time as a keeper counts it in the database, in microseconds.
 ///
-/// The count begins anywhere; it only ever grows, by no more than has elapsed while a keeper looked. Several keepers count
-/// the same time once, because each only raises the count to what itself has observed.
+/// The count begins anywhere; it only ever grows, by no more than has elapsed while a keeper looked, and by no more than
+/// [`STEP_MAX`] at once: a gap between two looks counts for little, also where the keeper lived on. Several keepers count the
+/// same time once, because each only raises the count to what itself has observed.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The count, and the elapsed time at that moment.
@@ -110,8 +113,10 @@ impl Observed {
     /// What the count is now, where the database has this one.
     pub(crate) fn count(&mut self, stored: i64, clock: &dyn Clock) -> i64 {
         let elapsed = micros(clock.elapsed());
-        let own = self.last.map_or(stored, |(count, at)| count.saturating_add(elapsed.saturating_sub(at).max(0)));
-        let count = own.max(stored);
+        let step_max = micros(STEP_MAX);
+        let own = self.last.map_or(stored, |(count, at)| count.saturating_add(elapsed.saturating_sub(at).clamp(0, step_max)));
+        // What this keeper counted and could not write down is no older than the stored count for the records beside it.
+        let count = own.min(stored.saturating_add(step_max)).max(stored);
         self.last = Some((count, elapsed));
         count
     }
@@ -129,7 +134,7 @@ impl Observed {
 
     /// Records that were kept at this count and before have been kept long enough.
     pub(crate) fn oldest_kept(count: i64) -> i64 {
-        count.saturating_sub(micros(IDEMPOTENCY_KEPT)).saturating_sub(micros(OBSERVED_EVERY))
+        count.saturating_sub(micros(IDEMPOTENCY_KEPT)).saturating_sub(micros(STEP_MAX))
     }
 }
 
@@ -141,9 +146,26 @@ fn micros(duration: Duration) -> i64 {
 mod tests {
     use persona_model::Timestamp;
 
-    use super::{Believed, JUMP_LASTS_US, JUMP_US, LEAD_MAX_US, after};
+    use super::{Believed, JUMP_LASTS_US, JUMP_US, LEAD_MAX_US, Observed, STEP_MAX, after, micros};
+    use crate::conformance::TestClock;
 
     const YEAR_US: i64 = 365 * 86_400_000_000;
+
+    #[test]
+    fn the_count_grows_by_little_at_once_however_long_no_keeper_looked() {
+        let step = micros(STEP_MAX);
+        let clock = TestClock::default();
+        let mut observed = Observed::default();
+        assert_eq!(observed.count(7, &clock), 7);
+        clock.advance_micros(YEAR_US);
+        assert_eq!(observed.count(7, &clock), 7 + step, "the machine slept");
+        for _ in 0..1500 {
+            clock.advance_micros(step / 2);
+            assert!(observed.count(7, &clock) <= 7 + step, "none of it could be written down");
+        }
+        clock.advance_micros(step / 2);
+        assert_eq!(observed.count(7 + YEAR_US, &clock), 7 + YEAR_US, "another keeper counted");
+    }
 
     #[test]
     fn a_jump_is_believed_when_it_has_lasted_and_not_before() {

@@ -133,3 +133,30 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
     assert_eq!((report.moved.personas, report.keys), (58, 58));
     assert_eq!(cluster.sql(&name, "SELECT count(*) FROM persona_store.idempotency"), "59");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_added_are_as_fresh_as_the_count_of_the_target_says() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    let (name, url) = filled_database(cluster).await;
+    // The target has counted for much longer than the source.
+    let count = "SELECT max(at) + 10 * 86400000000 FROM persona_store.idempotency";
+    cluster.sql(&name, &format!("INSERT INTO persona_store.meta SELECT 'observed_us', ({count})::text"));
+    let keyed = |number: u8| idempotent(create(number, json!({ "name": "added" })), &format!("key-{number}"), 1);
+    let file = file_of(&folder.database(), (2..5).map(keyed).collect()).await;
+    let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");
+    assert_eq!(report.keys, 3);
+    let old = "SELECT count(*) FROM persona_store.idempotency
+               WHERE at < (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')";
+    assert_eq!(cluster.sql(&name, old), "1", "only the one that was there is ten days old");
+    // Into an empty one and back: the count begins at what was moved.
+    let empty = cluster.database();
+    go(&plan(&file, &cluster.url(&empty))).expect("moved");
+    let counted = "SELECT (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us')
+                          = least(max(at), (extract(epoch FROM now()) * 1000000)::bigint) FROM persona_store.idempotency";
+    assert_eq!(cluster.sql(&empty, counted), "t");
+    let back = folder.path("back.db");
+    go(&plan(&cluster.url(&empty), &name_of(&back))).expect("moved back");
+    let sql = "SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us') <= max(at) FROM idempotency";
+    let connection = rusqlite::Connection::open(&back).expect("it opens");
+    assert!(connection.query_row(sql, [], |found| found.get::<_, bool>(0)).expect("a count"));
+}

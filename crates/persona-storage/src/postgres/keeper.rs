@@ -25,6 +25,13 @@ const REMOVE_EXPIRED: &str = "
     WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
     RETURNING 1";
 
+/// Sets records that are ahead of the count to it: a fast clock made them before the count began, or they are of another
+/// database, and they would be kept for longer than a day otherwise.
+const SET_BACK: &str = "
+    UPDATE persona_store.idempotency SET at = $1
+    WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING 1";
+
 /// The count of elapsed time (`time.rs`) and the newest record.
 const COUNTED: &str = "
     SELECT (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'),
@@ -105,16 +112,22 @@ impl Keeper {
         self.home.wait_for(async move {
             // Repeating either does no harm, so they may be done like reads.
             pool.read(Statement::Once(COUNT), &[(&count, Type::INT8)]).await?;
-            let mut removed = 0;
-            loop {
-                let rows = pool
-                    .read(Statement::Once(REMOVE_EXPIRED), &[(&until, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)])
-                    .await?;
-                removed += rows.len() as u64;
-                if rows.len() < EXPIRED_BATCH_MAX as usize {
-                    return Ok(removed);
-                }
+            if newest > count {
+                in_batches(&pool, SET_BACK, count).await?;
             }
+            in_batches(&pool, REMOVE_EXPIRED, until).await
         })?
+    }
+}
+
+/// Repeats a statement with this count and a limit, until it finds less than the limit; tells how many rows it changed.
+async fn in_batches(pool: &Pool, sql: &'static str, count: i64) -> Result<u64, Error> {
+    let mut all = 0;
+    loop {
+        let rows = pool.read(Statement::Once(sql), &[(&count, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)]).await?;
+        all += rows.len() as u64;
+        if rows.len() < EXPIRED_BATCH_MAX as usize {
+            return Ok(all);
+        }
     }
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::from_driver;
 use super::row;
+use crate::fault::{self, Fault};
 use crate::time::Observed;
 use crate::{Error, Idempotency, Outcome, Written};
 
@@ -15,6 +16,9 @@ use crate::{Error, Idempotency, Outcome, Written};
 ///
 /// [`Error::KeyReused`] when the earlier request was another one.
 pub(super) fn find(connection: &Connection, wanted: &Idempotency) -> Result<Option<Written>, Error> {
+    if fault::is_on(Fault::ForgetRepetitions) {
+        return Ok(None);
+    }
     let found = connection
         .prepare_cached(
             // The answer is that of the revision, which is kept for ever and has a checksum.
@@ -83,13 +87,27 @@ pub(super) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<boo
     Ok(kept.unsigned_abs() >= max)
 }
 
-/// Counts the time that has elapsed, and removes at most `limit` records that were kept long enough. Tells how many there
-/// were.
-pub(super) fn remove_expired(connection: &Connection, observed: &mut Observed, clock: &dyn Clock, limit: usize) -> rusqlite::Result<usize> {
+/// What a transaction of the keeper did to the records.
+pub(super) struct Removed {
+    pub records: usize,
+    /// Whether as many rows were changed as may be, so that there can be more to do.
+    pub is_more: bool,
+}
+
+/// Counts the time that has elapsed, and removes at most `limit` records that were kept long enough.
+///
+/// A record that is ahead of the count was made by a fast clock before the count began, or is of another database. It is set
+/// to the count: it would stay for long otherwise, and as the oldest row make [`is_full`] count all that were removed since.
+pub(super) fn remove_expired(
+    connection: &Connection,
+    observed: &mut Observed,
+    clock: &dyn Clock,
+    limit: usize,
+) -> rusqlite::Result<Removed> {
     let newest: Option<i64> = connection.prepare_cached("SELECT max(at) FROM idempotency")?.query_row([], |found| found.get(0))?;
     let Some(newest) = newest else {
         observed.pause();
-        return Ok(0);
+        return Ok(Removed { records: 0, is_more: false });
     };
     let stored: Option<i64> = connection
         .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'")?
@@ -99,7 +117,14 @@ pub(super) fn remove_expired(connection: &Connection, observed: &mut Observed, c
     if stored != Some(count) {
         connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('observed_us', ?1)")?.execute([count.to_string()])?;
     }
-    connection
+    let rows_max = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut ahead = 0;
+    if newest > count {
+        let sql = "UPDATE idempotency SET at = ?1 WHERE rowid IN (SELECT rowid FROM idempotency WHERE at > ?1 LIMIT ?2)";
+        ahead = connection.prepare_cached(sql)?.execute(params![count, rows_max])?;
+    }
+    let records = connection
         .prepare_cached("DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)")?
-        .execute(params![Observed::oldest_kept(count), i64::try_from(limit).unwrap_or(i64::MAX)])
+        .execute(params![Observed::oldest_kept(count), rows_max])?;
+    Ok(Removed { records, is_more: ahead.max(records) >= limit })
 }

@@ -329,8 +329,12 @@ impl Keeper {
         let mut all = 0;
         let ended = loop {
             match self.write(|connection| idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)) {
-                Ok(EXPIRED_BATCH_MAX) => all += EXPIRED_BATCH_MAX,
-                Ok(removed) => break Ok(all + removed),
+                Ok(removed) => {
+                    all += removed.records;
+                    if !removed.is_more {
+                        break Ok(all);
+                    }
+                }
                 Err(error) => break Err(error),
             }
         };

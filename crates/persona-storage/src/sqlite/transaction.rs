@@ -9,7 +9,7 @@ use super::personas::{Stored, Texts};
 use super::search::Entry;
 use super::{changes, idempotency, personas, revisions};
 use crate::decide::{Decision, Patched, Revised, decide};
-use crate::fault::{self, Fault};
+use crate::fault;
 use crate::{Answer, Error, Outcome, Write, Written};
 
 /// Applies one request, except for what the search indexes are to be given: the caller writes that for all requests of
@@ -25,7 +25,6 @@ pub(super) fn apply(
     keys_max: u64,
 ) -> Result<(Written, Option<Entry>), Error> {
     if let Some(wanted) = &write.idempotency
-        && !fault::is_on(Fault::ForgetRepetitions)
         && let Some(replay) = idempotency::find(connection, wanted)?
     {
         return Ok((replay, None));

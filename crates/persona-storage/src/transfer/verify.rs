@@ -79,11 +79,15 @@ fn compare(target: &mut dyn Side, sent: &[PersonaDigest], is_live: bool) -> Resu
     Ok(later)
 }
 
-/// Compares records of keys that were just moved.
+/// Compares records of keys that were just moved. They can be newer than in the source, because the target counts from
+/// elsewhere (`put_keys`).
 pub(super) fn keys(target: &mut dyn Side, sent: &[KeyRecord]) -> Result<(), TransferError> {
     let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
     let arrived: HashMap<_, _> = target.keys_named(&names)?.into_iter().map(|record| (record.key.clone(), record)).collect();
-    match sent.iter().find(|record| arrived.get(&record.key) != Some(record)) {
+    let is_there = |record: &KeyRecord| {
+        arrived.get(&record.key).is_some_and(|found| found.at >= record.at && KeyRecord { at: record.at, ..found.clone() } == *record)
+    };
+    match sent.iter().find(|record| !is_there(record)) {
         Some(record) => Err(differs(target, Some(record.persona), "the record of a repeated request is not as it was".into())),
         None => Ok(()),
     }

@@ -40,7 +40,9 @@ const WORDS: &str = "
 
 const KEYS: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
-    SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid, at
+    SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid,
+           -- The two databases count from anywhere. What is ahead of the count here is set back to it by the keeper.
+           greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'))
     FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[])
          AS new (key, fingerprint, outcome, persona, revision, at)
     ON CONFLICT (key) DO UPDATE
@@ -149,7 +151,8 @@ impl Session {
         self.rows(WORDS, &values).map(drop)
     }
 
-    /// Adds records of keys, or replaces those with the same keys.
+    /// Adds records of keys, or replaces those with the same keys. None is older than the count of this database, so that each
+    /// is kept for a day more if the count is ahead of that of the source.
     pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
         let values: [Parameter<'_>; 6] = [
             (&column(records, |it| it.key.as_str()), Type::TEXT_ARRAY),

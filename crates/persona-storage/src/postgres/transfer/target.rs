@@ -39,6 +39,15 @@ const TAKE_OUT: &str = "
     DELETE FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
     DROP TABLE persona_store.move_state";
 
+/// The count of elapsed time goes on from the newest record that was moved, and not from one that is made here before a keeper
+/// looks: a count that is behind the time of day would jump otherwise, and all that was moved be forgotten. A count that is
+/// there stays.
+const BEGIN_COUNT: &str = "
+    INSERT INTO persona_store.meta (key, value)
+    SELECT 'observed_us', least(max(at), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)::text
+    FROM persona_store.idempotency HAVING max(at) IS NOT NULL
+    ON CONFLICT (key) DO NOTHING";
+
 /// See the module.
 pub(crate) struct ServerTarget {
     session: Session,
@@ -193,7 +202,7 @@ impl Target for ServerTarget {
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
         let version = migrate::VERSION;
         let open = format!("UPDATE persona_store.about SET schema_version = {version}; DROP TABLE persona_store.move_state");
-        self.session.execute(&format!("{BEGIN}; {open}"))?;
+        self.session.execute(&format!("{BEGIN}; {open}; {BEGIN_COUNT}"))?;
         // The next transaction of a server has to come after everything that was moved.
         self.session.rows(migrate::MOVE_FEED, &[])?;
         self.session.execute("COMMIT")

@@ -26,6 +26,12 @@ const STATE: &str = "
     CREATE TABLE move_state (origin TEXT NOT NULL, position INTEGER NOT NULL, handles TEXT NOT NULL) STRICT;
     CREATE TABLE move_order (id BLOB PRIMARY KEY, row_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
+/// The count of elapsed time goes on from the newest record that was moved, and not from one that is made here before a keeper
+/// looks: a count that is behind the time of day would jump otherwise, and all that was moved be forgotten.
+const BEGIN_COUNT: &str = "
+    INSERT OR IGNORE INTO meta (key, value)
+    SELECT 'observed_us', CAST(min(max(at), unixepoch() * 1000000) AS TEXT) FROM idempotency HAVING max(at) IS NOT NULL";
+
 /// See the module.
 pub(crate) struct FileTarget {
     path: PathBuf,
@@ -234,7 +240,7 @@ impl Target for FileTarget {
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
         let Open { side: File { connection, .. }, file, .. } = self.open.take().expect("it was begun");
         let failed = |error| self.failed(error);
-        connection.execute_batch("BEGIN; DROP TABLE move_state; DROP TABLE move_order; COMMIT").map_err(failed)?;
+        connection.execute_batch(&format!("BEGIN; DROP TABLE move_state; DROP TABLE move_order; {BEGIN_COUNT}; COMMIT")).map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
         snapshot::to_wal_mode(file.path())?;
         Ok(file.finish(false).map_err(|error| StartError::from_file(&self.path, error))?)
