@@ -51,6 +51,24 @@ async fn a_file_keeps_so_many_keys() {
     store.write(idempotent(create(5), "key 5", 5)).await.expect("there is room again");
 }
 
+#[tokio::test]
+async fn a_repetition_of_a_kept_write_is_answered_while_the_disk_is_short() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = sqlite::Settings::new(folder.path().join("persona.db"));
+    sqlite::initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let store = SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    store.write(idempotent(create(1), "key 1", 1)).await.expect("there is space");
+    settings.disk_reserve_bytes = u64::MAX;
+    let short = SqliteStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens");
+    let again = short.write(idempotent(create(1), "key 1", 1)).await.expect("it was kept, so nothing is to be written");
+    assert!(again.replayed);
+    let other = short.write(idempotent(create(2), "key 1", 2)).await;
+    assert!(matches!(other, Err(Error::KeyReused)), "{other:?}");
+    let new = short.write(idempotent(create(2), "key 2", 2)).await;
+    assert!(matches!(new, Err(Error::Full)), "{new:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_keeps_so_many_keys() {
     let cluster = Cluster::shared();

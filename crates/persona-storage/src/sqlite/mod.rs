@@ -54,6 +54,7 @@ mod store;
 mod transaction;
 pub(crate) mod transfer;
 mod unfinished;
+mod verdict;
 mod watch;
 mod weights;
 mod writer;

@@ -17,15 +17,16 @@ use tokio::sync::{oneshot, watch};
 
 use super::batch::{Batch, Batched};
 use super::checkpoint::relieve;
-use super::commit::{Committed, WriteConnection, WriteTransaction};
+use super::commit::{WriteConnection, WriteTransaction};
 use super::connection::EMERGENCY_CHECKPOINT_PAGES;
 use super::disk::Disk;
-use super::error::{another, from_driver, is_failed_sync};
+use super::error::from_driver;
 use super::foresight::{Foreseen, Foresight};
 use super::gate::Gate;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
+use super::verdict::Verdict;
 use super::weights::Weights;
-use super::{Settings, StartError, migrate, personas};
+use super::{Settings, StartError, idempotency, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::time::Time;
@@ -240,7 +241,7 @@ impl Thread {
     /// Breaks when nothing more may be written through this connection.
     fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
         if self.disk.is_short() {
-            refuse(first, Error::Full);
+            self.refuse_for_want_of_space(first);
             return ControlFlow::Continue(());
         }
         let id = first.write.operation.id();
@@ -301,6 +302,12 @@ impl Thread {
         result
     }
 
+    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing was changed" would be wrong.
+    fn refuse_for_want_of_space(&self, job: Job) {
+        let known = job.write.idempotency.as_ref().map(|wanted| idempotency::find(&self.connection, wanted));
+        answer(job, known.and_then(Result::transpose).unwrap_or(Err(Error::Full)));
+    }
+
     /// Copies a long log back. What was acknowledged does not depend on how that ends.
     fn relieve(&self) -> ControlFlow<Loss> {
         match relieve(&self.connection, &*self.observer) {
@@ -332,59 +339,14 @@ fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option
     }
 }
 
-/// What is told to the requests of a transaction, and whether anything may follow it.
-#[derive(Default)]
-struct Verdict {
-    /// Told to all of them; `None` when each has an answer of its own.
-    error: Option<Error>,
-    loss: Option<Loss>,
-}
-
-impl Verdict {
-    fn of(committed: Committed) -> Self {
-        match committed {
-            Committed::Kept => Self::default(),
-            Committed::NotKept(error) => Self::not_kept(from_driver(error)),
-            Committed::Unknown(error) => {
-                tracing::error!(%error, "a commit is in doubt; this writer stops");
-                let loss = if is_failed_sync(&error) { Loss::Disk } else { Loss::Doubt };
-                Self { error: Some(Error::OutcomeUnknown), loss: Some(loss) }
-            }
-        }
-    }
-
-    /// Undoes a transaction that cannot be committed any more.
-    fn given_up(transaction: WriteTransaction<'_>, error: Error) -> Self {
-        if let Err(error) = transaction.roll_back() {
-            tracing::error!(%error, "could not roll a transaction back");
-        }
-        Self::not_kept(error)
-    }
-
-    fn not_kept(error: Error) -> Self {
-        let loss = matches!(error, Error::Unsynced(_)).then_some(Loss::Disk);
-        if loss.is_some() {
-            // The kernel has forgotten the pages, and a second sync would succeed without them. So nothing more is
-            // acknowledged through this connection.
-            tracing::error!(%error, "a sync of the disk failed; this writer stops");
-        }
-        Self { error: Some(error), loss }
-    }
-
-    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it was decided in a state
-    /// that never became true, and would tell of a revision that nobody ever sees.
-    fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
-        for Applied { reply, result } in applied {
-            // Where nobody waits any more, nobody needs to know.
-            let _ = reply.send(self.error.as_ref().map_or(result, |error| Err(another(error))));
-        }
-        self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)
-    }
-}
-
 pub(super) fn refuse(job: Job, error: Error) {
+    answer(job, Err(error));
+}
+
+/// Answers a request that was not withdrawn, without a transaction.
+fn answer(job: Job, result: Result<Written, Error>) {
     if job.claim.take() {
         // Where nobody waits any more, nobody needs to know.
-        let _ = job.reply.send(Err(error));
+        let _ = job.reply.send(result);
     }
 }
