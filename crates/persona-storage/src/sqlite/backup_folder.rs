@@ -16,6 +16,9 @@ use super::unfinished::{self, Unfinished};
 const NUMBER_DIGITS: usize = 6;
 /// The largest number of this many digits fits into 64 bits.
 const NUMBER_DIGITS_MAX: usize = 19;
+/// The largest number that a name can have. It has no successor: backups after it have the same one, and among each other the
+/// order of their times.
+const NUMBER_MAX: u64 = 9_999_999_999_999_999_999;
 /// What a time in a name looks like; each 0 stands for a digit.
 const STAMP_SHAPE: &[u8] = b"00000000T000000Z";
 
@@ -37,7 +40,8 @@ impl BackupFolder {
     pub(super) fn next(&self, made_at: Timestamp) -> Result<PathBuf> {
         let numbers = |added| self.numbered(added).map(|files| files.last().map_or(0, |(number, _)| *number));
         let last = numbers("")?.max(numbers(unfinished::SUFFIX)?);
-        Ok(self.path.join(format!("{}{:0NUMBER_DIGITS$}-{}.db", self.prefix, last.saturating_add(1), stamp(made_at))))
+        let number = last.saturating_add(1).min(NUMBER_MAX);
+        Ok(self.path.join(format!("{}{number:0NUMBER_DIGITS$}-{}.db", self.prefix, stamp(made_at))))
     }
 
     /// The newest backup.
@@ -108,7 +112,19 @@ impl BackupFolder {
 mod tests {
     use std::path::Path;
 
+    use persona_model::Timestamp;
+
     use super::BackupFolder;
+
+    #[test]
+    fn the_name_after_the_largest_number_is_one_of_the_schedule() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let backups = BackupFolder::of(folder.path(), Path::new("/data/persona.db"));
+        std::fs::write(folder.path().join("persona-auto-9999999999999999999-20261124T120000Z.db"), "").expect("written");
+        let next = backups.next(Timestamp::from_micros(1_795_543_841_000_000)).expect("readable");
+        std::fs::write(&next, "").expect("written");
+        assert_eq!(backups.newest().expect("readable"), Some(next));
+    }
 
     #[test]
     fn only_names_of_the_schedule_have_a_number() {
