@@ -8,10 +8,15 @@ use super::failure::Failure;
 use super::output::Output;
 use super::work::{self, shell_word, size};
 use crate::config::Environment;
+use crate::exit_code::ExitCode;
 
 /// Makes a backup.
 pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let database = arguments.place.database(environment, output)?;
+    let folder = arguments.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::new(ExitCode::NotFound, format!("there is no folder {}", folder.display())).hint("make it first: mkdir -p"));
+    }
     let BackupReport { file, bytes, content, took } =
         work::run(output, |watcher| back_up(&database, &arguments.file, arguments.force, watcher))?;
     let restore = format!("persona restore {} --database {}", shell_word(&file), shell_word(&database));

@@ -35,7 +35,12 @@ impl Place {
     pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
         match loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config.database {
-            Database::File(path) => Ok(path),
+            Database::File(path) => {
+                if self.database.is_none() && environment.server().is_some() {
+                    output.warn(&format!("PERSONA_SERVER has no effect here: this command works on the file {}", path.display()));
+                }
+                Ok(path)
+            }
             server @ Database::Server(_) => {
                 let message = format!("{server} is no file: this command is for SQLite");
                 let hint = "on PostgreSQL, back up with pg_dump or pg_basebackup, restore with pg_restore, check with pg_amcheck";

@@ -25,7 +25,7 @@ pub async fn run(arguments: &Delete, environment: &Environment, output: &Output)
     let current = api.get(&path).await?.success()?;
     let persona = current.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
-    if !arguments.yes && !confirmed(&format!("Delete {name:?} ({id})? [y/N] "))? {
+    if !arguments.yes && !confirmed(format!("Delete {name:?} ({id})? [y/N] ")).await? {
         output.note("nothing was deleted");
         return Ok(());
     }
@@ -39,11 +39,15 @@ pub async fn run(arguments: &Delete, environment: &Environment, output: &Output)
     Ok(())
 }
 
-fn confirmed(question: &str) -> Result<bool, Failure> {
+/// Asks on a thread of its own, so that Ctrl-C ends the command while it waits for the answer.
+async fn confirmed(question: String) -> Result<bool, Failure> {
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stderr = io::stderr();
+        write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    });
     let failed = |error: io::Error| Failure::io("could not ask", &error);
-    let mut stderr = io::stderr();
-    write!(stderr, "{question}").and_then(|()| stderr.flush()).map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    asked.await.map_err(io::Error::other).and_then(|asked| asked).map_err(failed)
 }

@@ -27,7 +27,8 @@ const NAME_WIDTH: usize = 17;
 /// Examines what the user named, or what the settings say.
 pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let now = SystemClock.now();
-    let facts = if let Some(url) = &arguments.target.server {
+    let server = arguments.target.server.as_deref().or_else(|| environment.server().filter(|_| arguments.target.database.is_none()));
+    let facts = if let Some(url) = server {
         let server = ask(url, environment, output).await?;
         Facts::new(now, None, Some(server))
     } else {

@@ -35,7 +35,8 @@ use queue::{Output, Queue};
 use repeats::Repeats;
 
 /// Longest wait for the last lines of a process that ends, and for words that go to a terminal or pipe directly.
-const LAST_WAIT: Duration = Duration::from_millis(500);
+/// Long enough for a thread that gets no processor for a while on a busy machine; only a log that is not read uses all of it.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest wait for the lines on a panic: it may be the last thing that the process does.
 const PANIC_WAIT: Duration = Duration::from_millis(100);
@@ -100,14 +101,14 @@ impl Log {
         self.queue.count_on(seat);
     }
 
-    /// Waits until every line is written, for half a second at most: the end of a process, and no one who reads the log, decides
+    /// Waits until every line is written, for two seconds at most: the end of a process, and no one who reads the log, decides
     /// when the process ends.
     pub fn finish(&self) {
         self.queue.finish(LAST_WAIT);
     }
 }
 
-/// Writes words to standard error, or to standard output, and waits for that half a second at most.
+/// Writes words to standard error, or to standard output, and waits for that two seconds at most.
 pub fn say(to: Stream, text: String) {
     let (sender, written) = channel::<()>();
     let spawned = thread::Builder::new().name("say".into()).spawn(move || {

@@ -63,6 +63,8 @@ struct Supervisor<'a> {
     log: Log,
     prepared: Prepared,
     announce: &'a dyn Fn(&Started),
+    /// Whether all workers were ready once.
+    was_ready: bool,
 }
 
 /// Runs the server until it ends, and tells how it ended. `announce` is called once, when all workers are ready.
@@ -96,6 +98,7 @@ pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&S
             log,
             prepared: Prepared::default(),
             announce,
+            was_ready: false,
         };
         let mut ended = supervisor.take(Event::Begin);
         while ended.is_none() {
@@ -159,6 +162,7 @@ impl Supervisor<'_> {
             Action::StopListening => self.stop_listening(),
             Action::ReopenLog => self.reopen_log(),
             Action::Announce => {
+                self.was_ready = true;
                 let (prepared, worker_pids) = (self.prepared.clone(), self.children.worker_pids());
                 (self.announce)(&Started { prepared, worker_pids, took: self.began.elapsed() });
             }
@@ -192,7 +196,11 @@ impl Supervisor<'_> {
 
     fn say_goodbye(&self, code: ExitCode, forced: bool) {
         let (uptime_s, requests) = (self.began.elapsed().as_secs(), self.page.requests());
-        let end = if forced { "forced" } else { "clean" };
+        let end = match (forced, self.was_ready) {
+            (true, _) => "forced",
+            (false, true) => "clean",
+            (false, false) => "before it was ready",
+        };
         tracing::info!(uptime_s, requests, end, code = code.number(), "stopped after {uptime_s} s and {requests} requests ({end})");
     }
 }

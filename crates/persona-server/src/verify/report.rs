@@ -139,6 +139,7 @@ impl Report {
             "write_micros": self.writes.json(),
             "read_micros": self.reads.json(),
             "workers": workers,
+            "workers_named": self.names_workers(),
             "fairness": self.fairness(),
             "kills": { "workers": self.kills.workers, "keepers": self.kills.keepers, "supervisors": self.kills.supervisors },
             "writes_without_answer": {
@@ -155,6 +156,7 @@ impl Report {
         let mut text = self.head();
         for check in Check::ALL {
             let found = match self.findings.count(check) {
+                0 if check == Check::Visible && !self.names_workers() => "not looked at".to_owned(),
                 0 => "yes".to_owned(),
                 count => format!("NO, broken {} times", grouped(count)),
             };
@@ -174,10 +176,16 @@ impl Report {
         text
     }
 
+    /// Whether the server named the worker of each answer; without that, nothing is known of what workers see of each other.
+    fn names_workers(&self) -> bool {
+        self.workers.iter().all(|(worker, _)| *worker != 0)
+    }
+
     fn head(&self) -> String {
         let Self { server, clients, .. } = self;
         let workers = self.workers.len();
-        format!("{clients} clients through {workers} workers for {:.1} s on {server}, seed {}\n\n", self.lasted.as_secs_f64(), self.seed)
+        let workers = if self.names_workers() { format!("{workers} workers") } else { "workers that are not named".to_owned() };
+        format!("{clients} clients through {workers} for {:.1} s on {server}, seed {}\n\n", self.lasted.as_secs_f64(), self.seed)
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -194,13 +202,15 @@ impl Report {
             ("", by_operation.collect::<Vec<_>>().join(", ")),
             ("Writes took", self.writes.text()),
             ("Reads took", self.reads.text()),
-            (
-                "Staleness",
-                format!("worst {} us, over {} reads on other workers right after a write", staleness_max.div_ceil(1000), grouped(*visits)),
-            ),
-            ("Fairness", format!("{:.3} (writes of each worker: {shares})", self.fairness())),
-            ("Lost answers", grouped(self.lost_answers())),
         ];
+        if self.names_workers() {
+            let worst = staleness_max.div_ceil(1000);
+            facts.push(("Staleness", format!("worst {worst} us, over {} reads on other workers right after a write", grouped(*visits))));
+            facts.push(("Fairness", format!("{:.3} (writes of each worker: {shares})", self.fairness())));
+        } else {
+            facts.push(("Workers", "not named by the server, so V and fairness were not looked at: start it with --expose-worker".into()));
+        }
+        facts.push(("Lost answers", grouped(self.lost_answers())));
         if unknown_applied + unknown_missing + unattributed > 0 {
             let told = format!("of their writes {unknown_applied} were found and {unknown_missing} were not");
             facts.push(("", format!("{told}; {unattributed} revisions could be one's or another's")));
@@ -214,6 +224,7 @@ impl Report {
 
     fn verdict(&self) -> String {
         match &self.kept {
+            _ if self.is_good() && !self.names_workers() => "Nothing lost and nothing locked, as far as it was looked at.".into(),
             _ if self.is_good() => "Nothing lost, nothing stale, nothing locked.".into(),
             Some(folder) => format!("The promise was broken. The database and the log are kept in {}", folder.display()),
             None => "The promise was broken.".into(),

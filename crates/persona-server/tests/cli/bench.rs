@@ -44,7 +44,8 @@ fn requests_that_fail_are_counted_and_told_by_the_exit_code() {
         let listed = folder.results(&["list", "--plain", "--server", &url]);
         listed.split('\t').next().filter(|id| !id.is_empty()).map(ToString::to_string)
     });
-    folder.results(&["delete", "--yes", &id, "--server", &url]);
+    // The run changes the persona all the time, so that it may not be any more what the command has just seen.
+    wait_for("the deletion", DEADLINE, || (folder.run(&["delete", "--yes", &id, "--server", &url]).code == 0).then_some(()));
     let ended = bench.wait_with_output().expect("a child");
     assert_eq!(ended.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");

@@ -73,7 +73,7 @@ fn a_database_with_damaged_pages_is_called_damaged_by_its_own_name() {
 fn a_backup_goes_nowhere_where_it_cannot_go() {
     let folder = Folder::with_personas(&[&["Ada"]]);
     let missing = folder.run(&["backup", "no-folder/b.db"]);
-    assert!(missing.code == 5 && missing.stderr.contains("check that the folder exists"), "{missing}");
+    assert!(missing.code == 3 && missing.stderr.contains("there is no folder no-folder"), "{missing}");
     let none = folder.run(&["backup", "b.db", "--database", "none.db"]);
     assert!(none.code == 3 && none.stderr.contains("there is no database"), "{none}");
     assert_eq!(folder.run(&["backup", "b.db"]).code, 0);

@@ -95,6 +95,10 @@ fn a_server_that_does_not_name_its_workers_is_verified_all_the_same() {
     let url = format!("http://{}", server.address());
     let report = good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4", "--json"]));
     assert!(report["visits"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["workers_named"], false);
+    let output = run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("see a write at once     not looked at") && text.contains("start it with --expose-worker"), "{text}");
 }
 
 /// Starts a run and waits until it says how far it is.

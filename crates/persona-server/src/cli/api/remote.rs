@@ -50,7 +50,7 @@ impl Remote {
             failure = failure.because(error);
             cause = error.source();
         }
-        failure.hint("start it with `persona serve`, or use the file itself with --database PATH")
+        failure.hint("check the address (--server, PERSONA_SERVER) and whether the server runs; `persona serve` starts one")
     }
 }
 

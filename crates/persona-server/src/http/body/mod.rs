@@ -143,7 +143,7 @@ async fn drain(mut body: Body) {
 
 fn too_slow() -> Problem {
     let seconds = BODY_PATIENCE.as_secs();
-    let detail = format!("a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, but for {seconds} seconds");
+    let detail = format!("a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, after the first {seconds} seconds");
     Problem::new(Code::BodyTooSlow, detail).with("bytes_per_second_min", BYTES_PER_SECOND_MIN)
 }
 

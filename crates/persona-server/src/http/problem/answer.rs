@@ -107,6 +107,7 @@ impl Problem {
     pub fn bad_parameters(errors: Vec<Fault>) -> Self {
         let name = |fault: &Fault| fault.parameter.clone().unwrap_or_default();
         let detail = match errors.as_slice() {
+            [fault] if name(fault).is_empty() => format!("the query {}", fault.message),
             [fault] => format!("{}: {}", name(fault), fault.message),
             faults => format!("{} parameters cannot be used: {}", faults.len(), faults.iter().map(name).collect::<Vec<_>>().join(", ")),
         };

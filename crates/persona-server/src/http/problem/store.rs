@@ -74,10 +74,10 @@ impl From<Error> for Problem {
                 Code::UnknownPosition,
                 "updated_since is of another database, or of a state that was given up when a backup was restored",
             )
-            .hint("list without updated_since, or with a time, and go on with next_updated_since of that list"),
+            .hint("begin again with updated_since=1, or with a time, and go on with next_updated_since of that list"),
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
-                let detail = format!("{} were changed on both sides since the base revision", counted(conflicts.len()));
+                let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
                 let told = conflicts.iter().take(FAULTS_MAX).map(conflict).collect::<Vec<_>>();
                 let problem = Self::at(Code::Conflict, current, detail).with("conflicts", told);
                 let more = conflicts.len().saturating_sub(FAULTS_MAX);
@@ -128,7 +128,7 @@ impl From<Error> for Problem {
 }
 
 fn counted(conflicts: usize) -> String {
-    if conflicts == 1 { "1 unit".into() } else { format!("{conflicts} units") }
+    if conflicts == 1 { "1 place was".into() } else { format!("{conflicts} places were") }
 }
 
 fn conflict(conflict: &Conflict) -> Value {
