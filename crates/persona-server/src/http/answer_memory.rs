@@ -70,17 +70,14 @@ impl AnswerMemoryLimit {
         })
     }
 
-    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing had happened; a client
-    /// may have half of the whole for it.
-    pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
+    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing had happened, so a client
+    /// may have half of the whole for it; `None` beyond that, where the answer has to do without the persona.
+    pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
-            return Ok(Reservation(None));
+            return Some(Reservation(None));
         }
         let bytes_max = self.0.bytes_max;
-        self.hold(party, bytes, Bounds { all: bytes_max, party: bytes_max / 2 }).ok_or_else(|| {
-            let detail = format!("the write was kept, but there is no memory to show the {bytes} bytes that came of it");
-            Problem::new(Code::OutcomeUnknown, detail).hint("read the persona to see it").retry()
-        })
+        self.hold(party, bytes, Bounds { all: bytes_max, party: bytes_max / 2 })
     }
 
     /// What was given back since this was last called, in bytes.
@@ -177,7 +174,7 @@ mod tests {
         let held = limit.reserve(Some(client(1)), 8 * MIB).expect("a quarter");
         assert_eq!(limit.reserve(Some(client(1)), MIB).expect_err("more than a quarter").code(), Code::Busy);
         let written = limit.reserve_after_write(Some(client(1)), 8 * MIB).expect("half");
-        assert_eq!(limit.reserve_after_write(Some(client(1)), MIB).expect_err("more than half").code(), Code::OutcomeUnknown);
+        assert!(limit.reserve_after_write(Some(client(1)), MIB).is_none(), "more than half");
         let other = limit.reserve(Some(client(2)), 8 * MIB).expect("a quarter for another");
         assert_eq!(limit.reserve(Some(client(3)), MIB).expect_err("the last quarter is for writes").code(), Code::Busy);
         let last = limit.reserve_after_write(Some(client(3)), 8 * MIB).expect("the last quarter");

@@ -6,8 +6,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId};
 use persona_storage::{Answer, Outcome, Write, Written};
+use serde_json::json;
 
-use crate::http::answer_memory::Reservation;
+use crate::http::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::http::problem::Problem;
 use crate::http::{ClientAddress, Context, etag};
 
@@ -60,18 +61,33 @@ pub(super) fn prepared(document: Document) -> Document {
 /// Has the store make a change, and answers with the committed row.
 pub(super) async fn written(context: &Context, write: Write) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
-    let Written { outcome, answer, replayed } = commit(context, write).await?;
-    let memory = context.answers.reserve_after_write(client, answer.body.len())?;
-    let mut response = if outcome == Outcome::Created {
-        let location = HeaderValue::try_from(path_of(answer.id)).expect("a path is visible ASCII");
-        let mut response = with_body(StatusCode::CREATED, answer, memory);
-        response.headers_mut().insert(LOCATION, location);
-        response
-    } else {
-        with_body(StatusCode::OK, answer, memory)
+    Ok(shown(&context.answers, client, commit(context, write).await?))
+}
+
+/// The answer to a write that is kept. It says so whatever memory there is: one that did not would have clients repeat the
+/// write, and without a key make it twice.
+fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Written) -> Response {
+    let Written { outcome, answer, replayed } = written;
+    let location = (outcome == Outcome::Created).then(|| path_of(answer.id));
+    let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = match answers.reserve_after_write(client, answer.body.len()) {
+        Some(memory) => with_body(status, answer, memory),
+        None => in_short(status, &answer),
     };
+    if let Some(location) = location {
+        response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).expect("a path is visible ASCII"));
+    }
     mark_replay(&mut response, replayed);
-    Ok(response)
+    response
+}
+
+/// An answer that names the persona and its revision, where there is no memory to show all of it.
+fn in_short(status: StatusCode, answer: &Answer) -> Response {
+    let mut response = without_body(status, answer);
+    let named = json!({ "id": answer.id.to_string(), "revision": answer.revision.number() });
+    *response.body_mut() = Body::from(named.to_string());
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
 }
 
 /// Has the store make a change, and answers that it is done.
@@ -90,5 +106,49 @@ async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
 fn mark_replay(response: &mut Response, replayed: bool) {
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use bytes::Bytes;
+    use http::header::RETRY_AFTER;
+    use http_body_util::BodyExt;
+    use persona_model::Revision;
+    use serde_json::Value;
+
+    use super::{
+        Answer, AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED, StatusCode, Written, path_of, shown,
+    };
+
+    const LARGE: usize = 100_000;
+
+    #[tokio::test]
+    async fn a_kept_write_is_told_as_kept_where_there_is_no_memory_to_show_it() {
+        let client = Some(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let id = PersonaId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an identity");
+        let written = |outcome, replayed| {
+            let answer = Answer { id, revision: Revision::FIRST, checksum: 7, deleted: false, body: Bytes::from(vec![b'x'; LARGE]) };
+            Written { outcome, answer, replayed }
+        };
+        let answers = AnswerMemoryLimit::new(2 * LARGE);
+        let whole = shown(&answers, client, written(Outcome::Created, false));
+        let kept = [(Outcome::Created, false, StatusCode::CREATED), (Outcome::Updated, true, StatusCode::OK)];
+        for (outcome, replayed, status) in kept {
+            let response = shown(&answers, client, written(outcome, replayed));
+            assert_eq!(response.status(), status);
+            let headers = response.headers().clone();
+            assert_eq!(headers.get(ETAG), whole.headers().get(ETAG));
+            assert_eq!(headers.get(LOCATION).is_some_and(|it| *it == path_of(id)), outcome == Outcome::Created);
+            assert_eq!((headers.contains_key(REPLAYED), headers.contains_key(RETRY_AFTER)), (replayed, false));
+            let body: Value = serde_json::from_slice(&response.into_body().collect().await.expect("a body").to_bytes()).expect("JSON");
+            assert_eq!(body, serde_json::json!({ "id": id.to_string(), "revision": 1 }));
+        }
+        // When the answer before was read there is memory again.
+        assert_eq!(whole.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
+        let again = shown(&answers, client, written(Outcome::Updated, false));
+        assert_eq!(again.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
     }
 }
