@@ -224,7 +224,9 @@ impl Shared {
             Ok(held) if begun.send(Arc::clone(held.lease())).is_err() => {}
             Ok(held) => catch_unwind(AssertUnwindSafe(|| job(Ok((&connection, held))))).ok()?,
         }
-        Some(connection)
+        // An interrupt that meets the ROLLBACK of a read leaves the read's snapshot open, and nothing tells of it: the next
+        // read could not begin, and the log would never start over. Closing the connection ends the snapshot for certain.
+        connection.is_autocommit().then_some(connection)
     }
 }
 

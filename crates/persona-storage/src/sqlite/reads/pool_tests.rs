@@ -183,3 +183,17 @@ async fn a_pool_that_is_dropped_ends_what_it_does() {
     assert_eq!(running.load(SeqCst), 0);
     drop(pool);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
+    let subject = subject(1, DEADLINE);
+    let begin = |connection: &Connection| connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(from_driver);
+    // As after an interrupt that met the ROLLBACK, whose error nothing sees.
+    subject.read(move |connection| begin(connection).map(|()| 1)).await.expect("no panic").expect("read");
+    assert_eq!(subject.opened.load(SeqCst), 1);
+    subject.read(move |connection| begin(connection).map(|()| 2)).await.expect("no panic").expect("a snapshot of its own");
+    assert_eq!(subject.opened.load(SeqCst), 2, "the connection that was left with a snapshot is used on");
+    subject.read(|_| Ok(3)).await.expect("no panic").expect("read");
+    subject.read(|_| Ok(4)).await.expect("no panic").expect("read");
+    assert_eq!(subject.opened.load(SeqCst), 3, "a connection without a snapshot is used again");
+}
