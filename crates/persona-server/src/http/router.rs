@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request};
 use axum::routing::{MethodRouter, get, post};
 use http::Uri;
-use persona_model::{PersonaId, nearest_name};
+use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
 use super::problem::{Code, Problem};
 use super::{Context, docs, export, health, landing, middleware, openapi, personas, problem, status};
@@ -61,7 +61,7 @@ pub fn router(context: Context) -> axum::Router {
 
 async fn no_such_route(uri: Uri) -> Problem {
     let path = uri.path();
-    let problem = Problem::new(Code::NoSuchRoute, format!("there is nothing at {path}"));
+    let problem = Problem::new(Code::NoSuchRoute, format!("there is nothing at {}", shortened(path)));
     match nearest_route(path) {
         Some(near) => problem.hint(format!("did you mean {near}?")),
         None => problem.hint(format!("every route is listed at {PREFIX}/openapi.json")),
@@ -71,8 +71,8 @@ async fn no_such_route(uri: Uri) -> Problem {
 async fn method_not_allowed(request: Request) -> Problem {
     let pattern = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let methods = ROUTES.iter().find(|route| route.path == pattern).map_or(String::new(), |route| route.methods.join(", "));
-    Problem::new(Code::MethodNotAllowed, format!("{} is not possible at {}", request.method(), request.uri().path()))
-        .hint(format!("it answers to {methods}"))
+    let (method, path) = (excerpt(request.method().as_str()), shortened(request.uri().path()));
+    Problem::new(Code::MethodNotAllowed, format!("{method} is not possible at {path}")).hint(format!("it answers to {methods}"))
 }
 
 /// The pattern that is nearest to a mistyped path, with or without its prefix.
