@@ -217,6 +217,16 @@ async fn a_list_that_takes_too_long_is_cancelled_and_its_client_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_the_server_ends_at_the_limit_of_statements_took_too_long_too() {
+    let bench = Bench::with("statement_timeout=1", LONG).await;
+    let held = Held::tags_of(&bench).await;
+    let refused = bench.store.list(list_with_tags(3)).await.expect_err("too long");
+    assert!(matches!(refused, Error::ReadTimedOut { limit } if limit == Duration::from_secs(1)), "{refused:?}");
+    held.release().await;
+    bench.store.list(list_with_tags(3)).await.expect("listed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_that_ends_by_itself_is_not_cancelled_and_its_connection_is_used_again() {
     let bench = Bench::with("pool_max=2", LONG).await;
     bench.store.list(list_with_tags(1)).await.expect("listed");

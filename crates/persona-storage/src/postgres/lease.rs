@@ -7,14 +7,15 @@
 //! Requests in Progress"). So a connection that was the aim of one is closed and never used again: it cannot hit a write.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 
 use super::Settings;
 use super::error::from_pool;
-use super::pool::{Connection, Parameter, Pool, Reading, Statement};
+use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
 use super::shares::{Kind, Shares};
 use crate::{Error, ReadRoom};
 
@@ -29,11 +30,14 @@ pub(super) struct Leases {
     shares: Arc<Shares>,
     /// Longest time of one statement.
     limit: Duration,
+    /// Longest work of the server on any statement.
+    statement_wait: Duration,
 }
 
 impl Leases {
     pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
-        Self { pool, shares: Arc::new(Shares::of(settings.pool_max)), limit: settings.read_time }
+        let (limit, statement_wait) = (settings.read_time, settings.statement_wait());
+        Self { pool, shares: Arc::new(Shares::of(settings.pool_max)), limit, statement_wait }
     }
 
     /// How many lists and exports have a place at once.
@@ -59,11 +63,17 @@ impl Leases {
                 }
             };
             let mut lease = Lease { pool: self.pool.clone(), held: Some((connection, place)), grace: GRACE };
+            let began = Instant::now();
             let Some(read) = lease.rows(statement, parameters, self.limit).await else {
                 return Err(Error::ReadTimedOut { limit: self.limit });
             };
             match read {
                 Ok(rows) => return Ok(rows),
+                Err(error)
+                    if error.code() == Some(&SqlState::QUERY_CANCELED) && began.elapsed() >= self.statement_wait.min(READ_WAIT_MAX) =>
+                {
+                    return Err(Error::ReadTimedOut { limit: self.statement_wait.min(began.elapsed()) });
+                }
                 Err(error) => reading.again(error.into())?,
             }
         }

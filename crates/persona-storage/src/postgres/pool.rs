@@ -68,12 +68,12 @@ impl Pool {
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
-            driver.options(format!("{SESSION} -c statement_timeout={}s {chosen}", settings.statement_wait.as_secs()));
+            driver.options(format!("{SESSION} -c statement_timeout={}ms {chosen}", settings.statement_wait().as_millis()));
         }
         let manager = Manager::from_connect(driver, connect, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
-        let answer_wait = settings.statement_wait + ANSWER_GRACE;
+        let answer_wait = settings.statement_wait() + ANSWER_GRACE;
         Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, tls, observer, unreplicated })
     }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+use super::pool::ANSWER_GRACE;
+
 /// How long a connection counts that gave no answer in time: what is silent may be the way to the server, and not the server.
 const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
 /// Longest time of one statement of a list when nothing else was chosen, as on SQLite.
@@ -76,8 +78,8 @@ pub struct Settings {
     /// possible through a pooler that hands each transaction to another connection.
     pub(super) has_sessions: bool,
     pub(super) pool_max: usize,
-    /// Longest work of the server on one statement.
-    pub(super) statement_wait: Duration,
+    /// Longest work of the server on one statement, where the URL says so.
+    pub(super) statement_wait: Option<Duration>,
     /// Longest time of one statement of a list, a page of the feed or the status.
     pub(super) read_time: Duration,
     /// Most idempotency keys that are kept, about.
@@ -136,7 +138,6 @@ impl Settings {
         set_defaults(&mut driver, &theirs);
         let has_sessions = own.statement_cache.unwrap_or(true);
         let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
-        let statement_wait = own.statement_wait.unwrap_or(STATEMENT_WAIT_DEFAULT);
         let (read_time, left_behind_time) = (READ_TIME_DEFAULT, LEFT_BEHIND_TIME);
         let keys_max = crate::IDEMPOTENCY_KEYS_MAX;
         Ok(Self {
@@ -145,7 +146,7 @@ impl Settings {
             authorities: own.authorities,
             has_sessions,
             pool_max,
-            statement_wait,
+            statement_wait: own.statement_wait,
             read_time,
             keys_max,
             left_behind_time,
@@ -164,6 +165,12 @@ impl Settings {
     pub fn reading_within(mut self, time: Duration) -> Self {
         self.read_time = time;
         self
+    }
+
+    /// Longest work of the server on one statement. Where the URL leaves that to us it is no shorter than what a list may
+    /// take, which is then cancelled by its own limit.
+    pub(super) fn statement_wait(&self) -> Duration {
+        self.statement_wait.unwrap_or_else(|| STATEMENT_WAIT_DEFAULT.max(self.read_time + ANSWER_GRACE))
     }
 
     /// The same, with another time for which a connection counts that gave no answer: a test cannot wait ten minutes.
@@ -321,10 +328,21 @@ fn unescaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, SettingsError, TlsMode};
+    use super::{Duration, Settings, SettingsError, TlsMode};
 
     fn parse(url: &str) -> Settings {
         Settings::parse(url).expect("a URL")
+    }
+
+    #[test]
+    fn the_server_works_on_a_list_for_as_long_as_a_list_may_take() {
+        let wait = |url, seconds| {
+            let settings = Settings::parse(url).expect("a URL").reading_within(Duration::from_secs(seconds));
+            settings.statement_wait().as_secs()
+        };
+        let of_ours = [5, 28, 29, 600].map(|seconds| wait("postgres://ada@db/personas", seconds));
+        assert_eq!(of_ours, [30, 30, 31, 602]);
+        assert_eq!(wait("postgres://ada@db/personas?statement_timeout=7", 600), 7, "what the URL says holds");
     }
 
     #[test]
