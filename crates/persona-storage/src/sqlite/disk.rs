@@ -4,7 +4,7 @@
 //! log back, the index of the log, the log of the server itself. Reads go on. Nothing has to be done when there is room again.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::Settings;
@@ -19,6 +19,8 @@ pub(super) struct Disk {
     folder: PathBuf,
     reserve_bytes: u64,
     seen: Mutex<Option<(Instant, Space)>>,
+    /// Held during a look, which may take long on a disk that hangs.
+    looking: Mutex<()>,
 }
 
 /// Space on the disk of a database.
@@ -39,22 +41,36 @@ impl Space {
 
 impl Disk {
     pub(super) fn of(settings: &Settings) -> Self {
-        Self { folder: folder_of(&settings.path).into(), reserve_bytes: settings.disk_reserve_bytes, seen: Mutex::default() }
+        Self {
+            folder: folder_of(&settings.path).into(),
+            reserve_bytes: settings.disk_reserve_bytes,
+            seen: Mutex::default(),
+            looking: Mutex::default(),
+        }
     }
 
-    /// The space as it was at most a quarter of a second ago.
+    /// The space as it was at most a quarter of a second ago; as it was seen last while another thread looks.
     pub(super) fn space(&self) -> Space {
-        // Nothing that is done while it is locked leaves it half done.
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, space)) = *seen
+        let seen = *self.seen();
+        if let Some((at, space)) = seen
             && at.elapsed() < LOOK_EVERY
         {
             return space;
         }
+        let _looking = match (self.looking.try_lock(), seen) {
+            (Ok(looking), _) => looking,
+            (Err(TryLockError::WouldBlock), Some((_, space))) => return space,
+            (Err(_), _) => self.looking.lock().unwrap_or_else(PoisonError::into_inner),
+        };
         let free = rustix::fs::statvfs(&self.folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize));
         let space = Space { free_bytes: free, reserve_bytes: self.reserve_bytes };
-        *seen = Some((Instant::now(), space));
+        *self.seen() = Some((Instant::now(), space));
         space
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<(Instant, Space)>> {
+        // Nothing that is done while it is locked leaves it half done.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether writes are refused.
@@ -65,7 +81,7 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
-    use super::{Disk, Settings, Space};
+    use super::{Disk, Instant, LOOK_EVERY, Settings, Space};
 
     #[test]
     fn a_disk_is_short_below_the_reserve_and_where_the_system_is_silent_it_is_not() {
@@ -81,5 +97,17 @@ mod tests {
         let disk = Disk::of(&settings);
         assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.is_short());
         assert_eq!(disk.space(), disk.space(), "it was looked at just now");
+    }
+
+    #[test]
+    fn a_look_that_takes_long_holds_up_no_other() {
+        let disk = Disk::of(&Settings::new(tempfile::tempdir().expect("a folder").path().join("persona.db")));
+        let before = Space { free_bytes: Some(1), reserve_bytes: 2 };
+        *disk.seen() = Instant::now().checked_sub(2 * LOOK_EVERY).map(|at| (at, before));
+        let looking = disk.looking.lock();
+        // Would wait for ever.
+        assert_eq!(disk.space(), before);
+        drop(looking);
+        assert_ne!(disk.space(), before);
     }
 }

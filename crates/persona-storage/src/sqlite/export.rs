@@ -26,7 +26,7 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 ///
 /// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over first.
 pub(super) async fn start(readers: &Readers, include_deleted: bool) -> Result<Export, Error> {
-    let place = readers.place_for_export().await?;
+    let place = readers.place_for_export()?;
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
     let work = move || run(place, outlet, opened, include_deleted);
@@ -44,7 +44,7 @@ enum Ended {
 }
 
 fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>, include_deleted: bool) {
-    let (connection, held) = match place.begin() {
+    let (connection, held) = match place.begin(|| !opened.is_closed()) {
         Ok(begun) => begun,
         Err(error) => return drop(opened.send(Err(error))),
     };

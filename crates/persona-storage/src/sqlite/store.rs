@@ -81,11 +81,12 @@ impl Store for SqliteStore {
 
     async fn status(&self) -> Result<Status, Error> {
         let Settings { durability, wal_autocheckpoint, .. } = self.settings;
-        let folder = convert::folder_of(&self.settings.path);
-        let file_system = FileSystem::of(folder).map_or_else(|_| "unknown".into(), FileSystem::name);
-        let space = self.disk.space();
+        let (folder, disk) = (convert::folder_of(&self.settings.path).to_owned(), Arc::clone(&self.disk));
         self.readers
             .of_status(move |connection| {
+                // Here, because a disk that hangs takes the thread that asks.
+                let file_system = FileSystem::of(&folder).map_or_else(|_| "unknown".into(), FileSystem::name);
+                let space = disk.space();
                 let read = || -> rusqlite::Result<Status> {
                     Ok(Status {
                         backend: "sqlite",

@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::super::connection::{self, Log, Purpose};
 use super::super::{Settings, StartError};
+use super::pool::TURN_WAIT_MAX;
 use crate::NoObserver;
 
 /// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
@@ -21,6 +22,10 @@ const HELD_AFTER: Duration = Duration::from_secs(5);
 const STARTS: Duration = Duration::from_secs(1);
 /// This part of each cycle is without any long read, so that a log that can start over does.
 const QUIET: Duration = Duration::from_secs(2);
+/// A read that begins although the log is full has no more than this, whatever the setting is: the others have to get their
+/// turn in time.
+const LIMIT_MAX: Duration = Duration::from_secs(5);
+const _: () = assert!(STARTS.as_secs() + LIMIT_MAX.as_secs() + QUIET.as_secs() < TURN_WAIT_MAX.as_secs());
 
 /// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for the size of the log.
 pub(in super::super) struct LogWatch {
@@ -75,23 +80,20 @@ impl LogWatch {
         connection::look_at_log(connection).map_err(|error| StartError::from_driver(&self.settings.path, error))
     }
 
-    /// Whether no long read may begin now, because the log is full and has to start over first.
+    /// How long a long read may take that begins now; `None` while none may, because the log is full and has to start over
+    /// first.
     ///
     /// All processes of a machine come to the same at the same time, without asking each other.
-    pub(super) fn holds_reads_back(&self) -> bool {
-        let seen = self.see();
-        let Some(full_since) = seen.full_since else { return false };
+    pub(super) fn limit_of_reads(&self) -> Option<Duration> {
+        let (seen, limit) = (self.see(), self.settings.read_timeout);
+        let Some(full_since) = seen.full_since else { return Some(limit) };
         // One that is copied back wholly starts over with the next write, and a reader that begins before it is not in its
         // way. One that begins beside a write is.
-        let starts_over = seen.is_quiet && seen.log.copied == seen.log.frames;
+        if seen.is_quiet && seen.log.copied == seen.log.frames {
+            return Some(limit);
+        }
         let is_held = full_since.elapsed() >= HELD_AFTER;
-        !(starts_over || is_held && self.is_time_to_start(monotonic()))
-    }
-
-    /// Whether long reads begin although the log is full. Those of one cycle have ended before the next one begins.
-    fn is_time_to_start(&self, now: Duration) -> bool {
-        let cycle = STARTS + self.settings.read_timeout + QUIET;
-        now.as_micros() % cycle.as_micros() < STARTS.as_micros()
+        (is_held && is_time_to_start(monotonic(), limit)).then(|| limit.min(LIMIT_MAX))
     }
 
     /// Closes its connection, for good.
@@ -102,6 +104,13 @@ impl LogWatch {
     }
 }
 
+/// Whether long reads begin although the log is full, where this is their usual limit. Those of one cycle have ended before
+/// the next one begins.
+fn is_time_to_start(now: Duration, limit: Duration) -> bool {
+    let cycle = STARTS + limit.min(LIMIT_MAX) + QUIET;
+    now.as_micros() % cycle.as_micros() < STARTS.as_micros()
+}
+
 /// Time since the machine started: the same for all processes.
 fn monotonic() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
@@ -110,40 +119,72 @@ fn monotonic() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::super::super::{Settings, initialise};
-    use super::{LOG_BYTES_FULL, LogWatch, Purpose, connection, monotonic};
+    use super::{HELD_AFTER, LIMIT_MAX, LOG_BYTES_FULL, LogWatch, Purpose, TURN_WAIT_MAX, connection, is_time_to_start, monotonic};
 
     #[test]
     fn in_each_cycle_there_is_a_time_without_any_long_read() {
-        let watch = LogWatch::new(Settings::new("persona.db"));
         // A cycle of 8 s: a read that begins in its first second ends within 5 more.
-        let starts: Vec<bool> = (0..32).map(|half| watch.is_time_to_start(Duration::from_millis(half * 500))).collect();
+        let starts: Vec<bool> = (0..32).map(|half| is_time_to_start(Duration::from_millis(half * 500), Duration::from_secs(5))).collect();
         let cycle: Vec<bool> = (0..16).map(|half| half < 2).collect();
         assert_eq!(starts, [cycle.clone(), cycle].concat());
         assert!(monotonic() > Duration::ZERO);
     }
 
     #[test]
+    fn a_read_gets_its_turn_beside_a_full_log_however_long_reads_may_take() {
+        for limit in [100, 5_000, 7_001, 60_000, 600_000].map(Duration::from_millis) {
+            let mut last_start = Duration::ZERO;
+            for now in (0..1_000_000).step_by(100).map(Duration::from_millis) {
+                if is_time_to_start(now, limit) {
+                    last_start = now;
+                }
+                assert!(now.saturating_sub(last_start) < TURN_WAIT_MAX, "{limit:?}: no read begins from {last_start:?} on");
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_that_begins_beside_a_full_log_has_little_time() {
+        let mut settings = Settings::new("no such file");
+        settings.read_timeout = Duration::from_mins(1);
+        let watch = LogWatch::new(settings);
+        let mut seen = watch.seen.lock().expect("not poisoned");
+        // What is seen stays as it is said here.
+        seen.is_closed = true;
+        seen.full_since = Instant::now().checked_sub(HELD_AFTER);
+        drop(seen);
+        let begun = Instant::now();
+        let limit = loop {
+            if let Some(limit) = watch.limit_of_reads() {
+                break limit;
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "no read begins");
+            std::thread::sleep(super::LOOK_EVERY);
+        };
+        assert_eq!(limit, LIMIT_MAX);
+    }
+
+    #[test]
     fn reads_wait_for_a_full_log_that_has_to_start_over_and_for_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = Settings::new(folder.path().join("persona.db"));
-        // So long a cycle that the test does not meet its beginning twice.
-        settings.read_timeout = Duration::from_secs(100_000_000_000);
+        settings.read_timeout = Duration::from_mins(1);
         initialise(&settings).expect("a new file");
         let open = |purpose| connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver)).expect("it opens");
         let (writer, keeper) = (open(Purpose::Write), open(Purpose::Keep));
         let watch = LogWatch::new(settings.clone());
-        assert!(!watch.holds_reads_back());
+        assert!(watch.limit_of_reads().is_some());
         writer.execute_batch("CREATE TABLE filling (text); INSERT INTO filling VALUES (zeroblob(33554432))").expect("written");
         std::thread::sleep(super::LOOK_EVERY);
         assert!(watch.look().bytes() >= LOG_BYTES_FULL);
-        assert!(watch.holds_reads_back());
+        assert!(watch.limit_of_reads().is_none());
         connection::checkpoint(&keeper, rusqlite::wal::CheckpointMode::PASSIVE).expect("copied");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(watch.holds_reads_back(), "somebody may be writing");
+        assert!(watch.limit_of_reads().is_none(), "somebody may be writing");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(!watch.holds_reads_back(), "it is copied and nobody writes, so the next write starts over");
+        assert!(watch.limit_of_reads().is_some(), "it is copied and nobody writes, so the next write starts over");
     }
 }

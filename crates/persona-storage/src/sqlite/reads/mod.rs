@@ -14,6 +14,7 @@ mod log_watch;
 mod pool;
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use rusqlite::Connection;
@@ -95,16 +96,9 @@ impl Readers {
         self.status.run(read).await
     }
 
-    /// A place for an export, and what it needs to begin; waits for a log that has to start over first.
-    pub(super) async fn place_for_export(&self) -> Result<Place, Error> {
+    /// A place for an export, and what it needs to begin.
+    pub(super) fn place_for_export(&self) -> Result<Place, Error> {
         let permit = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::Busy { what: "a place for an export" })?;
-        let began = Instant::now();
-        while self.leases.log.holds_reads_back() {
-            if began.elapsed() >= TURN_WAIT_MAX {
-                return Err(Error::Busy { what: "its turn to read" });
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
         Ok(Place { settings: self.settings.clone(), leases: Arc::clone(&self.leases), permit })
     }
 }
@@ -117,8 +111,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A connection for the export, and its lease.
-    pub(super) fn begin(&self) -> Result<(Connection, Held), Error> {
+    /// A connection for the export, and its lease. Waits for a log that has to start over first, as long as the export is
+    /// wanted; on a thread of its own, because a look at the log reads the file.
+    pub(super) fn begin(&self, is_wanted: impl Fn() -> bool) -> Result<(Connection, Held), Error> {
+        let began = Instant::now();
+        while self.leases.log.limit_of_reads().is_none() {
+            if began.elapsed() >= TURN_WAIT_MAX || !is_wanted() {
+                return Err(Error::Busy { what: "its turn to read" });
+            }
+            thread::sleep(LOOK_EVERY);
+        }
         let connection = open(&self.settings).map_err(unopened)?;
         let held = self.leases.begin(&connection, None)?;
         Ok((connection, held))

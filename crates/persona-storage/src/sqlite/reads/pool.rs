@@ -53,7 +53,10 @@ struct Shared {
     open: Open,
     leases: Arc<Leases>,
     state: Mutex<State>,
+    /// Wakes a thread that has nothing to do.
     work: Condvar,
+    /// Wakes those that wait for the log. Not the same: a word about new work must reach a thread that can do it.
+    log: Condvar,
 }
 
 #[derive(Default)]
@@ -81,7 +84,7 @@ struct Asked<'a> {
 
 impl Pool {
     pub(super) fn new(shape: Shape, open: Open, leases: Arc<Leases>) -> Self {
-        let shared = Shared { shape, open, leases, state: Mutex::default(), work: Condvar::new() };
+        let shared = Shared { shape, open, leases, state: Mutex::default(), work: Condvar::new(), log: Condvar::new() };
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
@@ -163,6 +166,7 @@ impl Drop for Pool {
         state.waiting.clear();
         drop(state);
         self.shared.work.notify_all();
+        self.shared.log.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread that panicked has told of it.
@@ -179,13 +183,13 @@ impl Shared {
     /// What a thread does until there is nothing to do for long.
     fn work(&self) {
         let mut connection = None;
-        while let Some(ticket) = self.next() {
-            connection = self.serve(ticket, connection);
+        while let Some((ticket, limit)) = self.next() {
+            connection = self.serve(ticket, limit, connection);
         }
     }
 
-    /// The next read; `None` when the thread is to end.
-    fn next(&self) -> Option<Ticket> {
+    /// The next read and how long it may take; `None` when the thread is to end.
+    fn next(&self) -> Option<(Ticket, Duration)> {
         let mut state = self.state();
         loop {
             if state.is_closed {
@@ -200,16 +204,31 @@ impl Shared {
                     state.threads -= 1;
                     return None;
                 }
-            } else if self.shape.waits_for_log && self.leases.log.holds_reads_back() {
-                state = self.work.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
             } else {
-                return state.waiting.pop_front();
+                // Not locked meanwhile: a look reads the file, and whoever asks for a read serves other requests too.
+                drop(state);
+                let limit = self.limit_now();
+                state = self.state();
+                let Some(limit) = limit else {
+                    state = self.log.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+                    continue;
+                };
+                // It may be gone.
+                if let Some(ticket) = state.waiting.pop_front() {
+                    return Some((ticket, limit));
+                }
             }
         }
     }
 
+    /// How long a read may take that begins now; `None` while none may.
+    fn limit_now(&self) -> Option<Duration> {
+        let limit = self.shape.limit;
+        if self.shape.waits_for_log { self.leases.log.limit_of_reads().map(|of_log| of_log.min(limit)) } else { Some(limit) }
+    }
+
     /// Does one read, and gives the connection back if it can be used further.
-    fn serve(&self, ticket: Ticket, connection: Option<Connection>) -> Option<Connection> {
+    fn serve(&self, ticket: Ticket, limit: Duration, connection: Option<Connection>) -> Option<Connection> {
         let Ticket { begun, job, .. } = ticket;
         let connection = match connection.map_or_else(|| (self.open)(), Ok) {
             Ok(connection) => connection,
@@ -218,7 +237,7 @@ impl Shared {
                 return None;
             }
         };
-        match self.leases.begin(&connection, Some(self.shape.limit)) {
+        match self.leases.begin(&connection, Some(limit)) {
             Err(error) => job(Err(error)),
             // Withdrawn in this very moment.
             Ok(held) if begun.send(Arc::clone(held.lease())).is_err() => {}
