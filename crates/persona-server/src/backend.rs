@@ -140,7 +140,9 @@ pub fn open(config: &Config, application: &str, clock: Arc<dyn Clock>, observer:
     Ok(match &config.database {
         Database::File(path) => Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?),
         Database::Server(url) => {
-            let settings = Config::server_settings(url, application).reading_within(Duration::from_millis(config.read_timeout_ms));
+            let settings = Config::server_settings(url, application)
+                .reading_within(Duration::from_millis(config.read_timeout_ms))
+                .keeping_keys(config.idempotency_keys_max);
             Arc::new(PostgresStore::open(settings, clock, observer)?)
         }
     })

@@ -36,6 +36,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
         disk_reserve_mb: reader.number("disk_reserve_mb"),
+        idempotency_keys_max: reader.number("idempotency_keys_max"),
         document_bytes_max: reader.number("document_bytes_max"),
         gate_warn_ms: reader.number("gate_warn_ms"),
         expose_worker: reader.switch("expose_worker"),

@@ -20,6 +20,9 @@ pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
 /// Largest reserve on the disk, in MiB: 1 TiB.
 pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
+/// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a slip of the keyboard.
+pub const IDEMPOTENCY_KEYS_MIN: u64 = 1_000;
+pub const IDEMPOTENCY_KEYS_CEILING: u64 = 1_000_000_000;
 
 /// Most connections of a worker that can be chosen: with what else it has open they stay below the limit of open files, 4,096.
 pub const CONNECTIONS_MAX: u64 = 3_072;
@@ -225,6 +228,16 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("64"),
         unit: Some("MiB"),
         help: "Space on the disk of a database file that writes leave free: with less they are answered 507, and reads go on.",
+        ..PLAIN
+    },
+    Key {
+        name: "idempotency_keys_max",
+        section: "store",
+        member: "idempotency_keys_max",
+        shape: Shape::Number { min: IDEMPOTENCY_KEYS_MIN, max: IDEMPOTENCY_KEYS_CEILING },
+        default: Default::Text("10000000"),
+        unit: Some("keys"),
+        help: "Most idempotency keys that are kept, each for a day and some 300 bytes; take the writes with a key of one day.",
         ..PLAIN
     },
     Key {

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
-use persona_storage::{IDEMPOTENCY_KEYS_MAX, postgres};
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -71,6 +71,8 @@ pub struct Config {
     pub wal_autocheckpoint: u32,
     /// MiB that writes leave free on the disk of a database file. Default 64.
     pub disk_reserve_mb: u64,
+    /// Most idempotency keys that the database keeps, about. Default 10,000,000.
+    pub idempotency_keys_max: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
     /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
@@ -138,7 +140,7 @@ impl Config {
             read_timeout: Duration::from_millis(self.read_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,
             disk_reserve_bytes: self.disk_reserve_mb * 1024 * 1024,
-            idempotency_keys_max: IDEMPOTENCY_KEYS_MAX,
+            idempotency_keys_max: self.idempotency_keys_max,
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) mod tests {
             read_timeout_ms: 5_000,
             wal_autocheckpoint: 1_000,
             disk_reserve_mb: 64,
+            idempotency_keys_max: persona_storage::IDEMPOTENCY_KEYS_MAX,
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
             gate_warn_ms: 1_000,
             trusted_proxies: Vec::new(),

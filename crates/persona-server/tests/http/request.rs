@@ -191,7 +191,7 @@ async fn a_key_that_was_used_for_another_request_is_refused() {
         assert_eq!(reply.status, 422);
         assert_eq!(
             reply.problem(),
-            json!({ "code": "idempotency_key_reused", "detail": "this key was used for another request within the last 24 hours" })
+            json!({ "code": "idempotency_key_reused", "detail": "this key was used for another request, whose answer is still kept" })
         );
     }
 }

@@ -1,7 +1,8 @@
 //! How many idempotency keys are kept, as far as this process needs to know.
 //!
 //! Counting takes as long as there are keys, so it is done again only after this process has added a part of what was left.
-//! Other processes add meanwhile: the limit is passed by a little, at most by a thousandth for each of them.
+//! Other processes add meanwhile: the limit is passed by a little, at most by a thousandth for each of them. Ten million keys
+//! take about a second, so one write at a time counts, and those beside it go on with what was found before.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -27,11 +28,13 @@ pub(super) struct Quota {
     left: AtomicU64,
     /// When the limit was found to be reached.
     reached: Mutex<Option<Instant>>,
+    /// Held by the write that counts.
+    counting: tokio::sync::Mutex<()>,
 }
 
 impl Quota {
     pub(super) fn new(max: u64) -> Self {
-        Self { max, left: AtomicU64::new(0), reached: Mutex::default() }
+        Self { max, left: AtomicU64::new(0), reached: Mutex::default(), counting: tokio::sync::Mutex::default() }
     }
 
     /// Keys that may be kept.
@@ -49,6 +52,7 @@ impl Quota {
         if self.max >= PART_OF_MAX && reached.is_some_and(|at| at.elapsed() < COUNT_AGAIN_AFTER) {
             return Ok(false);
         }
+        let Ok(_counting) = self.counting.try_lock() else { return Ok(reached.is_none()) };
         let sql = "SELECT count(*) FROM (SELECT FROM persona_store.idempotency LIMIT $1) AS kept";
         let rows = connection.rows(Statement::Kept(sql), &[(&row::stored(self.max), Type::INT8)]).await?;
         let kept = rows.first().map_or(0, |found| found.get::<_, i64>(0).unsigned_abs());

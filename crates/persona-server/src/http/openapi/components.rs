@@ -50,7 +50,7 @@ pub(super) fn write_headers() -> [Value; 2] {
     [
         json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Makes a repetition safe: the first answer is kept for 24 hours and given again.",
+            "description": "Makes a repetition safe: the first answer is kept for at least 24 hours during which a server runs, and given again.",
             "schema": { "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX },
         }),
         json!({

@@ -12,6 +12,10 @@ use crate::http::{etag, personas};
 /// After how many seconds a refused request is worth another try: the queue is worked off within one.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// After how many seconds there can be room for another idempotency key: keys are given up as those of yesterday end, and
+/// the keeper looks once a minute.
+const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
+
 impl Problem {
     /// The answer to an error that a read or write of this persona met.
     pub fn of_persona(id: PersonaId, error: Error) -> Self {
@@ -83,8 +87,10 @@ impl From<Error> for Problem {
                 let more = conflicts.len().saturating_sub(FAULTS_MAX);
                 if more == 0 { problem } else { problem.with("more_conflicts", more) }
             }
-            Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request within the last 24 hours"),
-            Error::TooManyKeys { max } => Self::new(Code::TooManyKeys, format!("{max} keys are kept, which is the most")).retry(),
+            Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request, whose answer is still kept"),
+            Error::TooManyKeys { max } => {
+                Self::new(Code::TooManyKeys, format!("{max} keys are kept, which is the most")).header(RETRY_AFTER, RETRY_KEY_AFTER_SECONDS)
+            }
             Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()
@@ -182,6 +188,7 @@ mod tests {
             (Error::Disk(secret.into()), 500, "storage_failed", None),
             (Error::Unsynced(secret.into()), 500, "storage_failed", None),
             (Error::Backend(secret.into()), 500, "internal", None),
+            (Error::TooManyKeys { max: 3 }, 503, "too_many_keys", Some("300")),
             (Error::Unreachable, 503, "database_unreachable", Some("1")),
             (Error::OutcomeUnknown, 503, "outcome_unknown", Some("1")),
             (Error::ReadTimedOut { limit: Duration::from_secs(5) }, 503, "read_timeout", Some("1")),
