@@ -34,6 +34,8 @@ pub struct Progress {
     is_head_begun: AtomicBool,
     /// Whether bytes of an answer wait for the client to read.
     is_blocked: AtomicBool,
+    /// Whether the rest of a body is waited for.
+    is_body_awaited: AtomicBool,
     /// When the stage began that is not [`Stage::Busy`], in milliseconds of [`coarse_millis`].
     since: AtomicU64,
     /// Which request is answered with a refusal, and why.
@@ -51,6 +53,7 @@ impl Default for Progress {
             streams: AtomicU32::new(0),
             is_head_begun: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
+            is_body_awaited: AtomicBool::new(false),
             since: AtomicU64::new(coarse_millis()),
             refused: OnceLock::new(),
             is_too_slow: AtomicBool::new(false),
@@ -76,6 +79,11 @@ impl Progress {
     /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage before began.
     pub fn lasts_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.since.load(Relaxed))
+    }
+
+    /// Whether it can get no further without its client: the rest of a body has to come, or an answer has to be read.
+    pub fn waits_for_client(&self) -> bool {
+        self.is_blocked.load(Relaxed) || self.is_body_awaited.load(Relaxed)
     }
 
     /// Requests that were answered.
@@ -118,6 +126,12 @@ impl Progress {
         // A connection ends with its first refusal.
         let _ = self.refused.set((self.heads.load(Relaxed), refusal));
         self.head_complete();
+    }
+
+    pub(super) fn set_body_awaited(&self, is_awaited: bool) {
+        if self.is_body_awaited.load(Relaxed) != is_awaited {
+            self.is_body_awaited.store(is_awaited, Relaxed);
+        }
     }
 
     pub(super) fn set_blocked(&self, is_blocked: bool) {

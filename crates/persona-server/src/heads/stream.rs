@@ -34,7 +34,11 @@ pub struct Checked<S> {
     /// What came and was not handed on: `ready` bytes that were checked, then a head that is not complete.
     held: BytesMut,
     ready: usize,
-    lingering: Option<(Pin<Box<Sleep>>, usize)>,
+    /// Bytes that were thrown away before the connection is closed.
+    discarded: usize,
+    /// Ends the wait for what the client still sends; there is one from the last answer on.
+    lingering: Option<Pin<Box<Sleep>>>,
+    /// Whether nothing more comes, and what is above was told so or need not be.
     has_ended: bool,
 }
 
@@ -51,7 +55,7 @@ impl<S> Checked<S> {
     /// Checks what comes from this stream, and notes how far it has come.
     pub fn new(inner: S, progress: Arc<Progress>) -> Self {
         let place = Place::Head(Head::default());
-        Self { inner, progress, place, held: BytesMut::new(), ready: 0, lingering: None, has_ended: false }
+        Self { inner, progress, place, held: BytesMut::new(), ready: 0, discarded: 0, lingering: None, has_ended: false }
     }
 }
 
@@ -101,8 +105,10 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         let before = buffer.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) else {
             self.progress.nothing_came();
+            self.progress.set_body_awaited(matches!(self.place, Place::Body(_)));
             return Poll::Pending;
         };
+        self.progress.set_body_awaited(false);
         read?;
         let came = &buffer.filled()[before..];
         if came.is_empty() {
@@ -138,21 +144,17 @@ impl<S: AsyncRead + Unpin> Checked<S> {
     }
 
     /// Reads and throws away; ready at the end of the stream, or when it was enough.
-    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let (_, discarded) = self.lingering.get_or_insert_with(|| (Box::pin(sleep(LINGER)), 0));
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; 4096];
-        while *discarded < LINGER_BYTES_MAX {
+        while self.discarded < LINGER_BYTES_MAX {
             let mut buffer = ReadBuf::new(&mut bytes);
-            match Pin::new(&mut self.inner).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => *discarded += buffer.filled().len(),
-                Poll::Ready(_) => {
-                    self.has_ended = true;
-                    return Poll::Ready(());
-                }
-                Poll::Pending => return Poll::Pending,
+            ready!(Pin::new(&mut self.inner).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                break;
             }
+            self.discarded += buffer.filled().len();
         }
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -172,8 +174,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             }
             match this.place {
                 Place::Lost => {
-                    // The connection ends with the answer; until then nothing more of it counts, not even its end.
-                    let _ = this.poll_discard(context);
+                    // The connection ends with the answer; until then nothing more of it counts, not even its end: a client may
+                    // close its half and read on. Only where its other half is gone as well is there no answer to give.
+                    if let Poll::Ready(Err(error)) = this.poll_discard(context) {
+                        return Poll::Ready(Err(error));
+                    }
                     return Poll::Pending;
                 }
                 Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => this.refuse(Refusal::TooSlow),
@@ -210,12 +215,71 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         if this.has_ended || matches!(this.place, Place::Head(_)) {
             return Poll::Ready(Ok(()));
         }
-        if this.poll_discard(context).is_ready() {
+        // What came while the answers were written is no part of this wait, neither in time nor in bytes.
+        if this.lingering.is_none() {
+            this.discarded = 0;
+        }
+        let until = this.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if until.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        match &mut this.lingering {
-            Some((until, _)) => until.as_mut().poll(context).map(Ok),
-            None => Poll::Ready(Ok(())),
+        this.poll_discard(context).map(|_| Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::timeout;
+
+    use super::{Checked, LINGER, LINGER_BYTES_MAX, STAND_IN};
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    /// A client, and the server's end after a head that was refused.
+    async fn refused() -> (DuplexStream, Checked<DuplexStream>) {
+        let (mut client, served) = duplex(4096);
+        let mut stream = Checked::new(served, Arc::default());
+        client.write_all(b"nonsense\r\n\r\n").await.expect("an open stream");
+        let mut read = vec![0; STAND_IN.len()];
+        stream.read_exact(&mut read).await.expect("the stand-in");
+        assert_eq!(read, STAND_IN);
+        (client, stream)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_its_half_after_a_refused_head_is_still_answered() {
+        let (mut client, mut stream) = refused().await;
+        client.shutdown().await.expect("an open stream");
+        for _ in 0..3 {
+            let end = timeout(SHORT, stream.read(&mut [0; 16])).await;
+            assert!(end.is_err(), "the connection would end before the answer: {end:?}");
         }
+        stream.write_all(b"answer").await.expect("the other half is open");
+        timeout(LINGER * 10, stream.shutdown()).await.expect("in time").expect("an end");
+        drop(stream);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("an answer");
+        assert_eq!(answer, "answer");
+    }
+
+    #[tokio::test]
+    async fn the_wait_for_what_is_still_sent_begins_with_the_last_answer() {
+        let (mut client, mut stream) = refused().await;
+        // The answers before take longer than the wait, and as much comes meanwhile as is thrown away.
+        let sending = tokio::spawn(async move {
+            client.write_all(&vec![b'x'; LINGER_BYTES_MAX]).await.expect("it is read");
+            client
+        });
+        let _ = timeout(LINGER + SHORT, stream.read(&mut [0; 16])).await;
+        let client = sending.await.expect("no panic");
+        let mut shutdown = pin!(stream.shutdown());
+        assert!(timeout(SHORT, shutdown.as_mut()).await.is_err(), "the client may still be sending");
+        drop(client);
+        timeout(LINGER * 10, shutdown).await.expect("its end is noticed").expect("an end");
     }
 }

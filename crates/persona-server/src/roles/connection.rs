@@ -65,7 +65,12 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
             ended = connection.as_mut() => break ended,
             () = drain.closing(), if !is_closing => is_closing = true,
             // It may only be that a head came too slowly, which the stream finds when it is asked for more of it.
-            () = entry.asked() => is_closing |= entry.is_to_close(),
+            () = entry.asked() => {
+                if entry.is_cut_off() {
+                    break Ok(());
+                }
+                is_closing |= entry.is_to_close();
+            }
         }
         if is_closing {
             connection.as_mut().graceful_shutdown();

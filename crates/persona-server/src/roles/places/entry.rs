@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use tokio::sync::Notify;
 
@@ -38,12 +38,16 @@ pub(in crate::roles) struct Entry {
     wake: Notify,
     /// Whether it has made room; changed under the lock of the table.
     pub(super) has_left: AtomicBool,
+    /// When it was told to make room, in milliseconds of [`coarse_millis`].
+    left_at: AtomicU64,
 }
 
-/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing is being answered.
+/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing is being answered, to close
+/// whatever is under way.
 const STAY: u8 = 0;
 const CLOSE_WITH_ANSWER: u8 = 1;
 const CLOSE: u8 = 2;
+const CUT_OFF: u8 = 3;
 
 impl Entry {
     /// A connection of this client that begins now. `number` spreads the ends of those that began together.
@@ -58,6 +62,7 @@ impl Entry {
             asked: AtomicU8::new(STAY),
             wake: Notify::new(),
             has_left: AtomicBool::new(false),
+            left_at: AtomicU64::new(0),
         }
     }
 
@@ -73,7 +78,12 @@ impl Entry {
 
     /// Whether it is to be closed as soon as nothing is being answered.
     pub fn is_to_close(&self) -> bool {
-        self.asked.load(Relaxed) == CLOSE
+        self.asked.load(Relaxed) >= CLOSE
+    }
+
+    /// Whether it is to be closed at once, with what is under way on it.
+    pub fn is_cut_off(&self) -> bool {
+        self.asked.load(Relaxed) == CUT_OFF
     }
 
     /// Whether the answer that is about to be given is the last of the connection.
@@ -91,6 +101,17 @@ impl Entry {
         !self.has_left.load(Relaxed)
     }
 
+    /// Notes that it makes room from now on.
+    pub(super) fn note_left(&self, now: u64) {
+        self.left_at.store(now, Relaxed);
+        self.has_left.store(true, Relaxed);
+    }
+
+    /// How long ago it was told to make room, in milliseconds; `None` while it has a place.
+    pub(super) fn left_ms(&self, now: u64) -> Option<u64> {
+        (!self.has_place()).then(|| now.saturating_sub(self.left_at.load(Relaxed)))
+    }
+
     pub(super) fn close_with_answer(&self) {
         self.ask(CLOSE_WITH_ANSWER);
     }
@@ -99,8 +120,12 @@ impl Entry {
         self.ask(CLOSE);
     }
 
+    pub(super) fn cut_off(&self) {
+        self.ask(CUT_OFF);
+    }
+
     fn ask(&self, what: u8) {
-        if self.asked.fetch_max(what, Relaxed) < what && what == CLOSE {
+        if self.asked.fetch_max(what, Relaxed) < what && what >= CLOSE {
             self.wake.notify_one();
         }
     }

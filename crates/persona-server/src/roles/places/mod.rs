@@ -6,6 +6,8 @@
 //! are answered, other requests wait a moment for an ordinary place, and are told to come again when there is none.
 
 mod entry;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -36,9 +38,21 @@ const PLACE_WAIT: Duration = Duration::from_secs(1);
 /// Pace at which it looks for one.
 const PLACE_PACE: Duration = Duration::from_millis(5);
 
-/// Most connections that were told to make room and have not closed yet. Beyond it a new connection waits for them, so that
-/// descriptors have a bound.
+/// Most connections that were told to make room and have not closed yet, so that descriptors have a bound. Beyond it no other is
+/// told so, apart from those of the reserve.
 const LEAVING_MAX: usize = 64;
+
+/// How long a connection that was told to make room is expected to close at any moment: it has an answer to finish at most. A
+/// connection that comes while half of those that leave are of this kind waits for them.
+const LEAVING_SOON_MS: u64 = 250;
+
+/// How long a connection that was told to make room may keep the server waiting for its client: for the rest of a body, or until
+/// an answer is read. After that it is cut off if its room is needed.
+const LEAVING_MS_MAX: u64 = 2_000;
+
+/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve, those that leave either, and one
+/// that is being let in by each of many threads.
+pub const DESCRIPTORS_BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
 /// How long a client may take for the head of a request that it has begun.
 const HEAD_MS_MAX: u64 = 10_000;
@@ -101,13 +115,17 @@ impl Places {
         self.limits.places
     }
 
-    /// A place for a connection from this address; `None` while there is none, which lasts until one closes.
+    /// A place for a connection from this address; `None` while there is none, which lasts a moment: until one closes that was
+    /// just told to, or until one of the reserve has its answer.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Lease> {
         let (client, now) = (ClientAddress::of_peer(peer).0, coarse_millis());
         let is_proxy = self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
         let mut table = self.lock();
         if table.leaving >= LEAVING_MAX {
-            return None;
+            table.hasten(now);
+            if table.leaving_soon(now) >= LEAVING_MAX / 2 {
+                return None;
+            }
         }
         let is_reserved = table.ordinary >= self.limits.places && !self.claim(&mut table, client, is_proxy, now);
         if is_reserved {
@@ -122,6 +140,7 @@ impl Places {
     /// Has a connection leave that waits for nothing but its client, so that an ordinary place is free; whether there is one.
     fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
         if table.leaving >= LEAVING_MAX {
+            table.hasten(now);
             return false;
         }
         let may_leave = |entry: &Entry| entry.has_place() && !entry.is_reserved() && self.may_claim(table, client, is_proxy, entry);
@@ -150,6 +169,9 @@ impl Places {
         if table.reserved < RESERVE {
             return Some(());
         }
+        if table.leaving >= LEAVING_MAX + RESERVE {
+            return None;
+        }
         let waits = |entry: &&Arc<Entry>| entry.is_reserved() && entry.has_place() && entry.progress.stage() != Stage::Busy;
         let entry = table.entries.iter().filter(waits).max_by_key(|entry| entry.progress.lasts_ms(now)).cloned()?;
         self.leave(table, &entry, now);
@@ -176,7 +198,7 @@ impl Places {
 
     fn leave(&self, table: &mut Table, entry: &Arc<Entry>, now: u64) {
         table.free(entry);
-        entry.has_left.store(true, Relaxed);
+        entry.note_left(now);
         table.leaving += 1;
         entry.close_gently(now);
         self.seat.connection_evicted();
@@ -228,6 +250,32 @@ impl Table {
             if *held == 0 {
                 self.held.remove(&entry.client);
             }
+        }
+    }
+
+    /// Connections that were told a moment ago to make an ordinary place free.
+    fn leaving_soon(&self, now: u64) -> usize {
+        let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
+        ordinary.filter_map(|entry| entry.left_ms(now)).filter(|left| *left < LEAVING_SOON_MS).count()
+    }
+
+    /// Has those that were told to make room do it sooner than they would by themselves.
+    fn hasten(&self, now: u64) {
+        let is_over = |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
+        // They were left open for a request that was under way, and it has not come.
+        self.entries.iter().filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy).for_each(|entry| entry.close());
+        self.cut_off_one(now);
+    }
+
+    /// Cuts off the connection that has been making room longest and waits for its client, unless one is closing that way.
+    fn cut_off_one(&self, now: u64) {
+        let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
+        if leaving().any(|(_, entry)| entry.is_cut_off()) {
+            return;
+        }
+        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= LEAVING_MS_MAX && entry.progress.waits_for_client();
+        if let Some((_, entry)) = leaving().filter(waits).max_by_key(|(left, _)| *left) {
+            entry.cut_off();
         }
     }
 
