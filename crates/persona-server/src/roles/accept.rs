@@ -94,8 +94,13 @@ async fn accept_until_drained(
             () = drain.begun() => break,
             accepted = accept(&listener, load, places) => accepted,
         };
+        // Its client takes itself for connected, so it is let in also if the drain begins while it waits for a place.
+        let accepted = match accepted {
+            Ok(accepted) => Ok((place(places, accepted.1).await, accepted)),
+            Err(error) => Err(error),
+        };
         match accepted {
-            Ok((accepted, lease)) => serve(accepted, lease),
+            Ok((lease, accepted)) => serve(accepted, lease),
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 load.accept_failed();
@@ -105,10 +110,25 @@ async fn accept_until_drained(
         }
     }
     // Who waits in the queue already takes itself for connected. Where nobody else listens, closing it would break these off.
-    while let Ok(accepted) = accept_waiting(listener.get_ref())
-        && let Some(lease) = places.take(accepted.1)
-    {
-        serve(accepted, lease);
+    loop {
+        match accept_waiting(listener.get_ref()) {
+            Ok(accepted) => {
+                let lease = place(places, accepted.1).await;
+                serve(accepted, lease);
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(_) => break,
+        }
+    }
+}
+
+/// Waits for a place.
+async fn place(places: &Arc<Places>, peer: IpAddr) -> Lease {
+    loop {
+        if let Some(lease) = places.take(peer) {
+            return lease;
+        }
+        sleep(PLACE_PAUSE).await;
     }
 }
 
@@ -122,20 +142,16 @@ fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
     Ok((TcpStream::from_std(stream)?, peer.ip()))
 }
 
-async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Arc<Places>) -> io::Result<(Accepted, Lease)> {
+/// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is lost when the wait is given up.
+async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Places) -> io::Result<Accepted> {
     loop {
         let mut ready = listener.readable().await?;
         // Where every worker is full nobody is let ahead: whoever comes costs another one its connection anywhere.
         if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(COURTESY).await;
         }
-        let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) else { continue };
-        let accepted = accepted?;
-        loop {
-            if let Some(lease) = places.take(accepted.1) {
-                return Ok((accepted, lease));
-            }
-            sleep(PLACE_PAUSE).await;
+        if let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) {
+            return accepted;
         }
     }
 }
@@ -144,4 +160,76 @@ async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Arc<Place
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::unix::AsyncFd;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::mpsc;
+    use tokio::time::{sleep, timeout};
+
+    use super::accept_until_drained;
+    use crate::roles::connection::Serving;
+    use crate::roles::drain::Drain;
+    use crate::roles::load::Load;
+    use crate::roles::places::{Lease, Limits, Places};
+    use crate::shared_page::SharedPage;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// Takes everything there is, the reserve too, as connections that wait for nothing; the next one has to wait for a place.
+    fn take_all(places: &Arc<Places>) -> Vec<Lease> {
+        let peer = [127, 0, 0, 1].into();
+        std::iter::from_fn(|| places.take(peer)).collect()
+    }
+
+    /// A connection that was accepted, or waits to be, when the drain begins and there is no place.
+    async fn waits_through_a_drain(drains_first: bool) {
+        let seat = SharedPage::create().expect("a page").seat(1, 1);
+        let (drainer, drain) = Drain::new();
+        let (router, trusted_proxies) = (axum::Router::new(), Arc::default());
+        let serving = Arc::new(Serving { router, seat: seat.clone(), drain, trusted_proxies, answer_patience: DEADLINE });
+        let limits = Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
+        let places = Places::new(limits, seat.clone());
+        let load = Load::of_threads(1, &seat).next().expect("one thread");
+        let held = take_all(&places);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+        client.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("an open connection");
+        if drains_first {
+            drainer.begin();
+        }
+        let (open, _closed) = mpsc::channel(1);
+        #[expect(deprecated, reason = "the same as in `run`")]
+        let listener = AsyncFd::new(listener).expect("a descriptor");
+        let accepting = accept_until_drained(listener, &serving, &load, &places, &open);
+        let answered = async {
+            // Long enough to be accepted. Were it not, the test would say less, and not fail.
+            sleep(Duration::from_millis(100)).await;
+            drainer.begin();
+            sleep(Duration::from_millis(100)).await;
+            drop(held);
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.expect("no reset");
+            assert!(answer.starts_with(b"HTTP/1.1 404"), "{:?}", String::from_utf8_lossy(&answer));
+        };
+        timeout(DEADLINE, async { tokio::join!(accepting, answered) }).await.expect("in time");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_waits_for_a_place_when_the_drain_begins_is_answered() {
+        waits_through_a_drain(false).await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_in_the_queue_when_the_drain_begins_waits_for_a_place() {
+        waits_through_a_drain(true).await;
+    }
 }
