@@ -6,6 +6,7 @@
 //! Start reading at `vocabulary.rs`, then `state.rs`.
 
 mod contention;
+mod descriptors;
 mod handover;
 mod heartbeat;
 mod listener;
@@ -19,9 +20,10 @@ mod state;
 mod vocabulary;
 
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
+pub use descriptors::DESCRIPTORS_WANTED;
 pub use handover::{Engine, Handover, Message, Prepared, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
-pub use run::{DESCRIPTORS_WANTED, Started, run};
+pub use run::{Started, run};
 pub use vocabulary::{Key, Role};
 
 #[cfg(test)]

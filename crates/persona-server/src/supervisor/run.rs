@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::Clock;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::contention::{Contention, Totals};
+use super::descriptors;
 use super::handover::Prepared;
 use super::heartbeat::Watch;
 use super::listener::close_queue;
@@ -32,10 +32,6 @@ use crate::shared_page::{Measure, SharedPage};
 
 /// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a second.
 const TICK: Duration = Duration::from_millis(100);
-
-/// Descriptors that a process should be able to open: each connection takes one, and most systems allow only 1,024
-/// unless a program asks for more.
-pub const DESCRIPTORS_WANTED: u64 = 4096;
 
 /// Everything that is known once all workers are ready.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,8 +68,8 @@ struct Supervisor<'a> {
 /// # Errors
 ///
 /// The system has no memory for the shared page or does not deliver signals.
-pub fn run(config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&Started)) -> io::Result<ExitCode> {
-    raise_descriptor_limit();
+pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&Started)) -> io::Result<ExitCode> {
+    descriptors::raise_limit(&mut config);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let page = SharedPage::create()?;
@@ -202,19 +198,6 @@ impl Supervisor<'_> {
             (false, false) => "before it was ready",
         };
         tracing::info!(uptime_s, requests, end, code = code.number(), "stopped after {uptime_s} s and {requests} requests ({end})");
-    }
-}
-
-/// Takes as many descriptors as a program may without asking an administrator; children inherit the limit.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= DESCRIPTORS_WANTED) {
-        return;
-    }
-    let allowed = limit.maximum.map_or(DESCRIPTORS_WANTED, |maximum| maximum.min(DESCRIPTORS_WANTED));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit });
-    if raised.is_err() || allowed < DESCRIPTORS_WANTED {
-        tracing::warn!(allowed, wanted = DESCRIPTORS_WANTED, "few open files are allowed, so few clients can connect; see ulimit -n");
     }
 }
 

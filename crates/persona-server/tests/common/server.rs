@@ -21,6 +21,7 @@ pub struct Builder {
     variables: Vec<(String, String)>,
     folder: Option<TempDir>,
     has_unread_log: bool,
+    open_files: Option<u32>,
 }
 
 /// A running server. Dropping it kills it, and with it all its processes.
@@ -68,12 +69,22 @@ impl Builder {
         self
     }
 
+    /// Lets each of its processes open so many files at most.
+    pub fn open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     /// Starts the server and waits until it says that it is ready.
     #[track_caller]
     pub fn start(self) -> Server {
         let folder = self.folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
-        let mut child = command(folder.path(), self.workers, &flags).envs(self.variables).spawn().expect("the built program");
+        let mut program = command(folder.path(), self.workers, &flags);
+        if let Some(most) = self.open_files {
+            program = with_open_files(&program, most);
+        }
+        let mut child = program.envs(self.variables).spawn().expect("the built program");
         let (mut unread, stderr) = (child.stderr.take(), Arc::default());
         if !self.has_unread_log {
             collect(unread.take().expect("a pipe"), &stderr);
@@ -91,7 +102,7 @@ impl Builder {
 impl Server {
     /// A server with this many workers, to be changed before it starts.
     pub fn with_workers(workers: u16) -> Builder {
-        Builder { workers, flags: Vec::new(), variables: Vec::new(), folder: None, has_unread_log: false }
+        Builder { workers, flags: Vec::new(), variables: Vec::new(), folder: None, has_unread_log: false, open_files: None }
     }
 
     /// Where it listens.
@@ -258,4 +269,15 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// The same program, started by a shell that lowers the limit first: the limit of a process that runs already comes too late.
+fn with_open_files(program: &Command, most: u32) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(program.get_program()).args(program.get_args());
+    if let Some(folder) = program.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
 }

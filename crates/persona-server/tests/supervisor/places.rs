@@ -130,6 +130,16 @@ fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered
     wait_for("a place", DEADLINE, || (get(&mut connect_from(3, &server)).status == 200).then_some(()));
 }
 
+#[test]
+fn a_worker_takes_only_connections_that_its_open_files_allow() {
+    let server = Server::with_workers(1).open_files(300).start();
+    server.wait_for_log("each worker takes");
+    // More than it may open files, and none is closed by its client. Each is served.
+    let clients: Vec<Client> = (0..320).flat_map(|_| idle(1, &server, 1)).collect();
+    assert!(closed(&clients) > 200, "{}", closed(&clients));
+    assert_eq!(server.metric("persona_accepts_failed_total"), 0);
+}
+
 fn server_metric(client: &mut Client, series: &str) -> u64 {
     let text = String::from_utf8(client.get("/metrics").expect("metrics").body).expect("text");
     text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).expect("the series")
