@@ -104,7 +104,11 @@ impl<'a> Reader<'a> {
         let mut networks = Vec::new();
         for text in setting.text.split(',').map(str::trim) {
             let Some(network) = Network::parse(text) else {
-                let hint = format!("use a list such as 127.0.0.0/8,::1, or {} for no address", key::NO_NETWORKS);
+                let hint = format!(
+                    "use a list such as 127.0.0.0/8,::1, or {} for no address; a range begins at its first address \
+                     (10.0.0.0/8, not 10.1.2.3/8), and IPv4 is written as IPv4",
+                    key::NO_NETWORKS
+                );
                 self.complain(setting, format!("must be addresses and ranges of addresses, has {text:?}"), Some(hint));
                 continue;
             };

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+/// Bits that all IPv4 addresses in the form of IPv6 begin with.
+const MAPPED_PREFIX: u8 = 96;
+
 /// The addresses that begin with the same bits as this one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Network {
@@ -13,7 +16,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads `address` or `address/bits`.
+    /// Reads `address` or `address/bits`. Bits beyond those are refused, because one of both numbers is wrong; and so are IPv4
+    /// addresses as IPv6 ones (`::ffff:10.0.0.0/104`), because addresses are compared as what they are.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -22,7 +26,21 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let prefix_max = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Some(prefix_max), |bits| bits.parse().ok().filter(|bits| *bits <= prefix_max))?;
-        Some(Self { address, prefix })
+        let network = Self { address, prefix };
+        (network.has_no_bits_beyond() && !network.is_mapped()).then_some(network)
+    }
+
+    /// Whether the address has no bit beyond the prefix.
+    fn has_no_bits_beyond(&self) -> bool {
+        match self.address {
+            IpAddr::V4(address) => address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0,
+            IpAddr::V6(address) => address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0,
+        }
+    }
+
+    /// Whether all of them are IPv4 addresses in the form of IPv6 (RFC 4291, section 2.5.5.2).
+    fn is_mapped(&self) -> bool {
+        matches!(self.address, IpAddr::V6(address) if self.prefix >= MAPPED_PREFIX && address.to_ipv4_mapped().is_some())
     }
 
     /// Whether this address is one of them.
@@ -60,6 +78,17 @@ mod tests {
     fn what_is_no_network_is_refused() {
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "localhost", "10.0.0.0/8/8", " 10.0.0.1"] {
             assert_eq!(Network::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_says_other_addresses_than_it_holds_is_refused() {
+        let other = ["10.1.2.3/8", "10.0.0.1/31", "1.0.0.0/0", "2001:db8::1/32", "::1/127", "::1/0"];
+        for text in other.into_iter().chain(["::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::ffff:0:0/96"]) {
+            assert_eq!(Network::parse(text), None, "{text:?}");
+        }
+        for text in ["10.0.0.1/32", "10.0.0.2/31", "128.0.0.0/1", "2001:db8::/32", "::2/127", "::/0", "::fffe:0:0/96", "::ffff:0:0:0/80"] {
+            assert!(Network::parse(text).is_some(), "{text:?}");
         }
     }
 }
