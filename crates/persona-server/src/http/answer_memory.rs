@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::ledger::{Bounds, Ledger, Party};
 use super::problem::{Code, Problem};
 
-/// Up to how many bytes an answer is small. Nearly all are; each of the 1,024 connections of a worker may hold this
-/// much, which is 64 MiB.
+/// Up to how many bytes an answer is small. Nearly all are; each connection of a worker may hold this much:
+/// 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The memory that the large answers of one process may take up together.

@@ -15,8 +15,8 @@ use super::BODY_BYTES_MAX;
 use crate::http::ledger::{Bounds, Ledger, Party, Short};
 use crate::http::problem::{Code, Problem};
 
-/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each of the 1,024 connections of a
-/// worker may hold this much, which is 64 MiB.
+/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each connection of a worker may hold this
+/// much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of all large bodies that one process holds at a time, from their first byte to their answer: eight of the
 /// largest. Without it a thousand connections could ask for gigabytes.
