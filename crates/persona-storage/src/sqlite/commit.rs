@@ -128,6 +128,9 @@ impl Deref for WriteTransaction<'_> {
 /// - `FULL` and `IOERR_WRITE` are answers of writes to the log. The frame with the mark is the last one that is written, and
 ///   one that is not whole is not valid. Frames behind it are written only on file systems that may damage neighbouring
 ///   sectors, which SQLite assumes of none (`SQLITE_POWERSAFE_OVERWRITE`). Writes to the index have codes of their own.
+/// - A transaction that wrote a frame over again, because its pages did not all fit into memory, writes checksums of zero from
+///   there on. After the last frame `walRewriteChecksums` puts the right ones in, in the order of the frames. The header of
+///   the frame with the mark is the last that it writes; before that the mark is not valid, and so the same holds of its errors.
 ///
 /// What is not here is doubt. An error that could be added is not worth it: doubt is only slower.
 fn comes_before_the_mark(error: &rusqlite::Error) -> bool {

@@ -3,7 +3,7 @@
 //! Below the reserve a write is refused before it begins, so that what must not fail for want of space does not: copying the
 //! log back, the index of the log, the log of the server itself. Reads go on. Nothing has to be done when there is room again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,11 @@ impl Disk {
 
     /// The space as it was at most a quarter of a second ago; as it was seen last while another thread looks.
     pub(super) fn space(&self) -> Space {
+        self.space_by(|folder| rustix::fs::statvfs(folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize)))
+    }
+
+    /// The same, with what looks for the free bytes of a folder's disk.
+    fn space_by(&self, look: impl FnOnce(&Path) -> Option<u64>) -> Space {
         let seen = *self.seen();
         if let Some((at, space)) = seen
             && at.elapsed() < LOOK_EVERY
@@ -62,8 +67,7 @@ impl Disk {
             (Err(TryLockError::WouldBlock), Some((_, space))) => return space,
             (Err(_), _) => self.looking.lock().unwrap_or_else(PoisonError::into_inner),
         };
-        let free = rustix::fs::statvfs(&self.folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize));
-        let space = Space { free_bytes: free, reserve_bytes: self.reserve_bytes };
+        let space = Space { free_bytes: look(&self.folder), reserve_bytes: self.reserve_bytes };
         *self.seen() = Some((Instant::now(), space));
         space
     }
@@ -81,6 +85,9 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
     use super::{Disk, Instant, LOOK_EVERY, Settings, Space};
 
     #[test]
@@ -90,13 +97,28 @@ mod tests {
     }
 
     #[test]
-    fn the_disk_of_a_file_is_that_of_its_folder_and_is_looked_at_now_and_then() {
+    fn the_disk_of_a_file_is_that_of_its_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = Settings::new(folder.path().join("persona.db"));
         settings.disk_reserve_bytes = u64::MAX;
         let disk = Disk::of(&settings);
         assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.is_short());
-        assert_eq!(disk.space(), disk.space(), "it was looked at just now");
+    }
+
+    #[test]
+    fn a_disk_is_looked_at_once_in_a_while() {
+        let disk = Disk::of(&Settings::new(Path::new("somewhere").join("persona.db")));
+        let looks = Cell::new(0);
+        let look = |_: &Path| {
+            looks.set(looks.get() + 1);
+            Some(looks.get())
+        };
+        assert_eq!(disk.space_by(look).free_bytes, Some(1));
+        // As if it had been seen just now, however slowly this runs.
+        disk.seen().as_mut().expect("seen").0 += LOOK_EVERY * 1000;
+        assert_eq!(disk.space_by(look).free_bytes, Some(1), "it was looked at just now");
+        disk.seen().as_mut().expect("seen").0 -= LOOK_EVERY * 1001;
+        assert_eq!(disk.space_by(look).free_bytes, Some(2), "that was a while ago");
     }
 
     #[test]
