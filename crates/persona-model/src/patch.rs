@@ -60,11 +60,11 @@ impl Patch {
         serde_json::from_value(value).map(Self::Json).map_err(|error| Invalid::one("", "bad_patch", unreadable(error)))
     }
 
-    /// Whether it can make more of a document than it brings.
-    pub fn multiplies(&self) -> bool {
+    /// How many copies it makes of what a document has. Each can double the document.
+    pub fn copies(&self) -> usize {
         match self {
-            Self::Merge(_) => false,
-            Self::Json(patch) => patch.0.iter().any(|operation| matches!(operation, json_patch::PatchOperation::Copy(_))),
+            Self::Merge(_) => 0,
+            Self::Json(patch) => patch.0.iter().filter(|operation| matches!(operation, json_patch::PatchOperation::Copy(_))).count(),
         }
     }
 

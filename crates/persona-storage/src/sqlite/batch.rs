@@ -71,20 +71,19 @@ impl Batch<'_> {
 
     /// Applies one request, unless it was withdrawn or comes too late.
     fn apply(&self, job: Job, now: &mut Timestamp, batched: &mut Batched) {
-        if !job.claim.take() {
-            return;
-        }
-        let Job { write, foreseen, queued_at, waiting, reply, .. } = job;
+        let Ok(ahead) = job.claim.apply() else { return };
+        let Job { write, queued_at, waiting, reply, .. } = job;
+        let (foreseen, turn) = ahead.map(|ahead| (ahead.foreseen, ahead.turn)).unzip();
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
-            batched.applied.push(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }) });
+            batched.applied.push(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }), turn });
             return;
         }
         self.observer.queued(queued_at.elapsed());
         // Growing from change to change, except over stamps that a wrong clock made.
         *now = after(*now, self.time.now());
-        let result = match self.in_savepoint(&write, foreseen.map(|foreseen| *foreseen), *now) {
+        let result = match self.in_savepoint(&write, foreseen, *now) {
             Ok(Ok((written, entry))) => {
                 self.weights.learn(written.answer.id, written.answer.body.len());
                 if let Some(entry) = entry {
@@ -98,7 +97,7 @@ impl Batch<'_> {
                 Err(error)
             }
         };
-        batched.applied.push(Applied { reply, result });
+        batched.applied.push(Applied { reply, result, turn });
     }
 
     fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, now: Timestamp) -> Applying {
@@ -132,9 +131,10 @@ mod tests {
     use serde_json::json;
     use tokio::sync::oneshot;
 
+    use super::super::claim::Claim;
     use super::super::connection::{self, Purpose};
     use super::super::weights::Weights;
-    use super::super::writer::{Claim, Job};
+    use super::super::writer::Job;
     use super::super::{Settings, initialise, personas};
     use super::{Batch, Batched};
     use crate::observer::Waiting;
@@ -162,7 +162,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
         let waiting = Waiting::begin(&observer);
-        (Job { write, foreseen: None, queued_at: Instant::now(), claim: Claim::default(), waiting, reply }, answer)
+        (Job { write, queued_at: Instant::now(), claim: Claim::new(None), waiting, reply }, answer)
     }
 
     type Answers = [oneshot::Receiver<Result<Written, Error>>; 2];

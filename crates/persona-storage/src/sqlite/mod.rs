@@ -17,6 +17,7 @@ mod changes;
 mod check;
 mod checkpoint;
 mod checksum;
+mod claim;
 mod commit;
 mod connection;
 mod convert;

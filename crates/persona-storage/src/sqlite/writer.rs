@@ -8,7 +8,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -17,11 +16,12 @@ use tokio::sync::{oneshot, watch};
 
 use super::batch::{Batch, Batched};
 use super::checkpoint::relieve;
+use super::claim::{Claim, Withdrawal};
 use super::commit::{WriteConnection, WriteTransaction};
 use super::connection::EMERGENCY_CHECKPOINT_PAGES;
 use super::disk::Disk;
 use super::error::from_driver;
-use super::foresight::{Foreseen, Foresight};
+use super::foresight::{Ahead, Foresight};
 use super::gate::Gate;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::verdict::Verdict;
@@ -30,7 +30,7 @@ use super::{Settings, StartError, idempotency, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::time::Time;
-use crate::{Error, Loss, Observer, Operation, Write, Written};
+use crate::{Error, Loss, Observer, Operation, Turn, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
@@ -46,35 +46,11 @@ pub(super) struct Writer {
 /// A request in the queue.
 pub(super) struct Job {
     pub write: Write,
-    pub foreseen: Option<Box<Foreseen>>,
     pub queued_at: Instant,
-    pub claim: Claim,
+    /// With what the write will come to, where that was worked out.
+    pub claim: Claim<Box<Ahead>>,
     pub waiting: Waiting,
     pub reply: oneshot::Sender<Result<Written, Error>>,
-}
-
-/// Decides, once, whether a request is applied or withdrawn: both sides may want to at the same moment.
-#[derive(Clone, Default)]
-pub(super) struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    /// Whether the caller is the first to decide.
-    pub(super) fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// Withdraws the request when its future is dropped before the writer took it.
-struct Withdrawal(Claim);
-
-impl Drop for Withdrawal {
-    fn drop(&mut self) {
-        self.0.take();
-    }
 }
 
 impl Writer {
@@ -115,35 +91,41 @@ impl Writer {
     /// Queues a request and waits until it is committed.
     pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
         let deadline = write.deadline;
-        let (write, size, foreseen) = self.look_ahead(write).await?;
+        let (write, size, ahead) = self.look_ahead(write).await?;
         let (reply, mut answer) = oneshot::channel();
-        let claim = Claim::default();
+        let claim = Claim::new(ahead);
         let waiting = Waiting::begin(&self.observer);
-        self.enqueue(size, Job { write, foreseen, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
+        self.enqueue(size, Job { write, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answered) => answered,
-            Err(_) if withdrawal.0.take() => {
+            Err(_) if withdrawal.0.withdraw() => {
                 self.observer.gave_up();
                 return Err(Error::Busy { what: "its turn to write" });
             }
             // The writer took it just before the deadline: the outcome is on its way, and only it may be told.
             Err(_) => answer.await,
         };
-        answered.unwrap_or_else(|_| Err(if withdrawal.0.take() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown }))
+        answered.unwrap_or_else(|_| Err(if withdrawal.0.withdraw() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown }))
     }
 
     /// How large a write is, and, where that is much, what it will come to.
-    async fn look_ahead(&self, write: Write) -> Result<(Write, Size, Option<Box<Foreseen>>), Error> {
+    async fn look_ahead(&self, write: Write) -> Result<(Write, Size, Option<Box<Ahead>>), Error> {
         let bytes = write.bytes;
         let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
-        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.multiplies());
+        // One copy at most doubles a document, and a light one stays about light.
+        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
         if size.weight() == Weight::Light && !multiplies {
             return Ok((write, size, None));
         }
-        let (write, foreseen) = self.foresight.of(write).await?;
-        size.cost = size.cost.max(foreseen.as_ref().map_or(0, |foreseen| foreseen.bytes()));
-        Ok((write, size, foreseen))
+        let looked = self.foresight.of(write).await;
+        let (write, ahead) = looked.inspect_err(|error| {
+            if matches!(error, Error::Busy { .. }) {
+                self.observer.gave_up();
+            }
+        })?;
+        size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.foreseen.bytes()));
+        Ok((write, size, ahead))
     }
 
     /// Remembers how large a persona is, for the next write of it.
@@ -214,6 +196,8 @@ struct Thread {
 pub(super) struct Applied {
     pub reply: oneshot::Sender<Result<Written, Error>>,
     pub result: Result<Written, Error>,
+    /// Of a heavy one: the next may look at what is there only after the commit.
+    pub turn: Option<Turn>,
 }
 
 impl Applied {
@@ -345,7 +329,7 @@ pub(super) fn refuse(job: Job, error: Error) {
 
 /// Answers a request that was not withdrawn, without a transaction.
 fn answer(job: Job, result: Result<Written, Error>) {
-    if job.claim.take() {
+    if job.claim.withdraw() {
         // Where nobody waits any more, nobody needs to know.
         let _ = job.reply.send(result);
     }
