@@ -64,6 +64,16 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// What the writer believes the current state to be; `None` for a creation.
+    pub fn expect(&self) -> Option<&Expect> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Replace { expect, .. } | Self::Patch { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => {
+                Some(expect)
+            }
+        }
+    }
+
     /// Which persona it is about.
     pub fn id(&self) -> PersonaId {
         match self {

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
-use persona_model::{Document, PersonaId};
-use persona_storage::{Answer, Outcome, Write, Written};
+use persona_model::{Document, Expect, PersonaId};
+use persona_storage::{Answer, Error, Outcome, Write, Written};
 use serde_json::json;
 
 use crate::http::answer_memory::{AnswerMemoryLimit, Reservation};
@@ -100,8 +100,18 @@ pub(super) async fn done(context: &Context, write: Write) -> Result<Response, Pr
 
 async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
     let id = write.operation.id();
-    context.store.write(write).await.map_err(|error| Problem::of_persona(id, error))
+    let names_no_state = matches!(write.operation.expect(), Some(Expect::OneOf(tags)) if tags.is_empty());
+    context.store.write(write).await.map_err(|error| {
+        let is_stale = matches!(error, Error::Stale { .. });
+        let problem = Problem::of_persona(id, error);
+        // Reading again, as the usual hint says, would give the same tag, and a proxy would weaken it again.
+        if is_stale && names_no_state { problem.hint(NO_STATE) } else { problem }
+    })
 }
+
+/// What to do about an `If-Match` that no state can meet.
+const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and a proxy that \
+                        compresses answers makes tags weak";
 
 fn mark_replay(response: &mut Response, replayed: bool) {
     if replayed {

@@ -139,7 +139,7 @@ async fn a_field_that_both_sides_changed_is_a_conflict_with_all_three_texts() {
         reply.problem(),
         json!({
             "code": "conflict",
-            "detail": "2 units were changed on both sides since the base revision",
+            "detail": "2 places were changed on both sides since the base revision",
             "conflicts": [
                 { "pointer": "/name", "base": "Base", "theirs": "Theirs", "yours": "Yours" },
                 { "pointer": "/extensions/k", "base": null, "theirs": 1, "yours": 2 },
