@@ -108,10 +108,13 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
 
     use super::PatientStream;
 
     const PATIENCE: Duration = Duration::from_millis(500);
+    /// Far longer than the limit, so that a limit that is missing fails the test and does not hang it.
+    const DEADLINE: Duration = Duration::from_secs(20);
     /// More than the system keeps for both ends.
     const LARGE: usize = 32 * 1024 * 1024;
 
@@ -125,7 +128,9 @@ mod tests {
     async fn a_client_that_does_not_read_is_cut_off_and_its_bytes_are_forgotten() {
         let (mut stream, mut client) = pair().await;
         let begun = Instant::now();
-        let error = stream.write_all(&vec![0; LARGE]).await.expect_err("it does not read");
+        let bytes = vec![0; LARGE];
+        let written = timeout(DEADLINE, stream.write_all(&bytes)).await.expect("an end to waiting");
+        let error = written.expect_err("it does not read");
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(begun.elapsed() >= PATIENCE);
         drop(stream);
