@@ -87,7 +87,11 @@ impl AnswerMemoryLimit {
 
     fn hold(&self, party: Party, bytes: usize, bounds: Bounds) -> Option<Reservation> {
         let mut ledger = self.0.ledger();
-        ledger.check(party, bytes, bounds).ok()?;
+        if ledger.check(party, bytes, bounds).is_err() {
+            // It was read already, and that memory is free in a moment.
+            ledger.refused(bytes);
+            return None;
+        }
         ledger.take(party, bytes);
         Some(Reservation(Some(Held { whole: Arc::clone(&self.0), party, bytes })))
     }
@@ -166,6 +170,17 @@ mod tests {
         assert_eq!(limit.held_by(Some(client(1))), MIB);
         drop(last);
         assert_eq!(limit.held_by(Some(client(1))), 0);
+    }
+
+    #[test]
+    fn what_was_refused_counts_as_freed() {
+        let limit = AnswerMemoryLimit::new(32 * MIB);
+        let held = limit.reserve(Some(client(1)), 8 * MIB).expect("a quarter");
+        assert_eq!(limit.take_given_back(), 0);
+        limit.reserve(Some(client(1)), 3 * MIB).expect_err("more than a quarter");
+        assert_eq!(limit.take_given_back(), 3 * MIB);
+        drop(held);
+        assert_eq!(limit.take_given_back(), 8 * MIB);
     }
 
     #[test]

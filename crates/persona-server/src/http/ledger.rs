@@ -53,6 +53,11 @@ impl Ledger {
         if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
     }
 
+    /// Something of this size was made and cannot be kept: its memory comes back without having been held here.
+    pub fn refused(&mut self, bytes: usize) {
+        self.given_back = self.given_back.saturating_add(bytes);
+    }
+
     /// What was given back since this was last called.
     pub fn take_given_back(&mut self) -> usize {
         std::mem::take(&mut self.given_back)

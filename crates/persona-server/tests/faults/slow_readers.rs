@@ -53,7 +53,10 @@ fn ask(server: &Server, number: u32) -> TcpStream {
 /// The status of the answer that is there, without reading it.
 fn status(stream: &TcpStream) -> u16 {
     let mut start = [0; 12];
-    wait_for("an answer", 3 * DEADLINE, || (stream.peek(&mut start).expect("an answer") == start.len()).then_some(()));
+    wait_for("an answer", 3 * DEADLINE, || match stream.peek(&mut start).expect("an answer") {
+        0 => panic!("the connection was closed without an answer"),
+        length => (length == start.len()).then_some(()),
+    });
     String::from_utf8_lossy(&start[9..]).parse().expect("a status")
 }
 
