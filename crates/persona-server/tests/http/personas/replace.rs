@@ -44,7 +44,7 @@ async fn replace_with_a_stale_revision_is_refused_with_412() {
     for stale in [&first, &weak, other_content, "\"2\"", "\"02-00000000\"", "\"unknown\""] {
         let reply = server.send("PUT", &path).header("if-match", stale).json(&json!({ "name": "Eve" })).send().await;
         assert_eq!((reply.status.as_u16(), reply.revision()), (412, 2), "{stale}");
-        let is_of_a_state = stale == &first || stale == other_content;
+        let is_of_a_state = stale == first || stale == other_content;
         let hint = if is_of_a_state {
             "read the persona again, apply your change to what you get, and send its ETag"
         } else {
