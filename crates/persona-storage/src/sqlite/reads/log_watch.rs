@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(2);
 /// A read that begins although the log is full has no more than this, whatever the setting is: the others have to get their
 /// turn in time.
 const LIMIT_MAX: Duration = Duration::from_secs(5);
-const _: () = assert!(STARTS.as_secs() + LIMIT_MAX.as_secs() + QUIET.as_secs() < TURN_WAIT_MAX.as_secs());
+const _: () = assert!(HELD_AFTER.as_secs() + STARTS.as_secs() + LIMIT_MAX.as_secs() + QUIET.as_secs() < TURN_WAIT_MAX.as_secs());
 
 /// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for the size of the log.
 pub(in super::super) struct LogWatch {

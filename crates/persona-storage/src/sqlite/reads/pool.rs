@@ -20,8 +20,9 @@ use crate::Error;
 
 /// Reads that wait for a thread at most; a request more is refused at once.
 const WAITING_MAX: usize = 64;
-/// How long a read waits for a thread, and for the log to start over.
-pub(in super::super) const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a read waits for a thread, and for the log to start over: longer than it takes to see that another program holds
+/// the log, and a whole cycle after that (`log_watch.rs`).
+pub(in super::super) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A thread that has had nothing to do for this long ends, and gives its connection's memory back.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 /// How long after its limit a read is waited for that cannot be interrupted; its client is answered then, and it keeps its
