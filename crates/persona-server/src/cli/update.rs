@@ -36,11 +36,10 @@ fn patch(arguments: &Update) -> Result<Map<String, Value>, Failure> {
         Some(path) => read(path)?,
         None => Map::new(),
     };
+    // A flag without a value is a word about its field too, so it outweighs the file.
+    let named = arguments.set.iter().filter_map(|assignment| assignment.split_once('='));
+    patch.extend(named.map(|(field, _)| (field.to_owned(), Value::Null)));
     patch.extend(assigned(&arguments.set)?);
-    let cleared = arguments.set.iter().filter_map(|assignment| assignment.split_once('=')).filter(|(_, value)| value.is_empty());
-    for (field, _) in cleared {
-        patch.entry(field).or_insert(Value::Null);
-    }
     if patch.is_empty() {
         return Err(Failure::new(ExitCode::Usage, "there is nothing to change").hint("give --set FIELD=VALUE, a --file, or both"));
     }

@@ -48,6 +48,14 @@ fn an_update_changes_the_fields_that_are_named_and_no_others() {
 }
 
 #[test]
+fn a_flag_without_a_value_clears_a_field_that_the_file_has() {
+    let folder = Folder::with_personas(&[ADA]).file("more.json", "{\"tags\": [\"math\"], \"nickname\": \"A\"}");
+    assert_eq!(folder.run(&["update", "ada", "--file", "more.json", "--set", "tags=", "--set", "nickname="]).code, 0);
+    let persona: Value = serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
+    assert_eq!((&persona["tags"], &persona["nickname"]), (&serde_json::json!([]), &"".into()));
+}
+
+#[test]
 fn what_cannot_be_updated_is_explained() {
     let folder = Folder::with_personas(&[ADA]);
     let refusals = [
