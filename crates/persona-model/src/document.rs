@@ -9,7 +9,7 @@ use crate::answer::object_text;
 use crate::field::FIELDS;
 use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
 
-/// Most bytes of a document, as [`Document::text`] has it, when nobody chose another limit.
+/// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The largest such limit that can be chosen. It leaves room for the members that the store manages in the largest body
 /// (8 MiB), so that what a GET answers can be sent back, exported and imported.

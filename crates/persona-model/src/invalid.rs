@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most faults that are told of one input. More help nobody, and a body of 8 MiB can have hundreds of thousands.
+/// Most faults that are told of one input. More are of no help, and a body of 8 MiB can have hundreds of thousands.
 pub const FAULTS_MAX: usize = 100;
 /// Most characters of outside text that a fault repeats.
 pub const EXCERPT_CHARS_MAX: usize = 64;

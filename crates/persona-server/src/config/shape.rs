@@ -38,7 +38,7 @@ pub enum Shape {
     Path,
 }
 
-/// What holds when nobody chose.
+/// What holds where nothing was chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Default {
     /// This text.
@@ -62,7 +62,7 @@ pub struct Key {
     pub aliases: &'static [&'static str],
     /// What it may hold.
     pub shape: Shape,
-    /// What holds when nobody chose.
+    /// What holds where nothing was chosen.
     pub default: Default,
     /// What the number counts, where it is one.
     pub unit: Option<&'static str>,
@@ -86,7 +86,7 @@ impl Key {
         format!("{}.{}", self.section, self.member)
     }
 
-    /// What holds when nobody chose; empty for nothing.
+    /// What holds where nothing was chosen; empty for nothing.
     pub fn default_text(&self) -> String {
         match self.default {
             Default::Text(text) => text.into(),

@@ -146,7 +146,7 @@ fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
 async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Places) -> io::Result<Accepted> {
     loop {
         let mut ready = listener.readable().await?;
-        // Where every worker is full nobody is let ahead: whoever comes costs another one its connection anywhere.
+        // Where every worker is full no worker is let ahead: a new connection costs another one its place anywhere.
         if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(COURTESY).await;
         }

@@ -311,7 +311,7 @@ mod tests {
         left.join().expect("no panic");
         let lease = Arc::clone(held.lease());
         drop(held);
-        // It is not held any more, so this is nobody's statement.
+        // It is not held any more, so this is no read's statement.
         let next = begin(&leases, &connection, None);
         leases.end(&lease, Reason::Left);
         let one: i64 = connection.query_row("SELECT 1", [], |row| row.get(0)).expect("not interrupted");
