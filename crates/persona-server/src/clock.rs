@@ -12,6 +12,9 @@ pub fn monotonic_micros() -> u64 {
     seconds * 1_000_000 + nanos / 1000
 }
 
+/// Where the time of what lasts milliseconds comes from: [`coarse_millis`], or a test.
+pub type Millis = fn() -> u64;
+
 /// Milliseconds since the machine started, as of the last tick of the kernel: a few milliseconds late, and a fraction of the cost.
 pub fn coarse_millis() -> u64 {
     let now = clock_gettime(ClockId::MonotonicCoarse);

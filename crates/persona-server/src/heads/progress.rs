@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use super::Refusal;
-use crate::clock::coarse_millis;
+use crate::clock::{Millis, coarse_millis};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,7 @@ pub enum Stage {
 /// what may be a moment old.
 #[derive(Debug)]
 pub struct Progress {
+    clock: Millis,
     /// Whether its task has found once that nothing has come. Before, something may wait to be read.
     was_empty: AtomicBool,
     /// Heads that were complete, or refused.
@@ -36,17 +37,27 @@ pub struct Progress {
     is_blocked: AtomicBool,
     /// Whether the rest of a body is waited for.
     is_body_awaited: AtomicBool,
-    /// When the stage began that is not [`Stage::Busy`], in milliseconds of [`coarse_millis`].
+    /// When the stage began that is not [`Stage::Busy`], in milliseconds of the clock.
     since: AtomicU64,
+    /// When a connection that has not been idle since was first made to wait, in milliseconds of the clock; 0 where it was not.
+    busy_since: AtomicU64,
     /// Which request is answered with a refusal, and why.
     refused: OnceLock<(u32, Refusal)>,
     is_too_slow: AtomicBool,
 }
 
 impl Default for Progress {
-    /// A connection from which nothing has come.
+    /// A connection from which nothing has come, in the time of the machine.
     fn default() -> Self {
+        Self::new(coarse_millis)
+    }
+}
+
+impl Progress {
+    /// A connection from which nothing has come.
+    pub fn new(clock: Millis) -> Self {
         Self {
+            clock,
             was_empty: AtomicBool::new(false),
             heads: AtomicU32::new(0),
             answered: AtomicU32::new(0),
@@ -54,14 +65,13 @@ impl Default for Progress {
             is_head_begun: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             is_body_awaited: AtomicBool::new(false),
-            since: AtomicU64::new(coarse_millis()),
+            since: AtomicU64::new(clock()),
+            busy_since: AtomicU64::new(0),
             refused: OnceLock::new(),
             is_too_slow: AtomicBool::new(false),
         }
     }
-}
 
-impl Progress {
     /// What it is doing.
     pub fn stage(&self) -> Stage {
         let heads = self.heads.load(Relaxed);
@@ -79,6 +89,22 @@ impl Progress {
     /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage before began.
     pub fn lasts_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.since.load(Relaxed))
+    }
+
+    /// How long it has been busy without a pause, in milliseconds, from its first wait on: for its client, or for the work. A
+    /// request that is answered without one is over in a moment, so its time is 0, and no clock is asked for it.
+    pub fn busy_ms(&self, now: u64) -> u64 {
+        match self.busy_since.load(Relaxed) {
+            0 => 0,
+            since => now.saturating_sub(since),
+        }
+    }
+
+    /// Looks whether it is busy, for a connection that never waits because its client sends one request after the other.
+    pub fn look(&self) {
+        if self.stage() == Stage::Busy {
+            self.note_wait();
+        }
     }
 
     /// Whether it can get no further without its client: the rest of a body has to come, or an answer has to be read.
@@ -103,22 +129,35 @@ impl Progress {
         self.is_too_slow.load(Relaxed)
     }
 
+    fn note_wait(&self) {
+        if self.busy_since.load(Relaxed) == 0 {
+            self.busy_since.store((self.clock)(), Relaxed);
+        }
+    }
+
     pub(super) fn nothing_came(&self) {
         if !self.was_empty.load(Relaxed) {
             self.was_empty.store(true, Relaxed);
-            self.since.store(coarse_millis(), Relaxed);
+            self.since.store((self.clock)(), Relaxed);
+        }
+        if self.heads.load(Relaxed) != self.answered.load(Relaxed) {
+            self.note_wait();
         }
     }
 
     pub(super) fn head_begun(&self) {
         if !self.is_head_begun.swap(true, Relaxed) && self.heads.load(Relaxed) == self.answered.load(Relaxed) {
-            self.since.store(coarse_millis(), Relaxed);
+            self.since.store((self.clock)(), Relaxed);
         }
     }
 
     pub(super) fn head_complete(&self) {
+        let heads = self.heads.load(Relaxed);
+        if heads == self.answered.load(Relaxed) {
+            self.busy_since.store(0, Relaxed);
+        }
         self.is_head_begun.store(false, Relaxed);
-        self.heads.store(self.heads.load(Relaxed).wrapping_add(1), Relaxed);
+        self.heads.store(heads.wrapping_add(1), Relaxed);
     }
 
     /// The next request is answered with this, in place of what the client sent.
@@ -137,7 +176,10 @@ impl Progress {
     pub(super) fn set_blocked(&self, is_blocked: bool) {
         if self.is_blocked.load(Relaxed) != is_blocked {
             self.is_blocked.store(is_blocked, Relaxed);
-            self.since.store(coarse_millis(), Relaxed);
+            self.since.store((self.clock)(), Relaxed);
+            if is_blocked {
+                self.note_wait();
+            }
         }
     }
 
@@ -148,7 +190,7 @@ impl Progress {
 
     /// Notes that a request has its answer, apart from a body that is a stream.
     pub fn note_answer(&self) {
-        self.since.store(coarse_millis(), Relaxed);
+        self.since.store((self.clock)(), Relaxed);
         self.answered.store(self.answered.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
@@ -157,7 +199,7 @@ impl Progress {
         if is_open {
             self.streams.fetch_add(1, Relaxed);
         } else {
-            self.since.store(coarse_millis(), Relaxed);
+            self.since.store((self.clock)(), Relaxed);
             self.streams.fetch_sub(1, Relaxed);
         }
     }
@@ -189,6 +231,34 @@ mod tests {
         assert_eq!((progress.stage(), progress.refusal()), (Stage::Idle, None));
         progress.set_blocked(true);
         assert_eq!(progress.stage(), Stage::Busy);
+    }
+
+    #[test]
+    fn a_connection_is_busy_from_its_first_wait_on_until_it_is_idle() {
+        thread_local!(static NOW: std::cell::Cell<u64> = const { std::cell::Cell::new(1) });
+        let progress = Progress::new(|| NOW.get());
+        progress.head_complete();
+        assert_eq!(progress.busy_ms(9), 0, "it has not waited");
+        progress.look();
+        assert_eq!(progress.busy_ms(9), 8, "it never waits, and does not end");
+        NOW.set(5);
+        progress.head_complete();
+        progress.note_answer();
+        progress.nothing_came();
+        assert_eq!(progress.busy_ms(9), 8, "the next one came before it was idle");
+        progress.note_answer();
+        progress.nothing_came();
+        progress.head_complete();
+        assert_eq!(progress.busy_ms(9), 0, "it was idle");
+        progress.nothing_came();
+        assert_eq!(progress.busy_ms(9), 4);
+        progress.note_answer();
+        progress.head_complete();
+        progress.set_blocked(true);
+        NOW.set(7);
+        progress.set_blocked(false);
+        progress.set_blocked(true);
+        assert_eq!(progress.busy_ms(9), 4, "its client reads in sips");
     }
 
     #[test]

@@ -175,6 +175,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::accept_until_drained;
+    use crate::clock::coarse_millis;
     use crate::roles::connection::Serving;
     use crate::roles::drain::Drain;
     use crate::roles::load::Load;
@@ -196,7 +197,7 @@ mod tests {
         let (router, trusted_proxies) = (axum::Router::new(), Arc::default());
         let serving = Arc::new(Serving { router, seat: seat.clone(), drain, trusted_proxies, answer_patience: DEADLINE });
         let limits = Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
-        let places = Places::new(limits, seat.clone());
+        let places = Places::new(limits, seat.clone(), coarse_millis);
         let load = Load::of_threads(1, &seat).next().expect("one thread");
         let held = take_all(&places);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -23,7 +23,7 @@ use super::load::Load;
 use super::places::{Limits, Places};
 use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
-use crate::clock::SystemClock;
+use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::log::Log;
@@ -112,7 +112,7 @@ fn places(config: &Config, seat: &Seat) -> Arc<Places> {
         idle: config.idle_timeout,
         proxies: config.trusted_proxies.clone().into(),
     };
-    Places::new(limits, seat.clone())
+    Places::new(limits, seat.clone(), coarse_millis)
 }
 
 fn begin_drain(seat: &Seat, drainer: &Drainer) {

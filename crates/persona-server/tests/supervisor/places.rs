@@ -1,9 +1,10 @@
 //! Who may stay when there are more connections than places.
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::thread;
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 
@@ -37,6 +38,15 @@ fn idle(last: u8, server: &Server, count: usize) -> Vec<Client> {
     clients
 }
 
+/// Waits until the clock moves on by which the server tells what has been idle for longer.
+fn tick() {
+    let now = || clock_gettime(ClockId::MonotonicCoarse);
+    let before = now();
+    while now() == before {
+        thread::yield_now();
+    }
+}
+
 /// How many of these the server has closed.
 fn closed(clients: &[Client]) -> usize {
     clients.iter().filter(|client| client.is_closed()).count()
@@ -47,9 +57,8 @@ fn a_new_client_gets_in_at_once_and_the_longest_idle_connection_of_the_one_that_
     let server = server();
     let mut modest = idle(2, &server, 2);
     let mut greedy = idle(1, &server, 4);
-    std::thread::sleep(Duration::from_millis(200));
+    tick();
     greedy.extend(idle(1, &server, PLACES - 6));
-    std::thread::sleep(Duration::from_millis(200));
     for number in 1..=4 {
         let mut client = connect_from(3 + number, &server);
         assert_eq!(get(&mut client).status, 200, "no refusal");
@@ -68,7 +77,6 @@ fn one_client_cannot_take_more_than_its_share_while_others_want_in() {
     let server = server();
     let others: Vec<Client> = (0..PLACES / 2).flat_map(|number| idle(10 + u8::try_from(number).expect("few"), &server, 1)).collect();
     let greedy = idle(1, &server, PLACES / 2);
-    std::thread::sleep(Duration::from_millis(200));
     // All places are taken, half of them by one client. Whatever it opens now it pays for itself.
     let more: Vec<Client> = (0..PLACES).flat_map(|_| idle(1, &server, 1)).collect();
     wait_for("one connection to close for each that came", DEADLINE, || (closed(&greedy) + closed(&more) == PLACES).then_some(()));
@@ -88,7 +96,6 @@ fn half_heads_go_first_whatever_else_is_idle() {
     for client in &mut halves {
         client.send(b"GET /healthz HTTP/1.1\r\nho").expect("an open connection");
     }
-    std::thread::sleep(Duration::from_millis(1_500));
     for number in 0..PLACES / 2 {
         assert_eq!(get(&mut connect_from(3, &server)).status, 200, "{number}");
         wait_for("the connection to be closed", DEADLINE, || (closed(&halves) > 0).then_some(()));
@@ -96,16 +103,46 @@ fn half_heads_go_first_whatever_else_is_idle() {
     assert_eq!(closed(&quiet), 0);
 }
 
+/// A request whose body has begun and does not go on.
+const UNFINISHED: &[u8] = b"POST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{";
+/// The rest of it.
+const REST: &[u8] = b"\"name\":\"Ada\"}";
+
+/// A connection from this address in the middle of such a body.
+fn unfinished(last: u8, server: &Server) -> Client {
+    let mut client = connect_from(last, server);
+    client.send(UNFINISHED).expect("an open connection");
+    client
+}
+
+#[test]
+fn a_client_that_keeps_every_place_busy_keeps_no_other_client_out() {
+    let server = server();
+    let mut modest = unfinished(2, &server);
+    let mut greedy: Vec<Client> = (1..PLACES).map(|_| unfinished(1, &server)).collect();
+    let mut others = Vec::new();
+    for number in 0..u8::try_from(PLACES / 2).expect("few") - 1 {
+        let mut client = connect_from(10 + number, &server);
+        assert_eq!(get(&mut client).status, 200, "{number}");
+        others.push(client);
+        // What is lost is begun anew at once.
+        greedy.push(unfinished(1, &server));
+    }
+    // One that was within its share all the time goes on, and so do those that came.
+    modest.send(REST).expect("an open connection");
+    assert_eq!(modest.read_reply().expect("an answer").status, 201);
+    assert!(others.iter_mut().all(|client| get(client).status == 200));
+    assert!(closed(&greedy) >= others.len());
+}
+
 #[test]
 fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered() {
-    let server = server();
-    // Bodies that do not come keep their requests open.
-    let head = b"POST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    // Bodies that do not come keep their requests open, and one client may hold all places.
+    let places = format!("--connections-max={PLACES}");
+    let server = Server::with_workers(1).flag(places).flag("--connections-share=100").flag("--trusted-proxies=none").start();
     let mut busy: Vec<Client> = Vec::new();
     wait_for("all to be busy", DEADLINE, || {
-        let mut client = connect_from(1, &server);
-        client.send(head).expect("an open connection");
-        busy.push(client);
+        busy.push(unfinished(1, &server));
         (connect_from(2, &server).get("/metrics").ok()?.status == 503).then_some(())
     });
     assert!(busy.len() >= PLACES, "{}", busy.len());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use tokio::sync::Notify;
 
-use crate::clock::coarse_millis;
+use crate::clock::Millis;
 use crate::heads::{Progress, Stage};
 
 /// A connection that was used this short a time ago is closed with its next answer rather than at once, which would break off a
@@ -16,6 +16,13 @@ const USED_MS: u64 = 50;
 
 /// How long such a connection may wait for that answer.
 const NEXT_ANSWER_MS_MAX: u64 = 1_000;
+
+/// How long a connection may take for its first bytes before it is the first to make room. Until then it is the last: its head
+/// is on the way, unless half of all connections are of this kind.
+pub(super) const HEAD_GRACE_MS: u64 = 1_000;
+
+/// How long a request is let go on in any case: nearly all are answered by then, and make room without being broken off.
+pub(super) const BUSY_MS_MIN: u64 = 250;
 
 /// How long a connection may last, so that connections move on to workers that are new or have less to do. Each has up to a
 /// tenth less, lest all that were made together end together.
@@ -38,7 +45,7 @@ pub(in crate::roles) struct Entry {
     wake: Notify,
     /// Whether it has made room; changed under the lock of the table.
     pub(super) has_left: AtomicBool,
-    /// When it was told to make room, in milliseconds of [`coarse_millis`].
+    /// When it was told to make room, in milliseconds of the clock.
     left_at: AtomicU64,
 }
 
@@ -51,13 +58,13 @@ const CUT_OFF: u8 = 3;
 
 impl Entry {
     /// A connection of this client that begins now. `number` spreads the ends of those that began together.
-    pub(super) fn new(client: IpAddr, is_proxy: bool, is_reserved: bool, number: usize) -> Self {
+    pub(super) fn new(client: IpAddr, is_proxy: bool, is_reserved: bool, number: usize, clock: Millis) -> Self {
         Self {
             client,
             is_proxy,
             is_reserved: AtomicBool::new(is_reserved),
-            progress: Arc::new(Progress::default()),
-            opened: coarse_millis(),
+            progress: Arc::new(Progress::new(clock)),
+            opened: clock(),
             age_max: AGE_MS_MAX - AGE_MS_MAX / 10 * (number as u64 % 16) / 16,
             asked: AtomicU8::new(STAY),
             wake: Notify::new(),
@@ -130,6 +137,16 @@ impl Entry {
         }
     }
 
+    /// Whether its first head is late, or a later one does not get on.
+    pub(super) fn is_stale(&self, now: u64) -> bool {
+        matches!(self.progress.stage(), Stage::Fresh | Stage::HeadBegun) && self.progress.lasts_ms(now) >= HEAD_GRACE_MS
+    }
+
+    /// Whether it has been busy for so long that its request is broken off where its client holds more than its share.
+    pub(super) fn is_long_busy(&self, now: u64) -> bool {
+        self.progress.stage() == Stage::Busy && self.progress.busy_ms(now) >= BUSY_MS_MIN
+    }
+
     /// Asks it to make room, as gently as it can be.
     pub(super) fn close_gently(&self, now: u64) {
         let stage = self.progress.stage();
@@ -140,6 +157,7 @@ impl Entry {
     /// Asks of it what follows from its age, and from how long it has been doing nothing, in milliseconds.
     pub(super) fn look(&self, now: u64, idle_max: u64, head_max: u64) {
         let lasts = self.progress.lasts_ms(now);
+        self.progress.look();
         if now.saturating_sub(self.opened) >= self.age_max {
             self.close_with_answer();
         }

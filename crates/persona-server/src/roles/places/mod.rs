@@ -2,14 +2,15 @@
 //!
 //! As long as there are places every client gets one. When all are taken, a connection that waits for nothing but its client
 //! makes room for the one that comes: first one that never sent a whole head, then the one that has been idle longest, of the
-//! client that holds most. Where all are busy, a few more places take a new connection for as long as one answer takes: health checks
+//! client that holds most. A client that holds more than its share while others want in loses its connections before any other
+//! client does: where none of them is idle, one is broken off that has been busy for long. Where all others are busy, a few more places take a new connection for as long as one answer takes: health checks
 //! are answered, other requests wait a moment for an ordinary place, and are told to come again when there is none.
 
 mod entry;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,9 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 pub(super) use entry::Entry;
+use table::Table;
 
-use crate::clock::coarse_millis;
+use crate::clock::Millis;
 use crate::config::Network;
 use crate::heads::Stage;
 use crate::http::ClientAddress;
@@ -42,14 +44,6 @@ const PLACE_PACE: Duration = Duration::from_millis(5);
 /// told so, apart from those of the reserve.
 const LEAVING_MAX: usize = 64;
 
-/// How long a connection that was told to make room is expected to close at any moment: it has an answer to finish at most. A
-/// connection that comes while half of those that leave are of this kind waits for them.
-const LEAVING_SOON_MS: u64 = 250;
-
-/// How long a connection that was told to make room may keep the server waiting for its client: for the rest of a body, or until
-/// an answer is read. After that it is cut off if its room is needed.
-const LEAVING_MS_MAX: u64 = 2_000;
-
 /// Most descriptors that connections of a worker need beyond the ordinary places: the reserve, those that leave either, and one
 /// that is being let in by each of many threads.
 pub const DESCRIPTORS_BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
@@ -59,10 +53,6 @@ const HEAD_MS_MAX: u64 = 10_000;
 
 /// The same in a place of the reserve, also for one that has not begun.
 const RESERVE_HEAD_MS_MAX: u64 = 2_000;
-
-/// How long a connection may take for its first bytes before it is the first to make room. Until then it is the last: its head
-/// is on the way, unless half of all connections are of this kind.
-const HEAD_GRACE_MS: u64 = 1_000;
 
 /// What may be chosen about places.
 #[derive(Clone, Debug)]
@@ -81,22 +71,8 @@ pub(super) struct Limits {
 pub(super) struct Places {
     limits: Limits,
     seat: Seat,
+    clock: Millis,
     table: Mutex<Table>,
-}
-
-#[derive(Default)]
-struct Table {
-    entries: Vec<Arc<Entry>>,
-    /// Ordinary places that are taken.
-    ordinary: usize,
-    /// Places of the reserve that are taken.
-    reserved: usize,
-    /// Requests in the reserve that wait for an ordinary place.
-    waiting: usize,
-    /// Connections that made room and have not closed yet.
-    leaving: usize,
-    /// Ordinary places that each client holds.
-    held: HashMap<IpAddr, usize>,
 }
 
 /// A place that is taken, until it is dropped.
@@ -106,8 +82,8 @@ pub(super) struct Lease {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits, seat: Seat) -> Arc<Self> {
-        Arc::new(Self { limits, seat, table: Mutex::default() })
+    pub(super) fn new(limits: Limits, seat: Seat, clock: Millis) -> Arc<Self> {
+        Arc::new(Self { limits, seat, clock, table: Mutex::default() })
     }
 
     /// Ordinary places, taken or not. Every worker has as many.
@@ -118,7 +94,7 @@ impl Places {
     /// A place for a connection from this address; `None` while there is none, which lasts a moment: until one closes that was
     /// just told to, or until one of the reserve has its answer.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Lease> {
-        let (client, now) = (ClientAddress::of_peer(peer).0, coarse_millis());
+        let (client, now) = (ClientAddress::of_peer(peer).0, (self.clock)());
         let is_proxy = self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
         let mut table = self.lock();
         if table.leaving >= LEAVING_MAX {
@@ -131,30 +107,54 @@ impl Places {
         if is_reserved {
             self.claim_reserved(&mut table, client, is_proxy, now)?;
         }
-        let entry = Arc::new(Entry::new(client, is_proxy, is_reserved, table.entries.len()));
+        let entry = Arc::new(Entry::new(client, is_proxy, is_reserved, table.entries.len(), self.clock));
         table.add(&entry);
         drop(table);
         Some(Lease { entry, places: Arc::clone(self) })
     }
 
-    /// Has a connection leave that waits for nothing but its client, so that an ordinary place is free; whether there is one.
+    /// Has a connection leave, so that an ordinary place is free; whether there is one.
+    ///
+    /// Where a client holds more than its share, only its connections leave: one that is not being answered, else one that has been
+    /// busy for long, so that requests without end keep no place.
     fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
         if table.leaving >= LEAVING_MAX {
             table.hasten(now);
             return false;
         }
-        let may_leave = |entry: &Entry| entry.has_place() && !entry.is_reserved() && self.may_claim(table, client, is_proxy, entry);
-        let first = table.first_to_go(now, self.limits.places, may_leave);
-        first.is_some_and(|entry| {
+        let share = self.share();
+        let is_greedy = |entry: &Entry| entry.client != client && table.held_by(entry.client) > share;
+        let has_greedy = table.has_greedy(client, share);
+        let may_leave = |entry: &Entry| {
+            let may_claim = entry.has_place() && !entry.is_reserved() && self.may_claim(table, client, is_proxy, entry);
+            may_claim && (!has_greedy || is_greedy(entry) || entry.is_stale(now))
+        };
+        if let Some(entry) = table.first_to_go(now, self.limits.places, may_leave) {
             self.leave(table, &entry, now);
+            return true;
+        }
+        let busy = table.first_of_busy(now, |entry| may_leave(entry) && is_greedy(entry));
+        busy.is_some_and(|entry| {
+            self.leave(table, &entry, now);
+            entry.cut_off();
             true
         })
     }
 
+    /// Most requests of the reserve that wait for an ordinary place when this one does too. A client that has its share leaves
+    /// half of them to others.
+    fn waiting_max(&self, table: &Table, entry: &Entry) -> usize {
+        if table.held_by(entry.client) < self.share() { WAITING_MAX } else { WAITING_MAX / 2 }
+    }
+
+    /// Places that one client may hold while others want in.
+    fn share(&self) -> usize {
+        (self.limits.places * self.limits.percent_of_one / 100).max(1)
+    }
+
     /// Whether a client may claim the place of this connection. One that has its share makes room for itself only.
     fn may_claim(&self, table: &Table, client: IpAddr, is_proxy: bool, entry: &Entry) -> bool {
-        let share = (self.limits.places * self.limits.percent_of_one / 100).max(1);
-        entry.client == client || is_proxy || table.held_by(client) < share
+        entry.client == client || is_proxy || table.held_by(client) < self.share()
     }
 
     /// Frees a place of the reserve, where all are taken. The connection that counts most is closed with its next answer.
@@ -186,7 +186,7 @@ impl Places {
         }
         if entry.is_reserved() {
             let is_taken = table.ordinary >= self.limits.places;
-            if is_taken && !self.claim(&mut table, entry.client, entry.is_proxy, coarse_millis()) {
+            if is_taken && !self.claim(&mut table, entry.client, entry.is_proxy, (self.clock)()) {
                 return false;
             }
             table.free(entry);
@@ -206,7 +206,7 @@ impl Places {
 
     /// Looks at every connection, once in a second: which were idle too long, which are too slow, which are too old.
     pub(super) fn look(&self) {
-        let now = coarse_millis();
+        let now = (self.clock)();
         let idle_max = u64::try_from(self.limits.idle.as_millis()).unwrap_or(u64::MAX);
         for entry in &self.lock().entries {
             if entry.is_reserved() {
@@ -222,90 +222,6 @@ impl Places {
     }
 }
 
-impl Table {
-    fn add(&mut self, entry: &Arc<Entry>) {
-        self.take(entry);
-        self.entries.push(Arc::clone(entry));
-    }
-
-    /// Counts the place that a connection takes.
-    fn take(&mut self, entry: &Entry) {
-        if entry.is_reserved() {
-            self.reserved += 1;
-        } else {
-            self.ordinary += 1;
-            *self.held.entry(entry.client).or_default() += 1;
-        }
-    }
-
-    /// Gives the place of a connection back.
-    fn free(&mut self, entry: &Entry) {
-        if entry.is_reserved() {
-            self.reserved -= 1;
-            return;
-        }
-        self.ordinary -= 1;
-        if let Some(held) = self.held.get_mut(&entry.client) {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&entry.client);
-            }
-        }
-    }
-
-    /// Connections that were told a moment ago to make an ordinary place free.
-    fn leaving_soon(&self, now: u64) -> usize {
-        let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
-        ordinary.filter_map(|entry| entry.left_ms(now)).filter(|left| *left < LEAVING_SOON_MS).count()
-    }
-
-    /// Has those that were told to make room do it sooner than they would by themselves.
-    fn hasten(&self, now: u64) {
-        let is_over = |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
-        // They were left open for a request that was under way, and it has not come.
-        self.entries.iter().filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy).for_each(|entry| entry.close());
-        self.cut_off_one(now);
-    }
-
-    /// Cuts off the connection that has been making room longest and waits for its client, unless one is closing that way.
-    fn cut_off_one(&self, now: u64) {
-        let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
-        if leaving().any(|(_, entry)| entry.is_cut_off()) {
-            return;
-        }
-        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= LEAVING_MS_MAX && entry.progress.waits_for_client();
-        if let Some((_, entry)) = leaving().filter(waits).max_by_key(|(left, _)| *left) {
-            entry.cut_off();
-        }
-    }
-
-    fn held_by(&self, client: IpAddr) -> usize {
-        self.held.get(&client).copied().unwrap_or_default()
-    }
-
-    /// What counts against a connection: how many its client holds. What a proxy holds is held by many.
-    fn weight(&self, entry: &Entry) -> usize {
-        if entry.is_proxy { 1 } else { self.held_by(entry.client) }
-    }
-
-    /// The one of these connections that is the first to make room, of those that are not being answered.
-    fn first_to_go(&self, now: u64, places: usize, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
-        let mut young = 0;
-        let waiting = self.entries.iter().filter(|entry| may_go(entry)).filter_map(|entry| {
-            let (stage, lasts) = (entry.progress.stage(), entry.progress.lasts_ms(now));
-            let is_young = stage == Stage::Fresh && lasts < HEAD_GRACE_MS;
-            young += usize::from(is_young);
-            let is_stale = matches!(stage, Stage::Fresh | Stage::HeadBegun) && lasts >= HEAD_GRACE_MS;
-            // A head comes in one piece from nearly every client.
-            let order = (is_stale, !is_young, self.weight(entry), stage == Stage::HeadBegun, lasts);
-            (stage != Stage::Busy).then_some((order, entry))
-        });
-        let (order, first) = waiting.max_by_key(|(order, _)| *order)?;
-        let is_young = !order.1;
-        (!is_young || young * 2 >= places).then(|| Arc::clone(first))
-    }
-}
-
 impl Lease {
     /// Waits until the connection has an ordinary place; false when none was to be had in time.
     pub(super) async fn has_ordinary_place(&self) -> bool {
@@ -314,7 +230,7 @@ impl Lease {
         }
         {
             let mut table = self.places.lock();
-            if table.waiting >= WAITING_MAX {
+            if table.waiting >= self.places.waiting_max(&table, &self.entry) {
                 return false;
             }
             table.waiting += 1;

@@ -1,22 +1,39 @@
-//! Connections that make room and do not go.
+//! Which connections make room, and those that do not go, in a time that the tests make pass.
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::{LEAVING_MAX, Lease, Limits, Places, RESERVE};
+use super::entry::{BUSY_MS_MIN, HEAD_GRACE_MS};
+use super::table::{LEAVING_MS_MAX, LEAVING_SOON_MS};
+use super::{LEAVING_MAX, Lease, Limits, Places, RESERVE, WAITING_MAX};
 use crate::heads::Checked;
 use crate::shared_page::SharedPage;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const DEADLINE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// The time of one test, which runs on a thread of its own.
+    static NOW: Cell<u64> = const { Cell::new(1_000_000) };
+}
+
+/// Lets so many milliseconds pass.
+fn pass(millis: u64) {
+    NOW.set(NOW.get() + millis);
+}
+
+fn shared(count: usize, percent_of_one: usize) -> Arc<Places> {
+    let limits = Limits { places: count, percent_of_one, idle: IDLE, proxies: Arc::default() };
+    Places::new(limits, SharedPage::create().expect("a page").seat(1, 1), || NOW.get())
+}
 
 fn places(count: usize) -> Arc<Places> {
-    let limits = Limits { places: count, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
-    Places::new(limits, SharedPage::create().expect("a page").seat(1, 1))
+    shared(count, 100)
 }
 
 /// A connection with its client.
@@ -27,14 +44,36 @@ struct Connection {
 }
 
 impl Connection {
-    /// One that has had an answer just now.
-    async fn answered(lease: Lease) -> Self {
+    /// One from which nothing has come.
+    fn fresh(lease: Lease) -> Self {
         let (client, served) = duplex(64 * 1024);
         let stream = Checked::new(served, Arc::clone(&lease.entry.progress));
-        let mut connection = Self { lease, client, stream };
+        Self { lease, client, stream }
+    }
+
+    /// One whose request is being answered.
+    async fn asking(lease: Lease) -> Self {
+        let mut connection = Self::fresh(lease);
         connection.send(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        connection
+    }
+
+    /// One that has had an answer just now.
+    async fn answered(lease: Lease) -> Self {
+        let connection = Self::asking(lease).await;
         connection.lease.entry.progress.note_answer();
         connection
+    }
+
+    /// One whose body does not come.
+    async fn sending(lease: Lease) -> Self {
+        let mut connection = Self::fresh(lease);
+        connection.begin_body().await;
+        connection
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.lease.entry.is_cut_off()
     }
 
     async fn send(&mut self, bytes: &[u8]) {
@@ -68,27 +107,17 @@ async fn leaving_busy(places: &Arc<Places>) -> (Vec<Connection>, Lease) {
 async fn connections_that_make_room_and_never_end_do_not_close_the_door() {
     let places = places(1);
     let (mut leaving, _last) = leaving_busy(&places).await;
-    let began = Instant::now();
-    let next = loop {
-        if let Some(lease) = places.take(PEER) {
-            break lease;
-        }
-        assert!(began.elapsed() < DEADLINE, "no place, not even one of the reserve");
-        sleep(Duration::from_millis(1)).await;
-    };
-    assert!(next.entry.is_reserved());
+    assert!(places.take(PEER).is_none(), "those that were told just now may close at any moment");
+    pass(LEAVING_SOON_MS);
+    let next = places.take(PEER).expect("a place of the reserve");
     // Its request waits for an ordinary place: in time one that makes room is cut off.
-    let cut_off = loop {
-        assert!(!places.promote(&next.entry), "nothing has closed yet");
-        if let Some(at) = leaving.iter().position(|it| it.lease.entry.is_cut_off()) {
-            break at;
-        }
-        assert!(began.elapsed() < DEADLINE, "none is cut off");
-        sleep(Duration::from_millis(5)).await;
-    };
-    assert!(!places.promote(&next.entry));
-    assert_eq!(leaving.iter().filter(|it| it.lease.entry.is_cut_off()).count(), 1, "one at a time");
-    drop(leaving.swap_remove(cut_off));
+    assert!(next.entry.is_reserved() && !places.promote(&next.entry));
+    assert!(!leaving.iter().any(Connection::is_cut_off));
+    pass(LEAVING_MS_MAX);
+    assert!(!places.promote(&next.entry) && !places.promote(&next.entry), "nothing has closed yet");
+    let cut_off: Vec<usize> = (0..leaving.len()).filter(|at| leaving[*at].is_cut_off()).collect();
+    assert_eq!(cut_off.len(), 1, "one at a time");
+    drop(leaving.swap_remove(cut_off[0]));
     assert!(places.promote(&next.entry));
 }
 
@@ -96,15 +125,13 @@ async fn connections_that_make_room_and_never_end_do_not_close_the_door() {
 async fn the_reserve_makes_room_also_while_others_leave_and_up_to_a_bound() {
     let places = places(1);
     let (_leaving, _last) = leaving_busy(&places).await;
-    sleep(Duration::from_millis(300)).await;
+    pass(LEAVING_SOON_MS);
     let mut held = Vec::new();
     for _ in 0..2 * RESERVE {
-        let lease = places.take(PEER).expect("a place of the reserve");
-        let (client, served) = duplex(64);
-        let mut stream = Checked::new(served, Arc::clone(&lease.entry.progress));
+        let mut connection = Connection::fresh(places.take(PEER).expect("a place of the reserve"));
         // Nothing comes: it waits for nothing but its client.
-        let _ = timeout(Duration::ZERO, stream.read(&mut [0; 16])).await;
-        held.push((lease, client, stream));
+        let _ = timeout(Duration::ZERO, connection.stream.read(&mut [0; 16])).await;
+        held.push(connection);
     }
     assert!(places.take(PEER).is_none());
     held.truncate(2 * RESERVE - 1);
@@ -118,11 +145,117 @@ async fn connections_that_make_room_and_are_idle_are_closed_sooner_when_the_room
     while let Some(lease) = places.take(PEER).filter(|lease| !lease.entry.is_reserved()) {
         held.push(Connection::answered(lease).await);
     }
-    let began = Instant::now();
-    while held.iter().filter(|it| it.lease.entry.is_to_close()).count() < LEAVING_MAX {
-        drop(places.take(PEER));
-        assert!(began.elapsed() < DEADLINE, "some are left open");
-        sleep(Duration::from_millis(5)).await;
+    let closed = |held: &[Connection]| held.iter().filter(|it| it.lease.entry.is_to_close()).count();
+    assert_eq!(closed(&held), 0, "they may be used this moment");
+    pass(LEAVING_SOON_MS);
+    drop(places.take(PEER));
+    assert_eq!(closed(&held), LEAVING_MAX);
+    assert!(!held.iter().any(Connection::is_cut_off), "none is in the middle of anything");
+}
+
+/// An address that is a client of its own.
+fn client(number: u8) -> IpAddr {
+    [10, 0, 0, number].into()
+}
+
+/// All four places: three of one client, whose requests do not end, and one of another client, which is idle. Of the three the
+/// first waits for the server, and the second and third for their client, which began later.
+async fn one_greedy_client(places: &Arc<Places>) -> ([Connection; 3], Connection) {
+    let next = |number| places.take(client(number)).expect("a place");
+    let modest = Connection::answered(next(2)).await;
+    let working = Connection::asking(next(1)).await;
+    pass(1);
+    let sending = Connection::sending(next(1)).await;
+    pass(1);
+    ([working, sending, Connection::sending(next(1)).await], modest)
+}
+
+#[tokio::test]
+async fn a_client_with_more_than_its_share_loses_a_busy_connection_and_no_other_client_loses_any() {
+    let places = shared(4, 25);
+    let (greedy, modest) = one_greedy_client(&places).await;
+    let cut_off = || greedy.iter().map(Connection::is_cut_off).collect::<Vec<_>>();
+    // Most requests end by themselves within this time.
+    pass(BUSY_MS_MIN - 3);
+    let waits = places.take(client(3)).expect("a place of the reserve");
+    assert!(waits.entry.is_reserved() && !places.promote(&waits.entry));
+    assert_eq!(cut_off(), [false; 3]);
+    pass(3);
+    assert!(places.promote(&waits.entry));
+    assert_eq!(cut_off(), [false, true, false], "the body that has been awaited longest");
+    let next = places.take(client(4)).expect("a place");
+    assert_eq!((next.entry.is_reserved(), cut_off()), (false, vec![false, true, true]), "bodies before work");
+    // Nothing more is taken from it than what is above its share. Now all have theirs, and the idle one makes room.
+    assert!(modest.lease.entry.has_place());
+    let last = places.take(client(5)).expect("a place");
+    assert!(!last.entry.is_reserved() && !modest.lease.entry.has_place());
+    assert_eq!(cut_off(), [false, true, true]);
+    // Its own connections are no reason: whoever has his share makes room by what is idle only.
+    assert!(places.take(client(1)).expect("a place of the reserve").entry.is_reserved());
+}
+
+#[tokio::test]
+async fn the_control_a_client_within_its_share_keeps_its_busy_connections() {
+    let places = shared(4, 75);
+    let (greedy, modest) = one_greedy_client(&places).await;
+    pass(BUSY_MS_MIN * 10);
+    let next = places.take(client(3)).expect("a place");
+    assert!(!next.entry.is_reserved() && !modest.lease.entry.has_place(), "the idle one makes room");
+    let next = places.take(client(4)).expect("a place of the reserve");
+    assert!(next.entry.is_reserved() && !places.promote(&next.entry));
+    assert!(!greedy.iter().any(Connection::is_cut_off));
+}
+
+#[tokio::test]
+async fn requests_one_after_the_other_without_a_pause_count_as_one_that_does_not_end() {
+    let places = shared(2, 50);
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        let mut connection = Connection::asking(places.take(client(1)).expect("a place")).await;
+        // The next head has come before the answer, so the connection is never idle.
+        connection.send(b"GET /b HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        greedy.push(connection);
     }
-    assert!(held.iter().all(|it| !it.lease.entry.is_cut_off()), "none is in the middle of anything");
+    pass(BUSY_MS_MIN - 1);
+    for connection in &greedy {
+        connection.lease.entry.progress.note_answer();
+    }
+    assert!(places.take(client(2)).expect("a place of the reserve").entry.is_reserved());
+    pass(1);
+    assert!(!places.take(client(2)).expect("a place").entry.is_reserved());
+    assert_eq!(greedy.iter().filter(|it| it.is_cut_off()).count(), 1);
+}
+
+#[tokio::test]
+async fn half_heads_go_before_what_is_idle_also_of_a_client_that_holds_more() {
+    let places = places(3);
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        idle.push(Connection::answered(places.take(client(1)).expect("a place")).await);
+    }
+    let mut half = Connection::fresh(places.take(client(2)).expect("a place"));
+    half.send(b"GET /a HTTP/1.1\r\nho").await;
+    pass(HEAD_GRACE_MS);
+    assert!(!places.take(client(3)).expect("a place").entry.is_reserved());
+    assert!(!half.lease.entry.has_place());
+    assert!(idle.iter().all(|it| it.lease.entry.has_place()));
+}
+
+#[tokio::test]
+async fn a_client_that_has_its_share_leaves_waiting_room_to_others() {
+    let places = shared(1, 100);
+    let _busy = Connection::asking(places.take(client(1)).expect("a place")).await;
+    let greedy: Vec<Lease> = (0..WAITING_MAX).map(|_| places.take(client(1)).expect("a place of the reserve")).collect();
+    let other = places.take(client(2)).expect("a place of the reserve");
+    // A wait that has begun goes on while it is held; one that is refused is over at once.
+    let mut waits: Vec<_> = greedy.iter().map(|lease| Box::pin(lease.has_ordinary_place())).collect();
+    let mut waiting = 0;
+    for wait in &mut waits {
+        match timeout(Duration::ZERO, wait).await {
+            Ok(has_place) => assert!(!has_place),
+            Err(_) => waiting += 1,
+        }
+    }
+    assert_eq!(waiting, WAITING_MAX / 2);
+    assert!(timeout(Duration::ZERO, other.has_ordinary_place()).await.is_err(), "there is room for it to wait");
 }

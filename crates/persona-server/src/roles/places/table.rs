@@ -1,0 +1,130 @@
+//! The connections of a worker and the places that they take, as one table, and which of them goes first.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::entry::{Entry, HEAD_GRACE_MS};
+use crate::heads::Stage;
+
+/// How long a connection that was told to make room is expected to close at any moment: it has an answer to finish at most. A
+/// connection that comes while half of those that leave are of this kind waits for them.
+pub const LEAVING_SOON_MS: u64 = 250;
+
+/// How long a connection that was told to make room may keep the server waiting for its client: for the rest of a body, or until
+/// an answer is read. After that it is cut off if its room is needed.
+pub const LEAVING_MS_MAX: u64 = 2_000;
+
+/// The connections of a worker.
+#[derive(Default)]
+pub(super) struct Table {
+    pub entries: Vec<Arc<Entry>>,
+    /// Ordinary places that are taken.
+    pub ordinary: usize,
+    /// Places of the reserve that are taken.
+    pub reserved: usize,
+    /// Requests in the reserve that wait for an ordinary place.
+    pub waiting: usize,
+    /// Connections that made room and have not closed yet.
+    pub leaving: usize,
+    /// Ordinary places that each client holds, apart from proxies.
+    held: HashMap<IpAddr, usize>,
+}
+
+impl Table {
+    pub fn add(&mut self, entry: &Arc<Entry>) {
+        self.take(entry);
+        self.entries.push(Arc::clone(entry));
+    }
+
+    /// Counts the place that a connection takes.
+    pub fn take(&mut self, entry: &Entry) {
+        if entry.is_reserved() {
+            self.reserved += 1;
+        } else {
+            self.ordinary += 1;
+            if !entry.is_proxy {
+                *self.held.entry(entry.client).or_default() += 1;
+            }
+        }
+    }
+
+    /// Gives the place of a connection back.
+    pub fn free(&mut self, entry: &Entry) {
+        if entry.is_reserved() {
+            self.reserved -= 1;
+            return;
+        }
+        self.ordinary -= 1;
+        if let Some(held) = self.held.get_mut(&entry.client) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&entry.client);
+            }
+        }
+    }
+
+    /// Connections that were told a moment ago to make an ordinary place free.
+    pub fn leaving_soon(&self, now: u64) -> usize {
+        let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
+        ordinary.filter_map(|entry| entry.left_ms(now)).filter(|left| *left < LEAVING_SOON_MS).count()
+    }
+
+    /// Has those that were told to make room do it sooner than they would by themselves.
+    pub fn hasten(&self, now: u64) {
+        let is_over = |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
+        // They were left open for a request that was under way, and it has not come.
+        self.entries.iter().filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy).for_each(|entry| entry.close());
+        self.cut_off_one(now);
+    }
+
+    /// Cuts off the connection that has been making room longest and waits for its client, unless one is closing that way.
+    fn cut_off_one(&self, now: u64) {
+        let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
+        if leaving().any(|(_, entry)| entry.is_cut_off()) {
+            return;
+        }
+        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= LEAVING_MS_MAX && entry.progress.waits_for_client();
+        if let Some((_, entry)) = leaving().filter(waits).max_by_key(|(left, _)| *left) {
+            entry.cut_off();
+        }
+    }
+
+    pub fn held_by(&self, client: IpAddr) -> usize {
+        self.held.get(&client).copied().unwrap_or_default()
+    }
+
+    /// What counts against a connection: how many its client holds. What a proxy holds is held by many.
+    pub fn weight(&self, entry: &Entry) -> usize {
+        if entry.is_proxy { 1 } else { self.held_by(entry.client) }
+    }
+
+    /// Whether another client than this one holds more than this share.
+    pub fn has_greedy(&self, client: IpAddr, share: usize) -> bool {
+        self.held.iter().any(|(other, held)| *other != client && *held > share)
+    }
+
+    /// The one of these connections that is the first to be broken off, of those that have been busy for long: of the client that
+    /// holds most, one that waits for it, busy for longest.
+    pub fn first_of_busy(&self, now: u64, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
+        let busy = self.entries.iter().filter(|entry| entry.is_long_busy(now) && may_go(entry));
+        let order = |entry: &Entry| (self.weight(entry), entry.progress.waits_for_client(), entry.progress.busy_ms(now));
+        busy.max_by_key(|entry| order(entry)).cloned()
+    }
+
+    /// The one of these connections that is the first to make room, of those that are not being answered.
+    pub fn first_to_go(&self, now: u64, places: usize, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
+        let mut young = 0;
+        let waiting = self.entries.iter().filter(|entry| may_go(entry)).filter_map(|entry| {
+            let (stage, lasts) = (entry.progress.stage(), entry.progress.lasts_ms(now));
+            let is_young = stage == Stage::Fresh && lasts < HEAD_GRACE_MS;
+            young += usize::from(is_young);
+            // A head comes in one piece from nearly every client.
+            let order = (entry.is_stale(now), !is_young, self.weight(entry), stage == Stage::HeadBegun, lasts);
+            (stage != Stage::Busy).then_some((order, entry))
+        });
+        let (order, first) = waiting.max_by_key(|(order, _)| *order)?;
+        let is_young = !order.1;
+        (!is_young || young * 2 >= places).then(|| Arc::clone(first))
+    }
+}
