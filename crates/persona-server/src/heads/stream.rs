@@ -47,7 +47,9 @@ pub struct Checked<S> {
 enum Place {
     Head(Head),
     Body(Body),
-    /// A head was refused, or the frame of a body is broken.
+    /// The frame of a body is broken, which is told in place of the rest of it.
+    Broken,
+    /// A head was refused, or a body is broken: nothing more that comes can be understood.
     Lost,
 }
 
@@ -66,7 +68,7 @@ struct Verdict {
 }
 
 /// Follows requests through these bytes.
-fn check(place: &mut Place, progress: &Progress, bytes: &[u8]) -> io::Result<Verdict> {
+fn check(place: &mut Place, progress: &Progress, bytes: &[u8]) -> Verdict {
     let mut checked = 0;
     while checked < bytes.len() {
         let rest = &bytes[checked..];
@@ -79,24 +81,24 @@ fn check(place: &mut Place, progress: &Progress, bytes: &[u8]) -> io::Result<Ver
                 }
                 Ok(None) => {
                     progress.head_begun();
-                    return Ok(Verdict { checked, refusal: None });
+                    return Verdict { checked, refusal: None };
                 }
-                Err(refusal) => return Ok(Verdict { checked, refusal: Some(refusal) }),
+                Err(refusal) => return Verdict { checked, refusal: Some(refusal) },
             },
             Place::Body(body) => {
                 let Ok(length) = body.skip(rest) else {
-                    *place = Place::Lost;
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the chunks of a body are broken"));
+                    *place = Place::Broken;
+                    break;
                 };
                 checked += length;
                 if body.is_over() {
                     *place = Place::Head(Head::default());
                 }
             }
-            Place::Lost => break,
+            Place::Broken | Place::Lost => break,
         }
     }
-    Ok(Verdict { checked, refusal: None })
+    Verdict { checked, refusal: None }
 }
 
 impl<S: AsyncRead + Unpin> Checked<S> {
@@ -116,19 +118,22 @@ impl<S: AsyncRead + Unpin> Checked<S> {
             return Poll::Ready(Ok(()));
         }
         let refusal = if self.held.is_empty() {
-            let verdict = check(&mut self.place, &self.progress, came)?;
+            let verdict = check(&mut self.place, &self.progress, came);
             self.held.extend_from_slice(&came[verdict.checked..]);
             buffer.set_filled(before + verdict.checked);
             verdict.refusal
         } else {
             self.held.extend_from_slice(came);
             buffer.set_filled(before);
-            let verdict = check(&mut self.place, &self.progress, &self.held)?;
+            let verdict = check(&mut self.place, &self.progress, &self.held);
             self.ready = verdict.checked;
             verdict.refusal
         };
         if let Some(refusal) = refusal {
             self.refuse(refusal);
+        }
+        if matches!(self.place, Place::Broken) {
+            self.held.truncate(self.ready);
         }
         Poll::Ready(Ok(()))
     }
@@ -180,6 +185,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
                         return Poll::Ready(Err(error));
                     }
                     return Poll::Pending;
+                }
+                Place::Broken => {
+                    this.place = Place::Lost;
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunks of a body are broken")));
                 }
                 Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => this.refuse(Refusal::TooSlow),
                 _ => ready!(this.poll_check(context, buffer))?,

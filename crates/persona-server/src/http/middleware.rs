@@ -9,8 +9,8 @@ use axum::body::to_bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
 use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -64,7 +64,11 @@ async fn finish(State(context): State<Arc<Context>>, mut request: Request, next:
         persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
     };
     let mut response = match request.extensions_mut().remove::<Refusal>() {
-        None => next.run(request).await,
+        None => {
+            let mut response = next.run(request).await;
+            facts.note_broken(&mut response, &context, &id);
+            response
+        }
         Some(refusal) => facts.refuse(refusal, &id),
     };
     // An id that came in is visible ASCII, and so is one of ours.
@@ -126,15 +130,32 @@ impl RequestFacts {
     /// The answer to a request that is refused by its head, and its line in the log.
     fn refuse(&self, refusal: Refusal, id: &HeaderValue) -> Response {
         let problem = Problem::from(refusal);
+        self.log_refusal(&problem, id);
+        problem.into_response()
+    }
+
+    /// A request that breaks the rules of HTTP after its head, which its handler finds, is treated like one that does in its head:
+    /// counted, logged, and the last one of its connection.
+    fn note_broken(&self, response: &mut Response, context: &Context, id: &HeaderValue) {
+        if response.status() != StatusCode::BAD_REQUEST {
+            return;
+        }
+        if let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.code() == Code::MalformedRequest) {
+            context.seat.head_refused();
+            self.log_refusal(problem, id);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    fn log_refusal(&self, problem: &Problem, id: &HeaderValue) {
         tracing::info!(
             target: REFUSALS,
             code = problem.code().facts().word,
             detail = problem.detail(),
             request.id = id.to_str().unwrap_or_default(),
             client.address = self.client.map(|client| tracing::field::display(client.0)),
-            "refused a request by its head"
+            "refused a request by its head or the frame of its body"
         );
-        problem.into_response()
     }
 
     fn log(&self, id: &HeaderValue, status: u16, took: Duration) {

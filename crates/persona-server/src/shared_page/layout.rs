@@ -254,7 +254,7 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         Kind::Counter,
         Merge::Sum,
         "persona_heads_refused_total",
-        "Requests that were refused because their head cannot be read, is too large or came too slowly.",
+        "Requests that were refused because their head cannot be read, is too large or came too slowly, or because the frame of their body is broken.",
     ),
 ];
 

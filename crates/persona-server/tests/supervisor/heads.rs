@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+
 use crate::common::{DEADLINE, Reply, Server, wait_for};
 
 /// Longest head, and most fields (docs/operations.md, "Limits").
@@ -58,7 +60,7 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
     assert_eq!(server.metric("persona_heads_refused_total"), cases.len() as u64);
     let counted = "persona_http_requests_total{method=\"other\",route=\"other\",status=\"4xx\"}";
     assert_eq!(server.metric(counted), cases.iter().filter(|(_, status, _)| *status < 500).count() as u64);
-    server.wait_for_log("refused a request by its head");
+    server.wait_for_log("refused a request by its head or the frame of its body");
     assert!(server.log().contains("Host is missing"), "{}", server.log());
     // The control: the same without the fault is answered.
     let mut client = server.connect();
@@ -67,6 +69,76 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
     client.send(format!("{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n").as_bytes()).expect("open");
     assert_eq!(client.read_reply().expect("an answer").status, 201);
     assert_eq!(client.get("/healthz").expect("the connection goes on").status, 200);
+}
+
+#[test]
+fn a_body_whose_frame_breaks_is_refused_like_a_head() {
+    let server = Server::with_workers(1).start();
+    let head = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let extension = "x".repeat(20_000);
+    let broken = [
+        "e\r\n{\"name\":\"Ada\"}X\r\n0\r\n\r\n".to_owned(),
+        "3\r\n{\"n\r\nZZ\r\n".to_owned(),
+        "ffffffffffffffff0\r\n{".to_owned(),
+        "\r\n".to_owned(),
+        "e\r\n{\"name\":\"Ada\"}\r\n0\r\n\r?".to_owned(),
+        // More than the library reads of what is no body.
+        format!("7;{extension}\r\n{{\"name\"\r\n7;{extension}\r\n:\"Ada\"}}\r\n0\r\n\r\n"),
+    ];
+    for body in &broken {
+        let request = format!("{head}{body}");
+        for pieces in [request.len(), head.len(), 7] {
+            let mut client = server.connect();
+            // After an answer before it, and with what comes after it.
+            let all = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n{request}");
+            for piece in all.as_bytes().chunks(pieces) {
+                // It may be closed before all of it is sent.
+                if client.send(piece).is_err() {
+                    break;
+                }
+            }
+            assert_eq!(client.read_reply().expect("an answer").status, 200);
+            let reply = client.read_reply().unwrap_or_else(|error| panic!("{error}: {body:.40} in pieces of {pieces}"));
+            assert_eq!(problem(&reply), (400, "malformed_request".into()), "{body:.40}");
+            assert_eq!(reply.header("connection"), Some("close"));
+            client.wait_for_close().expect("the end of the connection");
+        }
+    }
+    assert_eq!(server.metric("persona_heads_refused_total"), 3 * broken.len() as u64);
+    server.wait_for_log("the chunks of the body are broken");
+    let mut client = server.connect();
+    assert_eq!(client.get("/api/v1/personas").expect("an answer").json()["items"], serde_json::json!([]), "nothing was made of them");
+    // The control: the same without the fault.
+    client.send(format!("{head}e;a=b\r\n{{\"name\":\"Ada\"}}\r\n0\r\nx: y\r\n\r\n").as_bytes()).expect("an open connection");
+    assert_eq!(client.read_reply().expect("an answer").status, 201);
+}
+
+#[test]
+fn a_client_that_closes_its_half_is_taken_for_one_that_left_and_its_work_is_given_up() {
+    let server = Server::with_workers(1).start();
+    let foreign = Connection::open(server.database()).expect("it opens");
+    foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+    let post = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{\"name\":\"Ada\"}";
+    let (mut half, mut whole) = (server.connect(), server.connect());
+    for client in [&mut half, &mut whole] {
+        client.send(post.as_bytes()).expect("an open connection");
+    }
+    let in_flight = |count: u64| {
+        // The request that asks is one of them.
+        wait_for("as many requests as that", DEADLINE, || (server.metric("persona_http_requests_in_flight") == count + 1).then_some(()));
+    };
+    in_flight(2);
+    half.close_its_half().expect("an open connection");
+    half.wait_for_close().expect("no answer");
+    in_flight(1);
+    // The control: one that leaves its half open is answered.
+    foreign.execute_batch("ROLLBACK").expect("released");
+    assert_eq!(whole.read_reply().expect("an answer").status, 201);
+    // A body that ends so is told so, because nothing waits for the store.
+    let mut client = server.connect();
+    client.send(post.trim_end_matches('}').as_bytes()).expect("an open connection");
+    client.close_its_half().expect("an open connection");
+    assert_eq!(problem(&client.read_reply().expect("an answer")), (400, "body_cut_off".into()));
 }
 
 #[test]

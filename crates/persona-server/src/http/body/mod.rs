@@ -5,6 +5,9 @@
 
 mod memory;
 
+use std::error::Error;
+use std::io;
+use std::iter::successors;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -118,7 +121,7 @@ async fn next_piece(body: &mut Body, patience: &mut Patience, claim: Option<&mut
 
 async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"))?;
+        let frame = frame.map_err(|error| broken(&error))?;
         // A frame of trailers says nothing that is needed here.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
@@ -139,6 +142,18 @@ async fn drain(mut body: Body) {
     };
     // Too slow or not, that is the end of it.
     let _ = timeout(DRAIN_TIME_MAX, reading).await;
+}
+
+/// Why there is no more of a body: its frame cannot be read on, or its connection broke.
+fn broken(error: &(dyn Error + 'static)) -> Problem {
+    let causes = successors(Some(error), |error| (*error).source());
+    let kind = causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).next();
+    match kind {
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            Problem::new(Code::MalformedRequest, "the chunks of the body are broken, or have too much beside the body")
+        }
+        _ => Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"),
+    }
 }
 
 fn too_slow() -> Problem {
