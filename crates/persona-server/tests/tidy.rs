@@ -193,15 +193,17 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
     assert_none(&problems);
 }
 
-/// Memory that processes share, and one function of SQLite and one of the C library that have no safe way to them.
-const UNSAFE: [&str; 3] = [
+/// Memory that processes share, and one function of SQLite and one of the C library that have no safe way to them. And one
+/// test, which gives SQLite memory functions of its own.
+const UNSAFE: [&str; 4] = [
     "crates/persona-server/src/shared_page/",
     "crates/persona-server/src/roles/allocator.rs",
     "crates/persona-storage/src/sqlite/log_index.rs",
+    "crates/persona-storage/tests/allocations/memory.rs",
 ];
 
 #[test]
-fn unsafe_code_is_in_three_places_only() {
+fn unsafe_code_is_in_few_places_only() {
     let words = [" {", " extern"].map(|rest| "unsafe".to_owned() + rest);
     let problems: Vec<String> = sources()
         .iter()
