@@ -58,10 +58,24 @@ impl Document {
     ///
     /// The stored text is damaged: no JSON object, or without a name.
     pub fn from_stored(text: &str) -> Result<Self, Invalid> {
-        let damaged = |message: String| Invalid::one("", "damaged", message);
-        let Value::Object(mut members) = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))? else {
-            return Err(damaged("the stored document is no object".into()));
-        };
+        match serde_json::from_str(text) {
+            Ok(Value::Object(members)) => Self::completed(members),
+            Ok(_) => Err(damaged("the stored document is no object".into())),
+            Err(error) => Err(damaged(error.to_string())),
+        }
+    }
+
+    /// Reads the document out of an answer, which has the members that the store manages beside it.
+    ///
+    /// # Errors
+    ///
+    /// The answer is damaged: no JSON object, or without a name.
+    pub fn from_answer(answer: &Value) -> Result<Self, Invalid> {
+        let members = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), answer.get(field.name)?.clone())));
+        Self::completed(members.collect())
+    }
+
+    fn completed(mut members: Map<String, Value>) -> Result<Self, Invalid> {
         for field in FIELDS {
             if !members.contains_key(field.name) {
                 let value = field.default().ok_or_else(|| damaged(format!("the stored document has no {}", field.name)))?;
@@ -81,9 +95,16 @@ impl Document {
         self.0.text.get_or_init(|| object_text(members()))
     }
 
-    /// SHA-256 of the canonical JSON (RFC 8785).
+    /// SHA-256 of the canonical JSON (RFC 8785) with whole numbers in all their digits: documents that differ in a number
+    /// have different ones.
     pub fn content_hash(&self) -> ContentHash {
         *self.0.content_hash.get_or_init(|| ContentHash::of_members(&self.0.members))
+    }
+
+    /// Every hash that may be stored with it: that of today, and the one from before schema version 6, which rounds whole
+    /// numbers beyond 2^53. The second is made only when the first is not enough.
+    pub fn content_hashes(&self) -> impl Iterator<Item = ContentHash> {
+        std::iter::once(self.content_hash()).chain(std::iter::once_with(|| ContentHash::of_rounded_members(&self.0.members)))
     }
 
     /// The words that it is found by.
@@ -154,6 +175,10 @@ impl Document {
     fn str_of(&self, field: &str) -> &str {
         self.get(field).and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+fn damaged(message: String) -> Invalid {
+    Invalid::one("", "damaged", message)
 }
 
 #[cfg(test)]

@@ -34,7 +34,11 @@ pub(super) const MANAGED: &[Managed] = &[
     Managed { name: "deleted_at", holds: Holds::TimeOrNull, about: "When it was deleted; null while it is alive." },
     Managed { name: "created_by", holds: Holds::AuthorOrNull, about: "Who made revision 1, where known." },
     Managed { name: "updated_by", holds: Holds::AuthorOrNull, about: "Who made the current revision, where known." },
-    Managed { name: "content_hash", holds: Holds::Hash, about: "SHA-256 of the canonical JSON (RFC 8785) of the editable members." },
+    Managed {
+        name: "content_hash",
+        holds: Holds::Hash,
+        about: "SHA-256 of the canonical JSON (RFC 8785, with whole numbers in all their digits) of the editable members.",
+    },
     Managed { name: "labels", holds: Holds::Labels, about: "Names for revisions." },
 ];
 
@@ -100,7 +104,7 @@ mod tests {
             deleted_at: None,
             created_by: Some("ada".into()),
             updated_by: None,
-            content_hash: ContentHash::of(&json!({})),
+            content_hash: ContentHash::from_bytes([7; 32]),
             labels: BTreeMap::from([("production".into(), Revision::FIRST)]),
             document,
         };

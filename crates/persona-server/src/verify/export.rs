@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
-use persona_model::{Document, FIELDS};
+use persona_model::Document;
 use serde_json::Value;
 
 use super::answer::Seen;
@@ -73,11 +73,10 @@ impl Lines<'_> {
         let name = value["name"].as_str().unwrap_or_default();
         let number = name.strip_prefix(&self.load.tag).and_then(|number| number.trim().parse().ok());
         let persona = number.ok_or_else(|| format!("has the name {name:?}, which nobody gave"))?;
-        let members = FIELDS.iter().filter_map(|field| Some((field.name.to_string(), value.get(field.name)?.clone())));
-        let text = Value::Object(members.collect()).to_string();
-        let hash = Document::from_stored(&text).map_err(|invalid| format!("is no document: {invalid}"))?.content_hash().to_string();
-        if value["content_hash"].as_str() != Some(&hash) {
-            return Err(format!("(persona {persona}) states the hash {}, its document has {hash}", value["content_hash"]));
+        let document = Document::from_answer(&value).map_err(|invalid| format!("is no document: {invalid}"))?;
+        if !document.content_hashes().any(|hash| value["content_hash"] == hash.to_string()) {
+            let (stated, hash) = (&value["content_hash"], document.content_hash());
+            return Err(format!("(persona {persona}) states the hash {stated}, its document has {hash}"));
         }
         Ok((persona, seen))
     }

@@ -145,3 +145,15 @@ fn a_second_run_after_a_kill_goes_on_where_the_first_one_stopped() {
     assert!(of("unchanged") >= reported.try_into().expect("a small number"), "what was reported was kept: {counts}");
     assert_eq!(folder.results(&["list", "--plain", "--limit", "3000"]).lines().count(), 2_000);
 }
+
+#[test]
+fn an_item_that_differs_in_a_wide_number_only_updates_its_persona() {
+    let item = |number: &str| format!(r#"{{"id":"0193b0c2-7f3e-7a10-8c1d-000000000001","name":"Big","extensions":{{"n":{number}}}}}"#);
+    let folder = Folder::new().file("a.ndjson", item("9007199254740993")).file("b.ndjson", item("9007199254740992"));
+    let run = |file: &str| counts(&folder.results(&["import", file, "--on-duplicate", "update", "--json"]));
+    assert_eq!(run("a.ndjson"), serde_json::json!({ "created": 1 }));
+    assert_eq!(run("a.ndjson"), serde_json::json!({ "unchanged": 1 }));
+    assert_eq!(run("b.ndjson"), serde_json::json!({ "updated": 1 }));
+    let persona: Value = serde_json::from_str(&folder.results(&["show", "Big", "--json"])).expect("JSON");
+    assert_eq!(persona["extensions"]["n"], serde_json::json!(9_007_199_254_740_992_u64));
+}

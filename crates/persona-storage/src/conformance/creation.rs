@@ -4,7 +4,7 @@ use persona_model::Expect;
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, create_write, delete, document, get, id, json_of, named, replace, restore, revision};
+use super::steps::{Subject, create, create_write, delete, document, get, id, json_of, merge, named, replace, restore, revision};
 use crate::{Error, Outcome};
 
 pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _clock: &TestClock) {
@@ -32,6 +32,19 @@ pub async fn creating_an_identity_twice_is_refused_with_the_current_revision(sto
     delete(store, 1, Expect::Any).await.expect("deleted");
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
     assert!(matches!(refused, Error::AlreadyExists { current } if current.revision == revision(2)), "{refused}");
+}
+
+pub async fn documents_that_differ_in_a_number_have_different_hashes(store: &Subject, _clock: &TestClock) {
+    let numbers = [json!(9_007_199_254_740_992_u64), json!(9_007_199_254_740_993_u64), json!(u64::MAX), json!(1e30), json!(0.1)];
+    let mut hashes = Vec::new();
+    create(store, 1, named("Ada")).await;
+    for number in numbers {
+        let written = merge(store, 1, json!({ "extensions": { "n": number } })).await.expect("patched");
+        assert_eq!(written.outcome, Outcome::Updated, "{number}");
+        hashes.push(json_of(&written.answer)["content_hash"].as_str().expect("a hash").to_owned());
+    }
+    let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+    assert_eq!(different.len(), hashes.len(), "{hashes:?}");
 }
 
 pub async fn a_handle_belongs_to_one_living_persona(store: &Subject, _clock: &TestClock) {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use persona_model::{Document, PersonaId, SearchWords};
+use persona_model::{ContentHash, Document, PersonaId, SearchWords};
 use sha2::{Digest, Sha256};
 
 /// A line of the feed with the revision that it stands for.
@@ -40,6 +40,9 @@ impl Entry {
     pub(crate) fn persona_row(&self) -> Result<PersonaRow, String> {
         let document = Document::from_stored(&self.document)
             .map_err(|invalid| format!("revision {} of persona {} cannot be read: {invalid}", self.revision, self.persona))?;
+        // The one that its head states, which may be of an earlier rule.
+        let is_stated = |hash: &ContentHash| self.head.contains(&format!("\"content_hash\":\"{hash}\""));
+        let content_hash = document.content_hashes().find(is_stated).unwrap_or_else(|| document.content_hash());
         Ok(PersonaRow {
             id: self.persona,
             revision: self.revision,
@@ -52,7 +55,7 @@ impl Entry {
             deleted_at: self.deleted.then_some(self.made_at),
             created_by: self.created_by.clone(),
             updated_by: self.author.clone(),
-            content_hash: document.content_hash().as_bytes().to_vec(),
+            content_hash: content_hash.as_bytes().to_vec(),
             head: self.head.clone(),
             document: self.document.clone(),
             tags: document.tags().map(str::to_owned).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
