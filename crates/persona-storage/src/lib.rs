@@ -17,6 +17,7 @@
 mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod database_url;
 mod decide;
 mod error;
 mod export;

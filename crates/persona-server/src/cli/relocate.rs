@@ -27,9 +27,9 @@ pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
 
 fn place(flag: &str, name: &str) -> Result<Place, Failure> {
     Place::parse(name).map_err(|error| {
-        // The name may hold a password.
-        Failure::new(ExitCode::Usage, format!("{flag} {error}"))
-            .hint("for example --from sqlite:persona.db --to postgres://ada@localhost/personas")
+        let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
+        // The name may hold a password, and the error does not.
+        Failure::new(ExitCode::Usage, format!("{flag}: {error}")).hint(error.hint().unwrap_or(example))
     })
 }
 

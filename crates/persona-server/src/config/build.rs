@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
 
 /// A file is named by the path at which it lies from here on, because the WAL and the gate lie beside it. Followed once, so
 /// that every part of the program means the same file.
-fn at_its_real_path(database: Database) -> Result<Database, database::Refusal> {
+fn at_its_real_path(database: Database) -> Result<Database, persona_storage::database_url::Refusal> {
     match database {
         Database::File(path) => match real_path(&path) {
             Ok(path) => Ok(Database::File(path)),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use persona_storage::database_url::{self, Refusal};
 use persona_storage::postgres;
 use serde::{Deserialize, Serialize};
 
@@ -53,14 +54,7 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// Why a name is refused: what is wrong, and what to do.
-pub type Refusal = (String, Option<String>);
-
 /// What a name means: a path, `sqlite:PATH`, `postgres://...`, or a URL as SQLAlchemy has them.
-///
-/// For files, with slashes the forms differ between libraries: for SQLAlchemy `sqlite:///a/b.db` is relative and four slashes are
-/// absolute, for others three are absolute. A wrong guess would serve an empty database without a word, so the form
-/// that has two meanings is refused, and those that have one are taken.
 ///
 /// # Errors
 ///
@@ -70,11 +64,11 @@ pub fn parse(text: &str) -> Result<Database, Refusal> {
         return Err(("must name a file".into(), None));
     }
     let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
-        return if text == ":memory:" { Err(in_memory()) } else { Ok(Database::File(text.into())) };
+        return if text == ":memory:" { Err(database_url::in_memory()) } else { Ok(Database::File(text.into())) };
     };
     let (dialect, driver) = scheme.split_once('+').map_or((scheme, None), |(dialect, driver)| (dialect, Some(driver)));
     match dialect {
-        "sqlite" | "sqlite3" => sqlite_path(rest, driver.is_some()).map(Database::File),
+        "sqlite" | "sqlite3" => database_url::sqlite_file(rest, driver.is_some()).map(Database::File),
         "postgres" | "postgresql" => match postgres::Settings::parse(text) {
             Ok(_) => Ok(Database::Server(text.into())),
             Err(error) => Err((error.to_string(), Some("write it like postgres://user@host:5432/database".into()))),
@@ -82,32 +76,6 @@ pub fn parse(text: &str) -> Result<Database, Refusal> {
         "file" => Err(("file: URLs are not accepted".into(), Some(format!("write the path alone: {}", rest.trim_start_matches("//"))))),
         _ => Err((format!("{dialect} databases are not supported"), Some("name a SQLite file, or postgres://user@host/database".into()))),
     }
-}
-
-fn sqlite_path(rest: &str, is_sqlalchemy: bool) -> Result<PathBuf, Refusal> {
-    if let Some((path, options)) = rest.split_once('?') {
-        let hint = format!("leave out ?{options}; sqlite:{path} has settings of its own in the section [store]");
-        return Err(("options of a database URL are not accepted".into(), Some(hint)));
-    }
-    let path = match rest.strip_prefix("//") {
-        None => rest,
-        Some(with_host) => match with_host.strip_prefix('/') {
-            Some(path) if is_sqlalchemy || path.starts_with(['/', '.']) || !path.contains('/') => path,
-            Some(path) => {
-                let message = format!("sqlite:///{path} means {path} to some programs and /{path} to others");
-                return Err((message, Some(format!("write sqlite:{path} or sqlite:/{path}"))));
-            }
-            None => with_host,
-        },
-    };
-    match path {
-        "" | ":memory:" => Err(in_memory()),
-        _ => Ok(path.into()),
-    }
-}
-
-fn in_memory() -> Refusal {
-    ("a database in memory cannot be shared by processes".into(), Some("name a file".into()))
 }
 
 /// One letter is a drive, not a scheme; so is anything with a separator before the colon.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::database_url::{self, Refusal};
 use crate::postgres;
 use crate::sqlite::real_path;
 
@@ -20,9 +21,9 @@ pub enum PlaceError {
     /// It says neither `sqlite:` nor `postgres:`.
     #[error("must be sqlite:FILE or postgres://HOST/DATABASE")]
     Scheme,
-    /// No file comes after `sqlite:`.
-    #[error("names no file")]
-    NoFile,
+    /// What comes after `sqlite:` names no file, or has two meanings.
+    #[error("{}", .0.0)]
+    File(Refusal),
     /// Its symbolic links cannot be followed.
     #[error("cannot be followed to a file: {0}")]
     Unreadable(String),
@@ -31,8 +32,18 @@ pub enum PlaceError {
     Server(#[from] postgres::SettingsError),
 }
 
+impl PlaceError {
+    /// What to write instead, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::File((_, hint)) => hint.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Place {
-    /// Reads `sqlite:persona.db`, `sqlite:///srv/persona.db` or `postgres://ada@db.example.com/personas`.
+    /// Reads `sqlite:persona.db`, `sqlite:/srv/persona.db` or `postgres://ada@db.example.com/personas`.
     ///
     /// # Errors
     ///
@@ -40,12 +51,10 @@ impl Place {
     pub fn parse(name: &str) -> Result<Self, PlaceError> {
         let (scheme, rest) = name.split_once(':').ok_or(PlaceError::Scheme)?;
         match scheme.split('+').next().unwrap_or_default() {
-            // As SQLAlchemy has it, `sqlite:///` comes before a relative path and `sqlite:////` before an absolute one.
-            "sqlite" => match rest.strip_prefix("///").unwrap_or(rest) {
-                "" | ":memory:" => Err(PlaceError::NoFile),
-                file if file.starts_with("//") && !rest.starts_with("///") => Err(PlaceError::NoFile),
-                file => real_path(Path::new(file)).map(Self::File).map_err(|error| PlaceError::Unreadable(error.to_string())),
-            },
+            "sqlite" | "sqlite3" => {
+                let file = database_url::sqlite_file(rest, scheme.contains('+')).map_err(PlaceError::File)?;
+                real_path(&file).map(Self::File).map_err(|error| PlaceError::Unreadable(error.to_string()))
+            }
             "postgres" | "postgresql" => Ok(Self::Server(Box::new(postgres::Settings::parse(name)?.named("persona move")))),
             _ => Err(PlaceError::Scheme),
         }
@@ -100,8 +109,8 @@ mod tests {
         for name in ["persona.db", "mysql://localhost/x", ""] {
             assert_eq!(Place::parse(name), Err(PlaceError::Scheme), "{name}");
         }
-        for name in ["sqlite:", "sqlite::memory:", "sqlite://host/x"] {
-            assert_eq!(Place::parse(name), Err(PlaceError::NoFile), "{name}");
+        for name in ["sqlite:", "sqlite::memory:", "sqlite:///srv/persona.db", "sqlite:persona.db?mode=ro"] {
+            assert!(matches!(Place::parse(name), Err(PlaceError::File(_))), "{name}");
         }
         let wrong = Place::parse("postgres://ada:secret@localhost:port/x").expect_err("no port").to_string();
         assert!(!wrong.contains("secret"), "{wrong}");
