@@ -33,6 +33,7 @@ mod merge;
 mod operations;
 mod page;
 mod patch;
+mod patch_form;
 mod persona;
 mod position;
 mod rank;

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::invalid::shortened;
-use crate::{Document, Invalid, operations};
+use crate::{Document, Invalid, operations, patch_form};
 
 /// Most operations of one JSON Patch.
 pub const PATCH_OPERATIONS_MAX: usize = 1_000;
@@ -49,15 +48,15 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// It is no list of operations, or has more than [`PATCH_OPERATIONS_MAX`].
+    /// It is no list of operations as RFC 6902 has them, or has more than [`PATCH_OPERATIONS_MAX`].
     pub fn json(value: Value) -> Result<Self, Invalid> {
         if let Some(operations) = value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX) {
             let message = format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {operations}");
             return Err(Invalid::one("", "too_many", message));
         }
-        // The reader's words can repeat what it read.
-        let unreadable = |error: serde_json::Error| format!("no JSON Patch: {}", shortened(&error.to_string()));
-        serde_json::from_value(value).map(Self::Json).map_err(|error| Invalid::one("", "bad_patch", unreadable(error)))
+        patch_form::check(&value)?;
+        // What the library's reader refuses beyond that is told without its words, which are about its own types.
+        serde_json::from_value(value).map(Self::Json).map_err(|_| Invalid::one("", "bad_patch", "the JSON Patch cannot be read"))
     }
 
     /// How many copies it makes of what a document has. Each can double the document.

@@ -256,3 +256,53 @@ proptest! {
         every_patch_is_bounded_and_does_what_another_implementation_does(operations)?;
     }
 }
+
+#[test]
+fn what_is_no_patch_is_told_all_at_once_in_our_own_words() {
+    let told = |patch: Value| -> Vec<String> {
+        let invalid = Patch::json(patch).expect_err("refused");
+        invalid.faults.into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect()
+    };
+    assert_eq!(told(json!({})), [": a JSON Patch must be a list of operations"]);
+    let known = "add, remove, replace, move, copy, test";
+    assert_eq!(
+        told(json!([
+            1,
+            { "path": "/a" },
+            { "op": "ad", "path": "a" },
+            { "op": 7 },
+            { "op": "add", "path": "/a~2" },
+            { "op": "move", "path": "", "from": 1 },
+            { "op": "remove", "path": "/name" },
+        ])),
+        [
+            "/0: an operation must be an object with op and path".to_owned(),
+            format!("/1: op is missing; it must be one of {known}"),
+            format!("/2/op: must be one of {known}; did you mean add?"),
+            "/2/path: must be a JSON Pointer, which is empty or begins with /, is \"a\"".into(),
+            format!("/3/op: must be one of {known}"),
+            "/3: path is missing".into(),
+            "/4/path: must be a JSON Pointer, in which ~ is written ~0, is \"/a~2\"".into(),
+            "/4: value is missing".into(),
+            "/5/from: must be a string that holds a JSON Pointer".into(),
+        ]
+    );
+    let many: Vec<Value> = (0..150).map(|_| json!(1)).collect();
+    let invalid = Patch::json(json!(many)).expect_err("refused");
+    assert_eq!((invalid.faults.len(), invalid.more), (100, 50));
+}
+
+proptest! {
+    /// The library reads just what the form allows, so its own words are never needed.
+    #[test]
+    fn the_library_and_the_form_agree(
+        op in prop::sample::select(vec![json!("add"), json!("remove"), json!("copy"), json!("test"), json!("x"), json!(null)]),
+        path in prop::sample::select(vec![json!("/a"), json!(""), json!("a"), json!("/~"), json!("/~01"), json!(3)]),
+        member in prop::sample::select(vec!["from", "value", "other"]),
+        value in prop::sample::select(vec![json!("/b"), json!("b"), json!(null)]),
+    ) {
+        let patch = json!([{ "op": op, "path": path, member: value }]);
+        let library = serde_json::from_value::<json_patch::Patch>(patch.clone());
+        prop_assert_eq!(Patch::json(patch.clone()).is_ok(), library.is_ok(), "{}: {:?}", patch, library.err());
+    }
+}
