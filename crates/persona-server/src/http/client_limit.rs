@@ -49,7 +49,7 @@ pub struct Turn {
 }
 
 impl ClientLimit {
-    /// So many turns of this kind; `what` is what a client in vain waits for, after "no turn was had at".
+    /// So many turns of this kind; `what` is what a client in vain waits for, after "the wait for".
     pub fn new(what: &'static str, turns: usize) -> Arc<Self> {
         Arc::new(Self { what, turns, wait_max: WAIT_MAX, state: Mutex::default() })
     }

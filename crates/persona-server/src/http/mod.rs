@@ -91,7 +91,7 @@ impl ReadTurns {
     /// As many as the store does at once.
     pub fn of(store: &dyn Store) -> Self {
         let room = store.read_room();
-        Self { lists: ClientLimit::new("a list", room.lists), exports: ClientLimit::new("an export", room.exports) }
+        Self { lists: ClientLimit::new("a place for a list", room.lists), exports: ClientLimit::new("a place for an export", room.exports) }
     }
 }
 

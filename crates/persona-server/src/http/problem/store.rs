@@ -91,7 +91,7 @@ impl From<Error> for Problem {
             Error::TooManyKeys { max } => {
                 Self::new(Code::TooManyKeys, format!("{max} keys are kept, which is the most")).header(RETRY_AFTER, RETRY_KEY_AFTER_SECONDS)
             }
-            Error::Busy { what } => Self::new(Code::Busy, format!("no turn was had at {what} in time")).retry(),
+            Error::Busy { what } => Self::new(Code::Busy, format!("the wait for {what} took too long")).retry(),
             Error::ReadTimedOut { limit } => {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()
             }
@@ -173,7 +173,7 @@ mod tests {
                 "title": "The store is busy",
                 "status": 503,
                 "code": "busy",
-                "detail": "no turn was had at the write queue in time",
+                "detail": "the wait for the write queue took too long",
                 "request_id": "r-1",
             })
         );
