@@ -4,9 +4,17 @@ use serde_json::{Map, Value};
 
 use super::{Draft, repair};
 
+/// The columns that mean something here.
+pub const COLUMNS: [&str; 3] = ["act", "prompt", "contributor"];
+
 /// Whether a row is one of these; older versions of the collection have only these two columns.
 pub fn matches(row: &Map<String, Value>) -> bool {
     row.contains_key("act") && row.contains_key("prompt")
+}
+
+/// What names a row in the collection.
+pub fn own_name(row: &Map<String, Value>) -> Option<&str> {
+    row.get("act")?.as_str()
 }
 
 /// `act` is the name, `prompt` the system prompt, `contributor` the creator; every other cell is kept as it is.

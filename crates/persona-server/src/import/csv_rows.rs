@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::csv_reader::{CsvReader, Row};
 use super::item::{Bad, Place, Record};
-use super::native;
 use super::source::{Line, read_line};
+use super::{awesome, native};
 
 /// What separates the cells, the likeliest first: a comma, a semicolon (spreadsheets of countries with a decimal comma), a
 /// tab.
@@ -120,9 +120,15 @@ fn delimiter_of(header: &[u8]) -> u8 {
     DELIMITERS.into_iter().find(is_known).unwrap_or(b',')
 }
 
-/// The names of the columns, without blanks around them; `None` where they are not UTF-8.
+/// The names of the columns, without blanks around them; `None` where they are not UTF-8. Known ones count in any case of
+/// their letters, as spreadsheets like to begin them with a capital; others are kept as they are.
 fn names(header: &Row) -> Option<Vec<String>> {
-    header.cells.iter().map(|name| std::str::from_utf8(name).ok().map(|name| name.trim().to_owned())).collect()
+    let name = |cell: &Vec<u8>| {
+        let name = std::str::from_utf8(cell).ok()?.trim();
+        let lower = name.to_ascii_lowercase();
+        Some(if native::is_column(&lower) || awesome::COLUMNS.contains(&lower.as_str()) { lower } else { name.to_owned() })
+    };
+    header.cells.iter().map(name).collect()
 }
 
 /// Whether these columns are those of a known format.

@@ -60,6 +60,7 @@ fn foreign_encoding(first: &[u8]) -> Option<&'static str> {
         [0, _, ..] | [_, 0, ..] => Some("the file is not UTF-8 text"),
         [0x1f, 0x8b, ..] => Some("the file is compressed (gzip); unpack it first"),
         [b'P', b'K', 3, 4] => Some("the file is a zip archive; unpack it first"),
+        [0xff, 0xd8, 0xff, _] => Some("the file is a JPEG image; character cards in images are not read in this version"),
         [0x89, b'P', b'N', b'G'] => Some("the file is a PNG image; character cards in images are not read in this version"),
         _ => None,
     }

@@ -9,9 +9,11 @@ use super::Format;
 
 /// Hands out identities for the items of one file.
 ///
-/// The identity follows from what the item says and from how often the file has said it before, so a second run over
-/// the same file names the same personas, while an item that a file has twice becomes two personas. It is made of the
-/// item as written, not of the document, so that a better mapping in a later version does not double anything either.
+/// The identity of an item that its collection names follows from the format and that name, so that a later edition of the
+/// collection finds the persona again whose text it changed. The identity of another item follows from what it says; of the
+/// item as written, not of the document, so that a better mapping in a later version doubles nothing. Either way it follows
+/// also from how often the file had the same before: a second run over a file names the same personas, while an item that a
+/// file has twice becomes two personas.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// How often each item was seen, by digest: 32 bytes for each item of the file.
@@ -19,12 +21,23 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// The identity of the next item, given as canonical JSON.
-    pub fn next(&mut self, format: Format, item: &str) -> PersonaId {
+    /// The identity of the next item, which has this name in its collection.
+    pub fn next_named(&mut self, format: Format, name: &str) -> PersonaId {
+        self.next(format, b"name", name)
+    }
+
+    /// The identity of the next item, which has no name, given as canonical JSON.
+    pub fn next_unnamed(&mut self, format: Format, item: &str) -> PersonaId {
+        self.next(format, b"", item)
+    }
+
+    fn next(&mut self, format: Format, kind: &[u8], text: &str) -> PersonaId {
         let mut hash = Sha256::new();
         hash.update(format.word());
         hash.update([0]);
-        hash.update(item);
+        hash.update(kind);
+        hash.update([0]);
+        hash.update(text);
         let digest: [u8; 32] = hash.clone().finalize().into();
         let occurrence = self.seen.entry(digest).or_default();
         *occurrence += 1;
@@ -46,17 +59,19 @@ mod tests {
         let run = || {
             let mut identities = Identities::default();
             let items = [json!({"a": 1, "b": 2}), json!({"b": 2, "a": 1}), json!({"a": 2})];
-            items.map(|item| identities.next(Format::AwesomePrompts, &canonical_json(&item)).to_string())
+            let unnamed = items.map(|item| identities.next_unnamed(Format::Native, &canonical_json(&item)).to_string());
+            let named = ["Poet", "Poet", "Bard"].map(|name| identities.next_named(Format::AwesomePrompts, name).to_string());
+            [unnamed, named].concat()
         };
         let ids = run();
         assert_eq!(ids, run());
-        assert_ne!(ids[0], ids[1]);
-        assert_ne!(ids[0], ids[2]);
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 6);
     }
 
     #[test]
     fn the_derived_identity_is_the_same_in_every_version() {
-        let id = Identities::default().next(Format::LobeHub, &canonical_json(&json!({"name": "Ada"})));
-        assert_eq!(id.to_string(), "ba46bf3c-61ad-8ac6-8ca1-32584068bc7a");
+        let mut identities = Identities::default();
+        assert_eq!(identities.next_named(Format::LobeHub, "ada.json").to_string(), "9348973c-5d3c-861b-9f78-b8110ddbd183");
+        assert_eq!(identities.next_unnamed(Format::Native, &canonical_json(&json!({"name": "Ada"}))).to_string(), "ec73d022-3362-802d-abb6-738090215d09");
     }
 }

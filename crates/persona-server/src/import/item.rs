@@ -71,7 +71,7 @@ pub struct Item {
     pub place: Place,
     /// How it was written.
     pub format: Format,
-    /// Its identity: its own, or one that is derived from its content.
+    /// Its identity: its own, or one that is derived from its name in the collection or from its content.
     pub id: PersonaId,
     /// The persona.
     pub document: Document,

@@ -12,7 +12,7 @@ use super::item::{Bad, Format, Item, Record};
 use super::json_lines::JsonLines;
 use super::json_values::JsonValues;
 use super::native::{self, Native};
-use super::{Draft, awesome, lobehub};
+use super::{Draft, awesome, card, lobehub};
 use crate::http::read_strictly;
 
 /// The items of one file: those that can be sent, and for the others the reason. A bad item never stops the rest.
@@ -37,17 +37,24 @@ impl Items {
         if !value.is_object() {
             return Err(bad(None, vec!["must be a JSON object".into()]));
         }
-        // An identity is made of the item as it was written, of which the mapping leaves nothing.
+        // Of the item as it was written the mapping leaves nothing.
         let written = canonical_json(&value);
         let Value::Object(object) = value else { unreachable!("it was just seen to be an object") };
         let name = name_of(&object);
         let refuse = |reason: String| bad(name.clone(), vec![reason]);
+        if let Some(reason) = card::refusal(&object) {
+            return Err(refuse(reason));
+        }
+        let (own_name, note) = (own_name(&object, is_row), card::note_on_v1(&object));
         let (format, Native { draft, id, is_deleted }) = mapped(object, is_row).map_err(refuse)?;
-        let id = id.unwrap_or_else(|| self.identities.next(format, &written));
+        let id = id.unwrap_or_else(|| match &own_name {
+            Some(name) => self.identities.next_named(format, name),
+            None => self.identities.next_unnamed(format, &written),
+        });
         let warnings = draft.warnings.clone();
         let document = Document::from_json(draft.into_value()).map_err(|invalid| {
             let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);
-            bad(name.clone(), invalid.faults.iter().map(reason).collect())
+            bad(name.clone(), note.into_iter().chain(invalid.faults.iter().map(reason)).collect())
         })?;
         Ok(Item { place, format, id, document, is_deleted, warnings })
     }
@@ -91,6 +98,18 @@ fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), 
     } else {
         Ok((Format::Native, native::native(object)?))
     }
+}
+
+/// What names an item in its collection, also when its text is changed later; `None` where nothing does.
+fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
+    let name = if is_row && awesome::matches(object) {
+        awesome::own_name(object)
+    } else if !is_row && lobehub::matches(object) {
+        lobehub::own_name(object)
+    } else {
+        object.get("handle").and_then(Value::as_str)
+    };
+    name.filter(|name| !name.trim().is_empty()).map(ToString::to_string)
 }
 
 /// What people call the item, for messages; wherever its format has the name.

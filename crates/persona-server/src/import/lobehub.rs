@@ -10,6 +10,14 @@ pub fn matches(object: &Map<String, Value>) -> bool {
     ["config", "meta"].iter().all(|member| agent.get(*member).is_some_and(Value::is_object))
 }
 
+/// What names an agent in the collection: its file, which also tells its translations apart, else its identifier, else its
+/// title.
+pub fn own_name(object: &Map<String, Value>) -> Option<&str> {
+    let agent = object.get("agent").and_then(Value::as_object).unwrap_or(object);
+    let title = || agent.get("meta")?.get("title");
+    object.get("file").or_else(|| agent.get("identifier")).or_else(title)?.as_str()
+}
+
 /// What has a field goes there; everything else is kept under `extensions.lobehub`, at the place where it was.
 pub fn draft(mut object: Map<String, Value>) -> Draft {
     let mut draft = Draft::default();

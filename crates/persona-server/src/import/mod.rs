@@ -13,6 +13,7 @@
 //! repaired value, the original is kept under `extensions.import.original`, and the item carries a warning.
 
 mod awesome;
+mod card;
 mod csv_reader;
 mod csv_rows;
 mod detect;
@@ -27,6 +28,7 @@ mod native;
 mod repair;
 mod source;
 
+pub use card::refusal as refusal_of_card;
 pub use draft::Draft;
 pub use item::{Bad, Format, Item, Place, Record};
 pub use items::Items;

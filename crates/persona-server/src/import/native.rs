@@ -35,14 +35,18 @@ pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
     Ok(Native { draft: Draft { members: object, ..Draft::default() }, id, is_deleted })
 }
 
+/// Whether a column of this name is known.
+pub fn is_column(name: &str) -> bool {
+    Field::named(name).is_some() || name == "id" || MANAGED.contains(&name)
+}
+
 /// Whether these columns are names of fields.
 ///
 /// # Errors
 ///
 /// A column that is none, with the nearest name; or no column `name`.
 pub fn check_columns(columns: &[String]) -> Result<(), String> {
-    let is_known = |column: &&String| Field::named(column).is_some() || *column == "id" || MANAGED.contains(&column.as_str());
-    if let Some(unknown) = columns.iter().find(|column| !is_known(column)) {
+    if let Some(unknown) = columns.iter().find(|column| !is_column(column)) {
         let near = nearest_field(unknown).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(format!("the column {unknown:?} is no field of a persona{near}"));
     }

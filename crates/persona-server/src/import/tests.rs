@@ -219,6 +219,36 @@ fn json_in_files_is_read_as_strictly_as_a_body_of_the_api() {
 }
 
 #[test]
+fn a_character_card_is_told_to_be_one() {
+    let refused = |name: &str| format!("1: this is a character card ({name}); character cards are not read in this version");
+    for (text, name) in [
+        ("{\"spec\":\"chara_card_v2\",\"spec_version\":\"2.0\",\"data\":{\"name\":\"A\"}}", "chara_card_v2"),
+        ("{\"spec\":\"chara_card_v3\",\"data\":{}}", "chara_card_v3"),
+        ("{\"name\":\"A\",\"spec_version\":\"2.0\",\"data\":{\"name\":\"A\"}}", "without a known spec"),
+    ] {
+        assert_eq!(outcome(text), [refused(name)]);
+    }
+    let v1 = json!({ "name": "A", "description": "", "personality": "", "scenario": "", "first_mes": "Hi", "mes_example": "" });
+    assert_eq!(outcome(v1.to_string()), ["1: A"], "it has fields of a persona only");
+    let mut more = v1;
+    more["chat"] = json!("A - 2024");
+    let told = outcome(more.to_string());
+    assert!(told[0].starts_with("1: this is a character card (version 1); only cards without further members"), "{told:?}");
+    assert!(told[0].contains("chat: unknown member"), "{told:?}");
+    assert_eq!(outcome(b"\xff\xd8\xff\xe0"), ["1: the file is a JPEG image; character cards in images are not read in this version"]);
+}
+
+#[test]
+fn columns_are_known_in_any_case() {
+    assert_eq!(only("ACT,Prompt,Own\nPoet,x,y\n").document.get("extensions"), Some(&json!({ "awesome_prompts": { "Own": "y" } })));
+    assert_eq!(
+        only("Name,Tags,First_Mes\nA,\"x, y\",Hi\n").document,
+        document(json!({ "name": "A", "tags": ["x", "y"], "first_mes": "Hi" }))
+    );
+    assert_eq!(outcome("Name,name\nA,b\n"), ["1: the header has the column \"name\" twice"]);
+}
+
+#[test]
 fn a_file_of_no_known_format_says_why() {
     for (bytes, reason) in [
         (b"\xff\xfea\0" as &[u8], "1: the file is UTF-16; save it as UTF-8"),
