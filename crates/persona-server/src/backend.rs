@@ -35,6 +35,14 @@ impl StartError {
         }
     }
 
+    /// The process that has the file open, where another one does and the system tells which.
+    pub fn holder(&self) -> Option<u32> {
+        match self {
+            Self::File(sqlite::StartError::InUse { pid, .. }) => *pid,
+            _ => None,
+        }
+    }
+
     /// How a program ends that needs the database.
     pub fn exit_code(&self) -> ExitCode {
         match self {

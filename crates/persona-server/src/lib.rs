@@ -17,6 +17,7 @@ pub mod http;
 pub mod import;
 pub mod log;
 mod patience;
+mod process_table;
 pub mod roles;
 pub mod shared_page;
 pub mod supervisor;

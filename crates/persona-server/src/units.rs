@@ -29,6 +29,12 @@ pub fn long_time(seconds: u64) -> String {
     }
 }
 
+/// How many personas there are: every command and check counts the living and the deleted apart.
+pub fn personas(living: u64, deleted: u64) -> String {
+    let living = if living == 1 { "1 persona".into() } else { format!("{living} personas") };
+    if deleted == 0 { living } else { format!("{living} and {deleted} deleted") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{long_time, short_time, size};

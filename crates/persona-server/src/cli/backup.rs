@@ -9,6 +9,7 @@ use super::output::Output;
 use super::work::{self, shell_word, size};
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
+use crate::units::personas;
 
 /// Makes a backup.
 pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -25,6 +26,7 @@ pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Re
             "file": file,
             "bytes": bytes,
             "personas": content.personas,
+            "deleted": content.deleted,
             "revisions": content.revisions,
             "changes": content.changes,
             "schema_version": content.schema_version,
@@ -33,9 +35,9 @@ pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Re
         }));
     }
     output.result(&format!(
-        "{}: {} personas and {} revisions, {}, checked",
+        "{}: {}, {} revisions, {}, checked",
         file.display(),
-        content.personas,
+        personas(content.personas, content.deleted),
         content.revisions,
         size(bytes)
     ))?;

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::output::{Output, harmless};
 use super::work;
 use crate::config::Environment;
+use crate::units::personas;
 
 /// Checks a file and prints what is wrong with it.
 pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -24,6 +25,7 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
             "sound": report.is_sound(),
             "schema_version": report.schema_version,
             "personas": report.personas,
+            "deleted": report.deleted,
             "revisions": report.revisions,
             "changes": report.changes,
             "problems_total": report.problems_total,
@@ -39,7 +41,8 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
         return Err(work::unsound(format!("{} is damaged: {count}", file.display()), output));
     }
     if !output.is_json() {
-        let counts = format!("{} personas, {} revisions, {} changes", report.personas, report.revisions, report.changes);
+        let personas = personas(report.personas, report.deleted);
+        let counts = format!("{personas}, {} revisions, {} changes", report.revisions, report.changes);
         output.result(&format!("{} is sound: {counts}", file.display()))?;
     }
     Ok(())

@@ -1,15 +1,17 @@
 //! `persona config`: what holds, where it came from, and what is wrong with it.
 
 use std::fmt::Write;
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 
+use persona_storage::sqlite::refuse_output;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{ConfigAction, Place};
 use super::failure::Failure;
 use super::output::{Output, Tone};
 use super::table::Table;
-use crate::config::{Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown};
+use crate::config::{Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown};
 use crate::exit_code::ExitCode;
 
 /// Runs the command.
@@ -78,11 +80,33 @@ fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failu
     output.bytes(text.as_bytes())
 }
 
+/// What a start would find out before it opens the database.
 fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
+    check_log_file(&loaded.config)?;
     if output.is_json() {
         return output.json(&json!({ "ok": true, "warnings": loaded.warnings }));
     }
     output.result("the settings can be used")
+}
+
+/// Whether a start could open the log file that is named; none is left behind.
+fn check_log_file(config: &Config) -> Result<(), Failure> {
+    let Some(path) = &config.log_file else { return Ok(()) };
+    refuse_output(config.database.file(), path).map_err(|error| Failure::start(&error.into()))?;
+    let is_new = path.symlink_metadata().is_err();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    if opened.is_ok() && is_new {
+        // Made just now, and empty unless a server has begun to write into it meanwhile.
+        let is_empty = path.metadata().is_ok_and(|facts| facts.len() == 0);
+        if is_empty {
+            std::fs::remove_file(path).map_err(|error| Failure::io(format!("could not remove {}", path.display()), &error))?;
+        }
+    }
+    opened.map(drop).map_err(|error| {
+        Failure::new(ExitCode::Config, format!("log_file {} cannot be opened", path.display()))
+            .because(error)
+            .hint("name a file in a folder that exists and that this user may write to")
+    })
 }
 
 /// A value in the type that its shape has.

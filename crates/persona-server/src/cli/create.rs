@@ -14,7 +14,7 @@ use super::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::http::read_strictly;
-use crate::import::{ITEM_BYTES_MAX, typed};
+use crate::import::{ITEM_BYTES_MAX, refusal_of_card, typed};
 
 /// Creates a persona.
 pub async fn run(arguments: &Create, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub async fn run(arguments: &Create, environment: &Environment, output: &Output)
     let reply = api.write(Method::POST, PERSONAS, &author, Some(&Value::Object(document))).await?.success()?;
     api.close().await;
     if output.is_json() {
-        return output.bytes(&[reply.body(), b"\n"].concat());
+        return output.answer(&reply);
     }
     let persona = reply.json();
     let text = |member: &str| persona.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
@@ -73,7 +73,10 @@ pub fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
         return Err(Failure::new(ExitCode::Failure, format!("{name} has more than {ITEM_BYTES_MAX} bytes")));
     }
     match read_strictly(&bytes) {
-        Ok(Value::Object(document)) => Ok(document),
+        Ok(Value::Object(document)) => match refusal_of_card(&document) {
+            Some(reason) => Err(Failure::new(ExitCode::Failure, format!("{name}: {reason}"))),
+            None => Ok(document),
+        },
         Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object")).hint("`persona import` takes lists")),
         Err(malformed) => {
             let place = format!("line {}, column {}: {}", malformed.line, malformed.column, malformed.words());

@@ -49,7 +49,7 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     let reply = sent.map_err(|failure| kept(file, failure))?;
     api.close().await;
     if output.is_json() {
-        return output.bytes(&[reply.body(), b"\n"].concat());
+        return output.answer(&reply);
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());

@@ -73,8 +73,14 @@ pub fn main() -> ExitCode {
 
 /// Prints the help that was asked for, or what is wrong with the command line.
 fn explain(error: &clap::Error) -> ExitCode {
-    // A reader that went away has nobody to tell.
-    drop(error.print());
+    // The flag is looked for by hand, because a command line that is wrong was not read.
+    let wants_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if wants_json && error.use_stderr() {
+        Failure::usage(error).print_json();
+    } else {
+        // A reader that went away cannot be told.
+        drop(error.print());
+    }
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
 }
 

@@ -2,13 +2,15 @@
 
 use std::error::Error;
 use std::fmt::{Display, Write};
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use super::output::{Output, Tone};
+use super::output::{Output, Tone, harmless_json};
 use crate::backend::StartError;
 use crate::config::ConfigError;
 use crate::exit_code::ExitCode;
+use crate::process_table;
 
 /// Why a command did not do what was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +48,24 @@ impl Failure {
         self
     }
 
+    /// A command line that cannot be read: the first line of the parser's words is what is wrong, and its tips are hints.
+    pub fn usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
+        let mut failure = Self::new(ExitCode::Usage, message);
+        for line in lines {
+            match line.split_once(": ") {
+                Some(("tip", tip)) => failure.hints.push(tip.into()),
+                Some(("Usage", usage)) => failure.hints.push(format!("usage: {usage}")),
+                _ if line.starts_with("For more information") => {}
+                // What is missing is listed on lines of its own.
+                _ => failure.causes.push(line.into()),
+            }
+        }
+        failure
+    }
+
     /// A failed read or write of a file. A reader that went away (`persona list | head`) is no failure.
     pub fn io(what: impl Into<String>, error: &std::io::Error) -> Self {
         match error.kind() {
@@ -58,7 +78,13 @@ impl Failure {
     /// A database that cannot be used.
     pub fn start(error: &StartError) -> Self {
         let mut failure = Self::new(error.exit_code(), error.to_string());
-        failure.hints.extend(error.hint());
+        // The process that holds a file is mostly a child of a server, and that is what has to be stopped.
+        if let Some(server) = error.holder().and_then(process_table::server_of) {
+            write!(failure.message, ", of the server with the process number {server}").expect("writing into a string succeeds");
+            failure.hints.push(format!("stop the server: kill -TERM {server}; nothing was changed"));
+        } else {
+            failure.hints.extend(error.hint());
+        }
         let mut cause = error.source();
         while let Some(error) = cause {
             // Messages that already end with their cause need not say it twice.
@@ -76,8 +102,7 @@ impl Failure {
             return;
         }
         if output.is_json() {
-            output.say(&self.to_json().to_string());
-            return;
+            return self.print_json();
         }
         let mut text = format!("{} {}", output.paint(Tone::Error, "error:"), self.message);
         for cause in &self.causes {
@@ -87,6 +112,12 @@ impl Failure {
             write!(text, "\n{} {hint}", output.paint(Tone::Hint, "hint:")).expect("writing into a string succeeds");
         }
         output.say(&text);
+    }
+
+    /// Prints it on standard error as one line of JSON.
+    pub fn print_json(&self) {
+        // A standard error that is gone has no reader.
+        drop(writeln!(std::io::stderr().lock(), "{}", harmless_json(&self.to_json().to_string())));
     }
 
     fn to_json(&self) -> Value {

@@ -1,18 +1,25 @@
 //! `persona list`: page after page, up to a limit.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api::{Access, Api, PERSONAS, Query};
 use super::arguments::List;
 use super::failure::Failure;
 use super::output::{Output, harmless};
-use super::table::{Table, shortened};
+use super::table::{GivesWay, Table};
 use crate::config::Environment;
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
-/// Cells of the longest name and tags on a terminal.
-const CELLS_MAX: usize = 40;
+/// How the columns give way on a narrow terminal. Identity, twenty cells of the name and the time are just 80 cells.
+const WAYS: [GivesWay; 6] = [
+    GivesWay { least: usize::MAX, leaves: 0 },
+    GivesWay { least: 20, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 2 },
+    GivesWay { least: usize::MAX, leaves: 3 },
+    GivesWay { least: usize::MAX, leaves: 1 },
+    GivesWay { least: 12, leaves: 4 },
+];
 /// What a table shows; the full documents would be read for nothing.
 const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
 
@@ -33,9 +40,9 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
             if output.is_json() {
                 output.json(item)?;
             } else if arguments.plain {
-                output.result(&cells(item, usize::MAX).join("\t"))?;
+                output.result(&harmless(item.get("name").and_then(Value::as_str).unwrap_or_default()))?;
             } else {
-                table.row(cells(item, if output.is_for_people() { CELLS_MAX } else { usize::MAX }));
+                table.row(cells(item));
             }
         }
         left = left.saturating_sub(u64::try_from(items.len()).unwrap_or(u64::MAX));
@@ -47,10 +54,14 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
     }
     api.close().await;
     if !output.is_json() && !arguments.plain && !is_empty {
-        output.bytes(table.text().as_bytes())?;
+        output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
     }
     if let Some(since) = since.filter(|_| cursor.is_none()) {
-        output.note(&format!("what changes from now on is listed by --updated-since {since}"));
+        if output.is_json() {
+            output.json(&json!({ "next_updated_since": since }))?;
+        } else {
+            output.note(&format!("what changes from now on is listed by --updated-since {since}"));
+        }
     }
     if is_empty {
         output.note("no persona meets these conditions");
@@ -74,18 +85,18 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
     arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
 }
 
-fn cells(item: &Value, cells_max: usize) -> [String; 6] {
+fn cells(item: &Value) -> [String; 6] {
     let text = |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
     let tags: Vec<&str> = item.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let revision = item.get("revision").and_then(Value::as_u64).unwrap_or_default();
-    let deleted = if item.get("deleted_at").is_some_and(|time| !time.is_null()) { " (deleted)" } else { "" };
+    let deleted = if item.get("deleted_at").is_some_and(|time| !time.is_null()) { "(deleted) " } else { "" };
     [
         text("id"),
-        shortened(&format!("{}{deleted}", text("name")), cells_max),
+        format!("{deleted}{}", text("name")),
         text("kind"),
         revision.to_string(),
         // Whole seconds are enough for people, and the form still sorts and parses.
         text("updated_at").split_once('.').map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
-        shortened(&harmless(&tags.join(",")), cells_max),
+        harmless(&tags.join(",")),
     ]
 }

@@ -24,9 +24,25 @@ struct Candidate {
 /// What was found while names were looked for.
 #[derive(Default)]
 struct Found {
+    /// Whether deleted personas are wanted, and no others. Several of them may have had one handle.
+    deleted: bool,
     same_handle: Option<PersonaId>,
     same_name: Vec<Candidate>,
     near: Vec<Candidate>,
+}
+
+/// The deleted persona with this identity, or with the handle or name that it had.
+pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+    if let Some(id) = PersonaId::parse(wanted) {
+        return Ok(id);
+    }
+    let mut found = Found { deleted: true, ..Found::default() };
+    found.look(api, wanted, None).await?;
+    match found.same_name.as_slice() {
+        [only] => Ok(only.id),
+        [] => Err(unknown(wanted, &found.near, "deleted persona", "`persona list --include-deleted` shows deleted ones too")),
+        several => Err(ambiguous(wanted, several)),
+    }
 }
 
 /// The persona with this identity, handle or name. A handle wins over a name, because handles are unique.
@@ -47,7 +63,7 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     match (found.same_handle, found.same_name.as_slice()) {
         (Some(id), _) => Ok(id),
         (None, [only]) => Ok(only.id),
-        (None, []) => Err(unknown(wanted, &found.near)),
+        (None, []) => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
         (None, several) => Err(ambiguous(wanted, several)),
     }
 }
@@ -61,8 +77,11 @@ impl Found {
     async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
         let mut cursor: Option<String> = None;
         loop {
-            let query = Query::new(PERSONAS).with("limit", PAGE).with("fields", "id,name,handle").with("sort", "created_at");
-            let query = query.with_some("q", search).with_some("cursor", cursor.as_deref());
+            let query = Query::new(PERSONAS).with("limit", PAGE).with("fields", "id,name,handle,deleted_at").with("sort", "created_at");
+            let query = query
+                .with_some("include_deleted", self.deleted.then_some("true"))
+                .with_some("q", search)
+                .with_some("cursor", cursor.as_deref());
             let page = api.get(&query.into_path()).await?.success()?.json();
             for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
                 self.take(wanted, item);
@@ -77,11 +96,15 @@ impl Found {
     fn take(&mut self, wanted: &str, item: &Value) {
         let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default();
         let Some(id) = PersonaId::parse(text("id")) else { return };
-        if text("handle") == wanted {
+        if self.deleted != item.get("deleted_at").is_some_and(|time| !time.is_null()) {
+            return;
+        }
+        let has_handle = text("handle") == wanted;
+        if has_handle && !self.deleted {
             self.same_handle = Some(id);
         }
         let candidate = Candidate { id, name: text("name").into(), similarity: similarity(wanted, text("name"), text("handle")) };
-        if candidate.name == wanted {
+        if candidate.name == wanted || (has_handle && self.deleted) {
             self.same_name.push(candidate);
         } else if candidate.similarity >= SIMILARITY_MIN && !self.near.iter().any(|known| known.id == id) {
             self.near.push(candidate);
@@ -97,10 +120,10 @@ fn similarity(wanted: &str, name: &str, handle: &str) -> f64 {
     strsim::jaro_winkler(&wanted, &name.to_lowercase()).max(strsim::jaro_winkler(&wanted, handle))
 }
 
-fn unknown(wanted: &str, near: &[Candidate]) -> Failure {
-    let failure = Failure::new(ExitCode::NotFound, format!("there is no persona {wanted:?}"));
+fn unknown(wanted: &str, near: &[Candidate], what: &str, all: &str) -> Failure {
+    let failure = Failure::new(ExitCode::NotFound, format!("there is no {what} {wanted:?}"));
     match near {
-        [] => failure.hint("`persona list` shows all"),
+        [] => failure.hint(all),
         _ => failure.hint(format!("did you mean {}?", listed(near))),
     }
 }

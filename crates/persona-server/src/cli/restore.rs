@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::work;
 use crate::config::Environment;
+use crate::units::personas;
 
 /// Restores a backup.
 pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -20,13 +21,14 @@ pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> R
             "dry_run": arguments.dry_run,
             "kept": kept,
             "personas": content.personas,
+            "deleted": content.deleted,
             "revisions": content.revisions,
             "changes": content.changes,
             "schema_version": content.schema_version,
         }));
     }
     let (database, file) = (database.display(), arguments.file.display());
-    let counts = format!("{} personas and {} revisions", content.personas, content.revisions);
+    let counts = format!("{}, {} revisions", personas(content.personas, content.deleted), content.revisions);
     if arguments.dry_run {
         return output.result(&format!("{file} can be restored: {counts}, checked; nothing was changed"));
     }

@@ -19,7 +19,7 @@ pub async fn run(arguments: &Show, environment: &Environment, output: &Output) -
     let id = resolve(&api, &arguments.persona).await?;
     let reply = api.get(&persona_path(id)).await?.success()?;
     api.close().await;
-    if output.is_json() { output.bytes(&[reply.body(), b"\n"].concat()) } else { output.bytes(text(&reply.json(), output).as_bytes()) }
+    if output.is_json() { output.answer(&reply) } else { output.bytes(text(&reply.json(), output).as_bytes()) }
 }
 
 /// The facts as a table, then each text under its name. Fields that have their default are left out.

@@ -5,6 +5,15 @@ use unicode_width::UnicodeWidthStr;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
+/// How a column gives way where all of them do not fit.
+#[derive(Clone, Copy, Debug)]
+pub struct GivesWay {
+    /// Cells that it keeps at least; [`usize::MAX`] for one that is never shortened.
+    pub least: usize,
+    /// The column with the largest number is the first to be left out; one with 0 never is.
+    pub leaves: u8,
+}
+
 /// Rows of text in aligned columns.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -27,11 +36,41 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The rows as lines, each with a line feed, without blanks at the end.
-    pub fn text(&self) -> String {
+    /// The same in at most so many cells a line, as far as the columns can give way: those that come last in the order of
+    /// leaving are left out first, and what is left is shortened where it is too wide.
+    pub fn fitted<const N: usize>(&self, cells_max: usize, ways: [GivesWay; N]) -> String {
+        let widths = self.widths();
+        let least = |column: usize| widths[column].min(ways[column].least);
+        let gaps = |kept: &[usize]| GAP * kept.len().saturating_sub(1);
+        let mut kept: Vec<usize> = (0..widths.len().min(N)).collect();
+        while kept.iter().map(|column| least(*column)).sum::<usize>() + gaps(&kept) > cells_max {
+            let Some(first) = kept.iter().copied().filter(|column| ways[*column].leaves > 0).max_by_key(|column| ways[*column].leaves)
+            else {
+                break;
+            };
+            kept.retain(|column| *column != first);
+        }
+        let mut spare = cells_max.saturating_sub(kept.iter().map(|column| least(*column)).sum::<usize>() + gaps(&kept));
+        let mut rows = vec![Vec::new(); self.rows.len()];
+        for column in kept {
+            let more = (widths[column] - least(column)).min(spare);
+            spare -= more;
+            for (row, fitted) in self.rows.iter().zip(&mut rows) {
+                fitted.push(shortened(row.get(column).map_or("", String::as_str), least(column) + more));
+            }
+        }
+        Self { rows }.text()
+    }
+
+    fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        (0..columns).map(width).collect()
+    }
+
+    /// The rows as lines, each with a line feed, without blanks at the end.
+    pub fn text(&self) -> String {
+        let widths = self.widths();
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width() + GAP)));
             format!("{}\n", cells.collect::<String>().trim_end())
@@ -57,7 +96,7 @@ pub fn shortened(text: &str, cells_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, shortened};
+    use super::{GivesWay, Table, shortened};
 
     #[test]
     fn columns_are_aligned_by_terminal_cells() {
@@ -65,6 +104,17 @@ mod tests {
         table.row(["小红书".into(), "agent".into()]);
         table.row(["Ada".into(), String::new()]);
         assert_eq!(table.text(), "NAME    KIND\n小红书  agent\nAda\n");
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_shortened_and_then_left_out() {
+        let mut table = Table::new(["ID", "NAME", "TAGS"]);
+        table.row(["0123".into(), "Ada Lovelace".into(), "maths".into()]);
+        let ways = [(usize::MAX, 0), (6, 0), (3, 1)].map(|(least, leaves)| GivesWay { least, leaves });
+        assert_eq!(table.fitted(80, ways), table.text());
+        assert_eq!(table.fitted(22, ways), "ID    NAME         TA…\n0123  Ada Lovela…  ma…\n");
+        assert_eq!(table.fitted(14, ways), "ID    NAME\n0123  Ada Lov…\n");
+        assert_eq!(table.fitted(1, ways), "ID    NAME\n0123  Ada L…\n");
     }
 
     #[test]

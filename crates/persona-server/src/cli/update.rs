@@ -22,7 +22,7 @@ pub async fn run(arguments: &Update, environment: &Environment, output: &Output)
     let reply = api.write(Method::PATCH, &persona_path(id), &author, Some(&Value::Object(patch))).await?.success()?;
     api.close().await;
     if output.is_json() {
-        return output.bytes(&[reply.body(), b"\n"].concat());
+        return output.answer(&reply);
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());

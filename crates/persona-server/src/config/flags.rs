@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::ValueParser};
 
-use super::key::{KEYS, Key, Shape};
+use super::key::{Default, KEYS, Key, Shape};
 
 /// The settings that were given as flags, as text; they are checked together with those of all other sources.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, std::default::Default)]
 pub struct Flags {
     /// The settings file that was named with `--config`.
     pub config: Option<PathBuf>,
@@ -47,7 +47,13 @@ impl FromArgMatches for Flags {
 }
 
 fn argument(key: &'static Key) -> Arg {
-    let arg = Arg::new(key.name).long(key.name.replace('_', "-")).help(key.help).value_parser(ValueParser::string());
+    let default = match key.default {
+        Default::Text(text) => format!(" [default: {text}]"),
+        // The words of these say what holds without them.
+        Default::Cores | Default::Unset => String::new(),
+    };
+    let help = format!("{}{default}", key.help);
+    let arg = Arg::new(key.name).long(key.name.replace('_', "-")).help(help).value_parser(ValueParser::string());
     match key.shape {
         Shape::Switch => {
             arg.value_name("true|false").num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true)

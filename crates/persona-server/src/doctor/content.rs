@@ -5,6 +5,7 @@ use persona_storage::sqlite::inspect::SCHEMA_VERSION;
 use super::Facts;
 use super::check::{Check, Finding, Group};
 use super::file::quoted;
+use crate::units::personas;
 
 /// How far ahead the newest change may be: clocks are corrected by fractions of a second all the time.
 const AHEAD_MICROS_MAX: i64 = 5_000_000;
@@ -21,7 +22,7 @@ pub(super) const GROUP: Group = Group {
 fn schema(facts: &Facts) -> Option<Finding> {
     let contents = facts.file.as_ref()?.contents.as_ref()?.as_ref().ok()?;
     Some(match contents.schema_version {
-        SCHEMA_VERSION => Finding::ok(format!("version {SCHEMA_VERSION}, {} personas", contents.personas)),
+        SCHEMA_VERSION => Finding::ok(format!("version {SCHEMA_VERSION}, {}", personas(contents.personas, contents.deleted))),
         found if found < SCHEMA_VERSION => Finding::warn(format!("version {found}; the next start brings it to {SCHEMA_VERSION}")),
         found => Finding::fail(format!("version {found}, this program knows up to {SCHEMA_VERSION}")),
     })

@@ -29,7 +29,7 @@ fn file() -> FileFacts {
         gate: None,
         writer: None,
         read_back: Some(Ok(ReadBack { settings: 45, wrong: Vec::new() })),
-        contents: Some(Ok(Contents { schema_version: SCHEMA_VERSION, personas: 3, newest_change: NOW, faults: Vec::new() })),
+        contents: Some(Ok(Contents { schema_version: SCHEMA_VERSION, personas: 3, deleted: 0, newest_change: NOW, faults: Vec::new() })),
     }
 }
 

@@ -30,6 +30,7 @@ pub use places::DESCRIPTORS_BEYOND_PLACES;
 use crate::backend::StartError;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, Writer, say};
+use crate::process_table;
 use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
 
 /// Pace of the sign of life that a process gives on the shared page.
@@ -71,6 +72,7 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
 }
 
 fn try_run(key: Key) -> Result<(), Error> {
+    process_table::name_this_process(key.role.word(), key.slot);
     // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process could hold the gate of
     // the file, and then the next server would wait for it. Nothing acknowledged is lost, because that is committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;

@@ -17,8 +17,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::handover::{self, Message, Prepared};
 use super::vocabulary::{Ending, Event, Key, Role, Signal};
+use crate::cli::RUN_ROLE;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::process_table;
 use crate::shared_page::SharedPage;
 
 /// This program, also after a newer one was installed under its name: the link leads to the running file itself, so a
@@ -62,7 +64,8 @@ impl Children {
         let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
         handover::give(&ours, &self.config, self.page.fd(), listener)?;
         let mut command = Command::new(OWN_PROGRAM);
-        command.args(["run-role", key.role.word(), "--slot", &key.slot.to_string(), "--generation", &key.generation.to_string()]);
+        command.arg0(process_table::title(key.role.word(), key.slot));
+        command.args([RUN_ROLE, key.role.word(), "--slot", &key.slot.to_string(), "--generation", &key.generation.to_string()]);
         // Standard output is for results, and children have none.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if key.role != Role::Init {

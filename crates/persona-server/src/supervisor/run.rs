@@ -194,8 +194,9 @@ impl Supervisor<'_> {
         let (uptime_s, requests) = (self.began.elapsed().as_secs(), self.page.requests());
         let end = match (forced, self.was_ready) {
             (true, _) => "forced",
-            (false, true) => "clean",
             (false, false) => "before it was ready",
+            (false, true) if code != ExitCode::Ok => "with a fault",
+            (false, true) => "clean",
         };
         tracing::info!(uptime_s, requests, end, code = code.number(), "stopped after {uptime_s} s and {requests} requests ({end})");
     }

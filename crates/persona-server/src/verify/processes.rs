@@ -5,6 +5,8 @@ use std::io;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::process_table::{parent_of, role_of};
+
 /// A child of a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
@@ -34,16 +36,4 @@ impl Process {
         }
         Ok(pidfd_send_signal(process, Signal::KILL)?)
     }
-}
-
-/// The number of the parent: the second field behind the name, which may contain anything (proc(5)).
-fn parent_of(pid: i32) -> Option<i32> {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn role_of(pid: i32) -> Option<String> {
-    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words = line.split('\0').skip_while(|word| *word != crate::cli::RUN_ROLE);
-    words.nth(1).map(str::to_owned)
 }

@@ -118,6 +118,8 @@ fn a_restore_over_a_running_server_is_refused_and_one_after_it_is_served() {
     let refused = persona(&folder, &["restore", "b.db"]);
     assert_eq!(refused.code, Some(75), "{refused:?}");
     assert!(refused.stderr.contains("persona.db is in use") && refused.stderr.contains("hint:"), "{refused:?}");
+    // What holds the file is a keeper or worker; what can be stopped is their server.
+    assert!(refused.stderr.contains(&format!("stop the server: kill -TERM {}", server.pid())), "{refused:?}");
     server.connect().get("/readyz").expect("it goes on");
     let folder = server.stop_and_keep_the_folder();
     succeed(folder.path(), &["create", "--name", "later"]);

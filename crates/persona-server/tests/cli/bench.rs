@@ -41,8 +41,9 @@ fn requests_that_fail_are_counted_and_told_by_the_exit_code() {
     let bench = folder.command(&flags).spawn().expect("the built program");
     // The persona is deleted by somebody else while the run goes on, so that the rest of its requests fail.
     let id = wait_for("the persona", DEADLINE, || {
-        let listed = folder.results(&["list", "--plain", "--server", &url]);
-        listed.split('\t').next().filter(|id| !id.is_empty()).map(ToString::to_string)
+        let listed = folder.results(&["list", "--json", "--server", &url]);
+        let persona: Value = serde_json::from_str(listed.lines().next()?).expect("JSON");
+        persona["id"].as_str().map(ToString::to_string)
     });
     // The run changes the persona all the time, so that it may not be any more what the command has just seen.
     wait_for("the deletion", DEADLINE, || (folder.run(&["delete", "--yes", &id, "--server", &url]).code == 0).then_some(()));
@@ -58,12 +59,12 @@ fn control_c_ends_the_run_and_the_personas_are_deleted_all_the_same() {
     let url = format!("http://{}", server.address());
     let folder = Folder::new();
     let bench = folder.command(&["bench", "--server", &url, "--seconds", "600", "--personas", "3"]).spawn().expect("the built program");
-    let list = || folder.results(&["list", "--plain", "--server", &url]);
+    let list = || folder.results(&["list", "--json", "--server", &url]);
     // The requests only begin when every persona is there, so a change means that the program is measuring.
-    let is_changed = |line: &str| line.split('\t').any(|field| field.parse().is_ok_and(|revision: u64| revision > 1));
+    let is_changed = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["revision"].as_u64() > Some(1);
     wait_for("a change", DEADLINE, || {
         let listed = list();
-        (listed.matches("\tagent\t").count() == 3 && listed.lines().any(is_changed)).then_some(())
+        (listed.lines().count() == 3 && listed.lines().any(is_changed)).then_some(())
     });
     signal(bench.id(), Signal::INT);
     let ended = bench.wait_with_output().expect("a child");

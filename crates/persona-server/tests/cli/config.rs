@@ -48,6 +48,17 @@ fn a_file_that_is_no_toml_is_reported_with_its_line() {
 }
 
 #[test]
+fn a_log_file_that_cannot_be_opened_is_found_and_a_new_one_is_not_left_behind() {
+    let folder = Folder::new().file("old.log", "a line\n").file("no_folder", "");
+    for (path, code) in [("new.log", 0), ("old.log", 0), ("none/new.log", 5), ("no_folder/new.log", 5), ("persona.db", 5), (".", 5)] {
+        let ran = folder.run(&["config", "check", "--log-file", path]);
+        assert_eq!(ran.code, code, "{path}: {ran}");
+        assert_eq!(ran.stderr.contains("hint: "), code != 0, "{path}: {ran}");
+    }
+    assert_eq!((folder.read("old.log"), folder.files()), ("a line\n".into(), vec!["no_folder".to_owned(), "old.log".into()]));
+}
+
+#[test]
 fn a_mistyped_variable_is_a_warning() {
     let folder = Folder::new().variable("PERSONA_DATABSE", "a.db").variable("PERSONA_", "x");
     assert_snapshot!("mistyped_variable", folder.run(&["config", "check"]));

@@ -49,6 +49,35 @@ fn the_help_of_every_command_says_what_it_takes() {
 }
 
 #[test]
+fn no_help_has_the_marks_of_another_format() {
+    let folder = Folder::new();
+    for command in COMMANDS {
+        let help = folder.run(&[command, "--help"]).stdout;
+        assert!(!help.contains('`'), "{command}: {help}");
+    }
+    assert!(!folder.run(&["man"]).stdout.contains('`'));
+}
+
+#[test]
+fn a_command_line_that_is_wrong_is_an_error_in_json_where_json_is_wanted() {
+    let folder = Folder::new();
+    let error = |arguments: &[&str]| {
+        let ran = folder.run(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
+        let error: serde_json::Value = serde_json::from_str(&ran.stderr).expect("one line of JSON");
+        error["error"].clone()
+    };
+    let mistyped = error(&["list", "--json", "--limt", "3"]);
+    assert_eq!(mistyped["message"], "unexpected argument '--limt' found");
+    assert_eq!(mistyped["exit_code"], 2);
+    assert_eq!(mistyped["hints"][0], "a similar argument exists: '--limit'");
+    let missing = error(&["--json", "import"]);
+    assert_eq!(missing["message"], "the following required arguments were not provided:");
+    assert_eq!(missing["causes"][0], "<FILE>...");
+    assert!(folder.run(&["list", "--limt", "--", "--json"]).stderr.starts_with("error: "), "what follows -- is no flag");
+}
+
+#[test]
 fn a_mistyped_command_or_flag_is_led_to_the_nearest() {
     let folder = Folder::new();
     assert_snapshot!("mistyped_command", folder.run(&["lst"]));

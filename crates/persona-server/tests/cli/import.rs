@@ -31,6 +31,30 @@ fn both_collections_come_in_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn a_changed_prompt_or_agent_of_a_collection_is_updated_and_not_doubled() {
+    let agent = |prompt: &str| {
+        format!("{{\"file\":\"ada.json\",\"agent\":{{\"config\":{{\"systemRole\":\"{prompt}\"}},\"meta\":{{\"title\":\"Ada\"}}}}}}\n")
+    };
+    let folder = Folder::new()
+        .file("prompts.csv", "act,prompt\nPoet,old\nBard,same\n")
+        .file("new/prompts.csv", "Act,Prompt\nBard,same\nPoet,new\n")
+        .file("agents.ndjson", agent("old"))
+        .file("new/agents.ndjson", agent("new"))
+        .file("own.json", "{\"name\":\"Eve\",\"handle\":\"eve\",\"nickname\":\"old\"}")
+        .file("new/own.json", "{\"name\":\"Eve\",\"handle\":\"eve\",\"nickname\":\"new\"}");
+    let run = |flags: &[&str]| counts(&folder.results(&[&["import", "--json"], flags].concat()));
+    let newer = ["new/prompts.csv", "new/agents.ndjson", "new/own.json"];
+    assert_eq!(run(&["prompts.csv", "agents.ndjson", "own.json"]), serde_json::json!({ "created": 4 }));
+    assert_eq!(run(&newer), serde_json::json!({ "differs": 3, "unchanged": 1 }));
+    assert_eq!(run(&[&newer as &[&str], &["--on-duplicate", "update"]].concat()), serde_json::json!({ "updated": 3, "unchanged": 1 }));
+    assert_eq!(run(&newer), serde_json::json!({ "unchanged": 4 }));
+    for (name, field) in [("Poet", "system_prompt"), ("Ada", "system_prompt"), ("Eve", "nickname")] {
+        let persona: Value = serde_json::from_str(&folder.results(&["show", name, "--json"])).expect("JSON");
+        assert_eq!((&persona[field], &persona["revision"]), (&"new".into(), &2.into()), "{name}");
+    }
+}
+
+#[test]
 fn after_an_import_the_database_file_alone_is_complete() {
     let folder = Folder::new();
     folder.results(&["import", PROMPTS]);

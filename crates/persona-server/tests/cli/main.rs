@@ -8,6 +8,7 @@ mod bench;
 mod config;
 mod damaged;
 mod edit;
+mod exit_codes;
 mod export;
 mod help;
 mod import;

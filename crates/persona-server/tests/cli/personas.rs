@@ -70,7 +70,10 @@ fn what_cannot_be_updated_is_explained() {
 
 #[test]
 fn what_cannot_be_created_is_explained() {
-    let folder = Folder::with_personas(&[ADA]).file("list.json", "[]").file("broken.json", "{");
+    let folder = Folder::with_personas(&[ADA])
+        .file("list.json", "[]")
+        .file("broken.json", "{")
+        .file("card.json", "{\"spec\": \"chara_card_v2\", \"data\": {}}");
     let refusals = [
         &["create"] as &[&str],
         &["create", "--name", ""],
@@ -80,6 +83,7 @@ fn what_cannot_be_created_is_explained() {
         &["create", "--name", "X", "--set", "handle=ada"],
         &["create", "--file", "list.json"],
         &["create", "--file", "broken.json"],
+        &["create", "--file", "card.json"],
         &["create", "--file", "none.json"],
     ];
     assert_snapshot!("create_refused", refusals.map(|arguments| format!("{arguments:?}\n{}", folder.run(arguments))).join("\n"));
@@ -151,14 +155,64 @@ fn a_deleted_persona_is_gone_until_it_is_brought_back() {
     assert_snapshot!("delete", folder.run(&["delete", "ada", "--yes"]));
     assert_snapshot!("show_deleted", folder.run(&["show", id]));
     assert_snapshot!("list_deleted", folder.run(&["list", "--include-deleted"]));
-    assert_snapshot!("undelete_by_handle", folder.run(&["undelete", "ada"]));
     assert_snapshot!("undelete", folder.run(&["undelete", id]));
     assert_eq!(folder.run(&["show", "ada"]).code, 0);
     assert_snapshot!("delete_json", folder.run(&["delete", "ada", "--yes", "--json"]));
 }
 
 #[test]
+fn a_deleted_persona_is_brought_back_by_its_handle_or_name_too() {
+    let folder = Folder::with_personas(&[ADA, BOB, BOB]);
+    for wanted in ["ada", "Ada Lovelace"] {
+        assert_eq!(folder.run(&["undelete", wanted]).code, 3, "it lives");
+        assert_eq!(folder.run(&["delete", "ada", "--yes"]).code, 0);
+        assert_snapshot!("undelete_by_handle", folder.run(&["undelete", wanted]));
+        assert_eq!(folder.run(&["show", "ada"]).code, 0);
+    }
+    let ids = folder.results(&["list", "--json", "--kind", "user"]);
+    for line in ids.lines() {
+        let bob: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(folder.run(&["delete", bob["id"].as_str().expect("an identity"), "--yes"]).code, 0);
+    }
+    let several = folder.run(&["undelete", "Bob"]);
+    assert_eq!(several.code, 4, "{several}");
+    assert_snapshot!("undelete_near", folder.run(&["undelete", "Bobb"]));
+}
+
+#[test]
+fn a_list_fits_eighty_columns_and_loses_nothing_in_json() {
+    let name = "A name that is much longer than any column of a list on a terminal can be";
+    let folder = Folder::with_personas(&[&[name, "--set=tags=one,two,three"], ADA]);
+    let table = folder.results(&["list", "--sort", "name"]);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert!(table.starts_with("ID ") && table.contains("A name that is much"), "{table}");
+    assert!(folder.results(&["list", "--json"]).contains(name));
+    assert_eq!(folder.results(&["list", "--plain", "--sort", "name"]), format!("{name}\nAda Lovelace\n"));
+}
+
+#[test]
+fn a_list_of_changes_tells_in_json_where_the_next_one_begins() {
+    let folder = Folder::with_personas(&[ADA]);
+    let poll = |since: &str| {
+        let lines = folder.results(&["list", "--json", "--updated-since", since]);
+        let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let next = lines.pop().expect("a last line")["next_updated_since"].as_str().expect("a position").to_owned();
+        (lines.len(), next)
+    };
+    let (changed, next) = poll("1970-01-01T00:00:00Z");
+    assert_eq!(changed, 1);
+    assert_eq!(poll(&next), (0, next.clone()));
+    assert_eq!(folder.run(&["update", "ada", "--set", "nickname=A"]).code, 0);
+    assert_eq!(poll(&next).0, 1);
+    assert!(!folder.results(&["list", "--json"]).contains("next_updated_since"));
+}
+
+#[test]
 fn control_characters_of_a_prompt_are_shown_and_not_obeyed() {
-    let folder = Folder::with_personas(&[&["X", "--set=description=a\x1b[2Jb\u{9b}c\r\nd"]]);
+    let folder = Folder::with_personas(&[&["X", "--set=description=a\x1b[2Jb\u{9b}c\r\nd", "--set=nickname=e\u{202e}f"]]);
     assert_snapshot!("show_control", folder.run(&["show", "X"]));
+    for command in [&["show", "X"] as &[&str], &["show", "X", "--json"], &["list", "--json"], &["list", "--plain"]] {
+        let ran = folder.run(command);
+        assert!(!ran.to_string().contains(['\u{202e}', '\u{9b}', '\u{1b}']), "{ran}");
+    }
 }

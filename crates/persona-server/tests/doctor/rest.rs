@@ -22,6 +22,18 @@ fn a_sound_file_at_rest_has_no_warning_and_nothing_is_made_beside_it() {
 }
 
 #[test]
+fn the_examination_counts_as_the_check_the_backup_and_the_restore_do() {
+    let folder = Folder::with_personas(&[&["Ada"], &["Eve"]]);
+    assert_eq!(folder.run(&["delete", "Eve", "--yes"]).code, 0);
+    let words = "1 persona and 1 deleted";
+    assert_eq!(Examined::database(&folder, &[]).check("Content", "schema").1, format!("version 5, {words}"));
+    for command in [&["check"] as &[&str], &["backup", "copy.db"], &["restore", "copy.db", "--dry-run"]] {
+        let ran = folder.run(command);
+        assert!(ran.code == 0 && ran.stdout.contains(words), "{command:?}: {ran}");
+    }
+}
+
+#[test]
 fn the_log_of_a_killed_server_is_explained_and_left_alone() {
     let server = Server::with_workers(2).start();
     assert_eq!(server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status, 201);

@@ -19,6 +19,19 @@ fn the_server_says_where_it_listens_and_logs_one_ready_event_with_the_facts() {
 }
 
 #[test]
+fn every_process_is_named_after_what_it_does() {
+    let server = Server::with_workers(2).start();
+    let read = |pid: u32, file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a living process");
+    for (role, slot, title, name) in
+        [("worker", 2, "persona: worker 2", "persona-work 2"), ("keeper", 0, "persona: keeper", "persona-keeper")]
+    {
+        let process = server.processes(role).into_iter().find(|process| process.slot == slot).expect("a living process");
+        assert_eq!(read(process.pid, "cmdline").split('\0').next(), Some(title));
+        assert_eq!(read(process.pid, "comm").trim_end(), name);
+    }
+}
+
+#[test]
 fn init_logs_the_switch_to_wal_in_the_words_that_operators_look_for() {
     let server = Server::with_workers(1).start();
     server.wait_for_log("SQLite WAL mode enabled for improved concurrency");

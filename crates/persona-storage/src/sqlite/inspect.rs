@@ -130,6 +130,8 @@ pub struct Contents {
     pub schema_version: u32,
     /// Living personas.
     pub personas: u64,
+    /// Deleted personas, which can be brought back.
+    pub deleted: u64,
     /// When the newest change was committed.
     pub newest_change: Timestamp,
     /// Everything that is damaged, at most ten faults; empty for a sound file.
@@ -161,10 +163,11 @@ pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<C
         let schema_version = migrate::version_of(&connection)?;
         if schema_version != migrate::VERSION {
             // The tables of another version are not known.
-            return Ok(Contents { schema_version, personas: 0, newest_change: Timestamp::default(), faults });
+            return Ok(Contents { schema_version, personas: 0, deleted: 0, newest_change: Timestamp::default(), faults });
         }
         let newest_change = changes::last_time(&connection)?;
-        Ok(Contents { schema_version, personas: personas::count_living(&connection)?, newest_change, faults })
+        let (personas, deleted) = (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
+        Ok(Contents { schema_version, personas, deleted, newest_change, faults })
     };
     read().map_err(|error| StartError::from_driver(&settings.path, error))
 }

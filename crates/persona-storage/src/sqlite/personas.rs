@@ -238,6 +238,12 @@ pub(super) fn count_living(connection: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |found| row::number(found, 0))
 }
 
+/// How many personas are soft-deleted.
+pub(super) fn count_deleted(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL";
+    connection.prepare_cached(sql)?.query_row([], |found| row::number(found, 0))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -31,7 +31,7 @@ pub(super) fn copy_checked(path: &Path, source: &Connection, target: &Path, watc
     let counts = copy(path, source, target, watcher)?;
     to_rollback_mode(target).and_then(|()| begin_life(target)).map_err(|error| StartError::from_driver(target, error))?;
     let report = check_alone(target, watcher)?.sound(path)?;
-    let copied = Counts { personas: report.personas, revisions: report.revisions, changes: report.changes };
+    let copied = Counts { personas: report.personas + report.deleted, revisions: report.revisions, changes: report.changes };
     if copied == counts {
         return Ok(report);
     }

@@ -1,5 +1,7 @@
 //! A server, over TCP.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -11,6 +13,11 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
+
+/// Where every route of the API begins.
+const API_PREFIX: &str = "/api/v1";
+/// Longest wait for a connection. A server that is there takes one at once, also while it is busy.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A client of one server; connections are kept and shared.
 #[derive(Clone)]
@@ -25,6 +32,8 @@ impl Remote {
     pub fn new(url: &str) -> Result<Self, Failure> {
         let (authority, prefix) = parse_url(url)?;
         let mut connector = HttpConnector::new();
+        // A host that drops what is sent to it would else be waited for by the kernel's patience, two minutes.
+        connector.set_connect_timeout(Some(CONNECT_WAIT_MAX));
         // Requests are small and each waits for its answer; Nagle's algorithm would only add waiting.
         connector.set_nodelay(true);
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority, prefix })
@@ -69,5 +78,9 @@ pub fn parse_url(url: &str) -> Result<(Authority, String), Failure> {
     }
     let authority = uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
     let prefix = uri.path().trim_end_matches('/').to_string();
+    if let Some(base) = prefix.strip_suffix(API_PREFIX) {
+        let message = format!("{url:?} is the address of the API, and the one of the server is wanted");
+        return Err(Failure::new(ExitCode::Usage, message).hint(format!("write it like http://{authority}{base}")));
+    }
     Ok((authority, prefix))
 }

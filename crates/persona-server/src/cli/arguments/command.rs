@@ -51,6 +51,7 @@ pub struct Global {
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
+    #[value(help = "On a terminal, unless NO_COLOR is set")]
     Auto,
     /// Always.
     Always,
@@ -58,14 +59,17 @@ pub enum Color {
     Never,
 }
 
+/// Written apart from the comment, whose marks mean nothing on a terminal.
+const SERVER_HELP: &str = "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
+
 /// Where the personas are.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Target {
-    /// Database to open, also beside a running server.
+    /// Database to open, also beside a running server; by default that of the settings, mostly persona.db.
     #[arg(long, value_name = "PATH", conflicts_with = "server", help_heading = "Where")]
     pub database: Option<String>,
-    /// Server to talk to, such as http://127.0.0.1:8000; also the variable `PERSONA_SERVER`.
-    #[arg(long, value_name = "URL", help_heading = "Where")]
+    /// Server to talk to; also the variable `PERSONA_SERVER`.
+    #[arg(long, value_name = "URL", help_heading = "Where", help = SERVER_HELP)]
     pub server: Option<String>,
     /// Settings file to use in place of persona.toml.
     #[arg(long, value_name = "FILE", help_heading = "Where")]
@@ -75,7 +79,7 @@ pub struct Target {
 /// Which database file. Commands that take this open the file themselves, also beside a running server.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Place {
-    /// Database, where it is not the one of the settings.
+    /// Database; by default that of the settings, mostly persona.db.
     #[arg(long, value_name = "PATH", help_heading = "Where")]
     pub database: Option<String>,
     /// Settings file to use in place of persona.toml.

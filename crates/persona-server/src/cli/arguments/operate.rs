@@ -81,7 +81,7 @@ pub struct Verify {
     /// Workers of the scratch server, 1 to 4, on PostgreSQL up to 64; by default 4.
     #[arg(long, value_name = "NUMBER", conflicts_with = "server", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
-    /// Durability class of the scratch server: normal or full.
+    /// Durability class of the scratch server: normal or full; by default normal.
     #[arg(long, value_name = "WORD", conflicts_with = "server", value_parser = ["normal", "full"])]
     pub durability: Option<String>,
     /// Clients that work at once.
@@ -96,7 +96,7 @@ pub struct Verify {
     /// Kill processes meanwhile: workers and keeper, or with =supervisor everything now and then.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "workers")]
     pub chaos: Option<ChaosWord>,
-    /// Number that all random choices follow from.
+    /// Number that all random choices follow from; by default another one each time.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Fault of the scratch server; exists in test builds only.

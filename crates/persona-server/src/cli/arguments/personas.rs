@@ -47,6 +47,10 @@ pub struct Export {
     pub target: Target,
 }
 
+/// Written apart from the comment, whose marks mean nothing on a terminal.
+const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front for largest first, or relevance, which is only \
+                         possible with a text [default: relevance with a text, else created_at]";
+
 /// Arguments of `list`.
 #[derive(Args, Debug)]
 pub struct List {
@@ -67,13 +71,13 @@ pub struct List {
     /// Deleted ones too.
     #[arg(long)]
     pub include_deleted: bool,
-    /// Order: name, `created_at` or `updated_at`, with - in front for largest first, or relevance with a text.
-    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    /// Order of the list.
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true, help = SORT_HELP)]
     pub sort: Option<String>,
     /// Most personas to list.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
-    /// Tab-separated, without heading: for scripts.
+    /// Only the names, one a line: for scripts.
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
     /// Where the personas are.
@@ -162,7 +166,7 @@ pub struct Delete {
 /// Arguments of `undelete`.
 #[derive(Args, Debug)]
 pub struct Undelete {
-    /// Identity.
+    /// Identity, or the handle or name that it had.
     pub persona: String,
     /// Where the personas are.
     #[command(flatten)]

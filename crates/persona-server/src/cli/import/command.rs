@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,9 @@ use crate::import::{Bad, Item};
 
 /// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough for their queues.
 const IN_FLIGHT_MAX: usize = 256;
+
+/// After so long without an answer the user is told that it is waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 type Pending = JoinHandle<Result<Report, Failure>>;
 
@@ -73,7 +76,7 @@ impl Run<'_> {
         let file: Arc<str> = if path == Path::new("-") { "standard input".into() } else { path.display().to_string().into() };
         let mut progress = Progress::new(&file, &source, self.output);
         let mut pending: VecDeque<Pending> = VecDeque::new();
-        let mut is_read = false;
+        let (mut is_read, mut is_told) = (false, false);
         while !(is_read && pending.is_empty()) {
             let has_room = !is_read && pending.len() < IN_FLIGHT_MAX;
             tokio::select! {
@@ -85,6 +88,11 @@ impl Run<'_> {
                     pending.pop_front();
                     let report = ended.inspect_err(|_| pending.iter().for_each(JoinHandle::abort))?;
                     self.finish(&report, &mut progress)?;
+                }
+                () = tokio::time::sleep(SILENCE_MAX), if !pending.is_empty() && !is_told => {
+                    is_told = true;
+                    let note = format!("no answer for {} s; each item is tried for a minute before this gives up", SILENCE_MAX.as_secs());
+                    progress.write(|| self.output.note(&note));
                 }
             }
         }

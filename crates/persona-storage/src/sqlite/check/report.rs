@@ -22,8 +22,10 @@ pub struct CheckProblem {
 pub struct CheckReport {
     /// Version of the schema.
     pub schema_version: u32,
-    /// Personas, deleted ones too.
+    /// Living personas.
     pub personas: u64,
+    /// Deleted personas, which can be brought back.
+    pub deleted: u64,
     /// Revisions of all personas.
     pub revisions: u64,
     /// Lines of the feed.

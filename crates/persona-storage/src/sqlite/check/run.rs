@@ -149,8 +149,9 @@ impl Examination<'_, '_> {
         }
         let mut row_id = i64::MIN;
         loop {
-            if self.report.personas.is_multiple_of(TELL_EVERY) {
-                self.tell(Step::Personas, self.report.personas, personas)?;
+            let done = self.report.personas + self.report.deleted;
+            if done.is_multiple_of(TELL_EVERY) {
+                self.tell(Step::Personas, done, personas)?;
             }
             let checked = self.persona_after(row_id, &mut feed);
             match self.found(checked)? {
@@ -183,7 +184,10 @@ impl Examination<'_, '_> {
         let Some(current) = next_after(self.connection, row_id, checksums)? else { return Ok(None) };
         let last = chain::last_kept(self.connection, current.row_id)?;
         snapshot.commit()?;
-        self.report.personas += 1;
+        match &current.stored {
+            Some(stored) if stored.persona.deleted_at.is_some() => self.report.deleted += 1,
+            _ => self.report.personas += 1,
+        }
         for fault in current.faults {
             self.report.add(current.id, fault);
         }

@@ -1,0 +1,38 @@
+//! What the system's table of processes (proc(5)) tells of this program's processes, and what it is told of them.
+
+use std::fs;
+
+use crate::cli::RUN_ROLE;
+
+/// What tools show as the command of a child (`ps -f`): `persona: worker 2`; the words of its command line follow.
+pub fn title(role: &str, slot: u16) -> String {
+    if slot == 0 { format!("persona: {role}") } else { format!("persona: {role} {slot}") }
+}
+
+/// Gives this process a short name for tools that show no command line (`ps -e`, `top`). The system keeps 15 bytes, and a
+/// child would otherwise be named after the link by which it was started.
+pub fn name_this_process(role: &str, slot: u16) {
+    let name = if slot == 0 { format!("persona-{role}") } else { format!("persona-{} {slot}", role.get(..4).unwrap_or(role)) };
+    // A name is for people who look; without one the process works as well.
+    let _ = fs::write("/proc/self/comm", name);
+}
+
+/// The server that a process belongs to, where it is a child of one.
+pub fn server_of(pid: u32) -> Option<u32> {
+    let pid = i32::try_from(pid).ok()?;
+    role_of(pid)?;
+    u32::try_from(parent_of(pid)?).ok()
+}
+
+/// The number of the parent: the second field behind the name, which may contain anything.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The role of a process, where it is a child of a server.
+pub fn role_of(pid: i32) -> Option<String> {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = line.split('\0').skip_while(|word| *word != RUN_ROLE);
+    words.nth(1).map(str::to_owned)
+}
