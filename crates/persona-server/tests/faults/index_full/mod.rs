@@ -23,6 +23,9 @@ const REGION_BYTES: usize = 32 * 1024;
 /// Bytes of a change of which some ten are a region.
 const CHANGE_BYTES: usize = 500_000;
 
+/// A keeper that copies the log back as fast as a busy machine writes it would let it start over before its second region.
+const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
+
 /// Changes in which the log comes to its ceiling and so to its second region.
 const CHANGES_MAX: usize = 60;
 
@@ -67,6 +70,7 @@ impl Shim {
     /// A server whose index cannot have more than so many regions while it is switched on.
     fn server(&self, regions: usize, folder: Option<TempDir>) -> Server {
         let server = Server::with_workers(2)
+            .flag(NO_COPY_BACK)
             .variable("LD_PRELOAD", self.library().display().to_string())
             .variable("PERSONA_TEST_FULL", self.switch().display().to_string())
             .variable("PERSONA_TEST_INDEX_BYTES", (regions * REGION_BYTES).to_string());
