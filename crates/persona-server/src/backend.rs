@@ -62,14 +62,19 @@ pub fn exit_code_of_server(error: &postgres::StartError) -> ExitCode {
     }
 }
 
-/// Makes the database ready for several processes. Safe beside a running server.
+/// Makes the database ready for several processes, which are going to write or only to read. Safe beside a running server.
 ///
 /// # Errors
 ///
 /// It cannot be used; it was left as it was.
-pub fn initialise(config: &Config) -> Result<Prepared, StartError> {
+pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, StartError> {
     match &config.database {
-        Database::File(path) => Ok(prepared_file(sqlite::initialise(&config.file_settings(path))?, config)),
+        Database::File(path) => {
+            if writes {
+                sqlite::refuse_unwritable(path)?;
+            }
+            Ok(prepared_file(sqlite::initialise(&config.file_settings(path))?, config))
+        }
         Database::Server(url) => {
             let settings = Config::server_settings(url, "persona init");
             let report = postgres::initialise(&settings)?;

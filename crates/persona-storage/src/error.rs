@@ -101,10 +101,10 @@ pub enum Error {
     /// became of it.
     #[error("whether the write was kept is unknown")]
     OutcomeUnknown,
-    /// The disk or a quota is full, or has less free than is to stay free. Nothing was changed. Reads go on; writes succeed again
+    /// The disk or a quota is full, a limit on the size of files is reached, or less is free than is to stay free. Nothing was changed. Reads go on; writes succeed again
     /// when there is room.
-    #[error("no space left for the database")]
-    Full,
+    #[error("no space left for the database: {0}")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database is damaged; nothing was repaired and nothing was deleted.
     #[error("the database is damaged: {0}")]
     Damaged(String),

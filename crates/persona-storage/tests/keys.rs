@@ -66,7 +66,7 @@ async fn a_repetition_of_a_kept_write_is_answered_while_the_disk_is_short() {
     let other = short.write(idempotent(create(2), "key 1", 2)).await;
     assert!(matches!(other, Err(Error::KeyReused)), "{other:?}");
     let new = short.write(idempotent(create(2), "key 2", 2)).await;
-    assert!(matches!(new, Err(Error::Full)), "{new:?}");
+    assert!(matches!(new, Err(Error::Full(_))), "{new:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

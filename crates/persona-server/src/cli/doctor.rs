@@ -37,7 +37,7 @@ pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output)
             let database = Some(look_at_server(&config).await);
             return judge(&Facts { database, ..Facts::new(now, None, None) }, environment, output);
         };
-        let mut file = FileFacts::look(config.file_settings(path), rustix::process::geteuid().as_raw());
+        let mut file = FileFacts::look(config.file_settings(path), rustix::process::geteuid().as_raw(), &config.backups_of(path));
         // A server that holds the file but does not answer is a finding about the server and no reason to stop here.
         let server = match address_of(&file.users) {
             Some(address) => {

@@ -7,6 +7,7 @@ use persona_storage::sqlite::refuse_output;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, Writer, say};
+use crate::shared_page::NotMade;
 use crate::supervisor::{self, Address, Engine, Started};
 use crate::units::size;
 
@@ -32,7 +33,10 @@ pub fn run(config: Config) -> ExitCode {
     match ended {
         Ok(ExitCode::Failure) => fail("the server had to stop; the log says why", None, ExitCode::Failure),
         Ok(code) => code,
-        Err(error) => fail(&format!("could not run the server: {error}"), None, ExitCode::Failure),
+        Err(error) => {
+            let cure = error.get_ref().and_then(|cause| cause.downcast_ref::<NotMade>()).map(NotMade::cure);
+            fail(&format!("could not run the server: {error}"), cure.as_deref(), ExitCode::Failure)
+        }
     }
 }
 

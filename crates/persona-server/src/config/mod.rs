@@ -121,14 +121,18 @@ impl Config {
 
     /// The backups that the keeper is to make of a file, if any.
     pub fn backup_plan(&self) -> Option<BackupPlan> {
-        let path = self.database.file()?;
+        let folder = self.backups_of(self.database.file()?);
+        self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })
+    }
+
+    /// The folder of these backups of a file.
+    pub fn backups_of(&self, path: &Path) -> PathBuf {
         let beside = || {
             let mut name = path.to_path_buf().into_os_string();
             name.push("-backups");
             name.into()
         };
-        let folder = self.backup_dir.clone().unwrap_or_else(beside);
-        self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })
+        self.backup_dir.clone().unwrap_or_else(beside)
     }
 
     /// How a file is to be driven.

@@ -25,7 +25,7 @@ fn journal_mode(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_journal_mode(facts: &Facts) -> String {
-    facts.file.as_ref().map(|file| format!("persona serve --database {}", quoted(file))).unwrap_or_default()
+    facts.file.as_ref().map(|file| format!("persona serve --database {}", quoted(&file.path))).unwrap_or_default()
 }
 
 fn settings(facts: &Facts) -> Option<Finding> {

@@ -29,7 +29,7 @@ fn schema(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_schema(facts: &Facts) -> String {
-    facts.file.as_ref().map(|file| format!("persona serve --database {}", quoted(file))).unwrap_or_default()
+    facts.file.as_ref().map(|file| format!("persona serve --database {}", quoted(&file.path))).unwrap_or_default()
 }
 
 fn integrity(facts: &Facts) -> Option<Finding> {

@@ -10,6 +10,7 @@ use persona_storage::sqlite::{FileSystem, SecondName, Settings, StartError, init
 use serde_json::Value;
 
 use super::database::DatabaseFacts;
+use super::neighbours::{Neighbour, neighbours_of};
 use super::processes::{self, User};
 use crate::supervisor::lock_probe::{Holder, beside, holder_of_gate, holder_of_writer_lock};
 
@@ -54,6 +55,8 @@ pub struct Entry {
     pub mode: u32,
     /// Its owner.
     pub owner: u32,
+    /// The group it belongs to.
+    pub group: u32,
     /// Its size.
     pub bytes: u64,
     /// When it was last written, in seconds since the epoch.
@@ -81,6 +84,8 @@ pub struct FileFacts {
     pub full: bool,
     /// `None` when there is no file.
     pub entry: Option<Entry>,
+    /// What lies beside it and is needed by the service.
+    pub neighbours: Vec<Neighbour>,
     /// How the file is reached by more than one name; `None` for one name.
     pub second_name: Option<SecondName>,
     /// What its first page says, or why it is refused.
@@ -106,8 +111,9 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
-    /// Looks at a file without SQLite. Must come before anything in this process opens the file with it.
-    pub fn look(settings: Settings, user: u32) -> Self {
+    /// Looks at a file and the folder of its backups without SQLite. Must come before anything in this process opens the
+    /// file with it.
+    pub fn look(settings: Settings, user: u32, backups: &Path) -> Self {
         let path = settings.path.clone();
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
@@ -117,7 +123,14 @@ impl FileFacts {
         Self {
             user,
             full: false,
-            entry: entry.map(|it| Entry { mode: it.mode() & 0o7777, owner: it.uid(), bytes: it.len(), modified: it.mtime() }),
+            entry: entry.map(|it| Entry {
+                mode: it.mode() & 0o7777,
+                owner: it.uid(),
+                group: it.gid(),
+                bytes: it.len(),
+                modified: it.mtime(),
+            }),
+            neighbours: neighbours_of(&path, &folder, backups),
             second_name: second_name(&path).ok().flatten(),
             first_page: inspect::first_page(&path),
             file_system: FileSystem::of(&folder).ok(),

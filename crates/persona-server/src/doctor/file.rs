@@ -1,11 +1,13 @@
 //! The file, its neighbours and its place.
 
+use std::path::Path;
+
 use persona_storage::sqlite::SecondName;
 use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use super::facts::FileFacts;
+use super::neighbours::{beside, fix_beside};
 use crate::units::size;
 
 pub(super) const GROUP: Group = Group {
@@ -15,6 +17,7 @@ pub(super) const GROUP: Group = Group {
         Check { name: "name", test: name, fix: fix_name },
         Check { name: "permissions", test: permissions, fix: fix_permissions },
         Check { name: "owner", test: owner, fix: fix_owner },
+        Check { name: "beside it", test: beside, fix: fix_beside },
         Check { name: "file system", test: file_system, fix: |_| "put the file on a local disk or volume".into() },
         Check { name: "log", test: log, fix: |_| "end exports that hang; a start and a stop copy the log back: persona serve".into() },
         Check { name: "leftovers", test: leftovers, fix: fix_leftovers },
@@ -22,8 +25,8 @@ pub(super) const GROUP: Group = Group {
 };
 
 /// A path as a word of a shell command.
-pub(super) fn quoted(file: &FileFacts) -> String {
-    let path = file.path.display().to_string();
+pub(super) fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
     let plain = |char: char| char.is_ascii_alphanumeric() || "/._-~".contains(char);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
@@ -43,7 +46,7 @@ fn fix_database(facts: &Facts) -> String {
     let Some(file) = &facts.file else { return String::new() };
     match &file.first_page {
         Err(error) => error.hint().unwrap_or_else(|| "name another file with --database".into()),
-        Ok(_) => format!("name another file with --database, or make a new one: persona serve --database {}", quoted(file)),
+        Ok(_) => format!("name another file with --database, or make a new one: persona serve --database {}", quoted(&file.path)),
     }
 }
 
@@ -60,7 +63,7 @@ fn name(facts: &Facts) -> Option<Finding> {
 fn fix_name(facts: &Facts) -> String {
     let Some((file, second)) = facts.file.as_ref().and_then(|file| Some((file, file.second_name?))) else { return String::new() };
     match second {
-        SecondName::HardLinks(_) => format!("find the other names and remove them: find / -xdev -samefile {}", quoted(file)),
+        SecondName::HardLinks(_) => format!("find the other names and remove them: find / -xdev -samefile {}", quoted(&file.path)),
         SecondName::MountPoint => "mount the folder that holds the database instead of the file alone".into(),
     }
 }
@@ -75,15 +78,17 @@ fn permissions(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_permissions(facts: &Facts) -> String {
-    facts.file.as_ref().map(|file| format!("chmod 600 {}", quoted(file))).unwrap_or_default()
+    facts.file.as_ref().map(|file| format!("chmod 600 {}", quoted(&file.path))).unwrap_or_default()
 }
 
-/// Root may open every file, but what it then makes beside the file the owner may not.
+/// Only root can give away what it makes beside the file.
 fn owner(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let owner = file.entry?.owner;
     Some(if owner == file.user {
         Finding::ok(format!("user {owner}, who asks"))
+    } else if file.user == 0 {
+        Finding::ok(format!("user {owner}; what root makes beside the file is given to that user"))
     } else {
         Finding::warn(format!("user {owner}, and user {} asks: files that one makes the other may not open", file.user))
     })
@@ -91,7 +96,7 @@ fn owner(facts: &Facts) -> Option<Finding> {
 
 fn fix_owner(facts: &Facts) -> String {
     let Some((owner, file)) = facts.file.as_ref().and_then(|file| Some((file.entry?.owner, file))) else { return String::new() };
-    format!("run it as the owner: sudo -u '#{owner}' persona doctor --database {}", quoted(file))
+    format!("run it as the owner: sudo -u '#{owner}' persona doctor --database {}", quoted(&file.path))
 }
 
 fn file_system(facts: &Facts) -> Option<Finding> {

@@ -15,6 +15,7 @@ mod database;
 mod facts;
 mod file;
 mod library;
+mod neighbours;
 mod processes;
 mod server;
 mod system;

@@ -5,6 +5,6 @@ use crate::backend;
 use crate::supervisor::{Handover, Message, say};
 
 pub(super) fn run(handover: &Handover) -> Result<(), Error> {
-    let prepared = backend::initialise(&handover.config)?;
+    let prepared = backend::initialise(&handover.config, true)?;
     Ok(say(&handover.channel, &Message::Prepared(prepared))?)
 }

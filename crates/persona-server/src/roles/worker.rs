@@ -205,7 +205,7 @@ impl Threads {
                     // Opens this thread's own connection. Later, under pressure, there may be no descriptor left for it.
                     match store.ready().await {
                         // It comes back by itself, and until then requests are told so.
-                        Ok(()) | Err(StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full) => {}
+                        Ok(()) | Err(StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full(_)) => {}
                         Err(error) => return Err(io::Error::other(error)),
                     }
                     drop(opening);

@@ -3,7 +3,7 @@
 //! Nothing here knows what the cells mean.
 
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
@@ -16,6 +16,36 @@ const NAME: &CStr = c"persona-shared-page";
 /// Forbids every change of the size.
 const SIZE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
+/// The system did not make the memory.
+#[derive(Debug, thiserror::Error)]
+#[error("the memory that all processes share (/memfd:{}, {bytes} bytes) could not be made: {call}: {source}", NAME.to_string_lossy())]
+pub struct NotMade {
+    /// The call of the system that failed.
+    call: &'static str,
+    bytes: u64,
+    source: io::Error,
+}
+
+impl NotMade {
+    /// What to do about it.
+    pub fn cure(&self) -> String {
+        match self.source.kind() {
+            ErrorKind::FileTooLarge => format!("raise the limit on the size of files to {} bytes at least (ulimit -f)", self.bytes),
+            ErrorKind::OutOfMemory | ErrorKind::StorageFull => "give the service or the container more memory".into(),
+            ErrorKind::Unsupported | ErrorKind::PermissionDenied => {
+                format!("allow the call {} in the sandbox or seccomp profile of the service; it needs Linux 3.17 or newer", self.call)
+            }
+            _ => "raise the limits on open files (ulimit -n; /proc/sys/fs/file-max) and on memory (ulimit -v)".into(),
+        }
+    }
+}
+
+impl From<NotMade> for io::Error {
+    fn from(error: NotMade) -> Self {
+        Self::new(error.source.kind(), error)
+    }
+}
+
 /// A fixed number of atomic cells that several processes see.
 pub(super) struct Memory {
     map: MmapRaw,
@@ -25,11 +55,13 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Makes new memory, all zero. Cells that nobody touches take no room.
-    pub(super) fn create(cells: usize) -> io::Result<Self> {
-        let file = memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        ftruncate(&file, bytes_of(cells))?;
-        fcntl_add_seals(&file, SIZE_SEALS)?;
-        Self::attach(file, cells)
+    pub(super) fn create(cells: usize) -> Result<Self, NotMade> {
+        let failed = |call: &'static str| move |source: io::Error| NotMade { call, bytes: bytes_of(cells), source };
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = memfd_create(NAME, flags).map_err(io::Error::from).map_err(failed("memfd_create"))?;
+        ftruncate(&file, bytes_of(cells)).map_err(io::Error::from).map_err(failed("ftruncate"))?;
+        fcntl_add_seals(&file, SIZE_SEALS).map_err(io::Error::from).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+        Self::attach(file, cells).map_err(failed("mmap"))
     }
 
     /// Maps the memory that another process made.
@@ -41,10 +73,7 @@ impl Memory {
     pub(super) fn attach(file: OwnedFd, cells: usize) -> io::Result<Self> {
         let size = u64::try_from(fstat(&file)?.st_size).unwrap_or_default();
         if size != bytes_of(cells) || !fcntl_get_seals(&file)?.contains(SIZE_SEALS) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the shared page has another size than expected, or one that can change",
-            ));
+            return Err(io::Error::new(ErrorKind::InvalidData, "the shared page has another size than expected, or one that can change"));
         }
         let map = MmapRaw::map_raw(&file)?;
         Ok(Self { map, file, cells })
@@ -78,7 +107,7 @@ const fn bytes_of(cells: usize) -> u64 {
 mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
-    use super::Memory;
+    use super::{ErrorKind, Memory};
 
     #[test]
     fn what_one_mapping_writes_another_reads_and_a_wrong_size_is_refused() {
@@ -87,6 +116,6 @@ mod tests {
         first.cells()[511].store(7, Relaxed);
         assert_eq!(second.cells()[511].load(Relaxed), 7);
         let other_size = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 513);
-        assert_eq!(other_size.err().map(|error| error.kind()), Some(std::io::ErrorKind::InvalidData));
+        assert_eq!(other_size.err().map(|error| error.kind()), Some(ErrorKind::InvalidData));
     }
 }

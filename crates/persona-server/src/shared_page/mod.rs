@@ -20,5 +20,6 @@ mod seat;
 pub use distribution::Distribution;
 pub use history::GateFigures;
 pub use layout::{Condition, Measure};
+pub use memory::NotMade;
 pub use page::{AtGate, Checkpoints, ProcessFacts, SharedPage};
 pub use seat::Seat;

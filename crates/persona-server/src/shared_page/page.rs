@@ -10,7 +10,7 @@ use std::time::Duration;
 use persona_model::Timestamp;
 
 use super::layout::{self, Condition, Measure, Number, SEATS, SLOTS};
-use super::memory::Memory;
+use super::memory::{Memory, NotMade};
 use super::{Distribution, Seat, prometheus};
 use crate::clock::monotonic_micros;
 
@@ -78,7 +78,11 @@ pub struct Checkpoints {
 
 impl SharedPage {
     /// Makes a new page, all zero.
-    pub fn create() -> io::Result<Arc<Self>> {
+    ///
+    /// # Errors
+    ///
+    /// The system has no memory for it, or limits forbid it.
+    pub fn create() -> Result<Arc<Self>, NotMade> {
         Ok(Arc::new(Self { memory: Memory::create(layout::PAGE_CELLS)? }))
     }
 

@@ -327,7 +327,7 @@ pub(super) fn from_driver(error: DriverError) -> Error {
     match (Meaning::of(&error), error.code()) {
         (Meaning::Away, _) => Error::Unreachable,
         (Meaning::Again, _) => Error::Busy { what: "the database" },
-        (Meaning::Full, _) => Error::Full,
+        (Meaning::Full, _) => Error::Full(Box::new(error)),
         (Meaning::Sessions, _) => {
             tracing::error!(hint = POOLER_CURE, "a pooler exchanges the sessions under prepared statements");
             Error::Backend(Box::new(error))

@@ -53,7 +53,7 @@ pub(super) fn back_up_from(
         return Err(StartError::Exists { path: file.into() });
     }
     let unwritable = |source| StartError::from_file(file, source);
-    let copy = Unfinished::create(file).map_err(unwritable)?;
+    let copy = Unfinished::create(file, database).map_err(unwritable)?;
     let content = snapshot::copy_checked(database, source, copy.path(), watcher)?;
     let bytes = copy.bytes().map_err(unwritable)?;
     copy.finish(replace).map_err(unwritable)?;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use persona_model::Timestamp;
 use rusqlite::Connection;
 
-use super::error::{another, from_driver};
+use super::error::{another, explain, from_driver};
 use super::foresight::Foreseen;
 use super::search::{Entries, Entry};
+use super::system_error::explained;
 use super::weights::Weights;
 use super::writer::{Applied, Job, refuse};
 use super::{changes, transaction};
@@ -55,7 +56,7 @@ impl Batch<'_> {
             Ok(last) => last,
             // After it, statements may already run outside of the transaction, each on its own.
             Err(error) => {
-                let error = from_driver(error);
+                let error = from_driver(explained(self.connection, error));
                 refuse(first, another(&error));
                 return Batched { ended: Some(error), ..batched };
             }
@@ -103,7 +104,8 @@ impl Batch<'_> {
     fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, now: Timestamp) -> Applying {
         let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
         run("SAVEPOINT request")?;
-        let result = transaction::apply(self.connection, write, foreseen, now, self.keys_max);
+        let result =
+            transaction::apply(self.connection, write, foreseen, now, self.keys_max).map_err(|error| explain(self.connection, error));
         if self.connection.is_autocommit() {
             // Some errors end the whole transaction, whatever the savepoints are: a full disk, a failed read.
             return Err(result.err().unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));

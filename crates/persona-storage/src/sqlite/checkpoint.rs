@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::commit::WriteConnection;
 use super::connection::{self, EMERGENCY_CHECKPOINT_PAGES, Log};
 use super::error::from_driver;
+use super::system_error::explained;
 use crate::{Checkpoint, Error, Observer};
 
 /// How long a writer with a long log waits for a copy that another process makes. One that takes longer has been stopped.
@@ -50,7 +51,7 @@ fn try_copy_back(connection: &Connection, observer: &dyn Observer, before: Log) 
     let began = Instant::now();
     match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
-        Err(error) => Err(failed(observer, began, error)),
+        Err(error) => Err(failed(observer, began, connection, error)),
         Ok(log) => {
             let copied_frames = log.copied.saturating_sub(before.copied);
             let complete = log.copied >= log.frames;
@@ -61,7 +62,7 @@ fn try_copy_back(connection: &Connection, observer: &dyn Observer, before: Log) 
     }
 }
 
-pub(super) fn failed(observer: &dyn Observer, began: Instant, error: rusqlite::Error) -> Error {
+pub(super) fn failed(observer: &dyn Observer, began: Instant, connection: &Connection, error: rusqlite::Error) -> Error {
     observer.checkpointed(began.elapsed(), Checkpoint::Failed);
-    from_driver(error)
+    from_driver(explained(connection, error))
 }

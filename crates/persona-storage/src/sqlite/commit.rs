@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
 use super::connection::{self, Purpose};
+use super::system_error::explained;
 use super::{Settings, StartError, log_index};
 use crate::Observer;
 
@@ -35,6 +36,7 @@ struct Marks {
 /// A running transaction of a [`WriteConnection`]. Rolled back where it is dropped.
 pub(super) struct WriteTransaction<'a> {
     transaction: Transaction<'a>,
+    connection: &'a Connection,
     marks: &'a Marks,
 }
 
@@ -77,8 +79,11 @@ impl WriteConnection {
 
     /// Begins a transaction with the database's write lock.
     pub(super) fn begin(&mut self) -> rusqlite::Result<WriteTransaction<'_>> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok(WriteTransaction { transaction, marks: &self.marks })
+        let Self { connection, marks } = self;
+        // Not the way that borrows the connection for itself: a failed commit is asked of it what the system said.
+        let transaction =
+            Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(|error| explained(connection, error))?;
+        Ok(WriteTransaction { transaction, connection, marks })
     }
 
     /// Frames in the log after the last commit of this connection.
@@ -99,11 +104,11 @@ impl WriteTransaction<'_> {
     /// Commits, and decides what became of it.
     pub(super) fn commit(self) -> Committed {
         self.marks.frames_begun.store(false, Ordering::Relaxed);
-        match self.transaction.commit() {
-            Ok(()) => Committed::Kept,
-            Err(error) if !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error) => Committed::NotKept(error),
-            Err(error) => Committed::Unknown(error),
-        }
+        let Err(error) = self.transaction.commit() else { return Committed::Kept };
+        // Judged by SQLite's own code; what the system said only explains it.
+        let is_not_kept = !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error);
+        let error = explained(self.connection, error);
+        if is_not_kept { Committed::NotKept(error) } else { Committed::Unknown(error) }
     }
 
     /// Gives the transaction up. Where this fails, closing the connection still undoes it.

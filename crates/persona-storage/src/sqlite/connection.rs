@@ -65,7 +65,7 @@ pub(super) fn open(settings: &Settings, purpose: Purpose, observer: Arc<dyn Obse
     let mut connection = Connection::open_with_flags(&settings.path, flags).map_err(failed)?;
     let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
-    configure(&connection, settings, purpose).map_err(failed)?;
+    configure(&connection, settings, purpose).map_err(|error| StartError::from_connection(&settings.path, &connection, error))?;
     // By now it holds its shared lock, and nobody restores over a file that is locked. But it may have waited for that
     // lock while the file was renamed and another one took its place: then it would write into the log of that one.
     if identity()? != before {

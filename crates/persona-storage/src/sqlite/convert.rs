@@ -29,7 +29,8 @@ pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
         let before = mode_of(&connection).map_err(failed)?;
         if before != "wal" {
             // Outside any transaction: inside one the switch is refused without an error.
-            let now: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(failed)?;
+            let switched = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+            let now: String = switched.map_err(|error| StartError::from_connection(path, &connection, error))?;
             if now != "wal" {
                 return Err(StartError::NotWal { path: path.into(), mode: now });
             }
@@ -62,8 +63,8 @@ pub(super) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.
 pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
     let target = with_suffix(path, &format!("-before-{change}"));
-    let unwritable = |source| StartError::Unreadable { path: target.clone(), source };
-    let unfinished = Unfinished::create(&target).map_err(unwritable)?;
+    let unwritable = |source| StartError::from_file(&target, source);
+    let unfinished = Unfinished::create(&target, path).map_err(unwritable)?;
     // A copy is as damaged as what it was made of, and that is the file that its owner knows.
     let failed = |error| StartError::from_driver(path, error);
     copy(path, unfinished.path(), wait).map_err(failed)?;

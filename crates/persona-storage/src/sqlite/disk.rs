@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Settings;
 use super::convert::folder_of;
+use crate::Error;
 
 /// How old a look at the disk may be: what all writers can fill meanwhile is small against the reserve, and a call of the
 /// system for each write is not needed.
@@ -36,6 +37,12 @@ impl Space {
     /// Whether writes are refused.
     pub fn is_short(&self) -> bool {
         self.free_bytes.is_some_and(|free| free < self.reserve_bytes)
+    }
+
+    /// Why they are.
+    pub(super) fn shortage(self) -> Error {
+        let Self { free_bytes, reserve_bytes } = self;
+        Error::Full(format!("{} bytes are free, and {reserve_bytes} are to stay free", free_bytes.unwrap_or_default()).into())
     }
 }
 
@@ -76,11 +83,6 @@ impl Disk {
         // Nothing that is done while it is locked leaves it half done.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Whether writes are refused.
-    pub(super) fn is_short(&self) -> bool {
-        self.space().is_short()
-    }
 }
 
 #[cfg(test)]
@@ -102,7 +104,7 @@ mod tests {
         let mut settings = Settings::new(folder.path().join("persona.db"));
         settings.disk_reserve_bytes = u64::MAX;
         let disk = Disk::of(&settings);
-        assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.is_short());
+        assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.space().is_short());
     }
 
     #[test]

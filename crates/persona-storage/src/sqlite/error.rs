@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use persona_model::Invalid;
+use rusqlite::Connection;
 use rusqlite::ffi::{self, ErrorCode};
 
-use super::SecondName;
 use super::convert::folder_of;
+use super::system_error::explained;
+use super::{Obstacle, SecondName};
 use crate::Error;
 
 /// Why the file cannot be used. It was left as it was.
@@ -64,11 +66,13 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
-    /// The disk or a quota is full.
+    /// The disk or a quota is full, or a limit on the size of files is reached.
     #[error("no space left for {}", path.display())]
     NoSpace {
         /// Which file.
         path: PathBuf,
+        /// Which of these: what the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The work was ended before it was done.
     #[error("the work on {} was interrupted", path.display())]
@@ -126,6 +130,14 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// This process may not write to the file, to one that belongs to it, or to its folder.
+    #[error("{} cannot be written: {obstacle}", path.display())]
+    NotWritable {
+        /// Which of them.
+        path: PathBuf,
+        /// What is in the way.
+        obstacle: Obstacle,
+    },
     /// Another program holds the file.
     #[error("another program held {} for {waited_ms} ms", path.display())]
     Held {
@@ -180,6 +192,7 @@ impl StartError {
             Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),
             Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL".into(),
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
+            Self::NotWritable { path, obstacle } => obstacle.cure(path),
             Self::Exists { .. } => "add --force to replace it, or name another file".into(),
             Self::OwnFile { .. } => "name another file; nothing was changed".into(),
             Self::SecondName { name: SecondName::HardLinks(_), .. } => {
@@ -191,7 +204,7 @@ impl StartError {
             Self::InUse { .. } => "stop the server or program first (persona serve ends on TERM or Ctrl-C); nothing was changed".into(),
             Self::Replaced { .. } => "run the command again".into(),
             Self::NoSpace { .. } => {
-                "free some space, or files where there are too many (df -i); a copy needs as much as the database, and nothing was changed"
+                "free some space, or files where there are too many (df -i), or raise the quota or the limit (ulimit -f); a copy needs as much as the database, and nothing was changed"
                     .into()
             }
             Self::Held { .. } => "end the other program, or try again when it is done".into(),
@@ -214,12 +227,12 @@ impl StartError {
 
     /// Takes an error of the file system about this file.
     pub(super) fn from_file(path: &std::path::Path, source: std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, QuotaExceeded, ResourceBusy, StorageFull};
+        use std::io::ErrorKind::{AlreadyExists, FileTooLarge, QuotaExceeded, ResourceBusy, StorageFull};
         let path = path.to_path_buf();
         match source.kind() {
             AlreadyExists => Self::Exists { path },
             ResourceBusy => Self::InUse { path, pid: None },
-            StorageFull | QuotaExceeded => Self::NoSpace { path },
+            StorageFull | QuotaExceeded | FileTooLarge => Self::NoSpace { path, source: Box::new(source) },
             _ => Self::Unreadable { path, source },
         }
     }
@@ -235,9 +248,9 @@ impl StartError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
-            Some(ErrorCode::DiskFull) => Self::NoSpace { path },
+            Some(ErrorCode::DiskFull) => Self::NoSpace { path, source: Box::new(error) },
             // What cannot be opened is then what SQLite has to create: the log and its index.
-            Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => Self::NoSpace { path },
+            Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => Self::NoSpace { path, source: Box::new(error) },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, waited_ms: 0 },
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Unreadable { path, source: std::io::Error::other(error.to_string()) }
@@ -245,6 +258,13 @@ impl StartError {
             Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source: Box::new(error) },
             _ => Self::Backend { path, source: error },
         }
+    }
+}
+
+impl StartError {
+    /// Takes a driver error of an open connection to this file, with what the system said.
+    pub(super) fn from_connection(path: &std::path::Path, connection: &Connection, error: rusqlite::Error) -> Self {
+        Self::from_driver(path, explained(connection, error))
     }
 }
 
@@ -259,7 +279,7 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             Error::Busy { what: "the database lock" }
         }
-        Some(ErrorCode::DiskFull) => Error::Full,
+        Some(ErrorCode::DiskFull) => Error::Full(Box::new(error)),
         _ if is_shortage_of_memory(&error) => Error::OutOfMemory,
         Some(ErrorCode::SystemIoFailure) if is_failed_sync(&error) => Error::Unsynced(Box::new(error)),
         _ if is_damage(&error) || is_of_a_value(&error) => Error::Damaged(error.to_string()),
@@ -268,11 +288,23 @@ pub(super) fn from_driver(error: rusqlite::Error) -> Error {
     }
 }
 
+/// The same failure with what the system said of it, and as [`Error::Full`] where that means that there is no room. To be
+/// called while this was the connection's last failure.
+pub(super) fn explain(connection: &Connection, error: Error) -> Error {
+    match error {
+        Error::Disk(cause) => match cause.downcast() {
+            Ok(cause) => from_driver(explained(connection, *cause)),
+            Err(cause) => Error::Disk(cause),
+        },
+        error => error,
+    }
+}
+
 /// The same failure once more, for each of the requests that it took down together.
 pub(super) fn another(error: &Error) -> Error {
     match error {
         Error::Busy { what } => Error::Busy { what },
-        Error::Full => Error::Full,
+        Error::Full(cause) => Error::Full(cause.to_string().into()),
         Error::OutOfMemory => Error::OutOfMemory,
         Error::OutcomeUnknown => Error::OutcomeUnknown,
         Error::Damaged(report) => Error::Damaged(report.clone()),

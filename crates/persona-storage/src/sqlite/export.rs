@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::error::from_driver;
 use super::reads::{Held, LOOK_EVERY, Place, Readers, Reason};
 use super::row;
+use super::system_error::explained;
 use crate::export::{Outlet, Unsent};
 use crate::{Answer, Error, Export};
 
@@ -104,7 +105,7 @@ fn too_slow() -> Ended {
 }
 
 fn send_all(connection: &Connection, include_deleted: bool, client: &mut Pace, held: &Held) -> Result<(), Ended> {
-    let failed = |error| Ended::Failed(from_driver(error));
+    let failed = |error| Ended::Failed(from_driver(explained(connection, error)));
     // One statement is one snapshot. Row numbers grow in order of creation.
     let mut statement = connection
         .prepare(

@@ -10,13 +10,13 @@
 //! Every writer of every process goes through it: workers, keeper, command line.
 
 use std::cell::Cell;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::ownership::open_or_make;
 use super::place::with_suffix;
 use crate::{NoObserver, Observer};
 
@@ -46,13 +46,13 @@ impl Gate {
     /// What is added to the name of a database for the name of its gate.
     pub(super) const SUFFIX: &str = "-gate";
 
-    /// Opens the gate of a database, and makes its file when it is the first.
+    /// Opens the gate of a database, and makes its file when it is the first; then it belongs to whom the database belongs to.
     ///
     /// # Errors
     ///
     /// The folder cannot be written.
     pub fn open(database: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(Self::path(database))?;
+        let file = open_or_make(&Self::path(database), database)?;
         Ok(Self { file, observer: Arc::new(NoObserver), left_at: Cell::default() })
     }
 

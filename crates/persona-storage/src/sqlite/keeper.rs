@@ -23,6 +23,7 @@ use super::error::{from_driver, is_failed_sync};
 use super::gate::{Gate, Pass};
 use super::place::{stamp, with_suffix};
 use super::scrub::Scrub;
+use super::system_error::explained;
 use super::watch::Watch;
 use super::{Settings, Space, StartError, idempotency, migrate, search};
 use crate::time::{OBSERVED_EVERY, Observed};
@@ -294,7 +295,7 @@ impl Keeper {
                 self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
                 return Ok(());
             }
-            Err(error) => return Err(failed(&*self.observer, began, error)),
+            Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
             Ok(log) => log,
         };
         self.observer.checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
@@ -346,7 +347,7 @@ impl Keeper {
     fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
         let transaction = self.writer.begin().map_err(from_driver)?;
-        let result = change(&transaction).map_err(from_driver)?;
+        let result = change(&transaction).map_err(|error| from_driver(explained(&transaction, error)))?;
         match transaction.commit() {
             Committed::Kept => Ok(result),
             Committed::NotKept(error) => Err(from_driver(error)),

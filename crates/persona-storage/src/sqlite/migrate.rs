@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::header::{APPLICATION_ID, Header};
 use super::{StartError, search};
@@ -106,8 +106,10 @@ pub(super) fn claim(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// All steps are one transaction: a kill at any moment leaves the old version or the new one.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option<u32>, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // From here on it is only borrowed, so that a failed commit can be asked what the system said.
+    let connection = &*connection;
+    let failed = |error| StartError::from_connection(path, connection, error);
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
     let found = version_of(&transaction).map_err(failed)?;
     check_not_newer(path, found)?;
     if found == VERSION {

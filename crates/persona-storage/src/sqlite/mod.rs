@@ -9,6 +9,7 @@
 //! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
 //! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
 
+mod access;
 mod backup;
 mod backup_folder;
 mod batch;
@@ -37,6 +38,7 @@ mod log_index;
 mod meta;
 mod migrate;
 mod own_files;
+mod ownership;
 mod personas;
 mod place;
 mod progress;
@@ -52,6 +54,7 @@ mod settings;
 mod snapshot;
 mod start;
 mod store;
+mod system_error;
 mod transaction;
 pub(crate) mod transfer;
 mod unfinished;
@@ -60,6 +63,7 @@ mod watch;
 mod weights;
 mod writer;
 
+pub use access::{Obstacle, refuse_unwritable};
 pub use backup::{BackupReport, back_up};
 pub use check::{CheckProblem, CheckReport, check};
 pub use disk::Space;

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
+use super::access::refuse_unwritable;
 use super::check::{CheckReport, open_any};
 use super::convert::sync_folder_of;
 use super::header::holder_of;
@@ -66,6 +67,7 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     library::check_library()?;
     refuse_second_name(database)?;
     refuse_own_files(database, file)?;
+    refuse_unwritable(database)?;
     let unwritable = |source| StartError::from_file(database, source);
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
     let mut hold = Hold::take(database)?;
@@ -74,7 +76,7 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     }
     let (source, _) = open_any(file)?;
     let ready = with_suffix(database, READY);
-    let copy = Unfinished::create(&ready).map_err(unwritable)?;
+    let copy = Unfinished::create(&ready, database).map_err(unwritable)?;
     let content = snapshot::copy_checked(file, &source, copy.path(), watcher)?;
     snapshot::to_wal_mode(copy.path())?;
     let kept = if dry_run {

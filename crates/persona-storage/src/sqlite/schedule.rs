@@ -4,9 +4,10 @@
 //! The folder is the memory (`backup_folder.rs`): the newest backup in it tells when the next one is due, also after a
 //! restart, and only files whose name is exactly one that is given there are ever removed.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io::Result as IoResult;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use persona_model::{Clock, Timestamp};
 use super::backup::{BackupReport, back_up_from};
 use super::backup_folder::BackupFolder;
 use super::connection::{self, Purpose};
+use super::ownership::Owner;
 use super::place::modified;
 use super::progress::Watcher;
 use super::{Settings, StartError};
@@ -32,6 +34,17 @@ pub struct BackupPlan {
     pub keep: usize,
     /// Where they are; made when it does not exist.
     pub folder: PathBuf,
+}
+
+/// Makes the folder of the backups, where there is none yet, for the user that the database belongs to.
+fn make_folder(folder: &Path, database: &Path) -> IoResult<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // The last part cannot be a link: this process has just made it, or another one a folder in the same moment.
+    Owner::of(database)?.take_ownership(File::open(folder)?);
+    Ok(())
 }
 
 /// Makes backups when they are due.
@@ -90,7 +103,7 @@ impl BackupSchedule {
     fn try_make(&self, made_at: Timestamp, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
         let folder = &self.plan.folder;
         let unusable = |source| StartError::from_file(folder, source);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+        make_folder(folder, &self.settings.path).map_err(unusable)?;
         self.folder.remove_abandoned();
         let file = self.folder.next(made_at).map_err(unusable)?;
         let source = connection::open(&self.settings, Purpose::Read, Arc::new(NoObserver))?;

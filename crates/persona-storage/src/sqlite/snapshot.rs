@@ -50,7 +50,14 @@ fn copy(path: &Path, source: &Connection, target: &Path, watcher: &mut Watcher<'
     copy.pragma_update(None, "synchronous", "off").map_err(unwritable)?;
     let backup = Backup::new(source, &mut copy).map_err(unwritable)?;
     loop {
-        let step = backup.step(STEP_PAGES).map_err(unwritable)?;
+        let step = match backup.step(STEP_PAGES) {
+            Ok(step) => step,
+            Err(error) => {
+                // Its end notes with the copy what the system said.
+                drop(backup);
+                return Err(StartError::from_connection(target, &copy, error));
+            }
+        };
         let pages = backup.progress();
         let count = |pages: i32| u64::from(pages.unsigned_abs());
         let progress = Progress { step: Step::Copying, done: count(pages.pagecount - pages.remaining), total: count(pages.pagecount) };

@@ -1,14 +1,13 @@
 //! Making a file ready, before any process works with it.
 
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::{self, Purpose, open_unconfigured};
 use super::header::{Header, holder_of};
+use super::ownership::open_or_make;
 use super::{FileSystem, Gate, Settings, StartError, convert, library, meta, migrate, own_files, personas, restore};
 use crate::NoObserver;
 
@@ -159,18 +158,14 @@ fn check_file_system(path: &Path, file_system: FileSystem) -> Result<(), StartEr
     Ok(())
 }
 
-/// Creates the file, readable by its owner only, and marks it as ours before anything else is in it.
+/// Creates the file, for the owner of its folder only where root makes it, and marks it as ours before anything else is in it.
 fn create(settings: &Settings) -> Result<(), StartError> {
     let path = &settings.path;
-    let unreadable = |source| StartError::Unreadable { path: path.clone(), source };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => drop(file),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(unreadable(error)),
-    }
+    let unreadable = |source| StartError::from_file(path, source);
+    open_or_make(path, path).map(drop).map_err(unreadable)?;
     convert::sync_folder_of(path).map_err(unreadable)?;
     let connection = open_unconfigured(path, settings.busy_timeout)?;
-    migrate::claim(&connection).map_err(|error| StartError::from_driver(path, error))
+    migrate::claim(&connection).map_err(|error| StartError::from_connection(path, &connection, error))
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ impl Store for SqliteStore {
             if version == migrate::VERSION { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
         })?;
         // Last, so that reads are known to work where only this is missing.
-        if self.disk.is_short() { Err(Error::Full) } else { Ok(()) }
+        let space = self.disk.space();
+        if space.is_short() { Err(space.shortage()) } else { Ok(()) }
     }
 
     fn read_room(&self) -> ReadRoom {

@@ -6,12 +6,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Result};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::convert::sync_folder_of;
+use super::ownership::open_or_make;
 use super::place::{COMPANIONS, Identity, with_suffix};
 
 /// What is added to the name of the file until it is complete.
@@ -28,22 +28,22 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Starts a file that is to become `target`, empty and readable by its owner only.
-    pub(super) fn create(target: &Path) -> Result<Self> {
-        let file = Self::resume(target)?;
+    /// Starts a file that is to become `target`, empty, with the owner and the mode of the database that it is made of or for.
+    pub(super) fn create(target: &Path, database: &Path) -> Result<Self> {
+        let file = Self::resume(target, database)?;
         file.file.set_len(0)?;
         Ok(file)
     }
 
     /// The same, with what an earlier attempt left in it.
-    pub(super) fn resume(target: &Path) -> Result<Self> {
-        Self::lock(target, OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600))
+    pub(super) fn resume(target: &Path, database: &Path) -> Result<Self> {
+        Self::lock(target, |path| open_or_make(path, database))
     }
 
     /// Removes what an earlier attempt left, with what SQLite left beside it, and tells whether there was something. What
     /// another process is still making stays.
     pub(super) fn remove_abandoned(target: &Path) -> Result<bool> {
-        match Self::lock(target, OpenOptions::new().read(true).write(true)) {
+        match Self::lock(target, |path| OpenOptions::new().read(true).write(true).open(path)) {
             // Dropping it removes it.
             Ok(_) => Ok(true),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ResourceBusy) => Ok(false),
@@ -52,9 +52,9 @@ impl Unfinished {
     }
 
     /// Opens the unfinished file and takes its lock.
-    fn lock(target: &Path, options: &OpenOptions) -> Result<Self> {
+    fn lock(target: &Path, open: impl FnOnce(&Path) -> Result<File>) -> Result<Self> {
         let path = with_suffix(target, SUFFIX);
-        let file = options.open(&path)?;
+        let file = open(&path)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Error::new(ErrorKind::ResourceBusy, "somebody else is making this file")),
             Err(TryLockError::Error(error)) => return Err(error),

@@ -19,11 +19,12 @@ use super::checkpoint::relieve;
 use super::claim::{Claim, Withdrawal};
 use super::commit::{WriteConnection, WriteTransaction};
 use super::connection::EMERGENCY_CHECKPOINT_PAGES;
-use super::disk::Disk;
+use super::disk::{Disk, Space};
 use super::error::from_driver;
 use super::foresight::{Ahead, Foresight};
 use super::gate::Gate;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
+use super::system_error::explained;
 use super::verdict::Verdict;
 use super::weights::Weights;
 use super::{Settings, StartError, idempotency, migrate, personas};
@@ -224,8 +225,9 @@ impl Thread {
     ///
     /// Breaks when nothing more may be written through this connection.
     fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
-        if self.disk.is_short() {
-            self.refuse_for_want_of_space(first);
+        let space = self.disk.space();
+        if space.is_short() {
+            self.refuse_for_want_of_space(first, space);
             return ControlFlow::Continue(());
         }
         let id = first.write.operation.id();
@@ -267,7 +269,10 @@ impl Thread {
             Some(error) => Verdict::given_up(transaction, error),
             None => match entries.write(&transaction) {
                 Ok(()) => Verdict::of(transaction.commit()),
-                Err(error) => Verdict::given_up(transaction, from_driver(error)),
+                Err(error) => {
+                    let error = from_driver(explained(&transaction, error));
+                    Verdict::given_up(transaction, error)
+                }
             },
         };
         let is_long = self.connection.log_frames() >= EMERGENCY_CHECKPOINT_PAGES;
@@ -287,9 +292,9 @@ impl Thread {
     }
 
     /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing was changed" would be wrong.
-    fn refuse_for_want_of_space(&self, job: Job) {
+    fn refuse_for_want_of_space(&self, job: Job, space: Space) {
         let known = job.write.idempotency.as_ref().map(|wanted| idempotency::find(&self.connection, wanted));
-        answer(job, known.and_then(Result::transpose).unwrap_or(Err(Error::Full)));
+        answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
     }
 
     /// Copies a long log back. What was acknowledged does not depend on how that ends.
@@ -319,7 +324,7 @@ fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option
             tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
             Err((Error::Closed("the schema was changed"), Some(Loss::Schema)))
         }
-        Err(error) => Err((from_driver(error), None)),
+        Err(error) => Err((from_driver(explained(transaction, error)), None)),
     }
 }
 

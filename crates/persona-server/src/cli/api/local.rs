@@ -33,7 +33,7 @@ impl Local {
     /// Makes the file ready and opens it; with upkeep where the command is going to write.
     pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
         let failed = |error| Failure::start(&error);
-        backend::initialise(config).map_err(failed)?;
+        backend::initialise(config, writes).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let upkeep = if writes && config.database.file().is_some() {
             let keeper = Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
@@ -43,8 +43,7 @@ impl Local {
         };
         let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
         // The page counts requests for metrics that nobody reads here, but the router has only one shape.
-        let page = SharedPage::create()
-            .map_err(|error| Failure::new(ExitCode::Failure, "could not reserve memory for counters").because(error))?;
+        let page = SharedPage::create().map_err(|error| Failure::new(ExitCode::Failure, error.to_string()).hint(error.cure()))?;
         let context = Context {
             store: Arc::clone(&store),
             clock,

@@ -43,7 +43,7 @@ impl Problem {
     /// The server cannot answer requests now.
     pub fn not_ready(error: Error) -> Self {
         let detail = match &error {
-            Error::Full => "reads work, and writes are refused: the disk has less free than is to stay free",
+            Error::Full(_) => "reads work, and writes are refused: the disk has less free than is to stay free",
             _ => "the store cannot be read",
         };
         let cause = Self::from(error).code().facts().word;
@@ -109,8 +109,8 @@ impl From<Error> for Problem {
                 tracing::error!("a request was refused: this process may have no more memory");
                 Self::new(Code::Busy, "the server has no memory left for this; nothing was changed").retry()
             }
-            Error::Full => {
-                tracing::error!("a write was refused: no space left for the database");
+            Error::Full(cause) => {
+                tracing::error!(cause = &*cause as &dyn std::error::Error, "a write was refused: no space left for the database");
                 Self::new(Code::StorageFull, "there is no space left for the database; nothing was changed")
             }
             Error::Damaged(report) => {
@@ -183,7 +183,7 @@ mod tests {
     async fn failures_of_the_database_have_their_own_codes_and_leak_nothing() {
         let secret = "row 7 of /var/lib/persona.db";
         let cases = [
-            (Error::Full, 507, "storage_full", None),
+            (Error::Full(secret.into()), 507, "storage_full", None),
             (Error::Damaged(secret.into()), 500, "damaged", None),
             (Error::Disk(secret.into()), 500, "storage_failed", None),
             (Error::Unsynced(secret.into()), 500, "storage_failed", None),

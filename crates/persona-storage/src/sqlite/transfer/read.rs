@@ -18,7 +18,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn failed(&self, error: rusqlite::Error) -> TransferError {
-        StartError::from_driver(&self.path, error).into()
+        StartError::from_connection(&self.path, &self.connection, error).into()
     }
 
     /// The next lines of the feed with their revisions, one after the other, as long as they are wanted.

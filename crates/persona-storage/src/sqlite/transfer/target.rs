@@ -135,7 +135,7 @@ impl Target for FileTarget {
 
     fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError> {
         let unwritable = |error| StartError::from_file(&self.path, error);
-        let mut file = Unfinished::resume(&self.path).map_err(unwritable)?;
+        let mut file = Unfinished::resume(&self.path, &self.path).map_err(unwritable)?;
         let mut connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
         let known = if self.start_over { None } else { state_of(&connection).map_err(|error| self.failed(error))? };
         let start = match known {

@@ -1,0 +1,235 @@
+//! 5, 6: files of another user. What cannot be written is refused at the start; what root makes the service may use.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::common::{DEADLINE, Process, signal, wait_for};
+use crate::mounts::Mount;
+use crate::report::{Form, report, skip};
+
+/// The user that a service runs as here: `nobody` of Debian. It has no entry that this test needs.
+const SERVICE: u32 = 65534;
+const ROOT: u32 = 0;
+/// Pause between two looks whether a program has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// The program as this user, in this folder.
+fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
+    command.args(arguments).current_dir(folder).env_clear().env("TMPDIR", folder).env("PERSONA_DISK_RESERVE_MB", "0");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if user != ROOT {
+        command.uid(user).gid(user);
+    }
+    command
+}
+
+/// Runs it to its end; a server that is not refused is ended after a while.
+fn run(user: u32, folder: &Path, arguments: &[&str]) -> Output {
+    let mut child = program(user, folder, arguments).spawn().expect("the built program");
+    let deadline = Instant::now() + DEADLINE;
+    while child.try_wait().expect("a child").is_none() {
+        if Instant::now() >= deadline {
+            child.kill().expect("a child");
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    child.wait_with_output().expect("a child")
+}
+
+#[track_caller]
+fn done(user: u32, folder: &Path, arguments: &[&str]) -> String {
+    let output = run(user, folder, arguments);
+    assert!(output.status.success(), "{arguments:?} as {user}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A folder of the service with a database; `None` where this user cannot run programs as another one.
+#[track_caller]
+fn folder_of_the_service(test: &str) -> Option<TempDir> {
+    if !rustix::process::geteuid().is_root() {
+        skip(test, "only root may run programs as another user");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    chown(folder.path(), Some(SERVICE), Some(SERVICE)).expect("root may");
+    match program(SERVICE, folder.path(), &["create", "--name=Ada"]).output() {
+        Ok(made) if made.status.success() => Some(folder),
+        other => {
+            skip(test, &format!("the program cannot be run by user {SERVICE}: {other:?}"));
+            None
+        }
+    }
+}
+
+/// Every file below a folder that is not of the service or that others may read.
+fn strangers(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let metadata = fs::metadata(&path).expect("a file");
+        let mode = metadata.mode() & 0o777;
+        if metadata.uid() != SERVICE || metadata.gid() != SERVICE || mode & 0o077 != 0 {
+            found.push(format!("{} of {}:{} {mode:o}", path.display(), metadata.uid(), metadata.gid()));
+        }
+        if metadata.is_dir() {
+            found.extend(strangers(&path));
+        }
+    }
+    found
+}
+
+const WRITING: [&[&str]; 5] = [
+    &["serve", "--port=0"],
+    &["create", "--name=Bob"],
+    &["update", "Ada", "--set=nickname=x"],
+    &["delete", "Ada", "--yes"],
+    &["restore", "copy.db"],
+];
+
+/// Every command that writes is refused with these words, and the file stays as it is.
+#[track_caller]
+fn all_refused(user: u32, folder: &Path, words: &str, cure: &str) {
+    let before = fs::read(folder.join("persona.db")).expect("a file");
+    for arguments in WRITING {
+        let output = run(user, folder, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(5), "{arguments:?}: {said}");
+        for wanted in ["cannot be written: ", words, cure] {
+            assert!(said.contains(wanted), "{arguments:?}: {wanted} is missing: {said}");
+        }
+    }
+    assert_eq!(fs::read(folder.join("persona.db")).expect("a file"), before);
+}
+
+#[test]
+fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and_the_cure() {
+    const NAME: &str = "unwritable";
+    let Some(folder) = folder_of_the_service(NAME) else { return };
+    let (folder, database) = (folder.path(), folder.path().join("persona.db"));
+    done(SERVICE, folder, &["backup", "copy.db"]);
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("root may");
+    let log = ["persona.db-wal", "persona.db-shm"].map(|name| folder.join(name));
+    mode(&database, 0o444);
+    all_refused(SERVICE, folder, "it belongs to user 65534 with mode 0444", "chmod u+rw");
+    assert!(done(SERVICE, folder, &["list"]).contains("Ada"), "what only reads goes on");
+    // SQLite gave them the mode of the database, and a reader does not remove them.
+    mode(&database, 0o600);
+    all_refused(SERVICE, folder, "persona.db-wal cannot be written", "chmod u+rw");
+    for path in &log {
+        mode(path, 0o600);
+    }
+    chown(&database, Some(ROOT), Some(ROOT)).expect("root may");
+    mode(&database, 0o644);
+    all_refused(SERVICE, folder, "it belongs to user 0 with mode 0644, and this process runs as user 65534", "sudo -u '#0'");
+    chown(&database, Some(SERVICE), Some(SERVICE)).expect("root may");
+    mode(&database, 0o600);
+    chown(folder.join("persona.db-gate"), Some(ROOT), Some(ROOT)).expect("root may");
+    all_refused(SERVICE, folder, "persona.db-gate cannot be written", "chown 65534");
+    chown(folder.join("persona.db-gate"), Some(SERVICE), Some(SERVICE)).expect("root may");
+    chown(folder, Some(ROOT), Some(ROOT)).expect("root may");
+    mode(folder, 0o755);
+    all_refused(SERVICE, folder, "mode 0755", "chown 65534");
+    chown(folder, Some(SERVICE), Some(SERVICE)).expect("root may");
+    done(SERVICE, folder, &["create", "--name=Bob"]);
+    report(5, NAME, Form::Short, "refused with the reason and the cure", &json!({ "refused_with": 5 }));
+}
+
+#[test]
+fn not_even_root_writes_on_a_read_only_mount_or_to_an_immutable_folder_and_is_told_so() {
+    let Some(mount) = Mount::ext4("immutable", 32) else { return };
+    let folder = mount.folder();
+    let folder = folder.path();
+    done(ROOT, folder, &["create", "--name=Ada"]);
+    done(ROOT, folder, &["backup", "copy.db"]);
+    let chattr = |change: &str| Command::new("chattr").arg(change).arg(folder).status().is_ok_and(|it| it.success());
+    if chattr("+i") {
+        all_refused(ROOT, folder, "immutable", "chattr -i");
+        assert!(chattr("-i"));
+    } else {
+        skip("immutable", "chattr is missing or not allowed");
+    }
+    mount.remount_read_only();
+    all_refused(ROOT, folder, "mounted read-only", "findmnt -T");
+}
+
+#[test]
+fn what_root_makes_beside_a_service_belongs_to_the_service() {
+    const NAME: &str = "root_beside_a_service";
+    let Some(folder) = folder_of_the_service(NAME) else { return };
+    let folder = folder.path();
+    fs::write(folder.join("more.ndjson"), "{\"name\":\"Bob\"}\n").expect("a file");
+    chown(folder.join("more.ndjson"), Some(SERVICE), Some(SERVICE)).expect("root may");
+    fs::set_permissions(folder.join("more.ndjson"), Permissions::from_mode(0o600)).expect("root may");
+    fs::remove_file(folder.join("persona.db-gate")).expect("a gate");
+    let commands: [&[&str]; 4] =
+        [&["import", "more.ndjson"], &["backup", "copy.db"], &["restore", "copy.db"], &["update", "Bob", "--set=nickname=x"]];
+    for arguments in commands {
+        done(ROOT, folder, arguments);
+        assert_eq!(strangers(folder), [""; 0], "{arguments:?}");
+    }
+    // A server of root, with scheduled backups, killed: its log and its index stay.
+    let mut server = program(ROOT, folder, &["serve", "--port=0", "--backup-every=1h"]).spawn().expect("the built program");
+    let mut said = String::new();
+    BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut said).expect("text");
+    assert!(said.starts_with("listening on "), "{said}");
+    wait_for("a backup", DEADLINE, || {
+        let files = fs::read_dir(folder.join("persona.db-backups")).ok()?;
+        files.filter_map(|entry| Some(entry.ok()?.path())).any(|path| path.extension().is_some_and(|it| it == "db")).then_some(())
+    });
+    let children = Process::children_of(server.id());
+    assert!(signal(server.id(), Signal::KILL));
+    server.wait().expect("a child");
+    wait_for("the end of its children", DEADLINE, || children.iter().all(|child| !child.is_alive()).then_some(()));
+    assert!(folder.join("persona.db-shm").exists(), "the index of the log was not left");
+    assert_eq!(strangers(folder), [""; 0], "a killed server of root");
+    // An old file that root converts.
+    let connection = rusqlite::Connection::open(folder.join("persona.db")).expect("a database");
+    connection.pragma_update(None, "journal_mode", "delete").expect("nobody has it open");
+    drop(connection);
+    done(ROOT, folder, &["list"]);
+    assert!(folder.join("persona.db-before-wal").exists());
+    assert_eq!(strangers(folder), [""; 0], "a conversion");
+    // A database that root makes in the folder of the service.
+    fs::remove_file(folder.join("persona.db")).expect("a database");
+    done(ROOT, folder, &["create", "--name=Cleo"]);
+    assert_eq!(strangers(folder), [""; 0], "a new database");
+    done(SERVICE, folder, &["create", "--name=Dan"]);
+    report(6, NAME, Form::Short, "everything belongs to the service", &json!({ "strangers": 0 }));
+}
+
+#[test]
+fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
+    let Some(folder) = folder_of_the_service("doctor_of_rights") else { return };
+    let folder = folder.path();
+    let beside = || {
+        let report = run(ROOT, folder, &["doctor", "--json"]).stdout;
+        let report: serde_json::Value = serde_json::from_slice(&report).expect("a report");
+        let checks = report["checks"].as_array().expect("checks").iter();
+        checks.filter(|it| it["name"] == "beside it").map(|it| (it["level"].clone(), it["fix"].clone())).next().expect("the check")
+    };
+    assert_eq!(beside().0, "ok");
+    fs::create_dir(folder.join("persona.db-backups")).expect("a folder");
+    fs::write(folder.join("persona.db-backups/persona-auto-000001-20261124T120000Z.db"), "").expect("a file");
+    for name in ["persona.db-gate", "persona.db-backups", "persona.db-backups/persona-auto-000001-20261124T120000Z.db"] {
+        chown(folder.join(name), Some(ROOT), Some(ROOT)).expect("root may");
+        fs::set_permissions(folder.join(name), Permissions::from_mode(0o700)).expect("root may");
+        let (level, fix) = beside();
+        assert_eq!(level, "fail", "{name}");
+        let fix = fix.as_str().expect("a cure").to_owned();
+        assert!(fix.contains(&format!("chown {SERVICE}:{SERVICE} ")) && fix.contains(name), "{name}: {fix}");
+        // The cure as it is told.
+        let cured = Command::new("/bin/sh").args(["-c", &fix]).current_dir(folder).status().expect("a shell");
+        assert!(cured.success() && beside().0 == "ok", "{name}: {fix}");
+    }
+}
