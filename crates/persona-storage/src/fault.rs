@@ -5,18 +5,21 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use persona_model::{Document, Persona, PersonaId};
+use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
 use crate::{Answer, Operation};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a test.
 const WINDOW: Duration = Duration::from_millis(2);
-/// One patch in so many loses a key; one read in so many is of the present.
+/// One patch in so many loses a key; one read in so many is of the present; one commit in so many is hidden.
 const ONCE_IN: u32 = 16;
 
 /// What goes wrong.
@@ -35,18 +38,27 @@ pub enum Fault {
     ForgetRepetitions,
     /// Lists of changes leave out the first change after the position.
     SkipChange,
+    /// Now and then a commit is told as not kept and cannot be seen, and is there after the log was recovered.
+    HideCommit,
+    /// An entity tag names the revision only.
+    TagOfRevision,
+    /// Changes are told from any position, also one of another life of the database.
+    TrustPositions,
 }
 
 #[cfg(feature = "faults")]
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
         Self::DropKey,
         Self::ForgetRepetitions,
         Self::SkipChange,
+        Self::HideCommit,
+        Self::TagOfRevision,
+        Self::TrustPositions,
     ];
 
     /// Its name in the setting `fault`.
@@ -58,6 +70,9 @@ impl Fault {
             Self::DropKey => "drop-key",
             Self::ForgetRepetitions => "forget-repetitions",
             Self::SkipChange => "skip-change",
+            Self::HideCommit => "hide-commit",
+            Self::TagOfRevision => "tag-of-revision",
+            Self::TrustPositions => "trust-positions",
         }
     }
 }
@@ -132,6 +147,50 @@ pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
 /// [`Fault::SkipChange`]: the place after which changes are listed.
 pub(crate) fn followed_from(sequence: u64) -> u64 {
     sequence.saturating_add(u64::from(is_on(Fault::SkipChange)))
+}
+
+/// [`Fault::TagOfRevision`]: what names a state.
+pub(crate) fn tag(tag: EntityTag) -> EntityTag {
+    if is_on(Fault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
+}
+
+/// Bytes of both copies of the header of the log's index (SQLite, "WAL-mode File Format", section 2.1). Until they are written
+/// no connection sees the frames of a commit; a recovery of the log reads the frames alone.
+const INDEX_HEADER_BYTES: usize = 96;
+/// Where the header says which log it is of.
+const INDEX_SALT: Range<usize> = 32..40;
+
+/// The header of the log's index before a commit that is to be hidden.
+pub(crate) struct Hidden {
+    index: &'static File,
+    header: [u8; INDEX_HEADER_BYTES],
+}
+
+impl Hidden {
+    /// [`Fault::HideCommit`]: what the next commit is hidden behind.
+    pub(crate) fn before_a_commit(database: Option<&str>) -> Option<Self> {
+        // Never closed: that would drop the locks that SQLite has on the file in this process.
+        static INDEX: OnceLock<File> = OnceLock::new();
+        if !is_on(Fault::HideCommit) {
+            return None;
+        }
+        let path = format!("{}-shm", database?);
+        let index = INDEX.get_or_init(|| File::options().read(true).write(true).open(path).expect("the log has an index"));
+        let mut header = [0; INDEX_HEADER_BYTES];
+        index.read_exact_at(&mut header, 0).ok()?;
+        Some(Self { index, header })
+    }
+
+    /// Hides the commit that was made since, if it is one that is to be hidden, and tells whether it is. One that changed nothing,
+    /// or began the log anew, cannot be.
+    pub(crate) fn hide(self) -> bool {
+        static COMMITS: AtomicU32 = AtomicU32::new(0);
+        let mut now = [0; INDEX_HEADER_BYTES];
+        let is_read = self.index.read_exact_at(&mut now, 0).is_ok();
+        let can_be_hidden = is_read && now != self.header && now[INDEX_SALT] == self.header[INDEX_SALT];
+        let is_hidden = can_be_hidden && COMMITS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN);
+        is_hidden && self.index.write_all_at(&self.header, 0).is_ok()
+    }
 }
 
 /// [`Fault::DropKey`]: takes the last key from what a patch made.

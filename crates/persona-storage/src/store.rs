@@ -5,7 +5,7 @@ use bytes::Bytes;
 use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp};
 
 use crate::sqlite::Space;
-use crate::{Error, Export, Write, Written};
+use crate::{Error, Export, Write, Written, fault};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +25,7 @@ pub struct Answer {
 impl Answer {
     /// What names this state of the persona.
     pub fn tag(&self) -> EntityTag {
-        EntityTag { revision: self.revision, checksum: self.checksum }
+        fault::tag(EntityTag { revision: self.revision, checksum: self.checksum })
     }
 }
 

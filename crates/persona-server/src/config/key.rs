@@ -45,10 +45,10 @@ pub const SERVER_VARIABLE: &str = "PERSONA_SERVER";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]
-const FAULTS: [&str; 7] = {
+const FAULTS: [&str; 10] = {
     use persona_storage::fault::Fault;
-    let [a, b, c, d, e, f] = Fault::ALL;
-    ["none", a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
+    let [a, b, c, d, e, f, g, h, i] = Fault::ALL;
+    ["none", a.name(), b.name(), c.name(), d.name(), e.name(), f.name(), g.name(), h.name(), i.name()]
 };
 
 const PLAIN: Key =

@@ -8,6 +8,7 @@ use http::header;
 use persona_model::{EntityTag, PersonaId};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::checks::{Check, DELETED};
 use super::connection::Answer;
@@ -18,6 +19,8 @@ use super::random::effect_of;
 const KEY_PREFIX: &str = "v";
 /// A word that no client may ever read.
 const LOCKED: &[u8] = b"locked";
+/// Codes of problems that say that nothing was changed (`/api/v1/problems`), beside those of conditions.
+const NOT_KEPT: [&str; 5] = ["busy", "too_many_keys", "database_unreachable", "storage_failed", "storage_full"];
 /// Most characters of a body that are quoted.
 const QUOTED_CHARS_MAX: usize = 120;
 
@@ -116,7 +119,8 @@ impl Understood {
         Self { complaint: Some((check, what)), ..Self::unknown() }
     }
 
-    /// Reads an answer. While processes are being killed, a 503 that says when to come again is declared.
+    /// Reads an answer. While processes are being killed, or writes refused on purpose, a 503 that says when to come again is
+    /// declared, and so is a 507.
     pub fn of(operation: Operation, answer: &Answer, expected: u32, killing: bool) -> Self {
         let Answer { status, body, .. } = answer;
         let undeclared = || format!("{} was answered {}: {}", operation.word(), status.as_u16(), quoted(body));
@@ -139,8 +143,9 @@ impl Understood {
             (Operation::Replace | Operation::Delete | Operation::Restore, 412) => Self { outcome: Outcome::Refused, ..named },
             (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),
             (_, 404) => Self { outcome: if operation.is_write() { Outcome::Refused } else { Outcome::Done }, revision: Some(0), ..named },
-            (_, 503) if killing && answer.headers.contains_key(header::RETRY_AFTER) => Self::unknown(),
-            _ => Self::complaining(Check::Errors, undeclared()),
+            (_, 503) if killing && answer.headers.contains_key(header::RETRY_AFTER) => Self { outcome: said_by(body), ..Self::unknown() },
+            (_, 507) if killing => Self { outcome: said_by(body), ..Self::unknown() },
+            _ => Self { outcome: said_by(body), ..Self::complaining(Check::Errors, undeclared()) },
         }
     }
 
@@ -164,6 +169,15 @@ impl Understood {
             id: PersonaId::parse(&seen.id),
             ..named
         }
+    }
+}
+
+/// What a problem says of a write: that it was not kept, or nothing that can be relied on.
+fn said_by(body: &[u8]) -> Outcome {
+    let code = serde_json::from_slice::<Value>(body).ok().and_then(|problem| problem["code"].as_str().map(str::to_owned));
+    match code {
+        Some(code) if NOT_KEPT.contains(&&*code) => Outcome::Refused,
+        _ => Outcome::Unknown,
     }
 }
 
@@ -206,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_is_a_refusal_only_where_it_says_that_nothing_was_changed() {
+        for (status, code, outcome) in [
+            (503, "busy", Outcome::Refused),
+            (507, "storage_full", Outcome::Refused),
+            (500, "storage_failed", Outcome::Refused),
+            (503, "outcome_unknown", Outcome::Unknown),
+            (503, "closing", Outcome::Unknown),
+            (500, "internal", Outcome::Unknown),
+        ] {
+            let answer = answer(status, &[("retry-after", "1")], &format!(r#"{{"code":"{code}"}}"#));
+            assert_eq!(Understood::of(Operation::Patch, &answer, 0, true).outcome, outcome, "{code}");
+        }
+        assert_eq!(Understood::of(Operation::Patch, &answer(503, &[("retry-after", "1")], "busy"), 0, true).outcome, Outcome::Unknown);
+    }
+
+    #[test]
     fn answers_that_break_a_promise_are_complaints() {
         let complaint = |operation, answer, killing| Understood::of(operation, &answer, 0, killing).complaint.map(|(check, _)| check);
         let busy = || answer(503, &[("retry-after", "1")], "{}");
@@ -215,6 +245,8 @@ mod tests {
         assert_eq!(complaint(Operation::Patch, answer(503, &[("retry-after", "1")], "Database is LOCKED"), true), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false), Some(Check::Errors));
         assert_eq!(complaint(Operation::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), false), Some(Check::Errors));
+        assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), true), None);
         assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"4-9f3c21aa\"")], &persona("null")), false), Some(Check::Intact));
         assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"3-9f3c21aa\"")], "{\"id\":"), false), Some(Check::Intact));
     }

@@ -34,6 +34,8 @@ pub struct Kills {
     pub keepers: u64,
     /// Supervisors.
     pub supervisors: u64,
+    /// Writes that were refused before everything was killed, after the load.
+    pub refusals: u64,
 }
 
 /// Kills until the load is stopped.

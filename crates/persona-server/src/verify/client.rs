@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
-use persona_model::EntityTag;
+use persona_model::{EntityTag, Revision};
 use serde_json::json;
 
 use super::answer::{Understood, key_of};
@@ -87,6 +88,31 @@ impl Client {
         while !self.load.is_stopped() {
             self.act().await;
         }
+    }
+
+    /// Writes to a persona until one of the writes is refused, at most so often.
+    pub async fn write_until_refused(&mut self, persona: u32, most: u32) {
+        let before = self.load.refused.load(Relaxed);
+        for _ in 0..most {
+            self.write(Operation::Patch, persona, None).await;
+            if self.load.refused.load(Relaxed) > before {
+                return;
+            }
+        }
+    }
+
+    /// Replaces and deletes a persona on a condition that does not hold.
+    pub async fn write_in_vain(&mut self, persona: u32) {
+        // Its first revision is then not the current one, whatever its checksum is.
+        self.write(Operation::Patch, persona, None).await;
+        let gone = Some(EntityTag { revision: Revision::FIRST, checksum: 0 });
+        self.write(Operation::Replace, persona, gone).await;
+        self.write(Operation::Delete, persona, gone).await;
+    }
+
+    /// Reads a persona, so that the history tells what was there.
+    pub async fn look_at(&mut self, persona: u32) {
+        self.read(persona).await;
     }
 
     async fn act(&mut self) {
@@ -207,11 +233,13 @@ impl Client {
                 }
                 Understood::unknown()
             }
-            Ok(answer) if answer.status == StatusCode::INSUFFICIENT_STORAGE => {
-                load.fill();
-                Understood::unknown()
+            Ok(answer) => {
+                let is_full = answer.status == StatusCode::INSUFFICIENT_STORAGE;
+                if is_full {
+                    load.fill();
+                }
+                Understood::of(ask.operation, &answer, ask.expected_revision(), is_full || load.tolerates_refusals())
             }
-            Ok(answer) => Understood::of(ask.operation, &answer, ask.expected_revision(), load.killing),
         };
         let returned_at = load.history.now();
         if let Some((check, what)) = &understood.complaint {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -24,6 +24,17 @@ pub struct Address {
     pub authority: String,
     /// What its paths begin with, behind a proxy; usually nothing.
     pub prefix: String,
+}
+
+impl Address {
+    /// Asks once, on a connection of its own.
+    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, Silence> {
+        let mut connection = Connection::open(self).await.map_err(|_| Silence::NotSent)?;
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.prefix)).header(header::HOST, &self.authority);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
+        connection.send(request.map_err(|error| Silence::Unknown(error.to_string()))?).await
+    }
 }
 
 /// One connection.
@@ -101,14 +112,18 @@ impl Connection {
 }
 
 impl Answer {
+    /// A header as text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// A header that holds a number.
     pub fn number(&self, name: &str) -> Option<u32> {
-        self.headers.get(name)?.to_str().ok()?.parse().ok()
+        self.text(name)?.parse().ok()
     }
 
     /// What the entity tag names. Clients may not read it; this one is a part of the server, and checks it.
     pub fn tag(&self) -> Option<EntityTag> {
-        let text = self.headers.get(header::ETAG)?.to_str().ok()?;
-        EntityTag::parse(text.strip_prefix('"')?.strip_suffix('"')?)
+        EntityTag::parse(self.text("etag")?.strip_prefix('"')?.strip_suffix('"')?)
     }
 }

@@ -39,10 +39,13 @@ pub struct Load {
     pub writes: AtomicU64,
     /// Requests without an answer.
     pub unknown: AtomicU64,
+    /// Refused writes.
+    pub refused: AtomicU64,
     personas: Mutex<Vec<Option<PersonaId>>>,
     requests: AtomicU32,
     stopped: AtomicBool,
     full: AtomicBool,
+    refusing: AtomicBool,
     gone: OnceLock<String>,
 }
 
@@ -61,10 +64,12 @@ impl Load {
             operations: AtomicU64::default(),
             writes: AtomicU64::default(),
             unknown: AtomicU64::default(),
+            refused: AtomicU64::default(),
             personas: Mutex::default(),
             requests: AtomicU32::new(1),
             stopped: AtomicBool::default(),
             full: AtomicBool::default(),
+            refusing: AtomicBool::default(),
             gone: OnceLock::new(),
         }
     }
@@ -79,9 +84,19 @@ impl Load {
         self.stopped.load(Relaxed)
     }
 
+    /// From now on the server refuses writes because it is told to.
+    pub fn expect_refusals(&self) {
+        self.refusing.store(true, Relaxed);
+    }
+
+    /// Whether a server that is busy, or has no space, is no fault.
+    pub fn tolerates_refusals(&self) -> bool {
+        self.killing || self.refusing.load(Relaxed)
+    }
+
     /// Ends the load, because the server has no space left, which is no fault of it.
     pub fn fill(&self) {
-        self.full.store(true, Relaxed);
+        self.full.store(!self.refusing.load(Relaxed), Relaxed);
         self.stop();
     }
 
@@ -95,6 +110,11 @@ impl Load {
         // Who comes first, tells why.
         let _ = self.gone.set(why);
         self.stop();
+    }
+
+    /// Whether the server is there and takes writes, so that more than the load can be asked of it.
+    pub fn can_go_on(&self) -> bool {
+        self.gone().is_none() && !self.is_full()
     }
 
     /// Why the server cannot be reached any more.
@@ -139,6 +159,7 @@ impl Load {
         self.operations.fetch_add(1, Relaxed);
         match record.outcome {
             Outcome::Unknown => drop(self.unknown.fetch_add(1, Relaxed)),
+            Outcome::Refused if record.operation.is_write() => drop(self.refused.fetch_add(1, Relaxed)),
             Outcome::Done if record.operation.is_write() => drop(self.writes.fetch_add(1, Relaxed)),
             _ => {}
         }

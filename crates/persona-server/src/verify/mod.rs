@@ -4,7 +4,8 @@
 //! how the store works inside; whoever believes the verdict must not have to believe the store.
 //!
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is recorded, `checks/` is the pure
-//! judgement of it, `client.rs` is what one client does, `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed, `report.rs` is what is said.
+//! judgement of it, `client.rs` is what one client does, `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed,
+//! `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a restore. `report.rs` is what is said.
 
 mod answer;
 mod chaos;
@@ -14,10 +15,12 @@ mod connection;
 mod export;
 mod follow;
 pub mod history;
+mod lives;
 mod load;
 mod pool;
 mod processes;
 mod random;
+mod refusals;
 mod report;
 mod run;
 mod scratch;

@@ -52,6 +52,11 @@ impl Pool {
         spare.pop()
     }
 
+    /// Forgets all, because the server was killed.
+    pub fn clear(&self) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Keeps a connection for the next one who needs it.
     pub fn put_back(&self, connection: Connection) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
 use super::history::{Operation, Outcome, Record};
-use super::run::Plan;
+use super::run::{Place, Plan};
 
 /// Times of one kind of request, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Report {
     writes: Times,
     reads: Times,
     kept: Option<PathBuf>,
+    /// Whether the database was restored, for the check T.
+    is_restored: bool,
 }
 
 impl Report {
@@ -83,9 +85,10 @@ impl Report {
             counts[record.operation as usize][outcome] += 1;
         }
         let server = plan.place.to_string();
+        let is_restored = matches!(&plan.place, Place::Scratch(scratch) if scratch.database.is_none());
         let workers = workers.iter().map(|worker| (*worker, writes_of(*worker))).collect();
         let (clients, seed, writes, reads) = (plan.clients, plan.seed, micros(true), micros(false));
-        Self { findings, kills, server, workers, clients, seed, lasted, counts, writes, reads, kept }
+        Self { findings, kills, server, workers, clients, seed, lasted, counts, writes, reads, kept, is_restored }
     }
 
     /// Whether every promise was kept.
@@ -142,6 +145,8 @@ impl Report {
             "workers_named": self.names_workers(),
             "fairness": self.fairness(),
             "kills": { "workers": self.kills.workers, "keepers": self.kills.keepers, "supervisors": self.kills.supervisors },
+            "refused_before_a_kill": self.kills.refusals,
+            "restored": self.is_restored,
             "writes_without_answer": {
                 "happened": self.findings.unknown_applied,
                 "not_found": self.findings.unknown_missing,
@@ -157,6 +162,7 @@ impl Report {
         for check in Check::ALL {
             let found = match self.findings.count(check) {
                 0 if check == Check::Visible && !self.names_workers() => "not looked at".to_owned(),
+                0 if check == Check::Restored && !self.is_restored => "not looked at".to_owned(),
                 0 => "yes".to_owned(),
                 count => format!("NO, broken {} times", grouped(count)),
             };
@@ -215,9 +221,12 @@ impl Report {
             let told = format!("of their writes {unknown_applied} were found and {unknown_missing} were not");
             facts.push(("", format!("{told}; {unattributed} revisions could be one's or another's")));
         }
-        let Kills { workers, keepers, supervisors } = self.kills;
+        let Kills { workers, keepers, supervisors, refusals } = self.kills;
         if workers + keepers + supervisors > 0 {
             facts.push(("Killed", format!("{workers} workers, {keepers} keepers, {supervisors} supervisors")));
+        }
+        if refusals > 0 {
+            facts.push(("Refused", format!("{refusals} writes with the sudden end of everything behind them")));
         }
         facts
     }

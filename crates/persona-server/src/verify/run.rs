@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use http::Request;
+use bytes::Bytes;
+use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -19,8 +20,10 @@ use super::client::Client;
 use super::connection::{Address, Connection, Silence};
 use super::export;
 use super::follow::Follower;
+use super::lives;
 use super::load::Load;
 use super::random::Random;
+use super::refusals;
 use super::report::Report;
 use super::scratch::Scratch;
 
@@ -179,12 +182,15 @@ pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Fu
         kills
     };
     let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, progress, interrupted));
-    let kills = kills?;
+    let mut kills = kills?;
     while clients.join_next().await.is_some() {}
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
     // Only a panic, which was reported, ends it without a word.
     let follower = following.await.ok();
+    if let Some(scratch) = scratch.as_mut().filter(|_| load.can_go_on()) {
+        kills.refusals = refusals::refuse_and_kill(scratch, &load, plan.seed).await?;
+    }
     judge(plan, &load, scratch, kills, lasted, follower).await
 }
 
@@ -230,6 +236,11 @@ async fn judge(
         Some(follower) if load.gone().is_none() => follower.finish().await,
         _ => Vec::new(),
     };
+    if let Some(scratch) = scratch.as_mut().filter(|scratch| scratch.has_file() && load.can_go_on())
+        && let Err(what) = lives::lead(scratch, load).await
+    {
+        load.complain(Check::Errors, what);
+    }
     let mut findings = std::mem::take(&mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     match &mut scratch {
         Some(scratch) => scratch.stop_and_check().await.into_iter().for_each(|problem| findings.add(Check::Intact, problem)),
@@ -260,11 +271,8 @@ fn gone(address: &Address, why: &dyn Display) -> Error {
 }
 
 async fn get(address: &Address, path: &str) -> Result<super::connection::Answer, Error> {
-    let mut connection = Connection::open(address).await.map_err(|error| gone(address, &error))?;
-    let request = Request::get(format!("{}{path}", address.prefix)).header("host", &address.authority);
-    let request = request.body(Full::default()).map_err(|error| gone(address, &error))?;
-    connection.send(request).await.map_err(|silence| match silence {
-        Silence::NotSent => gone(address, &"it closed the connection"),
+    address.ask(Method::GET, path, &[], Bytes::new()).await.map_err(|silence| match silence {
+        Silence::NotSent => gone(address, &"it takes no connection, or closed it"),
         Silence::Unknown(why) => gone(address, &why),
     })
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use persona_storage::sqlite::check;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -25,6 +25,8 @@ const RESTART_PAUSE: Duration = Duration::from_millis(50);
 const RESTARTS_MAX: usize = 100;
 /// Most characters of the log that are quoted when a server does not start.
 const LOG_CHARS_MAX: usize = 2_000;
+/// The file in the folder.
+pub const DATABASE: &str = "persona.db";
 /// Exit code of a server whose address is in use.
 const ADDRESS_IN_USE: i32 = 69;
 
@@ -60,10 +62,51 @@ impl Scratch {
     /// Kills the supervisor, and with it everything, and starts it again on the same address and file.
     pub async fn kill_and_restart(&mut self) -> Result<(), Error> {
         self.child.kill().await.map_err(|source| Error::Folder { path: self.folder().into(), source })?;
+        self.launch_again(&[]).await
+    }
+
+    /// Kills all processes at the same moment, and starts the server again with these flags besides.
+    pub async fn kill_everything_and_restart(&mut self, flags: &[&str]) -> Result<(), Error> {
+        if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            // Where it fails it ended by itself, which the next line finds out.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        self.child.wait().await.map_err(|source| Error::Folder { path: self.folder().into(), source })?;
+        self.launch_again(flags).await
+    }
+
+    /// Whether the database is a file in the folder.
+    pub fn has_file(&self) -> bool {
+        self.plan.database.is_none()
+    }
+
+    /// Runs this program in the folder, beside the server or not.
+    pub async fn run(&self, arguments: &[&str]) -> Result<(), String> {
+        let named = |why: String| format!("persona {}: {why}", arguments.join(" "));
+        let program = std::env::current_exe().map_err(|error| named(error.to_string()))?;
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.folder()).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.map_err(|error| named(error.to_string()))?;
+        if output.status.success() { Ok(()) } else { Err(named(String::from_utf8_lossy(&output.stderr).into_owned())) }
+    }
+
+    /// Ends the server, restores a backup into its file, and starts it again.
+    pub async fn restore(&mut self, backup: &str) -> Result<(), String> {
+        match self.stop().await.as_slice() {
+            [] => {}
+            problems => return Err(problems.join("; ")),
+        }
+        self.run(&["restore", backup, "--database", DATABASE]).await?;
+        self.launch_again(&[]).await.map_err(|error| error.to_string())
+    }
+
+    async fn launch_again(&mut self, flags: &[&str]) -> Result<(), Error> {
+        let mut plan = self.plan.clone();
+        plan.serve_flags.extend(flags.iter().map(ToString::to_string));
         let port = self.address.authority.rsplit(':').next().unwrap_or_default().to_owned();
         let mut attempts = 0;
         loop {
-            match launch(self.folder.path(), &self.plan, &port).await {
+            match launch(self.folder.path(), &plan, &port).await {
                 Ok((child, _)) => {
                     self.child = child;
                     return Ok(());
@@ -75,8 +118,8 @@ impl Scratch {
         }
     }
 
-    /// Stops the server and checks its file, where it has one.
-    pub async fn stop_and_check(&mut self) -> Vec<String> {
+    /// Stops the server, and tells what was wrong with that.
+    async fn stop(&mut self) -> Vec<String> {
         if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
             // One that ended meanwhile needs no signal.
             let _ = kill_process(pid, Signal::TERM);
@@ -92,6 +135,12 @@ impl Scratch {
                 let _ = self.child.kill().await;
             }
         }
+        problems
+    }
+
+    /// Stops the server and checks its file, where it has one.
+    pub async fn stop_and_check(&mut self) -> Vec<String> {
+        let mut problems = self.stop().await;
         if self.plan.database.is_some() {
             // PostgreSQL looks after its own pages, and the history was compared with what it answers.
             return problems;
@@ -113,7 +162,7 @@ impl Scratch {
 }
 
 fn database_in(folder: &Path) -> PathBuf {
-    folder.join("persona.db")
+    folder.join(DATABASE)
 }
 
 fn log_in(folder: &Path) -> PathBuf {

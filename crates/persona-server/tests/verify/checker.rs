@@ -116,6 +116,35 @@ fn a_revision_that_nobody_made_is_caught() {
 }
 
 #[test]
+fn a_refused_write_that_comes_back_is_caught() {
+    caught_as(&[Check::Refused], |history, random| {
+        // One that was seen with both of its neighbours, so that no write without an answer is beside it.
+        let answers = history.clone();
+        let is_made = |record: &Record, behind: u32| {
+            let made = |it: &Record| {
+                it.outcome == Outcome::Done && it.operation.is_write() && it.revision.map(|it| it + behind) == record.revision
+            };
+            answers.iter().any(|it| it.persona == record.persona && made(it))
+        };
+        let is_read = |record: &Record| {
+            let reads = |it: &Record| it.operation == Operation::Read && it.state.is_some() && it.revision == record.revision;
+            answers.iter().any(|it| it.persona == record.persona && reads(it))
+        };
+        let next = |record: &Record| Record { revision: record.revision.map(|it| it + 1), ..*record };
+        let is_last = |record: &Record| answers.iter().all(|it| it.persona != record.persona || it.revision <= record.revision);
+        let fits = |record: &Record| {
+            let is_between = is_made(record, 1) && (is_last(record) || is_made(&next(record), 0));
+            is_acknowledged(record, Operation::Patch) && is_read(record) && is_between
+        };
+        let Some(request) = one(history, random, fits).map(|record| record.request) else { return false };
+        history.iter_mut().filter(|record| record.request == request).for_each(|record| {
+            (record.outcome, record.revision, record.state) = (Outcome::Refused, None, None);
+        });
+        true
+    });
+}
+
+#[test]
 fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
     for lost in [1, u32::MAX] {
         caught_as(&[Check::Durable], |history, random| {

@@ -43,6 +43,9 @@ fn a_scratch_server_keeps_its_promise_and_leaves_nothing_behind() {
     assert_eq!(report["writes_without_answer"]["happened"], 0, "{report}");
     assert!(report["visits"].as_u64() > Some(100), "{report}");
     assert_eq!(report["workers"].as_array().map(Vec::len), Some(4), "{report}");
+    // Two on a condition, one without time for its turn, and one without space, where the disk has less than a tebibyte.
+    assert!(report["refused_before_a_kill"].as_u64() >= Some(3), "{report}");
+    assert_eq!(report["restored"], true);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "the scratch folder is removed");
 }
 
@@ -98,6 +101,7 @@ fn a_server_that_does_not_name_its_workers_is_verified_all_the_same() {
     assert_eq!(report["workers_named"], false);
     let output = run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4"]);
     let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("outlives a restore not looked at"), "{text}");
     assert!(text.contains("see a write at once     not looked at") && text.contains("start it with --expose-worker"), "{text}");
 }
 

@@ -40,6 +40,9 @@ fn expected(fault: Fault) -> &'static str {
         Fault::ForgetRepetitions => "X",
         // What is left out of one list comes in no later one.
         Fault::SkipChange => "F",
+        // Only the end of every process right behind the refusal brings it back.
+        Fault::HideCommit => "R",
+        Fault::TagOfRevision | Fault::TrustPositions => "T",
     }
 }
 

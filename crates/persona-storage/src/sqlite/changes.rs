@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::error::from_driver;
 use super::row;
 use crate::Error;
+use crate::fault::{self, Fault};
 
 /// Adds a line to the feed.
 pub(super) fn insert(
@@ -69,7 +70,7 @@ pub(super) fn position(connection: &Connection, since: Since) -> Result<Position
     };
     if let Since::Position(wanted) = since {
         let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
-        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted {
+        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted && !fault::is_on(Fault::TrustPositions) {
             return Err(Error::UnknownPosition);
         }
     }

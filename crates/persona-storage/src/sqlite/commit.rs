@@ -17,6 +17,7 @@ use super::connection::{self, Purpose};
 use super::system_error::explained;
 use super::{Settings, StartError, log_index};
 use crate::Observer;
+use crate::fault::Hidden;
 
 /// A connection that writes. All transactions that clients hear of are committed through one.
 pub(super) struct WriteConnection {
@@ -104,7 +105,14 @@ impl WriteTransaction<'_> {
     /// Commits, and decides what became of it.
     pub(super) fn commit(self) -> Committed {
         self.marks.frames_begun.store(false, Ordering::Relaxed);
-        let Err(error) = self.transaction.commit() else { return Committed::Kept };
+        let hidden = Hidden::before_a_commit(self.transaction.path());
+        let error = match self.transaction.commit() {
+            Ok(()) if hidden.is_some_and(Hidden::hide) => {
+                return Committed::NotKept(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_WRITE), None));
+            }
+            Ok(()) => return Committed::Kept,
+            Err(error) => error,
+        };
         // Judged by SQLite's own code; what the system said only explains it.
         let is_not_kept = !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error);
         let error = explained(self.connection, error);

@@ -10,7 +10,7 @@ use super::error::{damaged, from_driver};
 use super::meta;
 use super::row;
 use crate::decide::Current;
-use crate::{Answer, Error};
+use crate::{Answer, Error, fault};
 
 /// A persona with the number of its row.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result
 pub(super) fn tag_of(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<EntityTag>> {
     connection
         .prepare_cached("SELECT revision, checksum FROM personas WHERE id = ?1")?
-        .query_row([id.as_bytes()], |found| Ok(EntityTag { revision: row::revision(found, 0)?, checksum: found.get(1)? }))
+        .query_row([id.as_bytes()], |found| Ok(fault::tag(EntityTag { revision: row::revision(found, 0)?, checksum: found.get(1)? })))
         .optional()
 }
 
@@ -82,7 +82,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
         let revision = row::revision(found, 7)?;
         Ok(Stored {
             row_id: found.get(0)?,
-            tag: EntityTag { revision, checksum: verified.checksum },
+            tag: fault::tag(EntityTag { revision, checksum: verified.checksum }),
             persona: Persona {
                 id,
                 revision,

@@ -10,6 +10,8 @@ const EXAMPLES_EACH_MAX: usize = 5;
 pub enum Check {
     /// D: every acknowledged write is there, and every revision was made by one write.
     Durable,
+    /// R: a write that was refused is not kept, also after everything was killed right behind its answer.
+    Refused,
     /// L: each persona is linearizable.
     Linear,
     /// X: a write with an idempotency key happened once.
@@ -18,6 +20,8 @@ pub enum Check {
     Visible,
     /// F: a client that follows changes sees each of them.
     Followed,
+    /// T: what a client knows of a database before a restore is not taken for what is there after it.
+    Restored,
     /// I: the file is sound, and every document has its hash.
     Intact,
     /// E: no "locked", no failure that is not declared.
@@ -26,16 +30,19 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 7] = [Self::Durable, Self::Linear, Self::Once, Self::Visible, Self::Followed, Self::Intact, Self::Errors];
+    pub const ALL: [Self; 9] =
+        [Self::Durable, Self::Refused, Self::Linear, Self::Once, Self::Visible, Self::Followed, Self::Restored, Self::Intact, Self::Errors];
 
     /// Its letter.
     pub const fn letter(self) -> char {
         match self {
             Self::Durable => 'D',
+            Self::Refused => 'R',
             Self::Linear => 'L',
             Self::Once => 'X',
             Self::Visible => 'V',
             Self::Followed => 'F',
+            Self::Restored => 'T',
             Self::Intact => 'I',
             Self::Errors => 'E',
         }
@@ -45,10 +52,12 @@ impl Check {
     pub const fn promise(self) -> &'static str {
         match self {
             Self::Durable => "every acknowledged write is there",
+            Self::Refused => "a refused write stays refused",
             Self::Linear => "every persona is linearizable",
             Self::Once => "a repeated write happens once",
             Self::Visible => "other workers see a write at once",
             Self::Followed => "followers see every change",
+            Self::Restored => "no tag or position outlives a restore",
             Self::Intact => "the file is sound and every hash fits",
             Self::Errors => "nothing is locked, nothing fails",
         }

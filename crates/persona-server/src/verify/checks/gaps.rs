@@ -36,7 +36,14 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
                 left_over += gap.len() - numbers.len();
             }
             Attribution::Open => left_over += gap.len(),
-            Attribution::Nobody => findings.add(Check::Durable, nobodys(chain, &gap)),
+            Attribution::Nobody => match refused_writer(chain, &gap) {
+                Some(request) => {
+                    let (revision, persona, word) = (gap.start, chain.persona, request.operation.word());
+                    findings
+                        .add(Check::Refused, format!("revision {revision} of persona {persona} is what a {word} makes that was refused"));
+                }
+                None => findings.add(Check::Durable, nobodys(chain, &gap)),
+            },
         }
     }
     findings.unattributed += left_over as u64;
@@ -52,6 +59,13 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
 fn nobodys(chain: &Chain<'_>, gap: &Range<usize>) -> String {
     let Range { start, end } = gap;
     format!("revisions {start} to {} of persona {} are not what any write without an answer makes", end - 1, chain.persona)
+}
+
+/// The refused write that makes the only revision of a gap.
+fn refused_writer<'a>(chain: &Chain<'a>, gap: &Range<usize>) -> Option<&'a Request> {
+    let (before, after) = (chain.states[gap.start - 1], chain.states[gap.start]);
+    let mut refused = chain.requests.iter().filter(|request| request.refused && gap.len() == 1);
+    refused.find(|request| after.is_some() && request.applied_to(before) == after)
 }
 
 fn gaps_of(chain: &Chain<'_>) -> Vec<Range<usize>> {

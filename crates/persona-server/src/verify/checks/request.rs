@@ -16,6 +16,8 @@ pub(super) struct Request {
     pub acknowledged: Option<u32>,
     /// It may have happened although nobody acknowledged it.
     pub unknown: bool,
+    /// Every answer said that it did not happen.
+    pub refused: bool,
 }
 
 impl Request {
@@ -38,6 +40,7 @@ impl Request {
             invoked_at: first.invoked_at,
             acknowledged,
             unknown,
+            refused: acknowledged.is_none() && !unknown,
         }
     }
 
