@@ -72,6 +72,9 @@ mod tests {
     fn the_derived_identity_is_the_same_in_every_version() {
         let mut identities = Identities::default();
         assert_eq!(identities.next_named(Format::LobeHub, "ada.json").to_string(), "9348973c-5d3c-861b-9f78-b8110ddbd183");
-        assert_eq!(identities.next_unnamed(Format::Native, &canonical_json(&json!({"name": "Ada"}))).to_string(), "ec73d022-3362-802d-abb6-738090215d09");
+        assert_eq!(
+            identities.next_unnamed(Format::Native, &canonical_json(&json!({"name": "Ada"}))).to_string(),
+            "ec73d022-3362-802d-abb6-738090215d09"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! pgbouncer in between, which hands each transaction to another connection.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::common::cluster::Cluster;
+use crate::common::cluster::port::Port;
 use crate::common::{DEADLINE, Server, refused, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
 
@@ -18,13 +19,14 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 /// A pooler of its own, gone with the test.
 struct Pooler {
     child: Child,
-    port: u16,
+    port: Port,
 }
 
 impl Pooler {
     /// Starts one that overlooks these parameters of a connection's start.
     fn start(cluster: &Cluster, overlooked: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let reserved = Port::reserve();
+        let port = reserved.number();
         let users = cluster.folder().join("users.txt");
         fs::write(&users, "\"postgres\" \"\"\n").expect("the folder is writable");
         let settings = format!(
@@ -40,11 +42,11 @@ impl Pooler {
         command.arg("-q").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("pgbouncer is not installed: `./test` installs it, or `apt-get install pgbouncer`");
         wait_for("the pooler", DEADLINE, || TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { child, port }
+        Self { child, port: reserved }
     }
 
     fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port.number())
     }
 }
 

@@ -5,11 +5,11 @@
 
 #![allow(dead_code, reason = "every test program takes what it needs")]
 
+pub mod port;
 pub mod wire;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use port::Port;
 
 /// Longest wait for a server to start: it replays its log after a kill.
 const START_MAX: Duration = Duration::from_mins(1);
@@ -37,7 +39,7 @@ const WATCHDOG: &str = r#"folder=$1; shift; "$@" & cat > /dev/null; kill -QUIT $
 /// A server with its folder.
 pub struct Cluster {
     folder: PathBuf,
-    port: u16,
+    port: Port,
     options: Vec<String>,
     running: Mutex<Option<Running>>,
 }
@@ -92,7 +94,7 @@ impl Cluster {
         let cluster = Self::new(&[]);
         let mut copy = cluster.command("pg_basebackup");
         run(copy
-            .args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-p", &primary.port.to_string()])
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-p", &primary.port().to_string()])
             .arg("-D")
             .arg(cluster.data()));
         cluster.start_again();
@@ -104,9 +106,8 @@ impl Cluster {
         if let Some((user, group)) = unprivileged() {
             std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("root may give it away");
         }
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
         let options = OPTIONS.iter().chain(options).map(ToString::to_string).collect();
-        Self { folder, port, options, running: Mutex::default() }
+        Self { folder, port: Port::reserve(), options, running: Mutex::default() }
     }
 
     fn data(&self) -> PathBuf {
@@ -137,7 +138,7 @@ impl Cluster {
     pub fn start_again(&self) {
         let mut command = Command::new("sh");
         command.args(["-c", WATCHDOG, "watchdog"]).arg(&self.folder).arg(binaries().join("postgres")).arg("-D").arg(self.data());
-        command.arg("-k").arg(&self.folder).args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
+        command.arg("-k").arg(&self.folder).args(["-p", &self.port().to_string(), "-c", "listen_addresses=127.0.0.1"]);
         for option in &self.options {
             command.args(["-c", option]);
         }
@@ -195,7 +196,7 @@ impl Cluster {
     /// Does SQL in a database and returns what it prints, without frills.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.command("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", &self.port.to_string()]);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", &self.port().to_string()]);
         run(psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql])).trim().to_owned()
     }
 
@@ -209,17 +210,17 @@ impl Cluster {
 
     /// The URL of a database over the loopback interface.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port())
     }
 
     /// The URL of a database over the socket in the folder.
     pub fn socket_url(&self, database: &str) -> String {
-        format!("postgres://postgres@{}:{}/{database}", self.folder.display().to_string().replace('/', "%2F"), self.port)
+        format!("postgres://postgres@{}:{}/{database}", self.folder.display().to_string().replace('/', "%2F"), self.port())
     }
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 }
 
