@@ -42,7 +42,11 @@ impl Answer {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?, address)
+    }
+
+    /// Speaks over a connection to this address.
+    pub fn over(stream: TcpStream, address: SocketAddr) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         Ok(Self { stream: BufReader::new(stream), address })
@@ -55,8 +59,13 @@ impl Client {
 
     /// Sends a request; more headers are whole lines.
     pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Result<Answer> {
+        self.send_typed(method, path, headers, "application/json", body)
+    }
+
+    /// Sends a request with a body of another media type than JSON.
+    pub fn send_typed(&mut self, method: &str, path: &str, headers: &str, media_type: &str, body: &str) -> Result<Answer> {
         let length =
-            if body.is_empty() { String::new() } else { format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()) };
+            if body.is_empty() { String::new() } else { format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len()) };
         let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n{body}", self.address);
         self.stream.get_mut().write_all(request.as_bytes())?;
         self.read()

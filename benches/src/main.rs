@@ -12,6 +12,7 @@ mod child;
 mod client;
 mod curve_chart;
 mod curves;
+mod hostile;
 mod increments;
 mod machine;
 mod micro;

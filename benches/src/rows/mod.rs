@@ -1,5 +1,6 @@
 //! The comparisons, one file for each group.
 
+pub mod attacks;
 pub mod durability;
 pub mod files;
 pub mod postgres;
