@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{Kind, PersonaId, Rank, Search, Since};
+use crate::{Kind, PersonaId, Rank, Search, Since, Term};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -181,8 +182,18 @@ impl Cursor {
     }
 }
 
+/// The first bytes of SHA-256 over filter and order, written out as JSON: a cursor of one version of this program is read by
+/// the next, which can run beside it while workers are replaced one by one.
 fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
-    let digest = Sha256::digest(format!("{filter:?} {sort:?}").as_bytes());
+    let Filter { kind, is_active, tags, updated_since, search, include_deleted } = filter;
+    let since = updated_since.map(|since| match since {
+        Since::Time(time) => json!(time.as_micros()),
+        Since::Position(position) => json!(position.to_string()),
+    });
+    let terms = |terms: &[Term]| terms.iter().map(|term| json!([term.words, term.prefix])).collect::<Vec<_>>();
+    let search = search.as_ref().map(|search| json!([terms(&search.wanted), terms(&search.unwanted)]));
+    let parts = json!([sort.word(), kind.map(Kind::word), is_active, tags, since, search, include_deleted]);
+    let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
     print.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
     print
@@ -197,8 +208,10 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags};
-    use crate::PersonaId;
+    use std::collections::BTreeSet;
+
+    use super::{Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint};
+    use crate::{Kind, PersonaId, Position, Search, Since, Timestamp};
 
     #[test]
     fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
@@ -222,5 +235,47 @@ mod tests {
         for bad in ["", "zz", "abc", "00", &text[2..10], "Ü"] {
             assert_eq!(Cursor::decode(bad, &filter, sort), Err(CursorError::Malformed), "{bad}");
         }
+    }
+
+    /// Every condition of a filter, changed alone.
+    fn filters() -> Vec<Filter> {
+        let usual = Filter::default();
+        let search = |text: &str| Filter { search: Some(Search::parse(text).expect("a search")), ..Filter::default() };
+        let tags = |tags: &[&str]| Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
+        let since = |since| Filter { updated_since: Some(since), ..Filter::default() };
+        vec![
+            Filter { kind: Some(Kind::User), ..usual.clone() },
+            Filter { is_active: Some(true), ..usual.clone() },
+            Filter { is_active: Some(false), ..usual.clone() },
+            Filter { include_deleted: true, ..usual.clone() },
+            Filter { search: Some(Search::default()), ..usual.clone() },
+            usual,
+            tags(&["a", "b"]),
+            tags(&["a\",\"b"]),
+            tags(&["a, b"]),
+            since(Since::Time(Timestamp::from_micros(7))),
+            since(Since::Position(Position { sequence: 7, proof: 0 })),
+            since(Since::Position(Position { sequence: 7, proof: 1 })),
+            search("ada lovelace"),
+            search("\"ada lovelace\""),
+            search("ada lovelace*"),
+            search("ada -lovelace"),
+        ]
+    }
+
+    #[test]
+    fn each_filter_and_order_has_a_fingerprint_of_its_own() {
+        let lists = || filters().into_iter().flat_map(|filter| Sort::ALL.map(|(_, sort)| (filter.clone(), sort)));
+        let prints: BTreeSet<_> = lists().map(|(filter, sort)| fingerprint(&filter, sort)).collect();
+        assert_eq!(prints.len(), lists().count());
+    }
+
+    #[test]
+    fn a_cursor_of_an_earlier_version_is_read() {
+        let text = "991c8a12b5d759a807070707070707070707070707070707416461";
+        let filter = Filter { kind: Some(Kind::Agent), include_deleted: true, ..filters().pop().expect("one") };
+        let cursor = Cursor { key: "Ada".into(), id: PersonaId::from_bytes([7; 16]) };
+        let sort = Sort::from_word("name").expect("an order");
+        assert_eq!((cursor.encode(&filter, sort).as_str(), Cursor::decode(text, &filter, sort)), (text, Ok(cursor)));
     }
 }
