@@ -1,0 +1,186 @@
+//! Random patches on random documents, each compared with a naive reference.
+//!
+//! A case follows from its number alone. A failure names the number; `PERSONA_PATCH_FUZZ="first count"` repeats a case, or
+//! runs as many as wanted from any number on. `dice.rs` throws documents and patches, `reference.rs` applies them as the RFCs
+//! say and without any bound.
+
+mod dice;
+mod reference;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dice::Dice;
+use persona_model::{Document, PATCH_COPIED_BYTES_MAX, Patch, PatchError, VALUE_DEPTH_MAX};
+use reference::{Refused, depth, parsed};
+use serde_json::Value;
+
+/// Cases of the short form: seconds, also without optimisation.
+const CASES: u64 = 6_000;
+/// Cases of the long form: minutes, optimised.
+const CASES_LONG: u64 = 2_000_000;
+/// Patches that follow each other in a case, so that patches also meet what patches made.
+const PATCHES: usize = 3;
+/// What a patch made so large ends its case: one such document takes as long as a thousand others.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// What a number of cases did, so that a run that tests nothing is noticed.
+#[derive(Debug, Default)]
+struct Seen {
+    merged: u64,
+    patched: u64,
+    invalid: u64,
+    refused: u64,
+    too_deep: u64,
+    too_much: u64,
+    test_failed: u64,
+}
+
+/// One case: a document, and patches one after the other.
+fn case(number: u64, seen: &mut Seen) {
+    let mut dice = Dice::of(number);
+    let mut document = Document::from_json(dice.document()).expect("a valid document");
+    for _ in 0..PATCHES {
+        if document.text().len() > LARGE_BYTES {
+            return;
+        }
+        let before = document.text().to_owned();
+        let next = if dice.one_in(2) { merge(&mut dice, &document, seen) } else { patch(&mut dice, &document, seen) };
+        assert_eq!(document.text(), before, "a patch leaves the document that it is applied to as it is");
+        if let Some(next) = next {
+            assert_eq!(Document::from_stored(next.text()).as_ref(), Ok(&next), "what is stored is what was made");
+            assert!(depth(&next.to_json()) <= VALUE_DEPTH_MAX);
+            document = next;
+        }
+    }
+}
+
+/// Applies a merge patch; the new document, where there is one.
+fn merge(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Document> {
+    let text = dice.merge_patch(&document.to_json());
+    let patch = Patch::merge(text.clone()).expect("an object");
+    let wanted = Document::from_json(reference::merge(document.to_json(), &text));
+    match (patch.apply(document), wanted) {
+        (Ok(made), Ok(wanted)) => {
+            assert_eq!(made, wanted, "{text}");
+            assert_eq!(patch.apply(&made), Ok(made.clone()), "a merge patch changes nothing the second time: {text}");
+            for field in made.changed_fields(document) {
+                assert!(text.get(field).is_some(), "{field} is not named: {text}");
+            }
+            seen.merged += 1;
+            Some(made)
+        }
+        (Err(PatchError::Invalid(made)), Err(wanted)) => {
+            assert_eq!(made, wanted, "{text}");
+            seen.invalid += 1;
+            None
+        }
+        (made, wanted) => panic!("{made:?} and not {wanted:?}: {text}"),
+    }
+}
+
+/// Applies a JSON Patch; the new document, where there is one.
+fn patch(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Document> {
+    let operations = dice.operations(&document.to_json());
+    let text = Value::Array(operations.clone());
+    let is_readable = operations.iter().all(|operation| parsed(operation).is_some());
+    let patch = match Patch::json(text.clone()) {
+        Ok(patch) => patch,
+        Err(invalid) => {
+            assert!(!is_readable && invalid.faults[0].code == "bad_patch", "{invalid:?}: {text}");
+            seen.refused += 1;
+            return None;
+        }
+    };
+    assert!(is_readable, "{text}");
+    let made = patch.apply(document);
+    assert_eq!(patch.apply(document), made, "a patch does the same each time: {text}");
+    let mut wanted = document.to_json();
+    let mut copied = 0;
+    for (index, operation) in operations.iter().enumerate() {
+        let refused = reference::apply(&mut wanted, operation, &mut copied);
+        let Err(why) = refused else { continue };
+        assert_refused(&made, index, &why, copied, seen, &text);
+        return None;
+    }
+    match (made, Document::from_json(wanted)) {
+        (Ok(made), Ok(wanted)) => {
+            assert_eq!(made, wanted, "{text}");
+            let most = document.text().len() + text.to_string().len() + ESCAPED_BYTES_MAX * PATCH_COPIED_BYTES_MAX;
+            assert!(made.text().len() <= most, "{} bytes: {text}", made.text().len());
+            seen.patched += 1;
+            Some(made)
+        }
+        (Err(PatchError::Invalid(made)), Err(wanted)) => {
+            assert_eq!(made, wanted, "{text}");
+            seen.invalid += 1;
+            None
+        }
+        (made, wanted) => panic!("{made:?} and not {wanted:?}: {text}"),
+    }
+}
+
+/// Most bytes that one byte of a text becomes as JSON.
+const ESCAPED_BYTES_MAX: usize = 6;
+
+/// The patch was refused at this operation for this reason.
+fn assert_refused(made: &Result<Document, PatchError>, index: usize, why: &Refused, copied: usize, seen: &mut Seen, text: &Value) {
+    let invalid = match made {
+        Err(PatchError::TestFailed { .. }) => {
+            assert_eq!(*why, Refused::Test, "{text}");
+            seen.test_failed += 1;
+            return;
+        }
+        Err(PatchError::Invalid(invalid)) => invalid,
+        Ok(_) => panic!("applied although operation {index} cannot be, {why:?}: {text}"),
+    };
+    let fault = &invalid.faults[0];
+    assert_eq!(fault.pointer, format!("/{index}"), "{fault:?}: {text}");
+    match (fault.code, why) {
+        ("bad_patch", Refused::Missing) => seen.refused += 1,
+        ("too_deep", Refused::TooDeep) => seen.too_deep += 1,
+        ("too_much", Refused::Copied) => {
+            assert!(copied > PATCH_COPIED_BYTES_MAX, "{copied}: {text}");
+            seen.too_much += 1;
+        }
+        (code, why) => panic!("{code} and not {why:?}: {text}"),
+    }
+}
+
+fn run(first: u64, count: u64) {
+    let mut seen = Seen::default();
+    for number in first..first + count {
+        let outcome = catch_unwind(AssertUnwindSafe(|| case(number, &mut seen)));
+        assert!(outcome.is_ok(), "case {number}: repeat it with PERSONA_PATCH_FUZZ=\"{number} 1\"");
+    }
+    eprintln!("cases {first} to {}: {seen:?}", first + count - 1);
+    if count >= CASES {
+        let Seen { merged, patched, invalid, refused, too_deep, too_much, test_failed } = seen;
+        for (what, times) in [
+            ("merged", merged),
+            ("patched", patched),
+            ("invalid", invalid),
+            ("refused", refused),
+            ("too deep", too_deep),
+            ("too much", too_much),
+            ("test failed", test_failed),
+        ] {
+            assert!(times > 0, "{what}: only {times} of {count}, so that the dice are broken");
+        }
+    }
+}
+
+#[test]
+fn random_patches_do_what_the_rfcs_say_and_stay_within_bounds() {
+    #[expect(clippy::disallowed_methods, reason = "a case is repeated, or a run made longer, from outside")]
+    let chosen = std::env::var("PERSONA_PATCH_FUZZ").ok();
+    match chosen.as_deref().and_then(|text| text.split_once(' ')) {
+        Some((first, count)) => run(first.parse().expect("a number"), count.parse().expect("a count")),
+        None => run(0, CASES),
+    }
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn random_patches_do_what_the_rfcs_say_and_stay_within_bounds_long() {
+    run(CASES, CASES_LONG);
+}
