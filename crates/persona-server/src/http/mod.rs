@@ -49,6 +49,7 @@ pub use client_address::ClientAddress;
 pub use client_limit::{ClientLimit, Turn};
 pub use heavy::HeavyTurns;
 pub(crate) use json::read_strictly;
+pub use openapi::document as openapi_document;
 pub use router::{ROUTES, Route, router};
 
 /// What every handler shares.

@@ -30,12 +30,16 @@ pub(super) enum Holds {
     Flag,
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A text.
-    Text,
+    /// A tag.
+    Tag,
+    /// What a search looks for.
+    Search,
+    /// A cursor that a list handed out.
+    Cursor,
     /// An RFC 3339 time, or a position of the feed.
     Since,
-    /// Names separated by commas.
-    Names,
+    /// Some of these names, separated by commas.
+    Names(fn() -> Vec<&'static str>),
 }
 
 /// The parameters of one request, and what is wrong with them.

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::DEADLINE;
+use super::{DEADLINE, declared};
 
 /// One connection.
 pub struct Client {
@@ -70,12 +70,15 @@ impl Client {
         self.request("GET", path, &[], b"")
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer, which must be one that the OpenAPI document declares.
+    #[track_caller]
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Reply> {
         let mut message = head(method, path, headers, body.len());
         message.extend_from_slice(body);
         self.send(&message)?;
-        self.read_reply()
+        let reply = self.read_reply()?;
+        declared::check(method, path, reply.status, reply.header("content-type"), &reply.body);
+        Ok(reply)
     }
 
     /// Sends bytes as they are.

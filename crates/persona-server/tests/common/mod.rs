@@ -7,6 +7,7 @@
 mod client;
 #[path = "../../../persona-storage/tests/cluster/mod.rs"]
 pub mod cluster;
+pub mod declared;
 mod processes;
 mod server;
 

@@ -12,6 +12,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::common::declared;
+
 /// A request to be sent.
 pub struct Sending {
     address: SocketAddr,
@@ -39,7 +41,9 @@ impl Sending {
         self.body("application/json", body.to_string())
     }
 
+    /// The answer, which must be one that the OpenAPI document declares.
     pub async fn send(self) -> Reply {
+        let (method, target) = (self.request.method().to_string(), self.request.uri().to_string());
         let stream = TcpStream::connect(self.address).await.expect("the server listens");
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         let connection = tokio::spawn(connection);
@@ -48,7 +52,9 @@ impl Sending {
         let body = body.collect().await.expect("a whole body").to_bytes();
         drop(sender);
         connection.await.expect("no panic").expect("a clean end");
-        Reply { status: parts.status, headers: parts.headers, body }
+        let reply = Reply { status: parts.status, headers: parts.headers, body };
+        declared::check(&method, &target, reply.status.as_u16(), reply.header("content-type"), &reply.body);
+        reply
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use persona_model::FIELDS;
 use persona_server::http::ROUTES;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::common::declared;
+use crate::server::{NOBODY, Server};
 
 async fn document() -> Value {
     let server = Server::start();
@@ -22,6 +24,95 @@ async fn the_document_describes_exactly_the_routes_of_the_router() {
     }
     let routed = ROUTES.iter().flat_map(|route| route.methods.iter().map(|method| format!("{method} {}", route.path))).collect();
     assert_eq!(described, routed);
+}
+
+/// The control of the check that every other test of this suite runs under.
+#[test]
+fn an_answer_that_is_not_declared_is_noticed() {
+    let faults = |target: &str, status, body: &str| {
+        let content_type = if status < 400 { "application/json" } else { "application/problem+json" };
+        declared::faults("GET", target, status, Some(content_type), body.as_bytes())
+    };
+    let problem = |code: &str| json!({ "type": "", "title": "", "status": 0, "code": code, "detail": "", "request_id": "" }).to_string();
+    let cases = [
+        (NOBODY, 404, problem("no_such_persona"), ""),
+        (NOBODY, 404, problem("no_such_route"), "get_persona does not declare no_such_route with 404"),
+        (NOBODY, 418, problem("no_such_persona"), "get_persona declares no 418"),
+        (NOBODY, 404, json!({ "code": "no_such_persona" }).to_string(), "/detail is missing"),
+        (NOBODY, 200, json!({ "name": "Ada" }).to_string(), "/id is missing"),
+        ("/api/v1/personas?limit=1", 200, json!({ "items": [], "next_cursor": null }).to_string(), ""),
+        ("/api/v1/personas", 200, json!({ "items": [{ "name": 1 }], "next_cursor": null }).to_string(), "/items/0/name must be"),
+        ("/api/v1/personas", 200, json!({ "items": [], "next_cursor": null, "more": 1 }).to_string(), "/more is not named"),
+        ("/healthz", 200, json!({ "status": "well" }).to_string(), "/status must not be"),
+        ("/nowhere", 404, problem("no_such_route"), ""),
+        ("/nowhere", 431, problem("head_too_large"), ""),
+        ("/nowhere", 404, problem("no_such_persona"), "no operation does not declare no_such_persona"),
+    ];
+    for (target, status, body, expected) in cases {
+        let found = faults(target, status, &body).join("; ");
+        assert!(if expected.is_empty() { found.is_empty() } else { found.contains(expected) }, "{target} {status}: {found}");
+    }
+}
+
+/// What a page shows first, and sends when its button is pressed, changes nothing that it does not name.
+#[tokio::test]
+async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_name() {
+    let server = Server::start();
+    let document = document().await;
+    let mut sent = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("a path") {
+            for (media, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+                let full = json!({ "name": "Grace", "nickname": "G", "tags": ["x"], "extensions": { "a": 1 }, "is_active": false });
+                let target = server.persona_with(&full).await;
+                let before = server.get(&target).await.json();
+                let request = server.send(&method.to_uppercase(), &path.replace("/api/v1/personas/{id}", &target));
+                let request = if method == "put" { request.header("if-match", server.tag(&target).await) } else { request };
+                let reply = request.body(media, content["example"].to_string()).send().await;
+                assert!(reply.status.is_success(), "{method} {path} {media}: {}", reply.json());
+                let after = server.get(&target).await.json();
+                let changed: Vec<&str> = FIELDS.iter().map(|field| field.name).filter(|name| before[name] != after[name]).collect();
+                match method.as_str() {
+                    "post" => assert!(changed.is_empty(), "{changed:?}"),
+                    "patch" => assert_eq!(changed, ["description"], "{media}"),
+                    // A replacement is one: it names the whole document.
+                    _ => assert_eq!((&after["name"], &after["tags"]), (&content["example"]["name"], &json!([]))),
+                }
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(sent, 5, "every body of the document");
+}
+
+#[tokio::test]
+async fn no_schema_of_a_request_has_a_default_and_every_free_form_object_is_open() {
+    let document = document().await;
+    let schemas = &document["components"]["schemas"];
+    for name in ["Persona", "PersonaCreate", "PersonaReplace", "PersonaMergePatch"] {
+        visit(&schemas[name], &mut |object| {
+            assert!(!object.contains_key("default") || object["default"].is_object(), "{name}: {object:?}");
+            if object.get("type") == Some(&json!("object")) {
+                assert!(object.contains_key("properties") || object.contains_key("additionalProperties"), "{name}: {object:?}");
+            }
+        });
+        for free in ["extensions", "character_book", "style_preferences"] {
+            let schema = &schemas[name]["properties"][free];
+            let inner = if schema["anyOf"].is_array() { &schema["anyOf"][0] } else { schema };
+            assert_eq!(inner["additionalProperties"], true, "{name} {free}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_machines_comes_last() {
+    let server = Server::start();
+    let text = String::from_utf8(server.get("/api/v1/openapi.json").await.body.to_vec()).expect("UTF-8");
+    let place = |path: &str| text.find(&format!("\"{path}\":{{")).unwrap_or_else(|| panic!("{path} is not there"));
+    let order =
+        ["/api/v1/personas", "/api/v1/personas/{id}", "/api/v1/status", "/api/v1/export", "/api/v1/docs/{file}", "/healthz", "/metrics"];
+    assert!(order.map(place).is_sorted());
+    assert!(text.starts_with("{\"openapi\":\"3.1.0\",\"info\":"));
 }
 
 #[tokio::test]

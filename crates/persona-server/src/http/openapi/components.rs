@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{persona, status};
-use crate::http::problem::Code;
+use super::{grammar, persona, status};
+use crate::http::problem::{Code, example};
 use crate::http::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
+
+/// The id of the request in the examples.
+const REQUEST_ID: &str = "0193b0c2-8a51-7c44-9d0e-5f6a7b8c9d0e";
 
 /// Every named schema.
 pub(super) fn schemas() -> Value {
@@ -14,6 +17,14 @@ pub(super) fn schemas() -> Value {
         "PersonaReplace": persona::replaced(),
         "PersonaMergePatch": persona::merge_patch(),
         "PersonaJsonPatch": persona::json_patch(),
+        "JsonPatch": persona::json_patch_operations(),
+        "JsonPatchValue": persona::operation_with_value(),
+        "JsonPatchFrom": persona::operation_with_from(),
+        "JsonPatchRemove": persona::operation_remove(),
+        "KeptPersona": persona::kept(),
+        "PersonaPart": persona::part(),
+        "ContentRating": persona::content_rating(),
+        "Asset": persona::asset(),
         "PersonaPage": page(),
         "Problem": problem(),
         "Fault": fault(),
@@ -23,6 +34,7 @@ pub(super) fn schemas() -> Value {
         "Contention": status::contention(),
         "GateWindow": status::window(),
         "Backups": status::backups(),
+        "Disk": status::disk(),
         "DatabaseServer": status::server(),
         "Checkpoints": status::checkpoints(),
         "AtGate": status::at_gate(),
@@ -45,18 +57,29 @@ pub(super) fn headers() -> Value {
     })
 }
 
+/// An example of each problem, by its code.
+pub(super) fn examples() -> Value {
+    let one = |code: &Code| {
+        let facts = code.facts();
+        let body = example(*code).body(REQUEST_ID);
+        let value: Value = serde_json::from_slice(&body).expect("a problem is JSON");
+        (facts.word.to_owned(), json!({ "summary": facts.title, "description": facts.remedy, "value": value }))
+    };
+    Code::ALL.iter().map(one).collect::<serde_json::Map<_, _>>().into()
+}
+
 /// What a request may name itself: who, and which.
 pub(super) fn write_headers() -> [Value; 2] {
     [
         json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "Makes a repetition safe: the first answer is kept for at least 24 hours during which a server runs, and given again.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX },
+            "schema": grammar::idempotency_key(KEY_CHARS_MAX),
         }),
         json!({
             "name": "X-Persona-Author", "in": "header", "required": false,
             "description": "Who makes the change; becomes created_by and updated_by.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": AUTHOR_CHARS_MAX },
+            "schema": grammar::author(AUTHOR_CHARS_MAX),
         }),
     ]
 }
@@ -65,7 +88,11 @@ fn page() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "items": { "type": "array", "items": { "$ref": "#/components/schemas/Persona" }, "description": "With fields: only those members." },
+            "items": {
+                "type": "array",
+                "items": { "anyOf": [{ "$ref": "#/components/schemas/Persona" }, { "$ref": "#/components/schemas/PersonaPart" }] },
+                "description": "Whole personas; with fields, only those members of each.",
+            },
             "next_cursor": { "type": ["string", "null"], "description": "Where the next page starts; null on the last page." },
             "next_updated_since": { "type": "string", "description": "With updated_since: what to send as updated_since next time, so that no change is missed." },
             "total": { "type": "integer", "minimum": 0, "description": "How many personas there are in all pages; with count=exact." },

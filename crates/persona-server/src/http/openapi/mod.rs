@@ -5,12 +5,14 @@
 //!
 //! - `operations.rs`: every path and verb; start there.
 //! - `operation.rs`: the building blocks of one operation.
-//! - `persona.rs`: the schemas of a persona.
+//! - `persona.rs`: the schemas of a persona; `grammar.rs`: of what is no JSON.
 //! - `components.rs`: the other schemas, and the headers.
 
 mod components;
+mod grammar;
 mod operation;
 mod operations;
+mod ordered;
 mod persona;
 mod status;
 
@@ -20,10 +22,50 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::ordered::Ordered;
+
 /// The document as text; it is the same for the life of the process.
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    let document = Document {
+        openapi: "3.1.0",
+        info: json!({
+            "title": "Persona Store",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": { "name": "MIT", "identifier": "MIT" },
+        }),
+        servers: json!([{ "url": "/", "description": "This server." }]),
+        // It knows no logins: who may reach it may use it.
+        security: json!([]),
+        tags: json!([
+            { "name": "personas", "description": "Read and change personas." },
+            { "name": "server", "description": "What the server says of itself." },
+            { "name": "documentation", "description": "What the API can do." },
+        ]),
+        paths: operations::paths(),
+        components: json!({
+            "schemas": components::schemas(),
+            "headers": components::headers(),
+            "examples": components::examples(),
+        }),
+    };
+    Bytes::from(serde_json::to_vec(&document).expect("a document is JSON"))
+});
+
+/// Members in the order of the specification (OpenAPI 3.1, section 4.8.1).
+#[derive(Serialize)]
+struct Document {
+    openapi: &'static str,
+    info: Value,
+    servers: Value,
+    security: Value,
+    tags: Value,
+    paths: Ordered<Ordered<Value>>,
+    components: Value,
+}
 
 const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
     An acknowledged change is never lost, and every read that starts after it sees it, whichever worker answers. \
@@ -37,25 +79,10 @@ const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
 pub async fn get_openapi() -> Response {
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    (headers, DOCUMENT.clone()).into_response()
+    (headers, document()).into_response()
 }
 
-fn document() -> Value {
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Persona Store",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": ABOUT,
-            "license": { "name": "MIT", "identifier": "MIT" },
-        },
-        "servers": [{ "url": "/" }],
-        "tags": [
-            { "name": "personas", "description": "Read and change personas." },
-            { "name": "server", "description": "What the server says of itself." },
-            { "name": "documentation", "description": "What the API can do." },
-        ],
-        "paths": operations::paths(),
-        "components": { "schemas": components::schemas(), "headers": components::headers() },
-    })
+/// The document, as JSON.
+pub fn document() -> Bytes {
+    DOCUMENT.clone()
 }

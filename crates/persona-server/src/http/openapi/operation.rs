@@ -4,9 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use persona_model::{FILTER_TAGS_MAX, SEARCH_BYTES_MAX};
+
 use super::components::write_headers;
+use super::grammar;
 use crate::http::parameters::{Holds, Parameter};
 use crate::http::problem::Code;
+
+/// What any request can be answered, before its route is looked for or when the server fails.
+const EVERY: &[Code] =
+    &[Code::MalformedRequest, Code::HeadTooSlow, Code::HeadTooLarge, Code::Internal, Code::UnknownCoding, Code::Busy, Code::OldProtocol];
+/// What any request to the store can be answered.
+const STORE: &[Code] = &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed];
 
 /// One verb at one path.
 pub(super) struct Operation {
@@ -23,7 +32,12 @@ pub(super) struct Operation {
 impl Operation {
     /// An operation; its id is the name of its handler.
     pub fn new(method: &'static str, id: &'static str, tag: &'static str, summary: &'static str) -> Self {
-        Self { id, method, tag, summary, parameters: Vec::new(), body: None, answers: Vec::new(), problems: vec![Code::Internal] }
+        Self { id, method, tag, summary, parameters: Vec::new(), body: None, answers: Vec::new(), problems: EVERY.to_vec() }
+    }
+
+    /// Refuses every query.
+    pub fn no_query(self) -> Self {
+        self.problems(&[Code::BadParameter])
     }
 
     /// Adds query parameters.
@@ -33,42 +47,46 @@ impl Operation {
     }
 
     /// Adds a header that a client may or must send.
-    pub fn header(mut self, name: &str, required: bool, about: &str) -> Self {
+    pub fn header(mut self, name: &str, required: bool, about: &str, schema: &Value) -> Self {
         self.parameters.push(json!({
-            "name": name, "in": "header", "required": required, "description": about, "schema": { "type": "string" },
+            "name": name, "in": "header", "required": required, "description": about, "schema": schema,
         }));
         self.problems(&[Code::BadHeader])
     }
 
-    /// Makes it an operation that changes something.
+    /// Makes it an operation that changes something. A body is taken in also where none is wanted.
     pub fn writes(mut self) -> Self {
         self.parameters.extend(write_headers());
-        self.problems(&[
+        self.no_query().problems(STORE).problems(&[
             Code::BadHeader,
-            Code::BadParameter,
-            Code::KeyReused,
+            Code::BodyCutOff,
+            Code::BodyTooSlow,
             Code::BodyTooLarge,
-            Code::Busy,
+            Code::KeyReused,
             Code::TooManyKeys,
             Code::OutcomeUnknown,
-            Code::Closing,
-            Code::Damaged,
-            Code::StorageFailed,
             Code::StorageFull,
         ])
     }
 
     /// Makes it an operation that asks the store.
     pub fn reads(self) -> Self {
-        self.problems(&[Code::BadParameter, Code::Busy, Code::Closing, Code::Damaged, Code::StorageFailed])
+        self.no_query().problems(STORE)
     }
 
-    /// Adds a body: media types with the names of their schemas.
-    pub fn body(mut self, kinds: &[(&str, &str)]) -> Self {
-        let content: Map<String, Value> =
-            kinds.iter().map(|(media, schema)| ((*media).to_owned(), json!({ "schema": named(schema) }))).collect();
+    /// Adds a body: media types with the names of their schemas, and an example that can be sent as it is.
+    pub fn body(mut self, kinds: &[(&str, &str, Value)]) -> Self {
+        let content: Map<String, Value> = kinds
+            .iter()
+            .map(|(media, schema, example)| ((*media).to_owned(), json!({ "schema": named(schema), "example": example })))
+            .collect();
         self.body = Some(json!({ "required": true, "content": content }));
-        self.problems(&[Code::BodyCutOff, Code::MalformedJson, Code::BodyTooSlow, Code::UnsupportedMediaType, Code::Invalid])
+        self.problems(&[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid])
+    }
+
+    /// Adds the answer of a write that was kept: the persona, or the short form where there is no memory to show it.
+    pub fn kept(self, status: &'static str, about: &str, headers: &[&str]) -> Self {
+        self.answer_with(status, about, headers, "application/json", &json!({ "anyOf": [named("Persona"), named("KeptPersona")] }))
     }
 
     /// Adds an answer without a body.
@@ -78,9 +96,14 @@ impl Operation {
     }
 
     /// Adds an answer with a body of this schema.
-    pub fn answer_with(mut self, status: &'static str, about: &str, headers: &[&str], media: &str, schema: &Value) -> Self {
-        let answer = json!({ "description": about, "headers": answer_headers(headers), "content": { media: { "schema": schema } } });
-        self.answers.push((status, answer));
+    pub fn answer_with(self, status: &'static str, about: &str, headers: &[&str], media: &str, schema: &Value) -> Self {
+        self.answer_as(status, about, headers, &[(media, schema)])
+    }
+
+    /// Adds an answer that has one of several media types.
+    pub fn answer_as(mut self, status: &'static str, about: &str, headers: &[&str], kinds: &[(&str, &Value)]) -> Self {
+        let content: Map<String, Value> = kinds.iter().map(|(media, schema)| ((*media).to_owned(), json!({ "schema": schema }))).collect();
+        self.answers.push((status, json!({ "description": about, "headers": answer_headers(headers), "content": content })));
         self
     }
 
@@ -130,26 +153,29 @@ fn problem_answers(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
     by_status.into_iter().map(|(status, codes)| {
         let about = codes.iter().map(|code| format!("{}: {}.", code.facts().word, code.facts().title)).collect::<Vec<_>>().join(" ");
         let headers: &[&str] = match status {
-            410 | 412 => &["ETag"],
+            409 | 410 | 412 => &["ETag"],
             415 => &["Accept", "AcceptPatch"],
             503 => &["RetryAfter"],
             _ => &[],
         };
-        let content = json!({ "application/problem+json": { "schema": named("Problem") } });
+        let example = |word: &str| (word.to_owned(), json!({ "$ref": format!("#/components/examples/{word}") }));
+        let examples: Map<String, Value> = codes.iter().map(|code| example(code.facts().word)).collect();
+        let content = json!({ "application/problem+json": { "schema": named("Problem"), "examples": examples } });
         (status.to_string(), json!({ "description": about, "headers": answer_headers(headers), "content": content }))
     })
 }
 
 fn query_parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.holds {
-        Holds::Number(max) => json!({ "type": "integer", "minimum": 1, "maximum": max }),
+        Holds::Number(max) => json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": max }),
         Holds::Flag => json!({ "type": "boolean" }),
         Holds::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Holds::Text => json!({ "type": "string" }),
-        Holds::Since => json!({ "type": "string", "examples": ["2026-11-24T18:10:41Z", "4500-9f3c21aa01b2c3d4"] }),
-        Holds::Names => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        Holds::Tag => json!({ "type": "array", "items": { "type": "string" }, "maxItems": FILTER_TAGS_MAX }),
+        Holds::Search => json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX }),
+        Holds::Cursor => grammar::cursor(),
+        Holds::Since => grammar::since(),
+        Holds::Names(names) => json!({ "type": "array", "items": { "type": "string", "enum": names() }, "minItems": 1 }),
     };
-    let schema = if parameter.repeats { json!({ "type": "array", "items": schema }) } else { schema };
     json!({
         "name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": schema,
         "style": "form", "explode": parameter.repeats,

@@ -1,8 +1,10 @@
-//! Every path and verb, in the order of the router.
+//! Every path and verb, in the order in which people read them: personas first, and last what is for machines.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::grammar;
 use super::operation::{Operation, named};
+use super::ordered::Ordered;
 use crate::http::problem::Code;
 use crate::http::{export, personas};
 
@@ -11,38 +13,33 @@ const SERVER: &str = "server";
 const DOCUMENTATION: &str = "documentation";
 const JSON: &str = "application/json";
 const IF_MATCH: &str = "The ETag that the change was made to; * for any revision.";
+const IF_MATCH_OR_NEW: &str = "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is sent.";
 /// What every change of an existing persona can meet.
 const CHANGE_PROBLEMS: &[Code] = &[Code::NoSuchPersona, Code::Deleted, Code::Stale, Code::HandleTaken];
 
 /// The paths object of the document.
-pub(super) fn paths() -> Value {
-    let id = json!([{
-        "name": "id", "in": "path", "required": true, "description": "Which persona.", "schema": { "type": "string", "format": "uuid" },
-    }]);
+pub(super) fn paths() -> Ordered<Ordered<Value>> {
+    let id = json!([{ "name": "id", "in": "path", "required": true, "description": "Which persona.", "schema": grammar::id() }]);
     let file = json!([{ "name": "file", "in": "path", "required": true, "description": "Which file.", "schema": { "type": "string" } }]);
-    json!({
-        "/": path(None, [landing()]),
-        "/api/v1/personas": path(None, [list(), create()]),
-        "/api/v1/personas/{id}": path(Some(id.clone()), [get(), replace(), patch(), delete()]),
-        "/api/v1/personas/{id}/restore": path(Some(id), [restore()]),
-        "/api/v1/export": path(None, [export()]),
-        "/api/v1/status": path(None, [status()]),
-        "/api/v1/problems": path(None, [problems()]),
-        "/api/v1/openapi.json": path(None, [openapi()]),
-        "/api/v1/docs": path(None, [docs()]),
-        "/api/v1/docs/{file}": path(Some(file), [docs_file()]),
-        "/healthz": path(None, [health()]),
-        "/readyz": path(None, [readiness()]),
-        "/metrics": path(None, [metrics()]),
-    })
-}
-
-fn path<const N: usize>(parameters: Option<Value>, operations: [Operation; N]) -> Value {
-    let mut item: Map<String, Value> = operations.into_iter().map(Operation::build).collect();
-    if let Some(parameters) = parameters {
-        item.insert("parameters".into(), parameters);
-    }
-    item.into()
+    let path = |path: &str, parameters: Option<&Value>, operations: Vec<Operation>| {
+        let parameters = parameters.map(|parameters| ("parameters".to_owned(), parameters.clone()));
+        (path.to_owned(), Ordered(parameters.into_iter().chain(operations.into_iter().map(Operation::build)).collect()))
+    };
+    Ordered(vec![
+        path("/api/v1/personas", None, vec![list(), create()]),
+        path("/api/v1/personas/{id}", Some(&id), vec![get(), replace(), patch(), delete()]),
+        path("/api/v1/personas/{id}/restore", Some(&id), vec![restore()]),
+        path("/api/v1/status", None, vec![status()]),
+        path("/api/v1/problems", None, vec![problems()]),
+        path("/api/v1/openapi.json", None, vec![openapi()]),
+        path("/", None, vec![landing()]),
+        path("/api/v1/export", None, vec![export()]),
+        path("/api/v1/docs", None, vec![docs()]),
+        path("/api/v1/docs/{file}", Some(&file), vec![docs_file()]),
+        path("/healthz", None, vec![health()]),
+        path("/readyz", None, vec![readiness()]),
+        path("/metrics", None, vec![metrics()]),
+    ])
 }
 
 fn list() -> Operation {
@@ -50,21 +47,21 @@ fn list() -> Operation {
         .query(personas::list::PARAMETERS)
         .reads()
         .answer_with("200", "One page.", &[], JSON, &named("PersonaPage"))
-        .problems(&[Code::BadSearch])
+        .problems(&[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout, Code::StorageFull])
 }
 
 fn create() -> Operation {
     Operation::new("post", "create_persona", PERSONAS, "Create a persona")
         .writes()
-        .body(&[(JSON, "PersonaCreate")])
-        .answer_with("201", "The new persona.", &["ETag", "Location", "Replayed"], JSON, &named("Persona"))
+        .body(&[(JSON, "PersonaCreate", json!({ "name": "Ada Lovelace", "description": "Wrote the first program." }))])
+        .kept("201", "The new persona.", &["ETag", "Location", "Replayed"])
         .problems(&[Code::HandleTaken])
 }
 
 fn get() -> Operation {
     Operation::new("get", "get_persona", PERSONAS, "Read a persona, or an older revision of it")
         .query(personas::get::PARAMETERS)
-        .header("If-None-Match", false, "ETags that the client has; 304 when one of them is that of the answer.")
+        .header("If-None-Match", false, "ETags that the client has; 304 when one of them is that of the answer.", &grammar::entity_tags())
         .reads()
         .answer_with("200", "The persona.", &["ETag"], JSON, &named("Persona"))
         .answer("304", "The client has this state already.", &["ETag"])
@@ -73,35 +70,37 @@ fn get() -> Operation {
 
 fn replace() -> Operation {
     Operation::new("put", "replace_persona", PERSONAS, "Replace a whole persona, or create it with this id")
-        .header("If-Match", false, "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is sent.")
-        .header("If-None-Match", false, "* creates the persona with this id.")
+        .header("If-Match", false, IF_MATCH_OR_NEW, &grammar::entity_tags())
+        .header("If-None-Match", false, "* creates the persona with this id.", &grammar::any_tag())
         .writes()
-        .body(&[(JSON, "PersonaReplace")])
-        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
-        .answer_with("201", "The new persona.", &["ETag", "Location", "Replayed"], JSON, &named("Persona"))
+        .body(&[(JSON, "PersonaReplace", json!({ "name": "Ada Lovelace", "description": "Wrote the first program." }))])
+        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
+        .kept("201", "The new persona.", &["ETag", "Location", "Replayed"])
         .problems(CHANGE_PROBLEMS)
         .problems(&[Code::AlreadyExists, Code::ConditionRequired])
 }
 
 fn patch() -> Operation {
+    let merge_patch = json!({ "description": "Wrote the first program." });
+    let json_patch = json!([{ "op": "replace", "path": "/description", "value": "Wrote the first program." }]);
     let kinds = [
-        ("application/merge-patch+json", "PersonaMergePatch"),
-        (JSON, "PersonaMergePatch"),
-        ("application/json-patch+json", "PersonaJsonPatch"),
+        ("application/merge-patch+json", "PersonaMergePatch", merge_patch.clone()),
+        (JSON, "PersonaMergePatch", merge_patch),
+        ("application/json-patch+json", "PersonaJsonPatch", json_patch),
     ];
     Operation::new("patch", "patch_persona", PERSONAS, "Change a part of a persona")
         .query(personas::patch::PARAMETERS)
-        .header("If-Match", false, IF_MATCH)
+        .header("If-Match", false, IF_MATCH, &grammar::entity_tags())
         .writes()
         .body(&kinds)
-        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
+        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
         .problems(CHANGE_PROBLEMS)
         .problems(&[Code::Conflict, Code::TestFailed, Code::UnknownBase])
 }
 
 fn delete() -> Operation {
     Operation::new("delete", "delete_persona", PERSONAS, "Delete a persona so that it can be restored")
-        .header("If-Match", true, IF_MATCH)
+        .header("If-Match", true, IF_MATCH, &grammar::entity_tags())
         .writes()
         .answer("204", "It is deleted.", &["ETag", "Replayed"])
         .problems(&[Code::NoSuchPersona, Code::Stale, Code::ConditionRequired])
@@ -109,9 +108,9 @@ fn delete() -> Operation {
 
 fn restore() -> Operation {
     Operation::new("post", "restore_persona", PERSONAS, "Bring a deleted persona back")
-        .header("If-Match", false, IF_MATCH)
+        .header("If-Match", false, IF_MATCH, &grammar::entity_tags())
         .writes()
-        .answer_with("200", "The persona as committed.", &["ETag", "Replayed"], JSON, &named("Persona"))
+        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
         .problems(&[Code::NoSuchPersona, Code::Stale, Code::HandleTaken])
 }
 
@@ -119,18 +118,15 @@ fn export() -> Operation {
     Operation::new("get", "export_personas", PERSONAS, "Read every persona of one snapshot")
         .query(export::PARAMETERS)
         .reads()
-        .answer_with("200", "One persona a line, in order of creation.", &[], "application/x-ndjson", &named("Persona"))
-        .problems(&[Code::OldProtocol])
+        .answer_with("200", "One persona a line, in order of creation.", &[], "application/x-ndjson", &json!({ "type": "string" }))
+        .problems(&[Code::StorageFull])
 }
 
 fn status() -> Operation {
-    Operation::new("get", "get_status", SERVER, "Read the state of database and processes").reads().answer_with(
-        "200",
-        "The state.",
-        &[],
-        JSON,
-        &named("Status"),
-    )
+    Operation::new("get", "get_status", SERVER, "Read the state of database and processes")
+        .reads()
+        .answer_with("200", "The state.", &[], JSON, &named("Status"))
+        .problems(&[Code::ReadTimeout])
 }
 
 fn landing() -> Operation {
@@ -176,8 +172,10 @@ fn docs() -> Operation {
 }
 
 fn docs_file() -> Operation {
+    let (text, picture) = (json!({ "type": "string" }), json!({ "type": "string", "contentMediaType": "image/png" }));
+    let kinds = [("text/css", &text), ("text/javascript", &text), ("image/png", &picture)];
     Operation::new("get", "get_docs_file", DOCUMENTATION, "Read a file of the page")
-        .answer_with("200", "The file.", &[], "*/*", &json!({}))
+        .answer_as("200", "The file.", &[], &kinds)
         .problems(&[Code::NoSuchRoute])
 }
 

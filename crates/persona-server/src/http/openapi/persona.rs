@@ -6,6 +6,8 @@ use persona_model::{
 };
 use serde_json::{Map, Value, json};
 
+use super::grammar;
+use super::operation::named;
 use crate::http::wire::{Holds, MANAGED, Managed, member_names};
 
 /// A persona as answers have it: every member is there.
@@ -16,6 +18,29 @@ pub(super) fn answered() -> Value {
         "description": "A persona.",
         "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member))),
         "required": required,
+    })
+}
+
+/// A persona in a list that was asked for some members only.
+pub(super) fn part() -> Value {
+    json!({
+        "type": "object",
+        "description": "Those members of a persona that fields named.",
+        "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(member))),
+        "additionalProperties": false,
+    })
+}
+
+/// What a write answers where there is no memory to show the persona.
+pub(super) fn kept() -> Value {
+    let short = ["id", "revision"];
+    let rows = MANAGED.iter().filter(|managed| short.contains(&managed.name));
+    json!({
+        "type": "object",
+        "description": "The short form of a persona: the answer to a write that was kept, for a client that leaves so many large answers unread that there is no memory for one more. Read the persona to see all of it.",
+        "properties": members(rows.map(managed_member)),
+        "required": short,
+        "additionalProperties": false,
     })
 }
 
@@ -34,7 +59,7 @@ pub(super) fn created() -> Value {
 pub(super) fn replaced() -> Value {
     json!({
         "type": "object",
-        "description": "The whole new document. Store-managed members may be sent as they were answered; they are ignored.",
+        "description": "The whole new document: what is absent or null gets its default. Store-managed members may be sent as they were answered; they are ignored.",
         "properties": members(MANAGED.iter().map(managed_member).chain(FIELDS.iter().map(clearable))),
         "required": ["name"],
         "additionalProperties": false,
@@ -51,22 +76,75 @@ pub(super) fn merge_patch() -> Value {
     })
 }
 
-/// A JSON Patch.
+/// A JSON Patch, within this server's bound.
 pub(super) fn json_patch() -> Value {
     json!({
-        "type": "array",
         "description": "Operations in order, all or none. A failed test is answered with 409.",
-        "maxItems": PATCH_OPERATIONS_MAX,
-        "items": {
-            "type": "object",
-            "properties": {
-                "op": { "type": "string", "enum": ["add", "remove", "replace", "move", "copy", "test"] },
-                "path": { "type": "string", "description": "A JSON Pointer (RFC 6901)." },
-                "from": { "type": "string", "description": "For move and copy: where the value comes from." },
-                "value": { "description": "For add, replace and test: the value." },
-            },
-            "required": ["op", "path"],
-        },
+        // Apart from the list itself: openapi-python-client makes broken code of an operation that takes an object or a list,
+        // and leaves out, with a warning, what it cannot put together. So it keeps the merge patch.
+        "allOf": [named("JsonPatch"), { "maxItems": PATCH_OPERATIONS_MAX }],
+    })
+}
+
+/// A JSON Patch as it is everywhere.
+pub(super) fn json_patch_operations() -> Value {
+    let kinds = ["JsonPatchValue", "JsonPatchFrom", "JsonPatchRemove"];
+    json!({ "type": "array", "description": "A list of operations (RFC 6902).", "items": { "oneOf": kinds.map(named) } })
+}
+
+/// An operation of a JSON Patch that has a value.
+pub(super) fn operation_with_value() -> Value {
+    operation(
+        "Puts a value at a place, or tests the one there.",
+        &["add", "replace", "test"],
+        json!({ "value": { "description": "Any value." } }),
+    )
+}
+
+/// An operation of a JSON Patch that has a source.
+pub(super) fn operation_with_from() -> Value {
+    operation("Takes a value from one place to another.", &["move", "copy"], json!({ "from": pointer("Where the value comes from.") }))
+}
+
+/// The operation of a JSON Patch that has neither.
+pub(super) fn operation_remove() -> Value {
+    operation("Takes a value away.", &["remove"], json!({}))
+}
+
+fn operation(about: &str, words: &[&str], mut properties: Value) -> Value {
+    let own: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    properties["op"] = json!({ "type": "string", "enum": words });
+    properties["path"] = pointer("Which place.");
+    let required: Vec<&str> = ["op", "path"].into_iter().chain(own.iter().map(String::as_str)).collect();
+    json!({ "type": "object", "description": about, "properties": properties, "required": required })
+}
+
+fn pointer(about: &str) -> Value {
+    json!({ "type": "string", "pattern": grammar::POINTER, "description": format!("{about} A JSON Pointer (RFC 6901).") })
+}
+
+/// A content rating.
+pub(super) fn content_rating() -> Value {
+    let rating = json!({ "type": "string", "enum": RATINGS });
+    json!({
+        "type": "object",
+        "description": "How mature the content is: by default, which is one of those that are allowed.",
+        "properties": { "default": rating, "allowed": { "type": "array", "minItems": 1, "maxItems": RATINGS.len(), "items": rating } },
+        "required": ["default", "allowed"],
+        "additionalProperties": false,
+    })
+}
+
+/// An asset.
+pub(super) fn asset() -> Value {
+    let names = ["type", "uri", "name", "ext"];
+    let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
+    json!({
+        "type": "object",
+        "description": "A reference to a picture or another file, as in Character Card V3.",
+        "properties": properties,
+        "required": names,
+        "additionalProperties": false,
     })
 }
 
@@ -74,25 +152,33 @@ fn members(rows: impl Iterator<Item = (&'static str, Value)>) -> Map<String, Val
     rows.map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
+/// A field in an answer.
 fn member(field: &'static Field) -> (&'static str, Value) {
-    let mut schema = shape(field.shape);
-    schema["description"] = described(field).into();
-    if let Some(default) = field.default() {
-        schema["default"] = default;
-    }
-    (field.name, schema)
+    (field.name, with_description(shape(field.shape), described(field)))
 }
 
-/// A field in a request: null clears it, unless it is required.
+/// A field in a request: null clears it, unless it is required. A default is told in words only: clients that fill in what a
+/// schema calls the default would set every field that they do not name.
 fn clearable(field: &'static Field) -> (&'static str, Value) {
-    let (name, mut schema) = member(field);
-    if field.default().is_some() && schema["type"].is_string() {
-        schema["type"] = json!([schema["type"], "null"]);
-        if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-            words.push(Value::Null);
-        }
-    }
-    (name, schema)
+    let about = match field.default() {
+        Some(Value::Bool(flag)) => format!("{} {flag} by default.", described(field)),
+        Some(Value::String(word)) if !word.is_empty() => format!("{} {word} by default.", described(field)),
+        _ => described(field),
+    };
+    let is_required = field.default().is_none();
+    (field.name, with_description(if is_required { shape(field.shape) } else { or_null(shape(field.shape)) }, about))
+}
+
+/// In a form that generators of clients understand: an `anyOf`, and not a list of types.
+fn or_null(schema: Value) -> Value {
+    if schema.get("anyOf").is_some() { schema } else { json!({ "anyOf": [schema, { "type": "null" }] }) }
+}
+
+/// Beside a reference a description would change what some readers make of it.
+fn with_description(schema: Value, about: String) -> Value {
+    let mut schema = if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
+    schema["description"] = about.into();
+    schema
 }
 
 /// What a field is for, with the limits that JSON Schema cannot say.
@@ -111,28 +197,20 @@ fn shape(shape: Shape) -> Value {
     // A character has at least one byte, so a limit in bytes also bounds the characters that JSON Schema counts.
     let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
     match shape {
-        Shape::Name => json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX }),
-        Shape::Line => json!({ "type": "string", "maxLength": LINE_CHARS_MAX }),
+        Shape::Name => json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": grammar::NAME }),
+        Shape::Line => json!({ "type": "string", "maxLength": LINE_CHARS_MAX, "pattern": grammar::LINE }),
         Shape::Text => text,
         Shape::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Shape::Handle => json!({ "type": ["string", "null"], "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") }),
+        Shape::Handle => or_null(json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") })),
         Shape::Texts { items_max } => json!({ "type": "array", "maxItems": items_max, "items": text }),
         Shape::Lines { items_max, chars_max } => {
-            json!({ "type": "array", "maxItems": items_max, "items": { "type": "string", "minLength": 1, "maxLength": chars_max } })
+            let item = json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": grammar::LINE });
+            json!({ "type": "array", "maxItems": items_max, "items": item })
         }
         Shape::TextByLanguage => json!({ "type": "object", "maxProperties": LANGUAGES_MAX, "additionalProperties": text }),
-        Shape::Rating => {
-            let rating = json!({ "type": "string", "enum": RATINGS });
-            let properties = json!({ "default": rating, "allowed": { "type": "array", "maxItems": RATINGS.len(), "items": rating } });
-            json!({ "type": "object", "properties": properties, "required": ["default", "allowed"], "additionalProperties": false })
-        }
-        Shape::Object { .. } => json!({ "type": "object" }),
-        Shape::Assets => {
-            let names = ["type", "uri", "name", "ext"];
-            let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
-            let asset = json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false });
-            json!({ "type": "array", "maxItems": ASSETS_MAX, "items": asset })
-        }
+        Shape::Rating => named("ContentRating"),
+        Shape::Object { .. } => json!({ "type": "object", "additionalProperties": true }),
+        Shape::Assets => json!({ "type": "array", "maxItems": ASSETS_MAX, "items": named("Asset") }),
         Shape::Flag { .. } => json!({ "type": "boolean" }),
     }
 }
@@ -140,10 +218,10 @@ fn shape(shape: Shape) -> Value {
 fn managed_member(managed: &'static Managed) -> (&'static str, Value) {
     let mut schema = match managed.holds {
         Holds::Id => json!({ "type": "string", "format": "uuid" }),
-        Holds::Revision => json!({ "type": "integer", "minimum": 1 }),
+        Holds::Revision => json!({ "type": "integer", "format": "int64", "minimum": 1 }),
         Holds::Time => json!({ "type": "string", "format": "date-time" }),
-        Holds::TimeOrNull => json!({ "type": ["string", "null"], "format": "date-time" }),
-        Holds::AuthorOrNull => json!({ "type": ["string", "null"] }),
+        Holds::TimeOrNull => or_null(json!({ "type": "string", "format": "date-time" })),
+        Holds::AuthorOrNull => or_null(json!({ "type": "string" })),
         Holds::Hash => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
         Holds::Labels => json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 } }),
     };

@@ -21,28 +21,18 @@ pub(super) fn status() -> Value {
             "wal_bytes_max": { "type": ["integer", "null"], "description": "Bytes that the write-ahead log is kept below." },
             "wal_autocheckpoint": { "type": ["integer", "null"], "description": "From how many pages in the log on they are copied back." },
             "file_system": { "type": ["string", "null"], "description": "Name of the file system that the database lies on." },
-            "disk": {
-                "type": ["object", "null"],
-                "description": "Space on the disk of the database; null where that is no file.",
-                "properties": {
-                    "free_bytes": { "type": ["integer", "null"], "description": "Bytes that the server may still write." },
-                    "reserve_bytes": { "type": "integer", "description": "Bytes that writes leave free." },
-                    "state": { "type": "string", "enum": ["ok", "short"], "description": "short: writes are answered 507, reads go on." },
-                },
-                "required": ["free_bytes", "reserve_bytes", "state"],
-            },
-            "server": { "anyOf": [{ "$ref": "#/components/schemas/DatabaseServer" }, { "type": "null" }] },
-            "checkpoints": { "anyOf": [{ "$ref": "#/components/schemas/Checkpoints" }, { "type": "null" }] },
+            "disk": or_null("Disk"),
+            "server": or_null("DatabaseServer"),
+            "checkpoints": or_null("Checkpoints"),
             "gate": {
-                "type": ["array", "null"],
-                "items": { "$ref": "#/components/schemas/AtGate" },
+                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/AtGate" } }, { "type": "null" }],
                 "description": "Who waits for the turn to write, and who has it, at this moment; null where the database is no file.",
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
-            "backups": { "anyOf": [{ "$ref": "#/components/schemas/Backups" }, { "type": "null" }] },
+            "backups": or_null("Backups"),
             "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the keeper came across; anything above 0 needs a look." },
             "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
-            "keeper": { "anyOf": [{ "$ref": "#/components/schemas/Process" }, { "type": "null" }] },
+            "keeper": or_null("Process"),
             "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
         },
         "required": [
@@ -50,6 +40,23 @@ pub(super) fn status() -> Value {
             "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
             "wal_bytes_max", "wal_autocheckpoint", "file_system", "disk", "server", "checkpoints", "gate", "backups", "damage_found",
         ],
+    })
+}
+
+fn or_null(schema: &str) -> Value {
+    json!({ "anyOf": [{ "$ref": format!("#/components/schemas/{schema}") }, { "type": "null" }] })
+}
+
+pub(super) fn disk() -> Value {
+    json!({
+        "type": "object",
+        "description": "Space on the disk of the database; null where that is no file.",
+        "properties": {
+            "free_bytes": { "type": ["integer", "null"], "description": "Bytes that the server may still write." },
+            "reserve_bytes": { "type": "integer", "description": "Bytes that writes leave free." },
+            "state": { "type": "string", "enum": ["ok", "short"], "description": "short: writes are answered 507, reads go on." },
+        },
+        "required": ["free_bytes", "reserve_bytes", "state"],
     })
 }
 
@@ -94,8 +101,7 @@ pub(super) fn contention() -> Value {
             "lock_retries": { "type": ["integer", "null"], "description": "Attempts that met a lock held outside the gate." },
             "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
             "recent": {
-                "type": ["array", "null"],
-                "items": { "$ref": "#/components/schemas/GateWindow" },
+                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/GateWindow" } }, { "type": "null" }],
                 "description": "Quarters of an hour of the last six hours in which somebody wrote, the oldest first.",
             },
         },
@@ -134,8 +140,8 @@ pub(super) fn process() -> Value {
             "writes": { "type": "integer", "description": "Writes of this slot since the server started." },
             "queue_depth": { "type": "integer", "description": "Writes that wait for their transaction now." },
             "longest_read_micros": { "type": "integer", "description": "Age of the oldest list or export that still runs." },
-            "gate_wait_micros": { "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }] },
-            "gate_hold_micros": { "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }] },
+            "gate_wait_micros": or_null("Percentiles"),
+            "gate_hold_micros": or_null("Percentiles"),
         },
         "required": [
             "slot", "pid", "started_at", "uptime_ms", "restarts", "requests", "connections", "writes", "queue_depth",

@@ -37,7 +37,7 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         repeats: false,
         about: "Most items of the page; 50 by default.",
     },
-    Parameter { name: "cursor", holds: Holds::Text, repeats: false, about: "Where to go on: next_cursor of the page before." },
+    Parameter { name: "cursor", holds: Holds::Cursor, repeats: false, about: "Where to go on: next_cursor of the page before." },
     Parameter {
         name: "sort",
         holds: Holds::OneOf(SORT_WORDS),
@@ -46,7 +46,7 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "tag",
-        holds: Holds::Text,
+        holds: Holds::Tag,
         repeats: true,
         about: "Only personas with this tag; repeat it for all of several, at most 16.",
     },
@@ -59,7 +59,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         about: "Only personas changed since then: next_updated_since of an earlier list, or a time to begin with.",
     },
     Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
-    Parameter { name: "fields", holds: Holds::Names, repeats: false, about: "Only these members of each persona, separated by commas." },
+    Parameter {
+        name: "fields",
+        holds: Holds::Names(|| wire::member_names().collect()),
+        repeats: true,
+        about: "Only these members of each persona; repeat it for several, or separate them by commas.",
+    },
     Parameter {
         name: "count",
         holds: Holds::OneOf(&["exact"]),
@@ -68,7 +73,7 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "q",
-        holds: Holds::Text,
+        holds: Holds::Search,
         repeats: false,
         about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter; p* looks into names and tags only.",
     },
@@ -161,8 +166,9 @@ fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<(Cu
 }
 
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
+    query.value("fields")?;
     // Each once, however often it is there.
-    let names: BTreeSet<String> = query.value("fields")?.split(',').map(|name| name.trim().to_owned()).collect();
+    let names: BTreeSet<String> = query.values("fields").flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect();
     if names.len() > FIELD_NAMES_MAX {
         query.refuse("fields", "too_many", format!("must have at most {FIELD_NAMES_MAX} names, has {}", names.len()));
         return None;

@@ -92,6 +92,24 @@ impl Problem {
         &self.0.detail
     }
 
+    /// The body of the answer, as JSON.
+    pub fn body(&self, request_id: &str) -> Vec<u8> {
+        let Parts { code, detail, hint, errors, extra, headers: _ } = &*self.0;
+        let facts = code.facts();
+        let wire = Wire {
+            r#type: code.type_uri(),
+            title: facts.title,
+            status: facts.status.as_u16(),
+            code: facts.word,
+            detail,
+            hint: hint.as_deref(),
+            errors,
+            extra,
+            request_id,
+        };
+        serde_json::to_vec(&wire).expect("a problem is JSON")
+    }
+
     /// A header that cannot be used.
     pub fn bad_header(header: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -156,24 +174,12 @@ struct Wire<'a> {
 
 /// Writes the body of an error answer; other answers stay as they are.
 pub fn render(response: &mut Response, request_id: &str) {
-    let Some(Problem(problem)) = response.extensions_mut().remove() else { return };
-    let facts = problem.code.facts();
-    let wire = Wire {
-        r#type: problem.code.type_uri(),
-        title: facts.title,
-        status: facts.status.as_u16(),
-        code: facts.word,
-        detail: &problem.detail,
-        hint: problem.hint.as_deref(),
-        errors: &problem.errors,
-        extra: &problem.extra,
-        request_id,
-    };
-    *response.body_mut() = Body::from(serde_json::to_vec(&wire).expect("a problem is JSON"));
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+    *response.body_mut() = Body::from(problem.body(request_id));
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for (name, value) in problem.headers {
+    for (name, value) in problem.0.headers {
         headers.insert(name, value);
     }
 }

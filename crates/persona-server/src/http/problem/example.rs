@@ -1,0 +1,115 @@
+//! One example of each problem, for the OpenAPI document: made as the real ones are made, wherever that is possible.
+
+use std::time::Duration;
+
+use persona_model::{Conflict, Document, EntityTag, PersonaId, Revision, SearchError};
+use persona_storage::Error;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Code, Fault, Problem};
+use crate::heads::Refusal;
+use crate::http::json::read;
+
+/// The persona that the examples are about.
+const ID: PersonaId = PersonaId::new(Uuid::from_u128(0x0193_b0c2_7f3e_7a10_8c1d_0000_0000_0001));
+/// Its state.
+const CURRENT: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 0x5d0c_7e42 };
+
+/// An answer with this code.
+///
+/// What the store reports as a fault of its own is written out here: making such a problem is also a line in the log.
+pub fn example(code: Code) -> Problem {
+    let new = |detail: &'static str| Problem::new(code, detail);
+    match code {
+        Code::MalformedRequest | Code::HeadTooSlow | Code::HeadTooLarge | Code::UnknownCoding | Code::OldProtocol => of_head(code),
+        Code::BodyCutOff => new("the connection broke before the body was complete"),
+        Code::MalformedJson => read(b"{\"name\": Ada}").expect_err("broken on purpose"),
+        Code::BadParameter => Problem::bad_parameters(vec![Fault {
+            parameter: Some("limit".into()),
+            code: "bad_value",
+            message: "must be a whole number from 1 to 1000, is \"many\"".into(),
+            ..Fault::default()
+        }]),
+        Code::BadHeader => Problem::bad_header("Idempotency-Key", "bad_value", "must be 1 to 255 visible ASCII characters"),
+        Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
+        Code::NoSuchRevision => new("it has no revision 7, the current one is 1").with("current_revision", 1),
+        Code::NoSuchRoute => new("there is nothing at /api/v1/persona").hint("did you mean /api/v1/personas?"),
+        Code::MethodNotAllowed => new("PUT is not possible at /api/v1/personas").hint("it answers to GET, POST"),
+        Code::BodyTooSlow => new("a body has to come with at least 16384 bytes a second, after the first 5 seconds"),
+        Code::BodyTooLarge => new("a body may have 8388608 bytes, this one has 9000000").with("body_bytes", 9_000_000),
+        Code::Deleted => Problem::deleted(ID, CURRENT),
+        Code::Stale => Problem::of_persona(ID, Error::Stale { current: CURRENT }),
+        Code::AlreadyExists => Problem::of_persona(ID, Error::AlreadyExists { current: CURRENT }),
+        Code::UnsupportedMediaType => new("text/plain is not accepted here; accepted: application/json"),
+        Code::Invalid => Document::from_json(json!({ "nmae": "Ada" })).map_or_else(Problem::from, |_| new("")),
+        Code::BadSearch => Problem::new(code, format!("the search {}", SearchError::NoWord)),
+        Code::ConditionRequired => new("If-Match is missing, so somebody else's change could be overwritten")
+            .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"),
+        Code::NotReady => new("the store cannot be read").with("cause", Code::Closing.facts().word),
+        Code::Internal => new("the server met a fault of its own; its log says which"),
+        Code::Damaged => new("the database is damaged; its log says how"),
+        Code::StorageFailed => new("the disk failed; the server's log says how"),
+        Code::Unreachable => new("the database cannot be reached now"),
+        Code::OutcomeUnknown => new("the database failed while it committed this; whether it was kept is unknown"),
+        Code::StorageFull => new("there is no space left for the database; nothing was changed"),
+        Code::Conflict
+        | Code::TestFailed
+        | Code::HandleTaken
+        | Code::UnknownPosition
+        | Code::UnknownBase
+        | Code::KeyReused
+        | Code::Busy
+        | Code::TooManyKeys
+        | Code::ReadTimeout
+        | Code::Closing => of_store(code),
+    }
+}
+
+fn of_head(code: Code) -> Problem {
+    Problem::from(match code {
+        Code::HeadTooSlow => Refusal::TooSlow,
+        Code::HeadTooLarge => Refusal::TooManyBytes,
+        Code::UnknownCoding => Refusal::UnknownCoding,
+        Code::OldProtocol => Refusal::UnknownVersion,
+        _ => Refusal::Malformed("the target of the request is no URI"),
+    })
+}
+
+/// What the store answers in its normal course; none of these is a line in the log.
+fn of_store(code: Code) -> Problem {
+    Problem::from(match code {
+        Code::Conflict => Error::Conflicts {
+            conflicts: vec![Conflict {
+                pointer: "/name".into(),
+                base: Some("Ada".into()),
+                theirs: Some("Ada Lovelace".into()),
+                yours: Some("Countess of Lovelace".into()),
+            }],
+            current: CURRENT,
+        },
+        Code::TestFailed => Error::TestFailed { pointer: "/name".into(), current: CURRENT },
+        Code::HandleTaken => Error::HandleTaken { handle: "ada".into(), holder: ID },
+        Code::UnknownPosition => Error::UnknownPosition,
+        Code::UnknownBase => Error::UnknownBase { base: Revision::FIRST },
+        Code::KeyReused => Error::KeyReused,
+        Code::TooManyKeys => Error::TooManyKeys { max: 10_000_000 },
+        Code::ReadTimeout => Error::ReadTimedOut { limit: Duration::from_secs(5) },
+        Code::Closing => Error::Closed("it is closing"),
+        _ => Error::Busy { what: "the write queue" },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, example};
+
+    #[test]
+    fn each_example_has_the_code_that_it_is_an_example_of() {
+        for code in Code::ALL {
+            let problem = example(*code);
+            assert_eq!(problem.code(), *code);
+            assert!(!problem.detail().is_empty());
+        }
+    }
+}
