@@ -1,5 +1,6 @@
 //! The editable part of a persona.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -7,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::object_text;
 use crate::field::FIELDS;
+use crate::search::folded_tag;
 use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
 
 /// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
@@ -160,6 +162,11 @@ impl Document {
     /// The tags, in the order in which they were given.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// What the persona is found by as a tag: its tags without their case, each once and in the order of their bytes.
+    pub fn folded_tags(&self) -> BTreeSet<String> {
+        self.tags().map(folded_tag).collect()
     }
 
     /// Whether the persona is in use.

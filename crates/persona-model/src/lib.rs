@@ -16,6 +16,7 @@
 //! - **change**: one line of the global feed: which persona got which revision.
 //! - **answer**: the JSON text of a persona as clients get it; its first part is the **head** (store-managed members).
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
+//! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.
 //!
 //! Start reading at [`Document`], then [`FIELDS`].
@@ -63,4 +64,4 @@ pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
 pub use revision::{Expect, Revision};
-pub use search::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};
+pub use search::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, SearchError, SearchWords, Snippet, Term};

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::search::folded_tag;
 use crate::{Kind, PersonaId, Rank, Search, Since, Term};
 
 /// Items of a page when the client does not say.
@@ -25,7 +26,7 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only active, or only inactive ones.
     pub is_active: Option<bool>,
-    /// Only those that have every one of these tags, compared exactly. Made by [`filter_tags`].
+    /// Only those that have every one of these tags, without their case. Made by [`filter_tags`].
     pub tags: Vec<String>,
     /// Only those changed since then.
     pub updated_since: Option<Since>,
@@ -40,17 +41,17 @@ pub struct Filter {
 #[error("must be at most {FILTER_TAGS_MAX} different tags, are {0}")]
 pub struct TooManyTags(pub usize);
 
-/// The tags of a filter: each once, in an order that does not depend on how they were asked for.
+/// The tags of a filter: without their case, each once, in an order that does not depend on how they were asked for.
 ///
 /// # Errors
 ///
 /// They are too many.
 pub fn filter_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<Vec<String>, TooManyTags> {
-    let tags: BTreeSet<&str> = tags.collect();
+    let tags: BTreeSet<String> = tags.map(folded_tag).collect();
     if tags.len() > FILTER_TAGS_MAX {
         return Err(TooManyTags(tags.len()));
     }
-    Ok(tags.into_iter().map(str::to_owned).collect())
+    Ok(tags.into_iter().collect())
 }
 
 /// What a list is ordered by; the identity decides between equals ([`Sort::is_newest_first_among_equals`]).
@@ -219,6 +220,7 @@ mod tests {
         let tags = |count: usize| numbers[..count].iter().rev().chain(&numbers[..count]).map(String::as_str);
         assert_eq!(filter_tags(tags(FILTER_TAGS_MAX)).as_deref(), Ok(&numbers[..FILTER_TAGS_MAX]));
         assert_eq!(filter_tags(tags(FILTER_TAGS_MAX + 1)), Err(TooManyTags(17)));
+        assert_eq!(filter_tags(["Math", "MATH", "Straße", "strasse"].into_iter()), Ok(vec!["math".into(), "strasse".into()]));
         let refused = filter_tags(tags(990)).expect_err("too many");
         assert_eq!(refused.to_string(), "must be at most 16 different tags, are 990");
     }

@@ -165,12 +165,12 @@ fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
 
 fn meets(persona: &Persona, request: &ListRequest) -> bool {
     let filter = &request.filter;
-    let has = |tag: &String| persona.document.tags().any(|own| own == tag);
+    let tags = persona.document.folded_tags();
     (filter.include_deleted || persona.deleted_at.is_none())
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
         && filter.search.as_ref().is_none_or(|search| search.is_met_by(persona.document.words()))
-        && filter.tags.iter().all(has)
+        && filter.tags.iter().all(|tag| tags.contains(tag))
 }
 
 #[async_trait]

@@ -10,7 +10,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use persona_model::{Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since, Sort, Timestamp};
+use persona_model::{
+    Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since, Sort, Timestamp, filter_tags,
+};
 use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
@@ -28,7 +30,36 @@ const STEPS_BETWEEN_COPIES: u64 = 500;
 /// Few identities, so that the operations meet each other.
 const IDENTITIES: u64 = 200;
 
-const WORDS: [&str; 12] = ["ada", "Bea", "Crème", "brûlée", "日本", "wiz", "wizard", "linux", "terminal", "Straße", "🤖", "it's 100%_\\"];
+const WORDS: [&str; 26] = [
+    "ada",
+    "Bea",
+    "Crème",
+    "brûlée",
+    "日本",
+    "wiz",
+    "wizard",
+    "linux",
+    "terminal",
+    "Straße",
+    "🤖",
+    "it's 100%_\\",
+    "STRASSE",
+    "C",
+    "c++",
+    "C++17",
+    "C#",
+    ".NET",
+    "net",
+    "node.js",
+    "18+",
+    "用C++吧",
+    "ΣΊΣΥΦΟΣ",
+    "σίσυφος",
+    "ﬁne İ ı",
+    "e\u{301}",
+];
+/// The same tag in several cases, among others.
+const TAGS: [&str; 11] = ["x", "X", "y", "Zebra", "ZEBRA", "ähre", "ÄHRE", "A\u{308}hre", "日本", "Straße", "STRASSE"];
 
 /// Deterministic numbers (SplitMix64): the same seed makes the same run on every machine and with every library.
 struct Dice(u64);
@@ -66,7 +97,7 @@ impl Dice {
     }
 
     fn tags(&mut self) -> Vec<&'static str> {
-        (0..self.below(3)).map(|_| *self.of(&["x", "y", "Zebra", "ähre", "日本"])).collect()
+        (0..self.below(3)).map(|_| *self.of(&TAGS)).collect()
     }
 
     fn handle(&mut self) -> Value {
@@ -135,7 +166,7 @@ impl Dice {
         let text = match self.below(5) {
             0 => first,
             1 => format!("\"{first}\""),
-            2 => format!("{}*", self.of(&WORDS[..8])),
+            2 => format!("{}*", self.of(&WORDS)),
             3 => format!("{first} -{}", self.of(&WORDS)),
             _ => format!("-{}", self.of(&WORDS)),
         };
@@ -146,7 +177,7 @@ impl Dice {
         let filter = Filter {
             kind: self.one_in(4).then(|| *self.of(&Kind::ALL)),
             is_active: self.one_in(4).then(|| self.one_in(2)),
-            tags: if self.one_in(3) { self.tags().into_iter().map(String::from).collect() } else { Vec::new() },
+            tags: if self.one_in(3) { filter_tags(self.tags().into_iter()).expect("few") } else { Vec::new() },
             updated_since: self.one_in(5).then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
             search: if self.one_in(2) { self.search() } else { None },
             include_deleted: self.one_in(3),

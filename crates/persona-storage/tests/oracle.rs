@@ -115,6 +115,89 @@ async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What texts and searches are made of: signs beside and apart from words, letters with more than one form, scripts without
+/// spaces, and the signs of a search.
+const PIECES: [&str; 34] = [
+    "C",
+    "c",
+    "a",
+    "net",
+    "17",
+    "+",
+    "++",
+    "#",
+    ".",
+    " ",
+    " ",
+    " ",
+    "-",
+    "\"",
+    "*",
+    "Straße",
+    "STRASSE",
+    "ss",
+    "ΣΊΣΥΦΟΣ",
+    "σίσυφος",
+    "ﬁ",
+    "FI",
+    "İ",
+    "i",
+    "ı",
+    "e\u{301}",
+    "É",
+    "中",
+    "文",
+    "🤖",
+    "＋",
+    "ᾳ",
+    "ΑΙ",
+    "\n",
+];
+
+fn pieces(most: usize) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(&PIECES), 1..most).prop_map(|pieces| pieces.concat())
+}
+
+async fn compare_searches(texts: Vec<(String, String)>, searches: Vec<String>) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings::new(folder.path().join("persona.db"));
+    initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let sqlite = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let oracle = MemoryStore::new(clock);
+    for (number, (name, text)) in (1..).zip(texts) {
+        let members = json!({ "name": format!("x{}", name.replace('\n', " ")), "tags": [format!("t {}", name.replace('\n', " "))], "description": text });
+        let create = || write(Operation::Create { id: id(number), document: document(members.clone()) });
+        sqlite.write(create()).await.expect("created");
+        oracle.write(create()).await.expect("created");
+    }
+    for search in searches.iter().filter_map(|text| Search::parse(text).ok()) {
+        for sort in [Sort::DEFAULT, Sort::RELEVANCE] {
+            if sort == Sort::RELEVANCE && search.wanted.is_empty() {
+                continue;
+            }
+            let filter = Filter { search: Some(search.clone()), ..Filter::default() };
+            let request = ListRequest { filter, sort, after: None, limit: 10, count: true };
+            let (found, wanted) = (sqlite.list(request.clone()).await, oracle.list(request).await);
+            prop_assert_eq!(found.expect("readable"), wanted.expect("readable"), "{:?}", search);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_search_finds_what_the_oracle_finds(
+        texts in prop::collection::vec((pieces(6), pieces(14)), 1..6),
+        searches in prop::collection::vec(pieces(6), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(compare_searches(texts, searches))?;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 

@@ -60,8 +60,8 @@ const CONSTRUCTS: &[Construct] = &[
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
     // Inits wait for each other; never in the path of a request.
     Construct { words: &["pg_advisory_xact_lock"], declared: &["migrate.rs"] },
-    // The fence of a live move, and what it takes out when it is started over.
-    Construct { words: &["lock", "table"], declared: &["transfer/source.rs"] },
+    // The fence of a live move, and what it takes out when it is started over. A migration holds writers up too.
+    Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
     // Of one persona, which lies on one node, and of expired keys.
     Construct { words: &["for", "update"], declared: &["change.rs", "keeper.rs"] },

@@ -31,7 +31,7 @@ fn an_empty_database_is_made_ready_once() {
     let cluster = Cluster::shared();
     let url = cluster.url(&cluster.database());
     let first = start(&url).expect("an empty database");
-    assert_eq!((first.created, first.migrated_from, first.schema_version, first.personas), (true, None, 2, 0));
+    assert_eq!((first.created, first.migrated_from, first.schema_version, first.personas), (true, None, 3, 0));
     assert_eq!((first.durability, first.feed_moved), ("none", false), "fsync is off in tests");
     let second = start(&url).expect("a ready one");
     assert_eq!((second.created, second.migrated_from, second.feed_moved), (false, None, false));
@@ -86,10 +86,10 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
     start(&cluster.url(&newer)).expect("an empty database");
     cluster.sql(&newer, "UPDATE persona_store.about SET schema_version = 99");
     let error = refused(&cluster.url(&newer));
-    assert!(matches!(&error, StartError::NewerSchema { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(&error, StartError::NewerSchema { found: 99, known: 3, .. }), "{error}");
     let older = cluster.database();
     let opened = PostgresStore::open(settings(&cluster.url(&older)), Arc::new(TestClock::default()), Arc::new(NoObserver));
-    assert!(matches!(opened.err().expect("refused"), StartError::OlderSchema { found: 0, known: 2, .. }));
+    assert!(matches!(opened.err().expect("refused"), StartError::OlderSchema { found: 0, known: 3, .. }));
 }
 
 #[test]

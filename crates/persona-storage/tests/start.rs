@@ -81,7 +81,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     let folder = Folder::new();
     let report = initialise(&settings(&folder.database())).expect("a new file");
     assert!(report.created && report.converted_from.is_none() && report.migrated_from.is_none() && report.backup.is_none(), "{report:?}");
-    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 5, Some(0)));
+    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 6, Some(0)));
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777, 0o600);
     let again = initialise(&settings(&folder.database())).expect("the same file");
@@ -161,10 +161,10 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     drop(connection);
 
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 5, None));
+    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 6, None));
     let backup = report.backup.expect("a backup");
     let names: Vec<String> = folder.files().into_iter().map(|(name, _)| name).filter(|name| name.contains("before")).collect();
-    assert_eq!(names, ["persona.db-before-version-5"], "one complete file, and nothing is left of making it");
+    assert_eq!(names, ["persona.db-before-version-6"], "one complete file, and nothing is left of making it");
     let kept: u32 =
         Connection::open(backup).expect("it opens").pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
     assert_eq!((kept, count(&path).await), (1, usize::from(PERSONAS)));
@@ -220,7 +220,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
-    assert_refused(&folder, |error| matches!(error, StartError::NewerSchema { found: 99, known: 5, .. }));
+    assert_refused(&folder, |error| matches!(error, StartError::NewerSchema { found: 99, known: 6, .. }));
 
     let (running, copied) = (Folder::new(), Folder::new());
     filled(&running.database()).await;
@@ -229,7 +229,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     for name in ["persona.db", "persona.db-wal"] {
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
-    assert_refused(&copied, |error| matches!(error, StartError::NewerSchema { found: 99, known: 5, .. }));
+    assert_refused(&copied, |error| matches!(error, StartError::NewerSchema { found: 99, known: 6, .. }));
 }
 
 #[test]
@@ -269,5 +269,5 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
-    assert!(matches!(open(), Err(StartError::OlderSchema { found: 0, known: 5, .. })), "an old file");
+    assert!(matches!(open(), Err(StartError::OlderSchema { found: 0, known: 6, .. })), "an old file");
 }

@@ -112,6 +112,8 @@ macro_rules! conformance_suite {
             lists::a_page_of_large_personas_ends_early_and_the_next_one_goes_on,
             lists::an_export_holds_every_living_persona_once,
             searching::a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions,
+            searching::signs_belong_to_words_and_letters_are_folded_fully,
+            searching::tags_are_found_in_any_case_after_every_kind_of_change,
             searching::a_search_follows_every_change_at_once,
             searching::a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text,
             repetition::a_repeated_request_is_answered_as_the_first_time_and_changes_nothing,

@@ -1,6 +1,6 @@
 //! Personas are found by their words.
 
-use persona_model::{Cursor, Expect, Filter, ListRequest, Search, Sort};
+use persona_model::{Cursor, Expect, Filter, ListRequest, Search, Sort, filter_tags};
 use serde_json::json;
 
 use super::TestClock;
@@ -58,6 +58,63 @@ pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(sto
     for (text, wanted) in expected {
         assert_eq!(search(store, text).await, wanted, "{text}");
     }
+}
+
+pub async fn signs_belong_to_words_and_letters_are_folded_fully(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "C++ tutor", "description": "Templates, and C++17." })).await;
+    create(store, 2, json!({ "name": "C tutor", "tags": ["C#"], "description": "Pointers" })).await;
+    create(store, 3, json!({ "name": ".NET helper", "description": "F#, node.js; die Straße" })).await;
+    create(store, 4, json!({ "name": "net fisher", "nickname": "Σίσυφος", "description": "ﬁne STRASSE in İzmir" })).await;
+    let expected: [(&str, &[u8]); 21] = [
+        ("c++", &[1]),
+        ("C", &[1, 2]),
+        ("c -c++", &[2]),
+        ("c#", &[2]),
+        ("C#*", &[2]),
+        ("\"c++ 17\"", &[1]),
+        ("\"c tutor\"", &[2]),
+        ("tutor", &[1, 2]),
+        (".net", &[3]),
+        (".n*", &[3]),
+        ("net", &[3, 4]),
+        ("net -.net", &[4]),
+        ("f#", &[3]),
+        ("c+", &[]),
+        ("node.js", &[3]),
+        ("\"node js\"", &[3]),
+        ("strasse", &[3, 4]),
+        ("STRAẞE", &[3, 4]),
+        ("ΣΊΣΥΦΟΣ", &[4]),
+        ("FINE izmir", &[4]),
+        ("ızmir", &[]),
+    ];
+    for (text, wanted) in expected {
+        assert_eq!(search(store, text).await, wanted, "{text}");
+        let mut by_relevance = search_by(store, text, Sort::RELEVANCE).await;
+        by_relevance.sort_unstable();
+        assert_eq!(by_relevance, wanted, "{text} by relevance");
+    }
+    assert_eq!(search_by(store, "net", Sort::RELEVANCE).await, [4, 3]);
+    assert_eq!(search_by(store, "c#", Sort::RELEVANCE).await, [2]);
+}
+
+pub async fn tags_are_found_in_any_case_after_every_kind_of_change(store: &Subject, _clock: &TestClock) {
+    create(store, 1, json!({ "name": "a", "tags": ["Math", "MATH", "Straße"] })).await;
+    create(store, 2, json!({ "name": "b", "tags": ["math", "Ähre"] })).await;
+    let found = async |tags: &[&str]| {
+        let filter = Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
+        let sort = Sort::from_word("created_at").expect("an order");
+        let page = store.list(ListRequest { filter, sort, after: None, limit: 10, count: true }).await.expect("listed");
+        assert_eq!(page.total, Some(page.items.len() as u64));
+        page.items.iter().map(|answer| answer.id.as_bytes()[15]).collect::<Vec<u8>>()
+    };
+    assert_eq!((found(&["MATH"]).await, found(&["math", "Math"]).await), (vec![1, 2], vec![1, 2]));
+    assert_eq!((found(&["STRASSE"]).await, found(&["ähre"]).await, found(&["Ahre"]).await), (vec![1], vec![2], vec![]));
+    merge(store, 1, json!({ "tags": ["mAth"] })).await.expect("patched");
+    assert_eq!((found(&["MATH"]).await, found(&["strasse"]).await), (vec![1, 2], vec![]));
+    replace(store, 2, Expect::Any, json!({ "name": "b", "tags": ["Poet"] })).await.expect("replaced");
+    assert_eq!((found(&["MATH"]).await, found(&["POET"]).await), (vec![1], vec![2]));
+    assert_eq!((search(store, "MATH").await, search(store, "poet").await), (vec![1], vec![2]));
 }
 
 pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &TestClock) {

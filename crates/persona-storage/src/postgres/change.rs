@@ -142,7 +142,7 @@ pub(super) async fn apply(
     let deleted_at = persona.deleted_at.map(Timestamp::as_micros);
     let base = revised.base.map(|base| row::stored(base.number()));
     let changed = serde_json::to_string(&revised.changed).expect("a list of words is JSON");
-    let tags: Option<Vec<&str>> = revised.changed.contains(&"tags").then(|| persona.document.tags().collect());
+    let tags: Option<Vec<String>> = revised.changed.contains(&"tags").then(|| persona.document.folded_tags().into_iter().collect());
     let has_words = revised.changed.iter().any(|field| SearchWords::come_from(field));
     let words = has_words.then(|| search::Indexed::of(persona.document.words()));
     let words = words.as_ref();

@@ -7,18 +7,31 @@
 use tokio_postgres::Error as DriverError;
 
 use super::pool::{Connection, Statement};
-use super::{Settings, StartError};
+use super::{Settings, StartError, found_by};
 
 /// Every migration; the first makes version 1 of an empty database.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/postgres/0001_personas.sql"), include_str!("../../migrations/postgres/0002_epoch.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_personas.sql"),
+    include_str!("../../migrations/postgres/0002_epoch.sql"),
+    include_str!("../../migrations/postgres/0003_words.sql"),
+];
 
 /// The schema version that this build knows.
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// The last version whose databases have no epoch.
-pub(super) const BEFORE_EPOCHS: u32 = 1;
+/// The first version whose databases have an epoch.
+pub(super) const EPOCH_SINCE: u32 = 2;
+
+/// What a schema whose number is not known, because personas are being moved into it, has of each version: whether there is
+/// the table of version 2, and the row of version 3 in it.
+const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
+const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
+
+/// Writers wait until the migration is done, and see its version then: what one of an earlier version wrote meanwhile would be
+/// found by the words of that version only. Readers are not held up.
+const HOLD_WRITERS: &str = "
+    LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
 
 /// The same as the database keeps it.
 pub(super) fn stored_version() -> i32 {
@@ -145,9 +158,7 @@ pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Res
     connection.execute(BEGIN).await.map_err(failed)?;
     // Another init may have been faster.
     let from = version_of(connection, settings).await?;
-    for sql in &MIGRATIONS[from as usize..] {
-        connection.execute(sql).await.map_err(failed)?;
-    }
+    apply(connection, settings, from).await?;
     connection.execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}")).await.map_err(failed)?;
     let moved = connection.rows(Statement::Once(MOVE_FEED), &[]).await.map_err(failed)?;
     if !moved.is_empty() {
@@ -155,6 +166,33 @@ pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Res
     }
     connection.execute("COMMIT").await.map_err(failed)?;
     Ok(Migrated { from: (from != VERSION).then_some(from), feed_moved: !moved.is_empty() })
+}
+
+/// Takes a schema from one version to that of this build, in the transaction of the caller.
+pub(super) async fn apply(connection: &Connection, settings: &Settings, from: u32) -> Result<(), StartError> {
+    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+    if from == VERSION {
+        return Ok(());
+    }
+    if from > 0 {
+        connection.execute(HOLD_WRITERS).await.map_err(failed)?;
+    }
+    for sql in &MIGRATIONS[from as usize..] {
+        connection.execute(sql).await.map_err(failed)?;
+    }
+    // The part of the newest migration that SQL cannot say.
+    found_by::fill_all(connection, settings).await
+}
+
+/// The version of a schema by what it has, where its number says only that it is being filled.
+pub(super) async fn version_by_content(connection: &Connection) -> Result<u32, DriverError> {
+    for (version, has_next) in [(1, HAS_META), (2, HAS_WORDS)] {
+        let rows = connection.rows(Statement::Once(has_next), &[]).await?;
+        if !rows.first().map_or(Ok(false), |found| found.try_get(0))? {
+            return Ok(version);
+        }
+    }
+    Ok(VERSION)
 }
 
 async fn feed_is_behind(connection: &Connection) -> Result<bool, DriverError> {

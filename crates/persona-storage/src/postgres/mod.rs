@@ -17,6 +17,7 @@ mod changes;
 mod current;
 mod error;
 mod export;
+mod found_by;
 mod home;
 mod hosts;
 mod keeper;

@@ -1,6 +1,6 @@
 //! Searches: candidates by an index of word beginnings, then the words themselves.
 //!
-//! The words come folded (persona-model, search.rs), so the database only compares bytes. The index may find too many,
+//! The words come folded (persona-model/src/search), so the database only compares bytes. The index may find too many,
 //! never too few: it holds the beginning of each word, and the exact condition stands beside it.
 
 use std::collections::BTreeSet;

@@ -20,10 +20,11 @@ struct Migration {
 /// Every migration; the first makes version 1 of an empty file.
 const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/sqlite/0001_personas.sql"), then: |_| Ok(()) },
-    Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: |it| search::fill(it, search::put_words) },
+    Migration { sql: include_str!("../../migrations/sqlite/0002_search.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../migrations/sqlite/0003_checksums.sql"), then: |_| Ok(()) },
-    Migration { sql: include_str!("../../migrations/sqlite/0004_titles.sql"), then: |it| search::fill(it, search::put_title) },
+    Migration { sql: include_str!("../../migrations/sqlite/0004_titles.sql"), then: |_| Ok(()) },
     Migration { sql: include_str!("../../migrations/sqlite/0005_epoch.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../migrations/sqlite/0006_words.sql"), then: search::fill_all },
 ];
 
 /// The schema version that this build knows.
@@ -32,6 +33,9 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// The first version whose rows have checksums.
 pub(super) const CHECKSUMS_SINCE: u32 = 3;
+
+/// The first version whose tags are kept without their case.
+pub(super) const FOLDED_TAGS_SINCE: u32 = 6;
 
 /// What stands in place of the version of a file whose personas were moved away while a server used it: writers look at
 /// the version in every transaction, so from this commit on nobody writes what would be missing in the new place.
@@ -117,6 +121,10 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option
     }
     apply(&transaction, found, VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)?;
+    if found > 0 {
+        // The WAL may be as long as all words of all personas. No reader has to read through it if it is copied back here.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+    }
     Ok(Some(found))
 }
 

@@ -217,10 +217,9 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
     Ok(())
 }
 
-fn insert_tags(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::Result<()> {
-    // A persona may name a tag twice; the index needs it once.
-    let mut statement = connection.prepare_cached("INSERT OR IGNORE INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
-    document.tags().try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
+pub(super) fn insert_tags(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    document.folded_tags().iter().try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
 }
 
 /// How many personas are alive; `None` where more than so many would have to be counted.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use super::check::{next_after, row_after};
 use super::error::is_damage;
+use super::migrate;
 use crate::Observer;
 
 /// Pause between two looks, and personas of each: 100,000 personas take an hour, and less than a hundredth of a core.
@@ -38,7 +39,7 @@ impl Scrub {
         }
         self.due_at = Instant::now() + EVERY;
         for _ in 0..PERSONAS {
-            match next_after(connection, self.after, true) {
+            match next_after(connection, self.after, migrate::VERSION) {
                 Ok(Some(current)) => {
                     self.after = current.row_id;
                     if !current.faults.is_empty() {

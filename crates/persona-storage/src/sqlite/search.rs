@@ -14,6 +14,7 @@ use persona_model::{Document, Invalid, SearchWords, Term};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
+use super::personas;
 use super::queue::LIGHT_BYTES_MAX;
 use crate::decide::Revised;
 
@@ -91,14 +92,18 @@ pub(super) fn put_title(connection: &Connection, row_id: i64, words: &SearchWord
         .map(drop)
 }
 
-/// Fills an index with every persona that there is: the part of its migration that SQL cannot say.
-pub(super) fn fill(connection: &Connection, put: fn(&Connection, i64, &SearchWords) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT row_id, document FROM personas")?;
+/// Fills what personas are found by, the two indexes and the tags, with every persona that there is: the part of a
+/// migration that SQL cannot say. Only the newest migration has to, because each of them is followed by it.
+pub(super) fn fill_all(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT row_id, document FROM personas ORDER BY row_id")?;
     let mut rows = statement.query([])?;
     while let Some(found) = rows.next()? {
-        let text: String = found.get(1)?;
+        let (row_id, text): (i64, String) = (found.get(0)?, found.get(1)?);
         let unreadable = |invalid: Invalid| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(invalid));
-        put(connection, found.get(0)?, &SearchWords::of(&Document::from_stored(&text).map_err(unreadable)?))?;
+        let document = Document::from_stored(&text).map_err(unreadable)?;
+        put_words(connection, row_id, document.words())?;
+        put_title(connection, row_id, document.words())?;
+        personas::insert_tags(connection, row_id, &document)?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ impl Entry {
             content_hash: content_hash.as_bytes().to_vec(),
             head: self.head.clone(),
             document: self.document.clone(),
-            tags: document.tags().map(str::to_owned).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+            tags: document.folded_tags().into_iter().collect(),
             words: SearchWords::of(&document),
         })
     }
@@ -81,7 +81,7 @@ pub(crate) struct PersonaRow {
     pub content_hash: Vec<u8>,
     pub head: String,
     pub document: String,
-    /// Each once, in the order of their bytes.
+    /// As they are looked for: without case, each once, in the order of their bytes.
     pub tags: Vec<String>,
     pub words: SearchWords,
 }

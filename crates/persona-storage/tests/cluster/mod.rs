@@ -9,10 +9,10 @@ pub mod port;
 pub mod wire;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -200,6 +200,15 @@ impl Cluster {
         run(psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql])).trim().to_owned()
     }
 
+    /// A session of its own in a database.
+    pub fn session(&self, database: &str) -> Session {
+        let mut psql = self.command("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()]).arg("-h").arg(&self.folder);
+        let mut psql = psql.args(["-d", database]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql");
+        let output = BufReader::new(psql.stdout.take().expect("piped"));
+        Session { input: psql.stdin.take().expect("piped"), output, psql }
+    }
+
     /// An empty database, by name.
     pub fn database(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -228,6 +237,32 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.end();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A session of `psql`.
+pub struct Session {
+    psql: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Does statements, and waits until they are done.
+    pub fn run(&mut self, sql: &str) {
+        writeln!(self.input, "{sql};\n\\echo done").expect("it reads");
+        let mut line = String::new();
+        while line.trim() != "done" {
+            line.clear();
+            assert_ne!(self.output.read_line(&mut line).expect("it writes"), 0, "psql ended");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.psql.kill();
+        let _ = self.psql.wait();
     }
 }
 

@@ -66,7 +66,7 @@ async fn filters_are_all_to_be_met() {
         ("tag=x", &["a", "b"]),
         ("tag=x&tag=y", &["a"]),
         ("tag=y+%26%20z", &["c"]),
-        ("tag=X", &[]),
+        ("tag=X", &["a", "b"]),
         ("kind=agent", &["a"]),
         ("is_active=false", &["b"]),
         ("is_active=true&tag=x", &["a"]),

@@ -4,8 +4,9 @@ use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::super::found_by::FoundBy;
 use super::super::pool::Parameter;
-use super::super::{row, search};
+use super::super::row;
 use super::session::Session;
 use crate::transfer::{Entry, KeyRecord, PersonaRow, TransferError};
 
@@ -27,16 +28,7 @@ const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[],
          AS new (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
                  content_hash, head, document)";
 
-const TAGS: &str = "INSERT INTO persona_store.persona_tags (tag, persona) SELECT * FROM unnest($1::text[], $2::uuid[])";
 const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY ($1)";
-
-/// Words hold no blanks, so their beginnings fit into one text.
-const WORDS: &str = "
-    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
-    SELECT persona, name, tags, text, array_to_tsvector(string_to_array(words, ' '))
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (persona, name, tags, text, words)
-    ON CONFLICT (persona) DO UPDATE
-    SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
 
 const KEYS: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
@@ -111,8 +103,9 @@ impl Session {
             );
             self.put_rows(&insert, new)?;
         }
-        self.put_found_by(new)?;
-        self.put_found_by(changed)
+        // Those that had tags have none any more.
+        let rows: Vec<_> = new.iter().chain(changed).map(|it| FoundBy { id: it.id, tags: &it.tags, words: &it.words }).collect();
+        self.put_found_by(&rows)
     }
 
     fn put_rows(&mut self, sql: &str, rows: &[PersonaRow]) -> Result<(), TransferError> {
@@ -133,22 +126,6 @@ impl Session {
             (&column(rows, |it| it.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(sql, &values).map(drop)
-    }
-
-    /// The tags and the words of personas; those that had tags have none any more.
-    fn put_found_by(&mut self, rows: &[PersonaRow]) -> Result<(), TransferError> {
-        let tags: Vec<&str> = rows.iter().flat_map(|it| it.tags.iter().map(String::as_str)).collect();
-        let tagged: Vec<Uuid> = rows.iter().flat_map(|it| it.tags.iter().map(|_| identity(it.id))).collect();
-        self.rows(TAGS, &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])?;
-        let words = column(rows, |it| search::Indexed::of(&it.words));
-        let values: [Parameter<'_>; 5] = [
-            (&column(rows, |it| identity(it.id)), Type::UUID_ARRAY),
-            (&column(&words, |it| it.name.as_str()), Type::TEXT_ARRAY),
-            (&column(&words, |it| it.tags.as_str()), Type::TEXT_ARRAY),
-            (&column(&words, |it| it.text.as_str()), Type::TEXT_ARRAY),
-            (&column(&words, |it| it.beginnings.as_ref().map(|beginnings| beginnings.join(" "))), Type::TEXT_ARRAY),
-        ];
-        self.rows(WORDS, &values).map(drop)
     }
 
     /// Adds records of keys, or replaces those with the same keys. None is older than the count of this database, so that each

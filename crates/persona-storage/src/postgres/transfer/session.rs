@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Error as DriverError, Row};
 
+use super::super::found_by::{self, FoundBy};
 use super::super::home::Home;
 use super::super::pool::{Connection, Parameter, Pool, Statement};
 use super::super::{Settings, StartError, migrate, start};
@@ -59,6 +60,29 @@ impl Session {
     pub(super) fn rows(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
         let rows = self.home.handle().block_on(self.connection()?.rows(Statement::Once(sql), parameters));
         rows.map_err(|error| self.broken(&error))
+    }
+
+    /// Writes what personas are found by.
+    pub(super) fn put_found_by(&mut self, rows: &[FoundBy<'_>]) -> Result<(), TransferError> {
+        let done = self.home.handle().block_on(found_by::put(self.connection()?, rows));
+        done.map_err(|error| self.broken(&error))
+    }
+
+    /// The version of a schema that is being filled, or was until now.
+    pub(super) fn version_by_content(&mut self) -> Result<u32, TransferError> {
+        let version = self.home.handle().block_on(migrate::version_by_content(self.connection()?));
+        version.map_err(|error| self.broken(&error))
+    }
+
+    /// Takes a schema from one version to that of this build, in the transaction that was begun.
+    pub(super) fn apply(&mut self, from: u32) -> Result<(), TransferError> {
+        let done = self.home.handle().block_on(migrate::apply(self.connection()?, &self.settings, from));
+        done.map_err(|error| {
+            if let Some(connection) = self.connection.take() {
+                connection.discard();
+            }
+            error.into()
+        })
     }
 
     /// The rows of one statement in a transaction of its own.

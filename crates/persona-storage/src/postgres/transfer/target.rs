@@ -98,14 +98,12 @@ impl Target for ServerTarget {
             self.session.execute("DROP SCHEMA persona_store CASCADE")?;
         } else {
             self.session.execute(TAKE_OUT)?;
-            let rows = self.session.rows("SELECT to_regclass('persona_store.meta') IS NOT NULL", &[])?;
-            let has_epoch = rows.first().is_some_and(|found| found.try_get(0).unwrap_or_default());
-            if has_epoch {
+            let version = self.session.version_by_content()?;
+            if version >= migrate::EPOCH_SINCE {
                 // The feed went back.
                 self.session.execute(migrate::RENEW_EPOCH)?;
             }
-            // An earlier version of the program made it where it has none, and it is migrated like any other.
-            let version = if has_epoch { migrate::VERSION } else { migrate::BEFORE_EPOCHS };
+            // An earlier version of the program may have made it, and it is migrated like any other.
             self.session.execute(&format!("UPDATE persona_store.about SET schema_version = {version}"))?;
         }
         self.session.execute("COMMIT")
@@ -140,15 +138,18 @@ impl Target for ServerTarget {
         let start = self.look(origin)?;
         let found = self.session.find()?;
         if found.is_being_filled {
+            // An earlier version of the program may have begun it.
+            self.session.execute(migrate::BEGIN)?;
+            let version = self.session.version_by_content()?;
+            self.session.apply(version)?;
+            self.session.execute("COMMIT")?;
             self.base = start.base;
             return Ok(start);
         }
         self.session.execute(migrate::BEGIN)?;
         // Another move, or a server that starts, may have been faster.
         let version = self.session.find()?.version;
-        for sql in &migrate::MIGRATIONS[version as usize..] {
-            self.session.execute(sql)?;
-        }
+        self.session.apply(version)?;
         // A server that is connected already writes to a schema of its version only.
         self.session.execute(&format!("UPDATE persona_store.about SET schema_version = 0; {STATE}"))?;
         let sql = "INSERT INTO persona_store.move_state

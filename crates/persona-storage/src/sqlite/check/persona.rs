@@ -6,7 +6,7 @@ use persona_model::{ContentHash, Document, Persona, PersonaId, head_text};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::error::damage;
-use super::super::{checksum, row};
+use super::super::{checksum, migrate, row};
 
 /// The current row of a persona, and what is wrong with it.
 pub(in super::super) struct Current {
@@ -27,8 +27,9 @@ pub(super) struct Stored {
 
 /// Reads and compares the next persona in order of creation; `None` after the last one.
 ///
-/// `checksums` tells whether the file has them: those of version 1 have none.
-pub(in super::super) fn next_after(connection: &Connection, row_id: i64, checksums: bool) -> rusqlite::Result<Option<Current>> {
+/// The version of the schema tells whether there are checksums, and how tags are kept.
+pub(in super::super) fn next_after(connection: &Connection, row_id: i64, version: u32) -> rusqlite::Result<Option<Current>> {
+    let checksums = version >= migrate::CHECKSUMS_SINCE;
     let sql = format!(
         "SELECT row_id, id, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
                 content_hash, revision, deleted_at IS NOT NULL, head, document, {}
@@ -43,7 +44,7 @@ pub(in super::super) fn next_after(connection: &Connection, row_id: i64, checksu
         // A damaged tree can lead back to where the walk was; without this it would never end.
         Some(current) if current.row_id <= row_id => Err(damage("the personas are not in the order of their rows".into())),
         Some(mut current) => {
-            compare_tags(connection, &mut current)?;
+            compare_tags(connection, &mut current, version >= migrate::FOLDED_TAGS_SINCE)?;
             Ok(Some(current))
         }
         None => Ok(None),
@@ -111,12 +112,12 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     Ok((Stored { persona, head, document: text }, faults))
 }
 
-fn compare_tags(connection: &Connection, current: &mut Current) -> rusqlite::Result<()> {
+fn compare_tags(connection: &Connection, current: &mut Current, are_folded: bool) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1")?;
     let kept: BTreeSet<String> = statement.query_map([current.row_id], |found| found.get(0))?.collect::<rusqlite::Result<_>>()?;
-    if let Some(stored) = &current.stored
-        && !kept.iter().map(String::as_str).eq(stored.persona.document.tags().collect::<BTreeSet<_>>())
-    {
+    let Some(Stored { persona: Persona { document, .. }, .. }) = &current.stored else { return Ok(()) };
+    let wanted = if are_folded { document.folded_tags() } else { document.tags().map(str::to_owned).collect() };
+    if kept != wanted {
         current.faults.push("the tags that it is found by differ from the document".into());
     }
     Ok(())

@@ -178,10 +178,11 @@ impl Examination<'_, '_> {
 
     /// Checks the next persona and tells its row; `None` after the last one.
     fn persona_after(&mut self, row_id: i64, feed: &mut Feed) -> rusqlite::Result<Option<i64>> {
-        let checksums = self.report.schema_version >= migrate::CHECKSUMS_SINCE;
+        let version = self.report.schema_version;
+        let checksums = version >= migrate::CHECKSUMS_SINCE;
         let snapshot = self.connection.unchecked_transaction()?;
         while self.follow(feed)? {}
-        let Some(current) = next_after(self.connection, row_id, checksums)? else { return Ok(None) };
+        let Some(current) = next_after(self.connection, row_id, version)? else { return Ok(None) };
         let last = chain::last_kept(self.connection, current.row_id)?;
         snapshot.commit()?;
         match &current.stored {

@@ -137,7 +137,9 @@ impl Target for FileTarget {
         let unwritable = |error| StartError::from_file(&self.path, error);
         let mut file = Unfinished::resume(&self.path, &self.path).map_err(unwritable)?;
         let mut connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
-        let known = if self.start_over { None } else { state_of(&connection).map_err(|error| self.failed(error))? };
+        // One that an earlier version of the program began is begun again: it has other words.
+        let is_current = migrate::version_of(&connection).map_err(|error| self.failed(error))? == migrate::VERSION;
+        let known = if self.start_over || !is_current { None } else { state_of(&connection).map_err(|error| self.failed(error))? };
         let start = match known {
             Some((known, _)) if known != origin => {
                 return Err(TransferError::OtherSource { place: self.place(), source_name: known });

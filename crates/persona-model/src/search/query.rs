@@ -1,12 +1,6 @@
-//! Search: what a word is, and what a search text asks for. The same for every backend.
-//!
-//! Words are folded here (letter case, accents, width) and not by a database's tokenizer, so that two backends find the
-//! same. Scripts without spaces between words (Chinese, Japanese, Korean) are cut into single characters, which are then
-//! found as a run; so any part of such a text is found. A symbol such as an emoji is a word of its own.
+//! What a search text asks for, and what of a persona is searched.
 
-use unicode_normalization::char::is_combining_mark;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
-
+use super::words::{Words, is_closed, words_of};
 use crate::{Document, Nearness};
 
 /// Longest search text, in bytes.
@@ -15,13 +9,13 @@ pub const SEARCH_BYTES_MAX: usize = 1024;
 pub const SEARCH_TERMS_MAX: usize = 32;
 
 /// The fields that make up the name.
-const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
+pub(super) const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
 
 /// The lists of texts that are searched.
-const GREETING_FIELDS: [&str; 2] = ["alternate_greetings", "group_only_greetings"];
+pub(super) const GREETING_FIELDS: [&str; 2] = ["alternate_greetings", "group_only_greetings"];
 
 /// The other texts that are searched.
-const TEXT_FIELDS: [&str; 10] = [
+pub(super) const TEXT_FIELDS: [&str; 10] = [
     "description",
     "appearance",
     "personality",
@@ -103,8 +97,8 @@ impl Search {
                 None => (piece.ends_with('*'), after),
             };
             let words = words_of(piece);
-            // No word goes on after a character that stands alone, so the star asks for nothing more.
-            let prefix = prefix && !words.last().is_some_and(|last| last.chars().all(stands_alone));
+            // Where no word goes on the star asks for nothing more.
+            let prefix = prefix && !words.last().is_some_and(|last| is_closed(last));
             if !words.is_empty() {
                 if unwanted { &mut search.unwanted } else { &mut search.wanted }.push(Term { words, prefix });
             }
@@ -152,12 +146,15 @@ impl Term {
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
-        let (last, before) = self.words.split_last().expect("a term has a word");
-        words.windows(self.words.len()).any(|run| {
-            let (run_last, run_before) = run.split_last().expect("a run is as long as the term");
-            run_before.iter().eq(before.iter())
-                && if self.prefix { run_last.starts_with(last.as_str()) } else { *run_last == last.as_str() }
-        })
+        words.windows(self.words.len()).any(|run| self.is_run(run))
+    }
+
+    /// Whether these are its words; as many as it has.
+    pub(super) fn is_run(&self, run: &[&str]) -> bool {
+        let ((last, before), Some((run_last, run_before))) = (self.words.split_last().expect("a term has a word"), run.split_last()) else {
+            return false;
+        };
+        run_before.iter().eq(before.iter()) && if self.prefix { run_last.starts_with(last.as_str()) } else { *run_last == last.as_str() }
     }
 }
 
@@ -201,106 +198,13 @@ fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     words.joined
 }
 
-/// The folded words of a text.
-fn words_of(text: &str) -> Vec<String> {
-    let mut words = Words::default();
-    words.add_all(text);
-    words.joined.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// Folded words, joined by blanks; built character by character because every write of a persona does it.
-#[derive(Default)]
-struct Words {
-    joined: String,
-    /// Whether the next character belongs to the word before.
-    open: bool,
-}
-
-impl Words {
-    fn add_all(&mut self, text: &str) {
-        self.open = false;
-        if text.is_ascii() {
-            self.add_ascii(text);
-        } else if is_nfc_quick(text.chars()) == IsNormalized::Yes {
-            text.chars().for_each(|char| self.add(char));
-        } else {
-            text.nfc().for_each(|char| self.add(char));
-        }
-    }
-
-    /// The same as character by character, several times as fast; most texts are like this.
-    fn add_ascii(&mut self, text: &str) {
-        for word in text.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-            if !self.joined.is_empty() {
-                self.joined.push(' ');
-            }
-            let start = self.joined.len();
-            self.joined.push_str(word);
-            self.joined[start..].make_ascii_lowercase();
-        }
-    }
-
-    fn add(&mut self, char: char) {
-        if char.is_ascii() || stands_alone(char) {
-            self.add_folded(char.to_ascii_lowercase());
-        } else {
-            // Accents and the like become marks of their own, which are left out; wide and joined letters become plain.
-            let plain = std::iter::once(char).nfkd().filter(|part| !is_combining_mark(*part)).nfc();
-            let lower = plain.flat_map(char::to_lowercase).filter(|part| !is_combining_mark(*part));
-            lower.for_each(|part| self.add_folded(part));
-        }
-    }
-
-    fn add_folded(&mut self, char: char) {
-        let alone = stands_alone(char);
-        if !alone && !char.is_alphanumeric() {
-            self.open = false;
-            return;
-        }
-        if (alone || !self.open) && !self.joined.is_empty() {
-            self.joined.push(' ');
-        }
-        // The final form of sigma is the same letter.
-        self.joined.push(if char == 'ς' { 'σ' } else { char });
-        self.open = !alone;
-    }
-
-    fn separate(&mut self) {
-        if !self.joined.is_empty() {
-            self.joined.push_str(" \u{e000}");
-        }
-    }
-}
-
-/// Characters that are a word each: of scripts without spaces, and symbols.
-fn stands_alone(char: char) -> bool {
-    matches!(u32::from(char),
-        0x2190..=0x245f | 0x2500..=0x2bff // arrows, mathematics, dingbats and other symbols
-        | 0x3041..=0x30ff // Hiragana, Katakana
-        | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff // Han
-        | 0xac00..=0xd7a3 // Hangul syllables
-        | 0x1f000..=0x1faff // emoji
-        | 0x20000..=0x3ffff // rarer Han
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term, words_of as words};
+    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};
     use crate::Document;
-
-    #[test]
-    fn words_are_folded_and_scripts_without_spaces_are_cut() {
-        assert_eq!(words("Crème-brûlée, ÅNGSTRÖM's 2nd!"), ["creme", "brulee", "angstrom", "s", "2nd"]);
-        assert_eq!(words("中日翻译 GPT4 한국어 ﬁne ①"), ["中", "日", "翻", "译", "gpt4", "한", "국", "어", "fine", "1"]);
-        assert_eq!(words("🤖 robot🧙"), ["🤖", "robot", "🧙"]);
-        assert_eq!(words("がか ｶﾞ ΣΊΣΥΦΟΣ İ e\u{301}"), ["が", "か", "カ", "σισυφοσ", "i", "e"]);
-        assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"], "a syllable in parts is the syllable");
-        assert_eq!(words("\u{0} \t\n.,;:!?"), Vec::<String>::new());
-    }
 
     #[test]
     fn a_search_text_has_words_phrases_prefixes_and_exclusions() {
@@ -317,6 +221,46 @@ mod tests {
         }
         assert_eq!(Search::parse(&"a ".repeat(SEARCH_TERMS_MAX + 1)), Err(SearchError::TooManyTerms(33)));
         assert_eq!(Search::parse(&"a".repeat(1025)), Err(SearchError::TooLong(1025)));
+    }
+
+    #[test]
+    fn signs_of_a_word_tell_it_from_the_word_alone_and_full_folding_from_none() {
+        let words = |name: &str| SearchWords::of(&Document::from_json(json!({ "name": name })).expect("valid"));
+        let found = |name: &str, text: &str| Search::parse(text).expect("a search").is_met_by(&words(name));
+        for (name, text) in [
+            ("C++ tutor", "c++"),
+            ("C++ tutor", "C"),
+            ("C++ tutor", "\"c++ tutor\""),
+            ("C++ tutor", "c++*"),
+            ("C++17", "C++"),
+            ("C#", "c#"),
+            (".NET", ".net"),
+            (".NET", "net"),
+            ("the .NET way", ".ne*"),
+            ("node.js", "node.js"),
+            ("node.js", "\"node js\""),
+            ("ASP.NET", "net"),
+            ("C tutor", "c -c++"),
+            ("Straße", "STRASSE"),
+            ("STRASSE", "straße"),
+            ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ] {
+            assert!(found(name, text), "{name} by {text}");
+        }
+        for (name, text) in [
+            ("C tutor", "c++"),
+            ("C# tutor", "c++"),
+            ("C++ tutor", "c#"),
+            ("C tutor", "c#"),
+            ("net", ".net"),
+            ("ASP.NET", ".net"),
+            ("C++ tutor", "\"c tutor\""),
+            ("C++ tutor", "-c"),
+            ("C++", "-c++"),
+            ("C++", "c+"),
+        ] {
+            assert!(!found(name, text), "{name} by {text}");
+        }
     }
 
     #[test]
@@ -359,13 +303,6 @@ mod tests {
                     }
                 }
             }
-        }
-
-        #[test]
-        fn folding_twice_is_folding_once(text in "[ -~]{0,40}|\\PC{0,40}") {
-            let once = words(&text);
-            prop_assert_eq!(words(&format!("{text} é")), [once.clone(), vec!["e".to_owned()]].concat(), "plain or not, alike");
-            prop_assert_eq!(words(&once.join(" ")), once);
         }
     }
 }

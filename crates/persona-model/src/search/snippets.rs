@@ -1,0 +1,266 @@
+//! Where the words of a search are: a few short parts of the texts, with marks.
+//!
+//! Made of the document itself and by the rules of the search, so that it is the same whatever backend found it.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::query::{GREETING_FIELDS, NAME_FIELDS, Search, TEXT_FIELDS, Term};
+use super::words::Words;
+
+/// Most snippets of a persona.
+pub const SNIPPETS_MAX: usize = 3;
+/// Most characters of a snippet, without marks and ellipses, and before signs of HTML are escaped.
+pub const SNIPPET_CHARS_MAX: usize = 160;
+/// Characters in front of the first mark, so that it is seen what it is about.
+const LEAD_CHARS: usize = 40;
+/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the language.
+const NEAR_BYTES: usize = 100;
+
+/// A part of a text in which words of a search are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snippet {
+    /// Which text: a JSON Pointer (RFC 6901) into the persona, such as `/alternate_greetings/1`.
+    pub pointer: String,
+    /// The part as HTML: what was found is between `<mark>` and `</mark>`, and no other sign is one of HTML. White space is
+    /// one blank; `…` stands where the text goes on.
+    pub html: String,
+}
+
+/// A text that has words of the search, and the best place in it.
+struct Found<'a> {
+    pointer: String,
+    text: &'a str,
+    /// What is marked, in order and apart from each other, in bytes.
+    marks: Vec<Range<usize>>,
+    /// Which of the marks comes first in the snippet.
+    first: usize,
+    /// Which terms are near there: a bit for each.
+    terms: u32,
+}
+
+impl Search {
+    /// Where the wanted terms are in a persona, as it is answered to clients: at most [`SNIPPETS_MAX`] parts of different
+    /// texts, in the order of name, tags and longer texts. Those that show a term that no other one shows come first.
+    pub fn snippets(&self, answer: &Value) -> Vec<Snippet> {
+        let mut found: Vec<(usize, Found<'_>)> =
+            texts(answer).filter_map(|(pointer, text, is_title)| self.found(pointer, text, is_title)).enumerate().collect();
+        let (mut chosen, mut shown) = (Vec::new(), 0);
+        while chosen.len() < SNIPPETS_MAX && !found.is_empty() {
+            let next = found.iter().position(|(_, it)| it.terms & !shown != 0).unwrap_or_default();
+            let it = found.remove(next);
+            shown |= it.1.terms;
+            chosen.push(it);
+        }
+        chosen.sort_by_key(|(place, _)| *place);
+        chosen.into_iter().map(|(_, it)| it.snippet()).collect()
+    }
+
+    fn found<'a>(&self, pointer: String, text: &'a str, is_title: bool) -> Option<Found<'a>> {
+        let matches = self.matches(text, is_title);
+        let near = |first: usize| {
+            let end = matches.get(first)?.0.start + NEAR_BYTES;
+            let near = matches[first..].iter().take_while(|(span, _)| span.end <= end || span.start == matches[first].0.start);
+            Some(near.fold(0_u32, |terms, (_, term)| terms | 1 << term))
+        };
+        // The first of those places that show most.
+        let best = (0..matches.len()).rev().max_by_key(|first| near(*first).map_or(0, u32::count_ones))?;
+        let (terms, start) = (near(best)?, matches[best].0.start);
+        let mut marks: Vec<Range<usize>> = Vec::new();
+        for (span, _) in matches {
+            match marks.last_mut().filter(|last| last.end >= span.start) {
+                Some(last) => last.end = last.end.max(span.end),
+                None => marks.push(span),
+            }
+        }
+        let first = marks.iter().position(|mark| mark.contains(&start))?;
+        Some(Found { pointer, text, marks, first, terms })
+    }
+
+    /// Where in a text the wanted terms are, in bytes and in order, each with the number of the term.
+    fn matches(&self, text: &str, is_title: bool) -> Vec<(Range<usize>, usize)> {
+        let mut words = Words::with_spans();
+        words.add_all(text);
+        let (joined, spans) = (words.joined, words.spans.unwrap_or_default());
+        let words: Vec<&str> = joined.split(' ').collect();
+        let terms = || self.wanted.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles());
+        let mut matches = Vec::new();
+        for start in 0..spans.len() {
+            let is_here = |term: &Term| words.get(start..start + term.words.len()).is_some_and(|run| term.is_run(run));
+            matches.extend(
+                terms()
+                    .filter(|(_, term)| is_here(term))
+                    .map(|(number, term)| (spans[start].start..spans[start + term.words.len() - 1].end, number)),
+            );
+        }
+        matches
+    }
+}
+
+/// Every text that is searched, with its pointer, and whether it is of name or tags.
+fn texts(answer: &Value) -> impl Iterator<Item = (String, &str, bool)> {
+    let line = |field: &'static str| Some((format!("/{field}"), answer.get(field)?.as_str()?));
+    let items = |field: &'static str| {
+        let items = answer.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
+        items.filter_map(move |(index, item)| Some((format!("/{field}/{index}"), item.as_str()?)))
+    };
+    let titles = NAME_FIELDS.into_iter().filter_map(line).chain(items("tags"));
+    let longer = TEXT_FIELDS.into_iter().filter_map(line).chain(GREETING_FIELDS.into_iter().flat_map(items));
+    titles.map(|(pointer, text)| (pointer, text, true)).chain(longer.map(|(pointer, text)| (pointer, text, false)))
+}
+
+impl Found<'_> {
+    fn snippet(self) -> Snippet {
+        let (text, first) = (self.text, &self.marks[self.first]);
+        let lead = text[..first.start].char_indices().rev().take(LEAD_CHARS).last().map_or(first.start, |(at, _)| at);
+        // Not in the middle of a word, where the text has blanks.
+        let start = if lead == 0 { 0 } else { lead + text[lead..first.start].find(char::is_whitespace).unwrap_or_default() };
+        let most = text[start..].char_indices().nth(SNIPPET_CHARS_MAX).map_or(text.len(), |(length, _)| start + length);
+        let kept = first.end.min(most);
+        let end = if most == text.len() { most } else { kept + text[kept..most].rfind(char::is_whitespace).unwrap_or(most - kept) };
+        let mut html = Html::default();
+        let mut at = start;
+        for mark in self.marks.iter().filter(|mark| mark.start >= start && mark.start < end) {
+            html.text(&text[at..mark.start]);
+            html.mark(&text[mark.start..mark.end.min(end)]);
+            at = mark.end.min(end);
+        }
+        html.text(&text[at..end]);
+        let (before, after) = (!text[..start].trim().is_empty(), !text[end..].trim().is_empty());
+        let html = format!("{}{}{}", if before { "…" } else { "" }, html.written.trim(), if after { "…" } else { "" });
+        Snippet { pointer: self.pointer, html }
+    }
+}
+
+/// Text as HTML, with white space as one blank.
+#[derive(Default)]
+struct Html {
+    written: String,
+    is_after_blank: bool,
+}
+
+impl Html {
+    fn mark(&mut self, text: &str) {
+        self.written.push_str("<mark>");
+        self.text(text);
+        self.written.push_str("</mark>");
+    }
+
+    fn text(&mut self, text: &str) {
+        for char in text.chars() {
+            let is_blank = char.is_whitespace();
+            match char {
+                _ if is_blank && self.is_after_blank => {}
+                _ if is_blank => self.written.push(' '),
+                '&' => self.written.push_str("&amp;"),
+                '<' => self.written.push_str("&lt;"),
+                '>' => self.written.push_str("&gt;"),
+                '"' => self.written.push_str("&quot;"),
+                '\'' => self.written.push_str("&#39;"),
+                other => self.written.push(other),
+            }
+            self.is_after_blank = is_blank;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::{SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search};
+    use crate::{Document, SearchWords};
+
+    fn snippets(text: &str, members: &Value) -> Vec<(String, String)> {
+        let snippets = Search::parse(text).expect("a search").snippets(members);
+        snippets.into_iter().map(|it| (it.pointer, it.html)).collect()
+    }
+
+    /// What is marked in a description.
+    fn marked(search: &str, text: &str) -> String {
+        let found = snippets(search, &json!({ "description": text }));
+        found.into_iter().map(|(_, html)| html).collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn what_was_found_is_marked_as_it_is_written_in_the_text() {
+        for (search, text, wanted) in [
+            ("c++", "Learn C and C++.", "Learn C and <mark>C++</mark>."),
+            ("c", "Learn C and C++.", "Learn <mark>C</mark> and <mark>C</mark>++."),
+            (".net", "The .NET, not net", "The <mark>.NET</mark>, not net"),
+            ("strasse", "Die Straße.", "Die <mark>Straße</mark>."),
+            ("creme", "Cre\u{301}me!", "<mark>Cre\u{301}me</mark>!"),
+            ("\"act as\" wiz*", "Act — as a wizard", "<mark>Act — as</mark> a <mark>wizard</mark>"),
+            ("日本", "東京と日本語", "東京と<mark>日本</mark>語"),
+            ("a \"a b\"", "a b a", "<mark>a b</mark> <mark>a</mark>"),
+            ("x -y", "y x", "y <mark>x</mark>"),
+            ("x", "  x\n\n\ty ", "<mark>x</mark> y"),
+            (
+                "b",
+                "<b>\"b\" & 'b'</b>",
+                "&lt;<mark>b</mark>&gt;&quot;<mark>b</mark>&quot; &amp; &#39;<mark>b</mark>&#39;&lt;/<mark>b</mark>&gt;",
+            ),
+            ("-x", "y", ""),
+            ("z", "y", ""),
+        ] {
+            assert_eq!(marked(search, text), wanted, "{search} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_words_around_the_place_that_shows_most() {
+        let filler = "lorem ipsum dolor ".repeat(40);
+        let text = format!("{filler}linux here. {filler}A linux terminal is there. {filler}");
+        let found = marked("linux terminal", &text);
+        assert!(found.starts_with("…") && found.ends_with("…"), "{found}");
+        assert!(found.contains("dolor A <mark>linux</mark> <mark>terminal</mark> is there. lorem"), "{found}");
+        assert!(["lorem", "ipsum", "dolor"].iter().any(|word| found.trim_matches('…').starts_with(word)), "{found}");
+        let long = "x".repeat(100_000);
+        assert_eq!(marked("xx*", &long), format!("<mark>{}</mark>…", "x".repeat(SNIPPET_CHARS_MAX)));
+    }
+
+    #[test]
+    fn each_term_is_shown_once_before_any_is_shown_again() {
+        let persona = json!({
+            "name": "C++ tutor", "nickname": "c++", "handle": "c", "tags": ["c++", "wizard"], "description": "c++ again",
+            "alternate_greetings": ["Hello", "I know C++ and templates"], "extensions": { "c++": "c++" },
+        });
+        let pointers = |text: &str| snippets(text, &persona).into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>();
+        assert_eq!(pointers("c++"), ["/name", "/nickname", "/tags/0"]);
+        assert_eq!(pointers("c++ templates wizard"), ["/name", "/tags/1", "/alternate_greetings/1"]);
+        assert_eq!(pointers("t*"), ["/name"], "one letter is looked for in name and tags only");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_marked_bounded_and_harmless(
+            name in "[abC+#.éß ]{1,12}", text in "[abC+#.é<>&\"' 中ß\n]{0,300}|\\PC{0,200}",
+            search in "[abC+#.éß中]{1,3}( -?[abC+#.é]{1,2}\\*?){0,2}",
+        ) {
+            prop_assume!(!name.trim().is_empty());
+            let Ok(search) = Search::parse(&search) else { return Ok(()) };
+            let document = Document::from_json(json!({ "name": name, "description": text, "tags": ["a b", "C++"] })).expect("valid");
+            let found = search.snippets(&document.to_json());
+            prop_assert!(found.len() <= SNIPPETS_MAX);
+            if search.is_met_by(&SearchWords::of(&document)) {
+                prop_assert_eq!(found.is_empty(), search.wanted.is_empty());
+            }
+            for snippet in &found {
+                prop_assert!(snippet.html.contains("<mark>"));
+                let plain = snippet.html.replace("<mark>", "").replace("</mark>", "");
+                prop_assert!(!plain.contains(['<', '>', '"', '\'']), "{}", snippet.html);
+                let mut shown = plain.trim_matches('…').to_owned();
+                for (escaped, sign) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")] {
+                    shown = shown.replace(escaped, sign);
+                }
+                prop_assert!(shown.chars().count() <= SNIPPET_CHARS_MAX);
+                // It is there in the text, but for white space.
+                let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+                let whole = document.to_json().pointer(&snippet.pointer).and_then(Value::as_str).expect("a text").to_owned();
+                prop_assert!(blanks(&whole).contains(&blanks(&shown)), "{:?} of {:?}", shown, whole);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What personas are found by, their tags and their words, of many at once: each column a list, unfolded by the database.
+
+use persona_model::{Document, PersonaId, SearchWords};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::pool::{Connection, Parameter, Statement};
+use super::{Settings, StartError, row, search};
+
+/// Personas of one batch of a migration, and bytes of documents after which it ends.
+const BATCH_PERSONAS: i64 = 500;
+const BATCH_BYTES: i64 = 4 * 1024 * 1024;
+
+const TAGS: &str = "INSERT INTO persona_store.persona_tags (tag, persona) SELECT * FROM unnest($1::text[], $2::uuid[])";
+
+/// Words hold no blanks, so their beginnings fit into one text.
+const WORDS: &str = "
+    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
+    SELECT persona, name, tags, text, array_to_tsvector(string_to_array(words, ' '))
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (persona, name, tags, text, words)
+    ON CONFLICT (persona) DO UPDATE
+    SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
+
+/// The next personas by identity, up to so many bytes, and at least one.
+const NEXT: &str = "
+    SELECT id, document
+    FROM (
+        SELECT id, document, sum(octet_length(document)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+        FROM (SELECT id, document FROM persona_store.personas WHERE id > $1 ORDER BY id LIMIT $2) AS next
+    ) AS sized
+    WHERE coalesce(bytes_before, 0) < $3
+    ORDER BY id";
+
+/// What one persona is found by.
+pub(super) struct FoundBy<'a> {
+    pub id: PersonaId,
+    /// Without case, each once.
+    pub tags: &'a [String],
+    pub words: &'a SearchWords,
+}
+
+/// Writes it for personas that have no tags there, in the transaction of the caller.
+pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result<(), tokio_postgres::Error> {
+    let tags: Vec<&str> = rows.iter().flat_map(|it| it.tags.iter().map(String::as_str)).collect();
+    let tagged: Vec<Uuid> = rows.iter().flat_map(|it| it.tags.iter().map(|_| row::uuid(it.id))).collect();
+    connection.rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)]).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|it| row::uuid(it.id)).collect();
+    let words: Vec<search::Indexed> = rows.iter().map(|it| search::Indexed::of(it.words)).collect();
+    let part = |part: fn(&search::Indexed) -> &str| words.iter().map(part).collect::<Vec<&str>>();
+    let beginnings: Vec<Option<String>> = words.iter().map(|it| it.beginnings.as_ref().map(|words| words.join(" "))).collect();
+    let values: [Parameter<'_>; 5] = [
+        (&ids, Type::UUID_ARRAY),
+        (&part(|it| &it.name), Type::TEXT_ARRAY),
+        (&part(|it| &it.tags), Type::TEXT_ARRAY),
+        (&part(|it| &it.text), Type::TEXT_ARRAY),
+        (&beginnings, Type::TEXT_ARRAY),
+    ];
+    connection.rows(Statement::Once(WORDS), &values).await.map(drop)
+}
+
+/// Writes it anew for every persona that there is, in the transaction of a migration that has taken all tags away.
+pub(super) async fn fill_all(connection: &Connection, settings: &Settings) -> Result<(), StartError> {
+    let failed = |error: tokio_postgres::Error| StartError::from_driver(settings, &error);
+    let mut after = Uuid::nil();
+    loop {
+        let next = [(&after as _, Type::UUID), (&BATCH_PERSONAS as _, Type::INT8), (&BATCH_BYTES as _, Type::INT8)];
+        let found = connection.rows(Statement::Once(NEXT), &next).await.map_err(failed)?;
+        let mut documents = Vec::with_capacity(found.len());
+        for found in &found {
+            let (id, text): (Uuid, &str) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+            let document = Document::from_stored(text).map_err(|invalid| StartError::Backend {
+                place: settings.place(),
+                reason: format!("persona {id} cannot be read: {invalid}"),
+            })?;
+            let tags: Vec<String> = document.folded_tags().into_iter().collect();
+            documents.push((PersonaId::from_bytes(id.into_bytes()), tags, document));
+        }
+        let Some((last, ..)) = documents.last() else { return Ok(()) };
+        after = row::uuid(*last);
+        let rows: Vec<_> = documents.iter().map(|(id, tags, document)| FoundBy { id: *id, tags, words: document.words() }).collect();
+        put(connection, &rows).await.map_err(failed)?;
+    }
+}
