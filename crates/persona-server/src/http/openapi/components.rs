@@ -1,5 +1,6 @@
 //! The schemas that are not a persona, and the headers.
 
+use persona_model::{SNIPPET_CHARS_MAX, SNIPPETS_MAX};
 use serde_json::{Value, json};
 
 use super::{grammar, persona, status};
@@ -26,6 +27,7 @@ pub(super) fn schemas() -> Value {
         "ContentRating": persona::content_rating(),
         "Asset": persona::asset(),
         "PersonaPage": page(),
+        "Snippet": snippet(),
         "Problem": problem(),
         "Fault": fault(),
         "Conflict": conflict(),
@@ -96,8 +98,29 @@ fn page() -> Value {
             "next_cursor": { "type": ["string", "null"], "description": "Where the next page starts; null on the last page." },
             "next_updated_since": { "type": "string", "description": "With updated_since: what to send as updated_since next time, so that no change is missed." },
             "total": { "type": "integer", "minimum": 0, "description": "How many personas there are in all pages; with count=exact." },
+            "highlights": {
+                "type": "array",
+                "items": { "type": "array", "items": { "$ref": "#/components/schemas/Snippet" }, "maxItems": SNIPPETS_MAX },
+                "description": "With highlight=true: for each of items, in the same order, where the words of q are.",
+            },
         },
         "required": ["items", "next_cursor"],
+    })
+}
+
+fn snippet() -> Value {
+    let about = format!(
+        "The part as HTML text: what was found is between <mark> and </mark>, every other sign of HTML is escaped, white space is one \
+         blank, and … stands where the text goes on. At most {SNIPPET_CHARS_MAX} characters before it was marked and escaped."
+    );
+    json!({
+        "type": "object",
+        "description": "A part of a text in which words of a search are.",
+        "properties": {
+            "pointer": { "type": "string", "description": "Which text of the persona: a JSON Pointer (RFC 6901), such as /alternate_greetings/1." },
+            "html": { "type": "string", "description": about },
+        },
+        "required": ["pointer", "html"],
     })
 }
 

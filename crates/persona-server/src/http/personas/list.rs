@@ -15,6 +15,7 @@ use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
 use super::answer::{ASK_FIRST, JSON};
+use super::highlights;
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
 use crate::http::{ClientAddress, Context, wire};
@@ -48,7 +49,7 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         name: "tag",
         holds: Holds::Tag,
         repeats: true,
-        about: "Only personas with this tag; repeat it for all of several, at most 16.",
+        about: "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
     },
     Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
     Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
@@ -75,36 +76,58 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         name: "q",
         holds: Holds::Search,
         repeats: false,
-        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter; p* looks into names and tags only.",
+        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter, signs of a word such as C++ do; p* looks into names and tags only.",
+    },
+    Parameter {
+        name: "highlight",
+        holds: Holds::Flag,
+        repeats: false,
+        about: "With q: adds highlights, short parts of the texts with the words that were found; false by default.",
     },
 ];
 
 /// Answers with one page.
 pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
     let client = request.extensions().get::<ClientAddress>().copied();
-    let Asked { request, fields, followed } = asked(request.uri())?;
+    let Asked { request, fields, highlight, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;
     let mut page = context.store.list(request).await?;
+    let is_light = bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
+    // As much work as the search was, or more, so it is done within the turn.
+    let highlights = match highlight {
+        None => String::new(),
+        Some(search) => {
+            let items = page.items.clone();
+            apart(is_light, move || highlights::text(&items, &search)).await?
+        }
+    };
     drop(turn);
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
-    let memory = context.answers.reserve(client, bytes_of(&page))?;
-    let text = if fields.is_some() && bytes_of(&page) > LIGHT_PAGE_BYTES_MAX {
-        let work = tokio::task::spawn_blocking(move || page_text(&page, fields.as_deref()));
-        work.await.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??
-    } else {
-        page_text(&page, fields.as_deref())?
-    };
+    let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
+    let is_light = is_light || fields.is_none();
+    let text = apart(is_light, move || page_text(&page, fields.as_deref(), &highlights)).await?;
     let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     Ok(response)
 }
 
+/// Does the work on the pages' texts: that on a light one here, that on another where no other client waits for it.
+async fn apart<T: Send + 'static>(is_light: bool, work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Problem> {
+    if is_light {
+        return Ok(work()?);
+    }
+    let worked = tokio::task::spawn_blocking(work).await;
+    Ok(worked.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??)
+}
+
 /// What a query asks for.
 struct Asked {
     request: ListRequest,
     fields: Option<Vec<String>>,
+    /// The search whose words are to be shown.
+    highlight: Option<Search>,
     /// The position that the first page told, where this is a later one.
     followed: Option<Position>,
 }
@@ -129,10 +152,15 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     let (after, followed) = cursor(&mut query, &filter, sort).unzip();
     let followed = followed.flatten();
     let fields = fields(&mut query);
+    let highlight = query.flag("highlight").unwrap_or(false);
+    if highlight && query.value("q").is_none() {
+        query.refuse("highlight", "bad_value", "highlights need a search, q");
+    }
     let count = query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
     query.done()?;
-    search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
-    Ok(Asked { request: ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count }, fields, followed })
+    let search = search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
+    let request = ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count };
+    Ok(Asked { request, fields, highlight: search.filter(|_| highlight), followed })
 }
 
 /// The order; `ranked` tells whether there is something to rank by.
@@ -188,8 +216,9 @@ fn bytes_of(page: &Page) -> usize {
     page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256
 }
 
-/// The page as JSON: the stored answers as they are, unless only some members are wanted.
-fn page_text(page: &Page, fields: Option<&[String]>) -> Result<Vec<u8>, Problem> {
+/// The page as JSON: the stored answers as they are, unless only some members are wanted. Highlights stand beside them, so
+/// that an item can be sent back as it came.
+fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result<Vec<u8>, Error> {
     let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });
     text.extend_from_slice(b"{\"items\":[");
     for (index, item) in page.items.iter().enumerate() {
@@ -205,7 +234,8 @@ fn page_text(page: &Page, fields: Option<&[String]>) -> Result<Vec<u8>, Problem>
     let cursor = page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}{behind}\""));
     let since = page.position.map_or(String::new(), |position| format!(",\"next_updated_since\":\"{position}\""));
     let total = page.total.map_or(String::new(), |total| format!(",\"total\":{total}"));
-    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{since}{total}}}").as_bytes());
+    let highlights = if highlights.is_empty() { String::new() } else { format!(",\"highlights\":{highlights}") };
+    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{since}{total}{highlights}}}").as_bytes());
     Ok(text)
 }
 

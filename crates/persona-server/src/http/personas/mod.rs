@@ -4,6 +4,7 @@ mod answer;
 pub mod create;
 pub mod delete;
 pub mod get;
+mod highlights;
 pub mod list;
 pub mod patch;
 pub mod replace;

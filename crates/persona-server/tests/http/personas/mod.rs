@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod get;
+mod highlights;
 mod list;
 mod patch;
 mod replace;
