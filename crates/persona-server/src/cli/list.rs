@@ -7,6 +7,7 @@ use super::arguments::List;
 use super::failure::Failure;
 use super::output::{Output, harmless};
 use super::table::{GivesWay, Table};
+use super::typed::going_on;
 use crate::config::Environment;
 
 /// Largest page: small enough that a page of large personas stays a small answer.
@@ -74,7 +75,7 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
 fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Query {
     let query = Query::new(PERSONAS)
         .with("limit", &limit.to_string())
-        .with_some("q", arguments.text.as_deref())
+        .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
         .with_some("kind", arguments.kind.as_deref())
         .with_some("is_active", arguments.active.map(|active| if active { "true" } else { "false" }))
         .with_some("updated_since", arguments.updated_since.as_deref())

@@ -34,6 +34,7 @@ pub mod serve;
 mod show;
 mod table;
 mod top;
+mod typed;
 mod undelete;
 mod update;
 mod verify;

@@ -137,6 +137,23 @@ fn a_list_is_filtered_limited_and_checked_like_in_the_api() {
 }
 
 #[test]
+fn the_last_word_typed_may_go_on_and_tags_have_no_case() {
+    let folder = Folder::with_personas(&[ADA, BOB, &["Adagio C++", "--set=tags=Math"]]);
+    let names = |arguments: &[&str]| {
+        let lines = folder.results(&[&["list", "--json", "--sort=name"], arguments].concat());
+        let name = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["name"].as_str().expect("a name").to_owned();
+        lines.lines().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["ada"]), ["Ada Lovelace", "Adagio C++"]);
+    assert_eq!(names(&["ada lov"]), ["Ada Lovelace"]);
+    assert_eq!(names(&["ada "]), ["Ada Lovelace"]);
+    assert_eq!(names(&["\"ada\""]), ["Ada Lovelace"]);
+    assert_eq!(names(&["c++"]), ["Adagio C++"]);
+    assert_eq!(names(&["c"]), ["Adagio C++"]);
+    assert_eq!(names(&["--tag", "MATH"]), ["Ada Lovelace", "Adagio C++"]);
+}
+
+#[test]
 fn a_reader_that_stops_reading_ends_the_program_quietly() {
     let folder = Folder::with_personas(&[ADA, BOB]);
     let mut child = folder.command(&["list", "--json"]).spawn().expect("the built program");

@@ -54,9 +54,10 @@ const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first.
+    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first. The last word may go on, so
+    /// that wiz finds a wizard; a blank behind it ends it.
     pub text: Option<String>,
-    /// Only those that have this tag; repeat for several.
+    /// Only those that have this tag, in any letter case; repeat for several.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
     /// Only this kind: character, user, agent or prompt.
