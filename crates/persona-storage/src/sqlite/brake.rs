@@ -5,7 +5,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,16 @@ const HOLD: Duration = Duration::from_millis(10);
 ///
 /// The file system does not know locks; the work was done.
 pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> io::Result<(T, Pass<'_>)> {
+    // Nothing is ever sent; it is over when the sender is gone, also when the work panics.
+    braked_in_holds(gate, work, |ended| ended.recv_timeout(HOLD) != Err(RecvTimeoutError::Timeout))
+}
+
+/// `hold` waits in the gate until it is to be left, and tells whether the work is over.
+fn braked_in_holds<T: Send>(
+    gate: &Gate,
+    work: impl FnOnce() -> T + Send,
+    hold: impl Fn(&Receiver<()>) -> bool,
+) -> io::Result<(T, Pass<'_>)> {
     thread::scope(|scope| {
         let (working, ended) = mpsc::channel::<()>();
         let thread = scope.spawn(move || {
@@ -27,11 +37,9 @@ pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> i
             drop(working);
             result
         });
-        // Nothing is ever sent; it is over when the sender is gone, also when the work panics.
-        let is_over_within = |time| ended.recv_timeout(time) != Err(RecvTimeoutError::Timeout);
         let pass = loop {
             let pass = gate.enter()?;
-            if is_over_within(HOLD) {
+            if hold(&ended) {
                 break pass;
             }
             drop(pass);
@@ -42,52 +50,59 @@ pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> i
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::{Duration, Instant};
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::sync::mpsc;
+    use std::time::Instant;
 
-    use super::{HOLD, braked};
-    use crate::Observer;
+    use super::{braked, braked_in_holds};
     use crate::sqlite::gate::Gate;
 
-    /// How often the brake was in.
-    #[derive(Default)]
-    struct Holds(AtomicU32);
-
-    impl Observer for Holds {
-        fn gate_held(&self, _hold: Duration) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    const ROUNDS: usize = 5;
 
     #[test]
     fn writers_wait_for_the_brake_and_get_in_between_and_not_at_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let open = || Gate::open(&folder.path().join("persona.db")).expect("a gate");
-        let holds = Arc::new(Holds::default());
-        let (brake, writer) = (open().observed_by(holds.clone()), open());
-        let work = move || {
-            let enter = || {
-                let began = Instant::now();
-                drop(writer.enter().expect("locks work"));
-                began.elapsed()
-            };
-            // However slowly the brake comes to its turn on a busy machine, it comes.
-            let (began, mut entered) = (Instant::now(), 0);
-            let mut waited = false;
-            while entered < 20 || !waited && began.elapsed() < Duration::from_secs(10) {
-                waited |= enter() >= HOLD / 2;
-                entered += 1;
+        let (brake, writer) = (open(), open());
+        let is_free = |writer: &Gate| writer.enter_until(Instant::now()).expect("locks work").is_some();
+        let ((is_in, comes_in), (leave, left)) = (mpsc::channel(), mpsc::channel());
+        let writer_waits = AtomicBool::new(false);
+        let work = {
+            let writer_waits = &writer_waits;
+            move || {
+                for _ in 0..ROUNDS {
+                    comes_in.recv().expect("the brake comes in again");
+                    assert!(!is_free(&writer), "a writer is in beside the brake");
+                    writer_waits.store(true, SeqCst);
+                    leave.send(()).expect("the brake waits for it");
+                    let pass = writer.enter().expect("locks work");
+                    writer_waits.store(false, SeqCst);
+                    drop(pass);
+                }
+                writer
             }
-            (writer, waited)
         };
-        let ((writer, waited), pass) = braked(&brake, work).expect("locks work");
-        let holds = holds.0.load(Ordering::Relaxed);
-        assert!(waited, "no writer waited for the brake");
-        assert!(holds <= 100, "a writer got in twenty times, and the brake {holds} times");
-        let is_free = || writer.enter_until(Instant::now()).expect("locks work").is_some();
-        assert!(!is_free());
+        let hold = |ended: &mpsc::Receiver<()>| {
+            // Whoever has just left may be quicker than who waits.
+            if writer_waits.load(SeqCst) {
+                return false;
+            }
+            let _ = is_in.send(());
+            left.recv().is_err() && ended.recv().is_err()
+        };
+        let (writer, pass) = braked_in_holds(&brake, work, hold).expect("locks work");
+        assert!(!is_free(&writer));
         drop(pass);
-        assert!(is_free());
+        assert!(is_free(&writer));
+    }
+
+    #[test]
+    fn the_brake_is_in_when_the_work_is_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gate = Gate::open(&folder.path().join("persona.db")).expect("a gate");
+        let (result, _pass) = braked(&gate, || 7).expect("locks work");
+        assert_eq!(result, 7);
+        let other = Gate::open(&folder.path().join("persona.db")).expect("a gate");
+        assert!(other.enter_until(Instant::now()).expect("locks work").is_none());
     }
 }
