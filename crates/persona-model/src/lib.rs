@@ -64,4 +64,6 @@ pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
 pub use revision::{Expect, Revision};
-pub use search::{SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, SearchError, SearchWords, Snippet, Term};
+pub use search::{
+    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, SearchError, SearchWords, Snippet, Term,
+};

@@ -1,5 +1,6 @@
 //! What a search text asks for, and what of a persona is searched.
 
+use super::limit::{SEARCH_WORDS_MAX, up_to};
 use super::words::{Words, is_closed, words_of};
 use crate::{Document, Nearness};
 
@@ -67,7 +68,7 @@ pub struct SearchWords {
     pub name: String,
     /// Of the tags.
     pub tags: String,
-    /// Of all longer texts.
+    /// Of all longer texts, up to [`SEARCH_WORDS_MAX`] different ones.
     pub text: String,
 }
 
@@ -177,7 +178,7 @@ impl SearchWords {
         Self {
             name: joined(NAME_FIELDS.into_iter().map(text)),
             tags: joined(document.tags()),
-            text: joined(TEXT_FIELDS.into_iter().map(text).chain(greetings)),
+            text: up_to(SEARCH_WORDS_MAX, joined(TEXT_FIELDS.into_iter().map(text).chain(greetings))),
         }
     }
 }
