@@ -33,11 +33,12 @@ mod store;
 mod time;
 pub mod transfer;
 mod turns;
+mod weights;
 mod write;
 
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer};
-pub use store::{Answer, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
+pub use store::{Answer, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
 pub use turns::{Turn, Turns};
 pub use write::{IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written};

@@ -16,8 +16,8 @@ use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Answer, Error, Export, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom, RevisionRecord, Status, Store, Write,
-    Written,
+    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom,
+    RevisionRecord, Status, Store, Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -175,6 +175,16 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
 
 #[async_trait]
 impl Store for MemoryStore {
+    async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let rows = self.rows()?;
+        let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
+        let found = revision.map_or(history.last(), |revision| history.iter().find(|(it, _)| it.revision == revision));
+        Ok(match found {
+            Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
+            found => Glance::Whole(found.map(|(_, record)| record.answer.clone())),
+        })
+    }
+
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
         Ok(self.rows()?.current(id).map(|(_, record)| record.answer.clone()))
     }
@@ -247,7 +257,7 @@ impl Store for MemoryStore {
     }
 
     fn read_room(&self) -> ReadRoom {
-        ReadRoom { lists: 4, exports: 4 }
+        ReadRoom { lists: 4, exports: 4, large: 4 }
     }
 
     async fn status(&self) -> Result<Status, Error> {

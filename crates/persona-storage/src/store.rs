@@ -29,6 +29,18 @@ impl Answer {
     }
 }
 
+/// A document of more bytes is not read at a glance: to read and copy it takes longer than everything else of a request.
+pub const GLANCE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a glance at one persona found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Glance {
+    /// All of it; `None` when persona or revision never existed.
+    Whole(Option<Answer>),
+    /// A document larger than [`GLANCE_BYTES_MAX`], of which nothing was read.
+    Large,
+}
+
 /// A page ends after the persona that fills it up to this many bytes, however many were asked for: a thousand of the
 /// largest personas would otherwise take gigabytes.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -158,6 +170,8 @@ pub struct ReadRoom {
     pub lists: usize,
     /// Exports.
     pub exports: usize,
+    /// Single personas with a large document.
+    pub large: usize,
 }
 
 /// Keeps personas.
@@ -165,7 +179,11 @@ pub struct ReadRoom {
 pub trait Store: Send + Sync {
     // ---- reads -------------------------------------------------------------------------------------------------
 
-    /// The persona with this identity, also when it is soft-deleted.
+    /// What [`Store::get`] tells or, with a revision, [`Store::revision`], in a moment: a large document is not read. Takes
+    /// no turn, so it may be asked on a thread that serves others.
+    async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error>;
+
+    /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
 
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed [`PAGE_BYTES_MAX`].
@@ -173,7 +191,7 @@ pub trait Store: Send + Sync {
     /// Fails with [`Error::UnknownPosition`] where changes since a position are wanted that this feed does not have.
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
 
-    /// The persona as it was at a revision; `None` when persona or revision never existed.
+    /// The persona as it was at a revision, in its turn; `None` when persona or revision never existed.
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error>;
 
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in commit order.

@@ -74,6 +74,14 @@ impl Operation {
         }
     }
 
+    /// Bytes of the document that it brings with it; 0 for one that changes what is there.
+    pub(crate) fn document_bytes(&self) -> usize {
+        match self {
+            Self::Create { document, .. } | Self::Replace { document, .. } => document.text().len(),
+            Self::Patch { .. } | Self::Delete { .. } | Self::Restore { .. } => 0,
+        }
+    }
+
     /// Which persona it is about.
     pub fn id(&self) -> PersonaId {
         match self {

@@ -25,22 +25,30 @@ const LONG: Duration = Duration::from_secs(30);
 const LARGE_PERSONAS: u8 = 160;
 const LARGE_BYTES: usize = 100_000;
 
-struct Bench {
+struct Bench<'a> {
     store: Arc<dyn Store>,
+    cluster: &'a Cluster,
     database: String,
 }
 
-impl Bench {
+impl Bench<'static> {
     /// A store with one persona, whose lists are cancelled after this time.
     async fn with(parameters: &str, read_time: Duration) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
         let url = format!("{}?{parameters}", cluster.url(&database));
-        let settings = Settings::parse(&url).expect("a URL").named("leases").reading_within(read_time);
+        Self::on(cluster, database, &url, read_time).await
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// The same in a database of this server, which is reached by this URL.
+    async fn on(cluster: &'a Cluster, database: String, url: &str, read_time: Duration) -> Self {
+        let settings = Settings::parse(url).expect("a URL").named("leases").reading_within(read_time);
         initialise(&settings).expect("an empty database");
         let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
         store.write(create(0, "short")).await.expect("created");
-        Self { store: Arc::new(store), database }
+        Self { store: Arc::new(store), cluster, database }
     }
 
     async fn fill(&self) {
@@ -51,7 +59,7 @@ impl Bench {
     }
 
     fn sql(&self, sql: &str) -> String {
-        Cluster::shared().sql(&self.database, sql)
+        self.cluster.sql(&self.database, sql)
     }
 
     /// Sessions of the store of which this holds.
@@ -87,15 +95,25 @@ fn list_with_tags(count: usize) -> ListRequest {
     ListRequest { filter: Filter { tags, ..Filter::default() }, sort: Sort::DEFAULT, after: None, limit: 50, count: true }
 }
 
-/// Holds the tags, so that a list that asks for one waits in the server for as long as this lives.
+/// Holds a table, so that what asks for it waits in the server for as long as this lives.
 struct Held(tokio_postgres::Client);
 
 impl Held {
-    async fn tags_of(bench: &Bench) -> Self {
-        let url = Cluster::shared().url(&bench.database);
+    /// A list that asks for a tag waits.
+    async fn tags_of(bench: &Bench<'_>) -> Self {
+        Self::with(bench, "LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE").await
+    }
+
+    /// A change of this persona waits.
+    async fn changes_of(bench: &Bench<'_>, name: &str) -> Self {
+        Self::with(bench, &format!("SELECT 1 FROM persona_store.personas WHERE name = '{name}' FOR UPDATE")).await
+    }
+
+    async fn with(bench: &Bench<'_>, lock: &str) -> Self {
+        let url = bench.cluster.url(&bench.database);
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
         tokio::spawn(connection);
-        client.batch_execute("BEGIN; LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE").await.expect("locked");
+        client.batch_execute(&format!("BEGIN; {lock}")).await.expect("locked");
         Self(client)
     }
 
@@ -200,6 +218,57 @@ async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it()
         for list in lists.join_all().await {
             list.expect("listed");
         }
+    }
+}
+
+/// The request to cancel goes over a connection of its own, which is encrypted as the others are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_whose_client_is_gone_is_cancelled_over_tls_too() {
+    let cluster = Cluster::with_tls();
+    let authority = cluster.folder().join("ca.crt");
+    let database = cluster.database();
+    let query = format!("sslmode=verify-full&sslrootcert={}&pool_max=2", authority.display());
+    let url = format!("postgres://postgres@localhost:{}/{database}?{query}", cluster.port());
+    let bench = Bench::on(&cluster, database, &url, LONG).await;
+    let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'leases'";
+    assert_eq!(bench.sql(encrypted), "t");
+    let held = Held::tags_of(&bench).await;
+    let waiting = || bench.sessions("wait_event_type = 'Lock'");
+    for _ in 0..2 {
+        begin_and_drop(bench.store.list(list_with_tags(3)), || waiting() > 0).await;
+        let began = Instant::now();
+        until("the list is cancelled", || waiting() == 0).await;
+        assert!(began.elapsed() < WRITE_MAX, "cancelled after {:?}", began.elapsed());
+    }
+    held.release().await;
+    bench.store.list(list_with_tags(3)).await.expect("listed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_small_ones() {
+    let bench = Bench::with("pool_max=3", LONG).await;
+    let text = "x".repeat(LARGE_BYTES);
+    for number in 1..=4 {
+        let document = document(json!({ "name": "heavy", "description": text }));
+        bench.store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
+    }
+    let held = Held::changes_of(&bench, "heavy").await;
+    // As short as they are, each changes a large document.
+    let nickname = |number: u8| {
+        let patch = Patch::merge(json!({ "nickname": "A" })).expect("a merge patch");
+        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+    };
+    let heavy: JoinSet<_> = (1..=4)
+        .map(|number| (Arc::clone(&bench.store), nickname(number)))
+        .map(|(store, write)| async move { store.write(write).await })
+        .collect();
+    let waiting = || bench.sessions("wait_event_type = 'Lock'");
+    until("a heavy write reaches the server", || waiting() > 0).await;
+    bench.patch_beside("heavy ones").await;
+    assert_eq!(waiting(), 1);
+    held.release().await;
+    for written in heavy.join_all().await {
+        assert_eq!(written.expect("patched").answer.revision.number(), 2);
     }
 }
 

@@ -1,11 +1,14 @@
-//! A light write waits for at most one heavy one, whoever sends how many.
+//! A light write waits for at most one heavy one, whoever sends how many, and whichever process works on them.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use persona_model::PersonaId;
+use persona_model::{Expect, Patch, PersonaId};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
 use persona_storage::{Observer, Operation, Store, Write};
@@ -64,7 +67,7 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     {
         let gate = Gate::open(&settings.path).expect("a gate");
         let pass = gate.enter().expect("locks work");
-        // The first has its turn, and waits at the gate; all others queue up behind it.
+        // The first has its turn, and waits at the gate; all others wait behind it.
         send(create(0, 1 << 20, 0));
         reaches(&counts.at_the_gate, 1).await;
         (1..HEAVY).for_each(|number| send(create(number, 1 << 20, number)));
@@ -86,4 +89,91 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
     assert_eq!(first_light, 1, "{order:?}");
     store.close().await;
+}
+
+/// How many wait for a lock of this file, of whatever process.
+fn waiting_for(file: &Path) -> usize {
+    let inode = std::fs::metadata(file).map_or(0, |it| it.ino());
+    let locks = std::fs::read_to_string("/proc/locks").expect("the system's table of locks");
+    let end_of_place = format!(":{inode} ");
+    locks.lines().filter(|line| line.contains("->") && line.contains(&end_of_place)).count()
+}
+
+async fn somebody_waits_for(file: &Path) {
+    let began = Instant::now();
+    while waiting_for(file) == 0 {
+        assert!(began.elapsed() < DEADLINE, "nothing waits for {}", file.display());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A store as one process has it, and who waits in it.
+type Opened = (Arc<SqliteStore>, Arc<Counts>);
+
+/// Two stores on one file, as two processes have it, and where the lock of heavy writes lies.
+fn two_processes(folder: &Path) -> (Settings, [Opened; 2], PathBuf) {
+    let settings = Settings::new(folder.join("persona.db"));
+    initialise(&settings).expect("a new file");
+    let open = |settings: &Settings| {
+        let counts = Arc::new(Counts::default());
+        let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), counts.clone()).expect("it opens");
+        (Arc::new(store), counts)
+    };
+    let stores = [open(&settings), open(&settings)];
+    (settings, stores, folder.join("persona.db-heavy"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_before_it_is_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (settings, [(one, at_one), (other, at_other)], lock) = two_processes(folder.path());
+    let mut writers = JoinSet::new();
+    let mut send = |store: &Arc<SqliteStore>, write: Write| {
+        let store = Arc::clone(store);
+        writers.spawn(async move { store.write(write).await.expect("created").answer.id });
+    };
+    let gate = Gate::open(&settings.path).expect("a gate");
+    let pass = gate.enter().expect("locks work");
+    send(&one, create(1, 1 << 20, 1));
+    reaches(&at_one.at_the_gate, 1).await;
+    send(&other, create(2, 1 << 20, 2));
+    somebody_waits_for(&lock).await;
+    // So the other process goes to the gate for a light write, which came later.
+    send(&other, create(100, 100, 3));
+    reaches(&at_other.at_the_gate, 1).await;
+    drop(pass);
+    while let Some(written) = writers.join_next().await {
+        written.expect("no panic");
+    }
+    let feed = one.changes_after(0, 100).await.expect("readable");
+    let order: Vec<u8> = feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
+    assert_eq!((order.len(), order.last()), (3, Some(&2)), "{order:?}");
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked_out_outside_of_the_lock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, [(one, _), (other, _)], lock) = two_processes(folder.path());
+    one.write(create(1, 1 << 20, 1)).await.expect("created");
+    one.write(create(2, 100, 1)).await.expect("created");
+    let patch = |number: u8| {
+        let patch = Patch::merge(json!({ "nickname": "A" })).expect("a patch");
+        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+    };
+    let held = File::open(&lock).expect("the first heavy write made it");
+    held.lock().expect("locks work");
+    let heavy = tokio::spawn({
+        let other = Arc::clone(&other);
+        async move { other.write(patch(1)).await }
+    });
+    somebody_waits_for(&lock).await;
+    // Light writes go on, of the same process too.
+    assert_eq!(other.write(patch(2)).await.expect("patched").answer.revision.number(), 2);
+    assert!(!heavy.is_finished());
+    drop(held);
+    assert_eq!(heavy.await.expect("no panic").expect("patched").answer.revision.number(), 2);
+    one.close().await;
+    other.close().await;
 }

@@ -86,13 +86,19 @@ pub struct ReadTurns {
     pub lists: Arc<ClientLimit>,
     /// Exports: one that has none is refused.
     pub exports: Arc<ClientLimit>,
+    /// Single personas with a large document: they wait for theirs.
+    pub large: Arc<ClientLimit>,
 }
 
 impl ReadTurns {
     /// As many as the store does at once.
     pub fn of(store: &dyn Store) -> Self {
         let room = store.read_room();
-        Self { lists: ClientLimit::new("a place for a list", room.lists), exports: ClientLimit::new("a place for an export", room.exports) }
+        Self {
+            lists: ClientLimit::new("a place for a list", room.lists),
+            exports: ClientLimit::new("a place for an export", room.exports),
+            large: ClientLimit::new("a place for a large persona", room.large),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod disk_full;
 mod fairness;
 mod file_systems;
 mod foreign_tool;
+mod heavy_writes;
 mod index_full;
 mod kill_loops;
 mod kill_points;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named, revision, write};
-use crate::{Answer, Error, Operation};
+use crate::{Answer, Error, GLANCE_BYTES_MAX, Glance, Operation};
 
 pub async fn every_revision_stays_readable_with_author_and_changed_fields(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
@@ -29,6 +29,27 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(store:
     assert_eq!((three.answer.deleted, three.changed), (true, vec![]));
     assert_eq!(record(4).await, None);
     assert_eq!(store.revision(id(2), revision(1)).await.expect("readable"), None);
+}
+
+pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &TestClock) {
+    let small = create(store, 1, named("Ada")).await;
+    let text = "x".repeat(GLANCE_BYTES_MAX);
+    let large = merge(store, 1, json!({ "description": text })).await.expect("patched").answer;
+    let glance = |number: u8, at: Option<u64>| {
+        let store = store.clone();
+        async move { store.glance(id(number), at.map(revision)).await.expect("readable") }
+    };
+    assert_eq!(glance(1, None).await, Glance::Large);
+    assert_eq!(glance(1, Some(1)).await, Glance::Whole(Some(small)));
+    assert_eq!(glance(1, Some(2)).await, Glance::Large);
+    assert_eq!(get(store, 1).await, large);
+    assert_eq!(store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.answer), Some(large));
+    let small = merge(store, 1, json!({ "description": "" })).await.expect("patched").answer;
+    assert_eq!(glance(1, None).await, Glance::Whole(Some(small.clone())));
+    assert_eq!(get(store, 1).await, small);
+    for (number, at) in [(2, None), (2, Some(1)), (1, Some(4))] {
+        assert_eq!(glance(number, at).await, Glance::Whole(None), "{number} {at:?}");
+    }
 }
 
 /// In lists, exports, revisions, replays and refusals, as in the answer to the write.

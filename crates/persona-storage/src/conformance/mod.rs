@@ -103,6 +103,7 @@ macro_rules! conformance_suite {
             deletion::a_restored_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
             history::every_revision_stays_readable_with_author_and_changed_fields,
+            history::a_large_document_is_not_read_at_a_glance,
             history::a_tag_names_the_same_state_wherever_it_is_answered,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,

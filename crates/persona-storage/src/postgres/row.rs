@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::error::{damaged, from_driver};
 use crate::checksum;
-use crate::{Answer, Error};
+use crate::{Answer, Error, Glance};
 
 /// A column of any type that the driver knows.
 pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {
@@ -43,6 +43,12 @@ pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, E
     let checksum = checksum::of(id, revision.number(), deleted, head, document);
     let body = persona_model::answer_text(head, document).into();
     Ok(Answer { id, revision, checksum, deleted, body })
+}
+
+/// The same columns, where `document` is null when it is a large one.
+pub(super) fn glance(row: &Row, first: usize, id: PersonaId) -> Result<Glance, Error> {
+    let document: Option<&str> = value(row, first + 3)?;
+    if document.is_none() { Ok(Glance::Large) } else { answer(row, first, id).map(|answer| Glance::Whole(Some(answer))) }
 }
 
 /// An identity as the database keeps it.

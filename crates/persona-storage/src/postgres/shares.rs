@@ -30,7 +30,7 @@ const POOL_PER_LOOK: usize = 10;
 pub(super) enum Kind {
     /// A page of personas, with or without a search.
     List,
-    /// A page of the feed, or the figures of the status.
+    /// A page of the feed, the figures of the status, or one persona with a large document.
     Look,
     /// Every persona.
     Export,
@@ -41,7 +41,7 @@ impl Kind {
     const fn room(self) -> &'static str {
         match self {
             Self::List => "a place among the lists",
-            Self::Look => "a place among the reads of the feed",
+            Self::Look => "a place among the reads of the feed and of large personas",
             Self::Export => "a place among the exports",
         }
     }
@@ -66,18 +66,23 @@ impl Shares {
         let room = |count| Arc::new(Semaphore::new(count));
         if pool_max < EXPORTS_APART_MIN {
             let all = room(1);
-            return Self { lists: Arc::clone(&all), looks: Arc::clone(&all), exports: all, room: ReadRoom { lists: 1, exports: 1 } };
+            return Self {
+                lists: Arc::clone(&all),
+                looks: Arc::clone(&all),
+                exports: all,
+                room: ReadRoom { lists: 1, exports: 1, large: 1 },
+            };
         }
         if pool_max < LOOKS_APART_MIN {
             let reads = room(1);
-            return Self { lists: Arc::clone(&reads), looks: reads, exports: room(1), room: ReadRoom { lists: 1, exports: 1 } };
+            return Self { lists: Arc::clone(&reads), looks: reads, exports: room(1), room: ReadRoom { lists: 1, exports: 1, large: 1 } };
         }
         let exports = (pool_max / POOL_PER_EXPORT).clamp(1, EXPORTS_MAX);
         let looks = (pool_max / POOL_PER_LOOK).max(1);
         let lane = 1;
         // At least as many are left to writes as lists have.
         let lists = (pool_max - lane - exports - looks) / 2;
-        Self { lists: room(lists), looks: room(looks), exports: room(exports), room: ReadRoom { lists, exports } }
+        Self { lists: room(lists), looks: room(looks), exports: room(exports), room: ReadRoom { lists, exports, large: looks } }
     }
 
     /// A place for a read of this kind.

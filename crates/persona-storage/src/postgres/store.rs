@@ -11,13 +11,29 @@ use super::error::damaged;
 use super::home::Home;
 use super::lane::Lane;
 use super::lease::Leases;
-use super::pool::Pool;
+use super::pool::{Parameter, Pool, Statement};
 use super::readiness::Readiness;
+use super::shares::Kind;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
-use crate::{Answer, Error, Export, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written};
+use crate::{
+    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+};
 
-/// The ready answer of a persona: the whole cost of a GET.
+/// What there is of a persona without a large document, whose bytes the server knows without reading it: the whole cost of a
+/// GET, on a connection that others share.
+const GLANCE: &str = "
+    SELECT revision, deleted_at IS NOT NULL, head, CASE WHEN octet_length(document) <= $2 THEN document END
+    FROM persona_store.personas
+    WHERE id = $1";
+
+/// The same at a revision.
+const GLANCE_AT: &str = "
+    SELECT revision, deleted, head, CASE WHEN octet_length(document) <= $2 THEN document END
+    FROM persona_store.revisions
+    WHERE persona = $1 AND revision = $3";
+
+/// The ready answer of a persona.
 const ANSWER: &str = "SELECT revision, deleted_at IS NOT NULL, head, document FROM persona_store.personas WHERE id = $1";
 
 /// One entry of a persona's history.
@@ -60,8 +76,25 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
+    async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let (id_of, bytes_max) = (row::uuid(id), row::stored(GLANCE_BYTES_MAX as u64));
+        let number = revision.map(|revision| row::stored(revision.number()));
+        let rows = match &number {
+            None => self.lane.read(GLANCE, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8)]).await?,
+            Some(number) => self.lane.read(GLANCE_AT, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8), (number, Type::INT8)]).await?,
+        };
+        let glance = rows.first().map_or(Ok(Glance::Whole(None)), |found| row::glance(found, 0, id));
+        if revision.is_none() && matches!(glance, Ok(Glance::Large)) {
+            self.writer.learn(id, GLANCE_BYTES_MAX + 1);
+        }
+        glance
+    }
+
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
-        let rows = self.lane.read(ANSWER, &[(&row::uuid(id), Type::UUID)]).await?;
+        if let Glance::Whole(answer) = self.glance(id, None).await? {
+            return Ok(answer);
+        }
+        let rows = self.leases.read(Kind::Look, Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)]).await?;
         rows.first().map(|found| row::answer(found, 0, id)).transpose()
     }
 
@@ -71,7 +104,8 @@ impl Store for PostgresStore {
 
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
         let number = row::stored(revision.number());
-        let rows = self.lane.read(REVISION, &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)]).await?;
+        let parameters: &[Parameter<'_>] = &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)];
+        let rows = self.leases.read(Kind::Look, Statement::Kept(REVISION), parameters).await?;
         rows.first().map(|found| record_from(found, id)).transpose()
     }
 

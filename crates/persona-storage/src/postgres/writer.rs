@@ -4,6 +4,10 @@
 //! processes the condition in the statement decides, and who loses several times takes the row's own lock. From its turn
 //! on a write is a task of its own, so that it ends whether or not its client still waits.
 //!
+//! A heavy write, which brings or changes a large document, takes a turn before: one at a time in a process, so that heavy ones
+//! do not hold the connections that others need. It is worked on by a thread of its own, because reading, patching and
+//! folding such a document would hold up the thread that all connections live on.
+//!
 //! Start reading at [`Writer::write`], then `Shared::settle`.
 
 use std::hash::{BuildHasher, RandomState};
@@ -22,10 +26,13 @@ use super::pool::{Connection, Pool};
 use super::quota::Quota;
 use crate::observer::Waiting;
 use crate::time::Time;
-use crate::{Error, Observer, Write, Written};
+use crate::weights::Weights;
+use crate::{Error, GLANCE_BYTES_MAX, Observer, Turn, Turns, Write, Written};
 
 /// Most writes of one process that are under way or wait.
 const WRITES_MAX: u32 = 1024;
+/// Heavy writes at a time in one process.
+const HEAVY_AT_ONCE: usize = 1;
 /// Turns: personas whose numbers fall together wait for each other, which is rare with so many.
 const TURNS: usize = 4096;
 /// After so many lost races a writer takes the row's lock and cannot lose another one.
@@ -50,6 +57,8 @@ struct Shared {
     observer: Arc<dyn Observer>,
     newest: AtomicI64,
     quota: Quota,
+    heavy: Turns,
+    weights: Weights,
     turns: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
     room: Arc<Semaphore>,
@@ -71,6 +80,8 @@ impl Writer {
                 observer,
                 newest,
                 quota: Quota::new(keys_max),
+                heavy: Turns::new(HEAVY_AT_ONCE),
+                weights: Weights::default(),
                 turns,
                 hasher,
                 room,
@@ -92,22 +103,39 @@ impl Writer {
         };
         let began = Instant::now();
         let waiting = Waiting::begin(&shared.observer);
+        let heavy = shared.heavy_turn(&write).await?;
+        let is_heavy = heavy.is_some();
         let turn = shared.turn(&write).await?;
+        // What comes too late asks for no connection: none may be made yet, and that one would be missing says something else.
+        let is_late = || (Instant::now() >= write.deadline).then(|| shared.gave_up("its turn to write"));
+        is_late().map_or(Ok(()), Err)?;
         let connection = shared.connection(write.deadline, began + AWAY_MAX).await?;
-        if Instant::now() >= write.deadline {
-            return Err(shared.gave_up("its turn to write"));
-        }
+        is_late().map_or(Ok(()), Err)?;
         drop(waiting);
         shared.observer.queued(began.elapsed());
-        let settled = self.home.spawn({
+        let settling = {
             let shared = Arc::clone(shared);
             async move {
                 let settled = shared.settle(&write, connection).await;
-                drop((turn, place));
+                if let Ok(written) = &settled {
+                    shared.weights.learn(written.answer.id, written.answer.body.len());
+                }
+                drop((heavy, turn, place));
                 settled
             }
-        });
+        };
+        let settled = if is_heavy {
+            let home = self.home.clone();
+            tokio::task::spawn_blocking(move || home.block_on(settling))
+        } else {
+            self.home.spawn(settling)
+        };
         settled.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    /// Remembers how large a persona is, for the next write of it.
+    pub(super) fn learn(&self, id: PersonaId, bytes: usize) {
+        self.shared.weights.learn(id, bytes);
     }
 
     /// Takes no further write, and waits until all that were taken are settled.
@@ -132,6 +160,16 @@ impl Shared {
     fn gave_up(&self, what: &'static str) -> Error {
         self.observer.gave_up();
         Error::Busy { what }
+    }
+
+    /// The turn that a heavy write needs before anything else; `None` for a light one.
+    async fn heavy_turn(&self, write: &Write) -> Result<Option<Turn>, Error> {
+        let cost = write.bytes.max(write.operation.document_bytes()).max(self.weights.of(write.operation.id()));
+        if cost <= GLANCE_BYTES_MAX {
+            return Ok(None);
+        }
+        let turn = self.heavy.take(write.client, write.deadline).await;
+        turn.map(Some).ok_or_else(|| self.gave_up("its turn to write"))
     }
 
     async fn turn(&self, write: &Write) -> Result<OwnedMutexGuard<()>, Error> {

@@ -10,13 +10,15 @@ use rusqlite::Connection;
 
 use super::error::{another, explain, from_driver};
 use super::foresight::Foreseen;
-use super::search::{Entries, Entry};
+use super::queue::LIGHT_BYTES_MAX;
+use super::search::Entries;
 use super::system_error::explained;
-use super::weights::Weights;
+use super::transaction::Step;
 use super::writer::{Applied, Job, refuse};
 use super::{changes, transaction};
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Observer, Write, Written};
+use crate::weights::Weights;
+use crate::{Error, Observer, Write};
 
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
 const BATCH_WRITES_MAX: usize = 256;
@@ -46,7 +48,7 @@ pub(super) struct Batched {
 }
 
 /// What became of one request: its own result, or the error that ends the whole transaction.
-type Applying = Result<Result<(Written, Option<Entry>), Error>, Error>;
+type Applying = Result<Result<Step, Error>, Error>;
 
 impl Batch<'_> {
     /// Applies the first request and those that join it.
@@ -73,19 +75,26 @@ impl Batch<'_> {
     /// Applies one request, unless it was withdrawn or comes too late.
     fn apply(&self, job: Job, now: &mut Timestamp, batched: &mut Batched) {
         let Ok(ahead) = job.claim.apply() else { return };
-        let Job { write, queued_at, waiting, reply, .. } = job;
-        let (foreseen, turn) = ahead.map(|ahead| (ahead.foreseen, ahead.turn)).unzip();
+        let Job { write, queued_at, was_looked_at, waiting, reply, .. } = job;
+        let (foreseen, pass) = ahead.map(|ahead| (ahead.foreseen, ahead.pass)).unzip();
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
-            batched.applied.push(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }), turn });
+            batched.applied.push(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }), pass });
             return;
         }
         self.observer.queued(queued_at.elapsed());
         // Growing from change to change, except over stamps that a wrong clock made.
         *now = after(*now, self.time.now());
-        let result = match self.in_savepoint(&write, foreseen, *now) {
-            Ok(Ok((written, entry))) => {
+        let bytes_max = if was_looked_at { usize::MAX } else { LIGHT_BYTES_MAX };
+        let result = match self.in_savepoint(&write, foreseen.flatten(), bytes_max, *now) {
+            Ok(Ok(Step::IsHeavy(bytes))) => {
+                self.weights.learn(write.operation.id(), bytes);
+                // Where nobody waits any more, nobody needs to know.
+                let _ = reply.send(Err(Box::new(write)));
+                return;
+            }
+            Ok(Ok(Step::Applied(written, entry))) => {
                 self.weights.learn(written.answer.id, written.answer.body.len());
                 if let Some(entry) = entry {
                     batched.entries.add(entry);
@@ -98,14 +107,14 @@ impl Batch<'_> {
                 Err(error)
             }
         };
-        batched.applied.push(Applied { reply, result, turn });
+        batched.applied.push(Applied { reply, result, pass });
     }
 
-    fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, now: Timestamp) -> Applying {
+    fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, bytes_max: usize, now: Timestamp) -> Applying {
         let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
         run("SAVEPOINT request")?;
-        let result =
-            transaction::apply(self.connection, write, foreseen, now, self.keys_max).map_err(|error| explain(self.connection, error));
+        let result = transaction::apply(self.connection, write, foreseen, bytes_max, now, self.keys_max)
+            .map_err(|error| explain(self.connection, error));
         if self.connection.is_autocommit() {
             // Some errors end the whole transaction, whatever the savepoints are: a full disk, a failed read.
             return Err(result.err().unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
@@ -135,13 +144,13 @@ mod tests {
 
     use super::super::claim::Claim;
     use super::super::connection::{self, Purpose};
-    use super::super::weights::Weights;
-    use super::super::writer::Job;
+    use super::super::writer::{Job, Told};
     use super::super::{Settings, initialise, personas};
     use super::{Batch, Batched};
     use crate::observer::Waiting;
     use crate::time::Time;
-    use crate::{Error, NoObserver, Observer, Operation, Write, Written};
+    use crate::weights::Weights;
+    use crate::{Error, NoObserver, Observer, Operation, Write};
 
     /// A file with one persona, and a connection with a running transaction in which these actions are refused.
     fn begun(refused: fn(&AuthAction<'_>) -> bool) -> (tempfile::TempDir, Connection) {
@@ -155,7 +164,7 @@ mod tests {
         (folder, connection)
     }
 
-    fn job(number: u8) -> (Job, oneshot::Receiver<Result<Written, Error>>) {
+    fn job(number: u8) -> (Job, oneshot::Receiver<Told>) {
         let mut bytes = [0; 16];
         bytes[15] = number;
         let document = Document::from_json(json!({ "name": "Ada" })).expect("a document");
@@ -164,10 +173,10 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
         let waiting = Waiting::begin(&observer);
-        (Job { write, queued_at: Instant::now(), claim: Claim::new(None), waiting, reply }, answer)
+        (Job { write, queued_at: Instant::now(), was_looked_at: false, claim: Claim::new(None), waiting, reply }, answer)
     }
 
-    type Answers = [oneshot::Receiver<Result<Written, Error>>; 2];
+    type Answers = [oneshot::Receiver<Told>; 2];
 
     /// Applies two requests in this transaction; the second waits in the queue.
     fn apply_two(connection: &Connection) -> (Batched, Answers, Option<Job>) {
@@ -229,7 +238,7 @@ mod tests {
             begun(|action| matches!(action, AuthAction::Read { table_name: "personas", column_name: "updated_at" }));
         let (batched, mut answers, left) = apply_two(&connection);
         assert!(batched.ended.is_some() && batched.applied.is_empty() && left.is_some());
-        assert!(matches!(answers[0].try_recv(), Ok(Err(Error::Backend(_)))), "the first is refused");
+        assert!(matches!(answers[0].try_recv(), Ok(Ok(Err(Error::Backend(_))))), "the first is refused");
         assert_eq!(connection.total_changes(), 0, "something was written");
     }
 }

@@ -4,9 +4,9 @@
 //! is done here against the revision that a reader sees. Behind the lock only its tag is compared; where
 //! another write was faster, everything is worked out again there, and nothing of this counts.
 //!
-//! Two parsed documents are many times the body of a small patch. So at most one such result is there at a time in a process:
-//! its write keeps the turn until it is committed, refused or withdrawn, and clients take turns. That costs little, because the
-//! work is the longer part; and two writes of one persona do not make each other's work void.
+//! Two parsed documents are many times the body of a small patch. So at most one such result is there at a time, over all
+//! processes: its write keeps its pass (`heavy_gate.rs`) until it is committed, refused or withdrawn, and clients take turns.
+//! That costs little, because the work is the longer part; and two writes of one persona do not make each other's work void.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,11 +15,12 @@ use persona_model::Revision;
 use rusqlite::Connection;
 
 use super::connection::{self, Purpose};
+use super::heavy_gate::{HeavyGate, HeavyPass};
 use super::personas::{self, Stored};
 use super::queue::LIGHT_BYTES_MAX;
 use super::{Settings, revisions};
 use crate::decide::{Patched, patched};
-use crate::{Error, NoObserver, Operation, Turn, Turns, Write};
+use crate::{Error, NoObserver, Operation, Write};
 
 /// The persona as it was seen outside of the lock, and what the write makes of it.
 #[derive(Debug)]
@@ -31,59 +32,64 @@ pub(super) struct Foreseen {
 }
 
 impl Foreseen {
-    /// Bytes that the write has to read or write, as far as they are known.
-    pub(super) fn bytes(&self) -> usize {
-        let document = self.patched.as_ref().and_then(|patched| patched.as_ref().ok());
-        document.map_or(0, |document| document.text().len())
-    }
-
     /// Whether working it out again behind the lock would take long.
     fn is_heavy(&self) -> bool {
-        self.bytes().max(self.before.persona.document.text().len()) > LIGHT_BYTES_MAX
+        self.bytes() > LIGHT_BYTES_MAX
+    }
+
+    /// Bytes of the larger one of what there is and what becomes of it, as far as they are known.
+    fn bytes(&self) -> usize {
+        let document = self.patched.as_ref().and_then(|patched| patched.as_ref().ok());
+        document.map_or(0, |document| document.text().len()).max(self.before.persona.document.text().len())
     }
 }
 
-/// What a write will come to, with the turn that it keeps for as long as this is needed.
+/// What a write will come to, with the pass that it keeps for as long as this is needed.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    pub foreseen: Foreseen,
-    pub turn: Turn,
+    pub foreseen: Option<Foreseen>,
+    pub pass: HeavyPass,
 }
 
-/// Results that are there at a time in one process. Heavy writes are applied one at a time too.
-const AHEAD_MAX: usize = 1;
+impl Ahead {
+    /// Bytes that the write has to read or write beside those that it brings, as far as they are known.
+    pub(super) fn bytes(&self) -> usize {
+        self.foreseen.as_ref().map_or(0, Foreseen::bytes)
+    }
+}
 
 /// Works out heavy writes, in turns of their clients.
 pub(super) struct Foresight {
     settings: Settings,
-    turns: Turns,
+    gate: HeavyGate,
     /// Opened with the first heavy write.
     reader: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Foresight {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, turns: Turns::new(AHEAD_MAX), reader: Arc::default() }
+        Self { gate: HeavyGate::of(&settings.path), settings, reader: Arc::default() }
     }
 
-    /// Looks ahead, and hands the write back. Nothing is foreseen where the persona is not there, where all of this is light,
-    /// or where reading fails: behind the lock the same failure is told. Then the turn is over at once.
+    /// Looks ahead, and hands the write back, with its pass where it is heavy. Nothing is foreseen where the persona is not
+    /// there, where all of this is light, or where reading fails: behind the lock the same failure is told.
     ///
     /// # Errors
     ///
     /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the program.
     pub(super) async fn of(&self, write: Write) -> Result<(Write, Option<Box<Ahead>>), Error> {
-        let turn = self.turns.take(write.client, write.deadline).await.ok_or(Error::Busy { what: "its turn to write" })?;
+        let pass = self.gate.enter(write.client, write.deadline).await?;
         let (settings, reader) = (self.settings.clone(), Arc::clone(&self.reader));
-        // The turn goes with the work: that does not end when its request does.
+        // The pass goes with the work: that does not end when its request does.
         let looked = tokio::task::spawn_blocking(move || {
             // A panic leaves a connection without a transaction.
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
             if reader.is_none() {
                 *reader = connection::open(&settings, Purpose::Read, Arc::new(NoObserver)).ok();
             }
-            let foreseen = reader.as_ref().and_then(|reader| look(reader, &write));
-            let ahead = foreseen.filter(Foreseen::is_heavy).map(|foreseen| Box::new(Ahead { foreseen, turn }));
+            let foreseen = reader.as_ref().and_then(|reader| look(reader, &write)).filter(Foreseen::is_heavy);
+            let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
+            let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, pass }));
             (write, ahead)
         });
         looked.await.map_err(|error| Error::Backend(Box::new(error)))
@@ -179,7 +185,7 @@ mod tests {
                 order.lock().expect("no panic").push(client);
                 drop(ahead);
             }));
-            while foresight.turns.waiting() < expected {
+            while foresight.gate.turns().waiting() < expected {
                 assert!(waiting.iter().all(|one| !one.is_finished()), "a second one was worked out beside the first");
                 tokio::task::yield_now().await;
             }
@@ -195,7 +201,7 @@ mod tests {
     async fn a_light_result_is_not_kept_and_a_turn_that_does_not_come_is_told() {
         let (_folder, foresight) = foresight().await;
         let (_, light) = foresight.of(patch(1, LIGHT)).await.expect("looked");
-        assert!(light.is_none() && foresight.turns.taken() == 0);
+        assert!(light.is_none() && foresight.gate.turns().taken() == 0);
         let (_, _first) = foresight.of(patch(1, HEAVY)).await.expect("looked");
         let late = Write { deadline: Instant::now(), ..patch(2, HEAVY) };
         assert!(matches!(foresight.of(late).await, Err(Error::Busy { .. })));

@@ -29,6 +29,7 @@ mod file_system;
 mod foresight;
 mod gate;
 mod header;
+mod heavy_gate;
 mod idempotency;
 pub mod inspect;
 mod keeper;
@@ -60,7 +61,6 @@ pub(crate) mod transfer;
 mod unfinished;
 mod verdict;
 mod watch;
-mod weights;
 mod writer;
 
 pub use access::{Obstacle, refuse_unwritable};

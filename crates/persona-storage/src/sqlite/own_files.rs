@@ -16,6 +16,7 @@ use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::convert::folder_of;
+use super::heavy_gate::HeavyGate;
 use super::place::{COMPANIONS, Identity, with_suffix};
 use super::{Gate, StartError};
 
@@ -98,7 +99,7 @@ pub(super) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
 /// Everything that belongs to a database while it is in use, by name.
 fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    [database.to_path_buf(), Gate::path(database)].into_iter().chain(companions)
+    [database.to_path_buf(), Gate::path(database), HeavyGate::path(database)].into_iter().chain(companions)
 }
 
 /// Refuses a copy over the database that is copied, or over what belongs to it.
@@ -135,7 +136,7 @@ pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), Start
 /// Whether a name is that of a companion of a database that exists, also where the companion itself does not yet.
 fn is_beside_a_database(path: &Path) -> bool {
     let Some(name) = path.to_str() else { return false };
-    let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX]);
+    let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX, HeavyGate::SUFFIX]);
     suffixes.filter_map(|suffix| name.strip_suffix(suffix)).any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())
 }
 
@@ -200,7 +201,9 @@ mod tests {
         fs::write(path("log.txt"), "a line").expect("written");
         symlink("persona.db", path("link.txt")).expect("a link");
         fs::hard_link(path("persona.db"), path("hard.txt")).expect("a link");
-        for name in ["persona.db", "persona.db-wal", "persona.db-shm", "persona.db-gate", "backup.db", "link.txt", "hard.txt"] {
+        for name in
+            ["persona.db", "persona.db-wal", "persona.db-shm", "persona.db-gate", "persona.db-heavy", "backup.db", "link.txt", "hard.txt"]
+        {
             let refused = refuse_output(None, &path(name));
             assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
         }

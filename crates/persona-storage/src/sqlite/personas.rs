@@ -10,7 +10,7 @@ use super::error::{damaged, from_driver};
 use super::meta;
 use super::row;
 use crate::decide::Current;
-use crate::{Answer, Error, fault};
+use crate::{Answer, Error, Glance, fault};
 
 /// A persona with the number of its row.
 #[derive(Debug)]
@@ -44,7 +44,18 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// The ready answer of a persona: the whole cost of a GET.
+/// What there is of a persona without a large document: the whole cost of a GET.
+pub(super) fn glance(connection: &Connection, id: PersonaId) -> rusqlite::Result<Glance> {
+    connection
+        .prepare_cached(
+            "SELECT revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document) FROM personas WHERE id = ?1",
+        )?
+        .query_row([id.as_bytes()], |found| row::glance(found, 0, id))
+        .optional()
+        .map(|found| found.unwrap_or(Glance::Whole(None)))
+}
+
+/// The ready answer of a persona.
 pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Answer>> {
     connection
         .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
@@ -60,18 +71,41 @@ pub(super) fn tag_of(connection: &Connection, id: PersonaId) -> rusqlite::Result
         .optional()
 }
 
+/// What a writer finds.
+pub(super) enum Found {
+    /// No such persona.
+    Nothing,
+    /// All of it.
+    Whole(Box<Stored>),
+    /// Its document has so many bytes, more than were asked for; nothing of it was read.
+    Larger(usize),
+}
+
 /// The whole persona, for a writer.
 pub(super) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
+    match find_up_to(connection, id, usize::MAX)? {
+        Found::Whole(stored) => Ok(Some(*stored)),
+        Found::Nothing | Found::Larger(_) => Ok(None),
+    }
+}
+
+/// The whole persona where its document has at most so many bytes.
+pub(super) fn find_up_to(connection: &Connection, id: PersonaId, bytes_max: usize) -> Result<Found, Error> {
+    let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
+        // SQLite knows it from the head of the row, without the text.
+        let bytes = row::number(found, 12)?.try_into().unwrap_or(usize::MAX);
+        Ok(if bytes > bytes_max { Ok(Found::Larger(bytes)) } else { persona_from(found, id).map(Box::new).map(Found::Whole) })
+    };
     connection
         .prepare_cached(
             "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
-                    revision, deleted_at IS NOT NULL, head, document, checksum
+                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document)
              FROM personas
              WHERE id = ?1",
         )
-        .and_then(|mut statement| statement.query_row([id.as_bytes()], |found| Ok(persona_from(found, id))).optional())
+        .and_then(|mut statement| statement.query_row([id.as_bytes()], whole_or_larger).optional())
         .map_err(from_driver)?
-        .transpose()
+        .unwrap_or(Ok(Found::Nothing))
 }
 
 fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {

@@ -2,7 +2,7 @@
 //!
 //! Writes are **light** or **heavy**. A heavy one (more than [`LIGHT_BYTES_MAX`]) takes tens of milliseconds behind the
 //! write lock, so it has a transaction of its own, and transactions of light writes and of heavy ones take turns: a light
-//! write waits for at most one heavy one of its process, however many are queued.
+//! write waits for at most one heavy one, however many are queued. Over all processes `heavy_gate.rs` sees to the same.
 //!
 //! Within each kind clients take turns by bytes (deficit round robin; M. Shreedhar and G. Varghese, "Efficient Fair Queuing
 //! Using Deficit Round Robin", 1995): a client that sends much waits for itself. When the queue is full, the newest write
@@ -14,8 +14,10 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::GLANCE_BYTES_MAX;
+
 /// A write of more bytes is heavy. Ten times the largest ordinary persona.
-pub(super) const LIGHT_BYTES_MAX: usize = 64 * 1024;
+pub(super) const LIGHT_BYTES_MAX: usize = GLANCE_BYTES_MAX;
 /// Most writes that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
 pub(super) const QUEUE_WRITES_MAX: usize = 1024;
 /// Most bytes of all writes that wait in one process: eight of the largest bodies.

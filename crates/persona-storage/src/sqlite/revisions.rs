@@ -9,7 +9,7 @@ use super::error::{damaged, from_driver};
 use super::personas::Texts;
 use super::row;
 use crate::decide::Revised;
-use crate::{Error, RevisionRecord};
+use crate::{Error, Glance, RevisionRecord};
 
 /// Keeps a new revision.
 pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, texts: &Texts<'_>) -> rusqlite::Result<()> {
@@ -34,6 +34,20 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
             ":checksum": texts.checksum,
         })
         .map(drop)
+}
+
+/// What there was of a persona at a revision, without a large document.
+pub(super) fn glance(connection: &Connection, id: PersonaId, revision: Revision) -> rusqlite::Result<Glance> {
+    connection
+        .prepare_cached(
+            "SELECT r.revision, r.deleted, r.head, r.document, r.checksum, octet_length(r.document)
+             FROM revisions AS r
+             JOIN personas AS p ON p.row_id = r.persona
+             WHERE p.id = ?1 AND r.revision = ?2",
+        )?
+        .query_row(params![id.as_bytes(), row::stored(revision.number())], |found| row::glance(found, 0, id))
+        .optional()
+        .map(|found| found.unwrap_or(Glance::Whole(None)))
 }
 
 /// One entry of a persona's history.

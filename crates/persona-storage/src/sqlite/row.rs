@@ -5,7 +5,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
 use super::checksum;
-use crate::Answer;
+use crate::{Answer, GLANCE_BYTES_MAX, Glance};
 
 /// A column that holds 16 bytes of identity.
 pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<PersonaId> {
@@ -38,6 +38,13 @@ pub(super) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Re
     let found = checksum::verified(row, first, id)?;
     let body = persona_model::answer_text(found.head, found.document).into();
     Ok(Answer { id, revision: revision(row, first)?, checksum: found.checksum, deleted: found.deleted, body })
+}
+
+/// The same five columns and, as the sixth, the bytes of `document`, which SQLite knows from the head of the row: a large one
+/// is left alone.
+pub(super) fn glance(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Glance> {
+    let is_large = number(row, first + 5)? > GLANCE_BYTES_MAX as u64;
+    if is_large { Ok(Glance::Large) } else { answer(row, first, id).map(|answer| Glance::Whole(Some(answer))) }
 }
 
 /// A number as the database keeps it. What is larger than any that it holds is like its largest: nothing has it.

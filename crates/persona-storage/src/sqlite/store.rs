@@ -10,7 +10,10 @@ use super::error::from_driver;
 use super::reads::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
-use crate::{Answer, Error, Export, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written, fault};
+use crate::{
+    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+    fault,
+};
 
 /// Keeps personas in one SQLite file, together with other processes.
 pub struct SqliteStore {
@@ -37,11 +40,29 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
-        let read = self.readers.short(|connection| personas::answer(connection, id).map_err(from_driver));
-        if let Ok(Some(answer)) = &read {
-            self.writer.learn(id, answer.body.len());
+    async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
+        let glance = self.readers.short(|connection| {
+            let glance = match revision {
+                None => personas::glance(connection, id),
+                Some(revision) => revisions::glance(connection, id, revision),
+            };
+            glance.map_err(from_driver)
+        });
+        match glance? {
+            Glance::Whole(answer) if revision.is_none() => Ok(Glance::Whole(fault::answer(id, answer))),
+            Glance::Large if revision.is_none() => {
+                self.writer.learn(id, GLANCE_BYTES_MAX + 1);
+                Ok(Glance::Large)
+            }
+            glance => Ok(glance),
         }
+    }
+
+    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+        if let Glance::Whole(answer) = self.glance(id, None).await? {
+            return Ok(answer);
+        }
+        let read = self.readers.large(move |connection| personas::answer(connection, id).map_err(from_driver)).await;
         read.map(|answer| fault::answer(id, answer))
     }
 
@@ -50,7 +71,7 @@ impl Store for SqliteStore {
     }
 
     async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
-        self.readers.short(|connection| revisions::find(connection, id, revision).map_err(from_driver))
+        self.readers.large(move |connection| revisions::find(connection, id, revision).map_err(from_driver)).await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
@@ -118,5 +139,57 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.writer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::task::{Context, Poll, Waker};
+
+    use serde_json::json;
+
+    use super::super::{Settings, SqliteStore, initialise};
+    use crate::conformance::{TestClock, document, id, write};
+    use crate::{GLANCE_BYTES_MAX, NoObserver, Operation, Store};
+
+    const SMALL: u8 = 1;
+    const LARGE: u8 = 2;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_large_document_is_read_in_its_turn_and_a_small_one_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let store = Arc::new(SqliteStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens"));
+        for (number, bytes) in [(SMALL, 10), (LARGE, GLANCE_BYTES_MAX)] {
+            let document = document(json!({ "name": "Ada", "description": "x".repeat(bytes) }));
+            store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
+        }
+        // All threads for large documents are at work.
+        let ((begun, begins), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
+        let released = Arc::new(Mutex::new(released));
+        for _ in 0..store.read_room().large {
+            let (store, begun, released) = (Arc::clone(&store), begun.clone(), Arc::clone(&released));
+            tokio::spawn(async move {
+                let wait = move |_: &rusqlite::Connection| {
+                    begun.send(()).expect("it is waited for");
+                    // Over when the sender is gone.
+                    let _ = released.lock().expect("no panic").recv();
+                    Ok(())
+                };
+                store.readers.large(wait).await
+            });
+            begins.recv().expect("it begins");
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let mut large = pin!(store.get(id(LARGE)));
+        assert!(large.as_mut().poll(&mut context).is_pending(), "it was read on the thread that asks");
+        let small = pin!(store.get(id(SMALL))).poll(&mut context);
+        assert!(matches!(small, Poll::Ready(Ok(Some(_)))), "{small:?}");
+        drop(release);
+        assert!(large.await.expect("readable").expect("it exists").body.len() > GLANCE_BYTES_MAX);
+        store.close().await;
     }
 }

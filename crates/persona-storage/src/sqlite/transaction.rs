@@ -5,15 +5,25 @@ use rusqlite::Connection;
 
 use super::error::from_driver;
 use super::foresight::Foreseen;
-use super::personas::{Stored, Texts};
+use super::personas::{Found, Stored, Texts};
 use super::search::Entry;
 use super::{changes, idempotency, personas, revisions};
 use crate::decide::{Decision, Patched, Revised, decide};
 use crate::fault;
 use crate::{Answer, Error, Outcome, Write, Written};
 
+/// What came of a request in the running transaction.
+pub(super) enum Step {
+    /// It was applied, with what the search indexes are to be given.
+    Applied(Written, Option<Entry>),
+    /// It was not: it changes a persona of so many bytes, and should be worked out outside of the lock first.
+    IsHeavy(usize),
+}
+
 /// Applies one request, except for what the search indexes are to be given: the caller writes that for all requests of
 /// the transaction together. On an error the caller rolls back to where the request began.
+///
+/// `bytes_max` are the most bytes of a document that may be read and worked on here.
 ///
 /// Everything that is read here is read behind the writer lock, so the row that the rules see is the row that the
 /// statements change.
@@ -21,19 +31,23 @@ pub(super) fn apply(
     connection: &Connection,
     write: &Write,
     foreseen: Option<Foreseen>,
+    bytes_max: usize,
     now: Timestamp,
     keys_max: u64,
-) -> Result<(Written, Option<Entry>), Error> {
+) -> Result<Step, Error> {
     if let Some(wanted) = &write.idempotency
         && let Some(replay) = idempotency::find(connection, wanted)?
     {
-        return Ok((replay, None));
+        return Ok(Step::Applied(replay, None));
     }
     if write.idempotency.is_some() && idempotency::is_full(connection, keys_max).map_err(from_driver)? {
         return Err(Error::TooManyKeys { max: keys_max });
     }
     let id = write.operation.id();
-    let (mut current, foreseen) = seen(connection, id, foreseen)?;
+    let (mut current, foreseen) = match seen(connection, id, foreseen, bytes_max)? {
+        Seen::Whole(current, foreseen) => (current, foreseen),
+        Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
+    };
     fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
@@ -52,17 +66,29 @@ pub(super) fn apply(
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
-    Ok((written, entry))
+    Ok(Step::Applied(written, entry))
 }
 
-/// The current persona; where it is still the one that was seen before, with what was made of that.
-fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>) -> Result<(Option<Stored>, Option<Patched>), Error> {
+/// The current persona behind the lock.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+enum Seen {
+    /// The persona if there is one; where it is still the one that was seen before, with what was made of that.
+    Whole(Option<Stored>, Option<Patched>),
+    /// It has so many bytes, more than are to be read here.
+    Larger(usize),
+}
+
+fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>, bytes_max: usize) -> Result<Seen, Error> {
     if let Some(Foreseen { before, patched }) = foreseen
         && personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag)
     {
-        return Ok((Some(before), patched));
+        return Ok(Seen::Whole(Some(before), patched));
     }
-    Ok((personas::find(connection, id)?, None))
+    Ok(match personas::find_up_to(connection, id, bytes_max)? {
+        Found::Nothing => Seen::Whole(None, None),
+        Found::Whole(stored) => Seen::Whole(Some(*stored), None),
+        Found::Larger(bytes) => Seen::Larger(bytes),
+    })
 }
 
 fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {

@@ -49,13 +49,13 @@ impl Verdict {
     /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it was decided in a state
     /// that never became true, and would tell of a revision that nobody ever sees.
     pub(super) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
-        for Applied { reply, result, turn } in applied {
-            drop(turn);
+        for Applied { reply, result, pass } in applied {
+            drop(pass);
             // A repetition of a request that was kept before: the error tells only of what is beside it.
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
             let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
             // Where nobody waits any more, nobody needs to know.
-            let _ = reply.send(self.error.as_ref().map_or(result, |error| Err(untold(error))));
+            let _ = reply.send(Ok(self.error.as_ref().map_or(result, |error| Err(untold(error)))));
         }
         self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }

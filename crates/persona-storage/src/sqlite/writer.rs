@@ -23,15 +23,16 @@ use super::disk::{Disk, Space};
 use super::error::from_driver;
 use super::foresight::{Ahead, Foresight};
 use super::gate::Gate;
+use super::heavy_gate::HeavyPass;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::system_error::explained;
 use super::verdict::Verdict;
-use super::weights::Weights;
 use super::{Settings, StartError, idempotency, migrate, personas};
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::time::Time;
-use crate::{Error, Loss, Observer, Operation, Turn, Write, Written};
+use crate::weights::Weights;
+use crate::{Error, Loss, Observer, Operation, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(super) struct Writer {
@@ -44,14 +45,28 @@ pub(super) struct Writer {
     observer: Arc<dyn Observer>,
 }
 
+/// What a request is told: its result, or, once, that it is heavier than it looked and has to be worked out first; nothing
+/// was changed then.
+pub(super) type Told = Result<Result<Written, Error>, Box<Write>>;
+
 /// A request in the queue.
 pub(super) struct Job {
     pub write: Write,
     pub queued_at: Instant,
+    /// Whether it was worked out before, as far as it could be.
+    pub was_looked_at: bool,
     /// With what the write will come to, where that was worked out.
     pub claim: Claim<Box<Ahead>>,
     pub waiting: Waiting,
-    pub reply: oneshot::Sender<Result<Written, Error>>,
+    pub reply: oneshot::Sender<Told>,
+}
+
+/// A write before it is queued.
+struct Sized {
+    write: Write,
+    size: Size,
+    was_looked_at: bool,
+    ahead: Option<Box<Ahead>>,
 }
 
 impl Writer {
@@ -90,13 +105,24 @@ impl Writer {
     }
 
     /// Queues a request and waits until it is committed.
-    pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+    pub(super) async fn write(&self, mut write: Write) -> Result<Written, Error> {
+        let mut is_heavy = false;
+        loop {
+            match self.apply(self.look_ahead(write, is_heavy)).await? {
+                Ok(result) => return result,
+                // A short patch of a large persona that this process did not know.
+                Err(back) => (write, is_heavy) = (*back, true),
+            }
+        }
+    }
+
+    async fn apply(&self, sized: impl Future<Output = Result<Sized, Error>>) -> Result<Told, Error> {
+        let waiting = Waiting::begin(&self.observer);
+        let Sized { write, size, was_looked_at, ahead } = sized.await?;
         let deadline = write.deadline;
-        let (write, size, ahead) = self.look_ahead(write).await?;
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::new(ahead);
-        let waiting = Waiting::begin(&self.observer);
-        self.enqueue(size, Job { write, queued_at: Instant::now(), claim: claim.clone(), waiting, reply })?;
+        self.enqueue(size, Job { write, queued_at: Instant::now(), was_looked_at, claim: claim.clone(), waiting, reply })?;
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answered) => answered,
@@ -107,17 +133,18 @@ impl Writer {
             // The writer took it just before the deadline: the outcome is on its way, and only it may be told.
             Err(_) => answer.await,
         };
-        answered.unwrap_or_else(|_| Err(if withdrawal.0.withdraw() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown }))
+        let gone = |_| Err(if withdrawal.0.withdraw() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown });
+        answered.or_else(gone)
     }
 
     /// How large a write is, and, where that is much, what it will come to.
-    async fn look_ahead(&self, write: Write) -> Result<(Write, Size, Option<Box<Ahead>>), Error> {
+    async fn look_ahead(&self, write: Write, is_heavy: bool) -> Result<Sized, Error> {
         let bytes = write.bytes;
         let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
         // One copy at most doubles a document, and a light one stays about light.
         let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
-        if size.weight() == Weight::Light && !multiplies {
-            return Ok((write, size, None));
+        if size.weight() == Weight::Light && !multiplies && !is_heavy {
+            return Ok(Sized { write, size, was_looked_at: false, ahead: None });
         }
         let looked = self.foresight.of(write).await;
         let (write, ahead) = looked.inspect_err(|error| {
@@ -125,8 +152,8 @@ impl Writer {
                 self.observer.gave_up();
             }
         })?;
-        size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.foreseen.bytes()));
-        Ok((write, size, ahead))
+        size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.bytes()));
+        Ok(Sized { write, size, was_looked_at: true, ahead })
     }
 
     /// Remembers how large a persona is, for the next write of it.
@@ -195,16 +222,16 @@ struct Thread {
 
 /// A request that is part of the running transaction, and what will be answered when that commits.
 pub(super) struct Applied {
-    pub reply: oneshot::Sender<Result<Written, Error>>,
+    pub reply: oneshot::Sender<Told>,
     pub result: Result<Written, Error>,
     /// Of a heavy one: the next may look at what is there only after the commit.
-    pub turn: Option<Turn>,
+    pub pass: Option<HeavyPass>,
 }
 
 impl Applied {
     fn answer(self) {
         // Where nobody waits any more, nobody needs to know.
-        let _ = self.reply.send(self.result);
+        let _ = self.reply.send(Ok(self.result));
     }
 }
 
@@ -336,6 +363,6 @@ pub(super) fn refuse(job: Job, error: Error) {
 fn answer(job: Job, result: Result<Written, Error>) {
     if job.claim.withdraw() {
         // Where nobody waits any more, nobody needs to know.
-        let _ = job.reply.send(result);
+        let _ = job.reply.send(Ok(result));
     }
 }

@@ -6,12 +6,12 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use persona_model::{PersonaId, Revision};
-use persona_storage::Answer;
+use persona_storage::{Answer, Glance};
 
 use super::answer;
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
-use crate::http::{Context, etag};
+use crate::http::{ClientAddress, Context, etag};
 
 /// What the query may hold.
 pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -27,34 +27,44 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
     let mut parameters = Parameters::read(request.uri(), PARAMETERS);
     let revision = parameters.revision("revision");
     parameters.done()?;
-    let answer = match revision {
-        None => current(&context, id).await?,
-        Some(revision) => past(&context, id, revision).await?,
+    let client = request.extensions().get().copied();
+    let answer = match (found(&context, client, id, revision).await?, revision) {
+        (Some(answer), None) if answer.deleted => return Err(Problem::deleted(id, answer.tag())),
+        (Some(answer), _) => answer,
+        (None, None) => return Err(Problem::no_such_persona(&id.to_string())),
+        (None, Some(revision)) => return Err(no_such_revision(&context, client, id, revision).await?),
     };
     // A past revision is asked for again before each use too: after a restore its number can belong to other content.
     Ok(if etag::is_known(request.headers(), answer.tag())? {
         answer::without_body(StatusCode::NOT_MODIFIED, &answer)
     } else {
-        let memory = context.answers.reserve(request.extensions().get().copied(), answer.body.len())?;
+        let memory = context.answers.reserve(client, answer.body.len())?;
         answer::with_body(StatusCode::OK, answer, memory)
     })
 }
 
-async fn current(context: &Context, id: PersonaId) -> Result<Answer, Problem> {
-    match context.store.get(id).await? {
-        None => Err(Problem::no_such_persona(&id.to_string())),
-        Some(answer) if answer.deleted => Err(Problem::deleted(id, answer.tag())),
-        Some(answer) => Ok(answer),
+/// The persona, at a revision where one is asked for. A large one is read elsewhere than on this thread, and clients take
+/// turns at that.
+async fn found(
+    context: &Context,
+    client: Option<ClientAddress>,
+    id: PersonaId,
+    revision: Option<Revision>,
+) -> Result<Option<Answer>, Problem> {
+    if let Glance::Whole(answer) = context.store.glance(id, revision).await? {
+        return Ok(answer);
     }
+    let _turn = context.turns.large.turn(client).await?;
+    Ok(match revision {
+        None => context.store.get(id).await?,
+        Some(revision) => context.store.revision(id, revision).await?.map(|record| record.answer),
+    })
 }
 
-async fn past(context: &Context, id: PersonaId, revision: Revision) -> Result<Answer, Problem> {
-    if let Some(record) = context.store.revision(id, revision).await? {
-        return Ok(record.answer);
-    }
-    let Some(current) = context.store.get(id).await? else {
-        return Err(Problem::no_such_persona(&id.to_string()));
+async fn no_such_revision(context: &Context, client: Option<ClientAddress>, id: PersonaId, revision: Revision) -> Result<Problem, Problem> {
+    let Some(current) = found(context, client, id, None).await? else {
+        return Ok(Problem::no_such_persona(&id.to_string()));
     };
     let detail = format!("{id} has no revision {revision}, the current one is {}", current.revision);
-    Err(Problem::new(Code::NoSuchRevision, detail).with("current_revision", current.revision.number()))
+    Ok(Problem::new(Code::NoSuchRevision, detail).with("current_revision", current.revision.number()))
 }

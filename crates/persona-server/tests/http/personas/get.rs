@@ -1,5 +1,6 @@
 //! `GET` and `HEAD /api/v1/personas/{id}`.
 
+use persona_storage::GLANCE_BYTES_MAX;
 use serde_json::json;
 
 use crate::server::{NOBODY, Server};
@@ -24,6 +25,26 @@ async fn head_answers_like_get_without_the_body() {
     assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()));
     let missing = server.send("HEAD", NOBODY).send().await;
     assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
+}
+
+/// Although it is read elsewhere.
+#[tokio::test]
+async fn a_large_persona_is_answered_like_a_small_one() {
+    let server = Server::start();
+    let path = server.persona_with(&json!({ "name": "Ada", "description": "x".repeat(GLANCE_BYTES_MAX) })).await;
+    let tag = server.tag(&path).await;
+    let (get, head) = (server.get(&path).await, server.send("HEAD", &path).send().await);
+    assert_eq!((get.status.as_u16(), get.revision(), get.etag()), (200, 1, &*tag));
+    assert_eq!((head.status.as_u16(), head.etag(), head.body.len()), (200, &*tag, 0));
+    assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()));
+    assert_eq!(server.send("GET", &path).header("if-none-match", &tag).send().await.status, 304);
+    server.send("PATCH", &path).json(&json!({ "nickname": "A" })).send().await;
+    assert_eq!(server.get(&format!("{path}?revision=1")).await.body, get.body);
+    let unknown = server.get(&format!("{path}?revision=3")).await;
+    assert_eq!((unknown.status.as_u16(), unknown.problem()["current_revision"].as_u64()), (404, Some(2)));
+    server.delete(&path).await;
+    assert_eq!(server.get(&path).await.status, 410);
+    assert_eq!(server.get(&format!("{path}?revision=1")).await.body, get.body);
 }
 
 #[tokio::test]

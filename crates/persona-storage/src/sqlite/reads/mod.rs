@@ -1,6 +1,6 @@
 //! Reads: connections that cannot write.
 //!
-//! Two kinds. A **short** read (one persona by its identity) runs inline on the calling thread's own connection: no
+//! Two kinds. A **short** read (one persona by its identity, unless its document is large) runs inline on the calling thread's own connection: no
 //! pool, no hand-over, no cache, so it costs one SELECT and is strict by construction. A **long** read (a list, a page of
 //! the feed, an export) runs on a thread of its own, so that it never holds up a short one, and is a lease: it has a limit
 //! and is ended when it is over, when its client has gone, or when it is in the way of writers (ADR 0027).
@@ -32,6 +32,8 @@ pub(super) use log_watch::{LOOK_EVERY, LogWatch};
 
 /// Long reads that run at once in one process; more would only fight for the same few cores.
 const LONG_READS_MAX: usize = 4;
+/// Large documents that are read at once in one process.
+const LARGE_READS_MAX: usize = 2;
 /// Exports that run at once in one process, each with a thread and a snapshot; one more is refused.
 const EXPORTS_MAX: usize = 4;
 
@@ -41,6 +43,8 @@ pub(super) struct Readers {
     short: ThreadLocal<Connection>,
     leases: Arc<Leases>,
     long: Pool,
+    /// Large documents: they last too long for a thread that serves, and far shorter than lists, which they do not wait for.
+    large: Pool,
     /// What a server says of itself has a thread of its own: it must come also when all others are busy.
     status: Pool,
     exports: Arc<Semaphore>,
@@ -54,13 +58,14 @@ impl Readers {
             let settings = settings.clone();
             Pool::new(shape, Box::new(move || open(&settings).map_err(unopened)), Arc::clone(&leases))
         };
-        let (long, status) = (pool("read", LONG_READS_MAX, true), pool("status", 1, false));
-        Self { short: ThreadLocal::new(), leases, long, status, exports: Arc::new(Semaphore::new(EXPORTS_MAX)), settings }
+        let (long, large) = (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
+        let status = pool("status", 1, false);
+        Self { short: ThreadLocal::new(), leases, long, large, status, exports: Arc::new(Semaphore::new(EXPORTS_MAX)), settings }
     }
 
     /// How many long reads run at once.
     pub(super) fn room(&self) -> ReadRoom {
-        ReadRoom { lists: self.long.threads_max(), exports: EXPORTS_MAX }
+        ReadRoom { lists: self.long.threads_max(), exports: EXPORTS_MAX, large: self.large.threads_max() }
     }
 
     /// A new connection that only reads.
@@ -88,6 +93,14 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.long.run(read).await
+    }
+
+    /// As [`Readers::long`], for one large document.
+    pub(super) async fn large<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.large.run(read).await
     }
 
     /// As [`Readers::long`], on a thread that lists and searches never have.
