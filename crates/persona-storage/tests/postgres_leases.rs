@@ -104,6 +104,11 @@ impl Held {
         Self::with(bench, "LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE").await
     }
 
+    /// Every write waits, and no read.
+    async fn writes_of(bench: &Bench<'_>) -> Self {
+        Self::with(bench, "LOCK TABLE persona_store.personas IN EXCLUSIVE MODE").await
+    }
+
     /// A change of this persona waits.
     async fn changes_of(bench: &Bench<'_>, name: &str) -> Self {
         Self::with(bench, &format!("SELECT 1 FROM persona_store.personas WHERE name = '{name}' FOR UPDATE")).await
@@ -269,6 +274,25 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
     held.release().await;
     for written in heavy.join_all().await {
         assert_eq!(written.expect("patched").answer.revision.number(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have() {
+    for pool_max in [3, 10] {
+        let bench = Bench::with(&format!("pool_max={pool_max}"), LONG).await;
+        let held = Held::writes_of(&bench).await;
+        let writes: JoinSet<_> = (1..=20)
+            .map(|number| (Arc::clone(&bench.store), create(number, "waits")))
+            .map(|(store, write)| async move { store.write(write).await })
+            .collect();
+        // One is for short reads.
+        until("writes hold all connections but one", || bench.sessions("wait_event_type = 'Lock'") == pool_max - 1).await;
+        bench.store.ready().await.expect("reads work");
+        held.release().await;
+        for written in writes.join_all().await {
+            written.expect("created");
+        }
     }
 }
 

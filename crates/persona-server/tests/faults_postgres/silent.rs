@@ -77,9 +77,9 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
     let server = Server::with_workers(1).flag(format!("--database={url}")).start();
     let (ready, away) = ((200, String::new()), (503, "database_unreachable".to_owned()));
     assert_eq!(readiness(&server), ready);
-    // One connection of several: the next question takes another one.
+    // One connection of several: the question goes over another one too.
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER));
-    assert_eq!((readiness(&server), wire.disarm()), (away.clone(), 1));
+    assert_eq!((readiness(&server), wire.disarm()), (ready.clone(), 1));
     assert_eq!(readiness(&server), ready);
     // All of them: of many questions at once only a few reach the database.
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER).lasting());
@@ -88,7 +88,7 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
         asking.into_iter().map(|it| it.join().expect("an answer")).collect::<Vec<_>>()
     });
     assert_eq!(told, vec![away; 6]);
-    assert!(wire.disarm() <= 2, "each question holds a connection");
+    assert!(wire.disarm() <= 3, "each question holds a connection, but for those that share one");
     wire.cut_all();
     wait_for("readiness by itself", DEADLINE, || (readiness(&server) == ready).then_some(()));
 }

@@ -34,6 +34,19 @@ impl Lane {
         Self { pool, shared }
     }
 
+    /// Makes the shared connection now: from then on short reads need none of the pool, also when all of it is taken.
+    pub(super) async fn connect(&self) -> Result<(), PoolError> {
+        match &self.shared {
+            Some(shared) => self.connection(shared, READ_WAIT_MAX).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a shared connection, made or not.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     /// The rows of a short read. It is repeated where that can help.
     pub(super) async fn read(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         let statement = Statement::Kept(sql);

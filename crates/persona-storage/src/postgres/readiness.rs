@@ -3,54 +3,75 @@
 //! Whoever watches a server asks often and does not wait long, while a statement to a silent database is waited for as long
 //! as any other one. So the answer is waited for only briefly, and the question goes on without who asked: breaking it
 //! off would give a connection back in the middle of something.
+//!
+//! The question takes two ways at once, and the first answer counts: over the connection that short reads share, which is
+//! there also while all others are taken, and over one of the others, because one that is silent must not tell for all.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::lane::Lane;
 use super::pool::Pool;
-use super::status::knows_the_schema;
+use super::status::{SCHEMA_VERSION, is_known_schema, knows_the_schema};
 use crate::Error;
 
 /// Longest wait for the answer: watchers give up after a few seconds, and then learn nothing.
 const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Questions under way at once. Each holds a connection as long as the database is silent. The second is for one connection
-/// of several that is silent: it must not tell for all.
+/// Questions under way at once over connections of the pool. Each holds one as long as the database is silent.
 const QUESTIONS_MAX: usize = 2;
 
 /// Asks, and does not ask more often than is useful.
 pub(super) struct Readiness {
     pool: Pool,
+    lane: Arc<Lane>,
     home: Handle,
     room: Arc<Semaphore>,
 }
 
 impl Readiness {
-    pub(super) fn new(pool: Pool, home: Handle) -> Self {
-        Self { pool, home, room: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
+    pub(super) fn new(pool: Pool, lane: Arc<Lane>, home: Handle) -> Self {
+        Self { pool, lane, home, room: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
     }
 
     /// Whether the database can be read and its schema is the one that this build knows.
     pub(super) async fn ask(&self) -> Result<(), Error> {
-        // It is never closed, and the task ends early only with the store.
-        let asked = async {
-            let place = Arc::clone(&self.room).acquire_owned().await.ok()?;
-            let pool = self.pool.clone();
-            let asking = self.home.spawn(async move {
-                let known = knows_the_schema(&pool).await;
-                drop(place);
-                known
-            });
-            asking.await.ok()
-        };
-        match tokio::time::timeout(WAIT_MAX, asked).await {
-            Ok(Some(Ok(true))) => Ok(()),
-            Ok(Some(Ok(false))) => Err(Error::Closed("the schema has another version")),
-            Ok(Some(Err(error))) => Err(error),
-            Ok(None) => Err(Error::Closed("it is closing")),
+        match tokio::time::timeout(WAIT_MAX, self.first_answer()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Error::Closed("the schema has another version")),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::Unreachable),
         }
+    }
+
+    async fn first_answer(&self) -> Result<bool, Error> {
+        if !self.lane.is_shared() {
+            return self.over_the_pool().await;
+        }
+        let (mut shared, mut pooled) = (pin!(self.over_the_lane()), pin!(self.over_the_pool()));
+        tokio::select! {
+            answer = &mut shared => if answer.is_ok() { answer } else { pooled.await },
+            answer = &mut pooled => if answer.is_ok() { answer } else { shared.await },
+        }
+    }
+
+    async fn over_the_lane(&self) -> Result<bool, Error> {
+        is_known_schema(&self.lane.read(SCHEMA_VERSION, &[]).await?)
+    }
+
+    async fn over_the_pool(&self) -> Result<bool, Error> {
+        let closing = || Error::Closed("it is closing");
+        // It is never closed, and the task ends early only with the store.
+        let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closing())?;
+        let pool = self.pool.clone();
+        let asking = self.home.spawn(async move {
+            let known = knows_the_schema(&pool).await;
+            drop(place);
+            known
+        });
+        asking.await.map_err(|_| closing())?
     }
 }

@@ -100,10 +100,16 @@ pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Statu
     })
 }
 
+/// Asks for the version of the schema.
+pub(super) const SCHEMA_VERSION: &str = "SELECT schema_version::bigint FROM persona_store.about";
+
 /// Whether the schema is the one that this build knows.
 pub(super) async fn knows_the_schema(pool: &Pool) -> Result<bool, Error> {
-    let sql = "SELECT schema_version::bigint FROM persona_store.about";
-    let rows = pool.read(Statement::Kept(sql), &[]).await?;
+    is_known_schema(&pool.read(Statement::Kept(SCHEMA_VERSION), &[]).await?)
+}
+
+/// The same, by the answer to [`SCHEMA_VERSION`].
+pub(super) fn is_known_schema(rows: &[Row]) -> Result<bool, Error> {
     let version = rows.first().map(|found| row::number(found, 0)).transpose()?;
     Ok(version == Some(u64::from(migrate::VERSION)))
 }

@@ -46,7 +46,7 @@ const REVISION: &str = "
 pub struct PostgresStore {
     settings: Settings,
     pool: Pool,
-    lane: Lane,
+    lane: Arc<Lane>,
     leases: Leases,
     writer: Writer,
     readiness: Readiness,
@@ -68,8 +68,11 @@ impl PostgresStore {
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
         let writer = Writer::new(pool.clone(), settings.keys_max, home.handle().clone(), clock, observer);
-        let (lane, leases) = (Lane::new(pool.clone(), &settings), Leases::new(pool.clone(), &settings));
-        let readiness = Readiness::new(pool.clone(), home.handle().clone());
+        let (lane, leases) = (Arc::new(Lane::new(pool.clone(), &settings)), Leases::new(pool.clone(), &settings));
+        let short_reads = Arc::clone(&lane);
+        // Where it cannot be made just now, the first read makes it.
+        let _ = home.wait_for(async move { short_reads.connect().await });
+        let readiness = Readiness::new(pool.clone(), Arc::clone(&lane), home.handle().clone());
         Ok(Self { settings, pool, lane, leases, writer, readiness, home })
     }
 }
