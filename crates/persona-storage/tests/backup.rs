@@ -30,7 +30,7 @@ async fn a_backup_is_one_private_file_and_can_be_served_as_it_is() {
     let report = persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on).expect("a backup");
     let metadata = fs::metadata(folder.path("b.db")).expect("it exists");
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (report.bytes, 0o600));
-    assert_eq!((report.content.personas, report.content.is_sound()), (u64::from(PERSONAS), true));
+    assert_eq!((report.content.personas + report.content.deleted, report.content.is_sound()), (u64::from(PERSONAS), true));
     let opened = initialise(&settings(&folder.path("b.db"))).expect("converted");
     assert_eq!(opened.converted_from.as_deref(), Some("delete"));
     assert_eq!(bodies(&folder.path("b.db"), PERSONAS).await, expected);
