@@ -32,10 +32,10 @@ const IMPORTED: usize = 12;
 const GROWN_UP: Duration = Duration::from_millis(1_200);
 
 /// One kind of work, done by one command.
-struct Work {
-    name: &'static str,
+pub struct Work {
+    pub name: &'static str,
     /// Brings the folder into the state before.
-    prepare: fn(&Path),
+    pub prepare: fn(&Path),
     arguments: &'static [&'static str],
     /// What the file may hold after a kill, by the number of personas.
     allowed: fn(usize) -> bool,
@@ -43,7 +43,7 @@ struct Work {
     complete: fn(usize) -> bool,
 }
 
-const WORKS: [Work; 7] = [
+pub const WORKS: [Work; 7] = [
     Work {
         name: "first start: creation, WAL, migration, first write",
         prepare: |_| {},
@@ -130,7 +130,7 @@ fn run(folder: &Path, arguments: &[&str]) {
 }
 
 /// A folder with copies of the files of another one.
-fn copy_of(template: &Path) -> tempfile::TempDir {
+pub fn copy_of(template: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for entry in fs::read_dir(template).expect("a folder") {
         let path = entry.expect("a file").path();
@@ -140,7 +140,7 @@ fn copy_of(template: &Path) -> tempfile::TempDir {
 }
 
 impl Work {
-    fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         self.arguments.iter().map(|&it| it.to_owned()).collect()
     }
 
@@ -153,32 +153,32 @@ impl Work {
         // Syncs, cuts and removals are few and are where the state of a file changes; of the writes some must do.
         let (writes, others) = points.into_iter().partition(|it: &Point| it.call.contains("write"));
         for point in [spread(others, most), spread(writes, most / 2)].concat() {
-            killed += usize::from(self.kill(template.path(), &point));
+            let folder = copy_of(template.path());
+            let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&point)];
+            let status = traced(folder.path(), &options, &self.arguments()).output().expect("strace").status;
+            // A kill of the traced program is passed on by strace to itself.
+            killed += usize::from(!status.success());
+            self.check(folder.path(), status.success(), &format!("killed at {point:?}"));
         }
         (all, killed)
     }
 
-    /// Kills the work at one point and checks what is left; whether it came that far.
-    fn kill(&self, template: &Path, point: &Point) -> bool {
-        let folder = copy_of(template);
-        let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(point)];
-        let status = traced(folder.path(), &options, &self.arguments()).output().expect("strace").status;
-        // A kill of the traced program is passed on by strace to itself.
-        let killed = !status.success();
-        let (database, copy) = (folder.path().join("persona.db"), folder.path().join(COPY));
+    /// Checks what is left of the work after it was disturbed, and that it can be done again.
+    #[track_caller]
+    pub fn check(&self, folder: &Path, succeeded: bool, how: &str) {
+        let (database, copy) = (folder.join("persona.db"), folder.join(COPY));
         if copy.exists() {
-            assert_eq!(read_whole(&copy).personas.len(), FOUND, "{}: the copy after a kill at {point:?}", self.name);
+            assert_eq!(read_whole(&copy).personas.len(), FOUND, "{}: the copy, {how}", self.name);
         }
         if database.exists() {
-            run(folder.path(), &["list", "--database", "persona.db"]);
+            run(folder, &["list", "--database", "persona.db"]);
             let count = read_whole(&database).personas.len();
-            assert!((self.allowed)(count), "{}: {count} personas after a kill at {point:?}", self.name);
-            assert!(killed || (self.complete)(count), "{}: {count} personas after it ended by itself", self.name);
+            assert!((self.allowed)(count), "{}: {count} personas, {how}", self.name);
+            assert!(!succeeded || (self.complete)(count), "{}: {count} personas after it ended well, {how}", self.name);
         }
-        run(folder.path(), self.arguments);
+        run(folder, self.arguments);
         let count = read_whole(&database).personas.len();
-        assert!((self.complete)(count), "{}: {count} personas after a kill at {point:?} and a second run", self.name);
-        killed
+        assert!((self.complete)(count), "{}: {count} personas after a second run, {how}", self.name);
     }
 }
 
@@ -331,7 +331,7 @@ fn first_start_killed_at_every_call(form: Form) {
     report(4, "first_start_killed_at_every_call", form, TARGET, &json!({ "killed": killed }));
 }
 
-fn children_of(pid: u32) -> Vec<u32> {
+pub fn children_of(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|it| it.parse().ok()).collect()
 }

@@ -42,8 +42,13 @@ pub fn traced(folder: &Path, options: &[String], arguments: &[String]) -> Comman
 
 /// Every point of a run of the program at which something changes: for each call, as often as the busiest thread made it.
 pub fn points_of(folder: &Path, calls: &str, arguments: &[String]) -> Vec<Point> {
+    points_in_files(folder, calls, &[], arguments)
+}
+
+/// The same, for the files that these options choose.
+pub fn points_in_files(folder: &Path, calls: &str, files: &[String], arguments: &[String]) -> Vec<Point> {
     let record = folder.join("strace.out");
-    let options = ["-o".into(), record.display().to_string(), "-e".into(), format!("trace={calls}")];
+    let options = [&["-o".into(), record.display().to_string(), "-e".into(), format!("trace={calls}")], files].concat();
     let output = traced(folder, &options, arguments).output().expect("strace");
     assert!(output.status.success(), "the undisturbed run failed: {}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&record).expect("a record");
