@@ -14,6 +14,7 @@ mod containers;
 mod crowds;
 mod disk_errors;
 mod disk_full;
+mod failing_syncs;
 mod fairness;
 mod file_systems;
 mod foreign_tool;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
 use super::connection::{self, Purpose};
 use super::system_error::explained;
-use super::{Settings, StartError, log_index};
+use super::{Settings, StartError, convert, log_index};
 use crate::Observer;
 use crate::fault::Hidden;
 
@@ -75,6 +75,8 @@ impl WriteConnection {
             // Reads are not to end for want of space that only writes need.
             tracing::warn!(%error, "no room was taken ahead for the index of the log; a write that needs it can end in doubt");
         }
+        // SQLite drops the error of its own sync of the folder, without which a power cut takes the log away as a whole.
+        convert::sync_folder_of(&settings.path).map_err(|error| StartError::from_file(&settings.path, error))?;
         Ok(Self { connection, marks })
     }
 

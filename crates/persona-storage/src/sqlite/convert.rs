@@ -29,8 +29,7 @@ pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
         let before = mode_of(&connection).map_err(failed)?;
         if before != "wal" {
             // Outside any transaction: inside one the switch is refused without an error.
-            let switched = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
-            let now: String = switched.map_err(|error| StartError::from_connection(path, &connection, error))?;
+            let now = set_mode(&connection, "wal").map_err(|error| StartError::from_connection(path, &connection, error))?;
             if now != "wal" {
                 return Err(StartError::NotWal { path: path.into(), mode: now });
             }
@@ -42,6 +41,18 @@ pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
         "wal" => Ok((before != "wal").then_some(before)),
         mode => Err(StartError::NotWal { path: path.into(), mode: mode.into() }),
     }
+}
+
+/// Switches the mode and tells which one there is now. What was switched is committed when the statement ends, so an error of
+/// that comes behind the row with the mode.
+pub(super) fn set_mode(connection: &Connection, mode: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare(&format!("PRAGMA journal_mode = {mode}"))?;
+    let mut rows = statement.query([])?;
+    let mut now = String::new();
+    while let Some(row) = rows.next()? {
+        now = row.get(0)?;
+    }
+    Ok(now)
 }
 
 fn mode_of(connection: &Connection) -> rusqlite::Result<String> {

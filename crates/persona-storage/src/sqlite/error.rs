@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use persona_model::Invalid;
 use rusqlite::Connection;
 use rusqlite::ffi::{self, ErrorCode};
+use rustix::io::Errno;
 
 use super::convert::folder_of;
 use super::system_error::explained;
@@ -233,6 +234,7 @@ impl StartError {
             AlreadyExists => Self::Exists { path },
             ResourceBusy => Self::InUse { path, pid: None },
             StorageFull | QuotaExceeded | FileTooLarge => Self::NoSpace { path, source: Box::new(source) },
+            _ if source.raw_os_error() == Some(Errno::IO.raw_os_error()) => Self::Disk { path, source: Box::new(source) },
             _ => Self::Unreadable { path, source },
         }
     }

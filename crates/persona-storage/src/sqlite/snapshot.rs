@@ -10,6 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::check::{CheckReport, check_alone};
+use super::convert::set_mode;
 use super::progress::{Progress, Step, Watcher};
 use super::{StartError, meta, row};
 
@@ -101,7 +102,7 @@ pub(super) fn to_wal_mode(path: &Path) -> Result<(), StartError> {
 
 fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let now: String = connection.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0))?;
+    let now = set_mode(&connection, mode)?;
     debug_assert_eq!(now, mode, "nobody else has the file open");
     // As the last connection it copies the log back and removes it.
     connection.close().map_err(|(_, error)| error)
