@@ -33,6 +33,7 @@ mod invalid;
 mod merge;
 mod operations;
 mod page;
+mod past;
 mod patch;
 mod patch_form;
 mod persona;
@@ -59,6 +60,7 @@ pub use operations::{PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_I
 pub use page::{
     Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey, TooManyTags, filter_tags,
 };
+pub use past::{PastRevision, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use position::{Position, Since};

@@ -6,7 +6,7 @@ use persona_model::{
     ChangeKind, Document, EntityTag, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId, Revision, Timestamp, merge_three_way,
 };
 
-use crate::{Error, Operation, Outcome, Write};
+use crate::{Error, Operation, Outcome, Write, decide_import};
 
 /// What a write makes of the current persona.
 #[derive(Debug)]
@@ -63,10 +63,13 @@ pub(crate) fn decide(
         document.check_bytes(write.document_bytes_max, None)?;
         return Ok(created(*id, document, author, now));
     }
+    if let Operation::Import { id, past } = &write.operation {
+        return decide_import::decide(*id, past, current, now, write.document_bytes_max);
+    }
     let current = current.ok_or(Error::NotFound)?;
     let next = Next { current: current.persona, author, now };
     match &write.operation {
-        Operation::Create { .. } => unreachable!("creation was handled above"),
+        Operation::Create { .. } | Operation::Import { .. } => unreachable!("these were handled above"),
         Operation::Replace { expect, document, .. } => {
             alive(current)?;
             met(expect, current)?;

@@ -19,6 +19,7 @@ mod checksum;
 pub mod conformance;
 pub mod database_url;
 mod decide;
+mod decide_import;
 mod error;
 mod export;
 #[cfg(feature = "faults")]
@@ -39,6 +40,6 @@ mod write;
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer};
-pub use store::{Answer, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
+pub use store::{Answer, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
 pub use turns::{Turn, Turns};
 pub use write::{IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written};

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
     Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, Since, Sort, SortKey, Timestamp,
-    answer_text, head_text,
+    answer_text, head_text, history_line,
 };
 
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom,
     RevisionRecord, Status, Store, Write, Written,
 };
 
@@ -89,9 +89,10 @@ impl Rows {
                 let persona = revised.persona;
                 let answer = answer_of(&persona);
                 let changed = revised.changed.into_iter().map(String::from).collect();
-                let record = RevisionRecord { answer: answer.clone(), at: now, author: write.author.clone(), changed, base: revised.base };
+                let (at, author) = (persona.updated_at, persona.updated_by.clone());
+                let record = RevisionRecord { answer: answer.clone(), at, author, changed, base: revised.base };
                 let sequence = self.changes.len() as u64 + 1;
-                self.changes.push(Change { sequence, persona: id, revision: persona.revision, kind: revised.kind, at: now });
+                self.changes.push(Change { sequence, persona: id, revision: persona.revision, kind: revised.kind, at });
                 self.histories.entry(id).or_default().push((persona, record));
                 Written { outcome: revised.outcome, answer, replayed: false }
             }
@@ -229,16 +230,26 @@ impl Store for MemoryStore {
         Ok(self.rows()?.changes.iter().filter(|change| change.sequence > sequence).take(limit).cloned().collect())
     }
 
-    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
+    async fn export(&self, exported: Exported) -> Result<Export, Error> {
         let rows = self.rows()?;
-        let mut all: Vec<&(Persona, RevisionRecord)> = rows
-            .histories
-            .values()
-            .filter_map(|history| history.last())
-            .filter(|(persona, _)| include_deleted || persona.deleted_at.is_none())
-            .collect();
-        all.sort_by_key(|(persona, _)| persona.created_at);
-        Ok(Export::of(all.into_iter().map(|(_, record)| record.answer.clone()), Ok(())))
+        let mut all: Vec<&Vec<(Persona, RevisionRecord)>> = rows.histories.values().collect();
+        all.sort_by_key(|history| history.last().map(|(persona, _)| (persona.created_at, persona.id)));
+        let answers = all.into_iter().flat_map(|history| {
+            let last = history.last().map_or(Revision::FIRST, |(persona, _)| persona.revision);
+            let wanted = move |persona: &Persona| match exported {
+                Exported::Living => persona.revision == last && persona.deleted_at.is_none(),
+                Exported::All => persona.revision == last,
+                Exported::History => true,
+            };
+            history.iter().filter(move |(persona, _)| wanted(persona)).map(move |(_, record)| match exported {
+                Exported::Living | Exported::All => record.answer.clone(),
+                Exported::History => {
+                    let line = history_line(&record.answer.body, last, record.base);
+                    Answer { body: line.into(), ..record.answer.clone() }
+                }
+            })
+        });
+        Ok(Export::of(answers.collect::<Vec<_>>(), Ok(())))
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

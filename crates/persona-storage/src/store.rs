@@ -45,6 +45,18 @@ pub enum Glance {
 /// largest personas would otherwise take gigabytes.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// What an export holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exported {
+    /// Every living persona.
+    Living,
+    /// Soft-deleted ones too.
+    All,
+    /// Every revision of every persona, deleted ones too: each as a line of [`persona_model::history_line`], those of one
+    /// persona together and the first one first.
+    History,
+}
+
 /// One page of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
@@ -197,11 +209,11 @@ pub trait Store: Send + Sync {
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
 
-    /// Every persona of one consistent snapshot, in order of creation; soft-deleted ones only if asked for.
+    /// Every persona of one consistent snapshot, in order of creation, or every revision of each.
     ///
     /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log outgrows its bound, loses
     /// the export with [`Error::Busy`], so that no snapshot holds the log for ever. Dropping the receiver ends it.
-    async fn export(&self, include_deleted: bool) -> Result<Export, Error>;
+    async fn export(&self, exported: Exported) -> Result<Export, Error>;
 
     // ---- writes ------------------------------------------------------------------------------------------------
 

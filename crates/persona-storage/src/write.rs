@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use persona_model::{DOCUMENT_BYTES_MAX, Document, Expect, Patch, PersonaId, Revision};
+use persona_model::{DOCUMENT_BYTES_MAX, Document, Expect, PastRevision, Patch, PersonaId, Revision};
 
 use crate::Answer;
 
@@ -61,13 +61,24 @@ pub enum Operation {
         /// What the writer believes its revision to be.
         expect: Expect,
     },
+    /// Keeps a revision that another store made as it was, times and authors too: the first one of a new persona, or the next
+    /// one of a persona whose last revision is the one before. The current one again changes nothing.
+    ///
+    /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this one with other content; with
+    /// [`crate::Error::NotFound`] where it has none and this is not the first.
+    Import {
+        /// Which persona.
+        id: PersonaId,
+        /// The revision.
+        past: Box<PastRevision>,
+    },
 }
 
 impl Operation {
     /// What the writer believes the current state to be; `None` for a creation.
     pub fn expect(&self) -> Option<&Expect> {
         match self {
-            Self::Create { .. } => None,
+            Self::Create { .. } | Self::Import { .. } => None,
             Self::Replace { expect, .. } | Self::Patch { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => {
                 Some(expect)
             }
@@ -89,7 +100,8 @@ impl Operation {
             | Self::Replace { id, .. }
             | Self::Patch { id, .. }
             | Self::Delete { id, .. }
-            | Self::Restore { id, .. } => *id,
+            | Self::Restore { id, .. }
+            | Self::Import { id, .. } => *id,
         }
     }
 }

@@ -12,7 +12,7 @@ use files::{Folder, bodies, check, fill, keeper, open, settings};
 use persona_model::{Filter, ListRequest, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
 use persona_storage::sqlite::{Keeper, StartError, initialise};
-use persona_storage::{Error, Observer, Operation, Store};
+use persona_storage::{Error, Exported, Observer, Operation, Store};
 use serde_json::json;
 
 const PERSONAS: u8 = 30;
@@ -99,7 +99,7 @@ async fn content(path: &Path) -> Option<Content> {
     }
     content.listed =
         store.list(newest_first()).await.map(|page| page.items.iter().map(|answer| answer.body.to_vec()).collect()).map_err(drop);
-    let mut export = store.export(true).await.ok()?;
+    let mut export = store.export(Exported::All).await.ok()?;
     let mut exported = Ok(Vec::new());
     while let Some(item) = export.recv().await {
         match (&mut exported, item) {

@@ -16,7 +16,7 @@ use persona_model::{
 use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
-use persona_storage::{Error, NoObserver, Operation, Page, Store, Write};
+use persona_storage::{Error, Exported, NoObserver, Operation, Page, Store, Write};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -287,7 +287,7 @@ impl Pair {
         assert!(changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
         let mut whole: Vec<String> = changes.iter().map(|it| format!("{} {} {:?} {}", it.persona, it.revision, it.kind, it.at)).collect();
         for include_deleted in [false, true] {
-            let mut export = store.export(include_deleted).await.expect("started");
+            let mut export = store.export(if include_deleted { Exported::All } else { Exported::Living }).await.expect("started");
             while let Some(answer) = export.recv().await {
                 whole.push(format!("{:?}", answer.expect("no error")));
             }

@@ -9,7 +9,7 @@ use files::{Folder, keeper, open, settings};
 use persona_model::PersonaId;
 use persona_storage::conformance::{document, write};
 use persona_storage::sqlite::initialise;
-use persona_storage::{Operation, Store};
+use persona_storage::{Exported, Operation, Store};
 use serde_json::json;
 
 /// Words that no two texts share, so that the index is as large as the texts.
@@ -80,7 +80,7 @@ async fn an_export_that_nobody_writes_beside_is_not_broken_off_because_the_index
         store.write(write(Operation::Create { id, document })).await.expect("created");
     }
     let mut keeper = keeper(&folder.database());
-    let mut export = store.export(false).await.expect("it begins");
+    let mut export = store.export(Exported::Living).await.expect("it begins");
     // Longer than a reader may be waited for while the log is long.
     let until = Instant::now() + Duration::from_millis(500);
     while Instant::now() < until {

@@ -12,7 +12,7 @@ use cluster::Cluster;
 use persona_model::{Expect, Filter, ListRequest, Patch, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{Error, NoObserver, Operation, Store, Write};
+use persona_storage::{Error, Exported, NoObserver, Operation, Store, Write};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -153,7 +153,8 @@ async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_ne
     let bench = Bench::with("", LONG).await;
     bench.fill().await;
     let (mut slow, mut refused) = (Vec::new(), 0);
-    let mut starting: JoinSet<_> = (0..24).map(|_| Arc::clone(&bench.store)).map(|store| async move { store.export(true).await }).collect();
+    let mut starting: JoinSet<_> =
+        (0..24).map(|_| Arc::clone(&bench.store)).map(|store| async move { store.export(Exported::All).await }).collect();
     while let Some(started) = starting.join_next().await {
         match started.expect("no panic") {
             Ok(export) => slow.push(export),
@@ -171,7 +172,7 @@ async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_ne
     // One that is dropped makes room for another, which comes to its end.
     slow.clear();
     until("the exports are over", || bench.sessions("query LIKE 'FETCH%'") == 0).await;
-    let mut export = bench.store.export(true).await.expect("started");
+    let mut export = bench.store.export(Exported::All).await.expect("started");
     let mut count = 0;
     while let Some(answer) = export.recv().await {
         answer.expect("no error");

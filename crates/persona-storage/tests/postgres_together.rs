@@ -11,7 +11,7 @@ use cluster::wire::{Fault, Sender, Trap, Wire};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{Error, NoObserver, Operation, Outcome, Store, Write, Written};
+use persona_storage::{Error, Exported, NoObserver, Operation, Outcome, Store, Write, Written};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -339,7 +339,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     for number in 1..=255 {
         store.write(create(number, json!({ "name": "Ada" }))).await.expect("created");
     }
-    let mut export = store.export(false).await.expect("started");
+    let mut export = store.export(Exported::Living).await.expect("started");
     for number in 1..=255 {
         store.write(write(Operation::Delete { id: id(number), expect: Expect::Any })).await.expect("deleted");
     }
@@ -359,7 +359,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
         let patch = Patch::merge(json!({ "description": large })).expect("a merge patch");
         store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await.expect("patched");
     }
-    let mut export = store.export(true).await.expect("started");
+    let mut export = store.export(Exported::All).await.expect("started");
     assert!(export.recv().await.is_some());
     store.close().await;
     let mut last = None;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Gate, Keeper, Settings, SqliteStore, initialise};
-use persona_storage::{Checkpoint, Error, NoObserver, Observer, Operation, Store, Written};
+use persona_storage::{Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, Written};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -359,7 +359,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     for number in 1..=255 {
         create(&store, number).await;
     }
-    let mut export = store.export(false).await.expect("started");
+    let mut export = store.export(Exported::Living).await.expect("started");
     let first = export.recv().await.expect("one").expect("no error");
     assert_eq!(first.id, id(1));
     // The export waits for its reader in the first half. Those are deleted that it has yet to come to, and no more: after

@@ -19,7 +19,7 @@ use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{Gate, Progress, initialise};
 use persona_storage::transfer::{Plan, TransferError, TransferReport, transfer};
-use persona_storage::{NoObserver, Operation, Store};
+use persona_storage::{Exported, NoObserver, Operation, Store};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -179,7 +179,7 @@ async fn rows_of_a_file_are_in_order_of_creation_whenever_they_came() {
         assert_same(&content_of_server(&url, order).await, &content_of_file(&back, order).await);
     }
     let exported = async |store: &dyn Store| {
-        let mut export = store.export(true).await.expect("started");
+        let mut export = store.export(Exported::All).await.expect("started");
         let mut found = Vec::new();
         while let Some(answer) = export.recv().await {
             found.push(answer.expect("no error").id);

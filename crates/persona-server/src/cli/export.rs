@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use persona_storage::sqlite::refuse_output;
 use serde_json::json;
 
-use super::api::{Access, Api, Reply, cut_short, request};
+use super::api::{Access, Api, Query, Reply, cut_short, request};
 use super::arguments::Export;
 use super::failure::Failure;
 use super::output::Output;
@@ -35,7 +35,8 @@ pub async fn run(arguments: &Export, environment: &Environment, output: &Output)
         refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
     let api = Api::open(&arguments.target, Access::Read, environment, output)?;
-    let response = api.stream(request(Method::GET, EXPORT, &[], None)).await?;
+    let query = Query::new(EXPORT).with_some("history", arguments.history.then_some("true"));
+    let response = api.stream(request(Method::GET, &query.into_path(), &[], None)).await?;
     if !response.status().is_success() {
         return Reply::read(response).await?.success().map(drop);
     }
@@ -46,7 +47,8 @@ pub async fn run(arguments: &Export, environment: &Environment, output: &Output)
         if output.is_json() {
             output.json(&json!({ "exported": lines, "file": arguments.output }))?;
         }
-        output.note(&format!("exported {lines} personas to {}", arguments.output.display()));
+        let what = if arguments.history { "revisions" } else { "personas" };
+        output.note(&format!("exported {lines} {what} to {}", arguments.output.display()));
     }
     api.close().await;
     Ok(())

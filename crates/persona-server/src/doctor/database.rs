@@ -4,7 +4,7 @@ use persona_storage::{Home, Status};
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use crate::units::size;
+use crate::units::{personas, size};
 
 /// From this share of the server's connections on there is soon no room for another worker, in percent.
 const CONNECTIONS_PERCENT_MAX: u64 = 80;
@@ -36,10 +36,10 @@ fn what_to_do(facts: &Facts) -> String {
 fn usable(facts: &Facts) -> Option<Finding> {
     Some(match &facts.database.as_ref()?.looked {
         Ok(status) => Finding::ok(format!(
-            "PostgreSQL {}, schema {}, {} personas in {}",
+            "PostgreSQL {}, schema {}, {} in {}",
             status.engine_version,
             status.schema_version,
-            status.personas,
+            personas(status.personas, 0),
             size(status.database_bytes)
         )),
         Err((reason, _)) => Finding::fail(reason.clone()),

@@ -6,7 +6,7 @@ use super::Facts;
 use super::check::{Check, Finding, Group};
 use super::facts::ServerFacts;
 use crate::supervisor::{ADVICE, BUSY_WAIT_P99_MICROS};
-use crate::units::{long_time, size};
+use crate::units::{long_time, personas, size};
 
 /// Above this much log a checkpoint is overdue when the last one is older than [`CHECKPOINT_AGE_MS_MAX`]: 16 MiB,
 /// well over the default threshold of 4 MB and well under the ceiling at which the keeper cuts the log.
@@ -63,10 +63,10 @@ fn running(facts: &Facts) -> Option<Finding> {
         Some(server) => {
             let uptime = long_time(server.number("/uptime_ms") / 1000);
             Finding::ok(format!(
-                "{} version {}, for {uptime}, {} personas",
+                "{} version {}, for {uptime}, {}",
                 server.url,
                 server.text("/version")?,
-                server.number("/personas")
+                personas(server.number("/personas"), 0)
             ))
         }
     })

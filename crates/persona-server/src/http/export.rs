@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, Version};
 use http_body::Frame;
-use persona_storage::{Error, Export};
+use persona_storage::{Error, Export, Exported};
 
 use super::parameters::{Holds, Parameter, Parameters};
 use super::problem::{Code, Problem};
@@ -21,20 +21,31 @@ use super::{ClientAddress, Context, Turn};
 const PART_BYTES: usize = 64 * 1024;
 
 /// What the query may hold.
-pub(super) const PARAMETERS: &[Parameter] =
-    &[Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." }];
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
+    Parameter {
+        name: "history",
+        holds: Holds::Flag,
+        repeats: false,
+        about: "Every revision of every persona, deleted ones too, each with a member history; false by default.",
+    },
+];
 
 /// Sends every persona of one snapshot.
 pub async fn export_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
     let mut parameters = Parameters::read(request.uri(), PARAMETERS);
-    let include_deleted = parameters.flag("include_deleted").unwrap_or(false);
+    let exported = match (parameters.flag("history"), parameters.flag("include_deleted")) {
+        (Some(true), _) => Exported::History,
+        (_, Some(true)) => Exported::All,
+        _ => Exported::Living,
+    };
     parameters.done()?;
     if request.version() < Version::HTTP_11 {
         // Without chunks the end of the connection is the end of the body, so that half an export would look whole.
         return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
     }
     let turn = context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
-    let export = context.store.export(include_deleted).await?;
+    let export = context.store.export(exported).await?;
     let mut response = Response::new(Body::new(Lines { export, _turn: Some(turn) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

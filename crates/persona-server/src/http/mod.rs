@@ -27,6 +27,7 @@ mod ledger;
 mod middleware;
 mod openapi;
 mod parameters;
+mod past;
 mod personas;
 mod problem;
 mod request;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use http::Uri;
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
@@ -41,6 +41,7 @@ pub const ROUTES: &[Route] = &[
         },
     },
     Route { path: "/api/v1/personas/{id}/restore", methods: &["POST"], handlers: || post(personas::restore::restore_persona) },
+    Route { path: "/api/v1/personas/{id}/revisions/{revision}", methods: &["PUT"], handlers: || put(personas::import::import_revision) },
     Route { path: "/api/v1/export", methods: &["GET"], handlers: || get(export::export_personas) },
     Route { path: "/api/v1/status", methods: &["GET"], handlers: || get(status::get_status) },
     Route { path: "/api/v1/problems", methods: &["GET"], handlers: || get(problem::list_problems) },

@@ -68,7 +68,8 @@ pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document
 }
 
 impl Managed {
-    fn fault(&self, id: PersonaId, value: &Value) -> Option<Fault> {
+    /// What is wrong with a value that a client sends.
+    pub(super) fn fault(&self, id: PersonaId, value: &Value) -> Option<Fault> {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();
         let (good, wanted) = match self.holds {

@@ -5,6 +5,8 @@ use std::fmt;
 use persona_model::{Document, PersonaId};
 use serde_json::Value;
 
+use super::native::Origin;
+
 /// How a file, or an item of it, is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -77,6 +79,8 @@ pub struct Item {
     pub document: Document,
     /// It was soft-deleted where it was exported.
     pub is_deleted: bool,
+    /// What the store that it came from said of it.
+    pub origin: Origin,
     /// What was repaired, as sentence fragments.
     pub warnings: Vec<String>,
 }

@@ -11,7 +11,7 @@ use super::identity::Identities;
 use super::item::{Bad, Format, Item, Record};
 use super::json_lines::JsonLines;
 use super::json_values::JsonValues;
-use super::native::{self, Native};
+use super::native::{self, Native, Origin};
 use super::{Draft, awesome, card, lobehub};
 use crate::http::read_strictly;
 
@@ -46,7 +46,7 @@ impl Items {
             return Err(refuse(reason));
         }
         let (own_name, note) = (own_name(&object, is_row), card::note_on_v1(&object));
-        let (format, Native { draft, id, is_deleted }) = mapped(object, is_row).map_err(refuse)?;
+        let (format, Native { draft, id, is_deleted, origin }) = mapped(object, is_row).map_err(refuse)?;
         let id = id.unwrap_or_else(|| match &own_name {
             Some(name) => self.identities.next_named(format, name),
             None => self.identities.next_unnamed(format, &written),
@@ -56,7 +56,7 @@ impl Items {
             let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);
             bad(name.clone(), note.into_iter().chain(invalid.faults.iter().map(reason)).collect())
         })?;
-        Ok(Item { place, format, id, document, is_deleted, warnings })
+        Ok(Item { place, format, id, document, is_deleted, origin, warnings })
     }
 }
 
@@ -88,7 +88,7 @@ fn unwrapped(value: Value) -> Result<Value, String> {
 }
 
 fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), String> {
-    let foreign = |format: Format, draft: Draft| (format, Native { draft, id: None, is_deleted: false });
+    let foreign = |format: Format, draft: Draft| (format, Native { draft, id: None, is_deleted: false, origin: Origin::default() });
     if is_row && awesome::matches(&object) {
         Ok(foreign(Format::AwesomePrompts, awesome::draft(object)))
     } else if is_row {

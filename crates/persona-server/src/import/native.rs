@@ -1,29 +1,73 @@
 //! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as columns.
 
-use persona_model::{FIELDS, Field, PersonaId, Shape, nearest_field};
+use persona_model::{FIELDS, Field, PersonaId, Revision, Shape, nearest_field};
 use serde_json::{Map, Value};
 
 use super::Draft;
 use crate::http::read_strictly;
 
-/// Members that the store manages: an export has them, a new persona gets its own. Only `id` is kept.
+/// Members that the store manages besides `id`: an export has them, and none of them is a field.
 const MANAGED: [&str; 8] = ["revision", "created_at", "updated_at", "deleted_at", "created_by", "updated_by", "content_hash", "labels"];
 
-/// A native item: its document, its own identity if it has one, and whether it was soft-deleted where it came from.
+/// A native item.
 pub struct Native {
     /// The document.
     pub draft: Draft,
     /// The identity that it had.
     pub id: Option<PersonaId>,
-    /// Whether it was soft-deleted.
+    /// Whether it was soft-deleted where it came from.
     pub is_deleted: bool,
+    /// What the store that it came from said of it.
+    pub origin: Origin,
+}
+
+/// What the store that an item came from said of it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Origin {
+    /// Times and authors, where the item has the times.
+    pub stamps: Map<String, Value>,
+    /// Which revision of a history it is; `None` where the item is the persona as a whole.
+    pub revision: Option<Revision>,
+}
+
+/// What a revision is stamped with.
+const STAMPS: [&str; 4] = ["created_at", "updated_at", "created_by", "updated_by"];
+/// What an imported history also keeps of a revision.
+const OF_HISTORY: [&str; 5] = ["revision", "deleted_at", "content_hash", "labels", HISTORY];
+/// The member that marks the line of an exported history.
+const HISTORY: &str = "history";
+
+impl Origin {
+    fn take(object: &mut Map<String, Value>) -> Result<Self, String> {
+        let taken = |names: &[&str]| -> Map<String, Value> {
+            names.iter().filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone()))).collect()
+        };
+        let mut stamps = taken(&STAMPS);
+        let revision = if object.contains_key(HISTORY) {
+            let revision = object.get("revision").and_then(Value::as_u64).and_then(Revision::new);
+            stamps.extend(taken(&OF_HISTORY));
+            object.remove(HISTORY);
+            Some(revision.ok_or("revision: the line of a history must name its revision")?)
+        } else {
+            // A document that was written by hand may have one of the times only, which is then both.
+            let time = ["created_at", "updated_at"].map(|name| stamps.get(name).filter(|time| !time.is_null()).cloned());
+            match time {
+                [None, None] => stamps.clear(),
+                [Some(time), None] => drop(stamps.insert("updated_at".into(), time)),
+                [None, Some(time)] => drop(stamps.insert("created_at".into(), time)),
+                [Some(_), Some(_)] => {}
+            }
+            None
+        };
+        Ok(Self { stamps, revision })
+    }
 }
 
 /// Reads an object of the API. Unknown members stay in, so that validation names them and the nearest field.
 ///
 /// # Errors
 ///
-/// Its `id` is no UUID.
+/// Its `id` is no UUID, or it is a line of a history without its revision.
 pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
     let id = match object.remove("id") {
         None | Some(Value::Null) => None,
@@ -31,8 +75,9 @@ pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
         Some(_) => return Err("id: must be a string".into()),
     };
     let is_deleted = object.get("deleted_at").is_some_and(|time| !time.is_null());
+    let origin = Origin::take(&mut object)?;
     object.retain(|name, _| !MANAGED.contains(&name.as_str()));
-    Ok(Native { draft: Draft { members: object, ..Draft::default() }, id, is_deleted })
+    Ok(Native { draft: Draft { members: object, ..Draft::default() }, id, is_deleted, origin })
 }
 
 /// Whether a column of this name is known.

@@ -10,7 +10,7 @@ pub(super) const CLASSES: usize = 5;
 
 /// Every pair of route and method of the router, which tests that none is missing. `HEAD` is counted with `GET`, which
 /// answers it.
-pub(super) const ROUTES: [(&str, &str); 18] = [
+pub(super) const ROUTES: [(&str, &str); 19] = [
     OTHER,
     ("GET", "/"),
     ("GET", "/api/v1/personas"),
@@ -20,6 +20,7 @@ pub(super) const ROUTES: [(&str, &str); 18] = [
     ("PATCH", "/api/v1/personas/{id}"),
     ("DELETE", "/api/v1/personas/{id}"),
     ("POST", "/api/v1/personas/{id}/restore"),
+    ("PUT", "/api/v1/personas/{id}/revisions/{revision}"),
     ("GET", "/api/v1/export"),
     ("GET", "/api/v1/status"),
     ("GET", "/api/v1/problems"),

@@ -11,6 +11,7 @@ mod edit;
 mod exit_codes;
 mod export;
 mod help;
+mod history;
 mod import;
 mod personas;
 mod server;

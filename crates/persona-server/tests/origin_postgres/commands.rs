@@ -27,6 +27,27 @@ fn personas_are_created_listed_found_changed_imported_and_exported() {
 }
 
 #[test]
+fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
+    let file = Folder::with_personas(&[&["Ada", "--author=Eve"], &["Bob"]]);
+    for command in
+        [&["update", "Ada", "--set=tags=a"] as &[&str], &["delete", "Ada", "--yes"], &["undelete", "Ada"], &["delete", "Bob", "--yes"]]
+    {
+        assert_eq!(file.run(command).code, 0, "{command:?}");
+    }
+    let history = file.results(&["export", "--history"]);
+    assert_eq!(history.lines().count(), 6);
+    let database = folder().file("all.ndjson", &history);
+    let imported = database.run(&["import", "all.ndjson"]);
+    assert_eq!(imported.code, 0, "{imported}");
+    let back = database.results(&["export", "--history"]);
+    let sorted = |text: &str| text.lines().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&back), sorted(&history));
+    let again = Folder::new().file("all.ndjson", back);
+    assert_eq!(again.run(&["import", "all.ndjson"]).code, 0);
+    assert_eq!((sorted(&again.results(&["export", "--history"])), again.run(&["check"]).code), (sorted(&history), 0));
+}
+
+#[test]
 fn a_doctor_looks_at_the_database_and_changes_nothing() {
     let empty = folder();
     let found = empty.run(&["doctor"]);
@@ -34,7 +55,7 @@ fn a_doctor_looks_at_the_database_and_changes_nothing() {
     assert_eq!(empty.run(&["create", "--name", "Ada"]).code, 0);
     let found = empty.run(&["doctor"]);
     // fsync is off in tests, and that is worth an alarm.
-    assert!(found.code == 2 && found.stdout.contains("1 personas") && found.stdout.contains("fsync is off"), "{found}");
+    assert!(found.code == 2 && found.stdout.contains("1 persona in") && found.stdout.contains("fsync is off"), "{found}");
 }
 
 #[test]

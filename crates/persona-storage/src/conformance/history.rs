@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named, revision, write};
-use crate::{Answer, Error, GLANCE_BYTES_MAX, Glance, Operation};
+use crate::{Answer, Error, Exported, GLANCE_BYTES_MAX, Glance, Operation};
 
 pub async fn every_revision_stays_readable_with_author_and_changed_fields(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
@@ -67,7 +67,7 @@ pub async fn a_tag_names_the_same_state_wherever_it_is_answered(store: &Subject,
     let request = ListRequest { filter: Filter::default(), sort: Sort::DEFAULT, after: None, limit: 10, count: false };
     let page = store.list(request).await.expect("readable");
     assert_eq!(page.items.iter().map(Answer::tag).collect::<Vec<_>>(), [second]);
-    let mut export = store.export(false).await.expect("started");
+    let mut export = store.export(Exported::Living).await.expect("started");
     assert_eq!(export.recv().await.expect("one").expect("no error").tag(), second);
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
     assert!(matches!(refused, Error::AlreadyExists { current } if current == second), "{refused}");

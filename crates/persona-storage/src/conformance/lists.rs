@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, delete, id, json_of, merge, named};
-use crate::{Answer, PAGE_BYTES_MAX, Page};
+use crate::{Answer, Exported, PAGE_BYTES_MAX, Page};
 
 async fn list(store: &Subject, filter: &Filter, sort: Sort, limit: usize, cursor: Option<&str>) -> Page {
     let after = cursor.map(|text| Cursor::decode(text, filter, sort).expect("its own cursor"));
@@ -120,7 +120,7 @@ pub async fn an_export_holds_every_living_persona_once(store: &Subject, _clock: 
     }
     delete(store, 7, Expect::Any).await.expect("deleted");
     for (include_deleted, wanted) in [(false, 199), (true, 200)] {
-        let mut export = store.export(include_deleted).await.expect("started");
+        let mut export = store.export(if include_deleted { Exported::All } else { Exported::Living }).await.expect("started");
         let mut seen = Vec::new();
         while let Some(item) = export.recv().await {
             let answer = item.expect("no error");

@@ -8,6 +8,7 @@ pub mod creation;
 pub mod deletion;
 pub mod feed;
 pub mod history;
+pub mod importing;
 pub mod limits;
 pub mod lists;
 pub mod patching;
@@ -105,6 +106,10 @@ macro_rules! conformance_suite {
             history::every_revision_stays_readable_with_author_and_changed_fields,
             history::a_large_document_is_not_read_at_a_glance,
             history::a_tag_names_the_same_state_wherever_it_is_answered,
+            importing::a_history_is_kept_as_it_was,
+            importing::an_exported_history_has_every_revision_of_every_persona,
+            importing::a_history_is_continued_and_never_rewritten,
+            importing::an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,
             lists::every_order_pages_through_every_persona_once,

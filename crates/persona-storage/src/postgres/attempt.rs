@@ -13,7 +13,7 @@ use super::quota::Quota;
 use super::{change, migrate};
 use crate::decide::{self, Decision, Revised};
 use crate::time::{Time, after, newest_of};
-use crate::{Error, Outcome, Write, Written};
+use crate::{Error, Operation, Outcome, Write, Written};
 
 /// A write, with what was tried so far.
 pub(super) struct Request<'a> {
@@ -140,8 +140,10 @@ impl<'a> Request<'a> {
         let handle = persona.document.handle().map(str::to_owned);
         self.tried = Some(Tried { from, outcome: revised.outcome, handle });
         let answer = change::apply(connection, self.write, self.operation, revised).await?;
+        let is_past = matches!(self.write.operation, Operation::Import { .. });
         Ok(answer.map(|answer| {
-            let stamp = persona.updated_at;
+            // The stamp of another store says nothing of the time here.
+            let stamp = if is_past { self.time.now() } else { persona.updated_at };
             let newer = |newest| if newest > newest_of(stamp).as_micros() { stamp.as_micros() } else { stamp.as_micros().max(newest) };
             self.newest.fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest))).unwrap_or_else(|never| never);
             Written { outcome: revised.outcome, answer, replayed: false }

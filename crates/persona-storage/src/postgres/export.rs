@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use persona_model::{Revision, history_line};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio_postgres::Error as DriverError;
+use tokio_postgres::{Error as DriverError, Row};
 
 use super::error::{Meaning, from_driver};
 use super::lease::Leases;
@@ -15,7 +16,7 @@ use super::pool::Connection;
 use super::row;
 use super::shares::Kind;
 use crate::export::Outlet;
-use crate::{Error, Export};
+use crate::{Answer, Error, Export, Exported};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
 const FETCH_ROWS: usize = 256;
@@ -53,7 +54,7 @@ impl From<Error> for Ended {
 }
 
 /// Starts an export as a task of its own, with a connection of its own.
-pub(super) async fn start(leases: &Leases, include_deleted: bool) -> Result<Export, Error> {
+pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export, Error> {
     let place = leases.place(Kind::Export, PLACE_WAIT_MAX).await?;
     // Where the task is ended from outside, the outlet says that not everything came.
     let (outlet, export) = Export::channel();
@@ -61,11 +62,11 @@ pub(super) async fn start(leases: &Leases, include_deleted: bool) -> Result<Expo
     let exporting = leases.clone();
     // All of it in one task: a connection in the middle of a transaction must not go back to the pool, whoever gives up.
     leases.pool.home().spawn(async move {
-        match open(&exporting, include_deleted).await {
+        match open(&exporting, exported).await {
             Ok(connection) => {
                 // Whoever has gone meanwhile does not receive either, and that ends it.
                 let _ = opened.send(Ok(()));
-                run(&exporting, connection, place, outlet).await;
+                run(&exporting, connection, place, outlet, exported).await;
             }
             Err(error) => drop(opened.send(Err(error))),
         }
@@ -76,16 +77,12 @@ pub(super) async fn start(leases: &Leases, include_deleted: bool) -> Result<Expo
 
 /// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the server has no limit for
 /// it; the queue has.
-async fn open(leases: &Leases, include_deleted: bool) -> Result<Connection, Error> {
-    let condition = if include_deleted { "" } else { "WHERE deleted_at IS NULL" };
+async fn open(leases: &Leases, exported: Exported) -> Result<Connection, Error> {
     let sql = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
          SET LOCAL statement_timeout = 0;
-         DECLARE everything NO SCROLL CURSOR FOR
-         SELECT id, revision, deleted_at IS NOT NULL, head, document
-         FROM persona_store.personas
-         {condition}
-         ORDER BY created_at, id"
+         DECLARE everything NO SCROLL CURSOR FOR {}",
+        sql_of(exported)
     );
     let mut attempts = 0;
     loop {
@@ -104,9 +101,38 @@ async fn open(leases: &Leases, include_deleted: bool) -> Result<Connection, Erro
     }
 }
 
+const fn sql_of(exported: Exported) -> &'static str {
+    match exported {
+        Exported::Living => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document
+             FROM persona_store.personas
+             WHERE deleted_at IS NULL
+             ORDER BY created_at, id"
+        }
+        Exported::All => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document
+             FROM persona_store.personas
+             ORDER BY created_at, id"
+        }
+        Exported::History => {
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base
+             FROM persona_store.personas AS p
+             JOIN persona_store.revisions AS r ON r.persona = p.id
+             ORDER BY p.created_at, p.id, r.revision"
+        }
+    }
+}
+
+/// The same answer as a line of a history.
+fn in_history(found: &Row, answer: &Answer) -> Result<Answer, Error> {
+    let base = row::value::<Option<i64>>(found, 6)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new);
+    let line = history_line(&answer.body, row::revision(found, 5)?, base);
+    Ok(Answer { body: line.into(), ..answer.clone() })
+}
+
 /// Sends everything, and ends the connection before the place is free again.
-async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermit, outlet: Outlet) {
-    let ended = match send_all(&connection, &outlet).await {
+async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermit, outlet: Outlet, exported: Exported) {
+    let ended = match send_all(&connection, &outlet, exported).await {
         Ok(()) => {
             drop((connection, place));
             return outlet.end(Ok(()));
@@ -122,7 +148,7 @@ async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermi
     drop(place);
 }
 
-async fn send_all(connection: &Connection, outlet: &Outlet) -> Result<(), Ended> {
+async fn send_all(connection: &Connection, outlet: &Outlet, exported: Exported) -> Result<(), Ended> {
     let (leave, mut left) = oneshot::channel();
     outlet.on_left(move || {
         // Whatever waits for it is over where nothing receives it.
@@ -141,6 +167,7 @@ async fn send_all(connection: &Connection, outlet: &Outlet) -> Result<(), Ended>
             let Some(found) = found else { break };
             count += 1;
             let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
+            let answer = if exported == Exported::History { in_history(&found, &answer)? } else { answer };
             let (bytes, began) = (answer.body.len(), Instant::now());
             match tokio::time::timeout(lag.left(), outlet.send(answer)).await {
                 Ok(sent) => sent.map_err(|_| Ended::Dropped)?,

@@ -17,7 +17,8 @@ use super::shares::Kind;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
 use crate::{
-    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write,
+    Written,
 };
 
 /// What there is of a persona without a large document, whose bytes the server knows without reading it: the whole cost of a
@@ -116,8 +117,8 @@ impl Store for PostgresStore {
         changes::after(&self.leases, sequence, limit).await
     }
 
-    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
-        export::start(&self.leases, include_deleted).await
+    async fn export(&self, exported: Exported) -> Result<Export, Error> {
+        export::start(&self.leases, exported).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use persona_model::{Revision, history_line};
+use rusqlite::{Connection, Row};
 use tokio::sync::oneshot;
 
 use super::error::from_driver;
@@ -11,7 +12,7 @@ use super::reads::{Held, LOOK_EVERY, Place, Readers, Reason};
 use super::row;
 use super::system_error::explained;
 use crate::export::{Outlet, Unsent};
-use crate::{Answer, Error, Export};
+use crate::{Answer, Error, Export, Exported};
 
 /// A client that takes nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -26,11 +27,11 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over first.
-pub(super) async fn start(readers: &Readers, include_deleted: bool) -> Result<Export, Error> {
+pub(super) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
     let place = readers.place_for_export()?;
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
-    let work = move || run(place, outlet, opened, include_deleted);
+    let work = move || run(place, outlet, opened, exported);
     thread::Builder::new().name("export".into()).spawn(work).map_err(|error| Error::Backend(Box::new(error)))?;
     is_open.await.map_err(|_| Error::Closed("the export ended by a fault of the program"))??;
     Ok(export)
@@ -44,7 +45,7 @@ enum Ended {
     Failed(Error),
 }
 
-fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>, include_deleted: bool) {
+fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>, exported: Exported) {
     let (connection, held) = match place.begin(|| !opened.is_closed()) {
         Ok(begun) => begun,
         Err(error) => return drop(opened.send(Err(error))),
@@ -54,7 +55,7 @@ fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>,
     // A request that has gone meanwhile has dropped the other end of the queue too.
     let _ = opened.send(Ok(()));
     let mut client = Pace { outlet, waited: Duration::ZERO };
-    let end = match send_all(&connection, include_deleted, &mut client, &held) {
+    let end = match send_all(&connection, exported, &mut client, &held) {
         Err(Ended::Failed(error)) => Some(held.judge(Err(error))),
         Ok(()) => Some(Ok(())),
         Err(Ended::Left) => None,
@@ -66,6 +67,36 @@ fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>,
     if let Some(end) = end {
         client.outlet.end(end);
     }
+}
+
+const fn sql_of(exported: Exported) -> &'static str {
+    match exported {
+        Exported::Living => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
+             FROM personas
+             WHERE deleted_at IS NULL
+             ORDER BY row_id"
+        }
+        Exported::All => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
+             FROM personas
+             ORDER BY row_id"
+        }
+        // A cross join keeps its order, so that nothing is sorted.
+        Exported::History => {
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base
+             FROM personas AS p
+             CROSS JOIN revisions AS r ON r.persona = p.row_id
+             ORDER BY p.row_id, r.revision"
+        }
+    }
+}
+
+/// The same answer as a line of a history.
+fn in_history(found: &Row<'_>, answer: &Answer) -> rusqlite::Result<Answer> {
+    let base = found.get::<_, Option<i64>>(7)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new);
+    let line = history_line(&answer.body, row::revision(found, 6)?, base);
+    Ok(Answer { body: line.into(), ..answer.clone() })
 }
 
 /// The queue, and how the client keeps up.
@@ -104,20 +135,14 @@ fn too_slow() -> Ended {
     Ended::Failed(Error::Busy { what: "the reader of the export" })
 }
 
-fn send_all(connection: &Connection, include_deleted: bool, client: &mut Pace, held: &Held) -> Result<(), Ended> {
+fn send_all(connection: &Connection, exported: Exported, client: &mut Pace, held: &Held) -> Result<(), Ended> {
     let failed = |error| Ended::Failed(from_driver(explained(connection, error)));
     // One statement is one snapshot. Row numbers grow in order of creation.
-    let mut statement = connection
-        .prepare(
-            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
-             FROM personas
-             WHERE ?1 OR deleted_at IS NULL
-             ORDER BY row_id",
-        )
-        .map_err(failed)?;
-    let mut rows = statement.query([include_deleted]).map_err(failed)?;
+    let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
+        let answer = if exported == Exported::History { in_history(found, &answer).map_err(failed)? } else { answer };
         client.send(answer, held)?;
     }
     Ok(())

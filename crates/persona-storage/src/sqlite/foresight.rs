@@ -97,8 +97,10 @@ impl Foresight {
 }
 
 fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
-    if let Operation::Create { document, .. } | Operation::Replace { document, .. } = &write.operation {
-        document.prepare();
+    match &write.operation {
+        Operation::Create { document, .. } | Operation::Replace { document, .. } => document.prepare(),
+        Operation::Import { past, .. } => past.document.prepare(),
+        _ => {}
     }
     let id = write.operation.id();
     // One snapshot for all that is read.

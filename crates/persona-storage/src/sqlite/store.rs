@@ -11,8 +11,8 @@ use super::reads::Readers;
 use super::writer::Writer;
 use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
 use crate::{
-    Answer, Error, Export, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
-    fault,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write,
+    Written, fault,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -78,8 +78,8 @@ impl Store for SqliteStore {
         self.readers.long(move |connection| changes::after(connection, sequence, limit).map_err(from_driver)).await
     }
 
-    async fn export(&self, include_deleted: bool) -> Result<Export, Error> {
-        export::start(&self.readers, include_deleted).await
+    async fn export(&self, exported: Exported) -> Result<Export, Error> {
+        export::start(&self.readers, exported).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

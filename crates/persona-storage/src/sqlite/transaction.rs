@@ -60,7 +60,7 @@ pub(super) fn apply(
         }
         Decision::Change(mut revised) => {
             fault::drop_key(&write.operation, &mut revised.persona);
-            keep(connection, current.as_ref(), &revised, now)?
+            keep(connection, current.as_ref(), &revised)?
         }
     };
     if let Some(wanted) = &write.idempotency {
@@ -91,7 +91,7 @@ fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>, byte
     })
 }
 
-fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now: Timestamp) -> Result<(Written, Option<Entry>), Error> {
+fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised) -> Result<(Written, Option<Entry>), Error> {
     let persona = &revised.persona;
     if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
         && let Some(holder) = personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
@@ -107,7 +107,7 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised, now
         }
     };
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
-    changes::insert(connection, persona.id, persona.revision, revised.kind, now).map_err(from_driver)?;
+    changes::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at).map_err(from_driver)?;
     let body = persona_model::answer_text(&texts.head, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
     let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };

@@ -33,6 +33,9 @@ pub enum OnDuplicate {
     Update,
 }
 
+/// Written apart from the comment, whose marks mean nothing on a terminal.
+const HISTORY_HELP: &str = "Every revision of every persona, deleted ones too; import reads them back as they were";
+
 /// Arguments of `export`.
 #[derive(Args, Debug)]
 pub struct Export {
@@ -42,6 +45,9 @@ pub struct Export {
     /// Replace the file if it exists.
     #[arg(long)]
     pub force: bool,
+    /// Every revision of every persona, deleted ones too; `import` reads them back as they were.
+    #[arg(long, help = HISTORY_HELP)]
+    pub history: bool,
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,

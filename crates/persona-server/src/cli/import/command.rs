@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use persona_model::PersonaId;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::progress::Progress;
@@ -36,7 +38,7 @@ pub async fn run(arguments: &Import, environment: &Environment, output: &Output)
         // A server that is away later is waited for; one that never was there is told at once.
         api.get("/healthz").await?;
     }
-    let mut run = Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default() };
+    let mut run = Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default(), last_past: None };
     let started_at = Instant::now();
     let ended = tokio::select! {
         ended = run.files(sources) => ended,
@@ -62,6 +64,8 @@ struct Run<'a> {
     on_duplicate: OnDuplicate,
     output: &'a Output,
     summary: Summary,
+    /// The revision of a history that was started last, and when it has ended.
+    last_past: Option<(PersonaId, oneshot::Receiver<()>)>,
 }
 
 impl Run<'_> {
@@ -100,9 +104,12 @@ impl Run<'_> {
     }
 
     /// Sends one item; its report is waited for later, in its turn.
-    fn start(&self, file: Arc<str>, item: Result<Item, Bad>) -> Pending {
+    fn start(&mut self, file: Arc<str>, item: Result<Item, Bad>) -> Pending {
         let (api, on_duplicate) = (self.api.clone(), self.on_duplicate);
+        let turn = self.turn_of(item.as_ref().ok());
         tokio::spawn(async move {
+            // Given up when this ends, however it ends.
+            let _turn = turn.wait().await;
             let item = match item {
                 Ok(item) => item,
                 Err(Bad { place, name, reasons }) => {
@@ -111,13 +118,21 @@ impl Run<'_> {
                 }
             };
             let (status, errors) = match api {
-                _ if item.is_deleted => (Status::Deleted, Vec::new()),
+                _ if item.is_deleted && item.origin.revision.is_none() => (Status::Deleted, Vec::new()),
                 Some(api) => send(&api, &item, on_duplicate).await?,
                 None => (Status::Valid, Vec::new()),
             };
             let name = Some(item.document.name().to_string());
             Ok(Report { file: file.to_string(), place: item.place, id: Some(item.id), name, status, warnings: item.warnings, errors })
         })
+    }
+
+    /// The revisions of one persona stand together in a file and are sent one after the other; all else is sent at once.
+    fn turn_of(&mut self, item: Option<&Item>) -> OwnTurn {
+        let Some(item) = item.filter(|item| item.origin.revision.is_some()) else { return OwnTurn { before: None, own: None } };
+        let (own, ended) = oneshot::channel();
+        let before = self.last_past.replace((item.id, ended)).filter(|(id, _)| *id == item.id).map(|(_, ended)| ended);
+        OwnTurn { before, own: Some(own) }
     }
 
     /// Says what came of an item.
@@ -132,6 +147,22 @@ impl Run<'_> {
             progress.write(|| remarks.iter().for_each(|remark| self.output.say(remark)));
         }
         Ok(())
+    }
+}
+
+/// The turn of a revision of a history: when the one before it was sent.
+struct OwnTurn {
+    before: Option<oneshot::Receiver<()>>,
+    own: Option<oneshot::Sender<()>>,
+}
+
+impl OwnTurn {
+    async fn wait(self) -> Option<oneshot::Sender<()>> {
+        if let Some(before) = self.before {
+            // Nothing is ever sent: it ends when the one before has.
+            let _ = before.await;
+        }
+        self.own
     }
 }
 

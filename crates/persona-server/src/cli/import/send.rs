@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use persona_model::Document;
+use persona_model::{Document, Revision, answer_text};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Status;
@@ -28,10 +29,19 @@ const UPDATE_ATTEMPTS_MAX: usize = 5;
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
 pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
+    if let Some(revision) = item.origin.revision {
+        return send_past(api, &path, revision, item).await;
+    }
     let body = Bytes::copy_from_slice(item.document.text().as_bytes());
-    let created = patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?;
+    let created = if item.origin.stamps.is_empty() {
+        patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?
+    } else {
+        // As its first revision here, with the times and authors that it had.
+        patiently(api, Method::PUT, &revision_path(&path, Revision::FIRST), &[], Some(&stamped(item))).await?
+    };
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
         StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
         _ => return Ok(refused(created)),
     }
@@ -60,6 +70,39 @@ pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(
         }
     }
     Ok((Status::Failed, vec!["others keep changing this persona".into()]))
+}
+
+/// Keeps one revision of a history as it was, or tells how the one that is there compares. The one before it was sent before.
+async fn send_past(api: &Api, path: &str, revision: Revision, item: &Item) -> Result<(Status, Vec<String>), Failure> {
+    let body = stamped(item);
+    let kept = patiently(api, Method::PUT, &revision_path(path, revision), &[], Some(&body)).await?;
+    match kept.status {
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
+        StatusCode::PRECONDITION_FAILED => {}
+        _ => return Ok(refused(kept)),
+    }
+    let here = patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
+    let mut wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
+    wanted["id"] = item.id.to_string().into();
+    if let Some(members) = wanted.as_object_mut() {
+        members.remove("history");
+    }
+    if here.status == StatusCode::OK && here.json() == wanted {
+        return Ok((Status::Unchanged, Vec::new()));
+    }
+    let what = if here.status == StatusCode::OK { "is another one here" } else { "does not follow the last one here" };
+    Ok((Status::Failed, vec![format!("revision {revision} {what}; a history is continued and never rewritten")]))
+}
+
+fn revision_path(path: &str, revision: Revision) -> String {
+    format!("{path}/revisions/{revision}")
+}
+
+/// The document with what the store that it came from said of it.
+fn stamped(item: &Item) -> Bytes {
+    let stamps = Value::Object(item.origin.stamps.clone()).to_string();
+    answer_text(&stamps, item.document.text()).into()
 }
 
 /// Sends a request again while the server is busy or away. Every request here can be repeated: each has a condition.

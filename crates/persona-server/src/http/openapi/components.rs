@@ -16,6 +16,7 @@ pub(super) fn schemas() -> Value {
         "Persona": persona::answered(),
         "PersonaCreate": persona::created(),
         "PersonaReplace": persona::replaced(),
+        "PastRevision": persona::past(),
         "PersonaMergePatch": persona::merge_patch(),
         "PersonaJsonPatch": persona::json_patch(),
         "JsonPatch": persona::json_patch_operations(),

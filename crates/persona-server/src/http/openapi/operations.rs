@@ -20,6 +20,11 @@ const CHANGE_PROBLEMS: &[Code] = &[Code::NoSuchPersona, Code::Deleted, Code::Sta
 /// The paths object of the document.
 pub(super) fn paths() -> Ordered<Ordered<Value>> {
     let id = json!([{ "name": "id", "in": "path", "required": true, "description": "Which persona.", "schema": grammar::id() }]);
+    let revision = json!({
+        "name": "revision", "in": "path", "required": true, "description": "Which revision of it.",
+        "schema": { "type": "integer", "format": "int64", "minimum": 1 },
+    });
+    let id_and_revision = json!([id[0], revision]);
     let file = json!([{ "name": "file", "in": "path", "required": true, "description": "Which file.", "schema": { "type": "string" } }]);
     let path = |path: &str, parameters: Option<&Value>, operations: Vec<Operation>| {
         let parameters = parameters.map(|parameters| ("parameters".to_owned(), parameters.clone()));
@@ -29,6 +34,7 @@ pub(super) fn paths() -> Ordered<Ordered<Value>> {
         path("/api/v1/personas", None, vec![list(), create()]),
         path("/api/v1/personas/{id}", Some(&id), vec![get(), replace(), patch(), delete()]),
         path("/api/v1/personas/{id}/restore", Some(&id), vec![restore()]),
+        path("/api/v1/personas/{id}/revisions/{revision}", Some(&id_and_revision), vec![import()]),
         path("/api/v1/status", None, vec![status()]),
         path("/api/v1/problems", None, vec![problems()]),
         path("/api/v1/openapi.json", None, vec![openapi()]),
@@ -112,6 +118,16 @@ fn restore() -> Operation {
         .writes()
         .kept("200", "The persona as committed.", &["ETag", "Replayed"])
         .problems(&[Code::NoSuchPersona, Code::Stale, Code::HandleTaken])
+}
+
+fn import() -> Operation {
+    let example = json!({ "name": "Ada Lovelace", "created_at": "2026-11-24T12:00:00Z", "updated_at": "2026-11-24T12:00:00Z" });
+    Operation::new("put", "import_revision", PERSONAS, "Keep a revision that another store made, as it was")
+        .writes()
+        .body(&[(JSON, "PastRevision", example)])
+        .kept("200", "It is the current one already.", &["ETag", "Replayed"])
+        .kept("201", "The persona, which is at this revision now.", &["ETag", "Location", "Replayed"])
+        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Stale, Code::HandleTaken])
 }
 
 fn export() -> Operation {

@@ -66,6 +66,27 @@ pub(super) fn replaced() -> Value {
     })
 }
 
+/// The body of an import of a revision.
+pub(super) fn past() -> Value {
+    let history = json!({
+        "type": "object",
+        "description": "What the line of an exported history has besides the persona.",
+        "properties": {
+            "last": { "type": "integer", "minimum": 1, "description": "How many revisions the persona has; ignored here." },
+            "base": { "type": ["integer", "null"], "minimum": 1, "description": "The revision that its writer started from." },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "A persona as it was at this revision: as an answer or the line of an exported history has it.",
+        "properties": members(
+            MANAGED.iter().map(taken_over).chain(FIELDS.iter().map(clearable)).chain([("history", history)])
+        ),
+        "required": ["name", "created_at", "updated_at"],
+        "additionalProperties": false,
+    })
+}
+
 /// A merge patch.
 pub(super) fn merge_patch() -> Value {
     json!({
@@ -213,6 +234,13 @@ fn shape(shape: Shape) -> Value {
         Shape::Assets => json!({ "type": "array", "maxItems": ASSETS_MAX, "items": named("Asset") }),
         Shape::Flag { .. } => json!({ "type": "boolean" }),
     }
+}
+
+/// A store-managed member that is believed: a client that is generated from the document must send it.
+fn taken_over(managed: &'static Managed) -> (&'static str, Value) {
+    let (name, mut schema) = managed_member(managed);
+    schema.as_object_mut().expect("a schema is an object").remove("readOnly");
+    (name, schema)
 }
 
 fn managed_member(managed: &'static Managed) -> (&'static str, Value) {

@@ -64,6 +64,14 @@ pub(super) async fn written(context: &Context, write: Write) -> Result<Response,
     Ok(shown(&context.answers, client, commit(context, write).await?))
 }
 
+/// The same for a revision that comes into being with its own number: 201 where it does, 200 where it is there already.
+pub(super) async fn imported(context: &Context, write: Write) -> Result<Response, Problem> {
+    let client = write.client.map(ClientAddress);
+    let written = commit(context, write).await?;
+    let outcome = if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
+    Ok(shown(&context.answers, client, Written { outcome, ..written }))
+}
+
 /// The answer to a write that is kept. It says so whatever memory there is: one that did not would have clients repeat the
 /// write, and without a key make it twice.
 fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Written) -> Response {

@@ -5,6 +5,7 @@ pub mod create;
 pub mod delete;
 pub mod get;
 mod highlights;
+pub mod import;
 pub mod list;
 pub mod patch;
 pub mod replace;

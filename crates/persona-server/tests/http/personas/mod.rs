@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod get;
 mod highlights;
+mod import;
 mod list;
 mod patch;
 mod replace;

@@ -1,0 +1,39 @@
+//! A revision as another store kept it, to be kept as it was.
+
+use crate::{Document, Revision, Timestamp};
+
+/// One revision of a persona's past: everything that an answer says of it, and what its history says besides.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PastRevision {
+    /// Which one.
+    pub revision: Revision,
+    /// When revision 1 of the persona was made.
+    pub created_at: Timestamp,
+    /// When this one was made.
+    pub updated_at: Timestamp,
+    /// Who made revision 1, where known.
+    pub created_by: Option<String>,
+    /// Who made this one, where known.
+    pub updated_by: Option<String>,
+    /// Whether the persona was soft-deleted with it.
+    pub is_deleted: bool,
+    /// The revision that its writer started from, where that was named.
+    pub base: Option<Revision>,
+    /// The document.
+    pub document: Document,
+}
+
+/// The line of an exported history: the answer of that revision, with a member `history` that tells how many revisions
+/// the persona has and from which one the writer started.
+///
+/// # Panics
+///
+/// In debug builds, when the answer is not a non-empty JSON object.
+pub fn history_line(answer: &[u8], last: Revision, base: Option<Revision>) -> Vec<u8> {
+    debug_assert!(answer.ends_with(b"}") && answer.len() > 2, "an answer is a non-empty object");
+    let base = base.map_or_else(|| "null".into(), |base| base.number().to_string());
+    let mut line = Vec::with_capacity(answer.len() + 64);
+    line.extend_from_slice(answer.strip_suffix(b"}").unwrap_or(answer));
+    line.extend_from_slice(format!(",\"history\":{{\"last\":{},\"base\":{base}}}}}", last.number()).as_bytes());
+    line
+}

@@ -1,0 +1,162 @@
+//! The body of an import of a revision: a persona as another store answered it, with a member `history` where that is known.
+
+use persona_model::{Document, Fault, Invalid, PastRevision, PersonaId, Revision, Timestamp};
+use serde_json::{Map, Value};
+
+use super::wire::MANAGED;
+
+/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at; `labels` is not a part
+/// of a revision.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, at once.
+pub(super) fn past_revision(id: PersonaId, revision: Revision, mut body: Value) -> Result<PastRevision, Invalid> {
+    let mut wrong = Invalid { faults: Vec::new(), more: 0 };
+    let mut managed = Map::new();
+    let mut history = Value::Null;
+    if let Value::Object(members) = &mut body {
+        history = members.remove("history").unwrap_or_default();
+        for known in MANAGED {
+            if let Some(value) = members.remove(known.name) {
+                wrong.faults.extend(known.fault(id, &value));
+                managed.insert(known.name.into(), value);
+            }
+        }
+    }
+    let mut reader = Reader { managed: &managed, faults: Vec::new() };
+    let (created_at, updated_at) = (reader.time("created_at"), reader.time("updated_at"));
+    let is_deleted = managed.get("deleted_at").is_some_and(|time| !time.is_null());
+    if is_deleted && managed.get("deleted_at") != managed.get("updated_at") {
+        reader.complain("/deleted_at", "the revision that deletes a persona has its time: deleted_at is updated_at, or null");
+    }
+    if managed.get("revision").is_some_and(|number| number.as_u64() != Some(revision.number())) {
+        reader.complain("/revision", "is not the revision of the path");
+    }
+    let base = reader.base(&history);
+    let (created_by, updated_by) = (reader.text("created_by"), reader.text("updated_by"));
+    wrong.faults.append(&mut reader.faults);
+    let document = match Document::from_json(body) {
+        Ok(document) => document,
+        Err(invalid) => return Err(wrong.and(invalid)),
+    };
+    if managed.get("content_hash").is_some_and(|hash| hash.as_str() != Some(&document.content_hash().to_string())) {
+        wrong.faults.push(fault("/content_hash", "is not that of the content: one of the two was changed"));
+    }
+    match (created_at, updated_at) {
+        (Some(created_at), Some(updated_at)) if wrong.faults.is_empty() => {
+            Ok(PastRevision { revision, created_at, updated_at, created_by, updated_by, is_deleted, base, document })
+        }
+        _ => Err(wrong),
+    }
+}
+
+fn fault(pointer: &str, message: &str) -> Fault {
+    Fault { pointer: pointer.into(), code: "bad_history", message: message.into() }
+}
+
+/// Reads members whose form was checked.
+struct Reader<'a> {
+    managed: &'a Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, pointer: &str, message: &str) {
+        self.faults.push(fault(pointer, message));
+    }
+
+    fn time(&mut self, name: &str) -> Option<Timestamp> {
+        if !self.managed.contains_key(name) {
+            self.faults.push(Fault { pointer: format!("/{name}"), code: "required", message: format!("{name} is required") });
+        }
+        self.managed.get(name)?.as_str().and_then(Timestamp::parse)
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        let text = self.managed.get(name)?.as_str()?;
+        if text.chars().count() > super::request::AUTHOR_CHARS_MAX || text.chars().any(char::is_control) {
+            let message = format!("must be at most {} characters without control characters", super::request::AUTHOR_CHARS_MAX);
+            self.complain(&format!("/{name}"), &message);
+        }
+        Some(text.into())
+    }
+
+    fn base(&mut self, history: &Value) -> Option<Revision> {
+        if !(history.is_null() || history.is_object()) {
+            self.complain("/history", "must be an object");
+        }
+        let base = history.get("base").filter(|base| !base.is_null())?;
+        let revision = base.as_u64().and_then(Revision::new);
+        if revision.is_none() {
+            self.complain("/history/base", "must be a revision or null");
+        }
+        revision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::{Document, PastRevision, PersonaId, Revision, Timestamp};
+    use serde_json::{Value, json};
+
+    use super::past_revision;
+
+    const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+
+    fn read(body: Value) -> Result<PastRevision, Vec<String>> {
+        let id = PersonaId::parse(ID).expect("an identity");
+        let read = past_revision(id, Revision::new(2).expect("not zero"), body);
+        read.map_err(|invalid| invalid.faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect())
+    }
+
+    #[test]
+    fn an_answer_is_read_with_everything_that_its_store_said_of_it() {
+        let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
+        let times = ["2020-01-01T00:00:00.000001Z", "2021-01-01T00:00:00.000002Z"];
+        let body = json!({
+            "id": ID, "revision": 2, "created_at": times[0], "updated_at": times[1], "deleted_at": times[1], "created_by": "ada",
+            "updated_by": null, "content_hash": document.content_hash().to_string(), "labels": {}, "name": "Ada",
+            "history": { "last": 3, "base": 1 },
+        });
+        let [created_at, updated_at] = times.map(|time| Timestamp::parse(time).expect("a time"));
+        let revision = |number| Revision::new(number).expect("not zero");
+        let expected = PastRevision {
+            revision: revision(2),
+            created_at,
+            updated_at,
+            created_by: Some("ada".into()),
+            updated_by: None,
+            is_deleted: true,
+            base: Some(revision(1)),
+            document,
+        };
+        assert_eq!(read(body), Ok(expected));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let body = json!({
+            "revision": 3, "updated_at": "2021-01-01T00:00:00Z", "deleted_at": "2020-01-01T00:00:00Z", "updated_by": "a\nb", "tags": 1,
+            "history": { "base": 0 },
+        });
+        assert_eq!(
+            read(body),
+            Err([
+                "/created_at required",
+                "/deleted_at bad_history",
+                "/revision bad_history",
+                "/history/base bad_history",
+                "/updated_by bad_history",
+                "/name required",
+                "/tags wrong_type"
+            ]
+            .map(String::from)
+            .to_vec())
+        );
+        let altered = json!({
+            "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "content_hash": "0".repeat(64), "name": "Ada",
+        });
+        assert_eq!(read(altered), Err(vec!["/content_hash bad_history".into()]));
+    }
+}

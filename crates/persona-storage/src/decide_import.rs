@@ -1,0 +1,90 @@
+//! The rules for a revision that another store made: it is kept as it was, behind the one before it.
+
+use std::collections::BTreeMap;
+
+use persona_model::{ChangeKind, FIELDS, Invalid, PastRevision, Persona, PersonaId, Revision, Timestamp};
+
+use crate::decide::{Current, Decision, Revised};
+use crate::time::newest_of;
+use crate::{Error, Outcome};
+
+/// Decides what a past revision makes of the current persona: it begins a history, continues it, or is its last part already.
+/// A history is never rewritten.
+pub(crate) fn decide(
+    id: PersonaId,
+    past: &PastRevision,
+    current: Option<Current<'_>>,
+    now: Timestamp,
+    bytes_max: usize,
+) -> Result<Decision, Error> {
+    let persona = persona(id, past);
+    let Some(current) = current else {
+        return if past.revision == Revision::FIRST { first(persona, past, now, bytes_max) } else { Err(Error::NotFound) };
+    };
+    if *current.persona == persona {
+        return Ok(Decision::Unchanged);
+    }
+    if past.revision != current.persona.revision.next() {
+        return Err(Error::Stale { current: current.tag });
+    }
+    next(current.persona, persona, past, now, bytes_max)
+}
+
+fn persona(id: PersonaId, past: &PastRevision) -> Persona {
+    Persona {
+        id,
+        revision: past.revision,
+        created_at: past.created_at,
+        updated_at: past.updated_at,
+        deleted_at: past.is_deleted.then_some(past.updated_at),
+        created_by: past.created_by.clone(),
+        updated_by: past.updated_by.clone(),
+        content_hash: past.document.content_hash(),
+        labels: BTreeMap::new(),
+        document: past.document.clone(),
+    }
+}
+
+fn first(persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
+    not_ahead("/created_at", past.created_at, now)?;
+    not_ahead("/updated_at", past.updated_at, now)?;
+    if past.is_deleted || past.base.is_some() {
+        return Err(Error::Invalid(Invalid::one("", "bad_history", "revision 1 is neither deleted nor made from an earlier one")));
+    }
+    past.document.check_bytes(bytes_max, None)?;
+    let changed = FIELDS.iter().map(|field| field.name).collect();
+    Ok(Decision::Change(Box::new(Revised { persona, outcome: Outcome::Created, kind: ChangeKind::Created, changed, base: None })))
+}
+
+fn next(before: &Persona, persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
+    not_ahead("/updated_at", past.updated_at, now)?;
+    let bad = |pointer: &str, message: &str| Err(Error::Invalid(Invalid::one(pointer, "bad_history", message)));
+    if past.updated_at <= before.updated_at {
+        return bad("/updated_at", "is not later than that of the revision before");
+    }
+    if past.created_at != before.created_at || past.created_by != before.created_by {
+        return bad("/created_at", "created_at and created_by are those of the revision before");
+    }
+    if past.base.is_some_and(|base| base >= past.revision) {
+        return bad("/history/base", "is not an earlier revision");
+    }
+    let changed = before.document.changed_fields(&persona.document);
+    let (outcome, kind) = match (before.deleted_at.is_some(), past.is_deleted, changed.is_empty()) {
+        (false, false, false) => (Outcome::Updated, ChangeKind::Updated),
+        (false, true, true) => (Outcome::Deleted, ChangeKind::Deleted),
+        (true, false, true) => (Outcome::Restored, ChangeKind::Restored),
+        (false, false, true) => return bad("", "changes nothing, and a revision changes something"),
+        (true, true, _) => return bad("/deleted_at", "a deleted persona is restored before it changes again"),
+        (_, _, false) => return bad("", "a deletion and a restoration change nothing else"),
+    };
+    persona.document.check_bytes(bytes_max, Some(&before.document))?;
+    Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base: past.base })))
+}
+
+/// A stamp from elsewhere lifts later ones of this store by no more than a wrong clock of its own could (`time.rs`).
+fn not_ahead(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
+    if stamp <= newest_of(now) {
+        return Ok(());
+    }
+    Err(Error::Invalid(Invalid::one(pointer, "in_the_future", format!("is later than the time of this server, {now}"))))
+}
