@@ -89,6 +89,7 @@ impl Operation {
     pub(crate) fn document_bytes(&self) -> usize {
         match self {
             Self::Create { document, .. } | Self::Replace { document, .. } => document.text().len(),
+            Self::Import { past, .. } => past.document.text().len(),
             Self::Patch { .. } | Self::Delete { .. } | Self::Restore { .. } => 0,
         }
     }
