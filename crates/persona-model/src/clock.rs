@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::rfc3339;
+
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
 ///
 /// Text form: RFC 3339 in UTC with `Z` and six digits of the second.
@@ -20,9 +22,10 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads an RFC 3339 time with any offset; finer digits than microseconds are cut off.
+    /// Reads an RFC 3339 time in any spelling, and the shorter forms of ISO 8601; finer digits than microseconds are cut off.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_microsecond()))
+        let other = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+        rfc3339::micros(text).or_else(other).map(Self)
     }
 }
 

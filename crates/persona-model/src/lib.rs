@@ -40,6 +40,7 @@ mod persona;
 mod position;
 mod rank;
 mod revision;
+mod rfc3339;
 mod search;
 mod validate;
 

@@ -62,7 +62,7 @@ async fn filters_are_all_to_be_met() {
         json!({ "name": "c", "tags": ["y & z"] }),
     ])
     .await;
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 14] = [
         ("tag=x", &["a", "b"]),
         ("tag=x&tag=y", &["a"]),
         ("tag=y+%26%20z", &["c"]),
@@ -72,6 +72,11 @@ async fn filters_are_all_to_be_met() {
         ("is_active=true&tag=x", &["a"]),
         ("updated_since=2000-01-01T00:00:00Z", &["a", "b", "c"]),
         ("updated_since=2999-01-01T00:00:00%2B01:00", &[]),
+        ("updated_since=2000-01-01t00:00:00.000000000000000001z", &["a", "b", "c"]),
+        ("updated_since=2016-12-31T23:59:60-00:00", &["a", "b", "c"]),
+        ("updated_since=2000-01-01+00:00:00Z", &["a", "b", "c"]),
+        ("updated_since=0000-01-01T00:00:00%2B23:59", &["a", "b", "c"]),
+        ("updated_since=9999-12-31T23:59:59.999999-23:59", &[]),
     ];
     for (query, expected) in cases {
         assert_eq!(names(&server, &format!("sort=name&{query}")).await, expected, "{query}");
