@@ -10,6 +10,16 @@ use tracing_subscriber::EnvFilter;
 use super::key::{self, Shape};
 use super::load::{Origin, Setting};
 use super::{Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
+use crate::heads::name_of;
+
+/// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may have brackets.
+fn host_of(text: &str) -> Option<String> {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Some(address.to_string());
+    }
+    let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    name_of(text).filter(|name| is_name && !name.is_empty())
+}
 
 /// The levels of a log, and silence.
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -22,10 +32,12 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         reader.workers_max = POSTGRES_WORKERS_MAX;
         reader.refuse_backups();
     }
+    let host = reader.address("host");
     let config = Config {
-        host: reader.address("host"),
+        host,
         port: reader.number("port"),
         trusted_proxies: reader.networks("trusted_proxies"),
+        allowed_hosts: reader.hosts("allowed_hosts", host),
         connections_max: reader.number("connections_max"),
         connections_share: reader.number("connections_share"),
         idle_timeout: reader.time("idle_timeout").unwrap_or_default(),
@@ -115,6 +127,24 @@ impl<'a> Reader<'a> {
             networks.push(network);
         }
         networks
+    }
+
+    /// The hosts that are allowed for a server on this address; `None` for all.
+    fn hosts(&mut self, name: &str, address: IpAddr) -> Option<Vec<String>> {
+        let setting = self.setting(name);
+        if setting.text == key::ANY_HOST || (setting.text.is_empty() && !address.is_loopback()) {
+            return None;
+        }
+        let mut hosts = Vec::new();
+        for text in setting.text.split(',').map(str::trim).filter(|_| !setting.text.is_empty()) {
+            let Some(host) = host_of(text) else {
+                let hint = format!("use a list such as persona.example,10.0.0.1, or {} for every host", key::ANY_HOST);
+                self.complain(setting, format!("must be names and addresses of hosts without a port, has {text:?}"), Some(hint));
+                continue;
+            };
+            hosts.push(host);
+        }
+        Some(hosts)
     }
 
     fn number<N: TryFrom<u64> + Default>(&mut self, name: &str) -> N {

@@ -59,6 +59,7 @@ fn argument(key: &'static Key) -> Arg {
             arg.value_name("true|false").num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true)
         }
         Shape::Networks => arg.value_name("ADDRESSES"),
+        Shape::Hosts => arg.value_name("HOSTS"),
         Shape::Address => arg.value_name("ADDRESS"),
         Shape::Number { .. } | Shape::Workers => arg.value_name("NUMBER"),
         Shape::Time { .. } => arg.value_name("TIME"),

@@ -38,6 +38,8 @@ pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 pub const VARIABLE_PREFIX: &str = "PERSONA_";
 /// A list of addresses without any: an empty variable counts as not set.
 pub const NO_NETWORKS: &str = "none";
+/// A list of hosts that has all of them.
+pub const ANY_HOST: &str = "any";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 /// The variable that names the server which commands talk to.
@@ -91,6 +93,14 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Networks,
         default: Default::Text("127.0.0.0/8,::1"),
         help: "Proxies whose Forwarded and X-Forwarded-For name the client: addresses and ranges, or none.",
+        ..PLAIN
+    },
+    Key {
+        name: "allowed_hosts",
+        section: "listen",
+        member: "allowed_hosts",
+        shape: Shape::Hosts,
+        help: "Hosts that requests may name besides loopback, such as that of a proxy, or any; when not set, any where host is not loopback, else none.",
         ..PLAIN
     },
     Key {

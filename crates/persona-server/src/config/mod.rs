@@ -51,6 +51,9 @@ pub struct Config {
     pub port: u16,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
+    /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for every host. Default none of them
+    /// where `host` is loopback, and every host elsewhere.
+    pub allowed_hosts: Option<Vec<String>>,
     /// Most connections of each worker. Default 1,024.
     pub connections_max: usize,
     /// Part of them that one client may hold while others want in, in percent. Default 50.

@@ -60,6 +60,7 @@ fn describe(text: &mut String, key: &Key) {
 fn values(shape: Shape) -> String {
     match shape {
         Shape::Address => "IP address or `localhost`".into(),
+        Shape::Hosts => "list of names and addresses, or `any`".into(),
         Shape::Networks => "list of addresses and ranges, or `none`".into(),
         Shape::Number { min, max } => format!("{min} to {max}"),
         Shape::Time { min_seconds, max_seconds } => {

@@ -10,6 +10,8 @@ pub enum Shape {
     Address,
     /// Addresses and ranges of addresses, such as `127.0.0.0/8,::1`, or `none`.
     Networks,
+    /// Names and addresses of hosts without a port, such as `persona.example,10.0.0.1`, or `any`.
+    Hosts,
     /// A whole number within bounds, both included.
     Number {
         /// Smallest.

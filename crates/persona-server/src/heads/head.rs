@@ -3,6 +3,8 @@
 //! Stricter than the library where two readers of one request could understand it differently, which is what request smuggling
 //! lives on (RFC 9112, section 11.2); exactly as strict elsewhere, so that nothing it lets through is refused later.
 
+use std::ops::Range;
+
 use http::Uri;
 
 use super::Refusal;
@@ -24,6 +26,9 @@ pub(super) struct Head {
     version: Option<Version>,
     fields: usize,
     hosts: usize,
+    /// Where the host is that the request is for: in its target, or else in `Host`.
+    host: Range<usize>,
+    is_host_in_target: bool,
     length: Option<u64>,
     codings: usize,
 }
@@ -60,6 +65,11 @@ impl Head {
         if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) }
     }
 
+    /// The host that a complete head is for, with its port; empty where it names none (RFC 9112, section 3.3).
+    pub fn host<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.host.clone()).unwrap_or_default()
+    }
+
     /// The length of the request line, or of an empty line before it (RFC 9112, section 2.2); `None` while it has no end.
     fn first_line(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
@@ -80,8 +90,8 @@ impl Head {
         if target_end == target || *space != b' ' {
             return Err(Refusal::Malformed("the request line does not have a target between two spaces"));
         }
-        if !is_plain && Uri::try_from(&rest[target..target_end]).is_err() {
-            return Err(Refusal::Malformed("the target of the request is no URI"));
+        if !is_plain {
+            self.target(&rest[target..target_end], self.checked + target)?;
         }
         let version = target_end + 1;
         let Some(name) = rest.get(version..version + VERSION_BYTES) else {
@@ -102,6 +112,18 @@ impl Head {
         Ok(line)
     }
 
+    /// A target that is more than a path, which begins at this byte of the head. One with a host outweighs `Host` (section 3.2.2).
+    fn target(&mut self, target: &[u8], at: usize) -> Result<(), Refusal> {
+        let uri = Uri::try_from(target).map_err(|_| Refusal::Malformed("the target of the request is no URI"))?;
+        let Some(authority) = uri.authority() else { return Ok(()) };
+        // What is before the last @ names no host.
+        let length = authority.as_str().rsplit('@').next().unwrap_or_default().len();
+        let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+        let end = at + scheme + authority.as_str().len();
+        (self.host, self.is_host_in_target) = (end - length..end, true);
+        Ok(())
+    }
+
     /// The length of a line with a field, or of the empty line at the end; `None` while it has no end.
     fn field(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
@@ -120,7 +142,7 @@ impl Head {
         }
         let (name, value) = (&rest[..name_end], &rest[name_end + 1..value_end]);
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(value.trim_ascii())?,
+            4 if name.eq_ignore_ascii_case(b"host") => self.host_field(value, self.checked + name_end + 1)?,
             14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value.trim_ascii())?,
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value.trim_ascii())?,
             _ => {}
@@ -128,14 +150,19 @@ impl Head {
         Ok(Some(line))
     }
 
-    /// Section 3.2: exactly one, and a valid one.
-    fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
+    /// Section 3.2: exactly one, and a valid one; its value begins at this byte of the head.
+    fn host_field(&mut self, value: &[u8], at: usize) -> Result<(), Refusal> {
+        let start = at + value.len() - value.trim_ascii_start().len();
+        let value = value.trim_ascii();
         self.hosts += 1;
         if self.hosts > 1 {
             return Err(Refusal::Malformed("Host is there more than once"));
         }
         if run(value, 0, HOST) < value.len() {
             return Err(Refusal::Malformed("Host is no host with or without a port"));
+        }
+        if !self.is_host_in_target {
+            self.host = start..start + value.len();
         }
         Ok(())
     }
@@ -275,6 +302,22 @@ mod tests {
             ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\r\n", Body::chunked()),
         ] {
             assert_eq!(read(head.as_bytes()), Ok(Some((head.len(), body))), "{head}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_request_is_that_of_its_target_or_else_of_its_field() {
+        for (head, host) in [
+            ("\r\nGET / HTTP/1.1\r\na: b\r\nHOST: \t a.example:80 \r\n\r\n", "a.example:80"),
+            ("GET / HTTP/1.1\r\nhost:\r\n\r\n", ""),
+            ("GET / HTTP/1.0\r\n\r\n", ""),
+            ("GET http://u:p@b.example:8/c?d=e@f HTTP/1.1\r\nhost: a\r\n\r\n", "b.example:8"),
+            ("GET http://[::1]:8/ HTTP/1.1\r\nhost: a\r\n\r\n", "[::1]:8"),
+            ("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n", "a"),
+        ] {
+            let mut read = Head::default();
+            assert!(read.read(head.as_bytes()).is_ok_and(|it| it.is_some()), "{head}");
+            assert_eq!(read.host(head.as_bytes()), host.as_bytes(), "{head}");
         }
     }
 

@@ -5,6 +5,8 @@
 pub enum Refusal {
     /// It breaks this rule of RFC 9112.
     Malformed(&'static str),
+    /// It names a host that the server does not answer for.
+    ForeignHost,
     /// Its head is longer than [`super::HEAD_BYTES_MAX`].
     TooManyBytes,
     /// Its head has more fields than [`super::HEADERS_MAX`].

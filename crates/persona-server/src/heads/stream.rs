@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::body::Body;
 use super::head::Head;
-use super::{Progress, Refusal};
+use super::{Hosts, Progress, Refusal};
 
 /// What the library gets in place of a head that is refused, so that the answer goes the way of every answer: after those to the
 /// requests before, with an id, counted and logged. Its path is that of no route. `Progress` says which request it is.
@@ -30,6 +30,7 @@ const LINGER_BYTES_MAX: usize = 1024 * 1024;
 pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
+    hosts: Hosts,
     place: Place,
     /// What came and was not handed on: `ready` bytes that were checked, then a head that is not complete.
     held: BytesMut,
@@ -54,10 +55,10 @@ enum Place {
 }
 
 impl<S> Checked<S> {
-    /// Checks what comes from this stream, and notes how far it has come.
-    pub fn new(inner: S, progress: Arc<Progress>) -> Self {
+    /// Checks what comes from this stream, as requests to these hosts, and notes how far it has come.
+    pub fn new(inner: S, progress: Arc<Progress>, hosts: Hosts) -> Self {
         let place = Place::Head(Head::default());
-        Self { inner, progress, place, held: BytesMut::new(), ready: 0, discarded: 0, lingering: None, has_ended: false }
+        Self { inner, progress, hosts, place, held: BytesMut::new(), ready: 0, discarded: 0, lingering: None, has_ended: false }
     }
 }
 
@@ -68,12 +69,15 @@ struct Verdict {
 }
 
 /// Follows requests through these bytes.
-fn check(place: &mut Place, progress: &Progress, bytes: &[u8]) -> Verdict {
+fn check(place: &mut Place, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]) -> Verdict {
     let mut checked = 0;
     while checked < bytes.len() {
         let rest = &bytes[checked..];
         match place {
             Place::Head(head) => match head.read(rest) {
+                Ok(Some(_)) if !hosts.answers_for(head.host(rest)) => {
+                    return Verdict { checked, refusal: Some(Refusal::ForeignHost) };
+                }
                 Ok(Some((length, body))) => {
                     checked += length;
                     progress.head_complete();
@@ -118,14 +122,14 @@ impl<S: AsyncRead + Unpin> Checked<S> {
             return Poll::Ready(Ok(()));
         }
         let refusal = if self.held.is_empty() {
-            let verdict = check(&mut self.place, &self.progress, came);
+            let verdict = check(&mut self.place, &self.progress, &mut self.hosts, came);
             self.held.extend_from_slice(&came[verdict.checked..]);
             buffer.set_filled(before + verdict.checked);
             verdict.refusal
         } else {
             self.held.extend_from_slice(came);
             buffer.set_filled(before);
-            let verdict = check(&mut self.place, &self.progress, &self.held);
+            let verdict = check(&mut self.place, &self.progress, &mut self.hosts, &self.held);
             self.ready = verdict.checked;
             verdict.refusal
         };
@@ -245,6 +249,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::timeout;
 
+    use super::super::Hosts;
     use super::{Checked, LINGER, LINGER_BYTES_MAX, STAND_IN};
 
     const SHORT: Duration = Duration::from_millis(20);
@@ -252,7 +257,7 @@ mod tests {
     /// A client, and the server's end after a head that was refused.
     async fn refused() -> (DuplexStream, Checked<DuplexStream>) {
         let (mut client, served) = duplex(4096);
-        let mut stream = Checked::new(served, Arc::default());
+        let mut stream = Checked::new(served, Arc::default(), Hosts::any());
         client.write_all(b"nonsense\r\n\r\n").await.expect("an open stream");
         let mut read = vec![0; STAND_IN.len()];
         stream.read_exact(&mut read).await.expect("the stand-in");

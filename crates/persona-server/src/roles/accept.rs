@@ -176,6 +176,7 @@ mod tests {
 
     use super::accept_until_drained;
     use crate::clock::coarse_millis;
+    use crate::heads::Hosts;
     use crate::roles::connection::Serving;
     use crate::roles::drain::Drain;
     use crate::roles::load::Load;
@@ -195,7 +196,8 @@ mod tests {
         let seat = SharedPage::create().expect("a page").seat(1, 1);
         let (drainer, drain) = Drain::new();
         let (router, trusted_proxies) = (axum::Router::new(), Arc::default());
-        let serving = Arc::new(Serving { router, seat: seat.clone(), drain, trusted_proxies, answer_patience: DEADLINE });
+        let serving =
+            Arc::new(Serving { router, seat: seat.clone(), drain, hosts: Hosts::any(), trusted_proxies, answer_patience: DEADLINE });
         let limits = Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
         let places = Places::new(limits, seat.clone(), coarse_millis);
         let load = Load::of_threads(1, &seat).next().expect("one thread");

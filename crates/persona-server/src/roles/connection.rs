@@ -22,7 +22,7 @@ use super::Drain;
 use super::places::{Entry, Lease};
 use super::stream::PatientStream;
 use crate::config::Network;
-use crate::heads::{Checked, HEAD_BYTES_MAX, HEADERS_MAX, Refusal};
+use crate::heads::{Checked, HEAD_BYTES_MAX, HEADERS_MAX, Hosts, Refusal};
 use crate::http::ClientAddress;
 use crate::shared_page::Seat;
 
@@ -31,6 +31,8 @@ pub(super) struct Serving {
     pub router: axum::Router,
     pub seat: Seat,
     pub drain: Drain,
+    /// The hosts that it answers for.
+    pub hosts: Hosts,
     /// Proxies that are believed when they name a client.
     pub trusted_proxies: Arc<[Network]>,
     /// How long a client may take without reading.
@@ -46,7 +48,8 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
     // Answers are written in one piece; waiting for more to send would only delay them. Without it they still arrive.
     let _ = stream.set_nodelay(true);
     let mut drain = serving.drain.clone();
-    let stream = Checked::new(PatientStream::new(stream, serving.answer_patience), Arc::clone(&entry.progress));
+    let stream = PatientStream::new(stream, serving.answer_patience);
+    let stream = Checked::new(stream, Arc::clone(&entry.progress), serving.hosts.clone());
     let service = service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
     // How long a head may take is watched with the places. The library knows one time for an idle connection and for a head.
     let mut connection = pin!(

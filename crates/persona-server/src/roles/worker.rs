@@ -25,6 +25,7 @@ use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
 use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
+use crate::heads::Hosts;
 use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
@@ -104,6 +105,11 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     if drain.has_begun() { Ok(()) } else { Err(Error::Thread) }
 }
 
+/// The hosts that the settings have it answer for.
+fn hosts(config: &Config) -> Hosts {
+    config.allowed_hosts.clone().map_or_else(Hosts::any, Hosts::loopback_and)
+}
+
 /// The places for connections that the settings allow.
 fn places(config: &Config, seat: &Seat) -> Arc<Places> {
     let limits = Limits {
@@ -131,6 +137,7 @@ fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain
         router,
         seat: seat.clone(),
         drain: drain.clone(),
+        hosts: hosts(&handover.config),
         trusted_proxies: handover.config.trusted_proxies.clone().into(),
         answer_patience: Duration::from_millis(handover.config.answer_patience_ms),
     })

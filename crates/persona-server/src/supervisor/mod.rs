@@ -46,6 +46,7 @@ pub(crate) mod tests {
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
             gate_warn_ms: 1_000,
             trusted_proxies: Vec::new(),
+            allowed_hosts: Some(Vec::new()),
             connections_max: 1_024,
             connections_share: 50,
             idle_timeout: std::time::Duration::from_secs(75),

@@ -161,7 +161,7 @@ impl Client {
 /// The head of a request. A body is JSON unless a header says otherwise.
 fn head(method: &str, path: &str, headers: &[(&str, &str)], body_bytes: usize) -> Vec<u8> {
     let length = body_bytes.to_string();
-    let mut fields = vec![("host", "test")];
+    let mut fields = vec![("host", "localhost")];
     if body_bytes > 0 {
         fields.push(("content-length", &length));
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {

@@ -18,8 +18,8 @@ use crate::report::{Form, milliseconds, report};
 const TARGET: &str = "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
 
 /// A head of which the end never comes.
-const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: te";
-const WHOLE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n";
+const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: local";
+const WHOLE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Connections of one kind that are held against the server.
 struct Crowd {

@@ -42,7 +42,7 @@ fn no_more_descriptors(form: Form) {
         let before = limit(&worker, Resource::Nofile, Some(open));
         // It cannot be accepted now; it waits in the queue of the listener.
         let mut waiting = server.connect();
-        waiting.send(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
+        waiting.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
         wait_for("a shortage", DEADLINE, || (accepts_failed(&mut client) > shortages).then_some(()));
         for _ in 0..10 {
             // What has its descriptor already goes on.

@@ -42,7 +42,7 @@ fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, us
     // The kernel takes megabytes for a client by itself, and then the server would have nobody to wait for.
     set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
+    stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
     let hurry = Arc::clone(hurry);
     // It waits for its beginning while the log is long, and is to begin before the writers: its head can come before its
     // snapshot, its first persona cannot.

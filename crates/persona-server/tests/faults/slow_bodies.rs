@@ -29,7 +29,7 @@ type End = io::Result<Reply>;
 fn send_slowly(address: SocketAddr, client: &str) -> End {
     let mut connection = Client::connect(address)?;
     let head = format!(
-        "POST {PERSONAS} HTTP/1.1\r\nhost: test\r\nx-forwarded-for: {client}\r\ncontent-type: application/json\r\ncontent-length: {BODY_BYTES}\r\n\r\n"
+        "POST {PERSONAS} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {client}\r\ncontent-type: application/json\r\ncontent-length: {BODY_BYTES}\r\n\r\n"
     );
     connection.send(head.as_bytes())?;
     connection.send(&vec![b' '; BODY_BYTES - REST_BYTES])?;

@@ -45,7 +45,7 @@ fn ask(server: &Server, number: u32) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     set_socket_recv_buffer_size(&stream, BUFFER_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    let head = format!("GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 192.0.2.{number}\r\n\r\n");
+    let head = format!("GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 192.0.2.{number}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     stream
 }
@@ -140,7 +140,7 @@ fn a_client_that_reads_at_all_gets_its_answer_and_one_that_does_not_is_cut_off()
     // Reads everything, only later than the other would have been given up.
     let mut slow = TcpStream::connect(server.address()).expect("the server accepts connections");
     slow.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    slow.write_all(b"GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: test\r\n\r\n").expect("sent");
+    slow.write_all(b"GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
     let mut read = 0_u64;
     let begun = Instant::now();
     while read < 16 * MIB {

@@ -60,7 +60,7 @@ fn endless_list() -> String {
 fn ask(server: &Server, client: usize, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     let address = format!("192.0.{}.{}", client / 250, client % 250);
-    let head = format!("GET {path} HTTP/1.1\r\nhost: test\r\nx-forwarded-for: {address}\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {address}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     stream
 }

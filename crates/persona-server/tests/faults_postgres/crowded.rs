@@ -104,7 +104,7 @@ fn while_others<T>(threads: usize, act: impl Fn(usize) + Sync, meanwhile: impl F
 }
 
 fn ask(client: &mut Client, path: &str) {
-    client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("sent");
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).expect("sent");
 }
 
 fn beside_what_lasts(form: Form) {

@@ -89,7 +89,7 @@ async fn a_body_over_the_limit_is_refused_with_limit_and_size() {
 #[tokio::test]
 async fn a_client_that_waits_for_100_continue_is_refused_before_it_sends_too_much() {
     let server = Server::start();
-    let head = "POST /api/v1/personas HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+    let head = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
                 content-length: 9000000\r\nexpect: 100-continue\r\n\r\n";
     let answer = raw(server.address(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -124,7 +124,7 @@ async fn the_wrong_media_type_is_refused_and_the_right_one_is_named() {
 #[tokio::test]
 async fn a_body_without_media_type_or_with_an_encoding_is_refused() {
     let server = Server::start();
-    let head = "POST /api/v1/personas HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 14\r\n\r\n{\"name\":\"Ada\"}";
+    let head = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 14\r\n\r\n{\"name\":\"Ada\"}";
     let answer = raw(server.address(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
     assert!(answer.contains("Content-Type is missing; accepted: application/json"), "{answer}");

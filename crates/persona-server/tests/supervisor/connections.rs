@@ -12,7 +12,7 @@ fn a_client_that_does_not_finish_the_body_of_its_request_is_told_and_cut_off() {
     let server = Server::with_workers(1).start();
     let mut client = server.connect();
     let began = Instant::now();
-    let head = b"POST /api/v1/personas HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"na";
+    let head = b"POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"na";
     client.send(head).expect("an open connection");
     let reply = client.read_reply().expect("an answer");
     assert_eq!((reply.status, reply.json()["code"].as_str()), (408, Some("body_too_slow")));

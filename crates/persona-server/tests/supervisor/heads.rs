@@ -31,19 +31,19 @@ fn problem(reply: &Reply) -> (u16, String) {
 
 /// A head of exactly this many bytes.
 fn head_of(bytes: usize) -> Vec<u8> {
-    let (start, end) = ("GET /healthz HTTP/1.1\r\nhost: a\r\nx: ", "\r\n\r\n");
+    let (start, end) = ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", "\r\n\r\n");
     format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len())).into_bytes()
 }
 
 #[test]
 fn requests_that_two_readers_could_understand_differently_are_refused() {
     let server = Server::with_workers(1).start();
-    let post = "POST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    let post = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let cases = [
         ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
-        ("GET /healthz HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("GET /healthz HTTP/1.1\nhost: a\n\n".to_owned(), 400, "malformed_request"),
-        ("GET /healthz HTTP/1.1\r\nhost: a\r\nbad name: 1\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nbad name: 1\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("\u{16}\u{3}\u{1}\u{2}".to_owned(), 400, "malformed_request"),
         (format!("{post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
@@ -64,7 +64,7 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
     assert!(server.log().contains("Host is missing"), "{}", server.log());
     // The control: the same without the fault is answered.
     let mut client = server.connect();
-    client.send(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").expect("an open connection");
+    client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
     client.send(format!("{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n").as_bytes()).expect("open");
     assert_eq!(client.read_reply().expect("an answer").status, 201);
@@ -144,11 +144,12 @@ fn a_client_that_closes_its_half_is_taken_for_one_that_left_and_its_work_is_give
 #[test]
 fn a_refusal_comes_after_the_answers_to_the_requests_before_it() {
     let server = Server::with_workers(1).start();
-    let before = "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nPOST /api/v1/personas HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+    let before = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nPOST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                   transfer-encoding: chunked\r\n\r\ne\r\n{\"name\":\"Ada\"}\r\n0\r\n\r\n";
     for pieces in [1, 7, 1_000] {
         let mut client = server.connect();
-        for piece in format!("{before}GET /healthz HTTP/1.1\nhost: a\n\nGET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes().chunks(pieces)
+        for piece in
+            format!("{before}GET /healthz HTTP/1.1\nhost: a\n\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes().chunks(pieces)
         {
             client.send(piece).expect("an open connection");
         }
@@ -169,7 +170,7 @@ fn a_head_of_exactly_the_bound_is_answered_and_one_byte_more_is_refused() {
     for bytes in [HEAD_BYTES_MAX + 1, 4 * HEAD_BYTES_MAX] {
         assert_eq!(problem(&refused(&server, &head_of(bytes))), (431, "head_too_large".into()), "{bytes}");
     }
-    let fields = |count: usize| format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
+    let fields = |count: usize| format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
     client.send(fields(FIELDS_MAX).as_bytes()).expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
     assert_eq!(problem(&refused(&server, fields(FIELDS_MAX + 1).as_bytes())), (431, "head_too_large".into()));
@@ -181,7 +182,7 @@ fn a_head_that_comes_too_slowly_is_told_so_and_an_idle_connection_has_longer() {
     let (mut idle, mut slow) = (server.connect(), server.connect());
     assert_eq!(idle.get("/healthz").expect("an answer").status, 200);
     let began = Instant::now();
-    slow.send(b"GET /healthz HTTP/1.1\r\nhost: te").expect("an open connection");
+    slow.send(b"GET /healthz HTTP/1.1\r\nhost: local").expect("an open connection");
     assert_eq!(problem(&slow.read_reply().expect("an answer")), (408, "head_too_slow".into()));
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(idle.get("/healthz").expect("it has 75 seconds").status, 200);

@@ -7,6 +7,7 @@ mod clients;
 mod connections;
 mod crashes;
 mod heads;
+mod hosts;
 mod logs;
 mod places;
 mod restarts;

@@ -12,8 +12,10 @@ use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 /// A request whose body comes later: head, first part, rest.
 fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
     let body = br#"{"name":"Ada"}"#;
-    let head =
-        format!("POST /api/v1/personas HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     ([head.as_bytes(), &body[..5]].concat(), &body[5..])
 }
 

@@ -12,8 +12,16 @@ use crate::http::parameters::{Holds, Parameter};
 use crate::http::problem::Code;
 
 /// What any request can be answered, before its route is looked for or when the server fails.
-const EVERY: &[Code] =
-    &[Code::MalformedRequest, Code::HeadTooSlow, Code::HeadTooLarge, Code::Internal, Code::UnknownCoding, Code::Busy, Code::OldProtocol];
+const EVERY: &[Code] = &[
+    Code::MalformedRequest,
+    Code::HeadTooSlow,
+    Code::ForeignHost,
+    Code::HeadTooLarge,
+    Code::Internal,
+    Code::UnknownCoding,
+    Code::Busy,
+    Code::OldProtocol,
+];
 /// What any request to the store can be answered.
 const STORE: &[Code] = &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed];
 
@@ -138,6 +146,7 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         "Replayed" => "Idempotency-Replayed".to_owned(),
         "RetryAfter" => "Retry-After".to_owned(),
         "AcceptPatch" => "Accept-Patch".to_owned(),
+        "LastModified" => "Last-Modified".to_owned(),
         name => name.to_owned(),
     };
     let all = names.iter().chain(&["RequestId"]);

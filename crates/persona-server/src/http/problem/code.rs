@@ -27,6 +27,7 @@ pub enum Code {
     AlreadyExists,
     BodyTooLarge,
     UnsupportedMediaType,
+    ForeignHost,
     Invalid,
     BadSearch,
     UnknownBase,
@@ -83,6 +84,7 @@ impl Code {
         Self::AlreadyExists,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::ForeignHost,
         Self::Invalid,
         Self::BadSearch,
         Self::UnknownBase,
@@ -110,6 +112,7 @@ impl Code {
             Self::MalformedRequest => {
                 (400, "malformed_request", "The request breaks the rules of HTTP", "use an HTTP client that keeps them")
             }
+            Self::ForeignHost => (421, "foreign_host", "The host is not one of this server", "use a name that the server answers for"),
             Self::HeadTooSlow => (408, "head_too_slow", "The head of the request did not come", "send the request without long pauses"),
             Self::HeadTooLarge => {
                 (431, "head_too_large", "The head of the request is too large", "send fewer or shorter headers and parameters")

@@ -22,7 +22,9 @@ const CURRENT: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 0x5d
 pub fn example(code: Code) -> Problem {
     let new = |detail: &'static str| Problem::new(code, detail);
     match code {
-        Code::MalformedRequest | Code::HeadTooSlow | Code::HeadTooLarge | Code::UnknownCoding | Code::OldProtocol => of_head(code),
+        Code::MalformedRequest | Code::HeadTooSlow | Code::ForeignHost | Code::HeadTooLarge | Code::UnknownCoding | Code::OldProtocol => {
+            of_head(code)
+        }
         Code::BodyCutOff => new("the connection broke before the body was complete"),
         Code::MalformedJson => read(b"{\"name\": Ada}").expect_err("broken on purpose"),
         Code::BadParameter => Problem::bad_parameters(vec![Fault {
@@ -69,6 +71,7 @@ pub fn example(code: Code) -> Problem {
 fn of_head(code: Code) -> Problem {
     Problem::from(match code {
         Code::HeadTooSlow => Refusal::TooSlow,
+        Code::ForeignHost => Refusal::ForeignHost,
         Code::HeadTooLarge => Refusal::TooManyBytes,
         Code::UnknownCoding => Refusal::UnknownCoding,
         Code::OldProtocol => Refusal::UnknownVersion,

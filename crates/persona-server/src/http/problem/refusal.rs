@@ -7,6 +7,8 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Malformed(rule) => Self::new(Code::MalformedRequest, rule),
+            Refusal::ForeignHost => Self::new(Code::ForeignHost, "the server does not answer for the host that the request names")
+                .hint("ask for localhost, or have the operator add the name to allowed_hosts"),
             Refusal::TooManyBytes => Self::new(Code::HeadTooLarge, format!("a head may have {HEAD_BYTES_MAX} bytes, this one has more"))
                 .with("head_bytes_max", HEAD_BYTES_MAX),
             Refusal::TooManyFields => Self::new(Code::HeadTooLarge, format!("a head may have {HEADERS_MAX} fields, this one has more"))

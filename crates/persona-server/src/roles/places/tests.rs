@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::entry::{BUSY_MS_MIN, HEAD_GRACE_MS};
 use super::table::{LEAVING_MS_MAX, LEAVING_SOON_MS};
 use super::{LEAVING_MAX, Lease, Limits, Places, RESERVE, WAITING_MAX};
-use crate::heads::Checked;
+use crate::heads::{Checked, Hosts};
 use crate::shared_page::SharedPage;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -47,7 +47,7 @@ impl Connection {
     /// One from which nothing has come.
     fn fresh(lease: Lease) -> Self {
         let (client, served) = duplex(64 * 1024);
-        let stream = Checked::new(served, Arc::clone(&lease.entry.progress));
+        let stream = Checked::new(served, Arc::clone(&lease.entry.progress), Hosts::any());
         Self { lease, client, stream }
     }
 
