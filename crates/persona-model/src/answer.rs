@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Persona;
+use crate::{Persona, Timestamp};
 
 /// The store-managed members of a persona as a JSON object, in the order in which people look for them.
 pub fn head_text(persona: &Persona) -> String {
@@ -40,6 +40,21 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     text.push(b'}');
     String::from_utf8(text).expect("JSON is UTF-8")
 }
+
+/// When the persona of an answer was changed last: what [`head_text`] wrote at its fourth member. `None` for any other text.
+///
+/// Nothing else of the answer is read.
+pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {
+    // Neither identity, nor number, nor time has a quote: names and texts alternate.
+    let mut quoted = answer.split(|byte| *byte == b'"').skip(UPDATED_AT_QUOTE);
+    if quoted.next()? != b"updated_at" {
+        return None;
+    }
+    std::str::from_utf8(quoted.nth(1)?).ok().and_then(Timestamp::parse)
+}
+
+/// How many quotes are before the name of the fourth member: two of each name, and two of each value that is a text.
+const UPDATED_AT_QUOTE: usize = 11;
 
 /// Joins a head and a document text into the answer: one object with the members of both.
 ///

@@ -44,7 +44,7 @@ mod rfc3339;
 mod search;
 mod validate;
 
-pub use answer::{answer_text, head_text};
+pub use answer::{answer_text, head_text, updated_at_in};
 pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};

@@ -123,7 +123,7 @@ fn alive(current: Current<'_>) -> Result<(), Error> {
 }
 
 fn met(expect: &Expect, current: Current<'_>) -> Result<(), Error> {
-    if expect.is_met_by(current.tag) { Ok(()) } else { Err(Error::Stale { current: current.tag }) }
+    if expect.is_met_by(current.tag, current.persona.updated_at) { Ok(()) } else { Err(Error::Stale { current: current.tag }) }
 }
 
 /// The document that a patch makes of the current persona, merged with what happened since its base.

@@ -27,6 +27,11 @@ impl Answer {
     pub fn tag(&self) -> EntityTag {
         fault::tag(EntityTag { revision: self.revision, checksum: self.checksum })
     }
+
+    /// When this state of the persona began, as its body says. One that does not say it is later than every date.
+    pub fn updated_at(&self) -> Timestamp {
+        persona_model::updated_at_in(&self.body).unwrap_or(Timestamp::from_micros(i64::MAX))
+    }
 }
 
 /// A document of more bytes is not read at a glance: to read and copy it takes longer than everything else of a request.

@@ -1,4 +1,4 @@
-//! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3 and 13.1).
+//! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2); `conditions.rs` says which count.
 //!
 //! The tag of a persona is strong and follows from its state alone, so every worker and every backend agree on it:
 //! revision 7 has a tag such as `"7-9f3c21aa"`. To clients it is opaque (ADR 0032).
@@ -9,7 +9,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{EntityTag, Expect};
 
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 
 /// Bytes of the longest entity tag: 20 digits of a revision, a hyphen, 8 digits of a checksum, and the quotes.
 const TAG_BYTES_MAX: usize = 31;
@@ -23,7 +23,7 @@ pub(super) fn of(tag: EntityTag) -> HeaderValue {
     HeaderValue::from_bytes(&text[..TAG_BYTES_MAX - unused]).expect("digits and a hyphen in quotes are visible ASCII")
 }
 
-/// What a writer says in `If-Match`; `None` without the header.
+/// What a client says in `If-Match`; `None` without the header.
 ///
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never hands out, matches
 /// no state.
@@ -35,15 +35,7 @@ pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
     }))
 }
 
-/// What a writer says in `If-Match`, where the route needs it.
-pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
-    expect(headers)?.ok_or_else(|| {
-        Problem::new(Code::ConditionRequired, "If-Match is missing, so somebody else's change could be overwritten")
-            .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there")
-    })
-}
-
-/// Whether a PUT is to create the persona (`If-None-Match: *`).
+/// Whether a write is to create the persona (`If-None-Match: *`).
 pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
     match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => Ok(false),
@@ -58,7 +50,7 @@ pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
 /// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost update.
 pub(super) fn no_creation(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(IF_NONE_MATCH) {
-        return Err(Problem::bad_header("If-None-Match", "not_here", "is understood on GET, HEAD and PUT only"));
+        return Err(Problem::bad_header("If-None-Match", "not_here", "is understood on GET, HEAD, PUT and to create only"));
     }
     Ok(())
 }

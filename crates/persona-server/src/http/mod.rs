@@ -3,7 +3,7 @@
 //! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers share:
 //!
 //! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs` reads JSON strictly,
-//!   `parameters.rs` reads the query, `etag.rs` the conditions;
+//!   `parameters.rs` reads the query, `conditions.rs` the conditions of `etag.rs` and `date.rs`;
 //! - `client_address.rs` says for which client a request counts;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
 //! - `body/memory.rs` and `answer_memory.rs` bound the memory of both directions, for all and for each client (`ledger.rs`);
@@ -16,6 +16,8 @@ mod answer_memory;
 mod body;
 mod client_address;
 mod client_limit;
+mod conditions;
+mod date;
 mod docs;
 mod etag;
 mod export;

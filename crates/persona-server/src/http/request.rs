@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequest, Request};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{PersonaId, excerpt};
@@ -94,6 +94,10 @@ impl WriteRequest {
         accepted: &[MediaType],
         read: impl FnOnce(MediaType, Value) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        if self.parts.headers.contains_key(CONTENT_RANGE) {
+            // RFC 9110, section 14.5.
+            return Err(Problem::bad_header("Content-Range", "not_here", "a part of a persona cannot be sent; use PATCH without it"));
+        }
         let media_type = media_type_of(&self.parts.headers, accepted)?;
         if self.body.bytes().len() <= LIGHT_BODY_BYTES_MAX {
             return read(media_type, json::read(self.body.bytes())?);
@@ -133,7 +137,7 @@ impl WriteRequest {
 
     /// SHA-256 over everything but the body that makes the request what it is, each part with its length before it.
     fn digest(&self) -> Sha256 {
-        let target = self.parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let target = personas::plain(self.parts.uri.path_and_query().map_or("", |target| target.as_str()));
         let mut digest = Sha256::new();
         let mut add = |part: &[u8]| add_part(&mut digest, part);
         add(self.parts.method.as_str().as_bytes());
@@ -141,6 +145,11 @@ impl WriteRequest {
         for name in [IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE] {
             self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
             add(name.as_str().as_bytes());
+        }
+        // Named only where it is there, so that keys which an older version kept are still recognised.
+        for value in self.parts.headers.get_all(IF_UNMODIFIED_SINCE) {
+            add(value.as_bytes());
+            add(IF_UNMODIFIED_SINCE.as_str().as_bytes());
         }
         digest
     }

@@ -89,6 +89,7 @@ macro_rules! conformance_suite {
             replacing::replacing_with_a_stale_revision_is_refused_and_changes_nothing,
             replacing::replacing_with_the_same_document_changes_nothing,
             replacing::a_tag_of_the_current_revision_with_other_content_is_refused_by_every_write,
+            replacing::a_date_is_met_by_a_state_that_is_no_later,
             replacing::replacing_an_unknown_persona_is_refused,
             replacing::times_grow_with_every_revision_even_when_the_clock_is_set_back,
             replacing::a_clock_that_jumps_is_not_believed_until_that_has_lasted,

@@ -62,6 +62,26 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
     assert!(matches!(refused, Error::Stale { current } if current == deleted.tag()), "{refused}");
 }
 
+pub async fn a_date_is_met_by_a_state_that_is_no_later(store: &Subject, clock: &TestClock) {
+    let mut current = create(store, 1, named("Ada")).await;
+    let patch = || Patch::merge(named("Eve")).expect("a merge patch");
+    let writes: [&dyn Fn(Expect) -> Operation; 4] = [
+        &|expect| Operation::Replace { id: id(1), expect, document: document(named("Bea")) },
+        &|expect| Operation::Patch { id: id(1), expect, patch: patch(), base: None },
+        &|expect| Operation::Delete { id: id(1), expect },
+        &|expect| Operation::Restore { id: id(1), expect },
+    ];
+    for operation in writes {
+        let began = current.updated_at();
+        clock.advance_micros(300_000);
+        let before = Timestamp::from_micros(began.as_micros() - 1);
+        let refused = store.write(write(operation(Expect::UnmodifiedSince(before)))).await.expect_err("refused");
+        assert!(matches!(refused, Error::Stale { current: named } if named == current.tag()), "{refused}");
+        current = store.write(write(operation(Expect::UnmodifiedSince(began)))).await.expect("it is no later").answer;
+        assert_eq!(current.updated_at().as_micros(), began.as_micros() + 300_000);
+    }
+}
+
 pub async fn replacing_an_unknown_persona_is_refused(store: &Subject, _clock: &TestClock) {
     let refused = replace(store, 1, guess(&[revision(1)]), named("Ada")).await.expect_err("refused");
     assert!(matches!(refused, Error::NotFound), "{refused}");

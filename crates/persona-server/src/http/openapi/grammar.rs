@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
+/// Such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+const DATE: &str = "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$";
 /// Visible ASCII, or the same as a string of RFC 8941, in quotes.
 const IDEMPOTENCY_KEY: &str = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
 /// A line with something in it.
@@ -34,6 +36,11 @@ pub(super) fn entity_tags() -> Value {
 /// What `If-None-Match` of a write holds.
 pub(super) fn any_tag() -> Value {
     json!({ "type": "string", "enum": ["*"] })
+}
+
+/// A date of HTTP, in the form that clients have to send (RFC 9110, section 5.6.7).
+pub(super) fn date() -> Value {
+    json!({ "type": "string", "pattern": DATE })
 }
 
 /// An idempotency key of at most so many characters.

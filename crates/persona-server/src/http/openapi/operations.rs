@@ -14,6 +14,9 @@ const DOCUMENTATION: &str = "documentation";
 const JSON: &str = "application/json";
 const IF_MATCH: &str = "The ETag that the change was made to; * for any revision.";
 const IF_MATCH_OR_NEW: &str = "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is sent.";
+const IF_UNMODIFIED_SINCE: &str = "The Last-Modified that the change was made to; counts without If-Match only.";
+const NOT_CHANGED: &str = "412 when the persona changed after this date; counts without If-Match only.";
+const CHANGED: &str = "304 when the persona did not change after this date; counts without If-None-Match only.";
 /// What every change of an existing persona can meet.
 const CHANGE_PROBLEMS: &[Code] = &[Code::NoSuchPersona, Code::Deleted, Code::Stale, Code::HandleTaken];
 
@@ -58,20 +61,24 @@ fn list() -> Operation {
 
 fn create() -> Operation {
     Operation::new("post", "create_persona", PERSONAS, "Create a persona")
+        .header("If-None-Match", false, "* holds always, because a new persona has an id that none had before.", &grammar::any_tag())
         .writes()
         .body(&[(JSON, "PersonaCreate", json!({ "name": "Ada Lovelace", "description": "Wrote the first program." }))])
-        .kept("201", "The new persona.", &["ETag", "Location", "Replayed"])
-        .problems(&[Code::HandleTaken])
+        .kept("201", "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])
+        .problems(&[Code::HandleTaken, Code::Stale])
 }
 
 fn get() -> Operation {
     Operation::new("get", "get_persona", PERSONAS, "Read a persona, or an older revision of it")
         .query(personas::get::PARAMETERS)
+        .header("If-Match", false, "ETags of which one has to be that of the answer; 412 otherwise.", &grammar::entity_tags())
         .header("If-None-Match", false, "ETags that the client has; 304 when one of them is that of the answer.", &grammar::entity_tags())
+        .header("If-Unmodified-Since", false, NOT_CHANGED, &grammar::date())
+        .header("If-Modified-Since", false, CHANGED, &grammar::date())
         .reads()
-        .answer_with("200", "The persona.", &["ETag"], JSON, &named("Persona"))
+        .answer_with("200", "The persona.", &["ETag", "LastModified"], JSON, &named("Persona"))
         .answer("304", "The client has this state already.", &["ETag"])
-        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted])
+        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted, Code::Stale])
 }
 
 fn replace() -> Operation {
@@ -80,8 +87,8 @@ fn replace() -> Operation {
         .header("If-None-Match", false, "* creates the persona with this id.", &grammar::any_tag())
         .writes()
         .body(&[(JSON, "PersonaReplace", json!({ "name": "Ada Lovelace", "description": "Wrote the first program." }))])
-        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
-        .kept("201", "The new persona.", &["ETag", "Location", "Replayed"])
+        .kept("200", "The persona as committed.", &["ETag", "LastModified", "Replayed"])
+        .kept("201", "The new persona.", &["ETag", "LastModified", "Location", "Replayed"])
         .problems(CHANGE_PROBLEMS)
         .problems(&[Code::AlreadyExists, Code::ConditionRequired])
 }
@@ -97,9 +104,10 @@ fn patch() -> Operation {
     Operation::new("patch", "patch_persona", PERSONAS, "Change a part of a persona")
         .query(personas::patch::PARAMETERS)
         .header("If-Match", false, IF_MATCH, &grammar::entity_tags())
+        .header("If-Unmodified-Since", false, IF_UNMODIFIED_SINCE, &grammar::date())
         .writes()
         .body(&kinds)
-        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
+        .kept("200", "The persona as committed.", &["ETag", "LastModified", "Replayed"])
         .problems(CHANGE_PROBLEMS)
         .problems(&[Code::Conflict, Code::TestFailed, Code::UnknownBase])
 }
@@ -115,8 +123,9 @@ fn delete() -> Operation {
 fn restore() -> Operation {
     Operation::new("post", "restore_persona", PERSONAS, "Bring a deleted persona back")
         .header("If-Match", false, IF_MATCH, &grammar::entity_tags())
+        .header("If-Unmodified-Since", false, IF_UNMODIFIED_SINCE, &grammar::date())
         .writes()
-        .kept("200", "The persona as committed.", &["ETag", "Replayed"])
+        .kept("200", "The persona as committed.", &["ETag", "LastModified", "Replayed"])
         .problems(&[Code::NoSuchPersona, Code::Stale, Code::HandleTaken])
 }
 

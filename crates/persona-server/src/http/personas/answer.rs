@@ -1,16 +1,18 @@
 //! What requests about one persona have in common: its path, and the answers that carry it.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
-use persona_model::{Document, Expect, PersonaId};
+use persona_model::{Document, PersonaId, Timestamp};
 use persona_storage::{Answer, Error, Outcome, Write, Written};
 use serde_json::json;
 
 use crate::http::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::http::problem::Problem;
-use crate::http::{ClientAddress, Context, etag};
+use crate::http::{ClientAddress, Context, conditions, date, etag};
 
 const PERSONAS: &str = "/api/v1/personas/";
 /// Says that an answer is that of an earlier request with the same key.
@@ -28,18 +30,43 @@ pub fn path_of(id: PersonaId) -> String {
 /// nothing.
 pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     let segment = path.strip_prefix(PERSONAS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    PersonaId::parse(segment).ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
+    PersonaId::parse(segment)
+        .or_else(|| PersonaId::parse(&plain(segment)))
+        .ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
 }
 
-/// An answer with a persona in it.
-pub(super) fn with_body(status: StatusCode, answer: Answer, memory: Reservation) -> Response {
+/// A path in which each character that needs no percent-encoding has none: both are the same path (RFC 3986, section 6.2.2.2).
+pub fn plain(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let byte = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let byte = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let unreserved = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte));
+        plain.push(unreserved.map_or('%', char::from));
+        rest = if unreserved.is_some() { &after[2..] } else { after };
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// An answer of now with a persona in it.
+pub(super) fn with_body(status: StatusCode, answer: Answer, memory: Reservation, now: Timestamp) -> Response {
     let tag = etag::of(answer.tag());
+    let last_modified = date::last_modified(answer.updated_at(), now);
     let mut response = Response::new(memory.body(answer.body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(ETAG, tag);
     headers.insert(CACHE_CONTROL, ASK_FIRST);
+    if let Some(last_modified) = last_modified {
+        headers.insert(LAST_MODIFIED, last_modified);
+    }
     response
 }
 
@@ -61,7 +88,8 @@ pub(super) fn prepared(document: Document) -> Document {
 /// Has the store make a change, and answers with the committed row.
 pub(super) async fn written(context: &Context, write: Write) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
-    Ok(shown(&context.answers, client, commit(context, write).await?))
+    let written = commit(context, write).await?;
+    Ok(shown(&context.answers, client, written, context.clock.now()))
 }
 
 /// The same for a revision that comes into being with its own number: 201 where it does, 200 where it is there already.
@@ -69,17 +97,17 @@ pub(super) async fn imported(context: &Context, write: Write) -> Result<Response
     let client = write.client.map(ClientAddress);
     let written = commit(context, write).await?;
     let outcome = if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
-    Ok(shown(&context.answers, client, Written { outcome, ..written }))
+    Ok(shown(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
 }
 
 /// The answer to a write that is kept. It says so whatever memory there is: one that did not would have clients repeat the
 /// write, and without a key make it twice.
-fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Written) -> Response {
+fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Written, now: Timestamp) -> Response {
     let Written { outcome, answer, replayed } = written;
     let location = (outcome == Outcome::Created).then(|| path_of(answer.id));
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = match answers.reserve_after_write(client, answer.body.len()) {
-        Some(memory) => with_body(status, answer, memory),
+        Some(memory) => with_body(status, answer, memory, now),
         None => in_short(status, &answer),
     };
     if let Some(location) = location {
@@ -108,18 +136,13 @@ pub(super) async fn done(context: &Context, write: Write) -> Result<Response, Pr
 
 async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
     let id = write.operation.id();
-    let names_no_state = matches!(write.operation.expect(), Some(Expect::OneOf(tags)) if tags.is_empty());
+    let names_no_state = write.operation.expect().is_some_and(conditions::names_no_state);
     context.store.write(write).await.map_err(|error| {
         let is_stale = matches!(error, Error::Stale { .. });
         let problem = Problem::of_persona(id, error);
-        // Reading again, as the usual hint says, would give the same tag, and a proxy would weaken it again.
-        if is_stale && names_no_state { problem.hint(NO_STATE) } else { problem }
+        if is_stale && names_no_state { problem.hint(conditions::NO_STATE) } else { problem }
     })
 }
-
-/// What to do about an `If-Match` that no state can meet.
-const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and a proxy that \
-                        compresses answers makes tags weak";
 
 fn mark_replay(response: &mut Response, replayed: bool) {
     if replayed {
@@ -142,6 +165,7 @@ mod tests {
     };
 
     const LARGE: usize = 100_000;
+    const NOW: persona_model::Timestamp = persona_model::Timestamp::from_micros(1_795_543_841_000_120);
 
     #[tokio::test]
     async fn a_kept_write_is_told_as_kept_where_there_is_no_memory_to_show_it() {
@@ -152,10 +176,10 @@ mod tests {
             Written { outcome, answer, replayed }
         };
         let answers = AnswerMemoryLimit::new(2 * LARGE);
-        let whole = shown(&answers, client, written(Outcome::Created, false));
+        let whole = shown(&answers, client, written(Outcome::Created, false), NOW);
         let kept = [(Outcome::Created, false, StatusCode::CREATED), (Outcome::Updated, true, StatusCode::OK)];
         for (outcome, replayed, status) in kept {
-            let response = shown(&answers, client, written(outcome, replayed));
+            let response = shown(&answers, client, written(outcome, replayed), NOW);
             assert_eq!(response.status(), status);
             let headers = response.headers().clone();
             assert_eq!(headers.get(ETAG), whole.headers().get(ETAG));
@@ -166,7 +190,7 @@ mod tests {
         }
         // When the answer before was read there is memory again.
         assert_eq!(whole.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
-        let again = shown(&answers, client, written(Outcome::Updated, false));
+        let again = shown(&answers, client, written(Outcome::Updated, false), NOW);
         assert_eq!(again.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
     }
 }

@@ -10,13 +10,13 @@ use super::answer;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::request::WriteRequest;
-use crate::http::{Context, etag};
+use crate::http::{Context, conditions, etag};
 
 /// Deletes the persona so that it can be restored. A repetition changes nothing.
 pub async fn delete_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = etag::required_expect(&request.parts.headers)?;
+    let expect = conditions::required_expect(&request.parts.headers)?;
     answer::done(&context, request.write(&context, Operation::Delete { id, expect })?).await
 }

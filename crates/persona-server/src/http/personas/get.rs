@@ -11,7 +11,7 @@ use persona_storage::{Answer, Glance};
 use super::answer;
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::{Code, Problem};
-use crate::http::{ClientAddress, Context, etag};
+use crate::http::{ClientAddress, Context, conditions};
 
 /// What the query may hold.
 pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -35,11 +35,11 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
         (None, Some(revision)) => return Err(no_such_revision(&context, client, id, revision).await?),
     };
     // A past revision is asked for again before each use too: after a restore its number can belong to other content.
-    Ok(if etag::is_known(request.headers(), answer.tag())? {
+    Ok(if conditions::is_known(request.headers(), &answer)? {
         answer::without_body(StatusCode::NOT_MODIFIED, &answer)
     } else {
         let memory = context.answers.reserve(client, answer.body.len())?;
-        answer::with_body(StatusCode::OK, answer, memory)
+        answer::with_body(StatusCode::OK, answer, memory, context.clock.now())
     })
 }
 

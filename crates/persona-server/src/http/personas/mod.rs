@@ -11,4 +11,4 @@ pub mod patch;
 pub mod replace;
 pub mod restore;
 
-pub use answer::{id_in, path_of};
+pub use answer::{id_in, path_of, plain};

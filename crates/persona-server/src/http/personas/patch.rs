@@ -11,7 +11,7 @@ use super::answer;
 use crate::http::parameters::{Holds, Parameter, Parameters};
 use crate::http::problem::Problem;
 use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, etag};
+use crate::http::{Context, conditions, etag};
 
 /// What the query may hold.
 pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -28,7 +28,7 @@ pub async fn patch_persona(State(context): State<Arc<Context>>, mut request: Wri
     let base = parameters.revision("base_revision");
     parameters.done()?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = etag::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
+    let expect = conditions::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
     let read = |media_type, body| {
         Ok(match media_type {
             MediaType::JsonPatch => Patch::json(body)?,

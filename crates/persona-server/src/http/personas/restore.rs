@@ -11,13 +11,13 @@ use super::answer;
 use crate::http::parameters::Parameters;
 use crate::http::problem::Problem;
 use crate::http::request::WriteRequest;
-use crate::http::{Context, etag};
+use crate::http::{Context, conditions, etag};
 
 /// Undeletes the persona, as a new revision. A living one stays as it is.
 pub async fn restore_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = etag::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
+    let expect = conditions::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
     answer::written(&context, request.write(&context, Operation::Restore { id, expect })?).await
 }

@@ -156,3 +156,24 @@ async fn a_bad_query_is_refused() {
     let reply = server.get(&format!("{path}?revison=1")).await;
     assert_eq!(reply.problem()["detail"], "revison: unknown parameter; did you mean revision?");
 }
+
+#[tokio::test]
+async fn an_id_is_the_same_with_and_without_needless_percent_encoding() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let (folder, id) = path.rsplit_once('/').expect("a path");
+    let encoded = |id: &str| id.bytes().flat_map(|byte| format!("%{byte:02X}").into_bytes()).map(char::from).collect::<String>();
+    for spelling in [encoded(id), encoded(id).to_lowercase(), id.replace('-', "%2D"), id.replace('-', "%2d")] {
+        let path = format!("{folder}/{spelling}");
+        assert_eq!(server.get(&path).await.revision(), 1, "{path}");
+        assert_eq!(server.send("POST", &format!("{path}/restore")).send().await.status, 200, "{path}");
+    }
+    // The same request in another spelling is a repetition.
+    let change = |path: String| server.send("PATCH", &path).header("idempotency-key", "k").json(&json!({ "nickname": "A" })).send();
+    assert_eq!(change(path.clone()).await.header("idempotency-replayed"), None);
+    assert_eq!(change(format!("{folder}/{}", encoded(id))).await.header("idempotency-replayed"), Some("true"));
+    for other in [id.replace('-', "%252D"), id.replace('-', "%2"), id.replace('-', "%2G"), id.replace('-', "%\u{e9}"), format!("{id}%2F")] {
+        let path = format!("{folder}/{}", other.replace('\u{e9}', "%C3%A9"));
+        assert_eq!(server.get(&path).await.refusal(), (404, "no_such_persona".into()), "{path}");
+    }
+}

@@ -121,3 +121,18 @@ async fn a_condition_that_cannot_be_meant_is_refused() {
     let both = server.send("PUT", &path).header("if-match", "*").header("if-none-match", "*").json(&json!({ "name": "Eve" })).send().await;
     assert_eq!(both.problem()["detail"], "If-None-Match: cannot be sent together with If-Match");
 }
+
+#[tokio::test]
+async fn a_part_of_a_persona_is_refused_instead_of_taken_for_the_whole() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    for (method, path) in [("PUT", path.as_str()), ("PATCH", &path), ("POST", "/api/v1/personas")] {
+        let request = server.send(method, path).header("if-none-match", "*").header("content-range", "bytes 0-13/100");
+        let refused = request.json(&json!({ "name": "Eve" })).send().await;
+        assert_eq!(refused.refusal(), (400, "bad_header".into()), "{method}");
+    }
+    let request = server.send("PUT", &path).header("if-match", "*").header("content-range", "bytes 0-13/100");
+    let refused = request.json(&json!({ "name": "Eve" })).send().await;
+    assert_eq!(refused.json()["errors"][0]["header"], "Content-Range");
+    assert_eq!(server.get(&path).await.revision(), 1);
+}

@@ -1,0 +1,92 @@
+//! The conditions of a request and which of them counts (RFC 9110, section 13.2.2): tags outweigh dates.
+//!
+//! On reads they are judged here, on the state that is answered. On writes they go into the write and are judged in its transaction.
+
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::{HeaderMap, HeaderName};
+use persona_model::{Expect, Timestamp};
+use persona_storage::{Answer, Error};
+
+use super::problem::{Code, Problem};
+use super::{date, etag};
+
+/// How every condition begins.
+const PREFIX: &str = "if-";
+
+/// Judges the conditions of a read on what it would answer: whether the client has that already. A condition that is not met is
+/// a problem.
+///
+/// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
+pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Problem> {
+    // Most reads have none, and a look at the names is all that these pay for.
+    if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
+        return Ok(false);
+    }
+    let expect = match etag::expect(headers)? {
+        None => only_date(headers, &IF_UNMODIFIED_SINCE).map(Expect::UnmodifiedSince),
+        tags => tags,
+    };
+    let changed = answer.updated_at();
+    if let Some(expect) = expect.filter(|expect| !expect.is_met_by(answer.tag(), changed)) {
+        let problem = Problem::of_persona(answer.id, Error::Stale { current: answer.tag() });
+        return Err(if names_no_state(&expect) { problem.hint(NO_STATE) } else { problem });
+    }
+    if headers.contains_key(IF_NONE_MATCH) {
+        return etag::is_known(headers, answer.tag());
+    }
+    Ok(only_date(headers, &IF_MODIFIED_SINCE).is_some_and(|date| changed <= date))
+}
+
+/// What a writer expects; `None` without a condition.
+///
+/// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what the client did not see.
+pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
+    if let Some(expect) = etag::expect(headers)? {
+        return Ok(Some(expect));
+    }
+    if !headers.contains_key(IF_UNMODIFIED_SINCE) {
+        return Ok(None);
+    }
+    let date = only_date(headers, &IF_UNMODIFIED_SINCE);
+    let date = date.ok_or_else(|| Problem::bad_header("If-Unmodified-Since", "bad_value", "must be one date of HTTP"))?;
+    Ok(Some(Expect::UnmodifiedSince(date)))
+}
+
+/// What a writer expects, where the route needs it to be told by tags.
+pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
+    etag::expect(headers)?.ok_or_else(|| {
+        let hint = if headers.contains_key(IF_UNMODIFIED_SINCE) {
+            "a date does not say which content is meant: send If-Match with the ETag that a GET answered"
+        } else {
+            "send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"
+        };
+        Problem::new(Code::ConditionRequired, "If-Match is missing, so somebody else's change could be overwritten").hint(hint)
+    })
+}
+
+/// Judges the conditions of a creation whose identity the server chooses: there is nothing yet, so `If-Match` is never met and
+/// `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing was changed since any date.
+pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
+    if etag::expect(headers)?.is_some() {
+        return Err(Problem::new(Code::Stale, "a persona that does not exist yet meets no If-Match")
+            .hint("send it without If-Match, or PUT to the persona that is meant"));
+    }
+    etag::must_be_new(headers).map(|_| ())
+}
+
+/// Whether no state at all has what is expected.
+pub(super) fn names_no_state(expect: &Expect) -> bool {
+    matches!(expect, Expect::OneOf(tags) if tags.is_empty())
+}
+
+/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says, would give the same tag, and a
+/// proxy would weaken it again.
+pub(super) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
+                                   a proxy that compresses answers makes tags weak";
+
+/// The date that the one line of a header has; `None` for none, for several and for what is no date.
+fn only_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    let mut lines = headers.get_all(name).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+    date::parse(line.as_bytes())
+}
