@@ -16,7 +16,7 @@ fn a_sound_file_at_rest_has_no_warning_and_nothing_is_made_beside_it() {
     for flags in [&[][..], &["--full"]] {
         let examined = Examined::database(&folder, flags);
         assert_eq!((examined.code, examined.bad()), (0, vec![]));
-        assert_eq!(examined.check("Content", "schema"), ("ok", "version 5, 2 personas"));
+        assert_eq!(examined.check("Content", "schema"), ("ok", "version 6, 2 personas"));
     }
     assert_eq!(contents_of(&folder.path("")), before);
 }
@@ -26,7 +26,7 @@ fn the_examination_counts_as_the_check_the_backup_and_the_restore_do() {
     let folder = Folder::with_personas(&[&["Ada"], &["Eve"]]);
     assert_eq!(folder.run(&["delete", "Eve", "--yes"]).code, 0);
     let words = "1 persona and 1 deleted";
-    assert_eq!(Examined::database(&folder, &[]).check("Content", "schema").1, format!("version 5, {words}"));
+    assert_eq!(Examined::database(&folder, &[]).check("Content", "schema").1, format!("version 6, {words}"));
     for command in [&["check"] as &[&str], &["backup", "copy.db"], &["restore", "copy.db", "--dry-run"]] {
         let ran = folder.run(command);
         assert!(ran.code == 0 && ran.stdout.contains(words), "{command:?}: {ran}");
@@ -47,7 +47,7 @@ fn the_log_of_a_killed_server_is_explained_and_left_alone() {
     let examined = Examined::database(&folder, &["--database", database.to_str().expect("a path of text")]);
     assert_eq!((examined.code, examined.bad()), (0, vec![]));
     assert!(examined.check("File", "log").1.contains("left by processes that were killed"), "{:?}", examined.check("File", "log"));
-    assert_eq!(examined.check("Content", "schema").1, "version 5, 2 personas");
+    assert_eq!(examined.check("Content", "schema").1, "version 6, 2 personas");
     let unchanged = |name: &str| {
         let find = |files: &[(String, Vec<u8>)]| files.iter().find(|(known, _)| known == name).expect("there").1.clone();
         assert!(find(&before) == find(&contents_of(killed.path())), "{name} was changed");
