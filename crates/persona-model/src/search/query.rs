@@ -147,16 +147,51 @@ impl Term {
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
-        words.windows(self.words.len()).any(|run| self.is_run(run))
+        !self.places(words).is_empty()
     }
 
-    /// Whether these are its words; as many as it has.
-    pub(super) fn is_run(&self, run: &[&str]) -> bool {
-        let ((last, before), Some((run_last, run_before))) = (self.words.split_last().expect("a term has a word"), run.split_last()) else {
-            return false;
-        };
-        run_before.iter().eq(before.iter()) && if self.prefix { run_last.starts_with(last.as_str()) } else { *run_last == last.as_str() }
+    /// Where it is among these words: the number of the first word of each place, in order.
+    ///
+    /// What repeats in text and term is not compared again (Knuth, Morris and Pratt), so that a phrase of one and the same
+    /// word takes no longer in a text of that word than any other.
+    pub(super) fn places(&self, words: &[&str]) -> Vec<usize> {
+        let (last, before) = self.words.split_last().expect("a term has a word");
+        let is_last = |word: &str| if self.prefix { word.starts_with(last.as_str()) } else { word == last.as_str() };
+        let mut places = Vec::new();
+        if words.len() < self.words.len() {
+            return places;
+        }
+        let shorter = shorter_fits(before);
+        let mut fits = 0;
+        for (at, word) in words.iter().enumerate() {
+            if fits == before.len() && is_last(word) {
+                places.push(at - before.len());
+            }
+            while fits > 0 && (fits == before.len() || before[fits] != *word) {
+                fits = shorter[fits - 1];
+            }
+            if before.get(fits).is_some_and(|wanted| wanted == word) {
+                fits += 1;
+            }
+        }
+        places
     }
+}
+
+/// For each beginning of these words, by how many of them it ends with a shorter beginning.
+fn shorter_fits(words: &[String]) -> Vec<usize> {
+    let mut shorter = vec![0; words.len()];
+    let mut fits = 0;
+    for at in 1..words.len() {
+        while fits > 0 && words[fits] != words[at] {
+            fits = shorter[fits - 1];
+        }
+        if words[fits] == words[at] {
+            fits += 1;
+        }
+        shorter[at] = fits;
+    }
+    shorter
 }
 
 impl SearchWords {
@@ -293,6 +328,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_term_is_where_its_words_are_and_nowhere_else(
+            words in prop::collection::vec("[ab]{1,2}", 0..30), term in prop::collection::vec("[ab]{1,2}", 1..6), prefix in any::<bool>()
+        ) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let is_here = |run: &[&str]| {
+                let (last, before) = term.split_last().expect("a word");
+                run[..before.len()].iter().eq(before) && if prefix { run[before.len()].starts_with(last) } else { run[before.len()] == last }
+            };
+            let wanted: Vec<usize> = (0..words.len()).filter(|at| words.get(*at..at + term.len()).is_some_and(is_here)).collect();
+            prop_assert_eq!(Term { words: term.clone(), prefix }.places(&words), wanted);
+        }
+
         #[test]
         fn any_search_text_is_read_or_refused(text in "[\\PC\"*\\- ]{0,60}") {
             if let Ok(search) = Search::parse(&text) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::query::{GREETING_FIELDS, NAME_FIELDS, Search, TEXT_FIELDS, Term};
+use super::query::{GREETING_FIELDS, NAME_FIELDS, Search, TEXT_FIELDS};
 use super::words::Words;
 
 /// Most snippets of a persona.
@@ -84,16 +84,13 @@ impl Search {
         words.add_all(text);
         let (joined, spans) = (words.joined, words.spans.unwrap_or_default());
         let words: Vec<&str> = joined.split(' ').collect();
-        let terms = || self.wanted.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles());
+        let terms = self.wanted.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles());
         let mut matches = Vec::new();
-        for start in 0..spans.len() {
-            let is_here = |term: &Term| words.get(start..start + term.words.len()).is_some_and(|run| term.is_run(run));
-            matches.extend(
-                terms()
-                    .filter(|(_, term)| is_here(term))
-                    .map(|(number, term)| (spans[start].start..spans[start + term.words.len() - 1].end, number)),
-            );
+        for (number, term) in terms.filter(|_| !spans.is_empty()) {
+            let span = |first: usize| spans[first].start..spans[first + term.words.len() - 1].end;
+            matches.extend(term.places(&words).into_iter().map(|first| (span(first), number)));
         }
+        matches.sort_by_key(|(span, number)| (span.start, span.end, *number));
         matches
     }
 }
@@ -218,6 +215,9 @@ mod tests {
         assert!(found.contains("dolor A <mark>linux</mark> <mark>terminal</mark> is there. lorem"), "{found}");
         assert!(["lorem", "ipsum", "dolor"].iter().any(|word| found.trim_matches('…').starts_with(word)), "{found}");
         let long = "x".repeat(100_000);
+        let again = "a ".repeat(120_000);
+        assert!(marked(&format!("\"{}\"", "a ".repeat(500)), &again).starts_with("<mark>a a a"), "one word again and again");
+        assert_eq!(marked(&format!("\"{} b\"", "a ".repeat(500)), &again), "");
         assert_eq!(marked("xx*", &long), format!("<mark>{}</mark>…", "x".repeat(SNIPPET_CHARS_MAX)));
     }
 

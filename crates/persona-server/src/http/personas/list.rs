@@ -93,15 +93,22 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
     let turn = context.turns.lists.turn(client).await?;
     let mut page = context.store.list(request).await?;
     let is_light = bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
-    // As much work as the search was, or more, so it is done within the turn.
     let highlights = match highlight {
-        None => String::new(),
+        None => {
+            drop(turn);
+            String::new()
+        }
+        // As much work as the search was, or more. It has the turn itself, also when the client does not wait for it.
         Some(search) => {
-            let items = page.items.clone();
-            apart(is_light, move || highlights::text(&items, &search)).await?
+            let (items, turn) = (page.items.clone(), turn);
+            let work = move || {
+                let text = highlights::text(&items, &search);
+                drop(turn);
+                text
+            };
+            apart(is_light, work).await?
         }
     };
-    drop(turn);
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
