@@ -1,6 +1,7 @@
 //! pgbouncer in between, which hands each transaction to another connection.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -93,6 +94,38 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
     ledger.repeat_all(&mut client);
     ledger.compare(cluster, &database);
     assert_eq!(cluster.sql(&database, "SELECT count(*) FROM pg_prepared_statements"), "0");
+}
+
+/// The request to cancel goes to the pooler, which passes it on to whichever connection does the statement.
+#[test]
+fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    let pooler = Pooler::start(cluster, "");
+    let server = Server::with_workers(1).flag(format!("--database={}?statement_cache=off", pooler.url(&database))).start();
+    let list = b"GET /api/v1/personas?tag=a HTTP/1.1\r\nhost: test\r\n\r\n";
+    let waiting =
+        || cluster.sql(&database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+    // Held until its standard input ends.
+    let mut holder = cluster.command("psql");
+    holder.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &cluster.port().to_string(), "-d", &database]).stdin(Stdio::piped());
+    let mut holder = holder.stdout(Stdio::null()).spawn().expect("psql");
+    let lock = "BEGIN; LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE;\n";
+    holder.stdin.as_mut().expect("a pipe").write_all(lock.as_bytes()).expect("it reads");
+    let is_locked =
+        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'persona_store.persona_tags'::regclass";
+    wait_for("the lock", DEADLINE, || (cluster.sql(&database, is_locked) == "1").then_some(()));
+    for _ in 0..2 {
+        let mut client = server.connect();
+        client.send(list).expect("sent");
+        wait_for("the list reaches the server", DEADLINE, || (waiting() != "0").then_some(()));
+        drop(client);
+        // The server knows no limit of locks or statements here: it would wait for as long as the lock is held.
+        wait_for("the list is cancelled", DEADLINE, || (waiting() == "0").then_some(()));
+    }
+    drop(holder.stdin.take());
+    holder.wait().expect("it ends");
+    assert_eq!(server.connect().get("/api/v1/personas?tag=a").expect("an answer").status, 200);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! sequence of failures can apply half of a write, and a pooler that knows no sessions may stand in between.
 
 mod attempt;
+mod cancel;
 mod change;
 mod changes;
 mod current;

@@ -13,10 +13,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::cancel::Cancels;
 use super::error::{Meaning, from_pool, silent};
 use super::hosts::Hosts;
 use super::left_behind::LeftBehind;
-use super::settings::CONNECT_WAIT_MAX;
 use super::{Settings, StartError, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -46,7 +46,7 @@ pub(super) struct Pool {
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
     left_behind: Arc<LeftBehind>,
-    tls: MakeRustlsConnect,
+    cancels: Arc<Cancels>,
     observer: Arc<dyn Observer>,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
     unreplicated: Arc<AtomicU64>,
@@ -65,6 +65,7 @@ impl Pool {
             hosts: Arc::default(),
             unreplicated: Arc::clone(&unreplicated),
         };
+        let cancels = Arc::new(Cancels::new(settings.driver.clone(), tls));
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
@@ -74,7 +75,7 @@ impl Pool {
         let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
         let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
         let answer_wait = settings.statement_wait() + ANSWER_GRACE;
-        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, tls, observer, unreplicated })
+        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, cancels, observer, unreplicated })
     }
 
     /// A connection, if one is to be had in time.
@@ -121,11 +122,7 @@ impl Pool {
     /// Asks the server to end what a connection is busy with. The connection must not be used for anything else afterwards:
     /// the request can arrive late.
     pub(super) async fn cancel(&self, connection: &Connection) {
-        let token = connection.client().cancel_token();
-        let asked = tokio::time::timeout(CONNECT_WAIT_MAX, token.cancel_query(self.tls.clone()));
-        if !matches!(asked.await, Ok(Ok(()))) {
-            tracing::debug!("the server could not be asked to end a read");
-        }
+        self.cancels.ask(connection.client()).await;
     }
 
     /// For tasks that outlive who asked for them.
