@@ -8,7 +8,7 @@ use rusqlite::ffi::{self, ErrorCode};
 use rustix::io::Errno;
 
 use super::convert::folder_of;
-use super::system_error::explained;
+use super::system_error::{explained, told};
 use super::{Obstacle, SecondName};
 use crate::Error;
 
@@ -298,6 +298,17 @@ pub(super) fn explain(connection: &Connection, error: Error) -> Error {
             Ok(cause) => from_driver(explained(connection, *cause)),
             Err(cause) => Error::Disk(cause),
         },
+        error => error,
+    }
+}
+
+/// The failure of a read with what the system said of it; as [`explain`].
+pub(super) fn explain_read(connection: &Connection, error: Error) -> Error {
+    match error {
+        Error::Disk(cause) => Error::Disk(match cause.downcast() {
+            Ok(cause) => Box::new(told(connection, *cause)),
+            Err(cause) => cause,
+        }),
         error => error,
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::error::from_driver;
 use super::reads::{Held, LOOK_EVERY, Place, Readers, Reason};
 use super::row;
-use super::system_error::explained;
+use super::system_error::told;
 use crate::export::{Outlet, Unsent};
 use crate::{Answer, Error, Export, Exported};
 
@@ -136,7 +136,7 @@ fn too_slow() -> Ended {
 }
 
 fn send_all(connection: &Connection, exported: Exported, client: &mut Pace, held: &Held) -> Result<(), Ended> {
-    let failed = |error| Ended::Failed(from_driver(explained(connection, error)));
+    let failed = |error| Ended::Failed(from_driver(told(connection, error)));
     // One statement is one snapshot. Row numbers grow in order of creation.
     let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;

@@ -14,12 +14,23 @@ use rustix::io::Errno;
 ///
 /// To be called before anything else is done with the connection: each further failure replaces the number.
 pub(super) fn explained(connection: &Connection, error: Error) -> Error {
-    match error {
-        Error::SqliteFailure(code, said) if is_of_the_system(code) => match errno_of(connection) {
-            Some(errno) => with_errno(code, said, errno),
-            None => Error::SqliteFailure(code, said),
-        },
+    match told(connection, error) {
+        Error::SqliteFailure(code, said) if errno_of(connection).is_some_and(|errno| is_shortage(code.extended_code, errno)) => {
+            Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), said)
+        }
         error => error,
+    }
+}
+
+/// The same error with what the system said. What only reads keeps its code: it needs no room, and no answer to a read says
+/// that there is none.
+pub(super) fn told(connection: &Connection, error: Error) -> Error {
+    match (error, errno_of(connection)) {
+        (Error::SqliteFailure(code, said), Some(errno)) if is_of_the_system(code) => {
+            let said = said.unwrap_or_else(|| "disk I/O error".into());
+            Error::SqliteFailure(code, Some(format!("{said}: {}", io::Error::from_raw_os_error(errno))))
+        }
+        (error, _) => error,
     }
 }
 
@@ -28,12 +39,6 @@ pub(super) fn explained(connection: &Connection, error: Error) -> Error {
 fn is_of_the_system(code: ffi::Error) -> bool {
     matches!(code.code, ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
         && !matches!(code.extended_code, ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHORT_READ)
-}
-
-fn with_errno(code: ffi::Error, said: Option<String>, errno: i32) -> Error {
-    let code = if is_shortage(code.extended_code, errno) { ffi::Error::new(ffi::SQLITE_FULL) } else { code };
-    let said = said.unwrap_or_else(|| "disk I/O error".into());
-    Error::SqliteFailure(code, Some(format!("{said}: {}", io::Error::from_raw_os_error(errno))))
 }
 
 /// Whether a write failed for want of room. A failed sync is none, whatever its number: what the disk has is unknown then.
@@ -53,22 +58,21 @@ fn errno_of(connection: &Connection) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi::{self, ErrorCode};
+    use rusqlite::ffi;
     use rustix::io::Errno;
 
-    use super::with_errno;
+    use super::is_shortage;
 
     #[test]
-    fn a_quota_and_a_limit_on_the_size_of_files_are_a_full_disk_and_a_broken_disk_or_a_failed_sync_is_none() {
-        let of = |code, errno: Errno| with_errno(ffi::Error::new(code), Some("disk I/O error".into()), errno.raw_os_error());
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
+    fn a_quota_and_a_limit_on_the_size_of_files_are_shortages_and_a_broken_disk_or_a_failed_sync_is_none() {
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].map(Errno::raw_os_error) {
             for code in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_TRUNCATE, ffi::SQLITE_IOERR_SHMSIZE] {
-                assert_eq!(of(code, errno).sqlite_error_code(), Some(ErrorCode::DiskFull), "{code} with {errno}");
+                assert!(is_shortage(code, errno), "{code} with {errno}");
             }
-            assert_eq!(of(ffi::SQLITE_IOERR_FSYNC, errno).sqlite_error_code(), Some(ErrorCode::SystemIoFailure), "{errno}");
+            for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_READ] {
+                assert!(!is_shortage(code, errno), "{code} with {errno}");
+            }
         }
-        let broken = of(ffi::SQLITE_IOERR_WRITE, Errno::IO);
-        assert_eq!(broken.sqlite_error_code(), Some(ErrorCode::SystemIoFailure));
-        assert!(broken.to_string().ends_with("Input/output error (os error 5)"), "{broken}");
+        assert!(!is_shortage(ffi::SQLITE_IOERR_WRITE, Errno::IO.raw_os_error()));
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::pool::{Pool, Shape, TURN_WAIT_MAX};
 use super::connection::{self, Purpose};
-use super::error::explain;
+use super::error::explain_read;
 use super::{Settings, StartError};
 use crate::{Error, NoObserver, Observer, ReadRoom};
 
@@ -76,7 +76,7 @@ impl Readers {
     /// Runs a short read on this thread.
     pub(super) fn short<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         let connection = self.short.get_or_try(|| self.open()).map_err(unopened)?;
-        read(connection).map_err(|error| explain(connection, error))
+        read(connection).map_err(|error| explain_read(connection, error))
     }
 
     /// Runs a long read on another thread.

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::super::error::explain;
+use super::super::error::explain_read;
 use super::lease::{Held, Lease, Leases, Reason};
 use super::log_watch::LOOK_EVERY;
 use crate::Error;
@@ -107,7 +107,7 @@ impl Pool {
         let (sender, answer) = oneshot::channel();
         let mut asked = self.ask(Box::new(move |given| {
             // The lease is given back before the client hears of it.
-            let result = given.and_then(|(connection, held)| held.judge(read(connection).map_err(|error| explain(connection, error))));
+            let result = given.and_then(|(connection, held)| held.judge(read(connection).map_err(|error| explain_read(connection, error))));
             let _ = sender.send(result);
         }))?;
         if timeout(TURN_WAIT_MAX, asked.has_begun()).await.is_err() {
