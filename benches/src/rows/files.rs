@@ -22,7 +22,7 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
         let database = folder.join(format!("{pair}.db"));
         let ours = Ours::start(&database, session.options.workers(), "normal")?;
         let began = Instant::now();
-        ours.command(&["import", "--quiet", &input.display().to_string()])?;
+        ours.command(&["import", "--create", "--quiet", &input.display().to_string()])?;
         imports.push(personas_each / began.elapsed().as_secs_f64());
         let began = Instant::now();
         let bytes = ours.drained(&["export"])?;

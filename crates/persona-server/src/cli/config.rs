@@ -36,10 +36,11 @@ impl Place {
     /// The database file that is meant, for a command that works on files only.
     pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
-        match loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config.database {
+        let config = loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config;
+        match config.database {
             Database::File(path) => {
-                if self.database.is_none() && environment.server().is_some() {
-                    output.warn(&format!("PERSONA_SERVER has no effect here: this command works on the file {}", path.display()));
+                if let Some(server) = config.server.filter(|_| self.database.is_none()) {
+                    output.warn(&format!("the server {server} has no part in this: the command works on the file {}", path.display()));
                 }
                 Ok(path)
             }

@@ -10,6 +10,7 @@ use super::api::{Access, Api, PERSONAS};
 use super::arguments::Create;
 use super::author;
 use super::failure::Failure;
+use super::new_database;
 use super::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -19,6 +20,7 @@ use crate::import::{ITEM_BYTES_MAX, refusal_of_card, typed};
 /// Creates a persona.
 pub async fn run(arguments: &Create, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let document = document(arguments)?;
+    new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     let api = Api::open(&arguments.target, Access::Create, environment, output)?;
     let author = author::header(arguments.author.as_deref(), environment)?;
     let reply = api.write(Method::POST, PERSONAS, &author, Some(&Value::Object(document))).await?.success()?;

@@ -1,6 +1,6 @@
 //! `persona delete`: soft, after a question.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use http::{Method, header};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use super::api::{Access, Api, persona_path};
 use super::arguments::Delete;
 use super::failure::Failure;
 use super::output::{Output, harmless};
+use super::question::confirmed;
 use super::resolve::resolve;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -37,17 +38,4 @@ pub async fn run(arguments: &Delete, environment: &Environment, output: &Output)
     }
     output.note(&format!("deleted {name:?}; `persona undelete {id}` brings it back"));
     Ok(())
-}
-
-/// Asks on a thread of its own, so that Ctrl-C ends the command while it waits for the answer.
-async fn confirmed(question: String) -> Result<bool, Failure> {
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut stderr = io::stderr();
-        write!(stderr, "{question}").and_then(|()| stderr.flush())?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-    });
-    let failed = |error: io::Error| Failure::io("could not ask", &error);
-    asked.await.map_err(io::Error::other).and_then(|asked| asked).map_err(failed)
 }

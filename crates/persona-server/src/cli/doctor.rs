@@ -27,12 +27,14 @@ const NAME_WIDTH: usize = 17;
 /// Examines what the user named, or what the settings say.
 pub async fn run(arguments: &Doctor, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let now = SystemClock.now();
-    let server = arguments.target.server.as_deref().or_else(|| environment.server().filter(|_| arguments.target.database.is_none()));
-    let facts = if let Some(url) = server {
-        let server = ask(url, environment, output).await?;
-        Facts::new(now, None, Some(server))
+    let facts = if let Some(url) = &arguments.target.server {
+        Facts::new(now, None, Some(ask(url, environment, output).await?))
     } else {
         let config = config_of(arguments, environment, output)?;
+        if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
+            let server = Some(ask(url, environment, output).await?);
+            return judge(&Facts::new(now, None, server), environment, output);
+        }
         let Some(path) = config.database.file() else {
             let database = Some(look_at_server(&config).await);
             return judge(&Facts { database, ..Facts::new(now, None, None) }, environment, output);

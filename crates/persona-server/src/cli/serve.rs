@@ -1,15 +1,20 @@
 //! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is ready.
 
 use std::io::{self, ErrorKind, IsTerminal};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use persona_storage::sqlite::refuse_output;
+use persona_storage::sqlite::{is_there, refuse_output};
 
+use super::new_database::running_at;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, Writer, say};
 use crate::shared_page::NotMade;
 use crate::supervisor::{self, Address, Engine, Started};
 use crate::units::size;
+
+/// Where a server listens that nothing else was said to.
+const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 /// Runs the server until it is told to stop.
 pub fn run(config: Config) -> ExitCode {
@@ -26,6 +31,9 @@ pub fn run(config: Config) -> ExitCode {
         Ok(bound) => bound,
         Err(error) => return refuse_address(&config, &error),
     };
+    if let Some(url) = config.database.file().filter(|file| !is_there(file)).and_then(|_| running_at(USUAL_ADDRESS)) {
+        say(Stream::Error, format!("note: {} will be a new database; another server runs at {url}\n", config.database));
+    }
     let facts = config.clone();
     let announce = |started: &Started| announce(&facts, address, started);
     let ended = supervisor::run(config, listener, log.clone(), &announce);
@@ -41,11 +49,12 @@ pub fn run(config: Config) -> ExitCode {
 }
 
 fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
-    let address = std::net::SocketAddr::new(config.host, config.port);
+    let address = SocketAddr::new(config.host, config.port);
     match error.kind() {
         ErrorKind::AddrInUse => {
             let hint = "end the other program, or let the system choose a free port with --port 0";
-            fail(&format!("the address {address} is in use by another program"), Some(hint), ExitCode::Unavailable)
+            let hint = running_at(address).map_or_else(|| hint.into(), |url| format!("a server of this program runs at {url}; {hint}"));
+            fail(&format!("the address {address} is in use by another program"), Some(&hint), ExitCode::Unavailable)
         }
         ErrorKind::PermissionDenied => {
             let hint = "ports below 1024 need more rights; choose another one with --port";

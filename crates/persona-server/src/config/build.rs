@@ -34,6 +34,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
     }
     let host = reader.address("host");
     let config = Config {
+        server: reader.server("server"),
         host,
         port: reader.number("port"),
         trusted_proxies: reader.networks("trusted_proxies"),
@@ -94,6 +95,18 @@ impl<'a> Reader<'a> {
             _ => message,
         };
         self.problems.push(Problem { origin: setting.origin.to_string(), message, hint });
+    }
+
+    fn server(&mut self, name: &str) -> Option<String> {
+        let setting = self.setting(name);
+        if setting.text.is_empty() {
+            return None;
+        }
+        if setting.text.contains("://") && !setting.text.starts_with("http://") {
+            let hint = "use a URL such as http://127.0.0.1:8000; the server speaks plain HTTP";
+            self.complain(setting, format!("must be the URL of a server, is {:?}", setting.text), Some(hint.into()));
+        }
+        Some(setting.text.clone())
     }
 
     fn address(&mut self, name: &str) -> IpAddr {

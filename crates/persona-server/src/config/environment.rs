@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use persona_model::nearest_name;
 
-use super::key::{CONFIG_VARIABLE, KEYS, SERVER_VARIABLE, VARIABLE_PREFIX};
+use super::key::{CONFIG_VARIABLE, KEYS, VARIABLE_PREFIX};
 
 /// The variables of the process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -67,11 +67,6 @@ impl Environment {
         self.get("VISUAL").or_else(|| self.get("EDITOR")).unwrap_or("vi")
     }
 
-    /// The server that commands talk to when the command line names neither a server nor a database.
-    pub fn server(&self) -> Option<&str> {
-        self.get(SERVER_VARIABLE)
-    }
-
     /// The user's login name (POSIX: `LOGNAME`; most shells also set `USER`).
     pub fn login_name(&self) -> Option<&str> {
         self.get("LOGNAME").or_else(|| self.get("USER"))
@@ -84,7 +79,7 @@ impl Environment {
 
     /// A warning for each variable that looks like ours and is not.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let known: Vec<String> = KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into(), SERVER_VARIABLE.into()]).collect();
+        let known: Vec<String> = KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into()]).collect();
         let unknown = |name: &&String| name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && !self.is_of_kubernetes(name);
         let warning = |name: &String| match nearest_name(name, known.iter().map(String::as_str)) {
             Some(near) => format!("the variable {name} is not known and has no effect; did you mean {near}?"),

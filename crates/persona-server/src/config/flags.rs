@@ -25,7 +25,7 @@ impl Flags {
 /// Written by hand instead of derived, because a struct with a member for each flag would be a second list of settings.
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
-        let command = KEYS.iter().fold(command, |command, key| command.arg(argument(key)));
+        let command = of_serve().fold(command, |command, key| command.arg(argument(key)));
         command.arg(config_argument())
     }
 
@@ -37,13 +37,18 @@ impl clap::Args for Flags {
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |key: &'static Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
-        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), values: KEYS.iter().filter_map(given).collect() })
+        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), values: of_serve().filter_map(given).collect() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// Settings of the server. What commands need to find one is no flag of its own start.
+fn of_serve() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(|key| key.shape != Shape::Server)
 }
 
 fn argument(key: &'static Key) -> Arg {
@@ -64,6 +69,7 @@ fn argument(key: &'static Key) -> Arg {
         Shape::Number { .. } | Shape::Workers => arg.value_name("NUMBER"),
         Shape::Time { .. } => arg.value_name("TIME"),
         Shape::Word(_) | Shape::LogFilter => arg.value_name("WORD"),
+        Shape::Server => arg.value_name("URL"),
         Shape::Database | Shape::Path => arg.value_name("PATH"),
     }
 }

@@ -42,8 +42,6 @@ pub const NO_NETWORKS: &str = "none";
 pub const ANY_HOST: &str = "any";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
-/// The variable that names the server which commands talk to.
-pub const SERVER_VARIABLE: &str = "PERSONA_SERVER";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]
@@ -268,6 +266,14 @@ pub const KEYS: &[Key] = &[
         default: Default::Text("1000"),
         unit: Some("milliseconds"),
         help: "From how long a wait for the turn to write on the log names who is waited for.",
+        ..PLAIN
+    },
+    Key {
+        name: "server",
+        section: "client",
+        member: "server",
+        shape: Shape::Server,
+        help: "Server that commands talk to when the command line names neither a server nor a database.",
         ..PLAIN
     },
     Key {

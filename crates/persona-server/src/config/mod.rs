@@ -60,6 +60,8 @@ pub struct Config {
     pub connections_share: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
+    /// The server that commands talk to when the command line names neither a server nor a database.
+    pub server: Option<String>,
     /// Where personas are kept. Default `persona.db` in the current folder.
     pub database: Database,
     /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4, cores).

@@ -15,7 +15,7 @@ The weightiest source wins: flags, then `PERSONA_` variables, then the shared va
 project file, then the user file, then the default.
 
 - The project file is `persona.toml` in the current folder, or the file that `--config` or `PERSONA_CONFIG` names.
-- `PERSONA_SERVER` names the server that commands talk to when the command line names neither a server nor a database.
+- A server that is named there (`PERSONA_SERVER`, or `server` in `[client]`) is what commands talk to when the command line names neither a server nor a database. Its flag is one of those commands, and not of `persona serve`.
 - The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
 - Relative paths in a file are relative to that file.
 - An empty variable counts as not set.
@@ -71,6 +71,7 @@ fn values(shape: Shape) -> String {
         Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Shape::LogFilter => "level or filter".into(),
         Shape::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
+        Shape::Server => "URL such as `http://127.0.0.1:8000`".into(),
         Shape::Path => "path".into(),
     }
 }

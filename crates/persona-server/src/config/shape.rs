@@ -36,6 +36,8 @@ pub enum Shape {
     LogFilter,
     /// The database: a path or a URL.
     Database,
+    /// The URL of a server.
+    Server,
     /// A path of a file; relative ones in a settings file are relative to that file.
     Path,
 }

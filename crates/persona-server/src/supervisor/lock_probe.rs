@@ -58,9 +58,14 @@ pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
 /// Who holds the gate of a database, whatever program it is. Asked of the system's table of locks, because `flock(2)`
 /// itself does not tell.
 pub fn holder_of_gate(database: &Path) -> Option<Holder> {
-    let gate = Identity::of(&Gate::path(database))?;
+    holder_of_flock(&Gate::path(database))
+}
+
+/// Who holds an exclusive lock of `flock(2)` on a file.
+pub fn holder_of_flock(path: &Path) -> Option<Holder> {
+    let file = Identity::of(path)?;
     let table = fs::read_to_string("/proc/locks").ok()?;
-    let holder = table.lines().filter_map(|line| holder_in(line, gate.inode)).find(|pid| gate.is_open_in(*pid));
+    let holder = table.lines().filter_map(|line| holder_in(line, file.inode)).find(|pid| file.is_open_in(*pid));
     holder.map(Holder::of)
 }
 

@@ -12,6 +12,7 @@ mod heartbeat;
 mod listener;
 pub mod lock_probe;
 mod notes;
+mod only_one;
 mod process;
 mod run;
 mod slot;
@@ -33,6 +34,7 @@ pub(crate) mod tests {
     /// Settings as a user without any would have them.
     pub(crate) fn config() -> Config {
         Config {
+            server: None,
             host: [127, 0, 0, 1].into(),
             port: 0,
             database: Database::File("persona.db".into()),

@@ -21,13 +21,14 @@ use super::handover::Prepared;
 use super::heartbeat::Watch;
 use super::listener::close_queue;
 use super::notes;
+use super::only_one::Claim;
 use super::process::{Children, Report};
 use super::state::State;
 use super::vocabulary::{Action, Event, Note};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
-use crate::log::Log;
+use crate::log::{Log, Stream, say};
 use crate::shared_page::{Measure, SharedPage};
 
 /// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a second.
@@ -52,6 +53,8 @@ struct Supervisor<'a> {
     contention: Contention,
     /// The database, where it is a file: only there is a gate.
     file: Option<PathBuf>,
+    /// `None` before init has made the file ready.
+    claim: Option<Claim>,
     children: Children,
     page: Arc<SharedPage>,
     /// `None` once the server stops.
@@ -88,6 +91,7 @@ pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn F
             watch: Watch::default(),
             contention: Contention::new(Duration::from_millis(config.gate_warn_ms)),
             file: config.database.file().map(Path::to_path_buf),
+            claim: None,
             children: Children::new(config, Arc::clone(&page), sender),
             page,
             listener: Some(listener),
@@ -99,7 +103,7 @@ pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn F
         let mut ended = supervisor.take(Event::Begin);
         while ended.is_none() {
             match reports.recv().await.expect("the supervisor holds a sender") {
-                Report::Prepared(prepared) => supervisor.prepared = prepared,
+                Report::Prepared(prepared) => ended = supervisor.prepare(prepared),
                 Report::Event(event) => ended = supervisor.take(event),
             }
         }
@@ -108,6 +112,22 @@ pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn F
 }
 
 impl Supervisor<'_> {
+    /// Takes what init found, and the right to serve the file, which exists from here on; a code where another server has it.
+    fn prepare(&mut self, prepared: Prepared) -> Option<ExitCode> {
+        self.prepared = prepared;
+        let file = self.file.as_ref().filter(|_| self.claim.is_none())?;
+        match Claim::take(file) {
+            Ok(claim) => {
+                self.claim = claim;
+                None
+            }
+            Err(served) => {
+                say(Stream::Error, served.message(file));
+                Some(ExitCode::TryAgain)
+            }
+        }
+    }
+
     /// Lets an event be decided about and does what follows; a code when that is the end of the program.
     fn take(&mut self, event: Event) -> Option<ExitCode> {
         let mut events = vec![event];

@@ -15,3 +15,4 @@ mod history;
 mod import;
 mod personas;
 mod server;
+mod which_store;

@@ -79,8 +79,14 @@ impl Folder {
         names
     }
 
-    /// The program, ready to be run.
+    /// The program, ready to be run; a command that may make a new database is told to.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        let may_make = matches!(arguments.first(), Some(&"create" | &"import"));
+        self.command_as_typed(&[arguments, if may_make { &["--create"] } else { &[] }].concat())
+    }
+
+    /// The program with these arguments and no others.
+    pub fn command_as_typed(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("TMPDIR", self.folder.path());

@@ -47,7 +47,7 @@ pub const WORKS: [Work; 7] = [
     Work {
         name: "first start: creation, WAL, migration, first write",
         prepare: |_| {},
-        arguments: &["create", "--database", "persona.db", "--name", "new"],
+        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
         allowed: |count| count <= 1,
         // Killed after the commit and run again it creates a second one: a command without a key is not repeatable.
         complete: |count| count == 1 || count == 2,
@@ -55,7 +55,7 @@ pub const WORKS: [Work; 7] = [
     Work {
         name: "write and checkpoint beside old rows",
         prepare: |folder| make(folder, FOUND, "wal"),
-        arguments: &["create", "--database", "persona.db", "--name", "new"],
+        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
         allowed: |count| count == FOUND || count == FOUND + 1,
         complete: |count| count == FOUND + 1 || count == FOUND + 2,
     },
@@ -73,7 +73,7 @@ pub const WORKS: [Work; 7] = [
             let lines: Vec<String> = (0..IMPORTED).map(|index| json!({ "name": format!("imported {index}") }).to_string()).collect();
             fs::write(folder.join("items.ndjson"), lines.join("\n")).expect("a file");
         },
-        arguments: &["import", "--database", "persona.db", "--quiet", "items.ndjson"],
+        arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
         allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
         // Run again it goes on where it was, without a second copy of anything.
         complete: |count| count == FOUND + IMPORTED,
@@ -105,7 +105,7 @@ pub const WORKS: [Work; 7] = [
         prepare: |folder| {
             make(folder, FOUND, "wal");
             run(folder, &["backup", "--database", "persona.db", COPY]);
-            run(folder, &["create", "--database", "persona.db", "--name", "later"]);
+            run(folder, &["create", "--create", "--database", "persona.db", "--name", "later"]);
         },
         arguments: &["restore", "--database", "persona.db", COPY],
         allowed: |count| count == FOUND || count == FOUND + 1,
@@ -116,7 +116,7 @@ pub const WORKS: [Work; 7] = [
 /// Makes a file with this many personas, in this journal mode.
 fn make(folder: &Path, personas: usize, mode: &str) {
     for index in 0..personas {
-        run(folder, &["create", "--database", "persona.db", "--name", &format!("old {index}")]);
+        run(folder, &["create", "--create", "--database", "persona.db", "--name", &format!("old {index}")]);
     }
     let file = Connection::open(folder.join("persona.db")).expect("it opens");
     let now: String = file.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0)).expect("a mode");

@@ -96,7 +96,7 @@ fn a_symbolic_link_that_leads_to_nothing_yet_makes_the_file_that_it_names() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("data")).expect("a folder");
     symlink("data/real.db", folder.path().join("persona.db")).expect("a link");
-    let (code, said) = persona(folder.path(), &["create", "--name", "Ada"]);
+    let (code, said) = persona(folder.path(), &["create", "--create", "--name", "Ada"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(read_whole(&folder.path().join("data/real.db")).personas.len(), 1);
 }

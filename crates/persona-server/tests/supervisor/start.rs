@@ -46,11 +46,32 @@ fn an_address_in_use_is_named_with_a_way_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let ended = refused(folder.path(), &[&format!("--port={}", server.address().port())]);
     let expected = format!(
-        "error: the address {} is in use by another program\nhint: end the other program, or let the system choose a free port with --port 0\n",
+        "error: the address {0} is in use by another program\nhint: a server of this program runs at http://{0}; end the other program, \
+         or let the system choose a free port with --port 0\n",
         server.address()
     );
     assert_eq!((ended.code, ended.stderr), (Some(69), expected));
     assert!(!folder.path().join("persona.db").exists(), "nothing was touched");
+}
+
+#[test]
+fn a_second_server_on_the_same_file_is_refused_with_the_first_and_one_after_it_is_not() {
+    let server = Server::with_workers(2).start();
+    let database = format!("--database={}", server.database().display());
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(server.database(), folder.path().join("link.db")).expect("a link");
+    for flags in [&[database.as_str()][..], &["--database=link.db"]] {
+        let ended = refused(folder.path(), flags);
+        assert_eq!(ended.code, Some(75), "{}", ended.stderr);
+        let words = format!("is served already by persona (pid {})", server.pid());
+        assert!(ended.stderr.contains(&words) && ended.stderr.contains("hint: end that one first"), "{}", ended.stderr);
+    }
+    assert_eq!(server.connect().get("/readyz").expect("it goes on").status, 200);
+    assert!(server.processes("worker").iter().all(|it| it.generation == 1), "{}", server.log());
+    // A killed supervisor lets go at once, and so does one that ends.
+    let folder = server.kill_and_keep_the_folder();
+    let folder = Server::with_workers(1).in_folder(folder).start().stop_and_keep_the_folder();
+    Server::with_workers(1).in_folder(folder).start();
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::reply::Reply;
 use crate::cli::arguments::Target;
 use crate::cli::config::loaded;
 use crate::cli::failure::Failure;
+use crate::cli::new_database::server_hint;
 use crate::cli::output::Output;
 use crate::config::{Environment, Flags};
 use crate::exit_code::ExitCode;
@@ -44,17 +45,20 @@ pub enum Api {
 impl Api {
     /// Opens what the user named, or what the settings say.
     pub fn open(target: &Target, access: Access, environment: &Environment, output: &Output) -> Result<Self, Failure> {
-        // A database that is named on the command line is meant, whatever the environment says.
-        let server = target.server.as_deref().or_else(|| environment.server().filter(|_| target.database.is_none()));
-        if let Some(url) = server {
+        if let Some(url) = &target.server {
             return Remote::new(url).map(Self::Remote);
         }
         let values = target.database.iter().map(|text| ("database", text.clone())).collect();
         let config = loaded(&Flags { config: target.config.clone(), values }, environment, output)?.config;
+        // A database that is named on the command line is meant, whatever the settings say.
+        if let Some(url) = config.server.as_ref().filter(|_| target.database.is_none()) {
+            return Remote::new(url).map(Self::Remote);
+        }
         if access != Access::Create && config.database.file().is_some_and(|file| !is_there(file)) {
             let message = format!("there is no database {}", config.database);
-            let hint = "name one with --database, or a running server with --server; `persona import FILE` creates one";
-            return Err(Failure::new(ExitCode::NotFound, message).hint(hint));
+            let hint = "name one with --database, or a running server with --server; `persona import FILE --create` makes one";
+            let failure = Failure::new(ExitCode::NotFound, message).hint(hint);
+            return Err(server_hint(&config).into_iter().fold(failure, Failure::hint));
         }
         Local::open(&config, access != Access::Read).map(Self::Local)
     }
@@ -128,11 +132,14 @@ pub fn base_url(
     environment: &Environment,
     output: &Output,
 ) -> Result<String, Failure> {
-    if let Some(url) = server.or_else(|| environment.server()) {
+    if let Some(url) = server {
         return Ok(url.into());
     }
     let flags = Flags { config: file.cloned(), values: vec![("allow_open", "true".into())] };
     let config = loaded(&flags, environment, output)?.config;
+    if let Some(url) = config.server {
+        return Ok(url);
+    }
     let host = if config.host.is_unspecified() { std::net::Ipv4Addr::LOCALHOST.into() } else { config.host };
     Ok(format!("http://{}", std::net::SocketAddr::new(host, config.port)))
 }

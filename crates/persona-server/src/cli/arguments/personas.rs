@@ -21,6 +21,9 @@ pub struct Import {
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
+    /// Make a new database where there is none yet; at a terminal it is asked for.
+    #[arg(long = "create", help_heading = "Where")]
+    pub new_database: bool,
 }
 
 /// What to do with a persona that exists with other content.
@@ -120,6 +123,9 @@ pub struct Create {
     /// Where the personas are.
     #[command(flatten)]
     pub target: Target,
+    /// Make a new database where there is none yet; at a terminal it is asked for.
+    #[arg(long = "create", help_heading = "Where")]
+    pub new_database: bool,
 }
 
 /// Arguments of `update`.

@@ -16,6 +16,7 @@ use super::send::send;
 use crate::cli::api::{Access, Api};
 use crate::cli::arguments::{Import, OnDuplicate};
 use crate::cli::failure::Failure;
+use crate::cli::new_database;
 use crate::cli::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -33,6 +34,9 @@ type Pending = JoinHandle<Result<Report, Failure>>;
 pub async fn run(arguments: &Import, environment: &Environment, output: &Output) -> Result<(), Failure> {
     // All are opened first: a mistyped name should not surface after an hour.
     let sources = arguments.files.iter().map(|path| Ok((path.as_path(), open(path)?))).collect::<Result<Vec<_>, Failure>>()?;
+    if !arguments.dry_run {
+        new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
+    }
     let api = if arguments.dry_run { None } else { Some(Api::open(&arguments.target, Access::Create, environment, output)?) };
     if let Some(api) = &api {
         // A server that is away later is waited for; one that never was there is told at once.
