@@ -48,7 +48,7 @@ pub(crate) fn name_of(host: &str) -> Option<String> {
         None => host.split_once(':').map_or((host, ""), |(name, _)| (name, &host[name.len()..])),
     };
     let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name);
     // One spelling of an address: an IPv6 one has many.
     is_port.then(|| name.parse::<Ipv6Addr>().map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string()))
 }
@@ -109,7 +109,7 @@ mod tests {
         "",
         ":8000",
     ];
-    const FOREIGN: [&str; 18] = [
+    const FOREIGN: [&str; 19] = [
         "evil.example",
         "evil.example:8000",
         "localhost.evil.example",
@@ -117,6 +117,7 @@ mod tests {
         "evillocalhost",
         "notlocalhost:8000",
         "localhost..",
+        ".",
         "localhost:8000:1",
         "localhost:x",
         "10.0.0.1",

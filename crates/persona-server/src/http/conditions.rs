@@ -2,7 +2,7 @@
 //!
 //! On reads they are judged here, on the state that is answered. On writes they go into the write and are judged in its transaction.
 
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
 use persona_model::{Expect, Timestamp};
 use persona_storage::{Answer, Error};
@@ -83,6 +83,15 @@ pub(super) fn names_no_state(expect: &Expect) -> bool {
 /// proxy would weaken it again.
 pub(super) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
                                    a proxy that compresses answers makes tags weak";
+
+/// Refuses conditions where they would be ignored, because an ignored condition is a lost update.
+pub(super) fn none(headers: &HeaderMap) -> Result<(), Problem> {
+    let all = [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match"), (IF_UNMODIFIED_SINCE, "If-Unmodified-Since")];
+    match all.into_iter().find(|(name, _)| headers.contains_key(name)) {
+        Some((_, spelled)) => Err(Problem::bad_header(spelled, "not_here", "is not understood here: a past revision has one content")),
+        None => Ok(()),
+    }
+}
 
 /// The date that the one line of a header has; `None` for none, for several and for what is no date.
 fn only_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {

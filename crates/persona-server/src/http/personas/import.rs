@@ -12,13 +12,14 @@ use super::answer;
 use crate::http::parameters::Parameters;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, past};
+use crate::http::{Context, conditions, past};
 
 /// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next one.
 pub async fn import_revision(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let revision = revision_in(&request.parts.uri, id)?;
     Parameters::none(&request.parts.uri)?;
+    conditions::none(&request.parts.headers)?;
     let read = move |_, body| {
         let read = past::past_revision(id, revision, body)?;
         read.document.prepare();

@@ -149,6 +149,16 @@ async fn a_write_honours_a_date_where_it_needs_no_tag() {
 }
 
 #[tokio::test]
+async fn a_condition_is_refused_where_it_would_be_ignored() {
+    let server = Server::start();
+    let path = format!("{}/revisions/1", server.persona("Ada").await);
+    for (name, value) in [("if-match", "*"), ("if-none-match", "*"), ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT")] {
+        let refused = server.send("PUT", &path).header(name, value).json(&json!({ "name": "Eve" })).send().await;
+        assert_eq!(refused.refusal(), (400, "bad_header".into()), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_creation_meets_no_if_match_and_every_if_none_match() {
     let server = Server::start();
     let post = |name, value: &str, body| server.send("POST", "/api/v1/personas").header(name, value).json(&body).send();
