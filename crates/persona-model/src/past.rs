@@ -1,6 +1,6 @@
 //! A revision as another store kept it, to be kept as it was.
 
-use crate::{Document, Revision, Timestamp};
+use crate::{ContentHash, Document, Revision, Timestamp};
 
 /// One revision of a persona's past: everything that an answer says of it, and what its history says besides.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +19,8 @@ pub struct PastRevision {
     pub is_deleted: bool,
     /// The revision that its writer started from, where that was named.
     pub base: Option<Revision>,
+    /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other counts for nothing.
+    pub content_hash: Option<ContentHash>,
     /// The document.
     pub document: Document,
 }

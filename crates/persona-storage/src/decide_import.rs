@@ -31,6 +31,7 @@ pub(crate) fn decide(
 }
 
 fn persona(id: PersonaId, past: &PastRevision) -> Persona {
+    let stated = past.content_hash.and_then(|stated| past.document.content_hashes().find(|hash| *hash == stated));
     Persona {
         id,
         revision: past.revision,
@@ -39,7 +40,7 @@ fn persona(id: PersonaId, past: &PastRevision) -> Persona {
         deleted_at: past.is_deleted.then_some(past.updated_at),
         created_by: past.created_by.clone(),
         updated_by: past.updated_by.clone(),
-        content_hash: past.document.content_hash(),
+        content_hash: stated.unwrap_or_else(|| past.document.content_hash()),
         labels: BTreeMap::new(),
         document: past.document.clone(),
     }

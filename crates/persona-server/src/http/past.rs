@@ -40,12 +40,14 @@ pub(super) fn past_revision(id: PersonaId, revision: Revision, mut body: Value) 
         Ok(document) => document,
         Err(invalid) => return Err(wrong.and(invalid)),
     };
-    if managed.get("content_hash").is_some_and(|hash| hash.as_str() != Some(&document.content_hash().to_string())) {
+    let stated = managed.get("content_hash");
+    let content_hash = stated.and_then(|stated| document.content_hashes().find(|hash| *stated == hash.to_string()));
+    if stated.is_some() && content_hash.is_none() {
         wrong.faults.push(fault("/content_hash", "is not that of the content: one of the two was changed"));
     }
     match (created_at, updated_at) {
         (Some(created_at), Some(updated_at)) if wrong.faults.is_empty() => {
-            Ok(PastRevision { revision, created_at, updated_at, created_by, updated_by, is_deleted, base, document })
+            Ok(PastRevision { revision, created_at, updated_at, created_by, updated_by, is_deleted, base, content_hash, document })
         }
         _ => Err(wrong),
     }
@@ -129,6 +131,7 @@ mod tests {
             updated_by: None,
             is_deleted: true,
             base: Some(revision(1)),
+            content_hash: Some(document.content_hash()),
             document,
         };
         assert_eq!(read(body), Ok(expected));
@@ -158,5 +161,20 @@ mod tests {
             "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "content_hash": "0".repeat(64), "name": "Ada",
         });
         assert_eq!(read(altered), Err(vec!["/content_hash bad_history".into()]));
+    }
+
+    #[test]
+    fn a_hash_of_the_earlier_rule_is_kept_as_it_was_stated() {
+        let members = json!({ "name": "Ada", "extensions": { "n": 9_007_199_254_740_993_u64 } });
+        let document = Document::from_json(members.clone()).expect("valid");
+        let hashes: Vec<_> = document.content_hashes().collect();
+        assert_ne!(hashes[0], hashes[1]);
+        for hash in hashes {
+            let mut body =
+                json!({ "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "content_hash": hash.to_string() });
+            let all = body.as_object_mut().expect("an object");
+            all.extend(members.as_object().expect("an object").clone());
+            assert_eq!(read(body).map(|past| past.content_hash), Ok(Some(hash)));
+        }
     }
 }

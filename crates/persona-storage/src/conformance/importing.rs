@@ -22,6 +22,7 @@ fn past(number: u64, document: Document) -> PastRevision {
         updated_by: Some(format!("writer {number}")),
         is_deleted: false,
         base: None,
+        content_hash: None,
         document,
     }
 }
@@ -103,6 +104,18 @@ pub async fn an_exported_history_has_every_revision_of_every_persona(store: &Sub
         assert_eq!(json_of(&record.answer), line);
     }
     assert_eq!((lines(store, Exported::Living).await.len(), lines(store, Exported::All).await.len()), (1, 2));
+}
+
+pub async fn a_history_keeps_the_hashes_that_were_stated(store: &Subject, _clock: &TestClock) {
+    let wide = document(json!({ "name": "Ada", "extensions": { "n": 9_007_199_254_740_993_u64 } }));
+    let (exact, rounded) = (wide.content_hash(), wide.content_hashes().last());
+    let cases = [(rounded, rounded), (None, Some(exact)), (Some(document(named("Eve")).content_hash()), Some(exact))];
+    for (number, (stated, kept)) in (1..).zip(cases) {
+        let past = PastRevision { content_hash: stated, ..past(1, wide.clone()) };
+        let written = import(store, number, past.clone()).await.expect("kept");
+        assert_eq!(Some(json_of(&written.answer)["content_hash"].clone()), kept.map(|hash| json!(hash.to_string())));
+        assert_eq!(import(store, number, past).await.expect("the same again").outcome, Outcome::Unchanged);
+    }
 }
 
 pub async fn a_history_is_continued_and_never_rewritten(store: &Subject, clock: &TestClock) {

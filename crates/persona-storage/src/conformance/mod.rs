@@ -109,6 +109,7 @@ macro_rules! conformance_suite {
             history::a_tag_names_the_same_state_wherever_it_is_answered,
             importing::a_history_is_kept_as_it_was,
             importing::an_exported_history_has_every_revision_of_every_persona,
+            importing::a_history_keeps_the_hashes_that_were_stated,
             importing::a_history_is_continued_and_never_rewritten,
             importing::an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp,
             feed::every_change_is_in_the_feed_once_in_commit_order,
