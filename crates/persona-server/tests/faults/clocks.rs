@@ -1,6 +1,7 @@
-//! 41: the wall clock of the whole program is wrong, by a preloaded library, for a minute or from the start on.
+//! 41: the wall clock of the whole program is wrong, by a preloaded library, for a minute or from the start on. On a file, and
+//! on PostgreSQL, whose own clock is right.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,24 +10,24 @@ use std::time::Duration;
 use persona_model::Timestamp;
 use serde_json::json;
 
-use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
+use crate::common::{Client, Reply, Server};
 use crate::personas::{create, patch};
 use crate::report::{Form, report};
 
-const TARGET: &str = "nothing is removed on the clock's word, and what it stamped lifts nothing";
+pub const TARGET: &str = "nothing is removed on the clock's word, and what it stamped lifts nothing";
 const HOUR_S: i64 = 3_600;
-const YEAR_S: i64 = 365 * 24 * HOUR_S;
+pub const YEAR_S: i64 = 365 * 24 * HOUR_S;
 /// Longer than the pause between two rounds of the keeper that remove what has expired.
 const UPKEEP: Duration = Duration::from_secs(75);
 
 /// A clock that is wrong by as much as is wanted.
-struct WrongClock {
+pub struct WrongClock {
     folder: tempfile::TempDir,
     file: File,
 }
 
 impl WrongClock {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/clocks/shim.c");
         let output =
@@ -39,7 +40,7 @@ impl WrongClock {
         clock
     }
 
-    fn be_ahead(&self, seconds: i64) {
+    pub fn be_ahead(&self, seconds: i64) {
         self.file.write_all_at(&seconds.to_ne_bytes(), 0).expect("written");
     }
 
@@ -48,7 +49,7 @@ impl WrongClock {
     }
 
     /// A server whose processes all have this clock.
-    fn start(&self, workers: u16, folder: Option<tempfile::TempDir>, flags: &[&str]) -> Server {
+    pub fn start(&self, workers: u16, folder: Option<tempfile::TempDir>, flags: &[&str]) -> Server {
         let text = |name| self.path(name).to_str().expect("UTF-8").to_owned();
         let builder = Server::with_workers(workers).variable("LD_PRELOAD", text("shim.so")).variable("CLOCK_AHEAD_FILE", text("ahead"));
         let builder = flags.iter().fold(builder, |builder, flag| builder.flag(*flag));
@@ -129,33 +130,4 @@ fn a_server_that_wrote_a_year_ahead_lifts_no_later_change() {
         assert!((began..began + HOUR_S).contains(&healed), "{healed} is not near {began}");
     }
     report(41, "a_year_ahead_for_a_write", Form::Short, TARGET, &json!({ "lifted": 0 }));
-}
-
-/// The backups that are there, in the order of their numbers.
-fn backups(server: &Server) -> Vec<String> {
-    let entries = fs::read_dir(server.folder().join("persona.db-backups")).into_iter().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect();
-    names.retain(|name| !name.contains(".unfinished"));
-    names.sort();
-    names
-}
-
-#[test]
-fn backups_of_a_fast_clock_make_way_for_those_that_come_after() {
-    let clock = WrongClock::new();
-    let server = clock.start(1, None, &["--backup-every=1s", "--backup-keep=2"]);
-    let year = |name: &String| name.rsplit('-').next().and_then(|stamp| stamp.get(..4)?.parse::<i64>().ok()).expect("a year");
-    let first = wait_for("a backup", DEADLINE, || backups(&server).pop());
-    clock.be_ahead(2 * YEAR_S);
-    wait_for("two backups with a wrong time", DEADLINE, || {
-        let names = backups(&server);
-        (names.len() == 2 && names.iter().all(|name| year(name) > year(&first))).then_some(())
-    });
-    clock.be_ahead(0);
-    wait_for("two backups with the right time again", DEADLINE, || {
-        let names = backups(&server);
-        (names.len() == 2 && names.iter().all(|name| year(name) == year(&first))).then_some(())
-    });
-    assert_eq!(server.metric("persona_backups_failed_total"), 0);
-    report(41, "backups_of_a_fast_clock", Form::Short, TARGET, &json!({ "kept_out_of_turn": 0 }));
 }

@@ -10,6 +10,7 @@ mod common;
 mod personas;
 
 mod clocks;
+mod clocks_of_backups;
 mod containers;
 mod crowds;
 mod disk_errors;

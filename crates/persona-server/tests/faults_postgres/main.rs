@@ -5,8 +5,13 @@
 //! and print their figures beside the target of `docs/reliability.md`. Start reading at `ledger.rs`; the wire that is cut
 //! is in the tests of `persona-storage`.
 
+#[path = "../faults/clocks.rs"]
+mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../origin/personas.rs"]
+#[expect(dead_code, reason = "other test programs use the rest")]
+mod personas;
 #[path = "../faults/report.rs"]
 #[expect(dead_code, reason = "the other test program uses the rest")]
 mod report;
