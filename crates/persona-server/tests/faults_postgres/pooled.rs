@@ -103,7 +103,7 @@ fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
     let database = cluster.database();
     let pooler = Pooler::start(cluster, "");
     let server = Server::with_workers(1).flag(format!("--database={}?statement_cache=off", pooler.url(&database))).start();
-    let list = b"GET /api/v1/personas?tag=a HTTP/1.1\r\nhost: test\r\n\r\n";
+    let list = b"GET /api/v1/personas?tag=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let waiting =
         || cluster.sql(&database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
     // Held until its standard input ends.
