@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::{Access, Api, persona_path};
 use super::arguments::Delete;
+use super::ask::confirmed;
 use super::failure::Failure;
 use super::output::{Output, harmless};
 use super::question::confirmed;
@@ -26,7 +27,7 @@ pub async fn run(arguments: &Delete, environment: &Environment, output: &Output)
     let current = api.get(&path).await?.success()?;
     let persona = current.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
-    if !arguments.yes && !confirmed(format!("Delete {name:?} ({id})? [y/N] ")).await? {
+    if !arguments.yes && !confirmed(format!("Delete {name:?} ({id})?"), false).await? {
         output.note("nothing was deleted");
         return Ok(());
     }

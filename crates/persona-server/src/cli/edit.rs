@@ -1,24 +1,23 @@
-//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept.
+//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept, and can be gone on with.
 
-use std::io::Write as _;
-use std::process::Command;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
-use http::{Method, StatusCode, header};
-use persona_model::{FIELDS, PersonaId};
+use persona_model::PersonaId;
 use serde_json::{Map, Value};
-use tempfile::NamedTempFile;
 
-use super::api::{Access, Api, Query, Reply, persona_path};
+use super::api::{Access, Api, Reply, persona_path};
 use super::arguments::Edit;
+use super::ask::confirmed;
 use super::author;
+use super::edit_draft::{Draft, origin_of};
+use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
 use super::failure::Failure;
-use super::form::{Form, Syntax, without_null};
+use super::form::Form;
 use super::output::{Output, harmless};
 use super::resolve::resolve;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
-
-type Headers = Vec<(header::HeaderName, String)>;
 
 /// Edits a persona.
 pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -> Result<(), Failure> {
@@ -27,27 +26,22 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     let author = author::header(arguments.author.as_deref(), environment)?;
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
-    let current = api.get(&persona_path(id)).await?.success()?;
-    let before = editable(&current.json());
-    let form = Form::of(&before);
-    let file = draft(&form)?;
-    open_editor(environment.editor(), &file)?;
-    let after = match typed(&file, form.syntax) {
-        Ok(after) => after,
-        Err(failure) => return Err(kept(file, failure)),
+    let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
+    let reply = loop {
+        if let Err(failure) = session.draft.open_in(environment.editor()) {
+            return Err(if session.is_precious { session.draft.kept(failure) } else { failure });
+        }
+        match session.save(&api, &author, arguments.merge).await {
+            Ok(Some(reply)) => break reply,
+            Ok(None) => {
+                output.note("nothing was changed");
+                return Ok(());
+            }
+            Err(refused) => session = session.again(refused, output).await?,
+        }
     };
-    let before = without_null(&before);
-    if after == before {
-        output.note("nothing was changed");
-        return Ok(());
-    }
-    let sent = if arguments.merge {
-        merge(&api, id, &current, &before, &after, &author).await
-    } else {
-        replace(&api, id, &current, after, author).await
-    };
-    let reply = sent.map_err(|failure| kept(file, failure))?;
     api.close().await;
+    session.saved();
     if output.is_json() {
         return output.answer(&reply);
     }
@@ -57,98 +51,97 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     Ok(())
 }
 
-/// Replaces the whole document, if nobody changed it meanwhile.
-async fn replace(api: &Api, id: PersonaId, current: &Reply, after: Map<String, Value>, author: Headers) -> Result<Reply, Failure> {
-    let mut headers = author;
-    headers.push((header::IF_MATCH, current.etag().unwrap_or_default()));
-    let reply = api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
-    if reply.status == StatusCode::PRECONDITION_FAILED {
-        let failure = Failure::new(ExitCode::Conflict, "somebody else changed the persona while you edited it");
-        return Err(failure.hint("edit again with --merge to take over what does not overlap"));
-    }
-    reply.success()
-}
-
-/// Sends only the fields that were changed; the server merges them with what happened since.
-async fn merge(
-    api: &Api,
+/// A text, and the state that it is made from.
+struct Session {
     id: PersonaId,
-    current: &Reply,
-    before: &Map<String, Value>,
-    after: &Map<String, Value>,
-    author: &Headers,
-) -> Result<Reply, Failure> {
-    let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, value)| (name.clone(), value.clone()));
-    let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
-    let mut patch: Map<String, Value> = changed.chain(removed).collect();
-    for (name, value) in &mut patch {
-        clear_removed_members(before.get(name), value);
+    base: Base,
+    draft: Draft,
+    /// Whether the text is more than what the database has.
+    is_precious: bool,
+    /// The kept text that it goes on with.
+    resumed: Option<PathBuf>,
+}
+
+impl Session {
+    /// The persona as it is, or a text that was kept.
+    async fn begin(api: &Api, id: PersonaId, resume: Option<&Path>, output: &Output) -> Result<Self, Failure> {
+        if let Some(path) = resume {
+            return Self::resume(api, id, path).await;
+        }
+        let base = base_at(api, &persona_path(id)).await?;
+        let draft = Draft::new(id, base.revision, &Form::of(&base.members))?;
+        for path in draft.earlier(id) {
+            let kept = format!("a text of an earlier edit is kept in {}", path.display());
+            if io::stdin().is_terminal() && confirmed(format!("{kept}; go on with it?"), true).await? {
+                return Self::resume(api, id, &path).await;
+            }
+            output.note(&format!("{kept}; --resume {} goes on with it", path.display()));
+        }
+        Ok(Self { id, base, draft, is_precious: false, resumed: None })
     }
-    let revision = current.json().get("revision").and_then(Value::as_u64).unwrap_or_default().to_string();
-    let query = Query::new(&persona_path(id)).with("base_revision", &revision);
-    let reply = api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
-    if reply.status == StatusCode::CONFLICT {
-        let problem = reply.json();
-        let conflicts = problem.get("conflicts").and_then(Value::as_array).into_iter().flatten();
-        let pointers: Vec<&str> = conflicts.filter_map(|conflict| conflict.get("pointer").and_then(Value::as_str)).collect();
-        if !pointers.is_empty() {
-            let failure = Failure::new(ExitCode::Conflict, "somebody else changed the same fields while you edited them");
-            return Err(failure
-                .because(format!("both sides changed {}", pointers.join(", ")))
-                .hint("edit again, and decide the fields that are named"));
+
+    async fn resume(api: &Api, id: PersonaId, path: &Path) -> Result<Self, Failure> {
+        let unusable = |reason: &str| Failure::new(ExitCode::Usage, format!("{} {reason}", path.display()));
+        let (of, revision, syntax) = origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
+        if of != id {
+            return Err(unusable("is the text of another persona").hint(format!("name that one: persona edit --resume … {of}")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
+        let base = base_at(api, &format!("{}?revision={revision}", persona_path(id))).await?;
+        let draft = Draft::new(id, base.revision, &Form { syntax, text })?;
+        Ok(Self { id, base, draft, is_precious: true, resumed: Some(path.into()) })
+    }
+
+    /// Saves what was typed; `None` where that is nothing new.
+    async fn save(&self, api: &Api, author: &Headers, merges: bool) -> Result<Option<Reply>, Refused> {
+        let after = self.typed()?;
+        if after == self.base.typed() {
+            return Ok(None);
+        }
+        let reply = if merges {
+            merge(api, self.id, &self.base, &after, author).await?
+        } else {
+            replace(api, self.id, &self.base, after, author).await?
+        };
+        Ok(Some(reply))
+    }
+
+    fn typed(&self) -> Result<Map<String, Value>, Failure> {
+        let read = |text: String| self.draft.syntax.read(&text);
+        let unreadable = |reason: String| Failure::new(ExitCode::Failure, "what was typed cannot be read").because(reason.trim_end());
+        read(self.draft.text()?).map_err(unreadable)
+    }
+
+    /// Offers to go on: with the same text after a mistake, on top of what the other side made after a conflict.
+    async fn again(mut self, refused: Refused, output: &Output) -> Result<Self, Failure> {
+        let Refused { failure, newer } = refused;
+        if !io::stdin().is_terminal() {
+            return Err(self.draft.kept(failure));
+        }
+        failure.print(output);
+        let question = if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
+        if !confirmed(question.into(), true).await? {
+            return Err(self.draft.kept(Failure::new(failure.code, "nothing was saved")));
+        }
+        self.is_precious = true;
+        if let Some(newer) = newer {
+            let members = on_top_of(&newer, &self.base, &self.typed()?);
+            self.draft = Draft::new(self.id, newer.revision, &Form::of(&members))?;
+            self.base = newer;
+        }
+        Ok(self)
+    }
+
+    /// Removes the kept text that is in the database now.
+    fn saved(self) {
+        if let Some(path) = self.resumed {
+            // One that cannot be removed is only offered again.
+            let _ = std::fs::remove_file(path);
         }
     }
-    reply.success()
 }
 
-/// A merge patch (RFC 7396) only removes members of objects that it names as null.
-fn clear_removed_members(before: Option<&Value>, after: &mut Value) {
-    let (Some(Value::Object(before)), Value::Object(after)) = (before, after) else { return };
-    for (name, old) in before {
-        match after.get_mut(name) {
-            Some(new) => clear_removed_members(Some(old), new),
-            None => drop(after.insert(name.clone(), Value::Null)),
-        }
-    }
-}
-
-/// The editable members of an answer.
-fn editable(persona: &Value) -> Map<String, Value> {
-    FIELDS.iter().filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone()))).collect()
-}
-
-/// A private file with the form.
-fn draft(form: &Form) -> Result<NamedTempFile, Failure> {
-    let failed = |error: std::io::Error| Failure::io("could not write a file for the editor", &error);
-    let mut file = tempfile::Builder::new().prefix("persona-edit-").suffix(form.syntax.ending()).tempfile().map_err(failed)?;
-    file.write_all(form.text.as_bytes()).map_err(failed)?;
-    Ok(file)
-}
-
-/// What is in the file now. Read by its name, because editors put a new file in the place of the old one.
-fn typed(file: &NamedTempFile, syntax: Syntax) -> Result<Map<String, Value>, Failure> {
-    let text = std::fs::read_to_string(file.path()).map_err(|error| Failure::io("could not read what was typed", &error))?;
-    syntax.read(&text).map_err(|reason| Failure::new(ExitCode::Failure, "what was typed cannot be read").because(reason.trim_end()))
-}
-
-/// Runs the editor through the shell, because the variable may hold arguments (`code --wait`).
-fn open_editor(editor: &str, file: &NamedTempFile) -> Result<(), Failure> {
-    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file.path()).status();
-    let failure = || {
-        Failure::new(ExitCode::Failure, format!("the editor {editor:?} did not work, nothing was changed"))
-            .hint("set VISUAL or EDITOR to another one")
-    };
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failure().because(status)),
-        Err(error) => Err(failure().because(error)),
-    }
-}
-
-/// Keeps the file, and says where it is.
-fn kept(file: NamedTempFile, failure: Failure) -> Failure {
-    match file.keep() {
-        Ok((_, path)) => failure.hint(format!("what you typed is kept in {}", path.display())),
-        Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
-    }
+async fn base_at(api: &Api, path: &str) -> Result<Base, Failure> {
+    let reply = api.get(path).await?.success()?;
+    Base::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
 }

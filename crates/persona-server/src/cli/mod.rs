@@ -9,6 +9,7 @@
 
 mod api;
 mod arguments;
+mod ask;
 mod author;
 mod backup;
 mod bench;
@@ -19,6 +20,8 @@ mod create;
 mod delete;
 mod doctor;
 mod edit;
+mod edit_draft;
+mod edit_save;
 mod entry;
 mod export;
 mod failure;

@@ -1,6 +1,10 @@
 //! The editor: what is typed arrives, or is kept.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+
 use insta::assert_snapshot;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 use crate::runner::{Folder, Ran};
@@ -30,12 +34,28 @@ fn kept(folder: &Folder) -> String {
     folder.read(&files[0])
 }
 
-/// The output without the random part of the file's name.
+/// The output without the part of the file's name that differs each time.
 fn with_stable_name(ran: &Ran) -> String {
     let text = ran.to_string();
-    let Some((before, rest)) = text.split_once("persona-edit-") else { return text };
-    let (_, after) = rest.split_once(".toml").expect("the name ends in .toml");
-    format!("{before}persona-edit-[random].toml{after}")
+    let mut parts = text.split("persona-edit-");
+    let mut stable = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, after) = part.split_once(".kept.toml").expect("the name ends in .kept.toml");
+        stable.extend(["persona-edit-[random].kept.toml", after]);
+    }
+    stable
+}
+
+/// Edits at a terminal, on which these answers are typed.
+fn edit_at_terminal(folder: Folder, script: &str, answers: &str) -> (Folder, i32, String) {
+    let folder = folder.file("editor", script).variable("VISUAL", "sh ./editor");
+    let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");
+    let name = ptsname(&outside, Vec::new()).expect("its name").into_string().expect("text");
+    let inside = OpenOptions::new().read(true).write(true).open(name).expect("its inside");
+    File::from(outside.try_clone().expect("a descriptor")).write_all(answers.as_bytes()).expect("typed");
+    let output = folder.command(&["edit", "ada"]).stdin(inside).output().expect("the built program");
+    (folder, output.status.code().unwrap_or(-1), String::from_utf8(output.stderr).expect("text"))
 }
 
 #[test]
@@ -99,4 +119,50 @@ fn an_editor_that_fails_changes_nothing() {
 fn the_file_of_the_editor_is_private() {
     let (folder, _) = edit(ada(), "stat -c %a \"$1\" > mode; true", None, &[]);
     assert_eq!(folder.read("mode"), "600\n");
+}
+
+#[test]
+fn a_kept_text_is_gone_on_with_and_overwrites_nothing_unseen() {
+    let (folder, ran) = edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    assert_eq!(folder.run(&["update", "ada", "--set=tags=logic"]).code, 0);
+    let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
+    let offered = folder.run(&["edit", "ada"]);
+    assert!(offered.stderr.contains("--resume [folder]/persona-edit-[id]-r1-"), "{offered}");
+    // It was made from revision 1, and the persona is at 2: that is a conflict, and with --merge both win.
+    let stale = folder.run(&["edit", "ada", "--resume", &name]);
+    assert!(stale.code == 4 && stale.stderr.contains("caused by: tags is now [\"logic\"]"), "{stale}");
+    let merged = folder.run(&["edit", "ada", "--merge", "--resume", &name]);
+    assert_eq!(merged.code, 0, "{merged}");
+    assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
+    assert!(!folder.files().contains(&name), "what is saved is not kept");
+    for file in ["editor", "persona-edit-none-r1-x.toml", "persona-edit-0193b0c2-7f3e-7a10-8c1d-000000000001-r1-x.toml"] {
+        assert_eq!(folder.run(&["edit", "ada", "--resume", file]).code, 2, "{file}");
+    }
+}
+
+#[test]
+fn at_a_terminal_an_edit_goes_on_after_a_mistake() {
+    let script = "if [ -e once ]; then sed -i s/nickame/nickname/ \"$1\"; else touch once; sed -i 's/nickname/nickame/; s/Countess/Lady/' \"$1\"; fi\n";
+    let (folder, code, said) = edit_at_terminal(ada(), script, "y\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("did you mean nickname?") && said.contains("Edit again? [Y/n]"), "{said}");
+    assert_eq!(description(&folder), ("Lady".into(), "math".into(), 2.into()));
+    let (folder, code, said) = edit_at_terminal(ada(), "sed -i '1,2s/=/:/' \"$1\"\n", "n\n");
+    assert!(code == 1 && said.contains("what you typed is kept in"), "{said}");
+    assert_eq!(description(&folder).2, 1);
+}
+
+#[test]
+fn at_a_terminal_an_edit_goes_on_on_top_of_what_the_other_side_made() {
+    let program = env!("CARGO_BIN_EXE_persona");
+    let other = format!("'{program}' update ada --set=tags=logic --set=description=Dame --quiet");
+    let script = format!("if [ ! -e once ]; then touch once; {other}; sed -i s/Countess/Lady/ \"$1\"; else cp \"$1\" second.toml; fi\n");
+    let (folder, code, said) = edit_at_terminal(ada(), &script, "\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("description is now \"Dame\"") && said.contains("tags is now [\"logic\"]"), "{said}");
+    let second = folder.read("second.toml");
+    assert!(second.contains("description = \"Lady\"") && second.contains("tags = [\"logic\"]"), "{second}");
+    assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
 }

@@ -155,6 +155,9 @@ pub struct Edit {
     /// Merge with what others changed meanwhile, where it does not overlap.
     #[arg(long)]
     pub merge: bool,
+    /// Go on with a text that an earlier edit kept.
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
     /// Who makes the change, where it is not the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
