@@ -161,7 +161,10 @@ impl Dice {
             6..8 => json!({ "op": "replace", "path": to, "value": self.value(3) }),
             8..11 => json!({ "op": "move", "from": from, "path": to }),
             11..14 => json!({ "op": "copy", "from": from, "path": to }),
-            14 => json!({ "op": "test", "path": from, "value": document.pointer(from).cloned().unwrap_or_default() }),
+            14 => {
+                let value = document.pointer(from).cloned().unwrap_or_default();
+                json!({ "op": "test", "path": from, "value": if self.one_in(2) { respelled(&value) } else { value } })
+            }
             _ => json!({ "op": *self.pick(&["test", "frob", "copy"]), "path": to, "value": self.value(1) }),
         }
     }
@@ -179,6 +182,20 @@ impl Dice {
             8 if self.one_in(16) => path.insert(0, 'x'),
             _ => {}
         }
+    }
+}
+
+/// The value with each whole number written as a double and the other way round, which is another number where it is too large.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a number that is not quite the same is a case too")]
+fn respelled(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().filter(|double| double.fract() == 0.0).map_or(json!(1), |it| json!(it as i64))
+        }
+        Value::Number(number) => number.as_i64().map_or(json!(1), |whole| json!(whole as f64)),
+        Value::Array(items) => items.iter().map(respelled).collect(),
+        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), respelled(member))).collect(),
+        other => other.clone(),
     }
 }
 

@@ -170,7 +170,8 @@ fn is_same(left: &Value, right: &Value) -> bool {
 fn digits(number: &Number) -> String {
     match number.as_f64().filter(|_| number.is_f64()) {
         Some(0.0) => "0".into(),
-        Some(double) => format!("{double}"),
+        Some(whole) if whole.fract() == 0.0 => format!("{whole:.0}"),
+        Some(double) => double.to_string(),
         None => number.to_string(),
     }
 }
