@@ -54,6 +54,28 @@ fn an_answer_that_is_not_declared_is_noticed() {
     }
 }
 
+#[tokio::test]
+async fn every_example_of_a_problem_is_a_problem_of_its_answer() {
+    let (document, mut examples) = (document().await, 0);
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters") {
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let named = response["content"]["application/problem+json"]["examples"].as_object();
+                for code in named.into_iter().flat_map(serde_json::Map::keys) {
+                    let value = &document["components"]["examples"][code]["value"];
+                    let number = status.parse().expect("a status");
+                    assert_eq!((&value["status"], &value["code"]), (&json!(number), &json!(code)));
+                    let body = value.to_string();
+                    let found = declared::faults(&method.to_uppercase(), path, number, Some("application/problem+json"), body.as_bytes());
+                    assert!(found.is_empty(), "{code}: {found:?}");
+                    examples += 1;
+                }
+            }
+        }
+    }
+    assert!(examples > 200, "only {examples}");
+}
+
 /// What a page shows first, and sends when its button is pressed, changes nothing that it does not name.
 #[tokio::test]
 async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_name() {

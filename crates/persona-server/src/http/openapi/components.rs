@@ -69,7 +69,8 @@ pub(super) fn examples() -> Value {
         let value: Value = serde_json::from_slice(&body).expect("a problem is JSON");
         (facts.word.to_owned(), json!({ "summary": facts.title, "description": facts.remedy, "value": value }))
     };
-    Code::ALL.iter().map(one).collect::<serde_json::Map<_, _>>().into()
+    // No operation answers that there is none.
+    Code::ALL.iter().filter(|code| **code != Code::MethodNotAllowed).map(one).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What a request may name itself: who, and which.
@@ -151,6 +152,9 @@ fn problem() -> Value {
             "column": { "type": "integer", "description": "With code malformed_json: the column, from 1, in bytes." },
             "body_bytes": { "type": "integer", "description": "With code body_too_large: the actual size, where known." },
             "body_bytes_max": { "type": "integer", "description": "With code body_too_large: the limit." },
+            "bytes_per_second_min": { "type": "integer", "description": "With code body_too_slow: the least rate." },
+            "head_bytes_max": { "type": "integer", "description": "With code head_too_large: the limit, where it is one of bytes." },
+            "head_fields_max": { "type": "integer", "description": "With code head_too_large: the limit, where it is one of fields." },
             "cause": { "type": "string", "enum": codes, "description": "With code not_ready: what a read would answer." },
         },
         "required": ["type", "title", "status", "code", "detail", "request_id"],

@@ -30,7 +30,7 @@ pub(super) const POINTER: &str = "^(/([^/~]|~[01])*)*$";
 
 /// What a condition header holds.
 pub(super) fn entity_tags() -> Value {
-    json!({ "type": "string", "pattern": ENTITY_TAGS })
+    json!({ "type": "string", "minLength": 1, "pattern": ENTITY_TAGS })
 }
 
 /// What `If-None-Match` of a write holds.
@@ -60,7 +60,7 @@ pub(super) fn since() -> Value {
 
 /// Where a page starts.
 pub(super) fn cursor() -> Value {
-    json!({ "type": "string", "pattern": CURSOR })
+    json!({ "type": "string", "minLength": 48, "pattern": CURSOR })
 }
 
 /// The identity of a persona in a path.

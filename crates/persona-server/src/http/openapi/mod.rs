@@ -9,6 +9,8 @@
 //! - `components.rs`: the other schemas, and the headers.
 
 mod components;
+#[cfg(test)]
+mod declared;
 mod grammar;
 mod operation;
 mod operations;

@@ -22,8 +22,8 @@ const EVERY: &[Code] = &[
     Code::Busy,
     Code::OldProtocol,
 ];
-/// What any request to the store can be answered.
-const STORE: &[Code] = &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed];
+/// What any request to the store can be answered. A database server whose disk is full refuses reads as well.
+const STORE: &[Code] = &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
 
 /// One verb at one path.
 pub(super) struct Operation {
@@ -73,7 +73,6 @@ impl Operation {
             Code::KeyReused,
             Code::TooManyKeys,
             Code::OutcomeUnknown,
-            Code::StorageFull,
         ])
     }
 

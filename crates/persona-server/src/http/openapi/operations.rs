@@ -56,7 +56,7 @@ fn list() -> Operation {
         .query(personas::list::PARAMETERS)
         .reads()
         .answer_with("200", "One page.", &[], JSON, &named("PersonaPage"))
-        .problems(&[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout, Code::StorageFull])
+        .problems(&[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout])
 }
 
 fn create() -> Operation {
@@ -78,7 +78,7 @@ fn get() -> Operation {
         .reads()
         .answer_with("200", "The persona.", &["ETag", "LastModified"], JSON, &named("Persona"))
         .answer("304", "The client has this state already.", &["ETag"])
-        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted, Code::Stale])
+        .problems(&[Code::NoSuchPersona, Code::NoSuchRevision, Code::Deleted, Code::Stale, Code::ReadTimeout])
 }
 
 fn replace() -> Operation {
@@ -140,11 +140,13 @@ fn import() -> Operation {
 }
 
 fn export() -> Operation {
-    Operation::new("get", "export_personas", PERSONAS, "Read every persona of one snapshot")
-        .query(export::PARAMETERS)
-        .reads()
-        .answer_with("200", "One persona a line, in order of creation.", &[], "application/x-ndjson", &json!({ "type": "string" }))
-        .problems(&[Code::StorageFull])
+    Operation::new("get", "export_personas", PERSONAS, "Read every persona of one snapshot").query(export::PARAMETERS).reads().answer_with(
+        "200",
+        "One persona a line, in order of creation.",
+        &[],
+        "application/x-ndjson",
+        &json!({ "type": "string" }),
+    )
 }
 
 fn status() -> Operation {

@@ -1,0 +1,290 @@
+//! Tests: what an operation can be answered is what it declares, neither less nor more.
+//!
+//! Errors of the store are answered by a store that has no other answers; what is refused at the door is asked for. Beside
+//! this, both clients of the tests of the built program hold every answer against the document.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use persona_model::{Change, Document, EntityTag, Invalid, ListRequest, PersonaId, Revision};
+use persona_storage::memory::MemoryStore;
+use persona_storage::{
+    Answer, Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::clock::SystemClock;
+use crate::http::problem::Code;
+use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
+use crate::shared_page::SharedPage;
+
+/// The persona that every request is about.
+const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
+const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
+
+const READS: &[&str] = &["list_personas", "get_persona", "export_personas", "get_status"];
+const WRITES: &[&str] = &["create_persona", "replace_persona", "patch_persona", "delete_persona", "restore_persona", "import_revision"];
+/// What is found out before a store is asked or from what it answered well, beside [`AT_THE_DOOR`]: operation and codes.
+const OF_ITS_OWN: &[(&str, &[&str])] = &[
+    ("get_persona", &["no_such_persona", "no_such_revision", "deleted", "stale"]),
+    ("create_persona", &["stale"]),
+    ("import_revision", &["no_such_revision"]),
+];
+/// A body that every operation takes which takes an object, and one more of the import.
+const BODY: &str = r#"{"name":"Ada"}"#;
+const PAST: &str = r#"{"name":"Ada","created_at":"2020-01-01T00:00:00Z","updated_at":"2020-01-01T00:00:00Z"}"#;
+
+/// Fails each time, and the same way.
+struct Failing(fn() -> Error);
+
+#[async_trait]
+impl Store for Failing {
+    async fn glance(&self, _: PersonaId, _: Option<Revision>) -> Result<Glance, Error> {
+        Err((self.0)())
+    }
+
+    async fn get(&self, _: PersonaId) -> Result<Option<Answer>, Error> {
+        Err((self.0)())
+    }
+
+    async fn list(&self, _: ListRequest) -> Result<Page, Error> {
+        Err((self.0)())
+    }
+
+    async fn revision(&self, _: PersonaId, _: Revision) -> Result<Option<RevisionRecord>, Error> {
+        Err((self.0)())
+    }
+
+    async fn changes_after(&self, _: u64, _: usize) -> Result<Vec<Change>, Error> {
+        Err((self.0)())
+    }
+
+    async fn export(&self, _: Exported) -> Result<Export, Error> {
+        Err((self.0)())
+    }
+
+    async fn write(&self, _: Write) -> Result<Written, Error> {
+        Err((self.0)())
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        Err((self.0)())
+    }
+
+    fn read_room(&self) -> ReadRoom {
+        ReadRoom { lists: 1, exports: 1, large: 1 }
+    }
+
+    async fn status(&self) -> Result<Status, Error> {
+        Err((self.0)())
+    }
+
+    async fn lost(&self) -> Loss {
+        Loss::Writer
+    }
+
+    async fn close(&self) {}
+}
+
+/// One error of each kind.
+const ERRORS: &[fn() -> Error] = &[
+    || Error::NotFound,
+    || Error::Deleted { current: TAG },
+    || Error::AlreadyExists { current: TAG },
+    || Error::Stale { current: TAG },
+    || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
+    || Error::Invalid(Invalid { faults: Vec::new(), more: 0 }),
+    || Error::TestFailed { pointer: "/name".into(), current: TAG },
+    || Error::UnknownBase { base: Revision::FIRST },
+    || Error::Conflicts { conflicts: Vec::new(), current: TAG },
+    || Error::UnknownPosition,
+    || Error::KeyReused,
+    || Error::TooManyKeys { max: 1 },
+    || Error::Busy { what: "a test" },
+    || Error::ReadTimedOut { limit: Duration::from_secs(1) },
+    || Error::ReadGaveWay,
+    || Error::OutOfMemory,
+    || Error::Unreachable,
+    || Error::OutcomeUnknown,
+    || Error::Full("a test".into()),
+    || Error::Damaged("a test".into()),
+    || Error::Closed("a test"),
+    || Error::Disk("a test".into()),
+    || Error::Unsynced("a test".into()),
+    || Error::Backend("a test".into()),
+];
+
+/// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new error has to be placed.
+fn operations_that_meet(error: &Error) -> Vec<&'static str> {
+    let bodies = || vec!["create_persona", "replace_persona", "patch_persona", "import_revision"];
+    match error {
+        Error::NotFound | Error::Stale { .. } => WRITES.iter().copied().filter(|id| *id != "create_persona").collect(),
+        Error::Deleted { .. } => vec!["replace_persona", "patch_persona"],
+        Error::AlreadyExists { .. } => vec!["replace_persona"],
+        Error::HandleTaken { .. } => bodies().into_iter().chain(["restore_persona"]).collect(),
+        Error::Invalid(_) => bodies(),
+        Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => vec!["patch_persona"],
+        Error::UnknownPosition => vec!["list_personas"],
+        Error::ReadTimedOut { .. } => vec!["list_personas", "get_persona", "get_status"],
+        Error::ReadGaveWay => READS.to_vec(),
+        Error::KeyReused | Error::TooManyKeys { .. } | Error::OutcomeUnknown | Error::Unsynced(_) => WRITES.to_vec(),
+        Error::Busy { .. }
+        | Error::Full(_)
+        | Error::OutOfMemory
+        | Error::Unreachable
+        | Error::Damaged(_)
+        | Error::Closed(_)
+        | Error::Disk(_)
+        | Error::Backend(_) => [READS, WRITES].concat(),
+    }
+}
+
+/// What is decided before a store is asked, or of what it answered well.
+const AT_THE_DOOR: &[Code] = &[
+    Code::MalformedRequest,
+    Code::ForeignHost,
+    Code::HeadTooSlow,
+    Code::HeadTooLarge,
+    Code::UnknownCoding,
+    Code::OldProtocol,
+    Code::Internal,
+    Code::Busy,
+    Code::BodyCutOff,
+    Code::BodyTooSlow,
+    Code::BodyTooLarge,
+    Code::MalformedJson,
+    Code::UnsupportedMediaType,
+    Code::BadParameter,
+    Code::BadHeader,
+    Code::BadSearch,
+    Code::ConditionRequired,
+    Code::NoSuchRoute,
+    Code::NotReady,
+];
+
+/// Method, path and declared codes of each operation, by its name.
+fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
+    let document: Value = serde_json::from_slice(&super::document()).expect("JSON");
+    let mut found = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters") {
+            let responses = operation["responses"].as_object().expect("responses").values();
+            let examples = responses.filter_map(|response| response["content"]["application/problem+json"]["examples"].as_object());
+            let codes = examples.flat_map(|examples| examples.keys().cloned()).collect();
+            let id = operation["operationId"].as_str().expect("a name").to_owned();
+            found.insert(id, (method.to_uppercase(), path.replace("{id}", ID).replace("{revision}", "1"), codes));
+        }
+    }
+    found
+}
+
+fn body_for(id: &str) -> Body {
+    Body::from(if id == "import_revision" { PAST } else { BODY })
+}
+
+/// The code of the problem that a request is answered.
+async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<String> {
+    let context = Context {
+        turns: ReadTurns::of(&*store),
+        store,
+        clock: Arc::new(SystemClock),
+        seat: SharedPage::create().expect("a page").seat(1, 0),
+        expose_worker: false,
+        access_log: false,
+        write_wait_max: Duration::from_secs(10),
+        bodies: BodyMemoryLimit::default(),
+        heavy: HeavyTurns::default(),
+        document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
+        answers: AnswerMemoryLimit::new(1 << 20),
+    };
+    let response = router(context).oneshot(request).await.expect("an answer");
+    if response.status() < StatusCode::BAD_REQUEST {
+        return None;
+    }
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    let problem: Value = serde_json::from_slice(&body).expect("a problem");
+    problem["code"].as_str().map(str::to_owned)
+}
+
+async fn store_with_a_persona() -> Arc<dyn Store> {
+    let store = MemoryStore::new(Arc::new(SystemClock));
+    let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
+    let create = Operation::Create { id: PersonaId::parse(ID).expect("an identity"), document };
+    store.write(Write::new(create, Instant::now() + Duration::from_secs(10))).await.expect("kept");
+    Arc::new(store)
+}
+
+/// A request with the condition that it needs; the import of a revision takes none.
+fn on_condition(method: &str, path: &str) -> http::request::Builder {
+    let request = Request::builder().method(method).uri(path);
+    let is_needed = ["PUT", "DELETE"].contains(&method) && !path.contains("/revisions/");
+    if is_needed { request.header("if-match", "*") } else { request }
+}
+
+/// A request that nothing is wrong with.
+fn request(method: &str, path: &str) -> http::request::Builder {
+    let request = on_condition(method, path);
+    if ["POST", "PUT", "PATCH"].contains(&method) { request.header("content-type", "application/json") } else { request }
+}
+
+#[tokio::test]
+async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
+    let mut met: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let operations = operations();
+    for make in ERRORS {
+        for id in operations_that_meet(&make()) {
+            let (method, path, declared) = &operations[id];
+            let request = request(method, path).body(body_for(id)).expect("a request");
+            let code = answered(Arc::new(Failing(*make)), request).await.expect("a problem");
+            assert!(declared.contains(&code), "{id} is answered {code}, which it does not declare");
+            met.entry(id).or_default().insert(code);
+        }
+    }
+    for (id, codes) in OF_ITS_OWN {
+        met.get_mut(id).expect("it was asked").extend(codes.iter().map(|code| (*code).to_owned()));
+    }
+    let door: BTreeSet<&str> = AT_THE_DOOR.iter().map(|code| code.facts().word).collect();
+    for (id, (_, _, declared)) in &operations {
+        let met = met.get(id.as_str()).cloned().unwrap_or_default();
+        let never: Vec<&String> = declared.iter().filter(|code| !door.contains(code.as_str()) && !met.contains(*code)).collect();
+        assert!(never.is_empty(), "{id} declares what no store answers it: {never:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it() {
+    let large = || Body::from(vec![b' '; 9 << 20]);
+    for (id, (method, path, declared)) in operations() {
+        let path = path.replace("{file}", "none.js");
+        let usual = || body_for(&id);
+        let ask = async |request: http::request::Builder, body: Body| {
+            answered(store_with_a_persona().await, request.body(body).expect("a request")).await
+        };
+        let bare = || Request::builder().method(method.as_str()).uri(path.as_str());
+        let wrong_header = request(&method, &path).header("x-persona-author", "").header("if-none-match", "7");
+        let probes = [
+            (Code::BadParameter, ask(request(&method, &format!("{path}?nonsense=1")), usual()).await),
+            (Code::BadHeader, ask(wrong_header, usual()).await),
+            (Code::MalformedJson, ask(request(&method, &path), Body::from("{")).await),
+            (Code::UnsupportedMediaType, ask(on_condition(&method, &path).header("content-type", "text/plain"), usual()).await),
+            (Code::BodyTooLarge, ask(request(&method, &path), large()).await),
+            (Code::ConditionRequired, ask(bare().header("content-type", "application/json"), usual()).await),
+            (Code::NoSuchRoute, ask(request(&method, &path), usual()).await),
+            (
+                Code::BadSearch,
+                if path.ends_with("/personas") { ask(request(&method, &format!("{path}?q=.")), usual()).await } else { None },
+            ),
+        ];
+        for (code, answered) in probes {
+            let word = code.facts().word;
+            let is_answered = answered.as_deref() == Some(word);
+            assert_eq!(declared.contains(word), is_answered, "{id}: {word}, was answered {answered:?}");
+        }
+    }
+}
