@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::api::{Access, Api, persona_path};
 use super::arguments::Delete;
-use super::ask::confirmed;
 use super::failure::Failure;
 use super::output::{Output, harmless};
 use super::question::confirmed;

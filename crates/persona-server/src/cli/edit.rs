@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use super::api::{Access, Api, Reply, persona_path};
 use super::arguments::Edit;
-use super::ask::confirmed;
 use super::author;
 use super::edit_draft::{Draft, origin_of};
 use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
 use super::failure::Failure;
 use super::form::Form;
 use super::output::{Output, harmless};
+use super::question::confirmed;
 use super::resolve::resolve;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;

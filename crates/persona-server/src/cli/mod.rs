@@ -9,7 +9,6 @@
 
 mod api;
 mod arguments;
-mod ask;
 mod author;
 mod backup;
 mod bench;

@@ -38,7 +38,7 @@ pub async fn allow(target: &Target, may_make: bool, environment: &Environment, o
     let server = server_hint(&config);
     if can_be_asked() && !output.is_json() {
         let hint = server.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-        if confirmed(format!("{missing}\n{hint}Make a new one there? [y/N] ")).await? {
+        if confirmed(format!("{missing}\n{hint}Make a new one there?"), false).await? {
             return Ok(());
         }
         return Err(Failure::new(ExitCode::NotFound, "nothing was made"));

@@ -9,14 +9,19 @@ pub fn can_be_asked() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on a thread of its own, so that Ctrl-C ends the command while it waits for the answer.
-pub async fn confirmed(question: String) -> Result<bool, Failure> {
+/// Asks on a thread of its own, so that Ctrl-C ends the command while it waits for the answer. An empty answer is `usual`.
+pub async fn confirmed(question: String, usual: bool) -> Result<bool, Failure> {
     let asked = tokio::task::spawn_blocking(move || {
         let mut stderr = io::stderr();
-        write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+        write!(stderr, "{question} {} ", if usual { "[Y/n]" } else { "[y/N]" }).and_then(|()| stderr.flush())?;
         let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        // The end of the input is no consent.
+        let is_answered = io::stdin().lock().read_line(&mut answer)? > 0;
+        Ok(match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => true,
+            "" => usual && is_answered,
+            _ => false,
+        })
     });
     let failed = |error: io::Error| Failure::io("could not ask", &error);
     asked.await.map_err(io::Error::other).and_then(|asked| asked).map_err(failed)
