@@ -3,8 +3,9 @@
 //! As long as there are places every client gets one. When all are taken, a connection that waits for nothing but its client
 //! makes room for the one that comes: first one that never sent a whole head, then the one that has been idle longest, of the
 //! client that holds most. A client that holds more than its share while others want in loses its connections before any other
-//! client does: where none of them is idle, one is broken off that has been busy for long. Where all others are busy, a few more places take a new connection for as long as one answer takes: health checks
-//! are answered, other requests wait a moment for an ordinary place, and are told to come again when there is none.
+//! client does: where none of them is idle, one is broken off that has been busy for long. Where all others are busy, a few more
+//! places take a new connection for as long as one answer takes: health checks are answered, other requests wait a moment for an
+//! ordinary place, and are told to come again when there is none.
 
 mod entry;
 mod table;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 pub(super) use entry::Entry;
-use table::Table;
+use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 
 use crate::clock::Millis;
 use crate::config::Network;
@@ -40,8 +41,9 @@ const PLACE_WAIT: Duration = Duration::from_secs(1);
 /// Pace at which it looks for one.
 const PLACE_PACE: Duration = Duration::from_millis(5);
 
-/// Most connections that were told to make room and have not closed yet, so that descriptors have a bound. Beyond it no other is
-/// told so, apart from those of the reserve.
+/// Most connections that were told to make an ordinary place free and have not closed yet, so that descriptors have a bound. Of
+/// those in the reserve that were told so there are at most as many again as the reserve has, counted apart: a client that is
+/// turned away again and again uses up no room of those that have a place.
 const LEAVING_MAX: usize = 64;
 
 /// Most descriptors that connections of a worker need beyond the ordinary places: the reserve, those that leave either, and one
@@ -98,7 +100,7 @@ impl Places {
         let is_proxy = self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
         let mut table = self.lock();
         if table.leaving >= LEAVING_MAX {
-            table.hasten(now);
+            table.hasten(now, LEAVING_MS_MAX);
             if table.leaving_soon(now) >= LEAVING_MAX / 2 {
                 return None;
             }
@@ -118,11 +120,13 @@ impl Places {
     /// Where a client holds more than its share, only its connections leave: one that is not being answered, else one that has been
     /// busy for long, so that requests without end keep no place.
     fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
+        let share = self.share();
         if table.leaving >= LEAVING_MAX {
-            table.hasten(now);
+            // A client that has its share does not keep others waiting with connections that leave slowly.
+            let is_urgent = table.held_by(client) < share && table.has_greedy(client, share);
+            table.hasten(now, if is_urgent { LEAVING_SOON_MS } else { LEAVING_MS_MAX });
             return false;
         }
-        let share = self.share();
         let is_greedy = |entry: &Entry| entry.client != client && table.held_by(entry.client) > share;
         let has_greedy = table.has_greedy(client, share);
         let may_leave = |entry: &Entry| {
@@ -169,7 +173,7 @@ impl Places {
         if table.reserved < RESERVE {
             return Some(());
         }
-        if table.leaving >= LEAVING_MAX + RESERVE {
+        if table.leaving_reserved >= RESERVE {
             return None;
         }
         let waits = |entry: &&Arc<Entry>| entry.is_reserved() && entry.has_place() && entry.progress.stage() != Stage::Busy;
@@ -199,7 +203,7 @@ impl Places {
     fn leave(&self, table: &mut Table, entry: &Arc<Entry>, now: u64) {
         table.free(entry);
         entry.note_left(now);
-        table.leaving += 1;
+        *table.leaving_of(entry) += 1;
         entry.close_gently(now);
         self.seat.connection_evicted();
     }
@@ -260,7 +264,7 @@ impl Drop for Lease {
         if self.entry.has_place() {
             table.free(&self.entry);
         } else {
-            table.leaving -= 1;
+            *table.leaving_of(&self.entry) -= 1;
         }
         if let Some(at) = table.entries.iter().position(|entry| Arc::ptr_eq(entry, &self.entry)) {
             table.entries.swap_remove(at);

@@ -25,8 +25,10 @@ pub(super) struct Table {
     pub reserved: usize,
     /// Requests in the reserve that wait for an ordinary place.
     pub waiting: usize,
-    /// Connections that made room and have not closed yet.
+    /// Connections that made an ordinary place free and have not closed yet.
     pub leaving: usize,
+    /// Connections that made a place of the reserve free and have not closed yet.
+    pub leaving_reserved: usize,
     /// Ordinary places that each client holds, apart from proxies.
     held: HashMap<IpAddr, usize>,
 }
@@ -64,27 +66,33 @@ impl Table {
         }
     }
 
+    /// How many leave as this one does: from an ordinary place, or from one of the reserve.
+    pub fn leaving_of(&mut self, entry: &Entry) -> &mut usize {
+        if entry.is_reserved() { &mut self.leaving_reserved } else { &mut self.leaving }
+    }
+
     /// Connections that were told a moment ago to make an ordinary place free.
     pub fn leaving_soon(&self, now: u64) -> usize {
         let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
         ordinary.filter_map(|entry| entry.left_ms(now)).filter(|left| *left < LEAVING_SOON_MS).count()
     }
 
-    /// Has those that were told to make room do it sooner than they would by themselves.
-    pub fn hasten(&self, now: u64) {
+    /// Has those that were told to make room do it sooner than they would by themselves. One that keeps the server waiting may do
+    /// so for `waits_max` milliseconds.
+    pub fn hasten(&self, now: u64, waits_max: u64) {
         let is_over = |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
         // They were left open for a request that was under way, and it has not come.
         self.entries.iter().filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy).for_each(|entry| entry.close());
-        self.cut_off_one(now);
+        self.cut_off_one(now, waits_max);
     }
 
     /// Cuts off the connection that has been making room longest and waits for its client, unless one is closing that way.
-    fn cut_off_one(&self, now: u64) {
+    fn cut_off_one(&self, now: u64, waits_max: u64) {
         let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
         if leaving().any(|(_, entry)| entry.is_cut_off()) {
             return;
         }
-        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= LEAVING_MS_MAX && entry.progress.waits_for_client();
+        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= waits_max && entry.progress.waits_for_client();
         if let Some((_, entry)) = leaving().filter(waits).max_by_key(|(left, _)| *left) {
             entry.cut_off();
         }

@@ -259,3 +259,23 @@ async fn a_client_that_has_its_share_leaves_waiting_room_to_others() {
     assert_eq!(waiting, WAITING_MAX / 2);
     assert!(timeout(Duration::ZERO, other.has_ordinary_place()).await.is_err(), "there is room for it to wait");
 }
+
+#[tokio::test]
+async fn a_client_that_is_turned_away_again_and_again_does_not_close_the_door_to_others() {
+    let (greedy, other) = (PEER, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
+    let places = shared(4, 50);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(Connection::sending(places.take(greedy).expect("a place")).await);
+    }
+    pass(BUSY_MS_MIN);
+    // It fills the reserve, and has as many connections of the reserve leave as may.
+    for _ in 0..2 * RESERVE {
+        let mut connection = Connection::fresh(places.take(greedy).expect("a place of the reserve"));
+        let _ = timeout(Duration::ZERO, connection.stream.read(&mut [0; 16])).await;
+        held.push(connection);
+    }
+    let lease = places.take(other).expect("a place");
+    assert!(!lease.entry.is_reserved(), "one that has been busy for long makes room");
+    assert_eq!(held.iter().filter(|connection| connection.is_cut_off()).count(), 1);
+}
