@@ -33,6 +33,7 @@ struct Found {
 
 /// The deleted persona with this identity, or with the handle or name that it had.
 pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+    must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
@@ -47,17 +48,18 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
 
 /// The persona with this identity, handle or name. A handle wins over a name, because handles are unique.
 pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+    must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
         return Ok(id);
     }
     let phrase = format!("\"{}\"", wanted.replace('"', " "));
     let mut found = Found::default();
     if Search::parse(&phrase).is_ok() {
-        // Whoever is called that has these words in a row, and the index knows them all.
+        // A persona that is called that has these words in a row, and the index knows them all.
         found.look(api, wanted, Some(&phrase)).await?;
     }
     if found.is_empty() {
-        // Nobody, or a name without a word: every name is looked at, also for what to suggest.
+        // None, or a name without a word: every name is looked at, also for what to suggest.
         found.look(api, wanted, None).await?;
     }
     match (found.same_handle, found.same_name.as_slice()) {
@@ -66,6 +68,14 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
         (None, []) => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
         (None, several) => Err(ambiguous(wanted, several)),
     }
+}
+
+/// Refuses what a script gets from a variable that is not set.
+fn must_name_something(wanted: &str) -> Result<(), Failure> {
+    if wanted.trim().is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "an empty text names no persona").hint("name one by its id, handle or name"));
+    }
+    Ok(())
 }
 
 impl Found {
@@ -99,7 +109,7 @@ impl Found {
         if self.deleted != item.get("deleted_at").is_some_and(|time| !time.is_null()) {
             return;
         }
-        let has_handle = text("handle") == wanted;
+        let has_handle = item.get("handle").and_then(Value::as_str) == Some(wanted);
         if has_handle && !self.deleted {
             self.same_handle = Some(id);
         }

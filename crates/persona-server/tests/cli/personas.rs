@@ -30,6 +30,22 @@ fn create_prints_the_identity_and_takes_a_file_and_fields() {
 }
 
 #[test]
+fn an_empty_text_names_no_persona() {
+    let folder = Folder::with_personas(&[&["Ada"], BOB]);
+    folder.run(&["delete", "Bob", "--yes"]);
+    let all = folder.results(&["list", "--json", "--include-deleted"]);
+    for wanted in ["", " "] {
+        for command in
+            [&["show", wanted][..], &["update", wanted, "--set", "nickname=x"], &["delete", wanted, "--yes"], &["undelete", wanted]]
+        {
+            let output = folder.run(command);
+            assert_eq!(output.code, 2, "{command:?}: {output}");
+        }
+    }
+    assert_eq!(folder.results(&["list", "--json", "--include-deleted"]), all);
+}
+
+#[test]
 fn an_update_changes_the_fields_that_are_named_and_no_others() {
     let folder = Folder::with_personas(&[ADA]).file("more.json", "{\"nickname\": \"A\", \"creator\": \"me\"}");
     assert_snapshot!(

@@ -58,7 +58,7 @@ pub struct Export {
 
 /// Written apart from the comment, whose marks mean nothing on a terminal.
 const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front for largest first, or relevance, which is only \
-                         possible with a text [default: relevance with a text, else created_at]";
+                         possible with a text [default: relevance with a text, else -created_at]";
 
 /// Arguments of `list`.
 #[derive(Args, Debug)]

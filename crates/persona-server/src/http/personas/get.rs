@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use persona_model::{PersonaId, Revision};
 use persona_storage::{Answer, Glance};
 
@@ -36,7 +37,12 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
     };
     // A past revision is asked for again before each use too: after a restore its number can belong to other content.
     Ok(if conditions::is_known(request.headers(), &answer)? {
-        answer::without_body(StatusCode::NOT_MODIFIED, &answer)
+        let mut response = answer::without_body(StatusCode::NOT_MODIFIED, &answer);
+        if request.method() == Method::HEAD {
+            // Without it the library says 0, and it has to be the length of what GET answers (RFC 9110, section 8.6).
+            response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
+        }
+        response
     } else {
         let memory = context.answers.reserve(client, answer.body.len())?;
         answer::with_body(StatusCode::OK, answer, memory, context.clock.now())

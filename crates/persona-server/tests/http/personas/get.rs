@@ -126,6 +126,9 @@ async fn an_older_revision_is_answered_as_it_was_and_asked_for_again_before_each
     assert_eq!(reply.header("cache-control"), Some("private, no-cache"));
     let known = server.send("GET", &format!("{path}?revision=1")).header("if-none-match", first.etag()).send().await;
     assert_eq!(known.status, 304);
+    let head = server.send("HEAD", &path).header("if-none-match", "*").send().await;
+    let length = server.get(&path).await.body.len().to_string();
+    assert_eq!((head.status.as_u16(), head.header("content-length")), (304, Some(length.as_str())), "never another length than GET's");
     server.delete(&path).await;
     assert_eq!(server.get(&format!("{path}?revision=2")).await.json()["name"], "Ada Lovelace");
 }
