@@ -14,5 +14,6 @@ mod help;
 mod history;
 mod import;
 mod personas;
+mod readme;
 mod server;
 mod which_store;
