@@ -71,7 +71,7 @@ pub trait Observer: Send + Sync {
     fn backed_up(&self, _at: Timestamp) {}
     /// A scheduled backup ended.
     fn backup_ended(&self, _succeeded: bool) {}
-    /// A damaged persona was found; told once for each.
+    /// A damaged persona was found; told once for each by the keeper, and once by each process whose reads met it.
     fn damage_found(&self) {}
     /// The pool may have this many connections to the database server.
     fn connections_max(&self, _max: usize) {}

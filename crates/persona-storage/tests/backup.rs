@@ -138,6 +138,11 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
         assert!(!folder.names().iter().any(|name| name.contains("-restore")), "{what}: {:?}", folder.names());
     }
     assert!(matches!(restore(&folder.path("none.db"), &folder.database()), Err(StartError::Missing { .. })));
+    let before = folder.names();
+    for file in ["none.db", "text.db", "newer.db"] {
+        restore(&folder.path(file), &folder.path("new.db")).expect_err(file);
+        assert_eq!(folder.names(), before, "{file}: a refused restore left something");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use files::{Folder, bodies, check, fill, keeper, open, settings};
 use persona_model::{Filter, ListRequest, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
-use persona_storage::sqlite::{Keeper, StartError, initialise};
+use persona_storage::sqlite::{Keeper, SqliteStore, StartError, initialise};
 use persona_storage::{Error, Exported, Observer, Operation, Store};
 use serde_json::json;
 
@@ -252,6 +252,26 @@ async fn a_damaged_persona_is_an_error_for_readers_and_writers_and_the_others_ar
     let changed = store.write(write(Operation::Patch { id: id(3), expect: persona_model::Expect::Any, patch, base: None })).await;
     assert!(matches!(changed, Err(Error::Damaged(_))), "a change would make the damage look right: {changed:?}");
     assert!(store.get(id(2)).await.expect("readable").is_some());
+}
+
+#[tokio::test]
+async fn damage_that_reads_meet_is_told_once() {
+    let folder = Folder::filled(4).await;
+    folder.change("UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3");
+    let found = Arc::new(Found::default());
+    let told = || found.0.load(Ordering::SeqCst);
+    let store = SqliteStore::open(settings(&folder.database()), Arc::new(TestClock::default()), found.clone()).expect("it opens");
+    store.get(id(2)).await.expect("readable");
+    assert_eq!(told(), 0);
+    store.list(newest_first()).await.expect_err("damaged");
+    assert_eq!(told(), 1, "a list");
+    store.get(id(3)).await.expect_err("damaged");
+    assert_eq!(told(), 1, "the same persona again");
+    drop(store);
+    let store = SqliteStore::open(settings(&folder.database()), Arc::new(TestClock::default()), found.clone()).expect("it opens");
+    let mut export = store.export(Exported::Living).await.expect("it begins");
+    while let Some(Ok(_)) = export.recv().await {}
+    assert_eq!(told(), 2, "an export of another process");
 }
 
 #[tokio::test]

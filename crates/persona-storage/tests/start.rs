@@ -197,7 +197,7 @@ fn a_file_that_is_no_database_is_refused_untouched() {
     let folder = Folder::new();
     fs::create_dir(folder.database()).expect("a folder");
     let refused = initialise(&settings(&folder.database())).expect_err("refused");
-    assert!(matches!(refused, StartError::Unreadable { .. } | StartError::NotADatabase { .. }), "{refused:?}");
+    assert!(matches!(refused, StartError::Folder { .. }), "{refused:?}");
 }
 
 #[test]

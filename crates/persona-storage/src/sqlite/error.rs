@@ -27,6 +27,12 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is a folder where a file is wanted.
+    #[error("{} is a folder, not a database file", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// There is no such file, where one was to be read.
     #[error("there is no database at {}", path.display())]
     Missing {
@@ -187,6 +193,7 @@ impl StartError {
         Some(match self {
             Self::UnsafeLibrary { .. } => "build with the bundled SQLite, or link 3.51.3 or newer".into(),
             Self::NotADatabase { .. } | Self::ForeignApplication { .. } => "name another file; nothing was changed in this one".into(),
+            Self::Folder { path } => format!("name a file in it, such as {}", path.join("persona.db").display()),
             Self::Missing { .. } => "check the name; a server makes its database by itself at the first start".into(),
             Self::NewerSchema { .. } => "use the newer program; nothing was changed in the file".into(),
             Self::OlderSchema { .. } => "start `persona serve` once, it migrates the file".into(),

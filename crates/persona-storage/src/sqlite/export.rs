@@ -56,7 +56,10 @@ fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>,
     let _ = opened.send(Ok(()));
     let mut client = Pace { outlet, waited: Duration::ZERO };
     let end = match send_all(&connection, exported, &mut client, &held) {
-        Err(Ended::Failed(error)) => Some(held.judge(Err(error))),
+        Err(Ended::Failed(error)) => {
+            place.damage.note(&error);
+            Some(held.judge(Err(error)))
+        }
         Ok(()) => Some(Ok(())),
         Err(Ended::Left) => None,
     };

@@ -34,7 +34,11 @@ impl Header {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(unreadable)?,
         };
-        if !file.metadata().map_err(unreadable)?.is_file() {
+        let kind = file.metadata().map_err(unreadable)?.file_type();
+        if kind.is_dir() {
+            return Err(StartError::Folder { path: path.into() });
+        }
+        if !kind.is_file() {
             return Err(StartError::NotADatabase { path: path.into() });
         }
         match file.read(&mut bytes).map_err(unreadable)? {

@@ -69,12 +69,13 @@ pub fn restore(file: &Path, database: &Path, dry_run: bool, watcher: &mut Watche
     refuse_own_files(database, file)?;
     refuse_unwritable(database)?;
     let unwritable = |source| StartError::from_file(database, source);
+    // Before the hold, which makes the gate: a backup that is not there leaves nothing beside the database.
+    let (source, _) = open_any(file)?;
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
     let mut hold = Hold::take(database)?;
     if hold.finish_leftover(database)? {
         hold = hold.again(database)?;
     }
-    let (source, _) = open_any(file)?;
     let ready = with_suffix(database, READY);
     let copy = Unfinished::create(&ready, database).map_err(unwritable)?;
     let content = snapshot::copy_checked(file, &source, copy.path(), watcher)?;

@@ -7,8 +7,10 @@
 //!
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
+//! - `damage.rs`: what reads met of damage.
 //! - `log_watch.rs`: how long the log is, and whether long reads may begin.
 
+mod damage;
 mod lease;
 mod log_watch;
 mod pool;
@@ -21,6 +23,7 @@ use rusqlite::Connection;
 use thread_local::ThreadLocal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::damage::Damage;
 use self::pool::{Pool, Shape, TURN_WAIT_MAX};
 use super::connection::{self, Purpose};
 use super::error::explain_read;
@@ -48,10 +51,12 @@ pub(super) struct Readers {
     /// What a server says of itself has a thread of its own: it must come also when all others are busy.
     status: Pool,
     exports: Arc<Semaphore>,
+    damage: Arc<Damage>,
 }
 
 impl Readers {
     pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
+        let damage = Arc::new(Damage::new(Arc::clone(&observer)));
         let leases = Leases::new(LogWatch::new(settings.clone()), observer);
         let pool = |name, threads_max, waits_for_log| {
             let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_log };
@@ -60,7 +65,8 @@ impl Readers {
         };
         let (long, large) = (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
         let status = pool("status", 1, false);
-        Self { short: ThreadLocal::new(), leases, long, large, status, exports: Arc::new(Semaphore::new(EXPORTS_MAX)), settings }
+        let exports = Arc::new(Semaphore::new(EXPORTS_MAX));
+        Self { short: ThreadLocal::new(), leases, long, large, status, exports, damage, settings }
     }
 
     /// How many long reads run at once.
@@ -76,7 +82,7 @@ impl Readers {
     /// Runs a short read on this thread.
     pub(super) fn short<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         let connection = self.short.get_or_try(|| self.open()).map_err(unopened)?;
-        read(connection).map_err(|error| explain_read(connection, error))
+        read(connection).map_err(|error| explain_read(connection, error)).inspect_err(|error| self.damage.note(error))
     }
 
     /// Runs a long read on another thread.
@@ -92,7 +98,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.long.run(read).await
+        self.long.run(read).await.inspect_err(|error| self.damage.note(error))
     }
 
     /// As [`Readers::long`], for one large document.
@@ -100,7 +106,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.large.run(read).await
+        self.large.run(read).await.inspect_err(|error| self.damage.note(error))
     }
 
     /// As [`Readers::long`], on a thread that lists and searches never have.
@@ -114,7 +120,7 @@ impl Readers {
     /// A place for an export, and what it needs to begin.
     pub(super) fn place_for_export(&self) -> Result<Place, Error> {
         let permit = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::Busy { what: "a place for an export" })?;
-        Ok(Place { settings: self.settings.clone(), leases: Arc::clone(&self.leases), permit })
+        Ok(Place { settings: self.settings.clone(), leases: Arc::clone(&self.leases), damage: Arc::clone(&self.damage), permit })
     }
 }
 
@@ -122,6 +128,8 @@ impl Readers {
 pub(super) struct Place {
     settings: Settings,
     leases: Arc<Leases>,
+    /// Told what the export meets of damage.
+    pub(super) damage: Arc<Damage>,
     permit: OwnedSemaphorePermit,
 }
 
