@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use persona_model::{ChangeKind, FIELDS, Invalid, PastRevision, Persona, PersonaId, Revision, Timestamp};
 
 use crate::decide::{Current, Decision, Revised};
-use crate::time::newest_of;
 use crate::{Error, Outcome};
 
 /// Decides what a past revision makes of the current persona: it begins a history, continues it, or is its last part already.
@@ -47,8 +46,11 @@ fn persona(id: PersonaId, past: &PastRevision) -> Persona {
 }
 
 fn first(persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
-    not_ahead("/created_at", past.created_at, now)?;
-    not_ahead("/updated_at", past.updated_at, now)?;
+    believable("/created_at", past.created_at, now)?;
+    believable("/updated_at", past.updated_at, now)?;
+    if past.created_at > past.updated_at {
+        return Err(Error::Invalid(Invalid::one("/updated_at", "bad_history", "is earlier than created_at")));
+    }
     if past.is_deleted || past.base.is_some() {
         return Err(Error::Invalid(Invalid::one("", "bad_history", "revision 1 is neither deleted nor made from an earlier one")));
     }
@@ -58,7 +60,7 @@ fn first(persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize
 }
 
 fn next(before: &Persona, persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
-    not_ahead("/updated_at", past.updated_at, now)?;
+    believable("/updated_at", past.updated_at, now)?;
     let bad = |pointer: &str, message: &str| Err(Error::Invalid(Invalid::one(pointer, "bad_history", message)));
     if past.updated_at <= before.updated_at {
         return bad("/updated_at", "is not later than that of the revision before");
@@ -82,10 +84,15 @@ fn next(before: &Persona, persona: Persona, past: &PastRevision, now: Timestamp,
     Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base: past.base })))
 }
 
-/// A stamp from elsewhere lifts later ones of this store by no more than a wrong clock of its own could (`time.rs`).
-fn not_ahead(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
-    if stamp <= newest_of(now) {
-        return Ok(());
+/// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no later one of this store, or the
+/// next change of the persona would come before it.
+fn believable(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
+    let bad = |code, message: String| Err(Error::Invalid(Invalid::one(pointer, code, message)));
+    if stamp < Timestamp::default() {
+        return bad("bad_history", "is before 1970, where lists by time begin".into());
     }
-    Err(Error::Invalid(Invalid::one(pointer, "in_the_future", format!("is later than the time of this server, {now}"))))
+    if stamp > now {
+        return bad("in_the_future", format!("is later than the time of this server, {now}"));
+    }
+    Ok(())
 }

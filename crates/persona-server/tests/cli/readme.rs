@@ -42,7 +42,9 @@ fn shell(folder: &Folder, script: &str) -> String {
 #[test]
 fn the_commands_of_the_readme_do_what_they_say() {
     if Command::new("curl").arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "curl is missing: apt-get install curl");
+        #[expect(clippy::disallowed_methods, reason = "what a developer may leave out continuous integration must not")]
+        let is_insisted = std::env::var_os("CI").is_some();
+        assert!(!is_insisted, "curl is missing: apt-get install curl");
         eprintln!("SKIPPED: curl is missing");
         return;
     }

@@ -44,8 +44,8 @@ fn bad_places_are_refused_by_name_with_an_exit_code_of_their_own_and_without_the
     let nobody = "postgres://ada:secret@127.0.0.1:1/personas";
     let missing = url.rsplit_once('/').map(|(server, _)| format!("{server}/missing")).expect("a URL");
     let refusals = [
-        ("persona.db", url.as_str(), 2, "--from must be sqlite:FILE"),
-        ("sqlite:persona.db", "mysql://localhost/x", 2, "--to must be sqlite:FILE"),
+        ("persona.db", url.as_str(), 2, "--from: must be sqlite:FILE"),
+        ("sqlite:persona.db", "mysql://localhost/x", 2, "--to: must be sqlite:FILE"),
         ("sqlite:persona.db", "sqlite:./persona.db", 2, "cannot be moved to itself"),
         ("sqlite:persona.db", "sqlite:other.db", 2, "not from one SQLite file to another"),
         ("sqlite:missing.db", &url, 3, "there is no database at missing.db"),
@@ -124,5 +124,5 @@ fn at_the_end_of_a_live_move_every_request_has_an_answer_before_the_old_server_e
     assert!(refused.iter().any(|count| *count > 0), "{refused:?}");
     let ended = server.wait();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("was moved to another database") && ended.stderr.contains("(clean)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("was moved to another database") && ended.stderr.contains("(with a fault)"), "{}", ended.stderr);
 }

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::super::changes;
 use super::super::error::damage;
 use super::report::CheckReport;
+use crate::time::newest_of;
 
 /// Lines of one read transaction.
 const BATCH_LINES: usize = 1000;
@@ -43,8 +44,9 @@ impl Feed {
             self.sequence = line.sequence;
             report.changes += 1;
             let before = self.last.get(&line.persona);
-            // Of one persona; others may have been written at the same time where the file came from PostgreSQL.
-            if before.is_some_and(|last| line.at <= last.at) {
+            // Of one persona; others may have been written at the same time where the file came from PostgreSQL. A stamp that a
+            // clock far ahead made lifts no later one.
+            if before.is_some_and(|last| line.at <= last.at && last.at <= newest_of(line.at)) {
                 report.add(Some(line.persona), format!("change {} is not later than the one before", line.sequence));
             }
             if let Some(fault) = fault_of(before, line.revision, line.kind) {
