@@ -57,6 +57,9 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
         let Some((field, value)) = assignment.split_once('=') else {
             return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} must be FIELD=VALUE")));
         };
+        if field.is_empty() {
+            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} names no field: FIELD=VALUE is wanted")));
+        }
         cells.insert(field.into(), value.into());
     }
     typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))

@@ -46,6 +46,7 @@ use uuid::Uuid;
 
 use crate::shared_page::Seat;
 
+pub use self::problem::Damage;
 pub use answer_memory::AnswerMemoryLimit;
 pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;

@@ -177,7 +177,13 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
     ),
     row(Number::Backups, Kind::Counter, Merge::Sum, "persona_backups_total", "Scheduled backups that were made and checked."),
     row(Number::BackupsFailed, Kind::Counter, Merge::Sum, "persona_backups_failed_total", "Scheduled backups that failed."),
-    row(Number::DamageFound, Kind::Counter, Merge::Sum, "persona_damage_found_total", "Damaged personas that the keeper came across."),
+    row(
+        Number::DamageFound,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_damage_found_total",
+        "Damaged personas that the keeper or reads came across.",
+    ),
     row(Number::DatabaseOpen, Kind::Gauge, Merge::Hidden, "", ""),
     row(
         Number::DatabaseInUse,

@@ -206,7 +206,7 @@ impl SharedPage {
         (sum(Number::Backups), sum(Number::BackupsFailed))
     }
 
-    /// Damaged personas that the keeper came across, since the server started.
+    /// Damaged personas that the keeper or reads came across, since the server started.
     pub fn damage_found(&self) -> u64 {
         self.used_seats().map(|seat| self.number(seat, Number::DamageFound)).sum()
     }

@@ -94,3 +94,30 @@ fn a_check_names_the_persona_and_says_what_is_wrong() {
     let json = folder.run(&["check", "--json"]);
     assert!(json.code == 1 && json.stdout.contains("\"sound\":false") && json.stderr.is_empty(), "{json}");
 }
+
+#[test]
+fn a_command_that_meets_a_damaged_persona_names_it_and_the_cure() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    let connection = rusqlite::Connection::open(folder.path("persona.db")).expect("it opens");
+    connection.execute("UPDATE personas SET document = replace(document, 'Ada', 'Eva')", []).expect("SQL");
+    drop(connection);
+    for command in [&["list", "--json"][..], &["export"], &["export", "-o", "out.ndjson"]] {
+        let ran = folder.run(command);
+        assert_eq!(ran.code, 1, "{command:?}: {ran}");
+        for words in ["the database is damaged: ", "the stored text of persona [id]", "`persona check`", "restore"] {
+            assert!(ran.stderr.contains(words), "{command:?}: {words} is missing: {ran}");
+        }
+    }
+    assert!(!folder.path("out.ndjson").exists());
+}
+
+#[test]
+fn a_folder_is_called_a_folder() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("data")).expect("a folder");
+    let ran = folder.run(&["list", "--database", "data"]);
+    assert!(
+        ran.code == 5 && ran.stderr.contains("data is a folder, not a database file") && ran.stderr.contains("data/persona.db"),
+        "{ran}"
+    );
+}

@@ -59,3 +59,14 @@ fn every_code_that_is_documented_is_seen() {
     let expected = documented(OPERATIONS).into_iter().filter(|code| !SEEN_ELSEWHERE.contains(code));
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{seen:?}");
 }
+
+#[test]
+fn a_flag_or_text_that_the_api_refuses_is_a_wrong_command_line() {
+    let folder = Folder::with_personas(&[&["Ada"]]);
+    for arguments in [&["--sort", "bogus"][..], &["--kind", "robot"], &["--updated-since", "yesterday"], &["!!!"]] {
+        let ran = folder.run(&[&["list"], arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}: {ran}");
+    }
+    let ran = folder.run(&["create", "--set", "=x"]);
+    assert!(ran.code == 2 && ran.stderr.contains("names no field"), "{ran}");
+}

@@ -6,6 +6,10 @@ use serde_json::Value;
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
 
+/// What to do about a damaged database.
+pub const CURE_OF_DAMAGE: &str =
+    "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
+
 /// The failure that a problem means.
 pub fn failure(status: StatusCode, problem: &Value) -> Failure {
     let text = |member: &str| problem.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -20,6 +24,9 @@ pub fn failure(status: StatusCode, problem: &Value) -> Failure {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => failure.hint("the same command can succeed a little later"),
         StatusCode::GONE => failure.hint("`persona undelete` brings it back"),
+        _ if text("code") == Some("damaged") => failure.hint(CURE_OF_DAMAGE),
+        // Parameters are made of flags and arguments, so it is the command line that is wrong.
+        _ if matches!(text("code"), Some("bad_parameter" | "bad_search")) => Failure { code: ExitCode::Usage, ..failure },
         _ => failure,
     }
 }

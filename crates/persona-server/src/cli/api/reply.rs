@@ -1,16 +1,19 @@
 //! A whole answer.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use persona_storage::Error as StoreError;
 use serde_json::Value;
 
 use super::problem;
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
+use crate::http::Damage;
 
 /// Most bytes of one answer: a page of large personas. Larger answers are streams, and not read as a whole.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -26,14 +29,16 @@ pub struct Reply {
     pub status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// What is damaged, where this process answered itself.
+    damage: Option<Damage>,
 }
 
 impl Reply {
     /// Reads an answer to its end.
     pub async fn read(response: Response<Body>) -> Result<Self, Failure> {
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| cut_short(&*error))?;
-        Ok(Self { status: head.status, headers: head.headers, body: body.to_bytes() })
+        Ok(Self { status: head.status, damage: head.extensions.remove(), headers: head.headers, body: body.to_bytes() })
     }
 
     /// The answer as JSON; null when it is none.
@@ -53,7 +58,11 @@ impl Reply {
 
     /// The answer itself when it is a success, else what the problem says.
     pub fn success(self) -> Result<Self, Failure> {
-        if self.status.is_success() { Ok(self) } else { Err(problem::failure(self.status, &self.json())) }
+        match &self.damage {
+            _ if self.status.is_success() => Ok(self),
+            Some(Damage(report)) => Err(damaged(report)),
+            None => Err(problem::failure(self.status, &self.json())),
+        }
     }
 
     /// How long to wait before the same request is sent again.
@@ -63,7 +72,22 @@ impl Reply {
     }
 }
 
-/// An answer that ended before its end.
-pub fn cut_short(error: &dyn std::error::Error) -> Failure {
-    Failure::new(ExitCode::Unavailable, "the answer broke off").because(error)
+/// An answer that ended before its end: by what this process met in the file, or because the server has gone.
+pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
+    let mut cause = Some(error);
+    while let Some(of_transport) = cause.filter(|cause| !cause.is::<StoreError>()) {
+        cause = of_transport.source();
+    }
+    match cause.and_then(|cause| cause.downcast_ref::<StoreError>()) {
+        Some(StoreError::Damaged(report)) => damaged(report),
+        Some(StoreError::Disk(_)) => Failure::new(ExitCode::DiskFailed, "the answer broke off").because(error),
+        Some(StoreError::Busy { .. } | StoreError::ReadGaveWay) => Failure::new(ExitCode::TryAgain, "the answer broke off").because(error),
+        Some(_) => Failure::new(ExitCode::Failure, "the answer broke off").because(error),
+        None => Failure::new(ExitCode::Unavailable, "the answer broke off").because(error),
+    }
+}
+
+/// A damaged file: what of it, and what to do.
+fn damaged(report: &str) -> Failure {
+    Failure::new(ExitCode::Failure, format!("the database is damaged: {report}")).hint(problem::CURE_OF_DAMAGE)
 }

@@ -27,7 +27,12 @@ struct Parts {
     errors: Vec<Fault>,
     extra: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    damage: Option<Damage>,
 }
+
+/// What is damaged. It stays in the process: an extension of the response, which no client gets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damage(pub String);
 
 /// One thing that is wrong with a request; exactly one of the places is set.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
@@ -51,7 +56,7 @@ impl Problem {
     /// A problem with one sentence on this very case.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();
-        Self(Box::new(Parts { code, detail, hint: None, errors: Vec::new(), extra: Map::new(), headers: Vec::new() }))
+        Self(Box::new(Parts { code, detail, hint: None, errors: Vec::new(), extra: Map::new(), headers: Vec::new(), damage: None }))
     }
 
     /// Adds how to go on.
@@ -82,6 +87,13 @@ impl Problem {
         self
     }
 
+    /// Adds what is damaged, for a command that answers itself.
+    #[must_use]
+    pub fn damage(mut self, report: String) -> Self {
+        self.0.damage = Some(Damage(report));
+        self
+    }
+
     /// What went wrong, as a word.
     pub fn code(&self) -> Code {
         self.0.code
@@ -94,7 +106,7 @@ impl Problem {
 
     /// The body of the answer, as JSON.
     pub fn body(&self, request_id: &str) -> Vec<u8> {
-        let Parts { code, detail, hint, errors, extra, headers: _ } = &*self.0;
+        let Parts { code, detail, hint, errors, extra, headers: _, damage: _ } = &*self.0;
         let facts = code.facts();
         let wire = Wire {
             r#type: code.type_uri(),
@@ -176,6 +188,9 @@ struct Wire<'a> {
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     *response.body_mut() = Body::from(problem.body(request_id));
+    if let Some(damage) = problem.0.damage {
+        response.extensions_mut().insert(damage);
+    }
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

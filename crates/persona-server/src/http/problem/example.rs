@@ -50,7 +50,7 @@ pub fn example(code: Code) -> Problem {
             .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"),
         Code::NotReady => new("the store cannot be read").with("cause", Code::Closing.facts().word),
         Code::Internal => new("the server met a fault of its own; its log says which"),
-        Code::Damaged => new("the database is damaged; its log says how"),
+        Code::Damaged => new("the database is damaged; the server's log says how"),
         Code::StorageFailed => new("the disk failed; the server's log says how"),
         Code::Unreachable => new("the database cannot be reached now"),
         Code::OutcomeUnknown => new("the database failed while it committed this; whether it was kept is unknown"),

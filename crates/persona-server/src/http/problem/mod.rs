@@ -12,6 +12,7 @@ mod example;
 mod refusal;
 mod store;
 
+pub use answer::Damage;
 pub(super) use answer::{Fault, Problem, render};
 pub(super) use code::{Code, list_problems};
 pub(super) use example::example;

@@ -115,7 +115,7 @@ impl From<Error> for Problem {
             }
             Error::Damaged(report) => {
                 tracing::error!(report, "the database is damaged");
-                Self::new(Code::Damaged, "the database is damaged; its log says how")
+                Self::new(Code::Damaged, "the database is damaged; the server's log says how").damage(report)
             }
             Error::Disk(cause) => {
                 tracing::error!(cause = &*cause as &dyn std::error::Error, "the disk failed");
