@@ -166,6 +166,19 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
     assert_is_found_by_the_rules_of_today(&server_store(&cluster.url(&database))).await;
 }
 
+#[test]
+fn a_persona_with_the_smallest_identity_is_indexed_anew_too() {
+    let cluster = Cluster::shared();
+    let database = cluster.database();
+    cluster.sql(&database, &OLD_SERVER.replace("00000000-0000-0000-0000-000000000002", "00000000-0000-0000-0000-000000000000"));
+    postgres::initialise(&postgres::Settings::parse(&cluster.url(&database)).expect("a URL")).expect("brought up to date");
+    let of_smallest = |sql: &str| cluster.sql(&database, &format!("{sql} WHERE persona = '00000000-0000-0000-0000-000000000000'"));
+    let tags = of_smallest("SELECT string_agg(tag, ' ' ORDER BY tag) FROM persona_store.persona_tags");
+    assert_eq!(tags, "foo strasse", "its tags");
+    let words = of_smallest("SELECT tags FROM persona_store.persona_search");
+    assert!(words.contains("strasse"), "its words, which are folded now: {words}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_file_with_rounded_hashes_is_sound_goes_on_with_exact_ones_and_is_moved() {
     let (folder, cluster) = (old_file(), Cluster::shared());

@@ -21,12 +21,12 @@ const WORDS: &str = "
     ON CONFLICT (persona) DO UPDATE
     SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
 
-/// The next personas by identity, up to so many bytes, and at least one.
+/// The next personas by identity, from the first one on where there is none before, up to so many bytes, and at least one.
 const NEXT: &str = "
     SELECT id, document
     FROM (
         SELECT id, document, sum(octet_length(document)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-        FROM (SELECT id, document FROM persona_store.personas WHERE id > $1 ORDER BY id LIMIT $2) AS next
+        FROM (SELECT id, document FROM persona_store.personas WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2) AS next
     ) AS sized
     WHERE coalesce(bytes_before, 0) < $3
     ORDER BY id";
@@ -61,7 +61,7 @@ pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result
 /// Writes it anew for every persona that there is, in the transaction of a migration that has taken all tags away.
 pub(super) async fn fill_all(connection: &Connection, settings: &Settings) -> Result<(), StartError> {
     let failed = |error: tokio_postgres::Error| StartError::from_driver(settings, &error);
-    let mut after = Uuid::nil();
+    let mut after: Option<Uuid> = None;
     loop {
         let next = [(&after as _, Type::UUID), (&BATCH_PERSONAS as _, Type::INT8), (&BATCH_BYTES as _, Type::INT8)];
         let found = connection.rows(Statement::Once(NEXT), &next).await.map_err(failed)?;
@@ -76,7 +76,7 @@ pub(super) async fn fill_all(connection: &Connection, settings: &Settings) -> Re
             documents.push((PersonaId::from_bytes(id.into_bytes()), tags, document));
         }
         let Some((last, ..)) = documents.last() else { return Ok(()) };
-        after = row::uuid(*last);
+        after = Some(row::uuid(*last));
         let rows: Vec<_> = documents.iter().map(|(id, tags, document)| FoundBy { id: *id, tags, words: document.words() }).collect();
         put(connection, &rows).await.map_err(failed)?;
     }
