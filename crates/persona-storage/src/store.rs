@@ -214,7 +214,8 @@ pub trait Store: Send + Sync {
     /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
 
-    /// Every persona of one consistent snapshot, in order of creation, or every revision of each.
+    /// Every persona of one consistent snapshot, or every revision of each. In order of creation; in a file those that were
+    /// imported stand where they were imported, however old they are.
     ///
     /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log outgrows its bound, loses
     /// the export with [`Error::Busy`], so that no snapshot holds the log for ever. Dropping the receiver ends it.

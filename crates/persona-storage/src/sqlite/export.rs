@@ -140,7 +140,7 @@ fn too_slow() -> Ended {
 
 fn send_all(connection: &Connection, exported: Exported, client: &mut Pace, held: &Held) -> Result<(), Ended> {
     let failed = |error| Ended::Failed(from_driver(told(connection, error)));
-    // One statement is one snapshot. Row numbers grow in order of creation.
+    // One statement is one snapshot. Row numbers grow in the order in which this file got its personas.
     let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
     while let Some(found) = rows.next().map_err(failed)? {
