@@ -1,7 +1,5 @@
 //! `persona delete`: soft, after a question.
 
-use std::io::{self, IsTerminal};
-
 use http::{Method, header};
 use serde_json::{Value, json};
 
@@ -9,15 +7,15 @@ use super::api::{Access, Api, persona_path};
 use super::arguments::Delete;
 use super::failure::Failure;
 use super::output::{Output, harmless};
-use super::question::confirmed;
+use super::question::{can_be_asked, confirmed};
 use super::resolve::resolve;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 
 /// Deletes a persona, if it still is what the user was asked about.
 pub async fn run(arguments: &Delete, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    if !arguments.yes && !io::stdin().is_terminal() {
-        let failure = Failure::new(ExitCode::Usage, "nobody can be asked, standard input is not a terminal");
+    if !arguments.yes && !can_be_asked() {
+        let failure = Failure::new(ExitCode::Usage, "no question can be asked, standard input or standard error is not a terminal");
         return Err(failure.hint("add --yes to delete without a question"));
     }
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;

@@ -1,6 +1,5 @@
 //! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept, and can be gone on with.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use persona_model::PersonaId;
@@ -9,13 +8,14 @@ use serde_json::{Map, Value};
 use super::api::{Access, Api, Reply, persona_path};
 use super::arguments::Edit;
 use super::author;
-use super::edit_draft::{Draft, origin_of};
+use super::edit_draft::{Draft, origin_of, read_kept};
 use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
 use super::failure::Failure;
 use super::form::Form;
 use super::output::{Output, harmless};
-use super::question::confirmed;
+use super::question::{can_be_asked, confirmed};
 use super::resolve::resolve;
+use super::work::shell_word;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 
@@ -29,19 +29,24 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
     let reply = loop {
         if let Err(failure) = session.draft.open_in(environment.editor()) {
-            return Err(if session.is_precious { session.draft.kept(failure) } else { failure });
+            return Err(if session.is_precious { session.kept(failure) } else { failure });
         }
         match session.save(&api, &author, arguments.merge).await {
             Ok(Some(reply)) => break reply,
             Ok(None) => {
+                session.done();
                 output.note("nothing was changed");
                 return Ok(());
             }
-            Err(refused) => session = session.again(refused, output).await?,
+            Err(refused) => {
+                if let Err(failure) = session.again(refused, output).await {
+                    return Err(session.kept(failure));
+                }
+            }
         }
     };
     api.close().await;
-    session.saved();
+    session.done();
     if output.is_json() {
         return output.answer(&reply);
     }
@@ -68,11 +73,11 @@ impl Session {
         if let Some(path) = resume {
             return Self::resume(api, id, path).await;
         }
-        let base = base_at(api, &persona_path(id)).await?;
-        let draft = Draft::new(id, base.revision, &Form::of(&base.members))?;
+        let base = Base::at(api, &persona_path(id)).await?;
+        let draft = Draft::new(id, base.tag, &Form::of(&base.members))?;
         for path in draft.earlier(id) {
             let kept = format!("a text of an earlier edit is kept in {}", path.display());
-            if io::stdin().is_terminal() && confirmed(format!("{kept}; go on with it?"), true).await? {
+            if can_be_asked() && confirmed(format!("{kept}; go on with it?"), true).await? {
                 return Self::resume(api, id, &path).await;
             }
             output.note(&format!("{kept}; --resume {} goes on with it", path.display()));
@@ -82,13 +87,19 @@ impl Session {
 
     async fn resume(api: &Api, id: PersonaId, path: &Path) -> Result<Self, Failure> {
         let unusable = |reason: &str| Failure::new(ExitCode::Usage, format!("{} {reason}", path.display()));
-        let (of, revision, syntax) = origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
+        let (of, tag, syntax) = origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
         if of != id {
             return Err(unusable("is the text of another persona").hint(format!("name that one: persona edit --resume … {of}")));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
-        let base = base_at(api, &format!("{}?revision={revision}", persona_path(id))).await?;
-        let draft = Draft::new(id, base.revision, &Form { syntax, text })?;
+        let text = read_kept(path).map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
+        let base = Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
+        if base.tag != tag {
+            // A restored database counts on from an older revision, so the same number can be another state.
+            let message = format!("revision {} is not the one that {} was made from", tag.revision, path.display());
+            let hint = "the database was restored since; edit without --resume, and take over from that file what is to stay";
+            return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
+        }
+        let draft = Draft::new(id, base.tag, &Form { syntax, text })?;
         Ok(Self { id, base, draft, is_precious: true, resumed: Some(path.into()) })
     }
 
@@ -113,35 +124,49 @@ impl Session {
     }
 
     /// Offers to go on: with the same text after a mistake, on top of what the other side made after a conflict.
-    async fn again(mut self, refused: Refused, output: &Output) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// The edit ends here. The draft is still the text that was typed.
+    async fn again(&mut self, refused: Refused, output: &Output) -> Result<(), Failure> {
         let Refused { failure, newer } = refused;
-        if !io::stdin().is_terminal() {
-            return Err(self.draft.kept(failure));
+        if !can_be_asked() {
+            return Err(failure);
         }
         failure.print(output);
         let question = if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
         if !confirmed(question.into(), true).await? {
-            return Err(self.draft.kept(Failure::new(failure.code, "nothing was saved")));
+            return Err(Failure::new(failure.code, "nothing was saved"));
         }
         self.is_precious = true;
         if let Some(newer) = newer {
             let members = on_top_of(&newer, &self.base, &self.typed()?);
-            self.draft = Draft::new(self.id, newer.revision, &Form::of(&members))?;
+            self.draft = Draft::new(self.id, newer.tag, &Form::of(&members))?;
             self.base = newer;
         }
-        Ok(self)
+        Ok(())
     }
 
-    /// Removes the kept text that is in the database now.
-    fn saved(self) {
+    /// Keeps what was typed, in place of the kept text that it went on with.
+    fn kept(self, failure: Failure) -> Failure {
+        let Self { draft, resumed, .. } = self;
+        match draft.keep() {
+            Ok(path) => {
+                // The new one has all of the old one, which would only be offered beside it.
+                resumed.map(std::fs::remove_file);
+                let word = shell_word(&path);
+                let shown = path.display();
+                failure.hint(format!("what you typed is kept in {shown}; `persona edit --resume {word} NAME` goes on with it"))
+            }
+            Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
+        }
+    }
+
+    /// Removes the kept text that the edit went on with: it is in the database, or is nothing new.
+    fn done(self) {
         if let Some(path) = self.resumed {
             // One that cannot be removed is only offered again.
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-async fn base_at(api: &Api, path: &str) -> Result<Base, Failure> {
-    let reply = api.get(path).await?.success()?;
-    Base::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
 }

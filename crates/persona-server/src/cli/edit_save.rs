@@ -1,7 +1,7 @@
 //! Saving what was typed, and what the other side did meanwhile.
 
 use http::{Method, StatusCode, header};
-use persona_model::{FIELDS, PersonaId, Revision};
+use persona_model::{EntityTag, FIELDS, PersonaId};
 use serde_json::{Map, Value};
 
 use super::api::{Api, Query, Reply, persona_path};
@@ -19,20 +19,28 @@ pub type Headers = Vec<(header::HeaderName, String)>;
 
 /// A state of the persona that a text is made from.
 pub struct Base {
-    /// Which revision.
-    pub revision: Revision,
     /// What names the state.
-    tag: String,
+    pub tag: EntityTag,
     /// The editable members, those that are null too.
     pub members: Map<String, Value>,
 }
 
 impl Base {
-    /// The state that an answer tells.
-    pub fn of(reply: &Reply) -> Option<Self> {
+    /// The state that a path of the API shows.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is no state of a persona.
+    pub async fn at(api: &Api, path: &str) -> Result<Self, Failure> {
+        let reply = api.get(path).await?.success()?;
+        Self::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
+    }
+
+    fn of(reply: &Reply) -> Option<Self> {
+        let tag = EntityTag::parse(reply.etag()?.strip_prefix('"')?.strip_suffix('"')?)?;
         let persona = reply.json();
         let members = FIELDS.iter().filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone()))).collect();
-        Some(Self { revision: Revision::new(persona.get("revision")?.as_u64()?)?, tag: reply.etag()?, members })
+        Some(Self { tag, members })
     }
 
     /// The members as they are typed: what is null is left out.
@@ -58,13 +66,13 @@ impl From<Failure> for Refused {
 /// Replaces the whole document, if nothing else changed it meanwhile.
 pub async fn replace(api: &Api, id: PersonaId, base: &Base, after: Map<String, Value>, author: &Headers) -> Result<Reply, Refused> {
     let mut headers = author.clone();
-    headers.push((header::IF_MATCH, base.tag.clone()));
+    headers.push((header::IF_MATCH, format!("\"{}\"", base.tag)));
     let reply = api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
     if reply.status != StatusCode::PRECONDITION_FAILED {
         return Ok(reply.success()?);
     }
     let mut failure = Failure::new(ExitCode::Conflict, "the persona was changed by another side while you edited it");
-    let newer = current(api, id).await?;
+    let newer = Base::at(api, &persona_path(id)).await?;
     for (name, theirs) in newer.members.iter().filter(|(name, value)| base.members.get(*name) != Some(value)) {
         failure = failure.because(format!("{name} is now {}", shown(theirs)));
     }
@@ -81,7 +89,7 @@ pub async fn merge(api: &Api, id: PersonaId, base: &Base, after: &Map<String, Va
     for (name, value) in &mut patch {
         clear_removed_members(before.get(name), value);
     }
-    let query = Query::new(&persona_path(id)).with("base_revision", &base.revision.to_string());
+    let query = Query::new(&persona_path(id)).with("base_revision", &base.tag.revision.to_string());
     let reply = api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
     let problem = reply.json();
     let conflicts = problem.get("conflicts").and_then(Value::as_array).filter(|_| reply.status == StatusCode::CONFLICT);
@@ -92,7 +100,8 @@ pub async fn merge(api: &Api, id: PersonaId, base: &Base, after: &Map<String, Va
         let pointer = part("pointer").as_str().unwrap_or_default();
         failure = failure.because(format!("{pointer} is now {}, and you wrote {}", shown(part("theirs")), shown(part("yours"))));
     }
-    Err(Refused { failure: failure.hint("edit again, and decide the fields that are named"), newer: Some(current(api, id).await?) })
+    let newer = Base::at(api, &persona_path(id)).await?;
+    Err(Refused { failure: failure.hint("edit again, and decide the fields that are named"), newer: Some(newer) })
 }
 
 /// What was typed, on top of what the other side made: a field that was typed stays, every other one is the newer one.
@@ -105,11 +114,6 @@ pub fn on_top_of(newer: &Base, base: &Base, typed: &Map<String, Value>) -> Map<S
         }
     }
     members
-}
-
-async fn current(api: &Api, id: PersonaId) -> Result<Base, Failure> {
-    let reply = api.get(&persona_path(id)).await?.success()?;
-    Base::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
 }
 
 fn shown(value: &Value) -> String {

@@ -1,7 +1,7 @@
 //! The editor: what is typed arrives, or is kept.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 
 use insta::assert_snapshot;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -47,15 +47,20 @@ fn with_stable_name(ran: &Ran) -> String {
 }
 
 /// Edits at a terminal, on which these answers are typed.
-fn edit_at_terminal(folder: Folder, script: &str, answers: &str) -> (Folder, i32, String) {
+fn edit_at_terminal(folder: Folder, script: &str, answers: impl AsRef<[u8]>) -> (Folder, i32, String) {
     let folder = folder.file("editor", script).variable("VISUAL", "sh ./editor");
     let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");
     let name = ptsname(&outside, Vec::new()).expect("its name").into_string().expect("text");
     let inside = OpenOptions::new().read(true).write(true).open(name).expect("its inside");
-    File::from(outside.try_clone().expect("a descriptor")).write_all(answers.as_bytes()).expect("typed");
-    let output = folder.command(&["edit", "ada"]).stdin(inside).output().expect("the built program");
-    (folder, output.status.code().unwrap_or(-1), String::from_utf8(output.stderr).expect("text"))
+    File::from(outside.try_clone().expect("a descriptor")).write_all(answers.as_ref()).expect("typed");
+    let messages = inside.try_clone().expect("a descriptor");
+    let mut child = folder.command(&["edit", "ada"]).stdin(inside).stderr(messages).spawn().expect("the built program");
+    let mut said = Vec::new();
+    // The end is an error on Linux: no process has the terminal open any more.
+    let _ = File::from(outside).read_to_end(&mut said);
+    let status = child.wait().expect("a child");
+    (folder, status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
 }
 
 #[test]
@@ -133,12 +138,85 @@ fn a_kept_text_is_gone_on_with_and_overwrites_nothing_unseen() {
     // It was made from revision 1, and the persona is at 2: that is a conflict, and with --merge both win.
     let stale = folder.run(&["edit", "ada", "--resume", &name]);
     assert!(stale.code == 4 && stale.stderr.contains("caused by: tags is now [\"logic\"]"), "{stale}");
-    let merged = folder.run(&["edit", "ada", "--merge", "--resume", &name]);
+    let newer = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("the text that was kept in its place");
+    let merged = folder.run(&["edit", "ada", "--merge", "--resume", &newer]);
     assert_eq!(merged.code, 0, "{merged}");
     assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
-    assert!(!folder.files().contains(&name), "what is saved is not kept");
+    assert!(!folder.files().contains(&newer), "what is saved is not kept");
     for file in ["editor", "persona-edit-none-r1-x.toml", "persona-edit-0193b0c2-7f3e-7a10-8c1d-000000000001-r1-x.toml"] {
         assert_eq!(folder.run(&["edit", "ada", "--resume", file]).code, 2, "{file}");
+    }
+}
+
+#[test]
+fn a_kept_text_is_not_put_over_another_state_with_the_same_revision() {
+    let (folder, ran) = edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    let (before, checksum) = name.split_once("-r1-").expect("the tag of revision 1");
+    let (checksum, after) = checksum.split_once('-').expect("a checksum");
+    let other = format!("{before}-r1-{:08x}-{after}", !u32::from_str_radix(checksum, 16).expect("a checksum"));
+    std::fs::rename(folder.path(&name), folder.path(&other)).expect("renamed");
+    let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
+    for flags in [&["edit", "ada"][..], &["edit", "ada", "--merge"]] {
+        let ran = folder.run(&[flags, &["--resume", &other]].concat());
+        assert!(ran.code == 4 && ran.stderr.contains("revision 1 is not the one"), "{ran}");
+    }
+    assert!(kept(&folder).contains("Lady"));
+    assert_eq!(description(&folder), ("Countess".into(), "math".into(), 1.into()));
+}
+
+#[test]
+fn a_kept_text_is_taken_only_from_a_plain_file() {
+    let (folder, _) = edit(ada(), "sed -i s/nickname/nickame/", None, &[]);
+    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    std::fs::rename(folder.path(&name), folder.path("elsewhere")).expect("renamed");
+    let pipe = name.replace(".kept", "x.kept");
+    std::os::unix::fs::symlink("elsewhere", folder.path(&name)).expect("a link");
+    rustix::fs::mknodat(rustix::fs::CWD, folder.path(&pipe), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    let folder = folder.file("editor", "true\n");
+    let ran = folder.run(&["edit", "ada"]);
+    assert!(ran.code == 0 && !ran.stderr.contains("--resume"), "{ran}");
+    for name in [&name, &pipe] {
+        let ran = folder.run(&["edit", "ada", "--resume", name]);
+        assert!(ran.code != 0 && ran.stderr.contains("could not read"), "{ran}");
+        assert!(folder.files().contains(name));
+    }
+}
+
+#[test]
+fn kept_texts_do_not_multiply() {
+    let (folder, _) = edit(ada(), "sed -i s/nickname/nickame/", None, &[]);
+    let folder = folder.file("editor", "sed -i s/Countess/Lady/ \"$1\"\n");
+    let of_kept = |folder: &Folder| folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    assert_eq!(folder.run(&["edit", "ada", "--resume", &of_kept(&folder)]).code, 1);
+    assert!(kept(&folder).contains("Lady"), "the newer one is kept in place of the older one");
+    let folder = folder.file("editor", "sed -i 's/Lady/Countess/; s/nickame/nickname/' \"$1\"\n");
+    let ran = folder.run(&["edit", "ada", "--resume", &of_kept(&folder)]);
+    assert!(ran.code == 0 && ran.stderr.contains("nothing was changed"), "{ran}");
+    assert!(folder.files().iter().all(|name| !name.starts_with("persona-edit-")), "{:?}", folder.files());
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_does_not_lose_what_was_typed() {
+    let (folder, code, said) = edit_at_terminal(ada(), "sed -i 's/nickname/nickame/; s/Countess/Lady/' \"$1\"\n", b"\xff\n");
+    assert!(code != 0 && said.contains("could not ask") && said.contains("what you typed is kept in"), "{said}");
+    assert!(kept(&folder).contains("Lady"));
+}
+
+#[test]
+fn a_question_that_cannot_be_seen_is_not_asked() {
+    let (folder, _) = edit(ada(), "sed -i s/nickname/nickame/", None, &[]);
+    let folder = folder.file("editor", "true\n");
+    let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");
+    let name = ptsname(&outside, Vec::new()).expect("its name").into_string().expect("text");
+    let inside = || OpenOptions::new().read(true).write(true).open(&name).expect("its inside");
+    File::from(outside.try_clone().expect("a descriptor")).write_all(b"n\nn\n").expect("typed");
+    for (arguments, code) in [(&["edit", "ada"], 0), (&["delete", "ada"], 2)] {
+        let output = folder.command(arguments).stdin(inside()).output().expect("the built program");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.code() == Some(code) && !said.contains("[Y/n]") && !said.contains("[y/N]"), "{said}");
     }
 }
 
