@@ -27,6 +27,7 @@ fn app() -> axum::Router {
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(1),
+        read_time_max: Duration::from_secs(5),
         bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,

@@ -147,14 +147,14 @@ impl Term {
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
-        !self.places(words).is_empty()
+        !self.places(words, 1).is_empty()
     }
 
-    /// Where it is among these words: the number of the first word of each place, in order.
+    /// Where it is among these words: the number of the first word of each place, in order, and of the first `most` places.
     ///
     /// What repeats in text and term is not compared again (Knuth, Morris and Pratt), so that a phrase of one and the same
     /// word takes no longer in a text of that word than any other.
-    pub(super) fn places(&self, words: &[&str]) -> Vec<usize> {
+    pub(super) fn places(&self, words: &[&str], most: usize) -> Vec<usize> {
         let (last, before) = self.words.split_last().expect("a term has a word");
         let is_last = |word: &str| if self.prefix { word.starts_with(last.as_str()) } else { word == last.as_str() };
         let mut places = Vec::new();
@@ -166,6 +166,9 @@ impl Term {
         for (at, word) in words.iter().enumerate() {
             if fits == before.len() && is_last(word) {
                 places.push(at - before.len());
+            }
+            if places.len() == most {
+                break;
             }
             while fits > 0 && (fits == before.len() || before[fits] != *word) {
                 fits = shorter[fits - 1];
@@ -338,7 +341,10 @@ mod tests {
                 run[..before.len()].iter().eq(before) && if prefix { run[before.len()].starts_with(last) } else { run[before.len()] == last }
             };
             let wanted: Vec<usize> = (0..words.len()).filter(|at| words.get(*at..at + term.len()).is_some_and(is_here)).collect();
-            prop_assert_eq!(Term { words: term.clone(), prefix }.places(&words), wanted);
+            let term = Term { words: term, prefix };
+            for most in 1..=wanted.len() + 1 {
+                prop_assert_eq!(term.places(&words, most), &wanted[..most.min(wanted.len())]);
+            }
         }
 
         #[test]

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::matches::{Match, densest, different, matches};
 use super::query::{GREETING_FIELDS, NAME_FIELDS, Search, TEXT_FIELDS};
-use super::words::Words;
 
 /// Most snippets of a persona.
 pub const SNIPPETS_MAX: usize = 3;
@@ -15,9 +15,8 @@ pub const SNIPPETS_MAX: usize = 3;
 pub const SNIPPET_CHARS_MAX: usize = 160;
 /// Characters in front of the first mark, so that it is seen what it is about.
 const LEAD_CHARS: usize = 40;
-/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the language.
-const NEAR_BYTES: usize = 100;
-
+/// Most bytes of a character.
+const CHAR_BYTES_MAX: usize = 4;
 /// A part of a text in which words of a search are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Snippet {
@@ -32,10 +31,10 @@ pub struct Snippet {
 struct Found<'a> {
     pointer: String,
     text: &'a str,
-    /// What is marked, in order and apart from each other, in bytes.
+    /// What is marked there, in order and apart from each other, in bytes; nothing that is surely not in the snippet.
     marks: Vec<Range<usize>>,
-    /// Which of the marks comes first in the snippet.
-    first: usize,
+    /// The one that comes first in the snippet.
+    first: Range<usize>,
     /// Which terms are near there: a bit for each.
     terms: u32,
 }
@@ -43,56 +42,38 @@ struct Found<'a> {
 impl Search {
     /// Where the wanted terms are in a persona, as it is answered to clients: at most [`SNIPPETS_MAX`] parts of different
     /// texts, in the order of name, tags and longer texts. Those that show a term that no other one shows come first.
-    pub fn snippets(&self, answer: &Value) -> Vec<Snippet> {
-        let mut found: Vec<(usize, Found<'_>)> =
-            texts(answer).filter_map(|(pointer, text, is_title)| self.found(pointer, text, is_title)).enumerate().collect();
-        let (mut chosen, mut shown) = (Vec::new(), 0);
-        while chosen.len() < SNIPPETS_MAX && !found.is_empty() {
-            let next = found.iter().position(|(_, it)| it.terms & !shown != 0).unwrap_or_default();
-            let it = found.remove(next);
-            shown |= it.1.terms;
-            chosen.push(it);
-        }
-        chosen.sort_by_key(|(place, _)| *place);
-        chosen.into_iter().map(|(_, it)| it.snippet()).collect()
-    }
-
-    fn found<'a>(&self, pointer: String, text: &'a str, is_title: bool) -> Option<Found<'a>> {
-        let matches = self.matches(text, is_title);
-        let near = |first: usize| {
-            let end = matches.get(first)?.0.start + NEAR_BYTES;
-            let near = matches[first..].iter().take_while(|(span, _)| span.end <= end || span.start == matches[first].0.start);
-            Some(near.fold(0_u32, |terms, (_, term)| terms | 1 << term))
-        };
-        // The first of those places that show most.
-        let best = (0..matches.len()).rev().max_by_key(|first| near(*first).map_or(0, u32::count_ones))?;
-        let (terms, start) = (near(best)?, matches[best].0.start);
-        let mut marks: Vec<Range<usize>> = Vec::new();
-        for (span, _) in matches {
-            match marks.last_mut().filter(|last| last.end >= span.start) {
-                Some(last) => last.end = last.end.max(span.end),
-                None => marks.push(span),
+    ///
+    /// `goes_on` is asked before each text, which has 256 KiB at most; `None` as soon as it says no.
+    pub fn snippets(&self, answer: &Value, goes_on: impl Fn() -> bool) -> Option<Vec<Snippet>> {
+        let terms = different(&self.wanted);
+        let (mut found, mut seen): (Vec<Found<'_>>, u32) = (Vec::new(), 0);
+        for (pointer, text, is_title) in texts(answer) {
+            if !goes_on() {
+                return None;
+            }
+            let Some(it) = Found::of(pointer, text, &matches(&terms, text, is_title)) else { continue };
+            // No other one is ever chosen: a text before it shows the same. So few are kept, however many texts there are.
+            if found.len() < SNIPPETS_MAX || it.terms & !seen != 0 {
+                seen |= it.terms;
+                found.push(it);
             }
         }
-        let first = marks.iter().position(|mark| mark.contains(&start))?;
-        Some(Found { pointer, text, marks, first, terms })
+        Some(chosen(found).into_iter().map(Found::snippet).collect())
     }
+}
 
-    /// Where in a text the wanted terms are, in bytes and in order, each with the number of the term.
-    fn matches(&self, text: &str, is_title: bool) -> Vec<(Range<usize>, usize)> {
-        let mut words = Words::with_spans();
-        words.add_all(text);
-        let (joined, spans) = (words.joined, words.spans.unwrap_or_default());
-        let words: Vec<&str> = joined.split(' ').collect();
-        let terms = self.wanted.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles());
-        let mut matches = Vec::new();
-        for (number, term) in terms.filter(|_| !spans.is_empty()) {
-            let span = |first: usize| spans[first].start..spans[first + term.words.len() - 1].end;
-            matches.extend(term.places(&words).into_iter().map(|first| (span(first), number)));
-        }
-        matches.sort_by_key(|(span, number)| (span.start, span.end, *number));
-        matches
+/// The texts that are shown, in their order.
+fn chosen(found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    let mut found: Vec<(usize, Found<'_>)> = found.into_iter().enumerate().collect();
+    let (mut chosen, mut shown) = (Vec::new(), 0);
+    while chosen.len() < SNIPPETS_MAX && !found.is_empty() {
+        let next = found.iter().position(|(_, it)| it.terms & !shown != 0).unwrap_or_default();
+        let it = found.remove(next);
+        shown |= it.1.terms;
+        chosen.push(it);
     }
+    chosen.sort_by_key(|(place, _)| *place);
+    chosen.into_iter().map(|(_, it)| it).collect()
 }
 
 /// Every text that is searched, with its pointer, and whether it is of name or tags.
@@ -107,9 +88,26 @@ fn texts(answer: &Value) -> impl Iterator<Item = (String, &str, bool)> {
     titles.map(|(pointer, text)| (pointer, text, true)).chain(longer.map(|(pointer, text)| (pointer, text, false)))
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn of(pointer: String, text: &'a str, matches: &[Match]) -> Option<Self> {
+        let (best, terms) = densest(matches)?;
+        let start = matches[best].span.start;
+        let mut marks: Vec<Range<usize>> = Vec::new();
+        for Match { span, .. } in matches {
+            match marks.last_mut().filter(|last| last.end >= span.start) {
+                Some(last) => last.end = last.end.max(span.end),
+                None => marks.push(span.clone()),
+            }
+        }
+        let first = marks.iter().find(|mark| mark.contains(&start))?.clone();
+        let near = first.start.saturating_sub(LEAD_CHARS * CHAR_BYTES_MAX)..=first.start + SNIPPET_CHARS_MAX * CHAR_BYTES_MAX;
+        marks.retain(|mark| near.contains(&mark.start));
+        marks.shrink_to_fit();
+        Some(Self { pointer, text, marks, first, terms })
+    }
+
     fn snippet(self) -> Snippet {
-        let (text, first) = (self.text, &self.marks[self.first]);
+        let (text, first) = (self.text, &self.first);
         let lead = text[..first.start].char_indices().rev().take(LEAD_CHARS).last().map_or(first.start, |(at, _)| at);
         // Not in the middle of a word, where the text has blanks.
         let start = if lead == 0 { 0 } else { lead + text[lead..first.start].find(char::is_whitespace).unwrap_or_default() };
@@ -164,15 +162,18 @@ impl Html {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::ops::Range;
+
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search};
+    use super::{Found, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, Snippet, chosen, different, matches, texts};
     use crate::{Document, SearchWords};
 
     fn snippets(text: &str, members: &Value) -> Vec<(String, String)> {
-        let snippets = Search::parse(text).expect("a search").snippets(members);
-        snippets.into_iter().map(|it| (it.pointer, it.html)).collect()
+        let snippets = Search::parse(text).expect("a search").snippets(members, || true);
+        snippets.into_iter().flatten().map(|it| (it.pointer, it.html)).collect()
     }
 
     /// What is marked in a description.
@@ -233,7 +234,60 @@ mod tests {
         assert_eq!(pointers("t*"), ["/name"], "one letter is looked for in name and tags only");
     }
 
+    #[test]
+    fn it_ends_before_the_text_at_which_it_does_not_go_on() {
+        let persona = json!({ "name": "a", "tags": ["a"], "description": "a", "alternate_greetings": ["a", "a"] });
+        let search = Search::parse("a").expect("a search");
+        let asked = Cell::new(0);
+        let up_to = |texts: usize| {
+            asked.set(0);
+            search.snippets(&persona, || {
+                asked.set(asked.get() + 1);
+                asked.get() <= texts
+            })
+        };
+        for texts in 0..5 {
+            assert_eq!((up_to(texts), asked.get()), (None, texts + 1));
+        }
+        assert_eq!((up_to(5).map(|it| it.len()), asked.get()), (Some(SNIPPETS_MAX), 5));
+    }
+
+    /// As the snippets are meant: each place is compared with all behind it, and everything is kept.
+    fn naive(search: &Search, answer: &Value) -> Vec<Snippet> {
+        let terms = different(&search.wanted);
+        let found = texts(answer).filter_map(|(pointer, text, is_title)| {
+            let matches = matches(&terms, text, is_title);
+            let near = |first: usize| {
+                let start = matches[first].span.start;
+                let near = matches[first..].iter().take_while(|it| it.span.end <= start + 100 || it.span.start == start);
+                near.fold(0_u32, |terms, it| terms | it.terms)
+            };
+            let best = (0..matches.len()).rev().max_by_key(|first| near(*first).count_ones())?;
+            let mut marks: Vec<Range<usize>> = Vec::new();
+            for it in &matches {
+                match marks.last_mut().filter(|last| last.end >= it.span.start) {
+                    Some(last) => last.end = last.end.max(it.span.end),
+                    None => marks.push(it.span.clone()),
+                }
+            }
+            let first = marks.iter().find(|mark| mark.contains(&matches[best].span.start))?.clone();
+            Some(Found { pointer, text, marks, first, terms: near(best) })
+        });
+        chosen(found.collect()).into_iter().map(Found::snippet).collect()
+    }
+
     proptest! {
+        #[test]
+        fn the_parts_are_those_of_comparing_every_place_with_all_behind_it(
+            texts in prop::collection::vec("([abc] |[ab]{2} |中|é |x{20} |x{60} ){0,40}", 0..8),
+            terms in prop::collection::vec("[abcé中]|[ab]{2}|a\\*|[ab]{2}\\*|x*|\"[ab] [abc]\"|\"a a a\"", 1..8),
+        ) {
+            let persona = json!({ "name": "a b", "tags": ["c"], "description": texts.first(), "alternate_greetings": texts });
+            let search = Search::parse(&terms.join(" "));
+            let Ok(search) = search else { return Ok(()) };
+            prop_assert_eq!(search.snippets(&persona, || true), Some(naive(&search, &persona)));
+        }
+
         #[test]
         fn what_is_found_is_marked_bounded_and_harmless(
             name in "[abC+#.éß ]{1,12}", text in "[abC+#.é<>&\"' 中ß\n]{0,300}|\\PC{0,200}",
@@ -242,7 +296,7 @@ mod tests {
             prop_assume!(!name.trim().is_empty());
             let Ok(search) = Search::parse(&search) else { return Ok(()) };
             let document = Document::from_json(json!({ "name": name, "description": text, "tags": ["a b", "C++"] })).expect("valid");
-            let found = search.snippets(&document.to_json());
+            let found = search.snippets(&document.to_json(), || true).expect("it goes on");
             prop_assert!(found.len() <= SNIPPETS_MAX);
             if search.is_met_by(&SearchWords::of(&document)) {
                 prop_assert_eq!(found.is_empty(), search.wanted.is_empty());

@@ -70,7 +70,7 @@ pub struct Config {
     pub durability: String,
     /// How long SQLite's own lock, and the place in the write queue, are waited for, in milliseconds. Default 30,000.
     pub busy_timeout_ms: u64,
-    /// How long a list or a search may take, in milliseconds. Default 5,000.
+    /// How long a list or a search may take, and its highlights again, in milliseconds. Default 5,000.
     pub read_timeout_ms: u64,
     /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
     pub wal_autocheckpoint: u32,

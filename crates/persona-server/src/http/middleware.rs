@@ -218,6 +218,7 @@ mod tests {
             expose_worker: false,
             access_log: true,
             write_wait_max: Duration::from_secs(1),
+            read_time_max: Duration::from_secs(5),
             bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,

@@ -71,6 +71,8 @@ pub struct Context {
     pub access_log: bool,
     /// How long a write may wait for its turn.
     pub write_wait_max: Duration,
+    /// How long the highlights of a list may take, from when its page was read; the store bounds reads itself.
+    pub read_time_max: Duration,
     /// The memory that the bodies of this process may take up together.
     pub bodies: BodyMemoryLimit,
     /// The turns of requests with large bodies.

@@ -51,6 +51,7 @@ impl Local {
             expose_worker: false,
             access_log: false,
             write_wait_max: Duration::from_millis(config.busy_timeout_ms),
+            read_time_max: Duration::from_millis(config.read_timeout_ms),
             bodies: BodyMemoryLimit::default(),
             heavy: HeavyTurns::default(),
             document_bytes_max: config.document_bytes_max,

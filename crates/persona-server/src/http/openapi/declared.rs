@@ -198,6 +198,7 @@ async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<Strin
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(10),
+        read_time_max: Duration::from_secs(5),
         bodies: BodyMemoryLimit::default(),
         heavy: HeavyTurns::default(),
         document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,

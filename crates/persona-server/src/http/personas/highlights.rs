@@ -1,20 +1,130 @@
 //! Where the words of a search are in the personas of a page.
+//!
+//! As much work as the search was, or more, and as long as a client likes: a small page may have a heavy search. So it is
+//! never done on a serving thread, and it ends at its time or when the client has left.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use persona_model::{Search, Snippet};
 use persona_storage::{Answer, Error};
 use serde_json::{Value, json};
 
+use super::list::elsewhere;
+use crate::http::problem::Problem;
+
 /// The highlights of some answers as a JSON text: a list for each, in their order.
-pub(super) fn text(items: &[Answer], search: &Search) -> Result<String, Error> {
+///
+/// The work has the turn itself, until it has ended, also when the client does not wait for it.
+///
+/// # Errors
+///
+/// The problem of [`Error::ReadTimedOut`] when it takes longer than `limit`, of [`Error::Damaged`] for an answer that is no
+/// JSON.
+///
+/// # Cancellation
+///
+/// Dropping the future ends the work before its next text.
+pub(super) async fn made(items: Vec<Answer>, search: Search, turn: impl Send + 'static, limit: Duration) -> Result<String, Problem> {
+    let client = Arc::new(());
+    let time = Time { until: Instant::now() + limit, limit, client: Arc::downgrade(&client) };
+    let work = move || {
+        let text = text(&items, &search, &time);
+        drop(turn);
+        text
+    };
+    elsewhere(work).await
+}
+
+/// How long the work goes on.
+struct Time {
+    until: Instant,
+    limit: Duration,
+    /// There as long as the request is.
+    client: Weak<()>,
+}
+
+impl Time {
+    fn goes_on(&self) -> bool {
+        self.client.strong_count() > 0 && Instant::now() < self.until
+    }
+}
+
+fn text(items: &[Answer], search: &Search, time: &Time) -> Result<String, Error> {
+    let over = || Error::ReadTimedOut { limit: time.limit };
     let mut highlights = Vec::with_capacity(items.len());
     for item in items {
+        if !time.goes_on() {
+            return Err(over());
+        }
         let damaged = |error: serde_json::Error| Error::Damaged(format!("a stored answer cannot be read: {error}"));
         let persona: Value = serde_json::from_slice(&item.body).map_err(damaged)?;
-        highlights.push(search.snippets(&persona).iter().map(shown).collect());
+        let snippets = search.snippets(&persona, || time.goes_on()).ok_or_else(over)?;
+        highlights.push(snippets.iter().map(shown).collect());
     }
     Ok(Value::Array(highlights).to_string())
 }
 
 fn shown(snippet: &Snippet) -> Value {
     json!({ "pointer": snippet.pointer, "html": snippet.html })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread::{self, ThreadId};
+    use std::time::{Duration, Instant};
+
+    use axum::response::IntoResponse;
+    use http::StatusCode;
+    use persona_model::{PersonaId, Revision, Search};
+    use persona_storage::{Answer, Error};
+    use uuid::Uuid;
+
+    use super::{Time, made, text};
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// Tells on which thread it is given back.
+    struct Turn(mpsc::Sender<ThreadId>);
+
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread::current().id());
+        }
+    }
+
+    fn search() -> Search {
+        Search::parse("a").expect("a search")
+    }
+
+    fn answers(body: &'static str) -> Vec<Answer> {
+        let id = PersonaId::new(Uuid::nil());
+        vec![Answer { id, revision: Revision::FIRST, checksum: 7, deleted: false, body: body.as_bytes().into() }]
+    }
+
+    #[tokio::test]
+    async fn the_work_on_the_smallest_page_is_done_on_no_serving_thread() {
+        let (sender, given_back) = mpsc::channel();
+        let text = made(answers(r#"{"name":"a"}"#), search(), Turn(sender), HOUR).await;
+        assert_eq!(text.ok().as_deref(), Some(r#"[[{"html":"<mark>a</mark>","pointer":"/name"}]]"#));
+        assert_ne!(given_back.recv(), Ok(thread::current().id()));
+    }
+
+    #[tokio::test]
+    async fn at_its_time_it_ends_as_a_read_does() {
+        let (sender, given_back) = mpsc::channel();
+        let refused = made(answers(r#"{"name":"a"}"#), search(), Turn(sender), Duration::ZERO).await;
+        assert_eq!(refused.map_err(|problem| problem.into_response().status()), Err(StatusCode::SERVICE_UNAVAILABLE));
+        assert!(given_back.recv().is_ok());
+    }
+
+    #[test]
+    fn it_ends_before_the_next_persona_when_the_client_has_left() {
+        let client = Arc::new(());
+        let time = Time { until: Instant::now() + HOUR, limit: HOUR, client: Arc::downgrade(&client) };
+        assert!(matches!(text(&answers("no JSON"), &search(), &time), Err(Error::Damaged(_))), "it is read");
+        drop(client);
+        assert!(matches!(text(&answers("no JSON"), &search(), &time), Err(Error::ReadTimedOut { .. })), "it is not read");
+    }
 }

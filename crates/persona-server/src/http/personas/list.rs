@@ -92,39 +92,27 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
     let Asked { request, fields, highlight, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;
     let mut page = context.store.list(request).await?;
-    let is_light = bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
     let highlights = match highlight {
         None => {
             drop(turn);
             String::new()
         }
-        // As much work as the search was, or more. It has the turn itself, also when the client does not wait for it.
-        Some(search) => {
-            let (items, turn) = (page.items.clone(), turn);
-            let work = move || {
-                let text = highlights::text(&items, &search);
-                drop(turn);
-                text
-            };
-            apart(is_light, work).await?
-        }
+        Some(search) => highlights::made(page.items.clone(), search, turn, context.read_time_max).await?,
     };
     // What changed after the first page was read may be missing in the others, so all of them lead on from there.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
-    let is_light = is_light || fields.is_none();
-    let text = apart(is_light, move || page_text(&page, fields.as_deref(), &highlights)).await?;
+    let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
+    let work = move || page_text(&page, fields.as_deref(), &highlights);
+    let text = if is_light { work()? } else { elsewhere(work).await? };
     let mut response = Response::new(memory.body(text));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response.headers_mut().insert(CACHE_CONTROL, ASK_FIRST);
     Ok(response)
 }
 
-/// Does the work on the pages' texts: that on a light one here, that on another where no other client waits for it.
-async fn apart<T: Send + 'static>(is_light: bool, work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Problem> {
-    if is_light {
-        return Ok(work()?);
-    }
+/// Does work on a page's texts where no other client waits for it.
+pub(super) async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Problem> {
     let worked = tokio::task::spawn_blocking(work).await;
     Ok(worked.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??)
 }

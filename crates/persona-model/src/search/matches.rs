@@ -1,0 +1,135 @@
+//! Where the terms of a search are in one text, and at which place most of them are together.
+
+use std::ops::Range;
+
+use super::query::{SEARCH_TERMS_MAX, Term};
+use super::words::Words;
+
+/// Most places of one term in one text that are looked at for a snippet, the first ones. So what is kept for a text is at
+/// most this times [`SEARCH_TERMS_MAX`], 3 MiB; an ordinary text of 256 KiB has its most frequent word less often.
+pub(super) const PLACES_MAX: usize = 4096;
+/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the language.
+const NEAR_BYTES: usize = 100;
+
+/// A part of a text in which a term is.
+#[derive(Clone, Debug)]
+pub(super) struct Match {
+    /// Where, in bytes.
+    pub span: Range<usize>,
+    /// Which terms are exactly there: a bit for each.
+    pub terms: u32,
+}
+
+/// The different ones of these terms.
+pub(super) fn different(terms: &[Term]) -> Vec<&Term> {
+    let mut different: Vec<&Term> = Vec::with_capacity(terms.len());
+    for term in terms {
+        if !different.contains(&term) {
+            different.push(term);
+        }
+    }
+    different
+}
+
+/// Where in a text the terms are, in order of beginning and end, each part once; of each term the first [`PLACES_MAX`]
+/// places. A text that is none of name and tags is not searched for terms of those.
+pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match> {
+    let mut words = Words::with_spans();
+    words.add_all(text);
+    let (joined, spans) = (words.joined, words.spans.unwrap_or_default());
+    if spans.is_empty() {
+        return Vec::new();
+    }
+    let words: Vec<&str> = joined.split(' ').collect();
+    let mut matches = Vec::new();
+    for (number, term) in terms.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles()) {
+        let span = |first: usize| spans[first].start..spans[first + term.words.len() - 1].end;
+        let places = term.places(&words, PLACES_MAX).into_iter();
+        matches.extend(places.map(|first| Match { span: span(first), terms: 1 << number }));
+    }
+    matches.sort_unstable_by_key(|it| (it.span.start, it.span.end));
+    matches.dedup_by(|it, before| {
+        let is_same = it.span == before.span;
+        before.terms |= if is_same { it.terms } else { 0 };
+        is_same
+    });
+    matches
+}
+
+/// The first of those matches that have most terms near behind them: its number, and a bit for each of these terms.
+///
+/// Each match enters the window once and leaves it once, however near they are to each other.
+pub(super) fn densest(matches: &[Match]) -> Option<(usize, u32)> {
+    let mut window = Window::default();
+    let mut best: Option<(usize, u32)> = None;
+    for (number, first) in matches.iter().enumerate() {
+        let reach = first.span.start + NEAR_BYTES;
+        let is_near = |it: &&Match| it.span.end <= reach || it.span.start == first.span.start;
+        while let Some(next) = matches.get(window.end).filter(is_near) {
+            window.take_in(next);
+        }
+        if best.is_none_or(|(_, most)| window.terms.count_ones() > most.count_ones()) {
+            best = Some((number, window.terms));
+        }
+        window.let_go(first);
+    }
+    best
+}
+
+/// Matches that follow each other.
+#[derive(Default)]
+struct Window {
+    /// The number of the first match behind it.
+    end: usize,
+    /// How often each term is in it.
+    counts: [usize; SEARCH_TERMS_MAX],
+    /// Which terms are in it.
+    terms: u32,
+}
+
+impl Window {
+    fn take_in(&mut self, it: &Match) {
+        self.end += 1;
+        self.terms |= it.terms;
+        for (_, count) in self.counts_of(it) {
+            *count += 1;
+        }
+    }
+
+    fn let_go(&mut self, it: &Match) {
+        let mut gone = 0;
+        for (bit, count) in self.counts_of(it) {
+            *count -= 1;
+            gone |= if *count == 0 { bit } else { 0 };
+        }
+        self.terms &= !gone;
+    }
+
+    /// The bit of each term of a match, and how often the term is in the window.
+    fn counts_of(&mut self, it: &Match) -> impl Iterator<Item = (u32, &mut usize)> {
+        let counts = self.counts.iter_mut().enumerate().map(|(number, count)| (1_u32 << number, count));
+        counts.filter(move |(bit, _)| it.terms & bit != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLACES_MAX, different, matches};
+    use crate::Search;
+
+    /// How many matches are kept of a text of 256 KiB.
+    fn kept(search: &str, word: &str) -> usize {
+        let search = Search::parse(search).expect("a search");
+        let text = word.repeat(256 * 1024 / word.len());
+        matches(&different(&search.wanted), &text, false).len()
+    }
+
+    #[test]
+    fn what_is_kept_of_a_heavy_text_is_bounded() {
+        assert_eq!(kept(&"a ".repeat(32), "a "), PLACES_MAX, "equal terms are one");
+        assert_eq!(kept("aa aa* \"aa\" \"aa\"*", "aa "), PLACES_MAX, "each part of the text is there once");
+        let phrases: Vec<String> = (1..30).map(|words| format!("\"{}\"", "a ".repeat(words))).collect();
+        let all = phrases.join(" ");
+        assert_eq!(kept(&all, "a "), phrases.len() * PLACES_MAX, "of each term the first places");
+    }
+}
