@@ -55,7 +55,7 @@ pub(super) fn neighbours_of(database: &Path, folder: &Path, backups: &Path) -> V
         name.push(suffix);
         PathBuf::from(name)
     };
-    let companions = ["-gate", "-wal", "-shm", "-journal"].map(beside);
+    let companions = ["-gate", "-heavy", "-wal", "-shm", "-journal"].map(beside);
     let kept = fs::read_dir(backups).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut kept: Vec<PathBuf> = kept.filter(|path| path.extension().is_some_and(|it| it == "db")).collect();
     kept.sort();

@@ -27,7 +27,7 @@ use super::quota::Quota;
 use crate::observer::Waiting;
 use crate::time::Time;
 use crate::weights::Weights;
-use crate::{Error, GLANCE_BYTES_MAX, Observer, Turn, Turns, Write, Written};
+use crate::{Error, GLANCE_BYTES_MAX, Observer, Operation, Turn, Turns, Write, Written};
 
 /// Most writes of one process that are under way or wait.
 const WRITES_MAX: u32 = 1024;
@@ -165,7 +165,8 @@ impl Shared {
     /// The turn that a heavy write needs before anything else; `None` for a light one.
     async fn heavy_turn(&self, write: &Write) -> Result<Option<Turn>, Error> {
         let cost = write.bytes.max(write.operation.document_bytes()).max(self.weights.of(write.operation.id()));
-        if cost <= GLANCE_BYTES_MAX {
+        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
+        if cost <= GLANCE_BYTES_MAX && !multiplies {
             return Ok(None);
         }
         let turn = self.heavy.take(write.client, write.deadline).await;

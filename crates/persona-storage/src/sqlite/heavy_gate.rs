@@ -11,6 +11,9 @@ use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::ownership::open_or_make;
@@ -24,6 +27,8 @@ const AT_ONCE: usize = 1;
 pub(super) struct HeavyGate {
     database: PathBuf,
     turns: Turns,
+    /// Whether the log says already that the lock could not be had.
+    was_told: Arc<AtomicBool>,
 }
 
 /// The right to one heavy write, until this is dropped.
@@ -39,7 +44,7 @@ impl HeavyGate {
     pub(super) const SUFFIX: &str = "-heavy";
 
     pub(super) fn of(database: &Path) -> Self {
-        Self { database: database.into(), turns: Turns::new(AT_ONCE) }
+        Self { database: database.into(), turns: Turns::new(AT_ONCE), was_told: Arc::default() }
     }
 
     /// Where it lies: beside the database. The file is made by the first heavy write, and never removed.
@@ -55,11 +60,13 @@ impl HeavyGate {
     pub(super) async fn enter(&self, client: Option<IpAddr>, deadline: Instant) -> std::result::Result<HeavyPass, Error> {
         let busy = || Error::Busy { what: "its turn to write" };
         let turn = self.turns.take(client, deadline).await.ok_or_else(busy)?;
-        let database = self.database.clone();
+        let (database, was_told) = (self.database.clone(), Arc::clone(&self.was_told));
         // The kernel's lock has no deadline: a request that gives up leaves the thread to it, with the turn of this process.
         let waiting = tokio::task::spawn_blocking(move || {
             let locked = lock(&database);
-            if let Err(error) = &locked {
+            if let Err(error) = &locked
+                && !was_told.swap(true, Relaxed)
+            {
                 tracing::warn!(file = %Self::path(&database).display(), %error, "heavy writes take no turns with those of other processes");
             }
             HeavyPass { _file: locked.ok(), _turn: turn }

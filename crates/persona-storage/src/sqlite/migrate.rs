@@ -123,7 +123,10 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option
     transaction.commit().map_err(failed)?;
     if found > 0 {
         // The WAL may be as long as all words of all personas. No reader has to read through it if it is copied back here.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        // The migration is kept already, so a copy that does not succeed is left to the keeper.
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the log of the migration could not be copied back yet");
+        }
     }
     Ok(Some(found))
 }
