@@ -29,6 +29,8 @@ impl Ours {
         let persona = Place::persona();
         let mut command = Command::new(&persona);
         command.args(["serve", "--port", "0", "--log-level", "warn", "--durability", durability]);
+        // Else every address of the loopback network is a proxy, and hostile clients are not told apart from others.
+        command.args(["--trusted-proxies", "none"]);
         command.arg("--database").arg(database).args(["--workers", &workers.to_string()]);
         Ok(Self { server: Server::start(command)?, persona })
     }
