@@ -2,7 +2,7 @@
 //!
 //! A page of a foreign site can have its name lead to this machine after it was loaded (DNS rebinding). To the browser the server
 //! is then the page's own, and nothing but `Host` says whose name was used. So a server on loopback answers only for names that
-//! nobody else can give out, and for those that the settings allow.
+//! no foreign page can have, and for those that the settings allow.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

@@ -90,7 +90,7 @@ impl Batch<'_> {
         let result = match self.in_savepoint(&write, foreseen.flatten(), bytes_max, *now) {
             Ok(Ok(Step::IsHeavy(bytes))) => {
                 self.weights.learn(write.operation.id(), bytes);
-                // Where nobody waits any more, nobody needs to know.
+                // A request that no longer waits needs no answer.
                 let _ = reply.send(Err(Box::new(write)));
                 return;
             }

@@ -54,7 +54,7 @@ impl Verdict {
             // A repetition of a request that was kept before: the error tells only of what is beside it.
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
             let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
-            // Where nobody waits any more, nobody needs to know.
+            // A request that no longer waits needs no answer.
             let _ = reply.send(Ok(self.error.as_ref().map_or(result, |error| Err(untold(error)))));
         }
         self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)

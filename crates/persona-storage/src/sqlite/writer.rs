@@ -230,7 +230,7 @@ pub(super) struct Applied {
 
 impl Applied {
     fn answer(self) {
-        // Where nobody waits any more, nobody needs to know.
+        // A request that no longer waits needs no answer.
         let _ = self.reply.send(Ok(self.result));
     }
 }
@@ -362,7 +362,7 @@ pub(super) fn refuse(job: Job, error: Error) {
 /// Answers a request that was not withdrawn, without a transaction.
 fn answer(job: Job, result: Result<Written, Error>) {
     if job.claim.withdraw() {
-        // Where nobody waits any more, nobody needs to know.
+        // A request that no longer waits needs no answer.
         let _ = job.reply.send(Ok(result));
     }
 }

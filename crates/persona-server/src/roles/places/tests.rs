@@ -190,7 +190,7 @@ async fn a_client_with_more_than_its_share_loses_a_busy_connection_and_no_other_
     let last = places.take(client(5)).expect("a place");
     assert!(!last.entry.is_reserved() && !modest.lease.entry.has_place());
     assert_eq!(cut_off(), [false, true, true]);
-    // Its own connections are no reason: whoever has his share makes room by what is idle only.
+    // Its own connections are no reason: a client that has its share makes room by what is idle only.
     assert!(places.take(client(1)).expect("a place of the reserve").entry.is_reserved());
 }
 
