@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser, Debug)]
-#[command(name = "persona-bench", about = "Measures Persona Store beside its rivals; call it through ./bench.")]
+#[command(
+    name = "persona-bench",
+    about = "Measures Persona Store beside its rivals; call it through ./bench."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -48,7 +51,8 @@ pub struct Options {
     /// Connections of the load.
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=1024))]
     pub connections: u32,
-    /// Worker processes of ours, and of the bare server; by default as many as the machine has cores, at most 4.
+    /// Worker processes of ours, and of the bare server; by default as many as the machine has
+    /// cores, at most 4.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=4))]
     pub workers: Option<u16>,
     /// Two short pairs over few personas: shows that everything works, and proves nothing.

@@ -31,7 +31,12 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().expect("it is a pipe")).lines();
         let address = loop {
             let Some(line) = lines.next().transpose()? else {
-                return Err(format!("{} ended before it was ready: {}", command.get_program().display(), child.wait()?).into());
+                return Err(format!(
+                    "{} ended before it was ready: {}",
+                    command.get_program().display(),
+                    child.wait()?
+                )
+                .into());
             };
             if let Some(address) = line.strip_prefix("listening on http://") {
                 break address.parse()?;
@@ -45,12 +50,23 @@ impl Server {
         let began = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { child, address, took: Duration::ZERO };
-        while crate::client::Client::connect(address).and_then(|mut client| client.get(path)).is_err() {
+        while crate::client::Client::connect(address)
+            .and_then(|mut client| client.get(path))
+            .is_err()
+        {
             if let Some(status) = server.child.try_wait()? {
-                return Err(format!("{} ended before it was ready: {status}", command.get_program().display()).into());
+                return Err(format!(
+                    "{} ended before it was ready: {status}",
+                    command.get_program().display()
+                )
+                .into());
             }
             if began.elapsed() > START_MAX {
-                return Err(format!("{} did not answer within {START_MAX:?}", command.get_program().display()).into());
+                return Err(format!(
+                    "{} did not answer within {START_MAX:?}",
+                    command.get_program().display()
+                )
+                .into());
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -66,7 +82,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) =
+            i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw)
+        {
             // It may have ended already; then there is nothing to tell.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
@@ -87,7 +105,13 @@ pub fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{} failed ({}): {}", command.get_program().display(), output.status, said.trim()).into());
+        return Err(format!(
+            "{} failed ({}): {}",
+            command.get_program().display(),
+            output.status,
+            said.trim()
+        )
+        .into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

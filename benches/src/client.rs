@@ -1,4 +1,5 @@
-//! The smallest HTTP client that is enough here: one kept connection, one request at a time, blocking.
+//! The smallest HTTP client that is enough here: one kept connection, one request at a time,
+//! blocking.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -36,7 +37,8 @@ impl Answer {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
-        Err(format!("the server answered {}: {}", self.status, String::from_utf8_lossy(&self.body)).into())
+        Err(format!("the server answered {}: {}", self.status, String::from_utf8_lossy(&self.body))
+            .into())
     }
 }
 
@@ -63,17 +65,34 @@ impl Client {
     }
 
     /// Sends a request with a body of another media type than JSON.
-    pub fn send_typed(&mut self, method: &str, path: &str, headers: &str, media_type: &str, body: &str) -> Result<Answer> {
-        let length =
-            if body.is_empty() { String::new() } else { format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len()) };
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n{body}", self.address);
+    pub fn send_typed(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        media_type: &str,
+        body: &str,
+    ) -> Result<Answer> {
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len())
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n{body}",
+            self.address
+        );
         self.stream.get_mut().write_all(request.as_bytes())?;
         self.read()
     }
 
     fn read(&mut self) -> Result<Answer> {
         let status = self.line()?;
-        let status = status.split(' ').nth(1).and_then(|number| number.parse().ok()).ok_or("no status line")?;
+        let status = status
+            .split(' ')
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .ok_or("no status line")?;
         let (mut length, mut etag, mut chunked) = (0, None, false);
         loop {
             let line = self.line()?;

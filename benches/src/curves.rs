@@ -33,8 +33,14 @@ pub struct Curve {
 }
 
 /// What is measured under load.
-const UNDER_LOAD: &[&str] =
-    &["GET, requests/s", "p99 of GET, ms", "PATCH, updates/s", "p99 of PATCH, ms", "start to ready, ms", "largest worker, MB"];
+const UNDER_LOAD: &[&str] = &[
+    "GET, requests/s",
+    "p99 of GET, ms",
+    "PATCH, updates/s",
+    "p99 of PATCH, ms",
+    "start to ready, ms",
+    "largest worker, MB",
+];
 /// What is measured with one client.
 const ALONE: &[&str] = &["GET, ms", "GET of revision 1, ms", "PATCH, ms"];
 
@@ -44,11 +50,22 @@ pub fn run(options: &Options) -> Result<()> {
     let tools = Tools::find();
     let sweep = Sweep { place: &place, options: &options };
     let full = options.full && !options.quick;
-    let personas: &[u64] = if full { &[1_000, 10_000, 100_000, 1_000_000] } else { &[1_000, 10_000, 100_000] };
+    let personas: &[u64] =
+        if full { &[1_000, 10_000, 100_000, 1_000_000] } else { &[1_000, 10_000, 100_000] };
     let personas = if options.quick { &personas[..2] } else { personas };
     let curves: [(&'static str, Measure); 5] = [
-        ("personas", &|| sweep.under_load("personas", "personas", personas, |point, personas| Point { personas, ..point })),
-        ("workers", &|| sweep.under_load("workers", "workers", &[1, 2, 3, 4], |point, workers| Point { workers: small(workers), ..point })),
+        ("personas", &|| {
+            sweep.under_load("personas", "personas", personas, |point, personas| Point {
+                personas,
+                ..point
+            })
+        }),
+        ("workers", &|| {
+            sweep.under_load("workers", "workers", &[1, 2, 3, 4], |point, workers| Point {
+                workers: small(workers),
+                ..point
+            })
+        }),
         ("connections", &|| {
             let steps = [1, 4, 16, 64, 256, 1024];
             sweep.under_load("connections", "connections", &steps, |point, connections| Point {
@@ -57,10 +74,16 @@ pub fn run(options: &Options) -> Result<()> {
             })
         }),
         ("size", &|| {
-            let sized = |point, kib: u64| Point { bytes: usize::from(small(kib)) * 1024 - 700, personas: SIZED_PERSONAS, ..point };
+            let sized = |point, kib: u64| Point {
+                bytes: usize::from(small(kib)) * 1024 - 700,
+                personas: SIZED_PERSONAS,
+                ..point
+            };
             sweep.under_load("size", "KiB of a persona", &[1, 4, 16, 64, 256], sized)
         }),
-        ("history", &|| sweep.history(if options.quick { &[1, 10, 100] } else { &[1, 10, 100, 1_000, 10_000] })),
+        ("history", &|| {
+            sweep.history(if options.quick { &[1, 10, 100] } else { &[1, 10, 100, 1_000, 10_000] })
+        }),
     ];
     for (name, measure) in curves.into_iter().filter(|(name, _)| options.wants(name)) {
         if tools.wrk.is_none() && name != "history" {
@@ -77,7 +100,11 @@ type Measure<'a> = &'a dyn Fn() -> Result<Curve>;
 
 /// Writes the curve as CSV and as a picture; those of a quick run stay in the throwaway folder.
 fn keep(place: &Place, curve: &Curve, quick: bool) -> Result<()> {
-    let mut csv = format!("\"{}\",{}\n", curve.axis, curve.series.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(","));
+    let mut csv = format!(
+        "\"{}\",{}\n",
+        curve.axis,
+        curve.series.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(",")
+    );
     for (x, values) in &curve.points {
         let values: Vec<String> = values.iter().map(|value| format!("{value:.3}")).collect();
         writeln!(csv, "{x},{}", values.join(",")).expect("a string takes everything");
@@ -85,9 +112,10 @@ fn keep(place: &Place, curve: &Curve, quick: bool) -> Result<()> {
     print!("{csv}");
     let folder = |published: &str| if quick { place.kept("curves") } else { place.path(published) };
     let (tables, pictures) = (folder("benches/results/curves"), folder("docs/img"));
-    for (folder, file, text) in
-        [(&tables, format!("{}.csv", curve.name), csv), (&pictures, format!("curve-{}.svg", curve.name), curve_chart::svg(curve))]
-    {
+    for (folder, file, text) in [
+        (&tables, format!("{}.csv", curve.name), csv),
+        (&pictures, format!("curve-{}.svg", curve.name), curve_chart::svg(curve)),
+    ] {
         fs::create_dir_all(folder)?;
         fs::write(folder.join(&file), text)?;
         println!("written: {}", folder.join(file).display());
@@ -110,35 +138,65 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    fn under_load(&self, name: &'static str, axis: &'static str, steps: &[u64], vary: impl Fn(Point, u64) -> Point) -> Result<Curve> {
+    fn under_load(
+        &self,
+        name: &'static str,
+        axis: &'static str,
+        steps: &[u64],
+        vary: impl Fn(Point, u64) -> Point,
+    ) -> Result<Curve> {
         let usual = Point {
             personas: PERSONAS.min(self.options.personas),
             bytes: personas::USUAL_BYTES,
             workers: self.options.workers(),
             connections: self.options.connections,
         };
-        let points = steps.iter().map(|step| Ok((f64::from(u32::try_from(*step)?), self.point(vary(usual, *step))?)));
+        let points = steps
+            .iter()
+            .map(|step| Ok((f64::from(u32::try_from(*step)?), self.point(vary(usual, *step))?)));
         Ok(Curve { name, axis, series: UNDER_LOAD, points: points.collect::<Result<_>>()? })
     }
 
     fn point(&self, point: Point) -> Result<Vec<f64>> {
-        let database = personas::copied(self.place, &personas::filled(self.place, point.personas, point.bytes)?, "curve")?;
+        let database = personas::copied(
+            self.place,
+            &personas::filled(self.place, point.personas, point.bytes)?,
+            "curve",
+        )?;
         let ours = Ours::start(&database, point.workers, "normal")?;
         let aim = Aim::api(ours.server.url(), point.personas);
         let run = |load| wrk::run(self.place, &aim, load, point.connections, self.options.seconds);
         let (get, patch) = (run(Load::Get)?, run(Load::Patch)?);
         if get.errors + patch.errors > 0.0 {
             let Point { personas, bytes, workers, connections } = point;
-            let point = format!("{personas} personas of {bytes} bytes, {workers} workers, {connections} connections");
-            return Err(format!("{point}: {} reads and {} changes failed", get.errors, patch.errors).into());
+            let point = format!(
+                "{personas} personas of {bytes} bytes, {workers} workers, {connections} connections"
+            );
+            return Err(format!(
+                "{point}: {} reads and {} changes failed",
+                get.errors, patch.errors
+            )
+            .into());
         }
-        let memory = ours.worker_pids()?.into_iter().filter_map(machine::resident_mb).fold(0.0, f64::max);
-        Ok(vec![get.rate, get.p99, patch.rate, patch.p99, ours.server.took.as_secs_f64() * 1000.0, memory])
+        let memory =
+            ours.worker_pids()?.into_iter().filter_map(machine::resident_mb).fold(0.0, f64::max);
+        Ok(vec![
+            get.rate,
+            get.p99,
+            patch.rate,
+            patch.p99,
+            ours.server.took.as_secs_f64() * 1000.0,
+            memory,
+        ])
     }
 
     /// One persona that is changed again and again.
     fn history(&self, steps: &[u64]) -> Result<Curve> {
-        let database = personas::copied(self.place, &personas::filled(self.place, 1, personas::USUAL_BYTES)?, "curve")?;
+        let database = personas::copied(
+            self.place,
+            &personas::filled(self.place, 1, personas::USUAL_BYTES)?,
+            "curve",
+        )?;
         let ours = Ours::start(Path::new(&database), self.options.workers(), "normal")?;
         let mut client = Client::connect(ours.server.address)?;
         let path = format!("{}{}", personas::PATH, personas::id(0));
@@ -161,7 +219,10 @@ impl Sweep<'_> {
 }
 
 fn patch(client: &mut Client, path: &str, number: u64) -> Result<()> {
-    client.send("PATCH", path, "", &format!("{{\"nickname\":\"change {number}\"}}"))?.success().map(drop)
+    client
+        .send("PATCH", path, "", &format!("{{\"nickname\":\"change {number}\"}}"))?
+        .success()
+        .map(drop)
 }
 
 /// The median of some requests, in milliseconds.

@@ -1,4 +1,5 @@
-//! How many acknowledged increments of one row are still there: the question that a throughput does not answer.
+//! How many acknowledged increments of one row are still there: the question that a throughput does
+//! not answer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -51,16 +52,24 @@ pub fn of_ours(address: SocketAddr, seconds: u32) -> Result<Counted> {
 /// The reference: its server reads, adds one, and writes back.
 pub fn of_reference(address: SocketAddr, seconds: u32) -> Result<Counted> {
     let path = format!("{}{}", reference::PATH, personas::id(0));
-    let counter = |client: &mut Client| Result::Ok(client.get(&path)?.json()?["counter"].as_u64().unwrap_or_default());
+    let counter = |client: &mut Client| {
+        Result::Ok(client.get(&path)?.json()?["counter"].as_u64().unwrap_or_default())
+    };
     let before = counter(&mut Client::connect(address)?)?;
     let increment = format!("{path}/increment");
-    let acknowledged = by_all(address, seconds, |client| Ok(client.send("POST", &increment, "Content-Length: 0\r\n", "")?.status == 200))?;
+    let acknowledged = by_all(address, seconds, |client| {
+        Ok(client.send("POST", &increment, "Content-Length: 0\r\n", "")?.status == 200)
+    })?;
     let after = counter(&mut Client::connect(address)?)?;
     Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after.saturating_sub(before)) })
 }
 
 /// Lets every client try again and again; counts what was acknowledged.
-fn by_all(address: SocketAddr, seconds: u32, attempt: impl Fn(&mut Client) -> Result<bool> + Sync) -> Result<u64> {
+fn by_all(
+    address: SocketAddr,
+    seconds: u32,
+    attempt: impl Fn(&mut Client) -> Result<bool> + Sync,
+) -> Result<u64> {
     let until = Instant::now() + Duration::from_secs(seconds.into());
     let one = || {
         let mut client = Client::connect(address)?;

@@ -1,4 +1,5 @@
-//! What figures depend on: the machine, in words that say enough to compare and too little to find it.
+//! What figures depend on: the machine, in words that say enough to compare and too little to find
+//! it.
 
 use std::fs;
 
@@ -11,7 +12,10 @@ pub fn facts() -> Value {
         let line = text.lines().find(|line| line.starts_with(word)).unwrap_or_default();
         line.split_once(':').map(|(_, value)| value.trim().to_string()).unwrap_or_default()
     };
-    let memory_kib: u64 = after(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
+    let memory_kib: u64 = after(&read("/proc/meminfo"), "MemTotal")
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     json!({
         // What comes after the second number is the build of whoever runs the machine.
@@ -26,20 +30,30 @@ pub fn facts() -> Value {
 pub fn words() -> String {
     let facts = facts();
     let text = |name: &str| facts[name].as_str().unwrap_or_default().to_string();
-    format!("{} cores ({}), {} GiB of memory, Linux {}", facts["cores"], text("processor"), facts["memory_gib"], text("kernel"))
+    format!(
+        "{} cores ({}), {} GiB of memory, Linux {}",
+        facts["cores"],
+        text("processor"),
+        facts["memory_gib"],
+        text("kernel")
+    )
 }
 
-/// Runnable processes over the last minute, for each core: above a half, something else was at work.
+/// Runnable processes over the last minute, for each core: above a half, something else was at
+/// work.
 pub fn load_per_core() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
-    let cores = u16::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
+    let load: f64 =
+        text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let cores =
+        u16::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
     load / f64::from(cores)
 }
 
 /// Resident memory of a process in MB; `None` when it is gone.
 pub fn resident_mb(pid: u64) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB");
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB");
     kib.parse::<f64>().ok().map(|kib| kib * 1024.0 / 1e6)
 }

@@ -1,10 +1,13 @@
-//! Measures Persona Store beside its rivals on this machine, in interleaved pairs: the program behind `./bench`.
+//! Measures Persona Store beside its rivals on this machine, in interleaved pairs: the program
+//! behind `./bench`.
 //!
-//! What lives here: setting up rivals, running load, comparing, drawing. What must not: anything that the product needs.
+//! What lives here: setting up rivals, running load, comparing, drawing. What must not: anything
+//! that the product needs.
 //!
-//! Start reading at `arguments.rs`, then `table.rs`: the list of everything that is compared. `rows/` has one file for
-//! each group of comparisons, `rivals/` one for each program that is measured, `curves.rs` shows how cost grows, and
-//! `micro.rs` compares the micro-benchmarks with their recorded baseline.
+//! Start reading at `arguments.rs`, then `table.rs`: the list of everything that is compared.
+//! `rows/` has one file for each group of comparisons, `rivals/` one for each program that is
+//! measured, `curves.rs` shows how cost grows, and `micro.rs` compares the micro-benchmarks with
+//! their recorded baseline.
 
 mod arguments;
 mod chart;

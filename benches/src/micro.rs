@@ -1,6 +1,7 @@
 //! The micro-benchmarks beside their recorded baseline.
 //!
-//! They are measured by criterion (`cargo bench`), which leaves its estimates as JSON; here they are only compared.
+//! They are measured by criterion (`cargo bench`), which leaves its estimates as JSON; here they
+//! are only compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,23 +36,36 @@ pub fn run(options: &Micro) -> Result<()> {
     let baseline: Value = serde_json::from_str(&fs::read_to_string(place.path(BASELINE))?)?;
     let slower = compare(&baseline["nanoseconds"], &measured);
     if baseline["machine"] != machine::facts() {
-        println!("the baseline was recorded on another machine ({}); only ratios between rows say anything", baseline["machine"]);
+        println!(
+            "the baseline was recorded on another machine ({}); only ratios between rows say anything",
+            baseline["machine"]
+        );
         return Ok(());
     }
-    if slower.is_empty() { Ok(()) } else { Err(format!("slower than the baseline: {}", slower.join(", ")).into()) }
+    if slower.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("slower than the baseline: {}", slower.join(", ")).into())
+    }
 }
 
 /// Prints both and tells what is slower.
 fn compare(baseline: &Value, measured: &BTreeMap<String, f64>) -> Vec<String> {
     let mut slower = Vec::new();
-    let mut lines = vec![["what", "baseline, ns", "now, ns", "now / baseline"].map(ToString::to_string)];
+    let mut lines =
+        vec![["what", "baseline, ns", "now, ns", "now / baseline"].map(ToString::to_string)];
     for (name, now) in measured {
         let before = baseline[name].as_f64();
         let ratio = before.map(|before| now / before);
         if ratio.is_some_and(|ratio| ratio >= SLOWER_FROM) {
             slower.push(name.clone());
         }
-        lines.push([name.clone(), before.map_or("-".into(), figure), figure(*now), ratio.map_or("new".into(), figure)]);
+        lines.push([
+            name.clone(),
+            before.map_or("-".into(), figure),
+            figure(*now),
+            ratio.map_or("new".into(), figure),
+        ]);
     }
     print!("{}", aligned(&lines));
     slower
@@ -62,7 +76,9 @@ fn measured(folder: &Path) -> Result<BTreeMap<String, f64>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
         let entry = entry?;
-        let Ok(text) = fs::read_to_string(entry.path().join("new/estimates.json")) else { continue };
+        let Ok(text) = fs::read_to_string(entry.path().join("new/estimates.json")) else {
+            continue;
+        };
         let estimates: Value = serde_json::from_str(&text)?;
         if let Some(median) = estimates["median"]["point_estimate"].as_f64() {
             found.insert(entry.file_name().to_string_lossy().into_owned(), median.round());
@@ -81,7 +97,11 @@ mod tests {
 
     #[test]
     fn what_takes_a_quarter_longer_is_called_slower() {
-        let measured = BTreeMap::from([("same".into(), 110.0), ("slow".into(), 130.0), ("new".into(), 1.0)]);
-        assert_eq!(compare(&json!({ "same": 100.0, "slow": 100.0, "gone": 1.0 }), &measured), ["slow"]);
+        let measured =
+            BTreeMap::from([("same".into(), 110.0), ("slow".into(), 130.0), ("new".into(), 1.0)]);
+        assert_eq!(
+            compare(&json!({ "same": 100.0, "slow": 100.0, "gone": 1.0 }), &measured),
+            ["slow"]
+        );
     }
 }

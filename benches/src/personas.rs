@@ -34,7 +34,9 @@ pub fn id(number: u64) -> PersonaId {
 
 /// The texts with a number.
 pub fn prompt(number: u64, bytes: usize) -> String {
-    let sentence = format!("You are assistant {number}; you answer in whole sentences and never invent a source. ");
+    let sentence = format!(
+        "You are assistant {number}; you answer in whole sentences and never invent a source. "
+    );
     let mut text = sentence.repeat(bytes / sentence.len() + 1);
     text.truncate(bytes);
     text
@@ -53,11 +55,18 @@ pub fn document(number: u64, bytes: usize) -> Value {
 
 /// A store with this many personas of a size, made once and kept; the caller copies it.
 pub fn filled(place: &Place, personas: u64, bytes: usize) -> Result<PathBuf> {
-    filled_with(place, &format!("personas-{personas}-{bytes}.db"), personas, |number| document(number, bytes))
+    filled_with(place, &format!("personas-{personas}-{bytes}.db"), personas, |number| {
+        document(number, bytes)
+    })
 }
 
 /// A store with personas of any kind, made once and kept under a name.
-pub fn filled_with(place: &Place, name: &str, personas: u64, make: impl Fn(u64) -> Value) -> Result<PathBuf> {
+pub fn filled_with(
+    place: &Place,
+    name: &str,
+    personas: u64,
+    make: impl Fn(u64) -> Value,
+) -> Result<PathBuf> {
     let path = place.kept("data").join(name);
     if path.exists() {
         return Ok(path);
@@ -66,13 +75,16 @@ pub fn filled_with(place: &Place, name: &str, personas: u64, make: impl Fn(u64) 
     let folder = place.fresh("fill")?;
     let settings = Settings::new(folder.join("persona.db"));
     initialise(&settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let mut keeper = Keeper::open(&settings, Arc::new(SystemClock), Arc::new(NoObserver))?;
-    let store = Arc::new(SqliteStore::open(settings.clone(), Arc::new(SystemClock), Arc::new(NoObserver))?);
+    let store =
+        Arc::new(SqliteStore::open(settings.clone(), Arc::new(SystemClock), Arc::new(NoObserver))?);
     runtime.block_on(async {
         let mut writes = JoinSet::new();
         for number in 0..personas {
-            let operation = Operation::Create { id: id(number), document: Document::from_json(make(number))? };
+            let operation =
+                Operation::Create { id: id(number), document: Document::from_json(make(number))? };
             let store = Arc::clone(&store);
             writes.spawn(async move { store.write(write(operation)).await });
             if writes.len() >= IN_FLIGHT_MAX {
@@ -96,7 +108,8 @@ pub fn filled_with(place: &Place, name: &str, personas: u64, make: impl Fn(u64) 
     Ok(path)
 }
 
-/// Lets the keeper work until it has nothing to merge, as on a server that was left alone for a while.
+/// Lets the keeper work until it has nothing to merge, as on a server that was left alone for a
+/// while.
 fn merge_all(keeper: &mut Keeper) -> Result<()> {
     /// A keeper that still has work wants to come back sooner than this.
     const IDLE: Duration = Duration::from_millis(100);
@@ -109,8 +122,8 @@ fn merge_all(keeper: &mut Keeper) -> Result<()> {
     Ok(())
 }
 
-/// A copy of a filled store in a folder of its own, on the disk and, as far as it fits, in memory: else the system would
-/// write it and read it there while something is measured.
+/// A copy of a filled store in a folder of its own, on the disk and, as far as it fits, in memory:
+/// else the system would write it and read it there while something is measured.
 pub fn copied(place: &Place, filled: &Path, name: &str) -> Result<PathBuf> {
     let path = place.fresh(name)?.join("persona.db");
     std::fs::copy(filled, &path)?;

@@ -19,7 +19,8 @@ impl Place {
             return Err("start it with ./bench, in the root of the repository".into());
         }
         fs::create_dir_all(root.join(".bench/data"))?;
-        // Where a full run keeps what it found; a fresh clone may lack them, and after an hour it is too late to say so.
+        // Where a full run keeps what it found; a fresh clone may lack them, and after an hour it
+        // is too late to say so.
         fs::create_dir_all(root.join("benches/results"))?;
         fs::create_dir_all(root.join("docs/img"))?;
         Ok(Self { root })

@@ -45,7 +45,13 @@ impl Report {
         if full {
             let path = place.path("docs/performance.md");
             let document = fs::read_to_string(&path)?;
-            fs::write(&path, filled(&document, &format!("{}\n\n{}", self.conditions(), markdown(&self.lines())))?)?;
+            fs::write(
+                &path,
+                filled(
+                    &document,
+                    &format!("{}\n\n{}", self.conditions(), markdown(&self.lines())),
+                )?,
+            )?;
         } else {
             println!("this was no full run, so the documentation keeps its figures");
         }
@@ -64,7 +70,9 @@ impl Report {
     }
 
     fn lines(&self) -> Vec<[String; 6]> {
-        std::iter::once(HEADINGS.map(ToString::to_string)).chain(self.rows.iter().map(Row::cells)).collect()
+        std::iter::once(HEADINGS.map(ToString::to_string))
+            .chain(self.rows.iter().map(Row::cells))
+            .collect()
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -84,10 +92,15 @@ impl Report {
 
 /// Columns as wide as their widest cell.
 pub fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let width = |column: usize| {
+        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..N).map(width).collect();
     let line = |cells: &[String; N]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count() + 2)));
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count() + 2)));
         format!("{}\n", padded.collect::<String>().trim_end())
     };
     lines.iter().map(line).collect()
@@ -129,6 +142,9 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        assert_eq!(aligned(&[["a".into(), "b".into()], ["long".into(), String::new()]]), "a     b\nlong\n");
+        assert_eq!(
+            aligned(&[["a".into(), "b".into()], ["long".into(), String::new()]]),
+            "a     b\nlong\n"
+        );
     }
 }

@@ -33,11 +33,22 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn compared(name: impl Into<String>, unit: &'static str, target: Target, ours: Spread, rival: Spread) -> Self {
+    pub fn compared(
+        name: impl Into<String>,
+        unit: &'static str,
+        target: Target,
+        ours: Spread,
+        rival: Spread,
+    ) -> Self {
         Self { name: name.into(), unit, target, ours, rival: Some(rival) }
     }
 
-    pub fn alone(name: impl Into<String>, unit: &'static str, target: Target, ours: Spread) -> Self {
+    pub fn alone(
+        name: impl Into<String>,
+        unit: &'static str,
+        target: Target,
+        ours: Spread,
+    ) -> Self {
         Self { name: name.into(), unit, target, ours, rival: None }
     }
 
@@ -48,7 +59,8 @@ impl Row {
 
     /// Whether the median meets the target; `None` where there is none.
     pub fn met(&self) -> Option<bool> {
-        let (ratio, ours) = (self.ratio().map_or(f64::NAN, |ratio| ratio.median()), self.ours.median());
+        let (ratio, ours) =
+            (self.ratio().map_or(f64::NAN, |ratio| ratio.median()), self.ours.median());
         match self.target {
             Target::RatioAtLeast(least) => Some(ratio >= least),
             Target::RatioAtMost(most) => Some(ratio <= most),
@@ -63,7 +75,14 @@ impl Row {
         let met = self.met().map_or("", |met| if met { "yes" } else { "NO" });
         let rival = self.rival.as_ref().map_or_else(|| "-".into(), Spread::text);
         let ratio = self.ratio().map_or_else(|| "-".into(), |ratio| ratio.text());
-        [format!("{}, {}", self.name, self.unit), self.target.text(), self.ours.text(), rival, ratio, met.into()]
+        [
+            format!("{}, {}", self.name, self.unit),
+            self.target.text(),
+            self.ours.text(),
+            rival,
+            ratio,
+            met.into(),
+        ]
     }
 
     pub fn to_json(&self) -> Value {
@@ -98,7 +117,15 @@ mod tests {
 
     #[test]
     fn a_target_is_met_by_the_median_of_the_ratios() {
-        let row = |target| Row::compared("GET", "requests/s", target, Spread::of([8.0, 9.0, 1.0]), Spread::of([10.0, 10.0, 10.0]));
+        let row = |target| {
+            Row::compared(
+                "GET",
+                "requests/s",
+                target,
+                Spread::of([8.0, 9.0, 1.0]),
+                Spread::of([10.0, 10.0, 10.0]),
+            )
+        };
         assert_eq!(row(Target::RatioAtLeast(0.8)).met(), Some(true));
         assert_eq!(row(Target::RatioAtLeast(0.85)).met(), Some(false));
         assert_eq!(row(Target::RatioAtMost(0.8)).met(), Some(true));
@@ -109,7 +136,11 @@ mod tests {
     #[test]
     fn nothing_measured_meets_no_target() {
         for target in [Target::AtLeast(0.0), Target::AtMost(1.0), Target::RatioAtLeast(0.0)] {
-            assert_eq!(Row::alone("GET", "requests/s", target, Spread::default()).met(), Some(false), "{target:?}");
+            assert_eq!(
+                Row::alone("GET", "requests/s", target, Spread::default()).met(),
+                Some(false),
+                "{target:?}"
+            );
         }
     }
 }

@@ -13,7 +13,13 @@ impl Spread {
 
     /// One ratio for each pair, so that what slowed both down at the same time falls out.
     pub fn ratio(ours: &Self, rival: &Self) -> Self {
-        Self(ours.0.iter().zip(&rival.0).map(|(ours, rival)| ours / rival.max(f64::MIN_POSITIVE)).collect())
+        Self(
+            ours.0
+                .iter()
+                .zip(&rival.0)
+                .map(|(ours, rival)| ours / rival.max(f64::MIN_POSITIVE))
+                .collect(),
+        )
     }
 
     /// The middle one; the mean of the two middle ones of an even number; not a number without any.
@@ -40,7 +46,9 @@ impl Spread {
         match self.0.len() {
             0 => "-".into(),
             1 => figure(self.0[0]),
-            _ => format!("{} ({}-{})", figure(self.median()), figure(self.min()), figure(self.max())),
+            _ => {
+                format!("{} ({}-{})", figure(self.median()), figure(self.min()), figure(self.max()))
+            }
         }
     }
 
@@ -68,7 +76,11 @@ pub fn figure(value: f64) -> String {
 pub fn separated(digits: &str) -> String {
     let mut text = String::new();
     for (index, char) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) && char.is_ascii_digit() && !text.ends_with('-') {
+        if index > 0
+            && (digits.len() - index).is_multiple_of(3)
+            && char.is_ascii_digit()
+            && !text.ends_with('-')
+        {
             text.push(',');
         }
         text.push(char);
@@ -92,7 +104,8 @@ mod tests {
 
     #[test]
     fn figures_have_as_many_digits_as_are_worth_reading() {
-        let texts = [0.0, 0.012_34, 0.987_6, 12.34, 123.4, 1234.5, 1_234_567.0, f64::NAN].map(figure);
+        let texts =
+            [0.0, 0.012_34, 0.987_6, 12.34, 123.4, 1234.5, 1_234_567.0, f64::NAN].map(figure);
         assert_eq!(texts, ["0", "0.0123", "0.99", "12.3", "123", "1,234", "1,234,567", "-"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that is compared, in the order in which it is measured.
 //!
-//! A group that cannot be measured, because a tool is missing or a rival does not start, is told and left out; the others
-//! go on.
+//! A group that cannot be measured, because a tool is missing or a rival does not start, is told
+//! and left out; the others go on.
 
 use std::path::PathBuf;
 
@@ -60,7 +60,11 @@ impl Session {
     }
 
     /// Measures two things, one after the other, as often as pairs are wanted.
-    pub fn pairs<A, B>(&self, mut ours: impl FnMut() -> Result<A>, mut rival: impl FnMut() -> Result<B>) -> Result<Vec<(A, B)>> {
+    pub fn pairs<A, B>(
+        &self,
+        mut ours: impl FnMut() -> Result<A>,
+        mut rival: impl FnMut() -> Result<B>,
+    ) -> Result<Vec<(A, B)>> {
         (0..self.options.pairs).map(|_| Ok((ours()?, rival()?))).collect()
     }
 }
@@ -75,12 +79,25 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let load = machine::load_per_core();
     if load > LOAD_PER_CORE_MAX {
-        println!("this machine is busy (load {load:.1} for each core): the figures will say little");
+        println!(
+            "this machine is busy (load {load:.1} for each core): the figures will say little"
+        );
     }
-    let mut report = Report { options: session.options.clone(), load_per_core: load, rows: Vec::new(), left_out: Vec::new() };
-    for Group { name, needs_wrk, measure } in GROUPS.iter().filter(|group| session.options.wants(group.name)) {
+    let mut report = Report {
+        options: session.options.clone(),
+        load_per_core: load,
+        rows: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for Group { name, needs_wrk, measure } in
+        GROUPS.iter().filter(|group| session.options.wants(group.name))
+    {
         println!("measuring: {name}");
-        let measured = if *needs_wrk && session.tools.wrk.is_none() { Err("wrk is missing".into()) } else { measure(&session) };
+        let measured = if *needs_wrk && session.tools.wrk.is_none() {
+            Err("wrk is missing".into())
+        } else {
+            measure(&session)
+        };
         match measured {
             Ok(rows) => {
                 for row in &rows {

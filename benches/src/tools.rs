@@ -17,10 +17,14 @@ impl Tools {
     pub fn find() -> Self {
         let tools = Self { wrk: find("wrk"), python: find("python3") };
         if tools.wrk.is_none() {
-            println!("wrk is missing (apt-get install wrk): every row over HTTP under load is left out");
+            println!(
+                "wrk is missing (apt-get install wrk): every row over HTTP under load is left out"
+            );
         }
         if tools.python.is_none() {
-            println!("python3 is missing (apt-get install python3-venv): the rows of the reference stack are left out");
+            println!(
+                "python3 is missing (apt-get install python3-venv): the rows of the reference stack are left out"
+            );
         }
         tools
     }
@@ -28,7 +32,12 @@ impl Tools {
 
 fn find(name: &str) -> Option<PathBuf> {
     // Asked by its name, so that PATH decides, as it will when the program is run.
-    let answered = Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let answered = Command::new(name)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     answered.is_ok().then(|| name.into())
 }
 

@@ -1,4 +1,5 @@
-//! Load by wrk, an independent tool; each answer waits for the one before on its connection (closed loop).
+//! Load by wrk, an independent tool; each answer waits for the one before on its connection (closed
+//! loop).
 
 use std::process::Command;
 
@@ -8,9 +9,11 @@ use crate::child::output;
 use crate::place::Place;
 use crate::{Result, personas};
 
-/// Threads of wrk: one for each core that the servers have too, so that it is never the limit alone.
+/// Threads of wrk: one for each core that the servers have too, so that it is never the limit
+/// alone.
 const THREADS_MAX: u32 = 2;
-/// wrk leaves answers that take longer out of its percentiles, so this is longer than anybody takes.
+/// wrk leaves answers that take longer out of its percentiles, so this is longer than anybody
+/// takes.
 const ANSWER_MAX: &str = "30s";
 
 /// What is sent.
@@ -47,12 +50,19 @@ pub struct Measured {
     pub p99: f64,
     pub p999: f64,
     pub max: f64,
-    /// Answers with an error status, broken connections, and answers that took longer than 30 seconds.
+    /// Answers with an error status, broken connections, and answers that took longer than 30
+    /// seconds.
     pub errors: f64,
 }
 
 /// Runs one load.
-pub fn run(place: &Place, aim: &Aim, load: Load, connections: u32, seconds: u32) -> Result<Measured> {
+pub fn run(
+    place: &Place,
+    aim: &Aim,
+    load: Load,
+    connections: u32,
+    seconds: u32,
+) -> Result<Measured> {
     let kind = match load {
         Load::Get => "get",
         Load::Known => "known",
@@ -61,14 +71,21 @@ pub fn run(place: &Place, aim: &Aim, load: Load, connections: u32, seconds: u32)
     };
     let threads = THREADS_MAX.min(connections);
     let mut command = Command::new("wrk");
-    command.arg(format!("-t{threads}")).arg(format!("-c{connections}")).arg(format!("-d{seconds}s")).args(["--timeout", ANSWER_MAX]);
+    command
+        .arg(format!("-t{threads}"))
+        .arg(format!("-c{connections}"))
+        .arg(format!("-d{seconds}s"))
+        .args(["--timeout", ANSWER_MAX]);
     command.arg("-s").arg(place.path("benches/load.lua")).arg(&aim.url);
     command.args(["--", kind, aim.base, &aim.personas.to_string()]);
     parse(&output(&mut command)?)
 }
 
 fn parse(text: &str) -> Result<Measured> {
-    let result = text.lines().find_map(|line| line.strip_prefix("RESULT ")).ok_or("wrk printed no result")?;
+    let result = text
+        .lines()
+        .find_map(|line| line.strip_prefix("RESULT "))
+        .ok_or("wrk printed no result")?;
     let result: Value = serde_json::from_str(result)?;
     let number = |name: &str| result[name].as_f64().ok_or_else(|| format!("wrk told no {name}"));
     let (refused, broken, late) = (number("refused")?, number("broken")?, number("late")?);
@@ -98,7 +115,8 @@ mod tests {
     fn only_good_answers_count_in_the_rate() {
         let text = "Running 1s test\nRESULT {\"requests\":1000,\"micros\":2000000,\"p50\":1500,\"p99\":2500,\"p999\":3000,\
                     \"max\":4000,\"refused\":100,\"broken\":2,\"late\":1}\n";
-        let expected = Measured { rate: 450.0, p50: 1.5, p99: 2.5, p999: 3.0, max: 4.0, errors: 103.0 };
+        let expected =
+            Measured { rate: 450.0, p50: 1.5, p99: 2.5, p999: 3.0, max: 4.0, errors: 103.0 };
         assert_eq!(parse(text).expect("a result"), expected);
         assert!(parse("Running 1s test\n").is_err());
     }

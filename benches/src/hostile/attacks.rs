@@ -38,14 +38,30 @@ pub struct Attack {
 
 /// Every kind.
 pub const ATTACKS: &[Attack] = &[
-    Attack { name: "4 that repeat slow searches and 6 that write", threads: 10, carry_out: searches_and_writes },
+    Attack {
+        name: "4 that repeat slow searches and 6 that write",
+        threads: 10,
+        carry_out: searches_and_writes,
+    },
     Attack { name: "4 that leave their lists", threads: 4, carry_out: left_lists },
-    Attack { name: "24 bodies of 8 MiB that do not come", threads: 1, carry_out: bodies_that_do_not_come },
-    Attack { name: "2,400 bodies just above the least rate", threads: 1, carry_out: bodies_at_least_rate },
+    Attack {
+        name: "24 bodies of 8 MiB that do not come",
+        threads: 1,
+        carry_out: bodies_that_do_not_come,
+    },
+    Attack {
+        name: "2,400 bodies just above the least rate",
+        threads: 1,
+        carry_out: bodies_at_least_rate,
+    },
     Attack { name: "100 pages that are not read", threads: 1, carry_out: unread_pages },
     Attack { name: "300 exports that are not read", threads: 1, carry_out: unread_exports },
     Attack { name: "2,600 heads that do not end", threads: 1, carry_out: half_heads },
-    Attack { name: "4,000 connections that ask every 8 s", threads: 1, carry_out: asking_connections },
+    Attack {
+        name: "4,000 connections that ask every 8 s",
+        threads: 1,
+        carry_out: asking_connections,
+    },
     Attack { name: "2 that exchange documents of 3.3 MB", threads: 2, carry_out: heavy_documents },
     Attack { name: "16 that read documents of 3.3 MB", threads: 16, carry_out: heavy_reads },
     Attack { name: "4 that send 200,000 unknown members", threads: 4, carry_out: unknown_members },
@@ -70,7 +86,10 @@ const HEAVY_WORDS: u64 = 21_000;
 fn heavy_document(round: u64) -> String {
     let text = |part: u64| {
         let numbers = part * HEAVY_WORDS..(part + 1) * HEAVY_WORDS;
-        numbers.map(|number| format!("word{}", 1_000_000 + number * 7 + round)).collect::<Vec<_>>().join(" ")
+        numbers
+            .map(|number| format!("word{}", 1_000_000 + number * 7 + round))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     json!({
         "name": "Heavy",
@@ -87,7 +106,9 @@ fn heavy_document(round: u64) -> String {
 pub fn prepare(server: SocketAddr) -> Result<()> {
     let mut client = Client::connect(server)?;
     for number in 0..HEAVY {
-        client.send("PUT", &heavy_path(number), "If-None-Match: *\r\n", &heavy_document(0))?.success()?;
+        client
+            .send("PUT", &heavy_path(number), "If-None-Match: *\r\n", &heavy_document(0))?
+            .success()?;
     }
     Ok(())
 }
@@ -96,7 +117,9 @@ pub fn prepare(server: SocketAddr) -> Result<()> {
 fn again_and_again(field: Field, number: u8, mut once: impl FnMut(&mut Client, u64) -> Result<()>) {
     let mut turn = 0;
     while field.goes_on() {
-        let Ok(mut client) = connected(field.server, number).and_then(|stream| Client::over(stream, field.server)) else {
+        let Ok(mut client) =
+            connected(field.server, number).and_then(|stream| Client::over(stream, field.server))
+        else {
             sleep(Duration::from_millis(50));
             continue;
         };
@@ -115,11 +138,18 @@ fn slow_search() -> String {
 fn searches_and_writes(field: Field, number: u8) {
     if number < 4 {
         let path = slow_search();
-        return again_and_again(field, number, |client, _| client.send("GET", &path, "", "").map(drop));
+        return again_and_again(field, number, |client, _| {
+            client.send("GET", &path, "", "").map(drop)
+        });
     }
     again_and_again(field, number, |client, turn| {
-        let path = format!("{}{}", personas::PATH, personas::id((turn * 31 + u64::from(number)) % field.personas));
-        let change = json!({ "scenario": format!("{turn} {}", personas::prompt(turn, 100_000)) }).to_string();
+        let path = format!(
+            "{}{}",
+            personas::PATH,
+            personas::id((turn * 31 + u64::from(number)) % field.personas)
+        );
+        let change = json!({ "scenario": format!("{turn} {}", personas::prompt(turn, 100_000)) })
+            .to_string();
         client.send("PATCH", &path, "If-Match: *\r\n", &change).map(drop)
     });
 }
@@ -128,13 +158,20 @@ fn left_lists(field: Field, number: u8) {
     let head = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", slow_search(), field.server);
     while field.goes_on() {
         // Dropped at once.
-        let sent = connected(field.server, number).and_then(|mut stream| Ok(stream.write_all(head.as_bytes())?));
+        let sent = connected(field.server, number)
+            .and_then(|mut stream| Ok(stream.write_all(head.as_bytes())?));
         sleep(Duration::from_millis(if sent.is_ok() { 5 } else { 50 }));
     }
 }
 
-/// Keeps so many connections open and begins on each of them with the same bytes; `look` says whether one is still wanted.
-fn with_crowd(field: Field, count: usize, begin: &str, mut look: impl FnMut(&mut std::net::TcpStream) -> bool) {
+/// Keeps so many connections open and begins on each of them with the same bytes; `look` says
+/// whether one is still wanted.
+fn with_crowd(
+    field: Field,
+    count: usize,
+    begin: &str,
+    mut look: impl FnMut(&mut std::net::TcpStream) -> bool,
+) {
     let mut connections = crowd(field.server, 0, count);
     for stream in connections.iter_mut().flatten() {
         send(stream, begin.as_bytes());
@@ -172,7 +209,9 @@ fn bodies_that_do_not_come(field: Field, _: u8) {
 
 fn bodies_at_least_rate(field: Field, _: u8) {
     let part = vec![b' '; 17_500 / 4];
-    with_crowd(field, 2_400, &post_head(field, 65_000), |stream| came(stream) == Came::Nothing && send(stream, &part));
+    with_crowd(field, 2_400, &post_head(field, 65_000), |stream| {
+        came(stream) == Came::Nothing && send(stream, &part)
+    });
 }
 
 fn unread_pages(field: Field, _: u8) {
@@ -190,7 +229,12 @@ fn half_heads(field: Field, _: u8) {
 }
 
 fn asking_connections(field: Field, _: u8) {
-    let head = format!("GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n", personas::PATH, personas::id(1), field.server);
+    let head = format!(
+        "GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n",
+        personas::PATH,
+        personas::id(1),
+        field.server
+    );
     let mut turn = 0_u32;
     with_crowd(field, 4_000, &head.clone(), |stream| {
         turn += 1;
@@ -202,19 +246,28 @@ fn heavy_documents(field: Field, number: u8) {
     let documents = [heavy_document(1), heavy_document(2)];
     let path = heavy_path(number.into());
     again_and_again(field, number, |client, turn| {
-        client.send("PUT", &path, "If-Match: *\r\n", &documents[usize::from(turn.is_multiple_of(2))]).map(drop)
+        client
+            .send("PUT", &path, "If-Match: *\r\n", &documents[usize::from(turn.is_multiple_of(2))])
+            .map(drop)
     });
 }
 
 fn heavy_reads(field: Field, number: u8) {
-    let path = format!("{}{}", heavy_path(HEAVY - 1), if number.is_multiple_of(2) { "" } else { "?revision=1" });
+    let path = format!(
+        "{}{}",
+        heavy_path(HEAVY - 1),
+        if number.is_multiple_of(2) { "" } else { "?revision=1" }
+    );
     again_and_again(field, 1 + number % 2, |client, _| client.send("GET", &path, "", "").map(drop));
 }
 
 fn unknown_members(field: Field, number: u8) {
-    let members: Vec<String> = (0..200_000).map(|member| format!(r#""unknown{member}":0"#)).collect();
+    let members: Vec<String> =
+        (0..200_000).map(|member| format!(r#""unknown{member}":0"#)).collect();
     let body = format!("{{{}}}", members.join(","));
-    again_and_again(field, number, |client, _| client.send("POST", "/api/v1/personas", "", &body).map(drop));
+    again_and_again(field, number, |client, _| {
+        client.send("POST", "/api/v1/personas", "", &body).map(drop)
+    });
 }
 
 fn copies(field: Field, number: u8) {
@@ -223,6 +276,8 @@ fn copies(field: Field, number: u8) {
     let body = json!(copies).to_string();
     let path = heavy_path(2);
     again_and_again(field, number, |client, _| {
-        client.send_typed("PATCH", &path, "If-Match: *\r\n", "application/json-patch+json", &body).map(drop)
+        client
+            .send_typed("PATCH", &path, "If-Match: *\r\n", "application/json-patch+json", &body)
+            .map(drop)
     });
 }

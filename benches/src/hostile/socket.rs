@@ -22,7 +22,8 @@ pub enum Came {
     End,
 }
 
-/// The address of hostile client `number`: one of the loopback network, and never the one of the victim.
+/// The address of hostile client `number`: one of the loopback network, and never the one of the
+/// victim.
 pub fn address_of(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 66, 0, number))
 }
@@ -38,7 +39,8 @@ pub fn connected(server: SocketAddr, number: u8) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Many connections of one client that are looked at in turn by one thread, none of which makes it wait.
+/// Many connections of one client that are looked at in turn by one thread, none of which makes it
+/// wait.
 pub fn crowd(server: SocketAddr, number: u8, count: usize) -> Vec<Option<TcpStream>> {
     (0..count).map(|_| quiet(server, number)).collect()
 }
@@ -71,6 +73,7 @@ pub fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
 /// Lets this process and the servers that it starts have as many descriptors as the system allows.
 pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, an attack has fewer connections, and still more than the server has places.
+    // Where it cannot be raised, an attack has fewer connections, and still more than the server
+    // has places.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -1,4 +1,5 @@
-//! An ordinary client that reads and changes small personas at an even pace, and notes how long each answer took.
+//! An ordinary client that reads and changes small personas at an even pace, and notes how long
+//! each answer took.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -28,7 +29,10 @@ pub struct Suffered {
 
 impl Suffered {
     fn nothing() -> Self {
-        let histogram = || Histogram::new_with_max(ANSWER_MICROS_MAX, 3).expect("the range and three digits are possible");
+        let histogram = || {
+            Histogram::new_with_max(ANSWER_MICROS_MAX, 3)
+                .expect("the range and three digits are possible")
+        };
         Self { reads: histogram(), writes: histogram(), refused: 0 }
     }
 
@@ -51,7 +55,9 @@ fn p99_ms(histogram: &Histogram<u64>) -> f64 {
 pub fn suffer(server: SocketAddr, count: u64, seconds: u32) -> Suffered {
     let until = Instant::now() + Duration::from_secs(seconds.into());
     thread::scope(|scope| {
-        let connections: Vec<_> = (0..CONNECTIONS).map(|number| scope.spawn(move || one(server, count, number, until))).collect();
+        let connections: Vec<_> = (0..CONNECTIONS)
+            .map(|number| scope.spawn(move || one(server, count, number, until)))
+            .collect();
         connections.into_iter().fold(Suffered::nothing(), |mut all, connection| {
             let one = connection.join().expect("a victim does not panic");
             all.reads.add(&one.reads).expect("the histograms are alike");
@@ -85,7 +91,13 @@ fn one(server: SocketAddr, count: u64, number: u64, until: Instant) -> Suffered 
 }
 
 /// One request, on the connection that there is or on a new one.
-fn request(server: SocketAddr, client: &mut Option<Client>, persona: u64, is_write: bool, turn: u64) -> Result<()> {
+fn request(
+    server: SocketAddr,
+    client: &mut Option<Client>,
+    persona: u64,
+    is_write: bool,
+    turn: u64,
+) -> Result<()> {
     if client.is_none() {
         *client = Some(Client::connect(server)?);
     }

@@ -1,7 +1,8 @@
 //! A bare axum server that answers fixed bytes: the limit of the HTTP stack.
 //!
-//! As many processes as ours, one inherited listener, as many threads, the same headers and the same size; but no
-//! database, no rules, no counting. It answers writes too, so that `persona bench` can measure it.
+//! As many processes as ours, one inherited listener, as many threads, the same headers and the
+//! same size; but no database, no rules, no counting. It answers writes too, so that `persona
+//! bench` can measure it.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +25,8 @@ use crate::Result;
 use crate::arguments::Bare;
 use crate::child::Server;
 
-/// After a connection was taken the other processes go ahead, as in ours; else the quickest would get nearly all.
+/// After a connection was taken the other processes go ahead, as in ours; else the quickest would
+/// get nearly all.
 const COURTESY: Duration = Duration::from_millis(1);
 /// As in ours.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,8 +47,11 @@ pub fn serve(options: &Bare) -> Result<()> {
     let mut processes = Vec::new();
     for _ in 0..options.workers {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bare-process", "--workers", &options.workers.to_string(), "--body"]).arg(&options.body);
-        processes.push(command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null()).spawn()?);
+        command
+            .args(["bare-process", "--workers", &options.workers.to_string(), "--body"])
+            .arg(&options.body);
+        processes
+            .push(command.stdin(Stdio::from(listener.try_clone()?)).stdout(Stdio::null()).spawn()?);
     }
     println!("listening on http://{address}");
     let ended = until_terminated();
@@ -89,12 +94,15 @@ pub fn serve_process(options: &Bare) -> Result<()> {
 
 /// A persona is there under every identity, whatever is done to it.
 fn app(body: Bytes) -> Router {
-    let routes = Router::new().route("/api/v1/personas", post(answer)).route("/api/v1/personas/{id}", any(answer));
+    let routes = Router::new()
+        .route("/api/v1/personas", post(answer))
+        .route("/api/v1/personas/{id}", any(answer));
     routes.with_state(Arc::new(body))
 }
 
 async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
-    let known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"1-9f3c21aa\"");
+    let known =
+        request.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| tag == "\"1-9f3c21aa\"");
     let status = match *request.method() {
         Method::POST => StatusCode::CREATED,
         Method::DELETE => StatusCode::NO_CONTENT,
@@ -102,7 +110,8 @@ async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
         _ => StatusCode::OK,
     };
     let has_body = matches!(status, StatusCode::OK | StatusCode::CREATED);
-    let mut response = Response::new(if has_body { Body::from(Bytes::clone(&body)) } else { Body::empty() });
+    let mut response =
+        Response::new(if has_body { Body::from(Bytes::clone(&body)) } else { Body::empty() });
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if has_body {
@@ -110,7 +119,8 @@ async fn answer(State(body): State<Arc<Bytes>>, request: Request) -> Response {
     }
     headers.insert(header::ETAG, HeaderValue::from_static("\"1-9f3c21aa\""));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert("x-request-id", HeaderValue::from_static("0193b0c2-7f3e-7a10-8c1d-000000000001"));
+    headers
+        .insert("x-request-id", HeaderValue::from_static("0193b0c2-7f3e-7a10-8c1d-000000000001"));
     response
 }
 

@@ -22,7 +22,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Measured {
     /// Updates a second.
     pub rate: f64,
-    /// Milliseconds that an update waited and took: the 99th percentile of the worst process, and the longest of all.
+    /// Milliseconds that an update waited and took: the 99th percentile of the worst process, and
+    /// the longest of all.
     pub p99: f64,
     pub max: f64,
     /// Updates of the least lucky process, divided by those of the luckiest.
@@ -43,11 +44,17 @@ pub fn measure(database: &Path, personas: u64, seconds: u32) -> Result<Measured>
         let output = process.wait_with_output()?;
         told.push(serde_json::from_slice::<Value>(&output.stdout)?);
     }
-    let all = |name: &'static str| told.iter().map(move |one| one[name].as_f64().unwrap_or_default());
+    let all =
+        |name: &'static str| told.iter().map(move |one| one[name].as_f64().unwrap_or_default());
     let most = |name| all(name).fold(0.0, f64::max);
     let least = all("count").fold(f64::INFINITY, f64::min);
     let rate = all("count").sum::<f64>() / f64::from(seconds);
-    Ok(Measured { rate, p99: most("p99") / 1000.0, max: most("max") / 1000.0, fairness: least / most("count").max(1.0) })
+    Ok(Measured {
+        rate,
+        p99: most("p99") / 1000.0,
+        max: most("max") / 1000.0,
+        fairness: least / most("count").max(1.0),
+    })
 }
 
 /// Role: writes for some seconds and prints what it saw.
@@ -71,6 +78,9 @@ pub fn write(options: &Busy) -> Result<()> {
         connection.execute_batch("COMMIT")?;
         took.record(u64::try_from(waiting.elapsed().as_micros())?)?;
     }
-    println!("{}", json!({ "count": took.len(), "p99": took.value_at_quantile(0.99), "max": took.max() }));
+    println!(
+        "{}",
+        json!({ "count": took.len(), "p99": took.value_at_quantile(0.99), "max": took.max() })
+    );
     Ok(())
 }

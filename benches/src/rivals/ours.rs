@@ -29,7 +29,8 @@ impl Ours {
         let persona = Place::persona();
         let mut command = Command::new(&persona);
         command.args(["serve", "--port", "0", "--log-level", "warn", "--durability", durability]);
-        // Else every address of the loopback network is a proxy, and hostile clients are not told apart from others.
+        // Else every address of the loopback network is a proxy, and hostile clients are not told
+        // apart from others.
         command.args(["--trusted-proxies", "none"]);
         command.arg("--database").arg(database).args(["--workers", &workers.to_string()]);
         Ok(Self { server: Server::start(command)?, persona })
@@ -43,13 +44,23 @@ impl Ours {
     /// The processes that answer.
     pub fn worker_pids(&self) -> Result<Vec<u64>> {
         let status = self.status()?;
-        Ok(status["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["pid"].as_u64()).collect())
+        Ok(status["workers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|worker| worker["pid"].as_u64())
+            .collect())
     }
 
     /// How many requests each worker has answered.
     pub fn answered(&self) -> Result<Vec<f64>> {
         let status = self.status()?;
-        Ok(status["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["requests"].as_f64()).collect())
+        Ok(status["workers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|worker| worker["requests"].as_f64())
+            .collect())
     }
 
     /// Transactions, and writes in them, since the start.
@@ -58,7 +69,8 @@ impl Ours {
         let text = String::from_utf8(text.body)?;
         let series = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|number| number.parse::<f64>().ok()).ok_or_else(|| format!("/metrics has no {name}"))
+            line.and_then(|number| number.parse::<f64>().ok())
+                .ok_or_else(|| format!("/metrics has no {name}"))
         };
         Ok((series("persona_transaction_writes_count")?, series("persona_transaction_writes_sum")?))
     }
@@ -70,9 +82,18 @@ impl Ours {
 
     /// Runs a command and measures how many bytes it prints; they go nowhere.
     pub fn drained(&self, arguments: &[&str]) -> Result<u64> {
-        let mut child = self.prepared(arguments).args(["--server", &self.server.url()]).stdout(Stdio::piped()).spawn()?;
-        let bytes = std::io::copy(&mut child.stdout.take().expect("it is a pipe"), &mut std::io::sink())?;
-        if child.wait()?.success() { Ok(bytes) } else { Err(format!("persona {} failed", arguments.join(" ")).into()) }
+        let mut child = self
+            .prepared(arguments)
+            .args(["--server", &self.server.url()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let bytes =
+            std::io::copy(&mut child.stdout.take().expect("it is a pipe"), &mut std::io::sink())?;
+        if child.wait()?.success() {
+            Ok(bytes)
+        } else {
+            Err(format!("persona {} failed", arguments.join(" ")).into())
+        }
     }
 
     /// A command of the command line, not yet run.
@@ -83,7 +104,8 @@ impl Ours {
     }
 }
 
-/// Another process that commits at a fixed pace, beside the workers and through the same gate; dropping it ends it.
+/// Another process that commits at a fixed pace, beside the workers and through the same gate;
+/// dropping it ends it.
 pub struct Committer {
     done: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<Result<f64>>>,
@@ -92,7 +114,11 @@ pub struct Committer {
 impl Committer {
     /// Starts with so many commits a second.
     pub fn start(database: &Path, personas: u64, rate: u32) -> Result<Self> {
-        let store = SqliteStore::open(Settings::new(database), Arc::new(SystemClock), Arc::new(NoObserver))?;
+        let store = SqliteStore::open(
+            Settings::new(database),
+            Arc::new(SystemClock),
+            Arc::new(NoObserver),
+        )?;
         let done = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let done = Arc::clone(&done);
@@ -104,7 +130,11 @@ impl Committer {
     /// Ends it and tells how many a second there were.
     pub fn stop(mut self) -> Result<f64> {
         self.done.store(true, Ordering::Relaxed);
-        self.thread.take().expect("it is taken once").join().map_err(|_| "the committer panicked")?
+        self.thread
+            .take()
+            .expect("it is taken once")
+            .join()
+            .map_err(|_| "the committer panicked")?
     }
 }
 
@@ -123,7 +153,12 @@ fn commit(store: &SqliteStore, personas: u64, rate: u32, done: &AtomicBool) -> R
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let patch = Patch::merge(json!({ "nickname": format!("commit {count}") }))?;
         let id = personas::id(u64::from(count) * 7919 % personas);
-        runtime.block_on(store.write(personas::write(Operation::Patch { id, expect: Expect::Any, patch, base: None })))?;
+        runtime.block_on(store.write(personas::write(Operation::Patch {
+            id,
+            expect: Expect::Any,
+            patch,
+            base: None,
+        })))?;
         count += 1;
     }
     runtime.block_on(store.close());

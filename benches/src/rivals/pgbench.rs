@@ -1,4 +1,5 @@
-//! pgbench: the limit of a PostgreSQL server, by its own tool, with the rows that ours writes and nothing decided.
+//! pgbench: the limit of a PostgreSQL server, by its own tool, with the rows that ours writes and
+//! nothing decided.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +11,15 @@ use crate::place::Place;
 use crate::rivals::cluster::Cluster;
 use crate::{Result, personas};
 
-/// One change of a persona, in one statement like ours: the persona's row with other texts of the same size, its revision, a
-/// line of the feed, and its words.
+/// One change of a persona, in one statement like ours: the persona's row with other texts of the
+/// same size, its revision, a line of the feed, and its words.
 fn update(personas: u64) -> Result<String> {
     let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
     let words = SearchWords::of(&document);
-    let all: std::collections::BTreeSet<&str> = [&words.name, &words.tags, &words.text].iter().flat_map(|part| part.split(' ')).collect();
-    let all: Vec<String> = all.into_iter().filter(|word| !word.is_empty()).map(|word| format!("'{word}'")).collect();
+    let all: std::collections::BTreeSet<&str> =
+        [&words.name, &words.tags, &words.text].iter().flat_map(|part| part.split(' ')).collect();
+    let all: Vec<String> =
+        all.into_iter().filter(|word| !word.is_empty()).map(|word| format!("'{word}'")).collect();
     let (name, tags, text, all) = (&words.name, &words.tags, &words.text, all.join(", "));
     let last = personas - 1;
     Ok(format!(
@@ -75,12 +78,27 @@ impl<'a> Pgbench<'a> {
 
     /// Transactions a second.
     pub fn rate(&self, script: &str, connections: u32, seconds: u32) -> Result<f64> {
-        let (port, seconds, connections) = (self.cluster.port().to_string(), seconds.to_string(), connections.to_string());
+        let (port, seconds, connections) =
+            (self.cluster.port().to_string(), seconds.to_string(), connections.to_string());
         let mut command = self.cluster.command("pgbench");
-        command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", "postgres", "-p", &port, "-j", "2"]);
+        command.args([
+            "-n",
+            "-M",
+            "prepared",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-p",
+            &port,
+            "-j",
+            "2",
+        ]);
         command.args(["-c", &connections, "-T", &seconds, "-f", script, &self.database]);
         let said = output(&mut command)?;
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        let rate = said
+            .lines()
+            .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
         rate.ok_or_else(|| format!("pgbench told no rate: {said}").into())
     }
 }
@@ -89,7 +107,13 @@ impl<'a> Pgbench<'a> {
 pub fn filled(cluster: &Cluster, file: &Path) -> Result<String> {
     let database = cluster.database();
     let mut moving = std::process::Command::new(Place::persona());
-    moving.args(["move", "--from", &format!("sqlite:{}", file.display()), "--to", &cluster.url(&database)]);
+    moving.args([
+        "move",
+        "--from",
+        &format!("sqlite:{}", file.display()),
+        "--to",
+        &cluster.url(&database),
+    ]);
     output(&mut moving)?;
     cluster.sql(&database, "VACUUM ANALYZE");
     Ok(database)

@@ -1,6 +1,7 @@
 //! Raw SQLite in one process: the limit of the file.
 //!
-//! Prepared statements, nothing parsed, nothing decided, nobody to wait for; the same pragmas as ours.
+//! Prepared statements, nothing parsed, nothing decided, nobody to wait for; the same pragmas as
+//! ours.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,11 +22,10 @@ pub enum Rows {
 }
 
 /// One change of a persona: the row and the columns that every rival writes.
-pub const UPDATE: &str =
-    "UPDATE personas SET revision = revision + 1, updated_at = ?2, head = ?3, document = ?4 WHERE row_id = ?1 RETURNING revision";
+pub const UPDATE: &str = "UPDATE personas SET revision = revision + 1, updated_at = ?2, head = ?3, document = ?4 WHERE row_id = ?1 RETURNING revision";
 
-/// Texts that differ with each change, as those of ours do: SQLite writes no page that stays as it was, so a rival that
-/// wrote the same texts again would do nothing.
+/// Texts that differ with each change, as those of ours do: SQLite writes no page that stays as it
+/// was, so a rival that wrote the same texts again would do nothing.
 pub struct Versions {
     text: String,
     /// The words of the search index that stay.
@@ -57,7 +57,13 @@ impl Versions {
 }
 
 /// Updates a second on a copy of our file, in transactions of this many.
-pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: u32) -> Result<f64> {
+pub fn updates(
+    database: &Path,
+    personas: u64,
+    rows: Rows,
+    batch: u32,
+    seconds: u32,
+) -> Result<f64> {
     let connection = Connection::open(database)?;
     connection
         .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
@@ -67,9 +73,14 @@ pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: 
         "INSERT INTO revisions (persona, revision, parent, at, changed, deleted, head, document)
          VALUES (?1, ?2, ?2 - 1, ?3, '[\"nickname\"]', 0, ?4, ?5)",
     )?;
-    let mut change = connection.prepare("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)")?;
-    let mut index = connection.prepare("INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)")?;
-    let mut title = connection.prepare("INSERT OR REPLACE INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?;
+    let mut change = connection.prepare(
+        "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)",
+    )?;
+    let mut index = connection.prepare(
+        "INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    let mut title = connection
+        .prepare("INSERT OR REPLACE INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?;
     let (began, time_max) = (Instant::now(), Duration::from_secs(seconds.into()));
     let mut count = 0_u32;
     while began.elapsed() < time_max {
@@ -78,12 +89,17 @@ pub fn updates(database: &Path, personas: u64, rows: Rows, batch: u32, seconds: 
             // A large prime walks through all rows in an order that looks random.
             let row = i64::try_from(u64::from(count) * 7_919 % personas + 1)?;
             let Version { head, document, name } = versions.version(count);
-            let revision: i64 = update.query_row(params![row, count, head, document], |found| found.get(0))?;
+            let revision: i64 =
+                update.query_row(params![row, count, head, document], |found| found.get(0))?;
             if rows == Rows::All {
                 revise.execute(params![row, revision, count, head, document])?;
                 index.execute(params![row, name, versions.words.tags, versions.words.text])?;
                 title.execute(params![row, name, versions.words.tags])?;
-                change.execute(params![personas::id(u64::from(count)).as_bytes(), revision, count])?;
+                change.execute(params![
+                    personas::id(u64::from(count)).as_bytes(),
+                    revision,
+                    count
+                ])?;
             }
             count += 1;
         }

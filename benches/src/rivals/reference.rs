@@ -1,4 +1,5 @@
-//! The reference stack of the origin: FastAPI, SQLAlchemy, aiosqlite, gunicorn with four uvicorn workers, one WAL file.
+//! The reference stack of the origin: FastAPI, SQLAlchemy, aiosqlite, gunicorn with four uvicorn
+//! workers, one WAL file.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,9 +18,11 @@ pub const PATH: &str = "/personas/";
 
 /// Installs the stack into the throwaway folder, once; the requirements are pinned.
 pub fn install(place: &Place, python: &Path) -> Result<PathBuf> {
-    let (venv, requirements) = (place.kept("venv"), place.path("benches/reference/requirements.txt"));
+    let (venv, requirements) =
+        (place.kept("venv"), place.path("benches/reference/requirements.txt"));
     let gunicorn = venv.join("bin/gunicorn");
-    // Copied only after everything was installed, so that a broken installation is not taken for a whole one.
+    // Copied only after everything was installed, so that a broken installation is not taken for a
+    // whole one.
     let installed = venv.join("requirements.txt");
     let wanted = std::fs::read_to_string(&requirements)?;
     if gunicorn.exists() && std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
@@ -27,7 +30,11 @@ pub fn install(place: &Place, python: &Path) -> Result<PathBuf> {
     }
     println!("installing the reference stack into .bench/venv");
     output(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
-    output(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--requirement"]).arg(&requirements))?;
+    output(
+        Command::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--requirement"])
+            .arg(&requirements),
+    )?;
     std::fs::write(&installed, wanted)?;
     Ok(gunicorn)
 }
@@ -50,12 +57,20 @@ pub fn fill(database: &Path, personas: u64, bytes: usize) -> Result<()> {
     )?;
     let transaction = connection.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO personas VALUES (?1, ?2, '', ?3, ?4, ?5, 0, '2026-01-01T00:00:00+00:00')")?;
+        let mut insert = transaction.prepare(
+            "INSERT INTO personas VALUES (?1, ?2, '', ?3, ?4, ?5, 0, '2026-01-01T00:00:00+00:00')",
+        )?;
         for number in 0..personas {
             let document = personas::document(number, bytes);
             let text = |field: &str| document[field].as_str().unwrap_or_default().to_string();
             let id = personas::id(number).to_string();
-            insert.execute(params![id, text("name"), text("description"), text("system_prompt"), document["tags"].to_string()])?;
+            insert.execute(params![
+                id,
+                text("name"),
+                text("description"),
+                text("system_prompt"),
+                document["tags"].to_string()
+            ])?;
         }
     }
     transaction.commit()?;
@@ -67,8 +82,17 @@ pub fn start(place: &Place, gunicorn: &Path, database: &Path) -> Result<Server> 
     // A port that was free a moment ago: gunicorn does not tell which one it was given.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut command = Command::new(gunicorn);
-    command.args(["--workers", WORKERS, "--worker-class", "uvicorn_worker.UvicornWorker", "--bind", &address.to_string()]);
-    command.args(["--log-level", "warning", "app:app"]).current_dir(place.path("benches/reference"));
+    command.args([
+        "--workers",
+        WORKERS,
+        "--worker-class",
+        "uvicorn_worker.UvicornWorker",
+        "--bind",
+        &address.to_string(),
+    ]);
+    command
+        .args(["--log-level", "warning", "app:app"])
+        .current_dir(place.path("benches/reference"));
     command.env("DATABASE", database).env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null());
     Server::start_at(command, address, &format!("{PATH}{}", personas::id(0)))
 }

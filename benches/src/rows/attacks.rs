@@ -1,4 +1,5 @@
-//! An ordinary client beside hostile ones: how long its answers take, and whether it is refused anything.
+//! An ordinary client beside hostile ones: how long its answers take, and whether it is refused
+//! anything.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +23,11 @@ const TAKES_HOLD: Duration = Duration::from_secs(1);
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     raise_descriptors();
-    ATTACKS.iter().map(|attack| beside(session, attack)).collect::<Result<Vec<_>>>().map(|rows| rows.concat())
+    ATTACKS
+        .iter()
+        .map(|attack| beside(session, attack))
+        .collect::<Result<Vec<_>>>()
+        .map(|rows| rows.concat())
 }
 
 /// The rows of one attack, on a server of its own.
@@ -38,7 +43,11 @@ fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
         let pairs = (0..options.pairs)
             .map(|_| {
                 let alone = suffer(server, options.personas, options.seconds);
-                let beside = under(attack, Field { server, personas: options.personas, is_over: &AtomicBool::new(false) }, options.seconds);
+                let beside = under(
+                    attack,
+                    Field { server, personas: options.personas, is_over: &AtomicBool::new(false) },
+                    options.seconds,
+                );
                 (beside, alone)
             })
             .collect::<Vec<(Suffered, Suffered)>>();
@@ -47,9 +56,18 @@ fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
         (log_mb, memory_mb, pairs)
     });
     let row = |what: &str, figure: fn(&Suffered) -> f64| {
-        let (ours, rival) = (pairs.iter().map(|(beside, _)| figure(beside)), pairs.iter().map(|(_, alone)| figure(alone)));
+        let (ours, rival) = (
+            pairs.iter().map(|(beside, _)| figure(beside)),
+            pairs.iter().map(|(_, alone)| figure(alone)),
+        );
         let name = format!("p99 of {what} beside {}, and alone", attack.name);
-        Row::compared(name, "ms", Target::RatioAtMost(TIMES_MAX), Spread::of(ours), Spread::of(rival))
+        Row::compared(
+            name,
+            "ms",
+            Target::RatioAtMost(TIMES_MAX),
+            Spread::of(ours),
+            Spread::of(rival),
+        )
     };
     let refused = Spread::of(pairs.iter().map(|(beside, _)| f64::from(beside.refused)));
     let lost = ours.worker_pids()?.iter().filter(|pid| !workers.contains(pid)).count();
@@ -58,8 +76,18 @@ fn beside(session: &Session, attack: &Attack) -> Result<Vec<Row>> {
         row("a read", Suffered::reads_p99_ms),
         row("a write", Suffered::writes_p99_ms),
         Row::alone("requests refused meanwhile", "requests", Target::AtMost(0.0), refused),
-        Row::alone("the longest log meanwhile", "MB", Target::AtMost(LOG_MB_MAX), Spread::of([log_mb])),
-        Row::alone("the most memory of a worker meanwhile", "MB", Target::None, Spread::of([memory_mb])),
+        Row::alone(
+            "the longest log meanwhile",
+            "MB",
+            Target::AtMost(LOG_MB_MAX),
+            Spread::of([log_mb]),
+        ),
+        Row::alone(
+            "the most memory of a worker meanwhile",
+            "MB",
+            Target::None,
+            Spread::of([memory_mb]),
+        ),
         Row::alone("workers replaced meanwhile", "workers", Target::AtMost(0.0), lost),
     ])
 }
@@ -84,7 +112,8 @@ fn watch(database: &Path, workers: &[u64], is_over: &AtomicBool) -> (f64, f64) {
     while !is_over.load(Relaxed) {
         let bytes = fs::metadata(&log).map_or(0, |facts| facts.len());
         log_mb = log_mb.max(f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1000.0);
-        memory_mb = workers.iter().filter_map(|pid| machine::resident_mb(*pid)).fold(memory_mb, f64::max);
+        memory_mb =
+            workers.iter().filter_map(|pid| machine::resident_mb(*pid)).fold(memory_mb, f64::max);
         thread::sleep(Duration::from_millis(20));
     }
     (log_mb, memory_mb)

@@ -8,14 +8,26 @@ use crate::table::Session;
 use crate::wrk::{Aim, Load};
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
-    let start = |name: &str, durability| Ours::start(&session.store(name)?, session.options.workers(), durability);
+    let start = |name: &str, durability| {
+        Ours::start(&session.store(name)?, session.options.workers(), durability)
+    };
     let (full, normal) = (start("full", "full")?, start("normal", "normal")?);
-    let run = |ours: &Ours| session.load(&Aim::api(ours.server.url(), session.options.personas), Load::Patch);
+    let run = |ours: &Ours| {
+        session.load(&Aim::api(ours.server.url(), session.options.personas), Load::Patch)
+    };
     run(&full)?;
     run(&normal)?;
     let pairs = session.pairs(|| run(&full), || run(&normal))?;
     Ok(vec![
-        reads::row("PATCH in `full` beside `normal`", "updates/s", Target::RatioAtLeast(0.5), &pairs, |it| it.rate),
-        reads::row("longest write in `full` beside `normal`", "ms", Target::None, &pairs, |it| it.max),
+        reads::row(
+            "PATCH in `full` beside `normal`",
+            "updates/s",
+            Target::RatioAtLeast(0.5),
+            &pairs,
+            |it| it.rate,
+        ),
+        reads::row("longest write in `full` beside `normal`", "ms", Target::None, &pairs, |it| {
+            it.max
+        }),
     ])
 }

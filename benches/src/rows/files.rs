@@ -14,7 +14,9 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
     let folder = session.place.fresh("files")?;
     let input = folder.join("personas.ndjson");
     let mut file = BufWriter::new(std::fs::File::create(&input)?);
-    (0..count).try_for_each(|number| writeln!(file, "{}", personas::document(number, personas::USUAL_BYTES)))?;
+    (0..count).try_for_each(|number| {
+        writeln!(file, "{}", personas::document(number, personas::USUAL_BYTES))
+    })?;
     file.flush()?;
     let personas_each = f64::from(u32::try_from(count)?);
     let (mut imports, mut exports, mut megabytes) = (Vec::new(), Vec::new(), Vec::new());
@@ -33,7 +35,12 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
         std::fs::remove_file(&database)?;
     }
     Ok(vec![
-        Row::alone("import through a server", "personas/s", Target::AtLeast(10_000.0), Spread::of(imports)),
+        Row::alone(
+            "import through a server",
+            "personas/s",
+            Target::AtLeast(10_000.0),
+            Spread::of(imports),
+        ),
         Row::alone("export through a server", "personas/s", Target::None, Spread::of(exports)),
         Row::alone("export through a server", "MB/s", Target::None, Spread::of(megabytes)),
     ])

@@ -1,4 +1,5 @@
-//! Our server over PostgreSQL beside pgbench on the same cluster: what is left of the database's limit.
+//! Our server over PostgreSQL beside pgbench on the same cluster: what is left of the database's
+//! limit.
 
 use crate::Result;
 use crate::rivals::cluster::Cluster;
@@ -12,7 +13,8 @@ use crate::wrk::{self, Aim, Load, Measured};
 /// Connections of the load: those at which the target was set, whatever the others have.
 const CONNECTIONS: u32 = 16;
 /// As a server is set up that loses nothing, with room for the personas. Later options win.
-const OPTIONS: [&str; 4] = ["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=100"];
+const OPTIONS: [&str; 4] =
+    ["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=100"];
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let (personas, seconds) = (session.options.personas, session.options.seconds);
@@ -28,7 +30,8 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     // The first of each warms the server up and is thrown away.
     load(Load::Get)?;
     rival.rate("select.sql", CONNECTIONS, seconds)?;
-    let selects = session.pairs(|| load(Load::Get), || rival.rate("select.sql", CONNECTIONS, seconds))?;
+    let selects =
+        session.pairs(|| load(Load::Get), || rival.rate("select.sql", CONNECTIONS, seconds))?;
     load(Load::Patch)?;
     let lines = || cluster.sql(&database, "SELECT count(*) FROM persona_store.changes");
     let before = lines();
@@ -36,16 +39,32 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     if lines() == before {
         return Err("pgbench has changed nothing, so there is nothing to compare with".into());
     }
-    let updates = session.pairs(|| load(Load::Patch), || rival.rate("update.sql", CONNECTIONS, seconds))?;
+    let updates =
+        session.pairs(|| load(Load::Patch), || rival.rate("update.sql", CONNECTIONS, seconds))?;
     let row = |name: &str, unit, target, pairs: &[(Measured, f64)]| {
         let ours = Spread::of(pairs.iter().map(|(ours, _)| ours.rate));
         Row::compared(name, unit, target, ours, Spread::of(pairs.iter().map(|(_, rival)| *rival)))
     };
     let errors = selects.iter().chain(&updates).map(|(ours, _)| ours.errors).sum::<f64>();
     Ok(vec![
-        row("GET over PostgreSQL beside pgbench, 16 connections", "requests/s", Target::RatioAtLeast(0.8), &selects),
-        row("PATCH over PostgreSQL beside pgbench, the same rows, 16 connections", "updates/s", Target::RatioAtLeast(0.7), &updates),
-        Row::alone("p99 of PATCH over PostgreSQL", "ms", Target::None, Spread::of(updates.iter().map(|(ours, _)| ours.p99))),
+        row(
+            "GET over PostgreSQL beside pgbench, 16 connections",
+            "requests/s",
+            Target::RatioAtLeast(0.8),
+            &selects,
+        ),
+        row(
+            "PATCH over PostgreSQL beside pgbench, the same rows, 16 connections",
+            "updates/s",
+            Target::RatioAtLeast(0.7),
+            &updates,
+        ),
+        Row::alone(
+            "p99 of PATCH over PostgreSQL",
+            "ms",
+            Target::None,
+            Spread::of(updates.iter().map(|(ours, _)| ours.p99)),
+        ),
         Row::alone("errors over PostgreSQL", "requests", Target::AtMost(0.0), Spread::of([errors])),
     ])
 }

@@ -13,17 +13,23 @@ use crate::{Result, child, personas};
 
 /// Commits a second of another process while reads are measured.
 const COMMITS: u32 = 1_000;
-/// Requests a second of the measurement at a fixed rate: well below what either can do, so that nothing queues.
+/// Requests a second of the measurement at a fixed rate: well below what either can do, so that
+/// nothing queues.
 const FIXED_RATE: &str = "2000";
 
 pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let (options, database) = (&session.options, session.store("reads")?);
     let ours = Ours::start(&database, options.workers(), "normal")?;
-    let answer = Client::connect(ours.server.address)?.get(&format!("{}{}", personas::PATH, personas::id(options.personas / 2)))?;
+    let answer = Client::connect(ours.server.address)?.get(&format!(
+        "{}{}",
+        personas::PATH,
+        personas::id(options.personas / 2)
+    ))?;
     let body = database.with_file_name("answer.json");
     std::fs::write(&body, &answer.body)?;
     let bare = bare::start(&body, options.workers())?;
-    let (our_aim, bare_aim) = (Aim::api(ours.server.url(), options.personas), Aim::api(bare.url(), options.personas));
+    let (our_aim, bare_aim) =
+        (Aim::api(ours.server.url(), options.personas), Aim::api(bare.url(), options.personas));
     let run = |aim: &Aim, load| session.load(aim, load);
     // The first pair warms both up and is thrown away.
     run(&our_aim, Load::Get)?;
@@ -31,7 +37,10 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
 
     let get = session.pairs(|| run(&our_aim, Load::Get), || run(&bare_aim, Load::Get))?;
     let known = session.pairs(|| run(&our_aim, Load::Known), || run(&bare_aim, Load::Known))?;
-    let fixed = session.pairs(|| at_fixed_rate(session, &ours, &our_aim.url), || at_fixed_rate(session, &ours, &bare_aim.url))?;
+    let fixed = session.pairs(
+        || at_fixed_rate(session, &ours, &our_aim.url),
+        || at_fixed_rate(session, &ours, &bare_aim.url),
+    )?;
     let mut commits = Vec::new();
     let beside = session.pairs(
         || {
@@ -42,24 +51,50 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         },
         || run(&bare_aim, Load::Get),
     )?;
-    let busy = format!("GET while another process commits {:.0} updates/s, beside the bare server idle", Spread::of(commits).median());
-    let rates = |name: &str, target, pairs: &[(Measured, Measured)]| row(name, "requests/s", target, pairs, |it| it.rate);
+    let busy = format!(
+        "GET while another process commits {:.0} updates/s, beside the bare server idle",
+        Spread::of(commits).median()
+    );
+    let rates = |name: &str, target, pairs: &[(Measured, Measured)]| {
+        row(name, "requests/s", target, pairs, |it| it.rate)
+    };
     Ok(vec![
         rates("GET by id beside a bare server", Target::RatioAtLeast(0.85), &get),
         rates("304 beside a bare server", Target::RatioAtLeast(0.95), &known),
         row("p99 of GET beside a bare server", "ms", Target::RatioAtMost(1.3), &get, |it| it.p99),
-        row("p99 of GET at 2,000/s, from when each was due", "ms", Target::None, &fixed, |p99| *p99),
+        row("p99 of GET at 2,000/s, from when each was due", "ms", Target::None, &fixed, |p99| {
+            *p99
+        }),
         rates(&busy, Target::RatioAtLeast(0.7), &beside),
-        Row::alone("errors of all reads of ours", "requests", Target::AtMost(0.0), errors(&[get, known, beside])),
+        Row::alone(
+            "errors of all reads of ours",
+            "requests",
+            Target::AtMost(0.0),
+            errors(&[get, known, beside]),
+        ),
     ])
 }
 
 /// The 99th percentile in milliseconds at a fixed rate, by `persona bench`.
 fn at_fixed_rate(session: &Session, ours: &Ours, url: &str) -> Result<f64> {
     let seconds = session.options.seconds.to_string();
-    let flags = ["bench", "--json", "--write-percent", "0", "--rate", FIXED_RATE, "--seconds", &seconds, "--server", url];
+    let flags = [
+        "bench",
+        "--json",
+        "--write-percent",
+        "0",
+        "--rate",
+        FIXED_RATE,
+        "--seconds",
+        &seconds,
+        "--server",
+        url,
+    ];
     let report: Value = serde_json::from_str(&child::output(&mut ours.prepared(&flags))?)?;
-    report["reads"]["p99_micros"].as_f64().map(|micros| micros / 1000.0).ok_or_else(|| "persona bench told no p99".into())
+    report["reads"]["p99_micros"]
+        .as_f64()
+        .map(|micros| micros / 1000.0)
+        .ok_or_else(|| "persona bench told no p99".into())
 }
 
 fn errors(groups: &[Vec<(Measured, Measured)>]) -> Spread {
@@ -67,7 +102,13 @@ fn errors(groups: &[Vec<(Measured, Measured)>]) -> Spread {
 }
 
 /// A row of one figure of each side.
-pub fn row<T>(name: &str, unit: &'static str, target: Target, pairs: &[(T, T)], figure: impl Fn(&T) -> f64) -> Row {
+pub fn row<T>(
+    name: &str,
+    unit: &'static str,
+    target: Target,
+    pairs: &[(T, T)],
+    figure: impl Fn(&T) -> f64,
+) -> Row {
     let ours = Spread::of(pairs.iter().map(|(ours, _)| figure(ours)));
     let rival = Spread::of(pairs.iter().map(|(_, rival)| figure(rival)));
     Row::compared(name, unit, target, ours, rival)

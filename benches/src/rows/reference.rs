@@ -48,7 +48,8 @@ fn started(session: &Session, bytes: usize, count: u64) -> Result<(Ours, Server)
 
 fn speed(size: &str, get: &[(Measured, Measured)], patch: &[(Measured, Measured)]) -> [Row; 5] {
     let named = |what: &str| format!("{what} of {size} beside the reference");
-    let errors = |pairs: &[(Measured, Measured)]| pairs.iter().map(|(ours, _)| ours.errors).sum::<f64>();
+    let errors =
+        |pairs: &[(Measured, Measured)]| pairs.iter().map(|(ours, _)| ours.errors).sum::<f64>();
     let rival_errors = patch.iter().chain(get).map(|(_, rival)| rival.errors).sum::<f64>();
     [
         reads::row(&named("GET"), "requests/s", Target::RatioAtLeast(50.0), get, |it| it.rate),
@@ -69,9 +70,24 @@ fn speed(size: &str, get: &[(Measured, Measured)], patch: &[(Measured, Measured)
 pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
     let (ours, rival) = started(session, personas::USUAL_BYTES, session.options.personas)?;
     let seconds = session.options.seconds;
-    let pairs = session.pairs(|| increments::of_ours(ours.server.address, seconds), || increments::of_reference(rival.address, seconds))?;
+    let pairs = session.pairs(
+        || increments::of_ours(ours.server.address, seconds),
+        || increments::of_reference(rival.address, seconds),
+    )?;
     Ok(vec![
-        reads::row("acknowledged increments of one row that were kept", "%", Target::AtLeast(100.0), &pairs, |it| it.percent()),
-        reads::row("acknowledged increments of one row", "increments", Target::None, &pairs, |it| it.acknowledged),
+        reads::row(
+            "acknowledged increments of one row that were kept",
+            "%",
+            Target::AtLeast(100.0),
+            &pairs,
+            |it| it.percent(),
+        ),
+        reads::row(
+            "acknowledged increments of one row",
+            "increments",
+            Target::None,
+            &pairs,
+            |it| it.acknowledged,
+        ),
     ])
 }

@@ -24,10 +24,20 @@ pub fn measure(session: &Session) -> Result<Vec<Row>> {
     let name = format!("start to ready with {} personas", options.personas);
     let mut rows = vec![
         Row::alone(name, "ms", Target::AtMost(150.0), Spread::of(ready)),
-        Row::alone("resident memory of the largest worker, idle", "MB", Target::AtMost(40.0), Spread::of(idle)),
+        Row::alone(
+            "resident memory of the largest worker, idle",
+            "MB",
+            Target::AtMost(40.0),
+            Spread::of(idle),
+        ),
     ];
     if !loaded.is_empty() {
-        rows.push(Row::alone("the same after reads and writes", "MB", Target::None, Spread::of(loaded)));
+        rows.push(Row::alone(
+            "the same after reads and writes",
+            "MB",
+            Target::None,
+            Spread::of(loaded),
+        ));
     }
     Ok(rows)
 }

@@ -30,10 +30,22 @@ pub fn pages(session: &Session) -> Result<Vec<Row>> {
     for pair in 0..u64::from(session.options.pairs) {
         p99.push(quantile(SAMPLES, |sample| {
             let number = dice(pair * SAMPLES + sample);
-            let answer = runtime.block_on(store.get(personas::id(number % count)))?.ok_or("a persona is missing")?;
-            let sorts: Vec<Sort> = Sort::ALL.into_iter().map(|(_, sort)| sort).filter(|sort| sort.key != SortKey::Relevance).collect();
+            let answer = runtime
+                .block_on(store.get(personas::id(number % count)))?
+                .ok_or("a persona is missing")?;
+            let sorts: Vec<Sort> = Sort::ALL
+                .into_iter()
+                .map(|(_, sort)| sort)
+                .filter(|sort| sort.key != SortKey::Relevance)
+                .collect();
             let sort = sorts[usize::try_from(number / count)? % sorts.len()];
-            let request = ListRequest { filter: Filter::default(), sort, after: Some(cursor(&answer, sort)?), limit: PAGE, count: false };
+            let request = ListRequest {
+                filter: Filter::default(),
+                sort,
+                after: Some(cursor(&answer, sort)?),
+                limit: PAGE,
+                count: false,
+            };
             let began = Instant::now();
             runtime.block_on(store.list(request))?;
             Ok(began.elapsed())
@@ -47,7 +59,9 @@ pub fn pages(session: &Session) -> Result<Vec<Row>> {
 fn cursor(answer: &Answer, sort: Sort) -> Result<Cursor> {
     let persona: Value = serde_json::from_slice(&answer.body)?;
     let text = |member: &str| persona[member].as_str().unwrap_or_default();
-    let time = |member| Timestamp::parse(text(member)).map(|time| time.as_micros().to_string()).ok_or("no time");
+    let time = |member| {
+        Timestamp::parse(text(member)).map(|time| time.as_micros().to_string()).ok_or("no time")
+    };
     let key = match sort.key {
         SortKey::CreatedAt => time("created_at")?,
         SortKey::UpdatedAt => time("updated_at")?,
@@ -59,15 +73,21 @@ fn cursor(answer: &Answer, sort: Sort) -> Result<Cursor> {
 pub fn searches(session: &Session) -> Result<Vec<Row>> {
     let (count, texts) = (session.options.personas, texts(session));
     let source = if texts.is_empty() { "made" } else { "real" };
-    let make = |number: u64| match texts.get(usize::try_from(number).unwrap_or_default() % texts.len().max(1)) {
+    let make = |number: u64| match texts
+        .get(usize::try_from(number).unwrap_or_default() % texts.len().max(1))
+    {
         Some(agent) => mixed(agent, number),
         None => personas::document(number, personas::USUAL_BYTES),
     };
-    let filled = personas::filled_with(&session.place, &format!("search-{source}-{count}.db"), count, make)?;
+    let filled =
+        personas::filled_with(&session.place, &format!("search-{source}-{count}.db"), count, make)?;
     let store = opened(&personas::copied(&session.place, &filled, "search")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let words: Vec<String> = (0..SAMPLES).flat_map(|sample| words_of(&make(dice(sample) % count))).collect();
-    let word = |number: u64| words[usize::try_from(dice(number)).unwrap_or_default() % words.len()].as_str();
+    let words: Vec<String> =
+        (0..SAMPLES).flat_map(|sample| words_of(&make(dice(sample) % count))).collect();
+    let word = |number: u64| {
+        words[usize::try_from(dice(number)).unwrap_or_default() % words.len()].as_str()
+    };
     let mut p99 = Vec::new();
     for pair in 0..u64::from(session.options.pairs) {
         p99.push(quantile(SAMPLES, |sample| {
@@ -80,7 +100,13 @@ pub fn searches(session: &Session) -> Result<Vec<Row>> {
                 _ => format!("{}*", first.chars().take(4).collect::<String>()),
             };
             let filter = Filter { search: Some(Search::parse(&text)?), ..Filter::default() };
-            let request = ListRequest { filter, sort: Sort::RELEVANCE, after: None, limit: PAGE, count: false };
+            let request = ListRequest {
+                filter,
+                sort: Sort::RELEVANCE,
+                after: None,
+                limit: PAGE,
+                count: false,
+            };
             let began = Instant::now();
             runtime.block_on(store.list(request))?;
             Ok(began.elapsed())
@@ -113,7 +139,8 @@ fn mixed(agent: &Value, number: u64) -> Value {
 /// Some words that a document has.
 fn words_of(document: &Value) -> Vec<String> {
     let text = document["system_prompt"].as_str().unwrap_or_default();
-    let words = text.split(|char: char| !char.is_alphanumeric()).filter(|word| word.chars().count() > 3);
+    let words =
+        text.split(|char: char| !char.is_alphanumeric()).filter(|word| word.chars().count() > 3);
     words.step_by(17).take(5).map(ToString::to_string).chain(["assistant".into()]).collect()
 }
 
@@ -122,7 +149,10 @@ fn opened(path: &std::path::Path) -> Result<SqliteStore> {
 }
 
 /// The 99th percentile of so many samples, in milliseconds.
-fn quantile(samples: u64, mut sample: impl FnMut(u64) -> Result<std::time::Duration>) -> Result<f64> {
+fn quantile(
+    samples: u64,
+    mut sample: impl FnMut(u64) -> Result<std::time::Duration>,
+) -> Result<f64> {
     let mut took = Histogram::<u64>::new(3)?;
     for number in 0..samples {
         took.record(u64::try_from(sample(number)?.as_micros())?)?;
@@ -130,7 +160,8 @@ fn quantile(samples: u64, mut sample: impl FnMut(u64) -> Result<std::time::Durat
     Ok(f64::from(u32::try_from(took.value_at_quantile(0.99))?) / 1000.0)
 }
 
-/// A number that looks random and is the same in every run (the multiplier of Knuth's MMIX generator).
+/// A number that looks random and is the same in every run (the multiplier of Knuth's MMIX
+/// generator).
 fn dice(number: u64) -> u64 {
     (number + 1).wrapping_mul(6_364_136_223_846_793_005).rotate_right(29) >> 1
 }

@@ -1,4 +1,5 @@
-//! Writes over HTTP beside raw SQLite: how much of the file's limit is left, and how long anybody waits.
+//! Writes over HTTP beside raw SQLite: how much of the file's limit is left, and how long anybody
+//! waits.
 
 use crate::Result;
 use crate::rivals::busy;
@@ -27,15 +28,31 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let ours = Ours::start(&session.store("writes")?, session.options.workers(), "normal")?;
     let raw = session.store("raw")?;
     session.load(&Aim::api(ours.server.url(), session.options.personas), Load::Patch)?;
-    let rounds = (0..session.options.pairs).map(|_| round(session, &ours, &raw)).collect::<Result<Vec<_>>>()?;
+    let rounds = (0..session.options.pairs)
+        .map(|_| round(session, &ours, &raw))
+        .collect::<Result<Vec<_>>>()?;
     let all = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
     let rate = || all(|it| it.ours.rate);
-    let against = |name: &str, target, rival| Row::compared(format!("PATCH beside {name}"), "updates/s", target, rate(), rival);
+    let against = |name: &str, target, rival| {
+        Row::compared(format!("PATCH beside {name}"), "updates/s", target, rate(), rival)
+    };
     Ok(vec![
-        against("raw SQLite, the same rows, batches of the same size", Target::RatioAtLeast(0.5), all(|it| it.same_rows)),
-        against("raw SQLite, one UPDATE, batches of the same size", Target::None, all(|it| it.batches)),
+        against(
+            "raw SQLite, the same rows, batches of the same size",
+            Target::RatioAtLeast(0.5),
+            all(|it| it.same_rows),
+        ),
+        against(
+            "raw SQLite, one UPDATE, batches of the same size",
+            Target::None,
+            all(|it| it.batches),
+        ),
         against("raw SQLite, one UPDATE in each transaction", Target::None, all(|it| it.singles)),
-        against("four processes with a busy timeout, one UPDATE", Target::None, all(|it| it.busy.rate)),
+        against(
+            "four processes with a busy timeout, one UPDATE",
+            Target::None,
+            all(|it| it.busy.rate),
+        ),
         Row::alone("writes in one transaction of ours", "writes", Target::None, all(|it| it.batch)),
         Row::compared(
             "longest acknowledged write beside a busy timeout",
@@ -44,7 +61,13 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             all(|it| it.ours.max),
             all(|it| it.busy.max),
         ),
-        Row::compared("p99 of writes beside a busy timeout", "ms", Target::None, all(|it| it.ours.p99), all(|it| it.busy.p99)),
+        Row::compared(
+            "p99 of writes beside a busy timeout",
+            "ms",
+            Target::None,
+            all(|it| it.ours.p99),
+            all(|it| it.busy.p99),
+        ),
         Row::compared(
             "fairness over workers beside a busy timeout",
             "least/most",
@@ -52,8 +75,19 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             all(|it| it.fairness),
             all(|it| it.busy.fairness),
         ),
-        Row::compared("PATCH of one hot persona beside random ones", "updates/s", Target::None, all(|it| it.hot.rate), rate()),
-        Row::alone("errors of all writes of ours", "requests", Target::AtMost(0.0), all(|it| it.ours.errors + it.hot.errors)),
+        Row::compared(
+            "PATCH of one hot persona beside random ones",
+            "updates/s",
+            Target::None,
+            all(|it| it.hot.rate),
+            rate(),
+        ),
+        Row::alone(
+            "errors of all writes of ours",
+            "requests",
+            Target::AtMost(0.0),
+            all(|it| it.ours.errors + it.hot.errors),
+        ),
     ])
 }
 
@@ -64,8 +98,13 @@ fn round(session: &Session, ours: &Ours, raw: &std::path::Path) -> Result<Round>
     let measured = session.load(&aim, Load::Patch)?;
     let (transactions_after, writes_after) = ours.transactions()?;
     let batch = (writes_after - writes) / (transactions_after - transactions).max(1.0);
-    let by_worker = Spread::of(ours.answered()?.iter().zip(answered).map(|(after, before)| after - before));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a batch has 1 to 256 writes")]
+    let by_worker =
+        Spread::of(ours.answered()?.iter().zip(answered).map(|(after, before)| after - before));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a batch has 1 to 256 writes"
+    )]
     let batch_writes = batch.round().max(1.0) as u32;
     let updates = |rows, batch| raw::updates(raw, personas, rows, batch, seconds);
     Ok(Round {

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 const SIZES: [(&str, usize); 2] = [("2_kb", 2_000), ("10_kb", 10_000)];
 
 fn input(bytes: usize) -> Value {
-    let sentence = "You answer in whole sentences, ask when something is unclear, and never invent a source. ";
+    let sentence =
+        "You answer in whole sentences, ask when something is unclear, and never invent a source. ";
     json!({ "name": "Ada", "tags": ["maths", "history"], "system_prompt": sentence.repeat(bytes / sentence.len()) })
 }
 
@@ -25,14 +26,24 @@ fn hot_parts(criterion: &mut Criterion) {
     for (size, bytes) in SIZES {
         let document = document(bytes);
         let text = document.text();
-        criterion.bench_function(&format!("patch_apply_{size}"), |bencher| bencher.iter(|| patch.apply(black_box(&document))));
+        criterion.bench_function(&format!("patch_apply_{size}"), |bencher| {
+            bencher.iter(|| patch.apply(black_box(&document)));
+        });
         criterion.bench_function(&format!("canonical_json_and_hash_{size}"), |bencher| {
             // A document keeps its hash, so each turn needs one of its own.
             let fresh = || Document::from_stored(text).expect("readable");
-            bencher.iter_batched(fresh, |document| black_box(&document).content_hash(), BatchSize::SmallInput);
+            bencher.iter_batched(
+                fresh,
+                |document| black_box(&document).content_hash(),
+                BatchSize::SmallInput,
+            );
         });
-        criterion.bench_function(&format!("search_words_{size}"), |bencher| bencher.iter(|| SearchWords::of(black_box(&document))));
-        criterion.bench_function(&format!("read_stored_{size}"), |bencher| bencher.iter(|| Document::from_stored(black_box(text))));
+        criterion.bench_function(&format!("search_words_{size}"), |bencher| {
+            bencher.iter(|| SearchWords::of(black_box(&document)));
+        });
+        criterion.bench_function(&format!("read_stored_{size}"), |bencher| {
+            bencher.iter(|| Document::from_stored(black_box(text)));
+        });
     }
 }
 

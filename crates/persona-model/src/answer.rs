@@ -1,17 +1,22 @@
 //! The answer: a persona as JSON text, in the form that clients get and the database keeps ready.
 //!
-//! It is built once, when a revision is written, and sent as it is ever after: a read parses and formats nothing.
-//! Two parts, so that the database need not keep the document twice: the **head** holds the store-managed members
-//! as an object, the document is an object of its own, and [`answer_text`] joins them.
+//! It is built once, when a revision is written, and sent as it is ever after: a read parses and
+//! formats nothing. Two parts, so that the database need not keep the document twice: the **head**
+//! holds the store-managed members as an object, the document is an object of its own, and
+//! [`answer_text`] joins them.
 
 use serde_json::{Value, json};
 
 use crate::{Persona, Timestamp};
 
-/// The store-managed members of a persona as a JSON object, in the order in which people look for them.
+/// The store-managed members of a persona as a JSON object, in the order in which people look for
+/// them.
 pub fn head_text(persona: &Persona) -> String {
-    let labels: serde_json::Map<String, Value> =
-        persona.labels.iter().map(|(label, revision)| (label.clone(), revision.number().into())).collect();
+    let labels: serde_json::Map<String, Value> = persona
+        .labels
+        .iter()
+        .map(|(label, revision)| (label.clone(), revision.number().into()))
+        .collect();
     object_text([
         ("id", &json!(persona.id.to_string())),
         ("revision", &json!(persona.revision.number())),
@@ -41,7 +46,8 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// When the persona of an answer was changed last: what [`head_text`] wrote at its fourth member. `None` for any other text.
+/// When the persona of an answer was changed last: what [`head_text`] wrote at its fourth member.
+/// `None` for any other text.
 ///
 /// Nothing else of the answer is read.
 pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {
@@ -53,7 +59,8 @@ pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(quoted.nth(1)?).ok().and_then(Timestamp::parse)
 }
 
-/// How many quotes are before the name of the fourth member: two of each name, and two of each value that is a text.
+/// How many quotes are before the name of the fourth member: two of each name, and two of each
+/// value that is a text.
 const UPDATED_AT_QUOTE: usize = 11;
 
 /// Joins a head and a document text into the answer: one object with the members of both.
@@ -62,8 +69,14 @@ const UPDATED_AT_QUOTE: usize = 11;
 ///
 /// In debug builds, when either is not a non-empty JSON object.
 pub fn answer_text(head: &str, document: &str) -> Vec<u8> {
-    debug_assert!(head.starts_with('{') && head.ends_with('}') && head.len() > 2, "a head is a non-empty object");
-    debug_assert!(document.starts_with('{') && document.ends_with('}') && document.len() > 2, "a document is a non-empty object");
+    debug_assert!(
+        head.starts_with('{') && head.ends_with('}') && head.len() > 2,
+        "a head is a non-empty object"
+    );
+    debug_assert!(
+        document.starts_with('{') && document.ends_with('}') && document.len() > 2,
+        "a document is a non-empty object"
+    );
     let mut answer = Vec::with_capacity(head.len() + document.len());
     answer.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
     answer.push(b',');

@@ -7,16 +7,20 @@ use sha2::{Digest, Sha256};
 
 /// The canonical text of a JSON value (RFC 8785): sorted members, ECMAScript numbers, no blanks.
 ///
-/// Numbers are written as IEEE 754 doubles, as the RFC demands; the stored document keeps larger integers exactly.
+/// Numbers are written as IEEE 754 doubles, as the RFC demands; the stored document keeps larger
+/// integers exactly.
 pub fn canonical_json(value: &Value) -> String {
-    serde_json_canonicalizer::to_string(value).expect("a JSON value without non-finite numbers has a canonical form")
+    serde_json_canonicalizer::to_string(value)
+        .expect("a JSON value without non-finite numbers has a canonical form")
 }
 
-/// The text that a content hash is made of: [`canonical_json`] with whole numbers in all their digits.
+/// The text that a content hash is made of: [`canonical_json`] with whole numbers in all their
+/// digits.
 ///
-/// RFC 8785 rounds whole numbers beyond 2^53, so that documents with different ones have the same text. Here whole numbers
-/// of 64 bits keep every digit, and so does a double with such a value. Two numbers have the same text exactly when they
-/// have the same value: 1, 1.0 and 1e0 do, 9007199254740992 and 9007199254740993 do not.
+/// RFC 8785 rounds whole numbers beyond 2^53, so that documents with different ones have the same
+/// text. Here whole numbers of 64 bits keep every digit, and so does a double with such a value.
+/// Two numbers have the same text exactly when they have the same value: 1, 1.0 and 1e0 do,
+/// 9007199254740992 and 9007199254740993 do not.
 fn exact_json(members: &Map<String, Value>) -> Vec<u8> {
     let mut text = Vec::new();
     write_object(&mut text, members);
@@ -66,16 +70,20 @@ fn write_string(text: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(text, value).expect("a vector takes everything");
 }
 
-/// Doubles from -2^63 up to but not with 2^64 are those whose value an integer of 64 bits can have. RFC 8785 writes larger
-/// ones in digits that no such integer has.
+/// Doubles from -2^63 up to but not with 2^64 are those whose value an integer of 64 bits can have.
+/// RFC 8785 writes larger ones in digits that no such integer has.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range of the integers")]
 fn number_text(number: &Number) -> String {
     const WHOLE_BELOW: f64 = 18_446_744_073_709_551_616.0;
     const WHOLE_FROM: f64 = -9_223_372_036_854_775_808.0;
     match number.as_f64().filter(|_| number.is_f64()) {
         None => number.to_string(),
-        Some(double) if double.fract() == 0.0 && (WHOLE_FROM..WHOLE_BELOW).contains(&double) => (double as i128).to_string(),
-        Some(_) => serde_json_canonicalizer::to_string(number).expect("a number of a JSON value is finite"),
+        Some(double) if double.fract() == 0.0 && (WHOLE_FROM..WHOLE_BELOW).contains(&double) => {
+            (double as i128).to_string()
+        }
+        Some(_) => {
+            serde_json_canonicalizer::to_string(number).expect("a number of a JSON value is finite")
+        }
     }
 }
 
@@ -89,10 +97,11 @@ impl ContentHash {
         Self(Sha256::digest(exact_json(members)).into())
     }
 
-    /// The same with numbers as doubles, as RFC 8785 has them: whole numbers beyond 2^53 are rounded. Personas that were
-    /// written before schema version 6 have this hash.
+    /// The same with numbers as doubles, as RFC 8785 has them: whole numbers beyond 2^53 are
+    /// rounded. Personas that were written before schema version 6 have this hash.
     pub(crate) fn of_rounded_members(members: &Map<String, Value>) -> Self {
-        let text = serde_json_canonicalizer::to_vec(members).expect("no number of a JSON object is not finite");
+        let text = serde_json_canonicalizer::to_vec(members)
+            .expect("no number of a JSON object is not finite");
         Self(Sha256::digest(text).into())
     }
 
@@ -155,7 +164,10 @@ mod tests {
     #[test]
     fn the_hash_prints_as_hexadecimal() {
         let hash = ContentHash::of_members(&Map::new());
-        assert_eq!(hash.to_string(), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+        assert_eq!(
+            hash.to_string(),
+            "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+        );
     }
 
     #[test]
@@ -184,10 +196,14 @@ mod tests {
 
     /// Integers and doubles that lie close together beyond 2^53, and any others.
     fn number() -> impl Strategy<Value = Number> {
-        let near = prop_oneof![Just(1_u64 << 53), Just(1 << 62), Just(1 << 63), Just(u64::MAX - 4096)];
+        let near =
+            prop_oneof![Just(1_u64 << 53), Just(1 << 62), Just(1 << 63), Just(u64::MAX - 4096)];
         let near = (near, 0..4096_u64).prop_map(|(power, more)| power + more);
         let double = |value: f64| Number::from_f64(value).expect("finite");
-        #[expect(clippy::cast_precision_loss, reason = "a double near the integer is what is wanted")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a double near the integer is what is wanted"
+        )]
         let doubles = near.clone().prop_map(move |value| double(value as f64));
         prop_oneof![
             near.prop_map(Number::from),

@@ -22,7 +22,8 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads an RFC 3339 time in any spelling, and the shorter forms of ISO 8601; finer digits than microseconds are cut off.
+    /// Reads an RFC 3339 time in any spelling, and the shorter forms of ISO 8601; finer digits than
+    /// microseconds are cut off.
     pub fn parse(text: &str) -> Option<Self> {
         let other = || text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
         rfc3339::micros(text).or_else(other).map(Self)
@@ -41,8 +42,8 @@ pub trait Clock: Send + Sync {
     /// The time of day now, as the wall clock says. It can be wrong, and it can be set.
     fn now(&self) -> Timestamp;
 
-    /// How much time has passed since some moment that stays the same, by a clock that cannot be set and that goes on while
-    /// the machine sleeps.
+    /// How much time has passed since some moment that stays the same, by a clock that cannot be
+    /// set and that goes on while the machine sleeps.
     fn elapsed(&self) -> Duration;
 }
 

@@ -13,18 +13,19 @@ use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
 
 /// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The largest such limit that can be chosen. It leaves room for the members that the store manages in the largest body
-/// (8 MiB), so that what a GET answers can be sent back, exported and imported.
+/// The largest such limit that can be chosen. It leaves room for the members that the store manages
+/// in the largest body (8 MiB), so that what a GET answers can be sent back, exported and imported.
 pub const DOCUMENT_BYTES_MAX_CEILING: usize = 8 * 1024 * 1024 - 64 * 1024;
 
-/// The validated, complete document of a persona: every row of [`FIELDS`] is a member, and no other member exists.
+/// The validated, complete document of a persona: every row of [`FIELDS`] is a member, and no other
+/// member exists.
 ///
 /// A copy costs nothing: copies share the members and what was made of them.
 #[derive(Clone)]
 pub struct Document(Arc<Shared>);
 
-/// The members, and what is made of them once: a large document takes tens of milliseconds for each, which is best spent
-/// before its turn to be written.
+/// The members, and what is made of them once: a large document takes tens of milliseconds for
+/// each, which is best spent before its turn to be written.
 struct Shared {
     members: Map<String, Value>,
     text: OnceLock<String>,
@@ -45,16 +46,19 @@ impl fmt::Debug for Document {
 }
 
 impl Document {
-    /// Validates an input: fills what is absent or null with its default and reports everything that breaks a rule.
+    /// Validates an input: fills what is absent or null with its default and reports everything
+    /// that breaks a rule.
     ///
     /// # Errors
     ///
-    /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a limit, a missing name.
+    /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a
+    /// limit, a missing name.
     pub fn from_json(input: Value) -> Result<Self, Invalid> {
         validate::document(input).map(Self::of)
     }
 
-    /// Reads a document that [`Document::text`] wrote; a field that did not exist then gets its default.
+    /// Reads a document that [`Document::text`] wrote; a field that did not exist then gets its
+    /// default.
     ///
     /// # Errors
     ///
@@ -73,14 +77,18 @@ impl Document {
     ///
     /// The answer is damaged: no JSON object, or without a name.
     pub fn from_answer(answer: &Value) -> Result<Self, Invalid> {
-        let members = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), answer.get(field.name)?.clone())));
+        let members = FIELDS
+            .iter()
+            .filter_map(|field| Some((field.name.to_owned(), answer.get(field.name)?.clone())));
         Self::completed(members.collect())
     }
 
     fn completed(mut members: Map<String, Value>) -> Result<Self, Invalid> {
         for field in FIELDS {
             if !members.contains_key(field.name) {
-                let value = field.default().ok_or_else(|| damaged(format!("the stored document has no {}", field.name)))?;
+                let value = field
+                    .default()
+                    .ok_or_else(|| damaged(format!("the stored document has no {}", field.name)))?;
                 members.insert(field.name.into(), value);
             }
         }
@@ -88,25 +96,35 @@ impl Document {
     }
 
     fn of(members: Map<String, Value>) -> Self {
-        Self(Arc::new(Shared { members, text: OnceLock::new(), content_hash: OnceLock::new(), words: OnceLock::new() }))
+        Self(Arc::new(Shared {
+            members,
+            text: OnceLock::new(),
+            content_hash: OnceLock::new(),
+            words: OnceLock::new(),
+        }))
     }
 
-    /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they came in.
+    /// The text that the store keeps: members in the order of [`FIELDS`], numbers exactly as they
+    /// came in.
     pub fn text(&self) -> &str {
-        let members = || FIELDS.iter().filter_map(|field| self.get(field.name).map(|value| (field.name, value)));
+        let members = || {
+            FIELDS.iter().filter_map(|field| self.get(field.name).map(|value| (field.name, value)))
+        };
         self.0.text.get_or_init(|| object_text(members()))
     }
 
-    /// SHA-256 of the canonical JSON (RFC 8785) with whole numbers in all their digits: documents that differ in a number
-    /// have different ones.
+    /// SHA-256 of the canonical JSON (RFC 8785) with whole numbers in all their digits: documents
+    /// that differ in a number have different ones.
     pub fn content_hash(&self) -> ContentHash {
         *self.0.content_hash.get_or_init(|| ContentHash::of_members(&self.0.members))
     }
 
-    /// Every hash that may be stored with it: that of today, and the one from before schema version 6, which rounds whole
-    /// numbers beyond 2^53. The second is made only when the first is not enough.
+    /// Every hash that may be stored with it: that of today, and the one from before schema version
+    /// 6, which rounds whole numbers beyond 2^53. The second is made only when the first is not
+    /// enough.
     pub fn content_hashes(&self) -> impl Iterator<Item = ContentHash> {
-        std::iter::once(self.content_hash()).chain(std::iter::once_with(|| ContentHash::of_rounded_members(&self.0.members)))
+        std::iter::once(self.content_hash())
+            .chain(std::iter::once_with(|| ContentHash::of_rounded_members(&self.0.members)))
     }
 
     /// The words that it is found by.
@@ -121,7 +139,8 @@ impl Document {
         self.words();
     }
 
-    /// Checks that it is no larger than a limit. A document that was larger before may stay so while it becomes smaller.
+    /// Checks that it is no larger than a limit. A document that was larger before may stay so
+    /// while it becomes smaller.
     ///
     /// # Errors
     ///
@@ -131,7 +150,11 @@ impl Document {
         if bytes <= bytes_max || before.is_some_and(|before| bytes < before.text().len()) {
             return Ok(());
         }
-        Err(Invalid::one("", "too_long", format!("must have at most {bytes_max} bytes as JSON in all, has {bytes}")))
+        Err(Invalid::one(
+            "",
+            "too_long",
+            format!("must have at most {bytes_max} bytes as JSON in all, has {bytes}"),
+        ))
     }
 
     /// The document as a JSON object.
@@ -164,7 +187,8 @@ impl Document {
         self.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// What the persona is found by as a tag: its tags without their case, each once and in the order of their bytes.
+    /// What the persona is found by as a tag: its tags without their case, each once and in the
+    /// order of their bytes.
     pub fn folded_tags(&self) -> BTreeSet<String> {
         self.tags().map(folded_tag).collect()
     }
@@ -176,7 +200,11 @@ impl Document {
 
     /// The names of the fields whose values differ, in the order of [`FIELDS`].
     pub fn changed_fields(&self, other: &Self) -> Vec<&'static str> {
-        FIELDS.iter().map(|field| field.name).filter(|name| self.get(name) != other.get(name)).collect()
+        FIELDS
+            .iter()
+            .map(|field| field.name)
+            .filter(|name| self.get(name) != other.get(name))
+            .collect()
     }
 
     fn str_of(&self, field: &str) -> &str {
@@ -199,7 +227,12 @@ mod tests {
     fn a_name_alone_makes_a_complete_document() {
         let document = Document::from_json(json!({ "name": "Ada" })).expect("a valid document");
         for field in FIELDS {
-            assert_eq!(document.get(field.name).cloned(), field.default().or(Some(json!("Ada"))), "{}", field.name);
+            assert_eq!(
+                document.get(field.name).cloned(),
+                field.default().or(Some(json!("Ada"))),
+                "{}",
+                field.name
+            );
         }
     }
 
@@ -208,7 +241,10 @@ mod tests {
         let document =
             Document::from_json(json!({ "name": "Ada", "extensions": { "b": 12_345_678_901_234_567_890_u64, "a": 1.0 } })).expect("valid");
         let text = document.text();
-        assert!(text.starts_with("{\"name\":\"Ada\",\"nickname\":\"\",\"kind\":\"character\","), "{text}");
+        assert!(
+            text.starts_with("{\"name\":\"Ada\",\"nickname\":\"\",\"kind\":\"character\","),
+            "{text}"
+        );
         assert!(text.contains("{\"a\":1.0,\"b\":12345678901234567890}"), "{text}");
         assert_eq!(Document::from_stored(text), Ok(document.clone()));
     }

@@ -1,7 +1,8 @@
 //! The one table of editable fields.
 //!
-//! Validation, patches, the OpenAPI schema, the property tests and the suggestions for mistyped names all walk this
-//! table. A field that is added here is accepted, stored and returned everywhere; there is no second list to forget.
+//! Validation, patches, the OpenAPI schema, the property tests and the suggestions for mistyped
+//! names all walk this table. A field that is added here is accepted, stored and returned
+//! everywhere; there is no second list to forget.
 
 use serde_json::{Value, json};
 
@@ -116,36 +117,108 @@ const GREETINGS: Shape = Shape::Texts { items_max: GREETINGS_MAX };
 /// Every editable field, in the order in which people read them.
 pub const FIELDS: &[Field] = &[
     Field { name: "name", shape: Shape::Name, about: "What the persona is called." },
-    Field { name: "nickname", shape: Shape::Line, about: "What it is called in prompts, where that differs from the name." },
-    Field { name: "kind", shape: Shape::OneOf(&["character", "user", "agent", "prompt"]), about: "What sort of persona it is." },
-    Field { name: "handle", shape: Shape::Handle, about: "A unique short name for URLs and tools." },
+    Field {
+        name: "nickname",
+        shape: Shape::Line,
+        about: "What it is called in prompts, where that differs from the name.",
+    },
+    Field {
+        name: "kind",
+        shape: Shape::OneOf(&["character", "user", "agent", "prompt"]),
+        about: "What sort of persona it is.",
+    },
+    Field {
+        name: "handle",
+        shape: Shape::Handle,
+        about: "A unique short name for URLs and tools.",
+    },
     Field { name: "description", shape: Shape::Text, about: "Who or what the persona is." },
     Field { name: "appearance", shape: Shape::Text, about: "What the persona looks like." },
     Field { name: "personality", shape: Shape::Text, about: "How the persona behaves." },
     Field { name: "scenario", shape: Shape::Text, about: "The situation of the conversation." },
-    Field { name: "system_prompt", shape: Shape::Text, about: "Instructions for the model, before the conversation." },
-    Field { name: "post_history_instructions", shape: Shape::Text, about: "Instructions for the model, after the conversation so far." },
-    Field { name: "first_mes", shape: Shape::Text, about: "The first message, the default greeting." },
+    Field {
+        name: "system_prompt",
+        shape: Shape::Text,
+        about: "Instructions for the model, before the conversation.",
+    },
+    Field {
+        name: "post_history_instructions",
+        shape: Shape::Text,
+        about: "Instructions for the model, after the conversation so far.",
+    },
+    Field {
+        name: "first_mes",
+        shape: Shape::Text,
+        about: "The first message, the default greeting.",
+    },
     Field { name: "mes_example", shape: Shape::Text, about: "Examples of the conversation." },
-    Field { name: "alternate_greetings", shape: GREETINGS, about: "Other first messages to choose from." },
-    Field { name: "group_only_greetings", shape: GREETINGS, about: "First messages for group chats only." },
+    Field {
+        name: "alternate_greetings",
+        shape: GREETINGS,
+        about: "Other first messages to choose from.",
+    },
+    Field {
+        name: "group_only_greetings",
+        shape: GREETINGS,
+        about: "First messages for group chats only.",
+    },
     Field { name: "creator_notes", shape: Shape::Text, about: "Notes from the creator to users." },
-    Field { name: "creator_notes_multilingual", shape: Shape::TextByLanguage, about: "The creator's notes by language (ISO 639-1)." },
-    Field { name: "tags", shape: Shape::Lines { items_max: TAGS_MAX, chars_max: TAG_CHARS_MAX }, about: "Words to find the persona by." },
+    Field {
+        name: "creator_notes_multilingual",
+        shape: Shape::TextByLanguage,
+        about: "The creator's notes by language (ISO 639-1).",
+    },
+    Field {
+        name: "tags",
+        shape: Shape::Lines { items_max: TAGS_MAX, chars_max: TAG_CHARS_MAX },
+        about: "Words to find the persona by.",
+    },
     Field { name: "creator", shape: Shape::Line, about: "Who made the persona." },
-    Field { name: "character_version", shape: Shape::Line, about: "The creator's own version name." },
-    Field { name: "license", shape: Shape::Line, about: "Under which terms the persona may be used." },
+    Field {
+        name: "character_version",
+        shape: Shape::Line,
+        about: "The creator's own version name.",
+    },
+    Field {
+        name: "license",
+        shape: Shape::Line,
+        about: "Under which terms the persona may be used.",
+    },
     Field {
         name: "source",
         shape: Shape::Lines { items_max: SOURCES_MAX, chars_max: SOURCE_CHARS_MAX },
         about: "Where the persona came from, such as URLs.",
     },
-    Field { name: "content_rating", shape: Shape::Rating, about: "How mature the content is by default, and what is allowed." },
-    Field { name: "style_preferences", shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX }, about: "Free-form preferences for style." },
-    Field { name: "character_book", shape: Shape::Object { bytes_max: BOOK_BYTES_MAX }, about: "The lorebook, as in Character Card V3." },
-    Field { name: "assets", shape: Shape::Assets, about: "References to pictures and other files, as in Character Card V3." },
-    Field { name: "is_active", shape: Shape::Flag { default: true }, about: "Whether the persona is in use." },
-    Field { name: "extensions", shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX }, about: "Data of other applications, kept as it is." },
+    Field {
+        name: "content_rating",
+        shape: Shape::Rating,
+        about: "How mature the content is by default, and what is allowed.",
+    },
+    Field {
+        name: "style_preferences",
+        shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX },
+        about: "Free-form preferences for style.",
+    },
+    Field {
+        name: "character_book",
+        shape: Shape::Object { bytes_max: BOOK_BYTES_MAX },
+        about: "The lorebook, as in Character Card V3.",
+    },
+    Field {
+        name: "assets",
+        shape: Shape::Assets,
+        about: "References to pictures and other files, as in Character Card V3.",
+    },
+    Field {
+        name: "is_active",
+        shape: Shape::Flag { default: true },
+        about: "Whether the persona is in use.",
+    },
+    Field {
+        name: "extensions",
+        shape: Shape::Object { bytes_max: OBJECT_BYTES_MAX },
+        about: "Data of other applications, kept as it is.",
+    },
 ];
 
 /// Longest name that others are compared with, in bytes; about twice the longest route.
@@ -158,8 +231,9 @@ pub fn nearest_field(name: &str) -> Option<&'static str> {
 
 /// The known name that is nearest to a mistyped one, if any is near.
 ///
-/// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a forgotten suffix). A name
-/// of more than 64 bytes is near to none: the comparison takes time for each letter of both.
+/// Near means a Jaro-Winkler similarity of at least 0.8 (a swapped, missing or doubled letter, a
+/// forgotten suffix). A name of more than 64 bytes is near to none: the comparison takes time for
+/// each letter of both.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known = known.into_iter().filter(|_| name.len() <= NEAR_BYTES_MAX);
     known

@@ -16,7 +16,8 @@ impl PersonaId {
 
     /// Reads the 36-character hyphenated form, in either case; anything else is `None`.
     ///
-    /// The shorter and braced forms that RFC 9562 libraries accept are refused, so that one persona has one URL.
+    /// The shorter and braced forms that RFC 9562 libraries accept are refused, so that one persona
+    /// has one URL.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != 36 {
             return None;
@@ -66,15 +67,22 @@ mod tests {
         let id = PersonaId::parse(text).expect("a UUID");
         assert_eq!(id.to_string(), text);
         assert_eq!(PersonaId::parse(&text.to_uppercase()), Some(id));
-        for bad in
-            ["", "x", "0193b0c27f3e7a108c1d000000000001", "{0193b0c2-7f3e-7a10-8c1d-000000000001}", "0193b0c2-7f3e-7a10-8c1d-00000000000g"]
-        {
+        for bad in [
+            "",
+            "x",
+            "0193b0c27f3e7a108c1d000000000001",
+            "{0193b0c2-7f3e-7a10-8c1d-000000000001}",
+            "0193b0c2-7f3e-7a10-8c1d-00000000000g",
+        ] {
             assert_eq!(PersonaId::parse(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn an_id_from_a_digest_is_a_version_8_uuid() {
-        assert_eq!(PersonaId::from_digest([0xff; 32]).to_string(), "ffffffff-ffff-8fff-bfff-ffffffffffff");
+        assert_eq!(
+            PersonaId::from_digest([0xff; 32]).to_string(),
+            "ffffffff-ffff-8fff-bfff-ffffffffffff"
+        );
     }
 }

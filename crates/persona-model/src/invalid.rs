@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most faults that are told of one input. More are of no help, and a body of 8 MiB can have hundreds of thousands.
+/// Most faults that are told of one input. More are of no help, and a body of 8 MiB can have
+/// hundreds of thousands.
 pub const FAULTS_MAX: usize = 100;
 /// Most characters of outside text that a fault repeats.
 pub const EXCERPT_CHARS_MAX: usize = 64;
@@ -50,7 +51,10 @@ fn cut(text: &str, chars: usize) -> Cow<'_, str> {
 impl Invalid {
     /// An input with one fault.
     pub fn one(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { faults: vec![Fault { pointer: pointer.into(), code, message: message.into() }], more: 0 }
+        Self {
+            faults: vec![Fault { pointer: pointer.into(), code, message: message.into() }],
+            more: 0,
+        }
     }
 
     /// Adds what is wrong besides, as far as there is room for it.

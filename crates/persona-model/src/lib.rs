@@ -1,20 +1,24 @@
 //! What a persona is, without any way to keep or serve it.
 //!
-//! No I/O, no async, no clock reads: everything here is a pure value or function and can be tested without a runtime.
+//! No I/O, no async, no clock reads: everything here is a pure value or function and can be tested
+//! without a runtime.
 //!
 //! # Glossary
 //!
 //! The same word means the same thing in code, API, log, metric and documentation.
 //!
-//! - **persona**: the record: store-managed members (id, revision, times, hash, labels) and one document.
+//! - **persona**: the record: store-managed members (id, revision, times, hash, labels) and one
+//!   document.
 //! - **document**: the editable part of a persona; every member is a row of [`FIELDS`].
 //! - **revision**: 1 at creation, one more for each change that changes something.
-//! - **entity tag**: what names one state of a persona: its revision and the checksum of its content.
+//! - **entity tag**: what names one state of a persona: its revision and the checksum of its
+//!   content.
 //! - **expect**: what a writer believes the current state to be.
 //! - **patch**: a partial change, applied inside the write transaction.
 //! - **conflict**: a field that two sides changed differently since their common base.
 //! - **change**: one line of the global feed: which persona got which revision.
-//! - **answer**: the JSON text of a persona as clients get it; its first part is the **head** (store-managed members).
+//! - **answer**: the JSON text of a persona as clients get it; its first part is the **head**
+//!   (store-managed members).
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.
@@ -51,15 +55,19 @@ pub use clock::{Clock, Timestamp};
 pub use document::{DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX_CEILING, Document};
 pub use entity_tag::EntityTag;
 pub use field::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
-    TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field, nearest_name,
+    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
+    OBJECT_DEPTH_MAX, RATINGS, Shape, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX, nearest_field,
+    nearest_name,
 };
 pub use id::PersonaId;
 pub use invalid::{EXCERPT_CHARS_MAX, FAULTS_MAX, Fault, Invalid, excerpt, shortened};
 pub use merge::{Conflict, Merged, merge_three_way};
-pub use operations::{PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX};
+pub use operations::{
+    PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
+};
 pub use page::{
-    Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Sort, SortKey, TooManyTags, filter_tags,
+    Cursor, CursorError, FILTER_TAGS_MAX, Filter, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX,
+    Sort, SortKey, TooManyTags, filter_tags,
 };
 pub use past::{PastRevision, history_line};
 pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
@@ -68,5 +76,6 @@ pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
 pub use revision::{Expect, Revision};
 pub use search::{
-    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, SearchError, SearchWords, Snippet, Term,
+    SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,
+    SearchError, SearchWords, Snippet, Term,
 };

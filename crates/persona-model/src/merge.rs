@@ -1,8 +1,8 @@
 //! Three-way merge of documents: what two editors may do at once.
 //!
-//! The unit is the top-level field; for free-form objects it is the key. A unit that only one side changed is taken
-//! from that side; a unit that both changed to the same value is no conflict; a unit that both changed differently is
-//! a conflict, and nobody's value is thrown away.
+//! The unit is the top-level field; for free-form objects it is the key. A unit that only one side
+//! changed is taken from that side; a unit that both changed to the same value is no conflict; a
+//! unit that both changed differently is a conflict, and nobody's value is thrown away.
 
 use serde_json::{Map, Value};
 
@@ -35,22 +35,37 @@ pub enum Merged {
 ///
 /// # Errors
 ///
-/// The merged document breaks a rule that each side alone keeps, such as the size of a free-form object.
-pub fn merge_three_way(base: &Document, theirs: &Document, yours: &Document) -> Result<Merged, Invalid> {
+/// The merged document breaks a rule that each side alone keeps, such as the size of a free-form
+/// object.
+pub fn merge_three_way(
+    base: &Document,
+    theirs: &Document,
+    yours: &Document,
+) -> Result<Merged, Invalid> {
     let mut merged = Map::new();
     let mut conflicts = Vec::new();
     for field in FIELDS {
-        let sides = Sides { base: base.get(field.name), theirs: theirs.get(field.name), yours: yours.get(field.name) };
+        let sides = Sides {
+            base: base.get(field.name),
+            theirs: theirs.get(field.name),
+            yours: yours.get(field.name),
+        };
         let pointer = format!("/{}", field.name);
         let value = match field.shape {
-            Shape::Object { .. } | Shape::TextByLanguage => Some(merge_keys(&pointer, &sides, &mut conflicts)),
+            Shape::Object { .. } | Shape::TextByLanguage => {
+                Some(merge_keys(&pointer, &sides, &mut conflicts))
+            }
             _ => sides.merge(pointer, &mut conflicts),
         };
         if let Some(value) = value {
             merged.insert(field.name.into(), value);
         }
     }
-    if conflicts.is_empty() { Document::from_json(Value::Object(merged)).map(Merged::Clean) } else { Ok(Merged::Conflicts(conflicts)) }
+    if conflicts.is_empty() {
+        Document::from_json(Value::Object(merged)).map(Merged::Clean)
+    } else {
+        Ok(Merged::Conflicts(conflicts))
+    }
 }
 
 /// One unit as the three sides have it.
@@ -67,21 +82,32 @@ impl Sides<'_> {
         }
         if self.base != self.theirs {
             let owned = |value: Option<&Value>| value.cloned();
-            conflicts.push(Conflict { pointer, base: owned(self.base), theirs: owned(self.theirs), yours: owned(self.yours) });
+            conflicts.push(Conflict {
+                pointer,
+                base: owned(self.base),
+                theirs: owned(self.theirs),
+                yours: owned(self.yours),
+            });
         }
         self.yours.cloned()
     }
 }
 
 fn merge_keys(pointer: &str, sides: &Sides<'_>, conflicts: &mut Vec<Conflict>) -> Value {
-    let member = |side: Option<&'_ Value>, key: &str| side.and_then(|value| value.get(key)).cloned();
-    let mut keys: Vec<&String> =
-        [sides.theirs, sides.yours].into_iter().flatten().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    let member =
+        |side: Option<&'_ Value>, key: &str| side.and_then(|value| value.get(key)).cloned();
+    let mut keys: Vec<&String> = [sides.theirs, sides.yours]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .flat_map(Map::keys)
+        .collect();
     keys.sort();
     keys.dedup();
     let mut merged = Map::new();
     for key in keys {
-        let (base, theirs, yours) = (member(sides.base, key), member(sides.theirs, key), member(sides.yours, key));
+        let (base, theirs, yours) =
+            (member(sides.base, key), member(sides.theirs, key), member(sides.yours, key));
         let unit = Sides { base: base.as_ref(), theirs: theirs.as_ref(), yours: yours.as_ref() };
         let escaped = key.replace('~', "~0").replace('/', "~1");
         if let Some(value) = unit.merge(format!("{pointer}/{escaped}"), conflicts) {

@@ -1,7 +1,8 @@
 //! The operations of a JSON Patch (RFC 6902), one after the other, each within bounds.
 //!
-//! A short patch can make a lot: `copy` doubles a value at every step, in size or in depth, and an item at the start of a
-//! long list moves all others. So what each operation would copy, nest and move is counted before it is done.
+//! A short patch can make a lot: `copy` doubles a value at every step, in size or in depth, and an
+//! item at the start of a long list moves all others. So what each operation would copy, nest and
+//! move is counted before it is done.
 
 use json_patch::PatchOperation;
 use json_patch::jsonptr::Pointer;
@@ -10,10 +11,11 @@ use serde_json::Value;
 use crate::invalid::excerpt;
 use crate::{Invalid, PatchError};
 
-/// Deepest nesting of a body, and of a document while it is patched. A free-form object may have 64 levels and lies a few
-/// levels down in a patch.
+/// Deepest nesting of a body, and of a document while it is patched. A free-form object may have 64
+/// levels and lies a few levels down in a patch.
 pub const VALUE_DEPTH_MAX: usize = 100;
-/// Most bytes of JSON that the `copy` operations of one patch may copy, and a `move` to a deeper place counts as one.
+/// Most bytes of JSON that the `copy` operations of one patch may copy, and a `move` to a deeper
+/// place counts as one.
 pub const PATCH_COPIED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a copy counts at least, so that a patch is no way to have a server copy some hundred times.
 pub const PATCH_COPY_BYTES_MIN: usize = 16 * 1024;
@@ -47,19 +49,38 @@ impl Failure {
     fn at(self, index: usize) -> PatchError {
         let (code, message) = match self {
             Self::Test { pointer } => return PatchError::TestFailed { pointer },
-            Self::Missing { what, pointer } => ("bad_patch", format!("operation {index} failed: {what} {pointer:?} does not exist")),
-            Self::IntoItself => ("bad_patch", format!("operation {index} failed: a value cannot be moved into itself")),
-            Self::TooDeep { depth } => {
-                ("too_deep", format!("operation {index} would nest the document {depth} deep, at most {VALUE_DEPTH_MAX} are possible"))
-            }
+            Self::Missing { what, pointer } => (
+                "bad_patch",
+                format!("operation {index} failed: {what} {pointer:?} does not exist"),
+            ),
+            Self::IntoItself => (
+                "bad_patch",
+                format!("operation {index} failed: a value cannot be moved into itself"),
+            ),
+            Self::TooDeep { depth } => (
+                "too_deep",
+                format!(
+                    "operation {index} would nest the document {depth} deep, at most {VALUE_DEPTH_MAX} are possible"
+                ),
+            ),
             Self::TooMuchCopied { bytes } => {
                 let least = format!("each counts at least {PATCH_COPY_BYTES_MIN}");
                 let limit = format!("at most {PATCH_COPIED_BYTES_MAX} are possible");
-                ("too_much", format!("with operation {index} the patch would copy {bytes} bytes, {limit}; {least}"))
+                (
+                    "too_much",
+                    format!(
+                        "with operation {index} the patch would copy {bytes} bytes, {limit}; {least}"
+                    ),
+                )
             }
             Self::TooMuchMoved { items } => {
                 let limit = format!("at most {PATCH_MOVED_ITEMS_MAX} are possible");
-                ("too_much", format!("with operation {index} the patch would move {items} items of lists, {limit}"))
+                (
+                    "too_much",
+                    format!(
+                        "with operation {index} the patch would move {items} items of lists, {limit}"
+                    ),
+                )
             }
         };
         PatchError::Invalid(Invalid::one(format!("/{index}"), code, message))
@@ -82,26 +103,38 @@ impl Work {
             PatchOperation::Remove(remove) => self.remove(document, &remove.path, "path").map(drop),
             PatchOperation::Replace(replace) => {
                 nests(&replace.path, depth(&replace.value))?;
-                let target = find_mut(document, &replace.path).ok_or_else(|| Failure::missing("path", &replace.path))?;
+                let target = find_mut(document, &replace.path)
+                    .ok_or_else(|| Failure::missing("path", &replace.path))?;
                 *target = replace.value.clone();
                 Ok(())
             }
             PatchOperation::Move(from_to) => self.move_to(document, &from_to.from, &from_to.path),
             PatchOperation::Copy(copy) => {
-                let source = find(document, &copy.from).ok_or_else(|| Failure::missing("from", &copy.from))?;
+                let source = find(document, &copy.from)
+                    .ok_or_else(|| Failure::missing("from", &copy.from))?;
                 self.count_copy(source)?;
                 nests(&copy.path, depth(source))?;
                 let value = source.clone();
                 self.add(document, &copy.path, value)
             }
             PatchOperation::Test(test) => {
-                let holds = find(document, &test.path).is_some_and(|value| are_equal(value, &test.value));
-                if holds { Ok(()) } else { Err(Failure::Test { pointer: excerpt(test.path.as_str()).into() }) }
+                let holds =
+                    find(document, &test.path).is_some_and(|value| are_equal(value, &test.value));
+                if holds {
+                    Ok(())
+                } else {
+                    Err(Failure::Test { pointer: excerpt(test.path.as_str()).into() })
+                }
             }
         }
     }
 
-    fn move_to(&mut self, document: &mut Value, from: &Pointer, to: &Pointer) -> Result<(), Failure> {
+    fn move_to(
+        &mut self,
+        document: &mut Value,
+        from: &Pointer,
+        to: &Pointer,
+    ) -> Result<(), Failure> {
         let source = find(document, from).ok_or_else(|| Failure::missing("from", from))?;
         if from == to {
             return Ok(());
@@ -127,7 +160,8 @@ impl Work {
             Value::Object(members) => drop(members.insert(last.decoded().into_owned(), value)),
             Value::Array(items) if last.encoded() == "-" => items.push(value),
             Value::Array(items) => {
-                let at = index(&last.decoded()).filter(|at| *at <= items.len()).ok_or_else(missing)?;
+                let at =
+                    index(&last.decoded()).filter(|at| *at <= items.len()).ok_or_else(missing)?;
                 self.count_moved(items.len() - at)?;
                 items.insert(at, value);
             }
@@ -136,13 +170,19 @@ impl Work {
         Ok(())
     }
 
-    fn remove(&mut self, document: &mut Value, path: &Pointer, what: &'static str) -> Result<Value, Failure> {
+    fn remove(
+        &mut self,
+        document: &mut Value,
+        path: &Pointer,
+        what: &'static str,
+    ) -> Result<Value, Failure> {
         let missing = || Failure::missing(what, path);
         let (parent, last) = path.split_back().ok_or_else(missing)?;
         match find_mut(document, parent).ok_or_else(missing)? {
             Value::Object(members) => members.remove(&*last.decoded()).ok_or_else(missing),
             Value::Array(items) => {
-                let at = index(&last.decoded()).filter(|at| *at < items.len()).ok_or_else(missing)?;
+                let at =
+                    index(&last.decoded()).filter(|at| *at < items.len()).ok_or_else(missing)?;
                 self.count_moved(items.len() - at)?;
                 Ok(items.remove(at))
             }
@@ -152,12 +192,20 @@ impl Work {
 
     fn count_copy(&mut self, value: &Value) -> Result<(), Failure> {
         self.copied += bytes(value).max(PATCH_COPY_BYTES_MIN);
-        if self.copied > PATCH_COPIED_BYTES_MAX { Err(Failure::TooMuchCopied { bytes: self.copied }) } else { Ok(()) }
+        if self.copied > PATCH_COPIED_BYTES_MAX {
+            Err(Failure::TooMuchCopied { bytes: self.copied })
+        } else {
+            Ok(())
+        }
     }
 
     fn count_moved(&mut self, items: usize) -> Result<(), Failure> {
         self.moved += items;
-        if self.moved > PATCH_MOVED_ITEMS_MAX { Err(Failure::TooMuchMoved { items: self.moved }) } else { Ok(()) }
+        if self.moved > PATCH_MOVED_ITEMS_MAX {
+            Err(Failure::TooMuchMoved { items: self.moved })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -185,11 +233,13 @@ fn find_mut<'a>(document: &'a mut Value, path: &Pointer) -> Option<&'a mut Value
 
 /// The index that a step names: digits without a leading zero (RFC 6901 section 4).
 fn index(step: &str) -> Option<usize> {
-    let plain = step == "0" || (!step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain =
+        step == "0" || (!step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit()));
     if plain { step.parse().ok() } else { None }
 }
 
-/// Nesting of a value: 0 for a scalar. No value here is deeper than [`VALUE_DEPTH_MAX`], and so the recursion ends.
+/// Nesting of a value: 0 for a scalar. No value here is deeper than [`VALUE_DEPTH_MAX`], and so the
+/// recursion ends.
 pub(crate) fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
@@ -204,31 +254,44 @@ fn bytes(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,
         Value::String(text) => text.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|item| bytes(item) + 1).sum::<usize>(),
-        Value::Object(members) => 2 + members.iter().map(|(name, value)| name.len() + bytes(value) + 4).sum::<usize>(),
+        Value::Object(members) => {
+            2 + members.iter().map(|(name, value)| name.len() + bytes(value) + 4).sum::<usize>()
+        }
     }
 }
 
-/// Whether two values are equal as RFC 6902 section 4.6 has it: numbers by value, so that 1 and 1.0 are the same.
+/// Whether two values are equal as RFC 6902 section 4.6 has it: numbers by value, so that 1 and 1.0
+/// are the same.
 fn are_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => are_equal_numbers(left, right),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| are_equal(left, right))
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| are_equal(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
-            let same = |(name, left): (&String, &Value)| right.get(name).is_some_and(|right| are_equal(left, right));
+            let same = |(name, left): (&String, &Value)| {
+                right.get(name).is_some_and(|right| are_equal(left, right))
+            };
             left.len() == right.len() && left.iter().all(same)
         }
         _ => left == right,
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a double without a fraction that exceeds 128 bits equals no integer of 64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a double without a fraction that exceeds 128 bits equals no integer of 64"
+)]
 fn are_equal_numbers(left: &serde_json::Number, right: &serde_json::Number) -> bool {
-    let whole = |number: &serde_json::Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+    let whole = |number: &serde_json::Number| {
+        number.as_i64().map(i128::from).or(number.as_u64().map(i128::from))
+    };
     match (whole(left), whole(right), left.as_f64(), right.as_f64()) {
         (Some(left), Some(right), ..) => left == right,
-        (Some(whole), None, _, Some(double)) | (None, Some(whole), Some(double), _) => double.fract() == 0.0 && double as i128 == whole,
+        (Some(whole), None, _, Some(double)) | (None, Some(whole), Some(double), _) => {
+            double.fract() == 0.0 && double as i128 == whole
+        }
         (None, None, left, right) => left == right,
         _ => false,
     }

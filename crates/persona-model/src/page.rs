@@ -1,7 +1,7 @@
 //! Lists: which personas, in which order, and where the next page starts.
 //!
-//! Keyset paging only: a cursor names the last item of a page, so a page costs the same wherever it is, and a persona
-//! that is created or deleted meanwhile never shifts the others.
+//! Keyset paging only: a cursor names the last item of a page, so a page costs the same wherever it
+//! is, and a persona that is created or deleted meanwhile never shifts the others.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,8 @@ pub const PAGE_LIMIT_DEFAULT: usize = 50;
 /// Most items of a page.
 pub const PAGE_LIMIT_MAX: usize = 1000;
 
-/// Most different tags of a filter: each costs a look into an index for every row that meets the ones before.
+/// Most different tags of a filter: each costs a look into an index for every row that meets the
+/// ones before.
 pub const FILTER_TAGS_MAX: usize = 16;
 
 /// Which personas a list holds: those that meet every condition that is set.
@@ -41,7 +42,8 @@ pub struct Filter {
 #[error("must be at most {FILTER_TAGS_MAX} different tags, are {0}")]
 pub struct TooManyTags(pub usize);
 
-/// The tags of a filter: without their case, each once, in an order that does not depend on how they were asked for.
+/// The tags of a filter: without their case, each once, in an order that does not depend on how
+/// they were asked for.
 ///
 /// # Errors
 ///
@@ -54,7 +56,8 @@ pub fn filter_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<Vec<String
     Ok(tags.into_iter().collect())
 }
 
-/// What a list is ordered by; the identity decides between equals ([`Sort::is_newest_first_among_equals`]).
+/// What a list is ordered by; the identity decides between equals
+/// ([`Sort::is_newest_first_among_equals`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SortKey {
     /// By name, bytewise in UTF-8.
@@ -63,8 +66,8 @@ pub enum SortKey {
     CreatedAt,
     /// By time of the last change.
     UpdatedAt,
-    /// By [`Rank`]: found in the name before found in the tags before found in longer texts, the newest first. Only with a
-    /// search.
+    /// By [`Rank`]: found in the name before found in the tags before found in longer texts, the
+    /// newest first. Only with a search.
     Relevance,
 }
 
@@ -95,8 +98,8 @@ impl Sort {
         ("relevance", Self::RELEVANCE),
     ];
 
-    /// Whether of two personas with the same value the one with the larger identity, which is the newer one, comes first: by
-    /// relevance too, where the newest come first among equals.
+    /// Whether of two personas with the same value the one with the larger identity, which is the
+    /// newer one, comes first: by relevance too, where the newest come first among equals.
     pub fn is_newest_first_among_equals(self) -> bool {
         self.descending || self.key == SortKey::Relevance
     }
@@ -108,7 +111,10 @@ impl Sort {
 
     /// The word for this order.
     pub fn word(self) -> &'static str {
-        Self::ALL.into_iter().find(|(_, sort)| *sort == self).map_or("-created_at", |(word, _)| word)
+        Self::ALL
+            .into_iter()
+            .find(|(_, sort)| *sort == self)
+            .map_or("-created_at", |(word, _)| word)
     }
 }
 
@@ -154,18 +160,26 @@ const FINGERPRINT_BYTES: usize = 8;
 impl Cursor {
     /// The opaque text of this cursor for one filter and order: lower-case hexadecimal.
     pub fn encode(&self, filter: &Filter, sort: Sort) -> String {
-        let bytes = fingerprint(filter, sort).into_iter().chain(*self.id.as_bytes()).chain(self.key.bytes());
-        bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+        let bytes = fingerprint(filter, sort)
+            .into_iter()
+            .chain(*self.id.as_bytes())
+            .chain(self.key.bytes());
+        bytes
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+            .collect()
     }
 
     /// Reads a cursor for this filter and order.
     ///
     /// # Errors
     ///
-    /// [`CursorError::Malformed`], or [`CursorError::OtherList`] when filter or order changed since it was made.
+    /// [`CursorError::Malformed`], or [`CursorError::OtherList`] when filter or order changed since
+    /// it was made.
     pub fn decode(text: &str, filter: &Filter, sort: Sort) -> Result<Self, CursorError> {
         let bytes = from_hex(text).ok_or(CursorError::Malformed)?;
-        let (print, rest) = bytes.split_at_checked(FINGERPRINT_BYTES).ok_or(CursorError::Malformed)?;
+        let (print, rest) =
+            bytes.split_at_checked(FINGERPRINT_BYTES).ok_or(CursorError::Malformed)?;
         let (id, key) = rest.split_first_chunk::<16>().ok_or(CursorError::Malformed)?;
         let key = String::from_utf8(key.to_vec()).map_err(|_| CursorError::Malformed)?;
         if print != fingerprint(filter, sort) {
@@ -174,7 +188,9 @@ impl Cursor {
         let fits = match sort.key {
             SortKey::Name => true,
             SortKey::CreatedAt | SortKey::UpdatedAt => key.parse::<i64>().is_ok(),
-            SortKey::Relevance => key.parse().is_ok_and(|number| Rank::from_number(number).is_some()),
+            SortKey::Relevance => {
+                key.parse().is_ok_and(|number| Rank::from_number(number).is_some())
+            }
         };
         if !fits {
             return Err(CursorError::Malformed);
@@ -183,17 +199,22 @@ impl Cursor {
     }
 }
 
-/// The first bytes of SHA-256 over filter and order, written out as JSON: a cursor of one version of this program is read by
-/// the next, which can run beside it while workers are replaced one by one.
+/// The first bytes of SHA-256 over filter and order, written out as JSON: a cursor of one version
+/// of this program is read by the next, which can run beside it while workers are replaced one by
+/// one.
 fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
     let Filter { kind, is_active, tags, updated_since, search, include_deleted } = filter;
     let since = updated_since.map(|since| match since {
         Since::Time(time) => json!(time.as_micros()),
         Since::Position(position) => json!(position.to_string()),
     });
-    let terms = |terms: &[Term]| terms.iter().map(|term| json!([term.words, term.prefix])).collect::<Vec<_>>();
-    let search = search.as_ref().map(|search| json!([terms(&search.wanted), terms(&search.unwanted)]));
-    let parts = json!([sort.word(), kind.map(Kind::word), is_active, tags, since, search, include_deleted]);
+    let terms = |terms: &[Term]| {
+        terms.iter().map(|term| json!([term.words, term.prefix])).collect::<Vec<_>>()
+    };
+    let search =
+        search.as_ref().map(|search| json!([terms(&search.wanted), terms(&search.unwanted)]));
+    let parts =
+        json!([sort.word(), kind.map(Kind::word), is_active, tags, since, search, include_deleted]);
     let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
     print.copy_from_slice(&digest[..FINGERPRINT_BYTES]);
@@ -201,26 +222,38 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
+    if !text.len().is_multiple_of(2)
+        || !text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    {
         return None;
     }
-    (0..text.len()).step_by(2).map(|start| u8::from_str_radix(&text[start..start + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|start| u8::from_str_radix(&text[start..start + 2], 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint};
+    use super::{
+        Cursor, CursorError, FILTER_TAGS_MAX, Filter, Sort, TooManyTags, filter_tags, fingerprint,
+    };
     use crate::{Kind, PersonaId, Position, Search, Since, Timestamp};
 
     #[test]
     fn a_filter_has_each_tag_once_and_at_most_sixteen_of_them() {
         let numbers: Vec<String> = (0..990).map(|number| format!("{number:03}")).collect();
-        let tags = |count: usize| numbers[..count].iter().rev().chain(&numbers[..count]).map(String::as_str);
+        let tags = |count: usize| {
+            numbers[..count].iter().rev().chain(&numbers[..count]).map(String::as_str)
+        };
         assert_eq!(filter_tags(tags(FILTER_TAGS_MAX)).as_deref(), Ok(&numbers[..FILTER_TAGS_MAX]));
         assert_eq!(filter_tags(tags(FILTER_TAGS_MAX + 1)), Err(TooManyTags(17)));
-        assert_eq!(filter_tags(["Math", "MATH", "Straße", "strasse"].into_iter()), Ok(vec!["math".into(), "strasse".into()]));
+        assert_eq!(
+            filter_tags(["Math", "MATH", "Straße", "strasse"].into_iter()),
+            Ok(vec!["math".into(), "strasse".into()])
+        );
         let refused = filter_tags(tags(990)).expect_err("too many");
         assert_eq!(refused.to_string(), "must be at most 16 different tags, are 990");
     }
@@ -242,8 +275,14 @@ mod tests {
     /// Every condition of a filter, changed alone.
     fn filters() -> Vec<Filter> {
         let usual = Filter::default();
-        let search = |text: &str| Filter { search: Some(Search::parse(text).expect("a search")), ..Filter::default() };
-        let tags = |tags: &[&str]| Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
+        let search = |text: &str| Filter {
+            search: Some(Search::parse(text).expect("a search")),
+            ..Filter::default()
+        };
+        let tags = |tags: &[&str]| Filter {
+            tags: filter_tags(tags.iter().copied()).expect("few"),
+            ..Filter::default()
+        };
         let since = |since| Filter { updated_since: Some(since), ..Filter::default() };
         vec![
             Filter { kind: Some(Kind::User), ..usual.clone() },
@@ -267,17 +306,29 @@ mod tests {
 
     #[test]
     fn each_filter_and_order_has_a_fingerprint_of_its_own() {
-        let lists = || filters().into_iter().flat_map(|filter| Sort::ALL.map(|(_, sort)| (filter.clone(), sort)));
-        let prints: BTreeSet<_> = lists().map(|(filter, sort)| fingerprint(&filter, sort)).collect();
+        let lists = || {
+            filters()
+                .into_iter()
+                .flat_map(|filter| Sort::ALL.map(|(_, sort)| (filter.clone(), sort)))
+        };
+        let prints: BTreeSet<_> =
+            lists().map(|(filter, sort)| fingerprint(&filter, sort)).collect();
         assert_eq!(prints.len(), lists().count());
     }
 
     #[test]
     fn a_cursor_of_an_earlier_version_is_read() {
         let text = "991c8a12b5d759a807070707070707070707070707070707416461";
-        let filter = Filter { kind: Some(Kind::Agent), include_deleted: true, ..filters().pop().expect("one") };
+        let filter = Filter {
+            kind: Some(Kind::Agent),
+            include_deleted: true,
+            ..filters().pop().expect("one")
+        };
         let cursor = Cursor { key: "Ada".into(), id: PersonaId::from_bytes([7; 16]) };
         let sort = Sort::from_word("name").expect("an order");
-        assert_eq!((cursor.encode(&filter, sort).as_str(), Cursor::decode(text, &filter, sort)), (text, Ok(cursor)));
+        assert_eq!(
+            (cursor.encode(&filter, sort).as_str(), Cursor::decode(text, &filter, sort)),
+            (text, Ok(cursor))
+        );
     }
 }

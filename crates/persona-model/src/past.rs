@@ -2,7 +2,8 @@
 
 use crate::{ContentHash, Document, Revision, Timestamp};
 
-/// One revision of a persona's past: everything that an answer says of it, and what its history says besides.
+/// One revision of a persona's past: everything that an answer says of it, and what its history
+/// says besides.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PastRevision {
     /// Which one.
@@ -19,14 +20,15 @@ pub struct PastRevision {
     pub is_deleted: bool,
     /// The revision that its writer started from, where that was named.
     pub base: Option<Revision>,
-    /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other counts for nothing.
+    /// The hash that the other store stated: one of [`Document::content_hashes`]. Any other counts
+    /// for nothing.
     pub content_hash: Option<ContentHash>,
     /// The document.
     pub document: Document,
 }
 
-/// The line of an exported history: the answer of that revision, with a member `history` that tells how many revisions
-/// the persona has and from which one the writer started.
+/// The line of an exported history: the answer of that revision, with a member `history` that tells
+/// how many revisions the persona has and from which one the writer started.
 ///
 /// # Panics
 ///
@@ -36,6 +38,8 @@ pub fn history_line(answer: &[u8], last: Revision, base: Option<Revision>) -> Ve
     let base = base.map_or_else(|| "null".into(), |base| base.number().to_string());
     let mut line = Vec::with_capacity(answer.len() + 64);
     line.extend_from_slice(answer.strip_suffix(b"}").unwrap_or(answer));
-    line.extend_from_slice(format!(",\"history\":{{\"last\":{},\"base\":{base}}}}}", last.number()).as_bytes());
+    line.extend_from_slice(
+        format!(",\"history\":{{\"last\":{},\"base\":{base}}}}}", last.number()).as_bytes(),
+    );
     line
 }

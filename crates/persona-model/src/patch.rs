@@ -10,7 +10,8 @@ pub const PATCH_OPERATIONS_MAX: usize = 1_000;
 /// A partial change of a document.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Patch {
-    /// JSON Merge Patch (RFC 7396): named members are replaced, null clears, what is not named is not touched.
+    /// JSON Merge Patch (RFC 7396): named members are replaced, null clears, what is not named is
+    /// not touched.
     Merge(Value),
     /// JSON Patch (RFC 6902): operations in order, all or none.
     Json(json_patch::Patch),
@@ -50,20 +51,30 @@ impl Patch {
     ///
     /// It is no list of operations as RFC 6902 has them, or has more than [`PATCH_OPERATIONS_MAX`].
     pub fn json(value: Value) -> Result<Self, Invalid> {
-        if let Some(operations) = value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX) {
-            let message = format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {operations}");
+        if let Some(operations) =
+            value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX)
+        {
+            let message =
+                format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {operations}");
             return Err(Invalid::one("", "too_many", message));
         }
         patch_form::check(&value)?;
-        // What the library's reader refuses beyond that is told without its words, which are about its own types.
-        serde_json::from_value(value).map(Self::Json).map_err(|_| Invalid::one("", "bad_patch", "the JSON Patch cannot be read"))
+        // What the library's reader refuses beyond that is told without its words, which are about
+        // its own types.
+        serde_json::from_value(value)
+            .map(Self::Json)
+            .map_err(|_| Invalid::one("", "bad_patch", "the JSON Patch cannot be read"))
     }
 
     /// How many copies it makes of what a document has. Each can double the document.
     pub fn copies(&self) -> usize {
         match self {
             Self::Merge(_) => 0,
-            Self::Json(patch) => patch.0.iter().filter(|operation| matches!(operation, json_patch::PatchOperation::Copy(_))).count(),
+            Self::Json(patch) => patch
+                .0
+                .iter()
+                .filter(|operation| matches!(operation, json_patch::PatchOperation::Copy(_)))
+                .count(),
         }
     }
 

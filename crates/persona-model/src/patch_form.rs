@@ -1,4 +1,5 @@
-//! The form of a JSON Patch (RFC 6902, sections 3 and 4): what is wrong with a list of operations before any is applied.
+//! The form of a JSON Patch (RFC 6902, sections 3 and 4): what is wrong with a list of operations
+//! before any is applied.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +7,14 @@ use crate::invalid::{FAULTS_MAX, Fault, Invalid, excerpt};
 use crate::nearest_name;
 
 /// Every operation, with the members that it needs besides `op` and `path`.
-const OPERATIONS: [(&str, &[&str]); 6] =
-    [("add", &["value"]), ("remove", &[]), ("replace", &["value"]), ("move", &["from"]), ("copy", &["from"]), ("test", &["value"])];
+const OPERATIONS: [(&str, &[&str]); 6] = [
+    ("add", &["value"]),
+    ("remove", &[]),
+    ("replace", &["value"]),
+    ("move", &["from"]),
+    ("copy", &["from"]),
+    ("test", &["value"]),
+];
 
 /// Checks the form of every operation; all faults at once.
 ///
@@ -22,7 +29,11 @@ pub(crate) fn check(patch: &Value) -> Result<(), Invalid> {
     for (index, operation) in operations.iter().enumerate() {
         for (place, message) in faults_of(operation) {
             if invalid.faults.len() < FAULTS_MAX {
-                invalid.faults.push(Fault { pointer: format!("/{index}{place}"), code: "bad_patch", message });
+                invalid.faults.push(Fault {
+                    pointer: format!("/{index}{place}"),
+                    code: "bad_patch",
+                    message,
+                });
             } else {
                 invalid.more += 1;
             }
@@ -33,7 +44,9 @@ pub(crate) fn check(patch: &Value) -> Result<(), Invalid> {
 
 /// What is wrong with one operation: the place in it, and why.
 fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
-    let Value::Object(members) = operation else { return vec![("", "an operation must be an object with op and path".into())] };
+    let Value::Object(members) = operation else {
+        return vec![("", "an operation must be an object with op and path".into())];
+    };
     let mut faults = Vec::new();
     let names = || OPERATIONS.iter().map(|(name, _)| *name);
     let known = names().collect::<Vec<_>>().join(", ");
@@ -43,9 +56,13 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
             None
         }
         Some(op) => {
-            let needed = OPERATIONS.iter().find(|(name, _)| Some(*name) == op).map(|(_, needed)| *needed);
+            let needed =
+                OPERATIONS.iter().find(|(name, _)| Some(*name) == op).map(|(_, needed)| *needed);
             if needed.is_none() {
-                let near = op.and_then(|op| nearest_name(op, names())).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                let near = op
+                    .and_then(|op| nearest_name(op, names()))
+                    .map(|near| format!("; did you mean {near}?"))
+                    .unwrap_or_default();
                 faults.push(("/op", format!("must be one of {known}{near}")));
             }
             needed
@@ -55,7 +72,9 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
     for member in needed.unwrap_or_default() {
         match *member {
             "from" => faults.extend(fault_of_pointer(members, "from", "/from")),
-            member if !members.contains_key(member) => faults.push(("", format!("{member} is missing"))),
+            member if !members.contains_key(member) => {
+                faults.push(("", format!("{member} is missing")));
+            }
             _ => {}
         }
     }
@@ -63,12 +82,28 @@ fn faults_of(operation: &Value) -> Vec<(&'static str, String)> {
 }
 
 /// What is wrong with a member that must be a JSON Pointer (RFC 6901, section 3).
-fn fault_of_pointer(members: &Map<String, Value>, member: &str, place: &'static str) -> Option<(&'static str, String)> {
-    let Some(value) = members.get(member) else { return Some(("", format!("{member} is missing"))) };
-    let Some(text) = value.as_str() else { return Some((place, "must be a string that holds a JSON Pointer".into())) };
+fn fault_of_pointer(
+    members: &Map<String, Value>,
+    member: &str,
+    place: &'static str,
+) -> Option<(&'static str, String)> {
+    let Some(value) = members.get(member) else {
+        return Some(("", format!("{member} is missing")));
+    };
+    let Some(text) = value.as_str() else {
+        return Some((place, "must be a string that holds a JSON Pointer".into()));
+    };
     if !text.is_empty() && !text.starts_with('/') {
-        return Some((place, format!("must be a JSON Pointer, which is empty or begins with /, is {:?}", excerpt(text))));
+        return Some((
+            place,
+            format!(
+                "must be a JSON Pointer, which is empty or begins with /, is {:?}",
+                excerpt(text)
+            ),
+        ));
     }
     let is_escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    (!is_escaped).then(|| (place, format!("must be a JSON Pointer, in which ~ is written ~0, is {:?}", excerpt(text))))
+    (!is_escaped).then(|| {
+        (place, format!("must be a JSON Pointer, in which ~ is written ~0, is {:?}", excerpt(text)))
+    })
 }

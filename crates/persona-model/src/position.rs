@@ -11,11 +11,12 @@ const PROOF_DIGITS: usize = 16;
 
 /// A line of the feed, with a proof of what it says.
 ///
-/// The number alone would also be found in another database, and in this one after it was put back to an earlier state and
-/// written to again. The proof tells: the line at this number is then another one.
+/// The number alone would also be found in another database, and in this one after it was put back
+/// to an earlier state and written to again. The proof tells: the line at this number is then
+/// another one.
 ///
-/// Text form: the number in decimal digits, a hyphen, and the proof in lower-case hexadecimal, as in
-/// `4500-9f3c21aa01b2c3d4`. It is opaque to clients.
+/// Text form: the number in decimal digits, a hyphen, and the proof in lower-case hexadecimal, as
+/// in `4500-9f3c21aa01b2c3d4`. It is opaque to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
     /// The line's place in the feed; 0 is before the first line, and there the proof is 0.
@@ -45,7 +46,8 @@ impl Position {
     pub fn parse(text: &str) -> Option<Self> {
         let (sequence, proof) = text.split_once('-')?;
         let digits = |text: &str, fits: fn(u8) -> bool| !text.is_empty() && text.bytes().all(fits);
-        let is_proof = proof.len() == PROOF_DIGITS && digits(proof, |byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let is_proof = proof.len() == PROOF_DIGITS
+            && digits(proof, |byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         if !is_proof || !digits(sequence, |byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -82,12 +84,22 @@ mod tests {
 
     #[test]
     fn a_position_prints_and_reads_back_and_is_never_a_time() {
-        let at = |micros| Position::at(4500, PersonaId::from_bytes([7; 16]), Revision::FIRST, Timestamp::from_micros(micros));
+        let at = |micros| {
+            Position::at(
+                4500,
+                PersonaId::from_bytes([7; 16]),
+                Revision::FIRST,
+                Timestamp::from_micros(micros),
+            )
+        };
         let position = at(1_795_543_841_000_120);
         assert_ne!(position, at(1_795_543_841_000_121), "another line");
         assert_eq!(Position::parse(&position.to_string()), Some(position));
         assert_eq!(Position::default().to_string(), "0-0000000000000000");
-        assert_eq!(Since::parse("2026-9f3c21aa01b2c3d4"), Some(Since::Position(Position { sequence: 2026, proof: 0x9f3c_21aa_01b2_c3d4 })));
+        assert_eq!(
+            Since::parse("2026-9f3c21aa01b2c3d4"),
+            Some(Since::Position(Position { sequence: 2026, proof: 0x9f3c_21aa_01b2_c3d4 }))
+        );
         assert!(matches!(Since::parse("2026-11-24T18:10:41Z"), Some(Since::Time(_))));
         for bad in [
             "",

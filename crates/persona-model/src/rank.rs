@@ -20,8 +20,9 @@ impl Nearness {
 
 /// A persona's place in an order by relevance: by nearness, and the newest first among equals.
 ///
-/// Nothing else counts, on purpose: such an order is the same on every backend, does not move when other personas come
-/// and go, and lets a backend find the first page of a frequent word without weighing every persona that has it.
+/// Nothing else counts, on purpose: such an order is the same on every backend, does not move when
+/// other personas come and go, and lets a backend find the first page of a frequent word without
+/// weighing every persona that has it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank(i64);
 

@@ -37,13 +37,14 @@ impl fmt::Display for Revision {
 
 /// What a writer believes of the current state, checked inside the write transaction.
 ///
-/// Source: RFC 9110 sections 13.1.1 (`If-Match`), 13.1.2 (`If-None-Match`) and 13.1.4 (`If-Unmodified-Since`).
+/// Source: RFC 9110 sections 13.1.1 (`If-Match`), 13.1.2 (`If-None-Match`) and 13.1.4
+/// (`If-Unmodified-Since`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Expect {
     /// Whatever the current state is (`If-Match: *`, or no condition where none is needed).
     Any,
-    /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). Empty when no tag of the client can be ours:
-    /// never met.
+    /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). Empty when no tag of the
+    /// client can be ours: never met.
     OneOf(Vec<EntityTag>),
     /// The current state is no later than this (`If-Unmodified-Since`).
     UnmodifiedSince(Timestamp),
@@ -55,7 +56,8 @@ impl Expect {
         Self::OneOf(vec![tag])
     }
 
-    /// Tells whether the current state, which has this tag and began at this time, is an expected one.
+    /// Tells whether the current state, which has this tag and began at this time, is an expected
+    /// one.
     pub fn is_met_by(&self, current: EntityTag, updated_at: Timestamp) -> bool {
         match self {
             Self::Any => true,

@@ -1,12 +1,15 @@
-//! Times as RFC 3339 writes them: every one of them, and by a look at each byte, because every read of a persona takes one apart.
+//! Times as RFC 3339 writes them: every one of them, and by a look at each byte, because every read
+//! of a persona takes one apart.
 
 const MICROS_DIGITS: usize = 6;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Microseconds since 1970-01-01T00:00:00Z of a `date-time` (RFC 3339, section 5.6); `None` for anything else.
+/// Microseconds since 1970-01-01T00:00:00Z of a `date-time` (RFC 3339, section 5.6); `None` for
+/// anything else.
 ///
-/// `t`, `z` and a space between date and time are as good as the large letters. A fraction may have any length, and what is finer
-/// than a microsecond is cut off. A leap second is taken for the second before, which is how clocks that skip it show it.
+/// `t`, `z` and a space between date and time are as good as the large letters. A fraction may have
+/// any length, and what is finer than a microsecond is cut off. A leap second is taken for the
+/// second before, which is how clocks that skip it show it.
 pub(crate) fn micros(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
@@ -21,13 +24,18 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
         return None;
     }
     let (fraction, zone) = if is(19, b".") { fraction(&bytes[20..])? } else { (0, &bytes[19..]) };
-    let seconds = days_before(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second.min(59);
+    let seconds = days_before(year, month, day) * SECONDS_PER_DAY
+        + hour * 3600
+        + minute * 60
+        + second.min(59);
     Some((seconds - offset(zone)?) * 1_000_000 + fraction)
 }
 
 /// A number of digits alone.
 fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    digits.iter().try_fold(0, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
+    })
 }
 
 /// Microseconds of a fraction, and what follows it.
@@ -63,7 +71,8 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 to this day. Years are counted from March on, so that the leap day is the last of its year.
+/// Days from 1970-01-01 to this day. Years are counted from March on, so that the leap day is the
+/// last of its year.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
     const DAYS_TO_EPOCH: i64 = 719_468;
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -131,7 +140,9 @@ mod tests {
         // A prime number of days and microseconds, from the year 1 to the year 9999.
         let mut time = jiff::Timestamp::from_second(-62_135_596_800).expect("the year 1");
         let mut count = 0;
-        while let Ok(next) = time.checked_add(jiff::SignedDuration::new(86_400 * 37 + 4_001, 1_009_000)) {
+        while let Ok(next) =
+            time.checked_add(jiff::SignedDuration::new(86_400 * 37 + 4_001, 1_009_000))
+        {
             assert_eq!(micros(&time.to_string()), Some(time.as_microsecond()), "{time}");
             (time, count) = (next, count + 1);
         }

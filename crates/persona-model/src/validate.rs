@@ -3,22 +3,35 @@
 use serde_json::{Map, Value};
 
 use crate::field::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, RATINGS, Shape,
-    TEXT_BYTES_MAX, nearest_field,
+    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
+    OBJECT_DEPTH_MAX, RATINGS, Shape, TEXT_BYTES_MAX, nearest_field,
 };
 use crate::invalid::{FAULTS_MAX, excerpt};
 use crate::{Fault, Invalid, operations};
 
 /// Members that the store manages: known, but not for clients to set.
-const MANAGED: [&str; 9] =
-    ["id", "revision", "created_at", "updated_at", "deleted_at", "created_by", "updated_by", "content_hash", "labels"];
+const MANAGED: [&str; 9] = [
+    "id",
+    "revision",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "created_by",
+    "updated_by",
+    "content_hash",
+    "labels",
+];
 
 /// Fewest characters of a tag or a source.
 const ITEM_CHARS_MIN: usize = 1;
 
 pub(crate) fn document(input: Value) -> Result<Map<String, Value>, Invalid> {
     let Value::Object(mut input) = input else {
-        return Err(Invalid::one("", "not_an_object", format!("must be a JSON object, not {}", kind_of(&input))));
+        return Err(Invalid::one(
+            "",
+            "not_an_object",
+            format!("must be a JSON object, not {}", kind_of(&input)),
+        ));
     };
     let mut faults = Faults::default();
     let mut members = Map::new();
@@ -38,7 +51,11 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, Invalid> {
     for name in input.keys() {
         faults.add_unknown(name);
     }
-    if faults.found.is_empty() { Ok(members) } else { Err(Invalid { faults: faults.found, more: faults.more }) }
+    if faults.found.is_empty() {
+        Ok(members)
+    } else {
+        Err(Invalid { faults: faults.found, more: faults.more })
+    }
 }
 
 #[derive(Default)]
@@ -68,11 +85,19 @@ impl Faults {
         }
         let pointer = format!("/{}", escaped(name));
         if MANAGED.contains(&name) {
-            self.add(pointer, "read_only", format!("{name} is managed by the store and cannot be set"));
+            self.add(
+                pointer,
+                "read_only",
+                format!("{name} is managed by the store and cannot be set"),
+            );
         } else if let Some(near) = nearest_field(name) {
             self.add(pointer, "unknown_member", format!("unknown member; did you mean {near}?"));
         } else {
-            self.add(pointer, "unknown_member", "unknown member; free-form data belongs in extensions");
+            self.add(
+                pointer,
+                "unknown_member",
+                "unknown member; free-form data belongs in extensions",
+            );
         }
     }
 
@@ -85,7 +110,9 @@ impl Faults {
             Shape::Handle => self.check_handle(at, value),
             Shape::Texts { items_max } => self.check_items(at, value, items_max, Self::check_text),
             Shape::Lines { items_max, chars_max } => {
-                self.check_items(at, value, items_max, |faults, at, item| faults.check_line(at, item, ITEM_CHARS_MIN, chars_max));
+                self.check_items(at, value, items_max, |faults, at, item| {
+                    faults.check_line(at, item, ITEM_CHARS_MIN, chars_max);
+                });
             }
             Shape::TextByLanguage => self.check_languages(at, value),
             Shape::Rating => self.check_rating(at, value),
@@ -114,41 +141,81 @@ impl Faults {
         let Some(line) = value.as_str() else { return self.wrong_type(at, value, "a string") };
         let chars = line.chars().count();
         if chars < chars_min {
-            self.add(at, "too_short", format!("must have at least {chars_min} character, has {chars}"));
+            self.add(
+                at,
+                "too_short",
+                format!("must have at least {chars_min} character, has {chars}"),
+            );
         } else if chars > chars_max {
-            self.add(at, "too_long", format!("must have at most {chars_max} characters, has {chars}"));
+            self.add(
+                at,
+                "too_long",
+                format!("must have at most {chars_max} characters, has {chars}"),
+            );
         }
         if let Some(control) = line.chars().find(|char| char.is_control()) {
-            self.add(at, "control_character", format!("must not hold control characters, holds U+{:04X}", u32::from(control)));
+            self.add(
+                at,
+                "control_character",
+                format!("must not hold control characters, holds U+{:04X}", u32::from(control)),
+            );
         }
     }
 
     fn check_text(&mut self, at: &str, value: &Value) {
         let Some(text) = value.as_str() else { return self.wrong_type(at, value, "a string") };
         if text.len() > TEXT_BYTES_MAX {
-            self.add(at, "too_long", format!("must have at most {TEXT_BYTES_MAX} bytes, has {}", text.len()));
+            self.add(
+                at,
+                "too_long",
+                format!("must have at most {TEXT_BYTES_MAX} bytes, has {}", text.len()),
+            );
         }
     }
 
     fn check_word(&mut self, at: &str, value: &Value, words: &[&str]) {
         let Some(word) = value.as_str() else { return self.wrong_type(at, value, "a string") };
         if !words.contains(&word) {
-            self.add(at, "not_allowed", format!("must be one of {}, is {:?}", words.join(", "), excerpt(word)));
+            self.add(
+                at,
+                "not_allowed",
+                format!("must be one of {}, is {:?}", words.join(", "), excerpt(word)),
+            );
         }
     }
 
     fn check_handle(&mut self, at: &str, value: &Value) {
-        let Some(handle) = value.as_str() else { return self.wrong_type(at, value, "a string or null") };
+        let Some(handle) = value.as_str() else {
+            return self.wrong_type(at, value, "a string or null");
+        };
         let sized = (1..=HANDLE_CHARS_MAX).contains(&handle.len());
-        if !sized || !handle.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-            self.add(at, "bad_handle", format!("must be 1 to {HANDLE_CHARS_MAX} of a-z, 0-9 and -"));
+        if !sized
+            || !handle
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        {
+            self.add(
+                at,
+                "bad_handle",
+                format!("must be 1 to {HANDLE_CHARS_MAX} of a-z, 0-9 and -"),
+            );
         }
     }
 
-    fn check_items(&mut self, at: &str, value: &Value, items_max: usize, check: impl Fn(&mut Self, &str, &Value)) {
+    fn check_items(
+        &mut self,
+        at: &str,
+        value: &Value,
+        items_max: usize,
+        check: impl Fn(&mut Self, &str, &Value),
+    ) {
         let Some(items) = value.as_array() else { return self.wrong_type(at, value, "a list") };
         if items.len() > items_max {
-            return self.add(at, "too_many", format!("must have at most {items_max} items, has {}", items.len()));
+            return self.add(
+                at,
+                "too_many",
+                format!("must have at most {items_max} items, has {}", items.len()),
+            );
         }
         for (index, item) in items.iter().enumerate() {
             check(self, &format!("{at}/{index}"), item);
@@ -156,9 +223,15 @@ impl Faults {
     }
 
     fn check_languages(&mut self, at: &str, value: &Value) {
-        let Some(texts) = value.as_object() else { return self.wrong_type(at, value, "an object of language to text") };
+        let Some(texts) = value.as_object() else {
+            return self.wrong_type(at, value, "an object of language to text");
+        };
         if texts.len() > LANGUAGES_MAX {
-            return self.add(at, "too_many", format!("must have at most {LANGUAGES_MAX} languages, has {}", texts.len()));
+            return self.add(
+                at,
+                "too_many",
+                format!("must have at most {LANGUAGES_MAX} languages, has {}", texts.len()),
+            );
         }
         for (language, text) in texts {
             self.check_text(&format!("{at}/{}", escaped(language)), text);
@@ -166,15 +239,26 @@ impl Faults {
     }
 
     fn check_rating(&mut self, at: &str, value: &Value) {
-        let Some(rating) = value.as_object() else { return self.wrong_type(at, value, "an object with default and allowed") };
+        let Some(rating) = value.as_object() else {
+            return self.wrong_type(at, value, "an object with default and allowed");
+        };
         for name in rating.keys().filter(|name| !["default", "allowed"].contains(&name.as_str())) {
-            self.add(format!("{at}/{}", escaped(name)), "unknown_member", "unknown member; a content rating has default and allowed");
+            self.add(
+                format!("{at}/{}", escaped(name)),
+                "unknown_member",
+                "unknown member; a content rating has default and allowed",
+            );
         }
         let missing = Value::Null;
-        let (default, allowed) = (rating.get("default").unwrap_or(&missing), rating.get("allowed").unwrap_or(&missing));
+        let (default, allowed) =
+            (rating.get("default").unwrap_or(&missing), rating.get("allowed").unwrap_or(&missing));
         self.check_word(&format!("{at}/default"), default, &RATINGS);
-        self.check_items(&format!("{at}/allowed"), allowed, RATINGS.len(), |faults, at, item| faults.check_word(at, item, &RATINGS));
-        if default.is_string() && allowed.as_array().is_some_and(|allowed| !allowed.contains(default)) {
+        self.check_items(&format!("{at}/allowed"), allowed, RATINGS.len(), |faults, at, item| {
+            faults.check_word(at, item, &RATINGS);
+        });
+        if default.is_string()
+            && allowed.as_array().is_some_and(|allowed| !allowed.contains(default))
+        {
             self.add(format!("{at}/default"), "not_allowed", "must be among the allowed ratings");
         }
     }
@@ -185,25 +269,43 @@ impl Faults {
         }
         let depth = operations::depth(value);
         if depth > OBJECT_DEPTH_MAX {
-            self.add(at, "too_deep", format!("must be nested at most {OBJECT_DEPTH_MAX} deep, is {depth}"));
+            self.add(
+                at,
+                "too_deep",
+                format!("must be nested at most {OBJECT_DEPTH_MAX} deep, is {depth}"),
+            );
         }
         let bytes = value.to_string().len();
         if bytes > bytes_max {
-            self.add(at, "too_long", format!("must have at most {bytes_max} bytes as JSON, has {bytes}"));
+            self.add(
+                at,
+                "too_long",
+                format!("must have at most {bytes_max} bytes as JSON, has {bytes}"),
+            );
         }
     }
 
     fn check_asset(&mut self, at: &str, value: &Value) {
-        let Some(asset) = value.as_object() else { return self.wrong_type(at, value, "an object with type, uri, name and ext") };
+        let Some(asset) = value.as_object() else {
+            return self.wrong_type(at, value, "an object with type, uri, name and ext");
+        };
         for member in ["type", "uri", "name", "ext"] {
             match asset.get(member) {
                 Some(Value::String(_)) => {}
                 Some(other) => self.wrong_type(&format!("{at}/{member}"), other, "a string"),
-                None => self.add(format!("{at}/{member}"), "required", format!("{member} is required")),
+                None => {
+                    self.add(format!("{at}/{member}"), "required", format!("{member} is required"));
+                }
             }
         }
-        for name in asset.keys().filter(|name| !["type", "uri", "name", "ext"].contains(&name.as_str())) {
-            self.add(format!("{at}/{}", escaped(name)), "unknown_member", "unknown member; an asset has type, uri, name and ext");
+        for name in
+            asset.keys().filter(|name| !["type", "uri", "name", "ext"].contains(&name.as_str()))
+        {
+            self.add(
+                format!("{at}/{}", escaped(name)),
+                "unknown_member",
+                "unknown member; an asset has type, uri, name and ext",
+            );
         }
     }
 }

@@ -80,8 +80,14 @@ proptest! {
 
 #[test]
 fn members_that_only_look_alike_conflict_by_their_escaped_pointer() {
-    let with = |members: Value| Document::from_json(json!({ "name": "Ada", "extensions": members })).expect("valid");
-    let conflicts = match merged(&with(json!({})), &with(json!({ "a/b": 1, "c~d": 1 })), &with(json!({ "a/b": 2, "c~d": 2 }))) {
+    let with = |members: Value| {
+        Document::from_json(json!({ "name": "Ada", "extensions": members })).expect("valid")
+    };
+    let conflicts = match merged(
+        &with(json!({})),
+        &with(json!({ "a/b": 1, "c~d": 1 })),
+        &with(json!({ "a/b": 2, "c~d": 2 })),
+    ) {
         Merged::Conflicts(conflicts) => conflicts,
         Merged::Clean(document) => panic!("{document:?}"),
     };
@@ -91,10 +97,17 @@ fn members_that_only_look_alike_conflict_by_their_escaped_pointer() {
 
 #[test]
 fn an_object_of_a_field_that_vanished_on_one_side_is_taken_away() {
-    let with =
-        |members: Map<String, Value>| Document::from_json(json!({ "name": "Ada", "creator_notes_multilingual": members })).expect("valid");
-    let notes = |pairs: &[(&str, &str)]| pairs.iter().map(|(language, text)| ((*language).to_owned(), json!(text))).collect();
-    let (base, theirs, yours) =
-        (with(notes(&[("en", "a"), ("de", "b")])), with(notes(&[("en", "a")])), with(notes(&[("en", "c"), ("de", "b")])));
+    let with = |members: Map<String, Value>| {
+        Document::from_json(json!({ "name": "Ada", "creator_notes_multilingual": members }))
+            .expect("valid")
+    };
+    let notes = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(language, text)| ((*language).to_owned(), json!(text))).collect()
+    };
+    let (base, theirs, yours) = (
+        with(notes(&[("en", "a"), ("de", "b")])),
+        with(notes(&[("en", "a")])),
+        with(notes(&[("en", "c"), ("de", "b")])),
+    );
     assert_eq!(merged(&base, &theirs, &yours), Merged::Clean(with(notes(&[("en", "c")]))));
 }

@@ -7,13 +7,16 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn document(extensions: &Value) -> Document {
-    Document::from_json(json!({ "name": "Ada", "nickname": "", "extensions": extensions })).expect("valid")
+    Document::from_json(json!({ "name": "Ada", "nickname": "", "extensions": extensions }))
+        .expect("valid")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the cases read better with values")]
 fn patched(extensions: Value, operations: Value) -> Result<Value, PatchError> {
     let patch = Patch::json(operations).expect("a patch");
-    patch.apply(&document(&extensions)).map(|document| document.get("extensions").cloned().expect("every document has it"))
+    patch
+        .apply(&document(&extensions))
+        .map(|document| document.get("extensions").cloned().expect("every document has it"))
 }
 
 fn refusal(extensions: Value, operations: Value) -> String {
@@ -41,13 +44,21 @@ fn the_examples_of_rfc_6902_come_out_as_it_says() {
             json!([{ "op": "add", "path": "/extensions/foo/1", "value": "qux" }]),
             json!({ "foo": ["bar", "qux", "baz"] }),
         ),
-        (json!({ "baz": "qux", "foo": "bar" }), json!([{ "op": "remove", "path": "/extensions/baz" }]), json!({ "foo": "bar" })),
+        (
+            json!({ "baz": "qux", "foo": "bar" }),
+            json!([{ "op": "remove", "path": "/extensions/baz" }]),
+            json!({ "foo": "bar" }),
+        ),
         (
             json!({ "foo": ["bar", "qux", "baz"] }),
             json!([{ "op": "remove", "path": "/extensions/foo/1" }]),
             json!({ "foo": ["bar", "baz"] }),
         ),
-        (json!({ "baz": "qux" }), json!([{ "op": "replace", "path": "/extensions/baz", "value": "boo" }]), json!({ "baz": "boo" })),
+        (
+            json!({ "baz": "qux" }),
+            json!([{ "op": "replace", "path": "/extensions/baz", "value": "boo" }]),
+            json!({ "baz": "boo" }),
+        ),
         (
             json!({ "foo": { "bar": "baz", "waldo": "fred" }, "qux": { "corge": "grault" } }),
             json!([{ "op": "move", "from": "/extensions/foo/waldo", "path": "/extensions/qux/thud" }]),
@@ -92,21 +103,39 @@ fn an_operation_on_what_is_not_there_is_refused_with_its_number() {
         json!({ "op": "copy", "from": "/extensions/list/9", "path": "/extensions/a" }),
     ];
     for operation in cases {
-        let message = refusal(json!({ "list": [1, 2] }), json!([{ "op": "test", "path": "/name", "value": "Ada" }, operation]));
+        let message = refusal(
+            json!({ "list": [1, 2] }),
+            json!([{ "op": "test", "path": "/name", "value": "Ada" }, operation]),
+        );
         assert!(message.starts_with("operation 1 failed: "), "{operation}: {message}");
     }
-    let long = refusal(json!({}), json!([{ "op": "remove", "path": format!("/{}", "x".repeat(100_000)) }]));
+    let long = refusal(
+        json!({}),
+        json!([{ "op": "remove", "path": format!("/{}", "x".repeat(100_000)) }]),
+    );
     assert!(long.len() < 200, "{long}");
 }
 
 #[test]
 fn a_test_compares_numbers_by_value() {
     let test = |have: Value, wanted: Value| {
-        patched(json!({ "n": have }), json!([{ "op": "test", "path": "/extensions/n", "value": wanted }])).is_ok()
+        patched(
+            json!({ "n": have }),
+            json!([{ "op": "test", "path": "/extensions/n", "value": wanted }]),
+        )
+        .is_ok()
     };
-    let same = [(json!(1), json!(1.0)), (json!(-0.0), json!(0)), (json!(1e2), json!(100)), (json!({ "a": [1.0] }), json!({ "a": [1] }))];
+    let same = [
+        (json!(1), json!(1.0)),
+        (json!(-0.0), json!(0)),
+        (json!(1e2), json!(100)),
+        (json!({ "a": [1.0] }), json!({ "a": [1] })),
+    ];
     for (left, right) in same {
-        assert!(test(left.clone(), right.clone()) && test(right.clone(), left.clone()), "{left} and {right}");
+        assert!(
+            test(left.clone(), right.clone()) && test(right.clone(), left.clone()),
+            "{left} and {right}"
+        );
     }
     let others = [
         (json!(1), json!("1")),
@@ -117,7 +146,10 @@ fn a_test_compares_numbers_by_value() {
         (json!([1]), json!([1, 1])),
     ];
     for (left, right) in others {
-        assert!(!test(left.clone(), right.clone()) && !test(right.clone(), left.clone()), "{left} and {right}");
+        assert!(
+            !test(left.clone(), right.clone()) && !test(right.clone(), left.clone()),
+            "{left} and {right}"
+        );
     }
 }
 
@@ -126,10 +158,15 @@ fn copies_cannot_nest_a_document_without_bound() {
     let deep = format!("/extensions/a{}", "/0".repeat(60));
     let doubling = json!({ "op": "copy", "from": "/extensions/a", "path": deep });
     let operations: Vec<Value> =
-        std::iter::once(json!({ "op": "add", "path": "/extensions/a", "value": nested(60) })).chain(vec![doubling; 8]).collect();
+        std::iter::once(json!({ "op": "add", "path": "/extensions/a", "value": nested(60) }))
+            .chain(vec![doubling; 8])
+            .collect();
     let message = refusal(json!({}), Value::Array(operations));
     assert_eq!(message, "operation 1 would nest the document 122 deep, at most 100 are possible");
-    let over = refusal(json!({ "a": [0] }), json!([{ "op": "replace", "path": "/extensions/a/0", "value": nested(VALUE_DEPTH_MAX - 2) }]));
+    let over = refusal(
+        json!({ "a": [0] }),
+        json!([{ "op": "replace", "path": "/extensions/a/0", "value": nested(VALUE_DEPTH_MAX - 2) }]),
+    );
     assert!(over.contains("at most 100"), "{over}");
 }
 
@@ -139,7 +176,10 @@ fn a_move_into_the_depth_is_bounded_too() {
         { "op": "add", "path": "/extensions/b", "value": nested(90) },
         { "op": "move", "from": "/extensions/a", "path": format!("/extensions/b{}", "/0".repeat(90)) }
     ]);
-    assert!(refusal(json!({ "a": nested(60) }), operations).contains("operation 1 would nest the document"));
+    assert!(
+        refusal(json!({ "a": nested(60) }), operations)
+            .contains("operation 1 would nest the document")
+    );
 }
 
 #[test]
@@ -147,14 +187,22 @@ fn copies_cannot_grow_a_document_without_bound() {
     let doubling: Vec<Value> =
         (0..40).map(|step| json!({ "op": "copy", "from": "/extensions", "path": format!("/extensions/copy{step}") })).collect();
     let message = refusal(json!({ "a": "x".repeat(100_000) }), Value::Array(doubling));
-    assert!(message.starts_with("with operation 6 the patch would copy ") && message.contains("at most 8388608 are possible"), "{message}");
+    assert!(
+        message.starts_with("with operation 6 the patch would copy ")
+            && message.contains("at most 8388608 are possible"),
+        "{message}"
+    );
 }
 
 #[test]
 fn many_copies_are_refused_however_small() {
     let copies = vec![json!({ "op": "copy", "from": "/name", "path": "/nickname" }); 1000];
     let message = refusal(json!({}), Value::Array(copies));
-    assert!(message.starts_with("with operation 512 the patch would copy 8404992 bytes, at most 8388608"), "{message}");
+    assert!(
+        message
+            .starts_with("with operation 512 the patch would copy 8404992 bytes, at most 8388608"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -163,18 +211,28 @@ fn items_cannot_be_moved_about_in_a_long_list_without_bound() {
     let rotate = json!({ "op": "move", "from": "/extensions/a/0", "path": "/extensions/a/399999" });
     let began = Instant::now();
     let front = vec![json!({ "op": "add", "path": "/extensions/a/0", "value": 0 }); 1000];
-    assert!(refusal(json!({ "a": list.clone() }), Value::Array(front)).contains("items of lists, at most 33554432 are possible"));
-    assert!(refusal(json!({ "a": list }), Value::Array(vec![rotate; 1000])).contains("items of lists"));
-    assert!(began.elapsed().as_secs() < 60, "bounded work, also on a busy machine and without optimisation");
+    assert!(
+        refusal(json!({ "a": list.clone() }), Value::Array(front))
+            .contains("items of lists, at most 33554432 are possible")
+    );
+    assert!(
+        refusal(json!({ "a": list }), Value::Array(vec![rotate; 1000])).contains("items of lists")
+    );
+    assert!(
+        began.elapsed().as_secs() < 60,
+        "bounded work, also on a busy machine and without optimisation"
+    );
 }
 
 #[test]
 fn a_patch_with_too_many_operations_is_refused() {
-    let operations = |count| Value::Array(vec![json!({ "op": "test", "path": "/name", "value": "Ada" }); count]);
+    let operations =
+        |count| Value::Array(vec![json!({ "op": "test", "path": "/name", "value": "Ada" }); count]);
     Patch::json(operations(1_000)).expect("as many as allowed");
     let refused = Patch::json(operations(1_001)).expect_err("refused");
     assert_eq!(refused.faults[0].code, "too_many");
-    let unknown = Patch::json(json!([{ "op": "x".repeat(1_000_000), "path": "" }])).expect_err("refused");
+    let unknown =
+        Patch::json(json!([{ "op": "x".repeat(1_000_000), "path": "" }])).expect_err("refused");
     assert!(unknown.faults[0].message.len() < 1000, "outside text is repeated in part only");
 }
 
@@ -182,15 +240,22 @@ fn a_patch_with_too_many_operations_is_refused() {
 fn place() -> impl Strategy<Value = String> {
     let step = prop_oneof![Just("/a"), Just("/b"), Just("/0"), Just("/1"), Just("/-"), Just("/~1")];
     let top = prop_oneof![4 => Just("/extensions"), 1 => Just("/tags"), 1 => Just("/name"), 1 => Just("")];
-    (top, prop::collection::vec(step, 0..5)).prop_map(|(top, steps)| format!("{top}{}", steps.concat()))
+    (top, prop::collection::vec(step, 0..5))
+        .prop_map(|(top, steps)| format!("{top}{}", steps.concat()))
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![Just(json!(null)), Just(json!(1)), Just(json!(1.0)), "[a-z]{0,200}".prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        Just(json!(1)),
+        Just(json!(1.0)),
+        "[a-z]{0,200}".prop_map(Value::from)
+    ];
     leaf.prop_recursive(6, 20, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|members| Value::Object(members.into_iter().collect()))
+            prop::collection::btree_map("[ab]", inner, 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect()))
         ]
     })
 }
@@ -206,27 +271,45 @@ fn operation() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Applies random operations one by one, so that most of them do something, and compares each with another implementation.
-fn every_patch_is_bounded_and_does_what_another_implementation_does(operations: Vec<Value>) -> Result<(), TestCaseError> {
+/// Applies random operations one by one, so that most of them do something, and compares each with
+/// another implementation.
+fn every_patch_is_bounded_and_does_what_another_implementation_does(
+    operations: Vec<Value>,
+) -> Result<(), TestCaseError> {
     let mut current = document(&json!({ "a": { "b": [1, 2] }, "b": [{ "a": 1 }, "x"] }));
     for operation in operations {
         let patch = Patch::json(json!([operation.clone()])).expect("a patch");
         let ours = patch.apply(&current);
         let mut theirs = current.to_json();
-        let parsed: json_patch::Patch = serde_json::from_value(json!([operation.clone()])).expect("a patch");
+        let parsed: json_patch::Patch =
+            serde_json::from_value(json!([operation.clone()])).expect("a patch");
         let applied = json_patch::patch(&mut theirs, &parsed.0).is_ok();
         match ours {
             Ok(document) => {
-                // Numbers are compared by value here (RFC 6902, section 4.6), and the whole may be moved onto itself (section 4.4 only
-                // forbids a place within it); the other implementation does neither.
-                let is_stricter = operation["op"] == "test" || operation["op"] == "move" && operation["from"] == operation["path"];
-                prop_assert!(is_stricter || (applied && Document::from_json(theirs).as_ref() == Ok(&document)), "{}", operation);
+                // Numbers are compared by value here (RFC 6902, section 4.6), and the whole may be
+                // moved onto itself (section 4.4 only forbids a place within it); the other
+                // implementation does neither.
+                let is_stricter = operation["op"] == "test"
+                    || operation["op"] == "move" && operation["from"] == operation["path"];
+                prop_assert!(
+                    is_stricter
+                        || (applied && Document::from_json(theirs).as_ref() == Ok(&document)),
+                    "{}",
+                    operation
+                );
                 current = document;
             }
             Err(PatchError::TestFailed { .. }) => prop_assert!(!applied, "{}", operation),
             Err(PatchError::Invalid(invalid)) => {
-                let bounded = invalid.faults.iter().any(|fault| ["too_deep", "too_much", "too_long", "bad_patch"].contains(&fault.code));
-                prop_assert!(bounded || !applied || Document::from_json(theirs).is_err(), "{}: {}", operation, invalid);
+                let bounded = invalid.faults.iter().any(|fault| {
+                    ["too_deep", "too_much", "too_long", "bad_patch"].contains(&fault.code)
+                });
+                prop_assert!(
+                    bounded || !applied || Document::from_json(theirs).is_err(),
+                    "{}: {}",
+                    operation,
+                    invalid
+                );
             }
         }
         prop_assert!(current.text().len() < 16 << 20);
@@ -263,7 +346,11 @@ proptest! {
 fn what_is_no_patch_is_told_all_at_once_in_our_own_words() {
     let told = |patch: Value| -> Vec<String> {
         let invalid = Patch::json(patch).expect_err("refused");
-        invalid.faults.into_iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect()
+        invalid
+            .faults
+            .into_iter()
+            .map(|fault| format!("{}: {}", fault.pointer, fault.message))
+            .collect()
     };
     assert_eq!(told(json!({})), [": a JSON Patch must be a list of operations"]);
     let known = "add, remove, replace, move, copy, test";

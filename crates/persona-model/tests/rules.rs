@@ -1,4 +1,5 @@
-//! The rules of a document: each limit at its edge and one beyond, and every fault of an input at once.
+//! The rules of a document: each limit at its edge and one beyond, and every fault of an input at
+//! once.
 
 use persona_model::{Document, FIELDS, Invalid, Shape};
 use serde_json::{Value, json};
@@ -6,7 +7,9 @@ use serde_json::{Value, json};
 fn faults(input: Value) -> Vec<(String, &'static str)> {
     match Document::from_json(input) {
         Ok(_) => Vec::new(),
-        Err(Invalid { faults, .. }) => faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect(),
+        Err(Invalid { faults, .. }) => {
+            faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+        }
     }
 }
 
@@ -43,7 +46,10 @@ fn every_limit_accepts_its_edge_and_refuses_one_more() {
     for (field, edge, beyond, code) in cases {
         assert_eq!(faults(with(field, edge)), [], "the edge of {field}");
         let found = faults(with(field, beyond));
-        assert!(found.len() == 1 && found[0].1 == code && found[0].0.starts_with(&format!("/{field}")), "{field}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].1 == code && found[0].0.starts_with(&format!("/{field}")),
+            "{field}: {found:?}"
+        );
     }
 }
 
@@ -56,9 +62,12 @@ fn every_field_refuses_every_wrong_type() {
                 Shape::Name | Shape::Line | Shape::Text | Shape::Handle => value.is_string(),
                 Shape::Object { .. } => value.is_object(),
                 Shape::Flag { .. } => value.is_boolean(),
-                Shape::OneOf(_) | Shape::Texts { .. } | Shape::Lines { .. } | Shape::TextByLanguage | Shape::Rating | Shape::Assets => {
-                    false
-                }
+                Shape::OneOf(_)
+                | Shape::Texts { .. }
+                | Shape::Lines { .. }
+                | Shape::TextByLanguage
+                | Shape::Rating
+                | Shape::Assets => false,
             };
             let found = faults(with(field.name, value.clone()));
             assert_eq!(found.is_empty(), fits, "{} = {value}: {found:?}", field.name);
@@ -73,7 +82,8 @@ fn all_faults_are_reported_at_once_with_pointer_and_suggestion() {
         "assets": [{ "type": "icon", "uri": 1, "name": "main" }], "revision": 3, "a/b": 1
     });
     let Err(Invalid { faults, .. }) = Document::from_json(input) else { panic!("refused") };
-    let found: Vec<(&str, &str)> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+    let found: Vec<(&str, &str)> =
+        faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
     assert_eq!(
         found,
         [
@@ -90,14 +100,21 @@ fn all_faults_are_reported_at_once_with_pointer_and_suggestion() {
             ("/revision", "read_only"),
         ]
     );
-    let message = |pointer: &str| faults.iter().find(|fault| fault.pointer == pointer).map(|fault| fault.message.as_str());
+    let message = |pointer: &str| {
+        faults.iter().find(|fault| fault.pointer == pointer).map(|fault| fault.message.as_str())
+    };
     assert_eq!(message("/nmae"), Some("unknown member; did you mean name?"));
 }
 
 #[test]
 fn null_means_absent_for_every_field_but_the_name() {
     for field in FIELDS.iter().filter(|field| field.name != "name") {
-        assert_eq!(Document::from_json(with(field.name, Value::Null)), Document::from_json(json!({ "name": "Ada" })), "{}", field.name);
+        assert_eq!(
+            Document::from_json(with(field.name, Value::Null)),
+            Document::from_json(json!({ "name": "Ada" })),
+            "{}",
+            field.name
+        );
     }
     assert_eq!(faults(json!({ "name": null })), [("/name".into(), "required")]);
     for input in [json!([]), json!("Ada"), json!(null)] {

@@ -1,4 +1,5 @@
-//! Reads through the whole router, without a socket and without a file: what HTTP adds to a point read.
+//! Reads through the whole router, without a socket and without a file: what HTTP adds to a point
+//! read.
 //!
 //! `./bench --micro` runs these and compares them with `benches/baseline.json`.
 
@@ -9,7 +10,9 @@ use axum::body::Body;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
 use persona_server::clock::SystemClock;
-use persona_server::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
+use persona_server::http::{
+    AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+};
 use persona_server::shared_page::SharedPage;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
@@ -40,18 +43,26 @@ fn get(known: &str) -> Request<Body> {
 }
 
 fn put() -> Request<Body> {
-    let body = serde_json::json!({ "name": "Ada", "system_prompt": "You are patient. ".repeat(100) }).to_string();
-    let request = Request::builder().method(Method::PUT).uri(PATH).header(header::IF_NONE_MATCH, "*");
-    request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).expect("a request")
+    let body =
+        serde_json::json!({ "name": "Ada", "system_prompt": "You are patient. ".repeat(100) })
+            .to_string();
+    let request =
+        Request::builder().method(Method::PUT).uri(PATH).header(header::IF_NONE_MATCH, "*");
+    request
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body))
+        .expect("a request")
 }
 
 fn reads(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let app = app();
     let created = runtime.block_on(app.clone().oneshot(put())).expect("an answer");
     assert_eq!(created.status(), StatusCode::CREATED);
     let tag = created.headers()[header::ETAG].to_str().expect("text").to_owned();
-    let many = (2..40).map(|revision| format!("\"{revision}-9f3c21aa\"")).collect::<Vec<_>>().join(", ");
+    let many =
+        (2..40).map(|revision| format!("\"{revision}-9f3c21aa\"")).collect::<Vec<_>>().join(", ");
     for (name, known, status) in [
         ("get_through_the_router", "\"2-9f3c21aa\"", StatusCode::OK),
         ("not_modified_through_the_router", tag.as_str(), StatusCode::NOT_MODIFIED),
@@ -59,7 +70,8 @@ fn reads(criterion: &mut Criterion) {
     ] {
         criterion.bench_function(name, |bencher| {
             let ask = |request: Request<Body>| {
-                let answer: axum::response::Response = runtime.block_on(app.clone().oneshot(request)).expect("an answer");
+                let answer: axum::response::Response =
+                    runtime.block_on(app.clone().oneshot(request)).expect("an answer");
                 assert_eq!(answer.status(), status);
             };
             bencher.iter_batched(|| get(known), ask, BatchSize::SmallInput);

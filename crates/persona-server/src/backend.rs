@@ -1,7 +1,8 @@
 //! Which backend the settings name: the only place of the server that chooses.
 //!
-//! What lives here: making a database ready, opening a store, looking after it, each for a file or for a server. What must
-//! not: what any of that means (`persona-storage`), and who does it when (`roles`, `cli`).
+//! What lives here: making a database ready, opening a store, looking after it, each for a file or
+//! for a server. What must not: what any of that means (`persona-storage`), and who does it when
+//! (`roles`, `cli`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,12 +58,15 @@ pub fn exit_code_of_server(error: &postgres::StartError) -> ExitCode {
     match error {
         postgres::StartError::Unreachable { .. } => ExitCode::Unavailable,
         postgres::StartError::NoDatabase { .. } => ExitCode::NotFound,
-        postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => ExitCode::Failure,
+        postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => {
+            ExitCode::Failure
+        }
         _ => ExitCode::Config,
     }
 }
 
-/// Makes the database ready for several processes, which are going to write or only to read. Safe beside a running server.
+/// Makes the database ready for several processes, which are going to write or only to read. Safe
+/// beside a running server.
 ///
 /// # Errors
 ///
@@ -100,7 +104,10 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
     }
     let durability = sqlite::Durability::from_word(&config.durability).unwrap_or_default();
     Prepared {
-        engine: Engine::Sqlite { journal_mode: report.journal_mode, file_system: report.file_system },
+        engine: Engine::Sqlite {
+            journal_mode: report.journal_mode,
+            file_system: report.file_system,
+        },
         engine_version: library_version().into(),
         durability: durability.word().into(),
         durability_meaning: durability.meaning().into(),
@@ -113,7 +120,9 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
 fn prepared_server(report: postgres::InitReport) -> Prepared {
     note_migration(report.migrated_from, report.schema_version);
     if report.feed_moved {
-        tracing::info!("the feed goes on at another number, because the database came from another cluster");
+        tracing::info!(
+            "the feed goes on at another number, because the database came from another cluster"
+        );
     }
     Prepared {
         engine: Engine::Postgres,
@@ -133,7 +142,11 @@ fn note_migration(from: Option<u32>, to: u32) {
 }
 
 /// Every worker may fill its pool, and the keeper and an administrator want to come in too.
-fn warn_of_few_connections(report: &postgres::InitReport, settings: &postgres::Settings, workers: u16) {
+fn warn_of_few_connections(
+    report: &postgres::InitReport,
+    settings: &postgres::Settings,
+    workers: u16,
+) {
     let wanted = u64::from(workers) * settings.pool_max() as u64;
     if wanted + postgres::RESERVED_CONNECTIONS > report.connections_max {
         tracing::warn!(
@@ -149,9 +162,16 @@ fn warn_of_few_connections(report: &postgres::InitReport, settings: &postgres::S
 /// # Errors
 ///
 /// It cannot be used. A server that is only away is no error: it is tried again with every request.
-pub fn open(config: &Config, application: &str, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Arc<dyn Store>, StartError> {
+pub fn open(
+    config: &Config,
+    application: &str,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+) -> Result<Arc<dyn Store>, StartError> {
     Ok(match &config.database {
-        Database::File(path) => Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?),
+        Database::File(path) => {
+            Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?)
+        }
         Database::Server(url) => {
             let settings = Config::server_settings(url, application)
                 .reading_within(Duration::from_millis(config.read_timeout_ms))
@@ -175,10 +195,21 @@ impl Keeper {
     /// # Errors
     ///
     /// As for [`open`].
-    pub fn open(config: &Config, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    pub fn open(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         Ok(match &config.database {
-            Database::File(path) => Self::File(Box::new(sqlite::Keeper::open(&config.file_settings(path), clock, observer)?)),
-            Database::Server(url) => Self::Server(postgres::Keeper::open(&Config::server_settings(url, "persona keeper"), clock)?),
+            Database::File(path) => Self::File(Box::new(sqlite::Keeper::open(
+                &config.file_settings(path),
+                clock,
+                observer,
+            )?)),
+            Database::Server(url) => Self::Server(postgres::Keeper::open(
+                &Config::server_settings(url, "persona keeper"),
+                clock,
+            )?),
         })
     }
 
@@ -206,7 +237,8 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and [`Error::OutcomeUnknown`].
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and
+    /// [`Error::OutcomeUnknown`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
         match self {
             Self::File(keeper) => keeper.tick(),

@@ -8,17 +8,24 @@ use rustix::time::{ClockId, clock_gettime};
 /// Microseconds since the machine started: one clock for all processes, which nobody can set.
 pub fn monotonic_micros() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or_default(), u64::try_from(now.tv_nsec).unwrap_or_default());
+    let (seconds, nanos) = (
+        u64::try_from(now.tv_sec).unwrap_or_default(),
+        u64::try_from(now.tv_nsec).unwrap_or_default(),
+    );
     seconds * 1_000_000 + nanos / 1000
 }
 
 /// Where the time of what lasts milliseconds comes from: [`coarse_millis`], or a test.
 pub type Millis = fn() -> u64;
 
-/// Milliseconds since the machine started, as of the last tick of the kernel: a few milliseconds late, and a fraction of the cost.
+/// Milliseconds since the machine started, as of the last tick of the kernel: a few milliseconds
+/// late, and a fraction of the cost.
 pub fn coarse_millis() -> u64 {
     let now = clock_gettime(ClockId::MonotonicCoarse);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or_default(), u64::try_from(now.tv_nsec).unwrap_or_default());
+    let (seconds, nanos) = (
+        u64::try_from(now.tv_sec).unwrap_or_default(),
+        u64::try_from(now.tv_nsec).unwrap_or_default(),
+    );
     seconds * 1_000 + nanos / 1_000_000
 }
 
@@ -35,6 +42,9 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         let now = clock_gettime(ClockId::Boottime);
-        Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
+        Duration::new(
+            u64::try_from(now.tv_sec).unwrap_or_default(),
+            u32::try_from(now.tv_nsec).unwrap_or_default(),
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! Every exit code of the program. Scripts may rely on them; they follow `sysexits.h` where it has a word.
+//! Every exit code of the program. Scripts may rely on them; they follow `sysexits.h` where it has
+//! a word.
 
 use persona_storage::sqlite::StartError;
 
@@ -16,7 +17,8 @@ pub enum ExitCode {
     NotFound = 3,
     /// Somebody else changed it meanwhile, or it exists already.
     Conflict = 4,
-    /// A setting cannot be used: a bad value, a file of another application, a folder without permission.
+    /// A setting cannot be used: a bad value, a file of another application, a folder without
+    /// permission.
     Config = 5,
     /// The server cannot be reached, or the address is in use.
     Unavailable = 69,
@@ -29,7 +31,8 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// What `persona doctor` ends with when there are warnings, as monitoring systems want it (0 ok, 1 warning, 2 critical).
+    /// What `persona doctor` ends with when there are warnings, as monitoring systems want it (0
+    /// ok, 1 warning, 2 critical).
     pub const DOCTOR_WARNS: Self = Self::Failure;
 
     /// What `persona doctor` ends with when something has failed.
@@ -56,7 +59,10 @@ impl ExitCode {
 
     /// The code with this number; [`ExitCode::Failure`] for one that is not ours.
     pub fn from_number(number: i32) -> Self {
-        Self::ALL.into_iter().find(|code| i32::from(code.number()) == number).unwrap_or(Self::Failure)
+        Self::ALL
+            .into_iter()
+            .find(|code| i32::from(code.number()) == number)
+            .unwrap_or(Self::Failure)
     }
 
     /// The code for a database that cannot be used.

@@ -1,19 +1,22 @@
-//! A limit on the size of files (`ulimit -f`) as an error of the write that meets it, not as the end of the program.
+//! A limit on the size of files (`ulimit -f`) as an error of the write that meets it, not as the
+//! end of the program.
 
 use tokio::signal::unix::{SignalKind, signal};
 
 /// `SIGXFSZ` on every architecture of Linux that Rust runs on except MIPS.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
-/// Lets a write beyond the limit fail with `EFBIG`. Without a handler the kernel ends the process with `SIGXFSZ` instead
-/// (`setrlimit(2)`), in the middle of whatever it does for other clients.
+/// Lets a write beyond the limit fail with `EFBIG`. Without a handler the kernel ends the process
+/// with `SIGXFSZ` instead (`setrlimit(2)`), in the middle of whatever it does for other clients.
 ///
-/// The handler outlives the runtime that is made for it; tokio's is the way to one without unsafe code.
+/// The handler outlives the runtime that is made for it; tokio's is the way to one without unsafe
+/// code.
 pub fn report_as_error() {
-    let installed = tokio::runtime::Builder::new_current_thread().enable_io().build().and_then(|runtime| {
-        let _entered = runtime.enter();
-        signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).map(drop)
-    });
+    let installed =
+        tokio::runtime::Builder::new_current_thread().enable_io().build().and_then(|runtime| {
+            let _entered = runtime.enter();
+            signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).map(drop)
+        });
     if let Err(error) = installed {
         tracing::warn!(error = %error, "a limit on the size of files would end this process");
     }

@@ -1,13 +1,13 @@
 //! How long a client is waited for: a stock of time that waiting uses up and progress fills again.
 //!
-//! One rule for both directions. A body that comes in and an answer that goes out must each move on at a least rate;
-//! a pause is paid for out of the stock. Only time that was spent waiting for the client counts, so that a worker that
-//! is itself busy never blames a client for it.
+//! One rule for both directions. A body that comes in and an answer that goes out must each move on
+//! at a least rate; a pause is paid for out of the stock. Only time that was spent waiting for the
+//! client counts, so that a worker that is itself busy never blames a client for it.
 
 use std::time::Duration;
 
-/// Least rate of a body or an answer, in bytes a second, over any time that is longer than the stock. A bad mobile
-/// connection (EDGE) is faster; 8 MiB take at most nine minutes.
+/// Least rate of a body or an answer, in bytes a second, over any time that is longer than the
+/// stock. A bad mobile connection (EDGE) is faster; 8 MiB take at most nine minutes.
 pub const BYTES_PER_SECOND_MIN: u32 = 16 * 1024;
 
 /// The time that a client may still be waited for.
@@ -28,8 +28,8 @@ impl Patience {
         self.left
     }
 
-    /// A wait came to its end. One that was longer than it may last was not ended in time, because this process itself had
-    /// no turn; the client is not charged for it.
+    /// A wait came to its end. One that was longer than it may last was not ended in time, because
+    /// this process itself had no turn; the client is not charged for it.
     pub fn waited(&mut self, time: Duration) {
         self.left = self.left.checked_sub(time).unwrap_or(self.left);
     }

@@ -1,18 +1,24 @@
-//! What the system's table of processes (proc(5)) tells of this program's processes, and what it is told of them.
+//! What the system's table of processes (proc(5)) tells of this program's processes, and what it is
+//! told of them.
 
 use std::fs;
 
 use crate::cli::RUN_ROLE;
 
-/// What tools show as the command of a child (`ps -f`): `persona: worker 2`; the words of its command line follow.
+/// What tools show as the command of a child (`ps -f`): `persona: worker 2`; the words of its
+/// command line follow.
 pub fn title(role: &str, slot: u16) -> String {
     if slot == 0 { format!("persona: {role}") } else { format!("persona: {role} {slot}") }
 }
 
-/// Gives this process a short name for tools that show no command line (`ps -e`, `top`). The system keeps 15 bytes, and a
-/// child would otherwise be named after the link by which it was started.
+/// Gives this process a short name for tools that show no command line (`ps -e`, `top`). The system
+/// keeps 15 bytes, and a child would otherwise be named after the link by which it was started.
 pub fn name_this_process(role: &str, slot: u16) {
-    let name = if slot == 0 { format!("persona-{role}") } else { format!("persona-{} {slot}", role.get(..4).unwrap_or(role)) };
+    let name = if slot == 0 {
+        format!("persona-{role}")
+    } else {
+        format!("persona-{} {slot}", role.get(..4).unwrap_or(role))
+    };
     // A name is for people who look; without one the process works as well.
     let _ = fs::write("/proc/self/comm", name);
 }

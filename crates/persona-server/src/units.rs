@@ -3,10 +3,10 @@
 /// A size in the largest unit of which there is at least one.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    UNITS
-        .into_iter()
-        .find(|(unit, _)| bytes >= *unit)
-        .map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit))
+    UNITS.into_iter().find(|(unit, _)| bytes >= *unit).map_or_else(
+        || format!("{bytes} bytes"),
+        |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    )
 }
 
 /// A short time in the largest unit of which there is at least one.
@@ -41,12 +41,21 @@ mod tests {
 
     #[test]
     fn sizes_have_the_largest_unit_that_fits() {
-        assert_eq!([size(0), size(1023), size(1024), size(5 << 30)], ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB"]);
+        assert_eq!(
+            [size(0), size(1023), size(1024), size(5 << 30)],
+            ["0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB"]
+        );
     }
 
     #[test]
     fn times_are_as_short_as_they_can_be_told() {
-        assert_eq!([short_time(7), short_time(1_200), short_time(42_000), short_time(1_500_000)], ["7 us", "1.2 ms", "42 ms", "1.5 s"]);
-        assert_eq!([long_time(5), long_time(125), long_time(7_260), long_time(90_000)], ["5 s", "2 min 05 s", "2 h 01 min", "1 d 01 h"]);
+        assert_eq!(
+            [short_time(7), short_time(1_200), short_time(42_000), short_time(1_500_000)],
+            ["7 us", "1.2 ms", "42 ms", "1.5 s"]
+        );
+        assert_eq!(
+            [long_time(5), long_time(125), long_time(7_260), long_time(90_000)],
+            ["5 s", "2 min 05 s", "2 h 01 min", "1 d 01 h"]
+        );
     }
 }

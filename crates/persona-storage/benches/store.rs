@@ -16,7 +16,8 @@ use serde_json::json;
 /// Personas in the file: enough for an index of three levels.
 const PERSONAS: u64 = 1_000;
 
-/// The store never asks for the time between two writes, so one that stands still is as good as any.
+/// The store never asks for the time between two writes, so one that stands still is as good as
+/// any.
 struct Still;
 
 impl Clock for Still {
@@ -42,11 +43,18 @@ fn write(operation: Operation) -> Write {
 fn opened(folder: &Path, runtime: &tokio::runtime::Runtime) -> SqliteStore {
     let settings = Settings::new(folder.join("persona.db"));
     initialise(&settings).expect("a new file");
-    let store = SqliteStore::open(settings, Arc::new(Still), Arc::new(NoObserver)).expect("it opens");
-    let document = Document::from_json(json!({ "name": "Ada", "system_prompt": "You are patient. ".repeat(100) })).expect("valid");
+    let store =
+        SqliteStore::open(settings, Arc::new(Still), Arc::new(NoObserver)).expect("it opens");
+    let document = Document::from_json(
+        json!({ "name": "Ada", "system_prompt": "You are patient. ".repeat(100) }),
+    )
+    .expect("valid");
     runtime.block_on(async {
         for number in 0..PERSONAS {
-            store.write(write(Operation::Create { id: id(number), document: document.clone() })).await.expect("created");
+            store
+                .write(write(Operation::Create { id: id(number), document: document.clone() }))
+                .await
+                .expect("created");
         }
     });
     store
@@ -54,7 +62,8 @@ fn opened(folder: &Path, runtime: &tokio::runtime::Runtime) -> SqliteStore {
 
 fn store(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let store = opened(folder.path(), &runtime);
     let mut number = 0;
     criterion.bench_function("point_read", |bencher| {
@@ -63,13 +72,20 @@ fn store(criterion: &mut Criterion) {
             runtime.block_on(store.get(id(number))).expect("it reads").expect("it is there")
         });
     });
-    // Each round trip is a hand-over to the writer's thread, a transaction with every row of a change, and a commit.
+    // Each round trip is a hand-over to the writer's thread, a transaction with every row of a
+    // change, and a commit.
     let mut revision = 0;
     criterion.bench_function("write_transaction_of_one_patch", |bencher| {
         bencher.iter(|| {
             revision += 1;
-            let patch = Patch::merge(json!({ "nickname": format!("change {revision}") })).expect("an object");
-            let operation = Operation::Patch { id: id(revision % PERSONAS), expect: Expect::Any, patch, base: None };
+            let patch = Patch::merge(json!({ "nickname": format!("change {revision}") }))
+                .expect("an object");
+            let operation = Operation::Patch {
+                id: id(revision % PERSONAS),
+                expect: Expect::Any,
+                patch,
+                base: None,
+            };
             runtime.block_on(store.write(write(operation))).expect("written")
         });
     });
@@ -78,12 +94,16 @@ fn store(criterion: &mut Criterion) {
 /// How long the rival is given to fall asleep in front of the gate; not part of what is measured.
 const ASLEEP_AFTER: Duration = Duration::from_micros(200);
 
-/// One who waits is let in by one who leaves. Threads do as well as processes: the lock belongs to the opened file.
+/// One who waits is let in by one who leaves. Threads do as well as processes: the lock belongs to
+/// the opened file.
 fn gate(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let database = folder.path().join("persona.db");
-    let (ours, theirs) = (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
-    criterion.bench_function("gate_enter_and_leave_alone", |bencher| bencher.iter(|| drop(ours.enter().expect("locks work"))));
+    let (ours, theirs) =
+        (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
+    criterion.bench_function("gate_enter_and_leave_alone", |bencher| {
+        bencher.iter(|| drop(ours.enter().expect("locks work")));
+    });
     let (call, calls) = std::sync::mpsc::channel::<()>();
     let entered = Arc::new(AtomicU64::new(0));
     let rival = std::thread::spawn({
@@ -99,7 +119,8 @@ fn gate(criterion: &mut Criterion) {
     criterion.bench_function("gate_hand_over_to_a_waiter", |bencher| {
         bencher.iter_custom(|count| {
             let hand_over = |_| {
-                let (pass, before) = (ours.enter().expect("locks work"), entered.load(Ordering::Acquire));
+                let (pass, before) =
+                    (ours.enter().expect("locks work"), entered.load(Ordering::Acquire));
                 call.send(()).expect("the rival listens");
                 std::thread::sleep(ASLEEP_AFTER);
                 let began = Instant::now();

@@ -1,9 +1,11 @@
-//! The rules of writing: what a request makes of the current persona. Pure, and the same for every backend.
+//! The rules of writing: what a request makes of the current persona. Pure, and the same for every
+//! backend.
 
 use std::collections::BTreeMap;
 
 use persona_model::{
-    ChangeKind, Document, EntityTag, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId, Revision, Timestamp, merge_three_way,
+    ChangeKind, Document, EntityTag, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId,
+    Revision, Timestamp, merge_three_way,
 };
 
 use crate::{Error, Operation, Outcome, Write, decide_import};
@@ -46,8 +48,8 @@ pub(crate) type Patched = Result<Document, Error>;
 
 /// Decides what a write makes of the current persona.
 ///
-/// `document_at` looks an older revision's document up; it is asked for the base of a three-way merge only. `foreseen` is
-/// what [`patched`] made of this very revision before, if it did.
+/// `document_at` looks an older revision's document up; it is asked for the base of a three-way
+/// merge only. `foreseen` is what [`patched`] made of this very revision before, if it did.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
@@ -69,7 +71,9 @@ pub(crate) fn decide(
     let current = current.ok_or(Error::NotFound)?;
     let next = Next { current: current.persona, author, now };
     match &write.operation {
-        Operation::Create { .. } | Operation::Import { .. } => unreachable!("these were handled above"),
+        Operation::Create { .. } | Operation::Import { .. } => {
+            unreachable!("these were handled above")
+        }
         Operation::Replace { expect, document, .. } => {
             alive(current)?;
             met(expect, current)?;
@@ -101,7 +105,12 @@ pub(crate) fn decide(
     }
 }
 
-fn created(id: PersonaId, document: &Document, author: Option<&String>, now: Timestamp) -> Decision {
+fn created(
+    id: PersonaId,
+    document: &Document,
+    author: Option<&String>,
+    now: Timestamp,
+) -> Decision {
     let persona = Persona {
         id,
         revision: Revision::FIRST,
@@ -115,18 +124,33 @@ fn created(id: PersonaId, document: &Document, author: Option<&String>, now: Tim
         document: document.clone(),
     };
     let changed = FIELDS.iter().map(|field| field.name).collect();
-    Decision::Change(Box::new(Revised { persona, outcome: Outcome::Created, kind: ChangeKind::Created, changed, base: None }))
+    Decision::Change(Box::new(Revised {
+        persona,
+        outcome: Outcome::Created,
+        kind: ChangeKind::Created,
+        changed,
+        base: None,
+    }))
 }
 
 fn alive(current: Current<'_>) -> Result<(), Error> {
-    if current.persona.deleted_at.is_some() { Err(Error::Deleted { current: current.tag }) } else { Ok(()) }
+    if current.persona.deleted_at.is_some() {
+        Err(Error::Deleted { current: current.tag })
+    } else {
+        Ok(())
+    }
 }
 
 fn met(expect: &Expect, current: Current<'_>) -> Result<(), Error> {
-    if expect.is_met_by(current.tag, current.persona.updated_at) { Ok(()) } else { Err(Error::Stale { current: current.tag }) }
+    if expect.is_met_by(current.tag, current.persona.updated_at) {
+        Ok(())
+    } else {
+        Err(Error::Stale { current: current.tag })
+    }
 }
 
-/// The document that a patch makes of the current persona, merged with what happened since its base.
+/// The document that a patch makes of the current persona, merged with what happened since its
+/// base.
 pub(crate) fn patched(
     patch: &Patch,
     base: Option<Revision>,
@@ -135,7 +159,9 @@ pub(crate) fn patched(
 ) -> Patched {
     let apply = |document: &Document| {
         patch.apply(document).map_err(|error| match error {
-            PatchError::TestFailed { pointer } => Error::TestFailed { pointer, current: current.tag },
+            PatchError::TestFailed { pointer } => {
+                Error::TestFailed { pointer, current: current.tag }
+            }
             PatchError::Invalid(invalid) => Error::Invalid(invalid),
         })
     };
@@ -158,7 +184,12 @@ struct Next<'a> {
 }
 
 impl Next<'_> {
-    fn with_document(&self, document: Document, base: Option<Revision>, bytes_max: usize) -> Result<Decision, Error> {
+    fn with_document(
+        &self,
+        document: Document,
+        base: Option<Revision>,
+        bytes_max: usize,
+    ) -> Result<Decision, Error> {
         let changed = self.current.document.changed_fields(&document);
         if changed.is_empty() {
             return Ok(Decision::Unchanged);
@@ -167,13 +198,30 @@ impl Next<'_> {
         let mut persona = self.persona();
         persona.content_hash = document.content_hash();
         persona.document = document;
-        Ok(Decision::Change(Box::new(Revised { persona, outcome: Outcome::Updated, kind: ChangeKind::Updated, changed, base })))
+        Ok(Decision::Change(Box::new(Revised {
+            persona,
+            outcome: Outcome::Updated,
+            kind: ChangeKind::Updated,
+            changed,
+            base,
+        })))
     }
 
-    fn with_deletion(&self, deleted_at: Option<Timestamp>, outcome: Outcome, kind: ChangeKind) -> Decision {
+    fn with_deletion(
+        &self,
+        deleted_at: Option<Timestamp>,
+        outcome: Outcome,
+        kind: ChangeKind,
+    ) -> Decision {
         let mut persona = self.persona();
         persona.deleted_at = deleted_at;
-        Decision::Change(Box::new(Revised { persona, outcome, kind, changed: Vec::new(), base: None }))
+        Decision::Change(Box::new(Revised {
+            persona,
+            outcome,
+            kind,
+            changed: Vec::new(),
+            base: None,
+        }))
     }
 
     fn persona(&self) -> Persona {

@@ -1,14 +1,17 @@
-//! The rules for a revision that another store made: it is kept as it was, behind the one before it.
+//! The rules for a revision that another store made: it is kept as it was, behind the one before
+//! it.
 
 use std::collections::BTreeMap;
 
-use persona_model::{ChangeKind, FIELDS, Invalid, PastRevision, Persona, PersonaId, Revision, Timestamp};
+use persona_model::{
+    ChangeKind, FIELDS, Invalid, PastRevision, Persona, PersonaId, Revision, Timestamp,
+};
 
 use crate::decide::{Current, Decision, Revised};
 use crate::{Error, Outcome};
 
-/// Decides what a past revision makes of the current persona: it begins a history, continues it, or is its last part already.
-/// A history is never rewritten.
+/// Decides what a past revision makes of the current persona: it begins a history, continues it, or
+/// is its last part already. A history is never rewritten.
 pub(crate) fn decide(
     id: PersonaId,
     past: &PastRevision,
@@ -18,7 +21,11 @@ pub(crate) fn decide(
 ) -> Result<Decision, Error> {
     let persona = persona(id, past);
     let Some(current) = current else {
-        return if past.revision == Revision::FIRST { first(persona, past, now, bytes_max) } else { Err(Error::NotFound) };
+        return if past.revision == Revision::FIRST {
+            first(persona, past, now, bytes_max)
+        } else {
+            Err(Error::NotFound)
+        };
     };
     if *current.persona == persona {
         return Ok(Decision::Unchanged);
@@ -30,7 +37,9 @@ pub(crate) fn decide(
 }
 
 fn persona(id: PersonaId, past: &PastRevision) -> Persona {
-    let stated = past.content_hash.and_then(|stated| past.document.content_hashes().find(|hash| *hash == stated));
+    let stated = past
+        .content_hash
+        .and_then(|stated| past.document.content_hashes().find(|hash| *hash == stated));
     Persona {
         id,
         revision: past.revision,
@@ -45,23 +54,50 @@ fn persona(id: PersonaId, past: &PastRevision) -> Persona {
     }
 }
 
-fn first(persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
+fn first(
+    persona: Persona,
+    past: &PastRevision,
+    now: Timestamp,
+    bytes_max: usize,
+) -> Result<Decision, Error> {
     believable("/created_at", past.created_at, now)?;
     believable("/updated_at", past.updated_at, now)?;
     if past.created_at > past.updated_at {
-        return Err(Error::Invalid(Invalid::one("/updated_at", "bad_history", "is earlier than created_at")));
+        return Err(Error::Invalid(Invalid::one(
+            "/updated_at",
+            "bad_history",
+            "is earlier than created_at",
+        )));
     }
     if past.is_deleted || past.base.is_some() {
-        return Err(Error::Invalid(Invalid::one("", "bad_history", "revision 1 is neither deleted nor made from an earlier one")));
+        return Err(Error::Invalid(Invalid::one(
+            "",
+            "bad_history",
+            "revision 1 is neither deleted nor made from an earlier one",
+        )));
     }
     past.document.check_bytes(bytes_max, None)?;
     let changed = FIELDS.iter().map(|field| field.name).collect();
-    Ok(Decision::Change(Box::new(Revised { persona, outcome: Outcome::Created, kind: ChangeKind::Created, changed, base: None })))
+    Ok(Decision::Change(Box::new(Revised {
+        persona,
+        outcome: Outcome::Created,
+        kind: ChangeKind::Created,
+        changed,
+        base: None,
+    })))
 }
 
-fn next(before: &Persona, persona: Persona, past: &PastRevision, now: Timestamp, bytes_max: usize) -> Result<Decision, Error> {
+fn next(
+    before: &Persona,
+    persona: Persona,
+    past: &PastRevision,
+    now: Timestamp,
+    bytes_max: usize,
+) -> Result<Decision, Error> {
     believable("/updated_at", past.updated_at, now)?;
-    let bad = |pointer: &str, message: &str| Err(Error::Invalid(Invalid::one(pointer, "bad_history", message)));
+    let bad = |pointer: &str, message: &str| {
+        Err(Error::Invalid(Invalid::one(pointer, "bad_history", message)))
+    };
     if past.updated_at <= before.updated_at {
         return bad("/updated_at", "is not later than that of the revision before");
     }
@@ -76,16 +112,20 @@ fn next(before: &Persona, persona: Persona, past: &PastRevision, now: Timestamp,
         (false, false, false) => (Outcome::Updated, ChangeKind::Updated),
         (false, true, true) => (Outcome::Deleted, ChangeKind::Deleted),
         (true, false, true) => (Outcome::Restored, ChangeKind::Restored),
-        (false, false, true) => return bad("", "changes nothing, and a revision changes something"),
-        (true, true, _) => return bad("/deleted_at", "a deleted persona is restored before it changes again"),
+        (false, false, true) => {
+            return bad("", "changes nothing, and a revision changes something");
+        }
+        (true, true, _) => {
+            return bad("/deleted_at", "a deleted persona is restored before it changes again");
+        }
         (_, _, false) => return bad("", "a deletion and a restoration change nothing else"),
     };
     persona.document.check_bytes(bytes_max, Some(&before.document))?;
     Ok(Decision::Change(Box::new(Revised { persona, outcome, kind, changed, base: past.base })))
 }
 
-/// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no later one of this store, or the
-/// next change of the persona would come before it.
+/// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no
+/// later one of this store, or the next change of the persona would come before it.
 fn believable(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
     let bad = |code, message: String| Err(Error::Invalid(Invalid::one(pointer, code, message)));
     if stamp < Timestamp::default() {

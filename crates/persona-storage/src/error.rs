@@ -61,34 +61,37 @@ pub enum Error {
         /// The current state.
         current: EntityTag,
     },
-    /// No line of the feed is what this position says: it is of another database, or of a state that was given up when an
-    /// earlier one was restored.
+    /// No line of the feed is what this position says: it is of another database, or of a state
+    /// that was given up when an earlier one was restored.
     #[error("the position is of another history")]
     UnknownPosition,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// As many idempotency keys are kept as may be; each is kept for a day, because an earlier end would break its promise.
-    /// Nothing was changed. Requests without a key, or with a known one, are served.
+    /// As many idempotency keys are kept as may be; each is kept for a day, because an earlier end
+    /// would break its promise. Nothing was changed. Requests without a key, or with a known one,
+    /// are served.
     #[error("{max} idempotency keys are kept, which is the most")]
     TooManyKeys {
         /// The most that are kept.
         max: u64,
     },
-    /// The queue was full, or the lock was not had before the deadline. Trying again later can succeed.
+    /// The queue was full, or the lock was not had before the deadline. Trying again later can
+    /// succeed.
     #[error("the store is busy: {what}")]
     Busy {
         /// What was waited for.
         what: &'static str,
     },
-    /// A read was ended at its time limit. The same read again is likely to end alike; one that asks for less is not.
+    /// A read was ended at its time limit. The same read again is likely to end alike; one that
+    /// asks for less is not.
     #[error("the read took longer than {} ms", limit.as_millis())]
     ReadTimedOut {
         /// How long it may take.
         limit: Duration,
     },
-    /// A read was ended because writers filled the write-ahead log beside it, which starts over only when nobody reads
-    /// an old snapshot. Trying again later can succeed.
+    /// A read was ended because writers filled the write-ahead log beside it, which starts over
+    /// only when nobody reads an old snapshot. Trying again later can succeed.
     #[error("the read was ended because writers filled the log beside it")]
     ReadGaveWay,
     /// The process may have no more memory. Trying again later can succeed.
@@ -97,24 +100,27 @@ pub enum Error {
     /// The database cannot be reached now. Nothing was changed; trying again later can succeed.
     #[error("the database cannot be reached")]
     Unreachable,
-    /// The database failed or its connection broke while a write was being committed, and it could not be found out what
-    /// became of it.
+    /// The database failed or its connection broke while a write was being committed, and it could
+    /// not be found out what became of it.
     #[error("whether the write was kept is unknown")]
     OutcomeUnknown,
-    /// The disk or a quota is full, a limit on the size of files is reached, or less is free than is to stay free. Nothing was changed. Reads go on; writes succeed again
-    /// when there is room.
+    /// The disk or a quota is full, a limit on the size of files is reached, or less is free than
+    /// is to stay free. Nothing was changed. Reads go on; writes succeed again when there is room.
     #[error("no space left for the database: {0}")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database is damaged; nothing was repaired and nothing was deleted.
     #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// The store is closing, or lost its writer before the request had its turn. Nothing was changed.
+    /// The store is closing, or lost its writer before the request had its turn. Nothing was
+    /// changed.
     #[error("the store is closed: {0}")]
     Closed(&'static str),
-    /// The disk failed to read or to write something. A write that met this was not kept, and never will be.
+    /// The disk failed to read or to write something. A write that met this was not kept, and never
+    /// will be.
     #[error("the disk failed: {0}")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The disk failed to sync. What it has is unknown, of this write and of others, so everything is to be opened again.
+    /// The disk failed to sync. What it has is unknown, of this write and of others, so everything
+    /// is to be opened again.
     #[error("the disk failed to sync: {0}")]
     Unsynced(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that the backend reports.

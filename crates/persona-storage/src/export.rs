@@ -1,7 +1,9 @@
-//! The way of an export's personas from the work that reads them to the client: a queue that is bounded by bytes.
+//! The way of an export's personas from the work that reads them to the client: a queue that is
+//! bounded by bytes.
 //!
-//! Bounded by bytes and not by personas, because a persona has between a hundred bytes and some megabytes. The end is a
-//! word of its own: an export whose work ended without it is told as broken off, so none can look complete that is not.
+//! Bounded by bytes and not by personas, because a persona has between a hundred bytes and some
+//! megabytes. The end is a word of its own: an export whose work ended without it is told as broken
+//! off, so none can look complete that is not.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,7 +18,8 @@ pub const EXPORT_BYTES_MAX: usize = 1024 * 1024;
 /// What a persona takes up besides its text, rounded up.
 const ANSWER_BYTES: usize = 256;
 
-/// Every persona of one snapshot, one after the other. A client that takes them slowly holds little memory.
+/// Every persona of one snapshot, one after the other. A client that takes them slowly holds little
+/// memory.
 ///
 /// Dropping it ends the work at once.
 pub struct Export(Arc<Queue>);
@@ -93,7 +96,8 @@ impl Export {
         (Outlet(Arc::clone(&queue)), Self(queue))
     }
 
-    /// An export of which everything is there already, whatever its bytes: all these personas, and then how it ended.
+    /// An export of which everything is there already, whatever its bytes: all these personas, and
+    /// then how it ended.
     pub fn of(answers: impl IntoIterator<Item = Answer>, end: Result<(), Error>) -> Self {
         let waiting: VecDeque<Answer> = answers.into_iter().collect();
         let bytes = waiting.iter().map(bytes_of).sum();
@@ -164,7 +168,10 @@ impl Outlet {
                 Err(Unsent::NoRoom(answer)) => answer,
                 put => return put,
             };
-            let Some(left) = wait.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) else { return Err(Unsent::NoRoom(answer)) };
+            let Some(left) = wait.checked_sub(began.elapsed()).filter(|left| !left.is_zero())
+            else {
+                return Err(Unsent::NoRoom(answer));
+            };
             state = self.0.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -235,9 +242,16 @@ mod tests {
             while outlet.send_within(answer(bytes), Duration::ZERO).is_ok() {
                 sent += 1;
             }
-            assert_eq!(sent, (EXPORT_BYTES_MAX / (bytes + super::ANSWER_BYTES)).max(1), "personas of {bytes} bytes");
+            assert_eq!(
+                sent,
+                (EXPORT_BYTES_MAX / (bytes + super::ANSWER_BYTES)).max(1),
+                "personas of {bytes} bytes"
+            );
             assert!(export.recv().await.is_some_and(|next| next.is_ok()));
-            assert!(outlet.send_within(answer(bytes), Duration::ZERO).is_ok(), "there is room again");
+            assert!(
+                outlet.send_within(answer(bytes), Duration::ZERO).is_ok(),
+                "there is room again"
+            );
             assert_eq!(outlet.taken(), bytes as u64);
         }
     }
@@ -266,7 +280,10 @@ mod tests {
         outlet.send(answer(EXPORT_BYTES_MAX)).await.unwrap_or_else(|_| panic!("there is room"));
         let (waiting, waits) = mpsc::channel();
         let work = thread::spawn(move || {
-            assert!(matches!(outlet.send_within(answer(1), Duration::ZERO), Err(Unsent::NoRoom(_))));
+            assert!(matches!(
+                outlet.send_within(answer(1), Duration::ZERO),
+                Err(Unsent::NoRoom(_))
+            ));
             waiting.send(()).expect("it is waited for");
             matches!(outlet.send_within(answer(1), LONG), Err(Unsent::Left))
         });
@@ -288,7 +305,8 @@ mod tests {
             outlet.end(Ok(()));
         });
         let mut taken = 0;
-        while let Some(next) = tokio::time::timeout(LONG, export.recv()).await.expect("it goes on") {
+        while let Some(next) = tokio::time::timeout(LONG, export.recv()).await.expect("it goes on")
+        {
             next.expect("no error");
             taken += 1;
         }

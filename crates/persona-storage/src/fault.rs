@@ -1,7 +1,9 @@
-//! Faults on purpose: what a store must never do, so that a test can prove that `persona verify` would notice.
+//! Faults on purpose: what a store must never do, so that a test can prove that `persona verify`
+//! would notice.
 //!
-//! Exists for the positive controls only. Without the cargo feature `faults` no fault can be switched on: [`is_on`] is
-//! `false` at compile time, and nothing of this is left in the program. Each place that can go wrong asks in one line.
+//! Exists for the positive controls only. Without the cargo feature `faults` no fault can be
+//! switched on: [`is_on`] is `false` at compile time, and nothing of this is left in the program.
+//! Each place that can go wrong asks in one line.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,9 +19,11 @@ use serde_json::Value;
 
 use crate::{Answer, Operation};
 
-/// How wide the moment is in which a fault can be seen: long against a request, short against a test.
+/// How wide the moment is in which a fault can be seen: long against a request, short against a
+/// test.
 const WINDOW: Duration = Duration::from_millis(2);
-/// One patch in so many loses a key; one read in so many is of the present; one commit in so many is hidden.
+/// One patch in so many loses a key; one read in so many is of the present; one commit in so many
+/// is hidden.
 const ONCE_IN: u32 = 16;
 
 /// What goes wrong.
@@ -38,7 +42,8 @@ pub enum Fault {
     ForgetRepetitions,
     /// Lists of changes leave out the first change after the position.
     SkipChange,
-    /// Now and then a commit is told as not kept and cannot be seen, and is there after the log was recovered.
+    /// Now and then a commit is told as not kept and cannot be seen, and is there after the log was
+    /// recovered.
     HideCommit,
     /// An entity tag names the revision only.
     TagOfRevision,
@@ -134,8 +139,9 @@ pub(crate) fn look_outside(id: PersonaId, look: impl FnOnce() -> Option<Document
     }
 }
 
-/// [`Fault::ReadOutsideTransaction`]: has the write change what was kept. Only the document: with a stale revision the
-/// UPDATE statement would refuse, because its condition is the second line of the same defence.
+/// [`Fault::ReadOutsideTransaction`]: has the write change what was kept. Only the document: with a
+/// stale revision the UPDATE statement would refuse, because its condition is the second line of
+/// the same defence.
 pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
     if let Some(current) = current.filter(|_| is_on(Fault::ReadOutsideTransaction))
         && let Some((_, document)) = SEEN_OUTSIDE.take().filter(|(id, _)| *id == current.id)
@@ -154,8 +160,9 @@ pub(crate) fn tag(tag: EntityTag) -> EntityTag {
     if is_on(Fault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
 }
 
-/// Bytes of both copies of the header of the log's index (SQLite, "WAL-mode File Format", section 2.1). Until they are written
-/// no connection sees the frames of a commit; a recovery of the log reads the frames alone.
+/// Bytes of both copies of the header of the log's index (SQLite, "WAL-mode File Format", section
+/// 2.1). Until they are written no connection sees the frames of a commit; a recovery of the log
+/// reads the frames alone.
 const INDEX_HEADER_BYTES: usize = 96;
 /// Where the header says which log it is of.
 const INDEX_SALT: Range<usize> = 32..40;
@@ -175,20 +182,24 @@ impl Hidden {
             return None;
         }
         let path = format!("{}-shm", database?);
-        let index = INDEX.get_or_init(|| File::options().read(true).write(true).open(path).expect("the log has an index"));
+        let index = INDEX.get_or_init(|| {
+            File::options().read(true).write(true).open(path).expect("the log has an index")
+        });
         let mut header = [0; INDEX_HEADER_BYTES];
         index.read_exact_at(&mut header, 0).ok()?;
         Some(Self { index, header })
     }
 
-    /// Hides the commit that was made since, if it is one that is to be hidden, and tells whether it is. One that changed nothing,
-    /// or began the log anew, cannot be.
+    /// Hides the commit that was made since, if it is one that is to be hidden, and tells whether
+    /// it is. One that changed nothing, or began the log anew, cannot be.
     pub(crate) fn hide(self) -> bool {
         static COMMITS: AtomicU32 = AtomicU32::new(0);
         let mut now = [0; INDEX_HEADER_BYTES];
         let is_read = self.index.read_exact_at(&mut now, 0).is_ok();
-        let can_be_hidden = is_read && now != self.header && now[INDEX_SALT] == self.header[INDEX_SALT];
-        let is_hidden = can_be_hidden && COMMITS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN);
+        let can_be_hidden =
+            is_read && now != self.header && now[INDEX_SALT] == self.header[INDEX_SALT];
+        let is_hidden =
+            can_be_hidden && COMMITS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN);
         is_hidden && self.index.write_all_at(&self.header, 0).is_ok()
     }
 }
@@ -201,9 +212,14 @@ pub(crate) fn drop_key(operation: &Operation, persona: &mut Persona) {
     }
     let mut document = persona.document.to_json();
     let last = document["extensions"].as_object().and_then(|keys| keys.keys().next_back().cloned());
-    if let Some(last) = last.filter(|_| PATCHES.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)) {
-        document["extensions"].as_object_mut().map(|keys: &mut serde_json::Map<String, Value>| keys.remove(&last));
-        persona.document = Document::from_stored(&document.to_string()).expect("a document without one of its keys is one");
+    if let Some(last) =
+        last.filter(|_| PATCHES.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN))
+    {
+        document["extensions"]
+            .as_object_mut()
+            .map(|keys: &mut serde_json::Map<String, Value>| keys.remove(&last));
+        persona.document = Document::from_stored(&document.to_string())
+            .expect("a document without one of its keys is one");
         persona.content_hash = persona.document.content_hash();
     }
 }

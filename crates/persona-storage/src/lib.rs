@@ -3,10 +3,12 @@
 //! # Shape
 //!
 //! - [`Store`] is chosen once at start and used as `Arc<dyn Store>`.
-//! - Every write is one [`Write`] and one transaction: the persona, its revision, its change and the idempotency record
-//!   commit together or not at all. The check of the current revision happens inside that transaction.
+//! - Every write is one [`Write`] and one transaction: the persona, its revision, its change and
+//!   the idempotency record commit together or not at all. The check of the current revision
+//!   happens inside that transaction.
 //! - Absence is `Ok(None)` on reads and [`Error::NotFound`] on writes.
-//! - A read that starts after a write was answered sees that write or something newer, in whatever process.
+//! - A read that starts after a write was answered sees that write or something newer, in whatever
+//!   process.
 //!
 //! # Adding a method
 //!
@@ -40,6 +42,11 @@ mod write;
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer};
-pub use store::{Answer, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, RevisionRecord, Status, Store};
+pub use store::{
+    Answer, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
+    RevisionRecord, Status, Store,
+};
 pub use turns::{Turn, Turns};
-pub use write::{IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written};
+pub use write::{
+    IDEMPOTENCY_KEPT, IDEMPOTENCY_KEYS_MAX, Idempotency, Operation, Outcome, Write, Written,
+};

@@ -1,4 +1,5 @@
-//! The reference store: the contract in its simplest form, the oracle of the tests. Never offered to users.
+//! The reference store: the contract in its simplest form, the oracle of the tests. Never offered
+//! to users.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -8,16 +9,16 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
-    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision, Since, Sort, SortKey, Timestamp,
-    answer_text, head_text, history_line,
+    Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision,
+    Since, Sort, SortKey, Timestamp, answer_text, head_text, history_line,
 };
 
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency, Loss, Outcome, Page, ReadRoom,
-    RevisionRecord, Status, Store, Write, Written,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX,
+    Idempotency, Loss, Outcome, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -50,7 +51,10 @@ impl MemoryStore {
     }
 
     fn rows(&self) -> Result<MutexGuard<'_, Rows>, Error> {
-        let rows = self.rows.lock().map_err(|_| Error::Closed("a thread panicked while it held the rows"))?;
+        let rows = self
+            .rows
+            .lock()
+            .map_err(|_| Error::Closed("a thread panicked while it held the rows"))?;
         if rows.closed { Err(Error::Closed("it was closed")) } else { Ok(rows) }
     }
 }
@@ -61,7 +65,11 @@ impl Rows {
     }
 
     fn living(&self) -> impl Iterator<Item = &Persona> {
-        self.histories.values().filter_map(|history| history.last()).map(|(persona, _)| persona).filter(|it| it.deleted_at.is_none())
+        self.histories
+            .values()
+            .filter_map(|history| history.last())
+            .map(|(persona, _)| persona)
+            .filter(|it| it.deleted_at.is_none())
     }
 
     fn apply(&mut self, write: &Write, now: Timestamp, keys_max: u64) -> Result<Written, Error> {
@@ -76,13 +84,22 @@ impl Rows {
         }
         let id = write.operation.id();
         let history = self.histories.get(&id).map_or(&[][..], Vec::as_slice);
-        let document_at =
-            |revision: Revision| Ok(history.iter().find(|(it, _)| it.revision == revision).map(|(it, _)| it.document.clone()));
-        let current = history.last().map(|(persona, record)| Current { persona, tag: record.answer.tag() });
+        let document_at = |revision: Revision| {
+            Ok(history
+                .iter()
+                .find(|(it, _)| it.revision == revision)
+                .map(|(it, _)| it.document.clone()))
+        };
+        let current =
+            history.last().map(|(persona, record)| Current { persona, tag: record.answer.tag() });
         let written = match decide(write, current, now, None, document_at)? {
             Decision::Unchanged => {
                 let (_, record) = history.last().ok_or(Error::NotFound)?;
-                Written { outcome: Outcome::Unchanged, answer: record.answer.clone(), replayed: false }
+                Written {
+                    outcome: Outcome::Unchanged,
+                    answer: record.answer.clone(),
+                    replayed: false,
+                }
             }
             Decision::Change(revised) => {
                 self.check_handle(id, &revised.persona)?;
@@ -90,9 +107,21 @@ impl Rows {
                 let answer = answer_of(&persona);
                 let changed = revised.changed.into_iter().map(String::from).collect();
                 let (at, author) = (persona.updated_at, persona.updated_by.clone());
-                let record = RevisionRecord { answer: answer.clone(), at, author, changed, base: revised.base };
+                let record = RevisionRecord {
+                    answer: answer.clone(),
+                    at,
+                    author,
+                    changed,
+                    base: revised.base,
+                };
                 let sequence = self.changes.len() as u64 + 1;
-                self.changes.push(Change { sequence, persona: id, revision: persona.revision, kind: revised.kind, at });
+                self.changes.push(Change {
+                    sequence,
+                    persona: id,
+                    revision: persona.revision,
+                    kind: revised.kind,
+                    at,
+                });
                 self.histories.entry(id).or_default().push((persona, record));
                 Written { outcome: revised.outcome, answer, replayed: false }
             }
@@ -117,13 +146,20 @@ impl Rows {
     fn changed(&self, persona: &Persona, since: Since) -> bool {
         match since {
             Since::Time(time) => persona.updated_at >= time,
-            Since::Position(after) => self.changes.iter().any(|change| change.sequence > after.sequence && change.persona == persona.id),
+            Since::Position(after) => self
+                .changes
+                .iter()
+                .any(|change| change.sequence > after.sequence && change.persona == persona.id),
         }
     }
 
     fn check_handle(&self, id: PersonaId, persona: &Persona) -> Result<(), Error> {
-        let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none()) else { return Ok(()) };
-        match self.living().find(|other| other.id != id && other.document.handle() == Some(handle)) {
+        let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
+        else {
+            return Ok(());
+        };
+        match self.living().find(|other| other.id != id && other.document.handle() == Some(handle))
+        {
             Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder: holder.id }),
             None => Ok(()),
         }
@@ -131,9 +167,16 @@ impl Rows {
 }
 
 fn answer_of(persona: &Persona) -> Answer {
-    let (head, document, deleted) = (head_text(persona), persona.document.text(), persona.deleted_at.is_some());
+    let (head, document, deleted) =
+        (head_text(persona), persona.document.text(), persona.deleted_at.is_some());
     let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
-    Answer { id: persona.id, revision: persona.revision, checksum, deleted, body: Bytes::from(answer_text(&head, document)) }
+    Answer {
+        id: persona.id,
+        revision: persona.revision,
+        checksum,
+        deleted,
+        body: Bytes::from(answer_text(&head, document)),
+    }
 }
 
 /// What a list is ordered by: a number or a text.
@@ -144,7 +187,8 @@ fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str)
         SortKey::UpdatedAt => (persona.updated_at.as_micros(), ""),
         SortKey::Relevance => {
             let search = request.filter.search.as_ref();
-            let nearness = search.map_or(Nearness::Name, |search| search.nearness(persona.document.words()));
+            let nearness =
+                search.map_or(Nearness::Name, |search| search.nearness(persona.document.words()));
             (Rank::new(nearness, persona.created_at).number(), "")
         }
     }
@@ -160,7 +204,9 @@ fn compare(one: ((i64, &str), PersonaId), other: ((i64, &str), PersonaId), sort:
 fn cursor_value(cursor: &Cursor, key: SortKey) -> (i64, &str) {
     match key {
         SortKey::Name => (0, &cursor.key),
-        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => (cursor.key.parse().unwrap_or_default(), ""),
+        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => {
+            (cursor.key.parse().unwrap_or_default(), "")
+        }
     }
 }
 
@@ -179,7 +225,9 @@ impl Store for MemoryStore {
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error> {
         let rows = self.rows()?;
         let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
-        let found = revision.map_or(history.last(), |revision| history.iter().find(|(it, _)| it.revision == revision));
+        let found = revision.map_or(history.last(), |revision| {
+            history.iter().find(|(it, _)| it.revision == revision)
+        });
         Ok(match found {
             Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
             found => Glance::Whole(found.map(|(_, record)| record.answer.clone())),
@@ -199,17 +247,28 @@ impl Store for MemoryStore {
             .histories
             .values()
             .filter_map(|history| history.last())
-            .filter(|(persona, _)| meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since)))
+            .filter(|(persona, _)| {
+                meets(persona, &request) && since.is_none_or(|since| rows.changed(persona, since))
+            })
             .collect();
         let total = request.count.then_some(all.len() as u64);
         all.sort_by(|(one, _), (other, _)| {
-            compare((sort_value(one, &request), one.id), (sort_value(other, &request), other.id), request.sort)
+            compare(
+                (sort_value(one, &request), one.id),
+                (sort_value(other, &request), other.id),
+                request.sort,
+            )
         });
         if let Some(after) = &request.after {
             let start = (cursor_value(after, key), after.id);
-            all.retain(|(persona, _)| compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt());
+            all.retain(|(persona, _)| {
+                compare((sort_value(persona, &request), persona.id), start, request.sort).is_gt()
+            });
         }
-        let fitting = crate::store::fitting(all.iter().map(|(_, record)| record.answer.body.len()), request.limit);
+        let fitting = crate::store::fitting(
+            all.iter().map(|(_, record)| record.answer.body.len()),
+            request.limit,
+        );
         let more = all.len() > fitting;
         all.truncate(fitting);
         let next_cursor = all.last().filter(|_| more).map(|(persona, _)| {
@@ -217,23 +276,44 @@ impl Store for MemoryStore {
             let key = if key == SortKey::Name { name.to_owned() } else { number.to_string() };
             Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
         });
-        Ok(Page { items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(), next_cursor, total, position })
+        Ok(Page {
+            items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(),
+            next_cursor,
+            total,
+            position,
+        })
     }
 
-    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
+    async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error> {
         let rows = self.rows()?;
-        let found = rows.histories.get(&id).and_then(|history| history.iter().find(|(it, _)| it.revision == revision));
+        let found = rows
+            .histories
+            .get(&id)
+            .and_then(|history| history.iter().find(|(it, _)| it.revision == revision));
         Ok(found.map(|(_, record)| record.clone()))
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
-        Ok(self.rows()?.changes.iter().filter(|change| change.sequence > sequence).take(limit).cloned().collect())
+        Ok(self
+            .rows()?
+            .changes
+            .iter()
+            .filter(|change| change.sequence > sequence)
+            .take(limit)
+            .cloned()
+            .collect())
     }
 
     async fn export(&self, exported: Exported) -> Result<Export, Error> {
         let rows = self.rows()?;
         let mut all: Vec<&Vec<(Persona, RevisionRecord)>> = rows.histories.values().collect();
-        all.sort_by_key(|history| history.last().map(|(persona, _)| (persona.created_at, persona.id)));
+        all.sort_by_key(|history| {
+            history.last().map(|(persona, _)| (persona.created_at, persona.id))
+        });
         let answers = all.into_iter().flat_map(|history| {
             let last = history.last().map_or(Revision::FIRST, |(persona, _)| persona.revision);
             let wanted = move |persona: &Persona| match exported {
@@ -241,11 +321,13 @@ impl Store for MemoryStore {
                 Exported::All => persona.revision == last,
                 Exported::History => true,
             };
-            history.iter().filter(move |(persona, _)| wanted(persona)).map(move |(_, record)| match exported {
-                Exported::Living | Exported::All => record.answer.clone(),
-                Exported::History => {
-                    let line = history_line(&record.answer.body, last, record.base);
-                    Answer { body: line.into(), ..record.answer.clone() }
+            history.iter().filter(move |(persona, _)| wanted(persona)).map(move |(_, record)| {
+                match exported {
+                    Exported::Living | Exported::All => record.answer.clone(),
+                    Exported::History => {
+                        let line = history_line(&record.answer.body, last, record.base);
+                        Answer { body: line.into(), ..record.answer.clone() }
+                    }
                 }
             })
         });

@@ -43,7 +43,8 @@ pub trait Observer: Send + Sync {
     fn gate_waited(&self, _wait: Duration) {}
     /// A writer held the gate this long, and has left it.
     fn gate_held(&self, _hold: Duration) {}
-    /// Whether nobody holds the gate although somebody waits for it, and so is about to wake up and take it.
+    /// Whether nobody holds the gate although somebody waits for it, and so is about to wake up and
+    /// take it.
     fn gate_is_passed_on(&self) -> bool {
         false
     }
@@ -55,23 +56,27 @@ pub trait Observer: Send + Sync {
     fn enqueued(&self) {}
     /// A write waits for its transaction no more, whatever became of it.
     fn dequeued(&self) {}
-    /// The database's own lock was held by a program that does not use the gate; called once for each attempt.
+    /// The database's own lock was held by a program that does not use the gate; called once for
+    /// each attempt.
     fn lock_retried(&self) {}
     /// A write gave up because its deadline passed or the queue was full.
     fn gave_up(&self) {}
     /// A checkpoint ended, after this long.
     fn checkpointed(&self, _took: Duration, _result: Checkpoint) {}
-    /// The oldest snapshot that a list or export still reads from is of this moment; `None` when nothing is read.
+    /// The oldest snapshot that a list or export still reads from is of this moment; `None` when
+    /// nothing is read.
     fn oldest_read(&self, _began: Option<Instant>) {}
     /// The write-ahead log holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
-    /// So many bytes are free on the disk of the database, and whether writes are refused for that; told about once a second.
+    /// So many bytes are free on the disk of the database, and whether writes are refused for that;
+    /// told about once a second.
     fn disk_space(&self, _free_bytes: u64, _is_short: bool) {}
     /// The newest scheduled backup was made at this time; also told at the start.
     fn backed_up(&self, _at: Timestamp) {}
     /// A scheduled backup ended.
     fn backup_ended(&self, _succeeded: bool) {}
-    /// A damaged persona was found; told once for each by the keeper, and once by each process whose reads met it.
+    /// A damaged persona was found; told once for each by the keeper, and once by each process
+    /// whose reads met it.
     fn damage_found(&self) {}
     /// The pool may have this many connections to the database server.
     fn connections_max(&self, _max: usize) {}

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use persona_model::{Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp};
+use persona_model::{
+    Change, Cursor, EntityTag, ListRequest, PersonaId, Position, Revision, Timestamp,
+};
 
 use crate::sqlite::Space;
 use crate::{Error, Export, Write, Written, fault};
@@ -14,7 +16,8 @@ pub struct Answer {
     pub id: PersonaId,
     /// Its revision.
     pub revision: Revision,
-    /// The CRC-32 of its state, of identity, revision, deletion and both parts of the body: the same in every store.
+    /// The CRC-32 of its state, of identity, revision, deletion and both parts of the body: the
+    /// same in every store.
     pub checksum: u32,
     /// Whether it is soft-deleted.
     pub deleted: bool,
@@ -28,13 +31,15 @@ impl Answer {
         fault::tag(EntityTag { revision: self.revision, checksum: self.checksum })
     }
 
-    /// When this state of the persona began, as its body says. One that does not say it is later than every date.
+    /// When this state of the persona began, as its body says. One that does not say it is later
+    /// than every date.
     pub fn updated_at(&self) -> Timestamp {
         persona_model::updated_at_in(&self.body).unwrap_or(Timestamp::from_micros(i64::MAX))
     }
 }
 
-/// A document of more bytes is not read at a glance: to read and copy it takes longer than everything else of a request.
+/// A document of more bytes is not read at a glance: to read and copy it takes longer than
+/// everything else of a request.
 pub const GLANCE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a glance at one persona found.
@@ -46,8 +51,8 @@ pub enum Glance {
     Large,
 }
 
-/// A page ends after the persona that fills it up to this many bytes, however many were asked for: a thousand of the
-/// largest personas would otherwise take gigabytes.
+/// A page ends after the persona that fills it up to this many bytes, however many were asked for:
+/// a thousand of the largest personas would otherwise take gigabytes.
 pub const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What an export holds.
@@ -57,8 +62,8 @@ pub enum Exported {
     Living,
     /// Soft-deleted ones too.
     All,
-    /// Every revision of every persona, deleted ones too: each as a line of [`persona_model::history_line`], those of one
-    /// persona together and the first one first.
+    /// Every revision of every persona, deleted ones too: each as a line of
+    /// [`persona_model::history_line`], those of one persona together and the first one first.
     History,
 }
 
@@ -71,25 +76,38 @@ pub struct Page {
     pub next_cursor: Option<String>,
     /// How many personas meet the filter; only where asked for.
     pub total: Option<u64>,
-    /// The newest change that no list can miss any more when this page was read; only with `updated_since`. Every change
-    /// that is not in the list comes after it.
+    /// The newest change that no list can miss any more when this page was read; only with
+    /// `updated_since`. Every change that is not in the list comes after it.
     pub position: Option<Position>,
 }
 
 impl Page {
-    /// The page of the rows that were found, each with its sort value as a cursor holds it. One row more than the page
-    /// holds tells that there is another page.
-    pub(crate) fn of(mut rows: Vec<(String, Answer)>, request: &ListRequest, total: Option<u64>, position: Option<Position>) -> Self {
+    /// The page of the rows that were found, each with its sort value as a cursor holds it. One row
+    /// more than the page holds tells that there is another page.
+    pub(crate) fn of(
+        mut rows: Vec<(String, Answer)>,
+        request: &ListRequest,
+        total: Option<u64>,
+        position: Option<Position>,
+    ) -> Self {
         let fitting = fitting(rows.iter().map(|(_, answer)| answer.body.len()), request.limit);
         let more = rows.len() > fitting;
         rows.truncate(fitting);
         let last = rows.last().filter(|_| more);
-        let next_cursor = last.map(|(key, answer)| Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort));
-        Self { items: rows.into_iter().map(|(_, answer)| answer).collect(), next_cursor, total, position }
+        let next_cursor = last.map(|(key, answer)| {
+            Cursor { key: key.clone(), id: answer.id }.encode(&request.filter, request.sort)
+        });
+        Self {
+            items: rows.into_iter().map(|(_, answer)| answer).collect(),
+            next_cursor,
+            total,
+            position,
+        }
     }
 }
 
-/// How many of the next personas, given by their bytes, make up a page: at least one, if there is one.
+/// How many of the next personas, given by their bytes, make up a page: at least one, if there is
+/// one.
 pub(crate) fn fitting(bytes: impl Iterator<Item = usize>, limit: usize) -> usize {
     let mut total = 0;
     let before_full = bytes.take(limit).take_while(|bytes| {
@@ -115,7 +133,8 @@ pub struct RevisionRecord {
     pub base: Option<Revision>,
 }
 
-/// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start line.
+/// What a backend says of itself; plain words and numbers for `/status`, `doctor` and the start
+/// line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
     /// `sqlite`, `postgresql` or `memory`.
@@ -172,7 +191,8 @@ pub enum Home {
 pub enum Loss {
     /// A sync failed: what reached the disk is unknown, so every process must open the file again.
     Disk,
-    /// It is unknown what became of a commit, so every process must open the file again, which decides it.
+    /// It is unknown what became of a commit, so every process must open the file again, which
+    /// decides it.
     Doubt,
     /// Its writer ended by a fault of the program; only this process is concerned.
     Writer,
@@ -194,48 +214,62 @@ pub struct ReadRoom {
 /// Keeps personas.
 #[async_trait]
 pub trait Store: Send + Sync {
-    // ---- reads -------------------------------------------------------------------------------------------------
+    // ---- reads
+    // ---------------------------------------------------------------------------------------------
 
-    /// What [`Store::get`] tells or, with a revision, [`Store::revision`], in a moment: a large document is not read. Takes
-    /// no turn, so it may be asked on a thread that serves others.
+    /// What [`Store::get`] tells or, with a revision, [`Store::revision`], in a moment: a large
+    /// document is not read. Takes no turn, so it may be asked on a thread that serves others.
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error>;
 
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
     async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
 
-    /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed [`PAGE_BYTES_MAX`].
+    /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed
+    /// [`PAGE_BYTES_MAX`].
     ///
-    /// Fails with [`Error::UnknownPosition`] where changes since a position are wanted that this feed does not have.
+    /// Fails with [`Error::UnknownPosition`] where changes since a position are wanted that this
+    /// feed does not have.
     async fn list(&self, request: ListRequest) -> Result<Page, Error>;
 
-    /// The persona as it was at a revision, in its turn; `None` when persona or revision never existed.
-    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error>;
+    /// The persona as it was at a revision, in its turn; `None` when persona or revision never
+    /// existed.
+    async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error>;
 
-    /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in commit order.
+    /// At most `limit` lines of the feed after this sequence number (0 for the beginning), in
+    /// commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
 
-    /// Every persona of one consistent snapshot, or every revision of each. In order of creation; in a file those that were
-    /// imported stand where they were imported, however old they are.
+    /// Every persona of one consistent snapshot, or every revision of each. In order of creation;
+    /// in a file those that were imported stand where they were imported, however old they are.
     ///
-    /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log outgrows its bound, loses
-    /// the export with [`Error::Busy`], so that no snapshot holds the log for ever. Dropping the receiver ends it.
+    /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log
+    /// outgrows its bound, loses the export with [`Error::Busy`], so that no snapshot holds the log
+    /// for ever. Dropping the receiver ends it.
     async fn export(&self, exported: Exported) -> Result<Export, Error>;
 
-    // ---- writes ------------------------------------------------------------------------------------------------
+    // ---- writes
+    // ---------------------------------------------------------------------------------------------
 
-    /// Changes something, in one transaction of its own or together with other writes, each all or nothing.
+    /// Changes something, in one transaction of its own or together with other writes, each all or
+    /// nothing.
     ///
     /// When this returns `Ok`, the change is committed, and every read that starts later sees it.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before its turn withdraws the write; after that it is applied all the same.
+    /// Dropping the future before its turn withdraws the write; after that it is applied all the
+    /// same.
     async fn write(&self, write: Write) -> Result<Written, Error>;
 
-    // ---- upkeep ------------------------------------------------------------------------------------------------
+    // ---- upkeep
+    // ---------------------------------------------------------------------------------------------
 
-    /// Whether reads work, the schema is the one that this build knows, and writes are not refused for want of space: then
-    /// the error is [`Error::Full`], and all the rest is well.
+    /// Whether reads work, the schema is the one that this build knows, and writes are not refused
+    /// for want of space: then the error is [`Error::Full`], and all the rest is well.
     async fn ready(&self) -> Result<(), Error>;
 
     /// How many long reads of each kind this process does at once.

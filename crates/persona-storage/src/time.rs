@@ -1,9 +1,10 @@
-//! The one owner of time: what the wall clock says is believed only as far as elapsed time bears it out.
+//! The one owner of time: what the wall clock says is believed only as far as elapsed time bears it
+//! out.
 //!
-//! A wall clock can be wrong for a minute or for a year, and it can be set. Elapsed time cannot be set. So a jump of the wall
-//! clock is believed only after it has lasted ([`Time::now`]), a stamp that is far ahead lifts no later one ([`after`]), and
-//! what is kept for a time is kept for that much elapsed time, counted in the database ([`Observed`]). The argument is in
-//! ADR 0026.
+//! A wall clock can be wrong for a minute or for a year, and it can be set. Elapsed time cannot be
+//! set. So a jump of the wall clock is believed only after it has lasted ([`Time::now`]), a stamp
+//! that is far ahead lifts no later one ([`after`]), and what is kept for a time is kept for that
+//! much elapsed time, counted in the database ([`Observed`]). The argument is in ADR 0026.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +13,20 @@ use persona_model::{Clock, Timestamp};
 
 use crate::IDEMPOTENCY_KEPT;
 
-/// Microseconds by which wall clock and elapsed time may differ before that is a jump: more than any clock is slewed between
-/// two writes, and less than what would be missed.
+/// Microseconds by which wall clock and elapsed time may differ before that is a jump: more than
+/// any clock is slewed between two writes, and less than what would be missed.
 const JUMP_US: i64 = 60_000_000;
-/// Microseconds that a jump has to last before it is believed: longer than a wrong clock needs to be put right by the
-/// programs that watch it, short enough that a machine that was put to sleep soon has its time again.
+/// Microseconds that a jump has to last before it is believed: longer than a wrong clock needs to
+/// be put right by the programs that watch it, short enough that a machine that was put to sleep
+/// soon has its time again.
 const JUMP_LASTS_US: i64 = 300_000_000;
 /// A stamp that is this many microseconds ahead of the time was made by a wrong clock.
 pub(crate) const LEAD_MAX_US: i64 = 300_000_000;
 /// How often a keeper writes down the time that it has observed.
 pub(crate) const OBSERVED_EVERY: Duration = Duration::from_mins(1);
-/// The most that the count grows in one step, two rounds of a keeper. A record is kept at the stored count, which is old
-/// after a sleep of the machine or an outage of the keeper; so much, and no more, can be counted for nothing for it.
+/// The most that the count grows in one step, two rounds of a keeper. A record is kept at the
+/// stored count, which is old after a sleep of the machine or an outage of the keeper; so much, and
+/// no more, can be counted for nothing for it.
 const STEP_MAX: Duration = Duration::from_mins(2);
 
 /// The time of day of one process.
@@ -76,15 +79,18 @@ impl Believed {
         }
         if since.is_none() {
             let seconds = offset.saturating_sub(self.offset) / 1_000_000;
-            tracing::warn!(seconds, "the clock jumped; its new time is not believed until it has lasted for five minutes");
+            tracing::warn!(
+                seconds,
+                "the clock jumped; its new time is not believed until it has lasted for five minutes"
+            );
         }
         self.doubted = Some((offset, since.unwrap_or(elapsed)));
         self.offset
     }
 }
 
-/// The stamp of a change: the time, but later than the newest stamp, unless a wrong clock made that one. So one wrong stamp
-/// lifts others by [`LEAD_MAX_US`] at most.
+/// The stamp of a change: the time, but later than the newest stamp, unless a wrong clock made that
+/// one. So one wrong stamp lifts others by [`LEAD_MAX_US`] at most.
 pub(crate) fn after(newest: Timestamp, now: Timestamp) -> Timestamp {
     if newest.as_micros() > newest_of(now).as_micros() {
         now
@@ -100,9 +106,10 @@ pub(crate) fn newest_of(now: Timestamp) -> Timestamp {
 
 /// Elapsed time as a keeper counts it in the database, in microseconds.
 ///
-/// The count begins anywhere; it only ever grows, by no more than has elapsed while a keeper looked, and by no more than
-/// [`STEP_MAX`] at once: a gap between two looks counts for little, also where the keeper lived on. Several keepers count the
-/// same time once, because each only raises the count to what itself has observed.
+/// The count begins anywhere; it only ever grows, by no more than has elapsed while a keeper
+/// looked, and by no more than [`STEP_MAX`] at once: a gap between two looks counts for little,
+/// also where the keeper lived on. Several keepers count the same time once, because each only
+/// raises the count to what itself has observed.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The count, and the elapsed time at that moment.
@@ -114,15 +121,18 @@ impl Observed {
     pub(crate) fn count(&mut self, stored: i64, clock: &dyn Clock) -> i64 {
         let elapsed = micros(clock.elapsed());
         let step_max = micros(STEP_MAX);
-        let own = self.last.map_or(stored, |(count, at)| count.saturating_add(elapsed.saturating_sub(at).clamp(0, step_max)));
-        // What this keeper counted and could not write down is no older than the stored count for the records beside it.
+        let own = self.last.map_or(stored, |(count, at)| {
+            count.saturating_add(elapsed.saturating_sub(at).clamp(0, step_max))
+        });
+        // What this keeper counted and could not write down is no older than the stored count for
+        // the records beside it.
         let count = own.min(stored.saturating_add(step_max)).max(stored);
         self.last = Some((count, elapsed));
         count
     }
 
-    /// The count where the database has none: it goes on from the newest record, which can be of another database or of an
-    /// earlier version, but not from one that a fast clock made.
+    /// The count where the database has none: it goes on from the newest record, which can be of
+    /// another database or of an earlier version, but not from one that a fast clock made.
     pub(crate) fn first(newest_record: i64, clock: &dyn Clock) -> i64 {
         newest_record.min(clock.now().as_micros())
     }

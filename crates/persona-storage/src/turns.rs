@@ -1,6 +1,7 @@
 //! Turns at work that only so much of may be done at a time: clients take them one after the other.
 //!
-//! A turn is held by the work and not only by its request: a client that goes away makes no room before the work has ended.
+//! A turn is held by the work and not only by its request: a client that goes away makes no room
+//! before the work has ended.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -36,11 +37,16 @@ impl Turns {
     /// Turns of which so many are held at a time; at least 1.
     pub fn new(at_once: usize) -> Self {
         let at_once = at_once.max(1);
-        Self(Arc::new(Mutex::new(State { at_once, taken: 0, waiting: HashMap::new(), order: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(State {
+            at_once,
+            taken: 0,
+            waiting: HashMap::new(),
+            order: VecDeque::new(),
+        })))
     }
 
-    /// Waits for a turn; `None` where there was none before the deadline, or where 1,024 requests wait and none of another
-    /// client could give way.
+    /// Waits for a turn; `None` where there was none before the deadline, or where 1,024 requests
+    /// wait and none of another client could give way.
     pub async fn take(&self, client: Option<IpAddr>, deadline: Instant) -> Option<Turn> {
         let waiting = {
             let mut state = locked(&self.0);
@@ -61,7 +67,11 @@ impl Turns {
     /// How many requests wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        locked(&self.0).waiting.values().map(|own| own.iter().filter(|one| !one.is_closed()).count()).sum()
+        locked(&self.0)
+            .waiting
+            .values()
+            .map(|own| own.iter().filter(|one| !one.is_closed()).count())
+            .sum()
     }
 
     /// How many turns are held.
@@ -82,8 +92,8 @@ impl State {
         }
     }
 
-    /// Sees to room for one more request of a client. At most one other goes for it: the newest of the client that has most,
-    /// where that is more than this client would have then.
+    /// Sees to room for one more request of a client. At most one other goes for it: the newest of
+    /// the client that has most, where that is more than this client would have then.
     fn make_room(&mut self, client: Client) -> bool {
         if self.waiting.values().map(VecDeque::len).sum::<usize>() < WAITING_MAX {
             return true;
@@ -98,7 +108,8 @@ impl State {
         most.filter(|other| other.len() > own).and_then(VecDeque::pop_back).is_some()
     }
 
-    /// The next one that waits; every client once in a round. Requests that went away take no turn of their client.
+    /// The next one that waits; every client once in a round. Requests that went away take no turn
+    /// of their client.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         loop {
             let client = self.order.pop_front()?;
@@ -128,7 +139,8 @@ impl Drop for Turn {
             next
         };
         if let Some(next) = next {
-            // Where the request went away just now, its turn comes back and is dropped, and so goes on to the next one.
+            // Where the request went away just now, its turn comes back and is dropped, and so goes
+            // on to the next one.
             drop(next.send(Turn(Arc::clone(&self.0))));
         }
     }

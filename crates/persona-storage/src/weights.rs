@@ -1,7 +1,9 @@
-//! Which personas are heavy, as far as this process knows: a short patch of a large document costs the document.
+//! Which personas are heavy, as far as this process knows: a short patch of a large document costs
+//! the document.
 //!
-//! Only a hint for the order of writes. What is not known counts as light until this process reads or writes it: once after
-//! a start, and once more whenever more personas were heavy than are remembered.
+//! Only a hint for the order of writes. What is not known counts as light until this process reads
+//! or writes it: once after a start, and once more whenever more personas were heavy than are
+//! remembered.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

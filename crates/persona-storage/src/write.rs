@@ -3,16 +3,19 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use persona_model::{DOCUMENT_BYTES_MAX, Document, Expect, PastRevision, Patch, PersonaId, Revision};
+use persona_model::{
+    DOCUMENT_BYTES_MAX, Document, Expect, PastRevision, Patch, PersonaId, Revision,
+};
 
 use crate::Answer;
 
-/// How long the answer to a request with an idempotency key is kept and replayed, at least: 24 hours of elapsed time that
-/// a keeper saw (`time.rs`).
+/// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
+/// hours of elapsed time that a keeper saw (`time.rs`).
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
-/// Most idempotency keys that a database keeps, about, when nothing else was chosen: with a day each, 115 new ones a second
-/// without a pause. Each takes some 300 bytes with its indexes, 3 GB together.
+/// Most idempotency keys that a database keeps, about, when nothing else was chosen: with a day
+/// each, 115 new ones a second without a pause. Each takes some 300 bytes with its indexes, 3 GB
+/// together.
 pub const IDEMPOTENCY_KEYS_MAX: u64 = 10_000_000;
 
 /// What is to be changed.
@@ -20,7 +23,8 @@ pub const IDEMPOTENCY_KEYS_MAX: u64 = 10_000_000;
 pub enum Operation {
     /// Brings a persona into being, with revision 1.
     ///
-    /// Fails with [`crate::Error::AlreadyExists`] when the identity is in use, also by a soft-deleted persona.
+    /// Fails with [`crate::Error::AlreadyExists`] when the identity is in use, also by a
+    /// soft-deleted persona.
     Create {
         /// Its identity.
         id: PersonaId,
@@ -44,10 +48,12 @@ pub enum Operation {
         expect: Expect,
         /// The change.
         patch: Patch,
-        /// With a base: the change was made to this revision, and is merged with what happened since.
+        /// With a base: the change was made to this revision, and is merged with what happened
+        /// since.
         base: Option<Revision>,
     },
-    /// Soft-deletes the persona, as a new revision. Deleting it again changes nothing, whatever is expected.
+    /// Soft-deletes the persona, as a new revision. Deleting it again changes nothing, whatever is
+    /// expected.
     Delete {
         /// Which persona.
         id: PersonaId,
@@ -61,11 +67,13 @@ pub enum Operation {
         /// What the writer believes its revision to be.
         expect: Expect,
     },
-    /// Keeps a revision that another store made as it was, times and authors too: the first one of a new persona, or the next
-    /// one of a persona whose last revision is the one before. The current one again changes nothing.
+    /// Keeps a revision that another store made as it was, times and authors too: the first one of
+    /// a new persona, or the next one of a persona whose last revision is the one before. The
+    /// current one again changes nothing.
     ///
-    /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this one with other content; with
-    /// [`crate::Error::NotFound`] where it has none and this is not the first.
+    /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this one
+    /// with other content; with [`crate::Error::NotFound`] where it has none and this is not the
+    /// first.
     Import {
         /// Which persona.
         id: PersonaId,
@@ -79,9 +87,10 @@ impl Operation {
     pub fn expect(&self) -> Option<&Expect> {
         match self {
             Self::Create { .. } | Self::Import { .. } => None,
-            Self::Replace { expect, .. } | Self::Patch { expect, .. } | Self::Delete { expect, .. } | Self::Restore { expect, .. } => {
-                Some(expect)
-            }
+            Self::Replace { expect, .. }
+            | Self::Patch { expect, .. }
+            | Self::Delete { expect, .. }
+            | Self::Restore { expect, .. } => Some(expect),
         }
     }
 
@@ -112,7 +121,8 @@ impl Operation {
 pub struct Idempotency {
     /// The client's key, 1 to 255 visible ASCII characters.
     pub key: String,
-    /// SHA-256 over everything that makes the request what it is; the same key with another print is refused.
+    /// SHA-256 over everything that makes the request what it is; the same key with another print
+    /// is refused.
     pub fingerprint: [u8; 32],
 }
 
@@ -125,13 +135,15 @@ pub struct Write {
     pub author: Option<String>,
     /// How a repetition is recognised; `None` where the client did not ask for it.
     pub idempotency: Option<Idempotency>,
-    /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is never applied.
+    /// Until when it may wait for its turn; after that it fails with [`crate::Error::Busy`] and is
+    /// never applied.
     pub deadline: Instant,
     /// Where it comes from, for a fair order; `None` for the command line.
     pub client: Option<IpAddr>,
     /// Bytes that it brings: those of the request's body. 0 where that is not known.
     pub bytes: usize,
-    /// Most bytes of JSON that the document may have afterwards; one that is larger already may become smaller.
+    /// Most bytes of JSON that the document may have afterwards; one that is larger already may
+    /// become smaller.
     pub document_bytes_max: usize,
 }
 
@@ -139,7 +151,15 @@ impl Write {
     /// A write without author, idempotency key and client, and with the usual limit.
     pub fn new(operation: Operation, deadline: Instant) -> Self {
         let document_bytes_max = DOCUMENT_BYTES_MAX;
-        Self { operation, author: None, idempotency: None, deadline, client: None, bytes: 0, document_bytes_max }
+        Self {
+            operation,
+            author: None,
+            idempotency: None,
+            deadline,
+            client: None,
+            bytes: 0,
+            document_bytes_max,
+        }
     }
 }
 
@@ -160,7 +180,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Restored];
+    pub const ALL: [Self; 5] =
+        [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Restored];
 
     /// The word for this outcome in the database.
     pub const fn word(self) -> &'static str {
@@ -186,6 +207,7 @@ pub struct Written {
     pub outcome: Outcome,
     /// The row as committed.
     pub answer: Answer,
-    /// The answer is that of an earlier request with the same idempotency key; nothing was changed now.
+    /// The answer is that of an earlier request with the same idempotency key; nothing was changed
+    /// now.
     pub replayed: bool,
 }

@@ -27,10 +27,19 @@ async fn a_backup_is_one_private_file_and_can_be_served_as_it_is() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::filled(PERSONAS).await;
     let expected = bodies(&folder.database(), PERSONAS).await;
-    let report = persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on).expect("a backup");
+    let report = persona_storage::sqlite::back_up(
+        &folder.database(),
+        &folder.path("b.db"),
+        false,
+        &mut go_on,
+    )
+    .expect("a backup");
     let metadata = fs::metadata(folder.path("b.db")).expect("it exists");
     assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (report.bytes, 0o600));
-    assert_eq!((report.content.personas + report.content.deleted, report.content.is_sound()), (u64::from(PERSONAS), true));
+    assert_eq!(
+        (report.content.personas + report.content.deleted, report.content.is_sound()),
+        (u64::from(PERSONAS), true)
+    );
     let opened = initialise(&settings(&folder.path("b.db"))).expect("converted");
     assert_eq!(opened.converted_from.as_deref(), Some("delete"));
     assert_eq!(bodies(&folder.path("b.db"), PERSONAS).await, expected);
@@ -57,16 +66,32 @@ async fn a_backup_holds_what_is_only_in_the_log_of_a_killed_server() {
 async fn a_backup_that_exists_stays_unless_it_is_to_be_replaced_and_own_files_always_stay() {
     let folder = Folder::filled(2).await;
     fs::write(folder.path("b.db"), "precious").expect("written");
-    assert!(matches!(back_up(&folder.database(), &folder.path("b.db")), Err(StartError::Exists { .. })));
+    assert!(matches!(
+        back_up(&folder.database(), &folder.path("b.db")),
+        Err(StartError::Exists { .. })
+    ));
     assert_eq!(fs::read(folder.path("b.db")).expect("readable"), b"precious");
-    persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), true, &mut go_on).expect("replaced");
+    persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), true, &mut go_on)
+        .expect("replaced");
     assert!(check(&folder.path("b.db")).expect("readable").is_sound());
     std::os::unix::fs::symlink(folder.database(), folder.path("other-name.db")).expect("a link");
     let before = fs::read(folder.database()).expect("readable");
-    for name in ["persona.db", "persona.db-wal", "persona.db-shm", "persona.db-gate", "other-name.db"] {
-        let refused = persona_storage::sqlite::back_up(&folder.database(), &folder.path(name), true, &mut go_on);
+    for name in
+        ["persona.db", "persona.db-wal", "persona.db-shm", "persona.db-gate", "other-name.db"]
+    {
+        let refused = persona_storage::sqlite::back_up(
+            &folder.database(),
+            &folder.path(name),
+            true,
+            &mut go_on,
+        );
         assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
-        let refused = persona_storage::sqlite::restore(&folder.path(name), &folder.database(), false, &mut go_on);
+        let refused = persona_storage::sqlite::restore(
+            &folder.path(name),
+            &folder.database(),
+            false,
+            &mut go_on,
+        );
         assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
     }
     assert_eq!(fs::read(folder.database()).expect("readable"), before);
@@ -77,9 +102,20 @@ async fn a_damaged_database_is_not_backed_up_and_the_last_good_backup_stays() {
     let folder = Folder::filled(PERSONAS).await;
     back_up(&folder.database(), &folder.path("b.db")).expect("a backup");
     let good = fs::read(folder.path("b.db")).expect("readable");
-    folder.change("UPDATE personas SET document = replace(document, 'name 3', 'name 4') WHERE row_id = 3");
-    let refused = persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), true, &mut go_on).expect_err("damaged");
-    assert!(matches!(&refused, StartError::Damaged { report, .. } if report.contains("000000000003")), "{refused}");
+    folder.change(
+        "UPDATE personas SET document = replace(document, 'name 3', 'name 4') WHERE row_id = 3",
+    );
+    let refused = persona_storage::sqlite::back_up(
+        &folder.database(),
+        &folder.path("b.db"),
+        true,
+        &mut go_on,
+    )
+    .expect_err("damaged");
+    assert!(
+        matches!(&refused, StartError::Damaged { report, .. } if report.contains("000000000003")),
+        "{refused}"
+    );
     assert_eq!(fs::read(folder.path("b.db")).expect("readable"), good);
     assert!(!folder.names().iter().any(|name| name.contains("unfinished")), "{:?}", folder.names());
 }
@@ -88,11 +124,24 @@ async fn a_damaged_database_is_not_backed_up_and_the_last_good_backup_stays() {
 async fn an_interrupted_backup_leaves_nothing_and_what_a_killed_one_left_is_used_again() {
     let folder = Folder::filled(PERSONAS).await;
     for step in [Step::Copying, Step::Structure, Step::Personas] {
-        let ended = persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), false, &mut |progress| {
-            if progress.step == step { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let ended = persona_storage::sqlite::back_up(
+            &folder.database(),
+            &folder.path("b.db"),
+            false,
+            &mut |progress| {
+                if progress.step == step {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
         assert!(matches!(ended, Err(StartError::Interrupted { .. })), "{step:?}: {ended:?}");
-        assert!(!folder.names().iter().any(|name| name.starts_with("b.db")), "{step:?}: {:?}", folder.names());
+        assert!(
+            !folder.names().iter().any(|name| name.starts_with("b.db")),
+            "{step:?}: {:?}",
+            folder.names()
+        );
     }
     fs::write(folder.path("b.db.unfinished"), vec![7; 100_000]).expect("written");
     fs::write(folder.path("b.db.unfinished-wal"), vec![7; 10_000]).expect("written");
@@ -117,15 +166,20 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
         let at = good.windows(6).rposition(|window| window == b"name 7").expect("a name");
         with(at, b"name 8")
     };
-    let (half, encrypted): (Vec<u8>, Vec<u8>) = (good[..good.len() / 2].into(), good.iter().map(|byte| byte ^ 0x5a).collect());
+    let (half, encrypted): (Vec<u8>, Vec<u8>) =
+        (good[..good.len() / 2].into(), good.iter().map(|byte| byte ^ 0x5a).collect());
     let cases: [(&str, Vec<u8>, Wanted); 7] = [
         ("empty", Vec::new(), |error| matches!(error, StartError::NotADatabase { .. })),
         ("text", b"hello".to_vec(), |error| matches!(error, StartError::NotADatabase { .. })),
         ("encrypted", encrypted, |error| matches!(error, StartError::NotADatabase { .. })),
         ("truncated", half, |error| matches!(error, StartError::Damaged { .. })),
         ("damaged", damaged_row, |error| matches!(error, StartError::Damaged { .. })),
-        ("of another application", with(68, &[0, 0, 0, 9]), |error| matches!(error, StartError::ForeignApplication { .. })),
-        ("newer", with(60, &[0, 0, 0, 99]), |error| matches!(error, StartError::NewerSchema { found: 99, .. })),
+        ("of another application", with(68, &[0, 0, 0, 9]), |error| {
+            matches!(error, StartError::ForeignApplication { .. })
+        }),
+        ("newer", with(60, &[0, 0, 0, 99]), |error| {
+            matches!(error, StartError::NewerSchema { found: 99, .. })
+        }),
     ];
     let before = fs::read(folder.database()).expect("readable");
     for (what, bytes, wanted) in cases {
@@ -134,10 +188,20 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
         let refused = restore(&file, &folder.database()).expect_err(what);
         assert!(wanted(&refused) && refused.hint().is_some(), "{what}: {refused:?}");
         assert!(fs::read(&file).expect("readable") == bytes, "{what}: the backup was changed");
-        assert!(fs::read(folder.database()).expect("readable") == before, "{what}: the database was changed");
-        assert!(!folder.names().iter().any(|name| name.contains("-restore")), "{what}: {:?}", folder.names());
+        assert!(
+            fs::read(folder.database()).expect("readable") == before,
+            "{what}: the database was changed"
+        );
+        assert!(
+            !folder.names().iter().any(|name| name.contains("-restore")),
+            "{what}: {:?}",
+            folder.names()
+        );
     }
-    assert!(matches!(restore(&folder.path("none.db"), &folder.database()), Err(StartError::Missing { .. })));
+    assert!(matches!(
+        restore(&folder.path("none.db"), &folder.database()),
+        Err(StartError::Missing { .. })
+    ));
     let before = folder.names();
     for file in ["none.db", "text.db", "newer.db"] {
         restore(&folder.path(file), &folder.path("new.db")).expect_err(file);
@@ -162,7 +226,10 @@ async fn a_restore_is_refused_while_anybody_has_the_database_open() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let refused = restore(&folder.path("b.db"), &folder.database()).expect_err("in use");
-    assert!(matches!(refused, StartError::InUse { pid: Some(pid), .. } if pid == holder.id()), "{refused:?}");
+    assert!(
+        matches!(refused, StartError::InUse { pid: Some(pid), .. } if pid == holder.id()),
+        "{refused:?}"
+    );
     assert!(refused.is_temporary());
     drop(holder.stdin.take());
     holder.wait().expect("it ends");
@@ -172,7 +239,10 @@ async fn a_restore_is_refused_while_anybody_has_the_database_open() {
 #[test]
 #[ignore = "the other process of a_restore_is_refused_while_anybody_has_the_database_open, and nothing without it"]
 fn holds_the_database_open_until_its_input_ends() {
-    #[expect(clippy::disallowed_methods, reason = "the way in which one test process tells the other where the file is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the way in which one test process tells the other where the file is"
+    )]
     let Some(path) = std::env::var_os("HELD_DATABASE") else { return };
     let store = open(Path::new(&path));
     fs::write(Path::new(&path).with_file_name("open"), "").expect("written");
@@ -212,7 +282,10 @@ async fn a_database_that_cannot_even_be_opened_is_replaced_and_kept() {
     back_up(&folder.database(), &folder.path("b.db")).expect("a backup");
     fs::write(folder.database(), "garbage").expect("written");
     fs::write(folder.path("persona.db-wal"), "more garbage").expect("written");
-    let kept = restore(&folder.path("b.db"), &folder.database()).expect("restored").kept.expect("the old one");
+    let kept = restore(&folder.path("b.db"), &folder.database())
+        .expect("restored")
+        .kept
+        .expect("the old one");
     assert_eq!(fs::read(&kept).expect("readable"), b"garbage");
     assert_eq!(fs::read(format!("{}-wal", kept.display())).expect("readable"), b"more garbage");
     assert_eq!(bodies(&folder.database(), PERSONAS).await, expected);
@@ -227,7 +300,14 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
     restore(&new.path("b.db"), &ready).expect("restored");
     // After each of its steps: which files lie there, and which state must be found.
     let steps: [(&[(&str, &str)], usize); 5] = [
-        (&[("db", "persona.db"), ("wal", "persona.db-wal"), ("half", "persona.db-restore.unfinished")], 0),
+        (
+            &[
+                ("db", "persona.db"),
+                ("wal", "persona.db-wal"),
+                ("half", "persona.db-restore.unfinished"),
+            ],
+            0,
+        ),
         (&[("db", "persona.db"), ("wal", "persona.db-wal"), ("ready", "persona.db-restore")], 1),
         (&[("db", "persona.db"), ("wal", "K-wal"), ("ready", "persona.db-restore")], 1),
         (&[("db", "K"), ("wal", "K-wal"), ("ready", "persona.db-restore")], 1),
@@ -239,8 +319,11 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
         fs::write(folder.path("wal"), "").expect("written");
         fs::copy(&ready, folder.path("ready")).expect("copied");
         fs::write(folder.path("half"), "half of it").expect("written");
-        let stamp = persona_model::Timestamp::from_micros(i64::try_from(modified(&folder.path("db")).as_micros()).expect("a time"));
-        let digits: String = stamp.to_string().chars().take(19).filter(|char| !"-:".contains(*char)).collect();
+        let stamp = persona_model::Timestamp::from_micros(
+            i64::try_from(modified(&folder.path("db")).as_micros()).expect("a time"),
+        );
+        let digits: String =
+            stamp.to_string().chars().take(19).filter(|char| !"-:".contains(*char)).collect();
         for (from, to) in names {
             let to = to.replace('K', &format!("persona.db-replaced-{digits}Z"));
             fs::rename(folder.path(from), folder.path(&to)).expect("renamed");
@@ -249,14 +332,23 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
         assert_eq!(bodies(&folder.database(), PERSONAS).await, states[state], "step {step}");
         if state == 1 {
             let kept = folder.path(&format!("persona.db-replaced-{digits}Z"));
-            assert_eq!(bodies(&kept, PERSONAS).await, states[0], "step {step}: {:?}", folder.names());
+            assert_eq!(
+                bodies(&kept, PERSONAS).await,
+                states[0],
+                "step {step}: {:?}",
+                folder.names()
+            );
         }
         assert!(!folder.path("persona.db-restore").exists(), "step {step}");
     }
 }
 
 fn modified(path: &Path) -> Duration {
-    fs::metadata(path).and_then(|it| it.modified()).expect("a time").duration_since(std::time::UNIX_EPOCH).expect("after the epoch")
+    fs::metadata(path)
+        .and_then(|it| it.modified())
+        .expect("a time")
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after the epoch")
 }
 
 #[tokio::test]
@@ -268,7 +360,8 @@ async fn a_lost_file_is_noticed_by_the_keeper_which_rescues_everything_acknowled
         assert_eq!(keeper.lost(), None);
         let mut expected = Vec::new();
         for number in 1..=PERSONAS + 1 {
-            let answer = store.get(persona_storage::conformance::id(number)).await.expect("readable");
+            let answer =
+                store.get(persona_storage::conformance::id(number)).await.expect("readable");
             expected.push(answer.map(|answer| answer.body.to_vec()));
         }
         if name == "persona.db" {

@@ -16,11 +16,18 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     let before = std::fs::read(folder.database()).expect("readable");
     let report = check(&folder.database()).expect("it can be read");
     assert!(report.is_sound(), "{report:?}");
-    assert_eq!((report.personas, report.deleted, report.revisions, report.changes, report.schema_version), (10, 2, 32, 32, 6));
+    assert_eq!(
+        (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
+        (10, 2, 32, 32, 6)
+    );
     back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
     assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);
     assert_eq!(std::fs::read(folder.database()).expect("readable"), before);
-    assert!(!folder.names().iter().any(|name| name.starts_with("backup.db-")), "{:?}", folder.names());
+    assert!(
+        !folder.names().iter().any(|name| name.starts_with("backup.db-")),
+        "{:?}",
+        folder.names()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +46,11 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
                 looks += 1;
                 // Long enough for some writes between two looks, also on a busy machine.
                 std::thread::sleep(std::time::Duration::from_millis(20));
-                go_on(persona_storage::sqlite::Progress { step: persona_storage::sqlite::Step::Personas, done: 0, total: 0 })
+                go_on(persona_storage::sqlite::Progress {
+                    step: persona_storage::sqlite::Step::Personas,
+                    done: 0,
+                    total: 0,
+                })
             });
             (report.expect("it can be read"), looks)
         })
@@ -104,7 +115,10 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         let folder = Folder::filled(PERSONAS).await;
         folder.change(sql);
         let report = check(&folder.database()).expect("it can be read");
-        let expected = report.problems.iter().any(|problem| problem.persona == persona && problem.what.contains(found));
+        let expected = report
+            .problems
+            .iter()
+            .any(|problem| problem.persona == persona && problem.what.contains(found));
         assert!(expected, "{sql}: {:#?}", report.problems);
     }
 }
@@ -120,6 +134,8 @@ async fn problems_are_counted_beyond_those_that_are_described() {
 #[tokio::test]
 async fn a_check_can_be_interrupted() {
     let folder = Folder::filled(PERSONAS).await;
-    let ended = persona_storage::sqlite::check(&folder.database(), &mut |_| std::ops::ControlFlow::Break(()));
+    let ended = persona_storage::sqlite::check(&folder.database(), &mut |_| {
+        std::ops::ControlFlow::Break(())
+    });
     assert!(matches!(ended, Err(StartError::Interrupted { .. })), "{ended:?}");
 }

@@ -1,4 +1,5 @@
-//! Damaged files: refused, reported, or harmless; never served as if they were right, never repaired, never deleted.
+//! Damaged files: refused, reported, or harmless; never served as if they were right, never
+//! repaired, never deleted.
 
 mod files;
 
@@ -62,7 +63,9 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) -> String {
         }
         6 => {
             let length = 1 + random.below(64).min(bytes.len() - at - 1);
-            bytes[at..at + length].iter_mut().for_each(|byte| *byte = random.next().to_le_bytes()[0]);
+            bytes[at..at + length]
+                .iter_mut()
+                .for_each(|byte| *byte = random.next().to_le_bytes()[0]);
             format!("{length} bytes at {at} overwritten")
         }
         _ => {
@@ -83,22 +86,45 @@ struct Content {
 }
 
 fn newest_first() -> ListRequest {
-    ListRequest { filter: Filter::default(), sort: Sort::DEFAULT, after: None, limit: 100, count: false }
+    ListRequest {
+        filter: Filter::default(),
+        sort: Sort::DEFAULT,
+        after: None,
+        limit: 100,
+        count: false,
+    }
 }
 
 async fn content(path: &Path) -> Option<Content> {
     let clock = Arc::new(TestClock::default());
-    let store = persona_storage::sqlite::SqliteStore::open(settings(path), clock, Arc::new(persona_storage::NoObserver)).ok()?;
-    let mut content = Content { answers: Vec::new(), revisions: Vec::new(), listed: Err(()), exported: Err(()) };
+    let store = persona_storage::sqlite::SqliteStore::open(
+        settings(path),
+        clock,
+        Arc::new(persona_storage::NoObserver),
+    )
+    .ok()?;
+    let mut content =
+        Content { answers: Vec::new(), revisions: Vec::new(), listed: Err(()), exported: Err(()) };
     for number in 1..=PERSONAS {
-        content.answers.push(store.get(id(number)).await.map(|found| found.map(|answer| answer.body.to_vec())).map_err(drop));
+        content.answers.push(
+            store
+                .get(id(number))
+                .await
+                .map(|found| found.map(|answer| answer.body.to_vec()))
+                .map_err(drop),
+        );
         for revision in (1..=5).filter_map(Revision::new) {
             let found = store.revision(id(number), revision).await;
-            content.revisions.push(found.map(|found| found.map(|record| record.answer.body.to_vec())).map_err(drop));
+            content.revisions.push(
+                found.map(|found| found.map(|record| record.answer.body.to_vec())).map_err(drop),
+            );
         }
     }
-    content.listed =
-        store.list(newest_first()).await.map(|page| page.items.iter().map(|answer| answer.body.to_vec()).collect()).map_err(drop);
+    content.listed = store
+        .list(newest_first())
+        .await
+        .map(|page| page.items.iter().map(|answer| answer.body.to_vec()).collect())
+        .map_err(drop);
     let mut export = store.export(Exported::All).await.ok()?;
     let mut exported = Ok(Vec::new());
     while let Some(item) = export.recv().await {
@@ -147,32 +173,55 @@ enum Verdict {
     Harmless,
 }
 
-/// A damaged file is refused at the start, or what it still answers is right and the check says what is wrong.
+/// A damaged file is refused at the start, or what it still answers is right and the check says
+/// what is wrong.
 async fn examine(path: &Path, expected: &Content, what: &str) -> Verdict {
     let checked = check(path);
     let is_sound = match &checked {
         Ok(report) => report.is_sound(),
         Err(error) => {
-            assert!(error.hint().is_some() || matches!(error, StartError::Backend { .. }), "{what}: {error:?}");
+            assert!(
+                error.hint().is_some() || matches!(error, StartError::Backend { .. }),
+                "{what}: {error:?}"
+            );
             false
         }
     };
     let opened = initialise(&settings(path));
     let Some(found) = (if opened.is_ok() { content(path).await } else { None }) else {
-        assert!(!is_sound || path.metadata().is_ok_and(|it| it.len() > 0), "{what}: refused, and the check calls it sound");
+        assert!(
+            !is_sound || path.metadata().is_ok_and(|it| it.len() > 0),
+            "{what}: refused, and the check calls it sound"
+        );
         return Verdict::Refused;
     };
-    let pairs = found.answers.iter().zip(&expected.answers).chain(found.revisions.iter().zip(&expected.revisions));
+    let pairs = found
+        .answers
+        .iter()
+        .zip(&expected.answers)
+        .chain(found.revisions.iter().zip(&expected.revisions));
     for (found, expected) in pairs {
         if let Ok(Some(body)) = found {
-            assert_eq!(Some(body), expected.as_ref().expect("sound").as_ref(), "{what}: served as if it were right");
+            assert_eq!(
+                Some(body),
+                expected.as_ref().expect("sound").as_ref(),
+                "{what}: served as if it were right"
+            );
         }
     }
-    for (found, expected) in [(&found.listed, &expected.listed), (&found.exported, &expected.exported)] {
+    for (found, expected) in
+        [(&found.listed, &expected.listed), (&found.exported, &expected.exported)]
+    {
         let known = expected.as_ref().expect("sound");
-        assert!(found.iter().flatten().all(|body| known.contains(body)), "{what}: a list has what never was");
+        assert!(
+            found.iter().flatten().all(|body| known.contains(body)),
+            "{what}: a list has what never was"
+        );
     }
-    assert!(!is_sound || found == *expected, "{what}: something is missing, and the check calls the file sound");
+    assert!(
+        !is_sound || found == *expected,
+        "{what}: something is missing, and the check calls the file sound"
+    );
     if is_sound { Verdict::Harmless } else { Verdict::Found }
 }
 
@@ -180,7 +229,10 @@ async fn examine(path: &Path, expected: &Content, what: &str) -> Verdict {
 async fn a_mutated_file_is_refused_or_found_or_reads_as_before() {
     let tally = mutate_many(200, 1).await;
     println!("200 mutations: {tally:?}");
-    assert!(tally.found > 40 && tally.refused > 10, "the mutations do not reach what they should: {tally:?}");
+    assert!(
+        tally.found > 40 && tally.refused > 10,
+        "the mutations do not reach what they should: {tally:?}"
+    );
 }
 
 #[tokio::test]
@@ -188,7 +240,10 @@ async fn a_mutated_file_is_refused_or_found_or_reads_as_before() {
 async fn ten_thousand_mutated_files_are_refused_or_found_or_read_as_before() {
     let tally = mutate_many(10_000, 1_000_000).await;
     println!("10,000 mutations: {tally:?}");
-    assert!(tally.found > 2_000 && tally.refused > 500, "the mutations do not reach what they should: {tally:?}");
+    assert!(
+        tally.found > 2_000 && tally.refused > 500,
+        "the mutations do not reach what they should: {tally:?}"
+    );
 }
 
 #[tokio::test]
@@ -200,7 +255,9 @@ async fn a_log_that_is_damaged_loses_a_suffix_at_most_and_nothing_is_made_up() {
     let mut history = Vec::new();
     for number in 1..=20 {
         files::create(&store, number).await;
-        history.push(store.get(id(number)).await.expect("readable").map(|answer| answer.body.to_vec()));
+        history.push(
+            store.get(id(number)).await.expect("readable").map(|answer| answer.body.to_vec()),
+        );
     }
     let log = fs::read(running.path("persona.db-wal")).expect("readable");
     for seed in 0..60 {
@@ -244,23 +301,42 @@ impl Observer for Found {
 #[tokio::test]
 async fn a_damaged_persona_is_an_error_for_readers_and_writers_and_the_others_are_served() {
     let folder = Folder::filled(4).await;
-    folder.change("UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3");
+    folder.change(
+        "UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3",
+    );
     let store = open(&folder.database());
     assert!(matches!(store.get(id(3)).await, Err(Error::Damaged(_))));
     assert!(matches!(store.list(newest_first()).await, Err(Error::Damaged(_))));
     let patch = persona_model::Patch::merge(json!({ "description": "new" })).expect("a patch");
-    let changed = store.write(write(Operation::Patch { id: id(3), expect: persona_model::Expect::Any, patch, base: None })).await;
-    assert!(matches!(changed, Err(Error::Damaged(_))), "a change would make the damage look right: {changed:?}");
+    let changed = store
+        .write(write(Operation::Patch {
+            id: id(3),
+            expect: persona_model::Expect::Any,
+            patch,
+            base: None,
+        }))
+        .await;
+    assert!(
+        matches!(changed, Err(Error::Damaged(_))),
+        "a change would make the damage look right: {changed:?}"
+    );
     assert!(store.get(id(2)).await.expect("readable").is_some());
 }
 
 #[tokio::test]
 async fn damage_that_reads_meet_is_told_once() {
     let folder = Folder::filled(4).await;
-    folder.change("UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3");
+    folder.change(
+        "UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3",
+    );
     let found = Arc::new(Found::default());
     let told = || found.0.load(Ordering::SeqCst);
-    let store = SqliteStore::open(settings(&folder.database()), Arc::new(TestClock::default()), found.clone()).expect("it opens");
+    let store = SqliteStore::open(
+        settings(&folder.database()),
+        Arc::new(TestClock::default()),
+        found.clone(),
+    )
+    .expect("it opens");
     store.get(id(2)).await.expect("readable");
     assert_eq!(told(), 0);
     store.list(newest_first()).await.expect_err("damaged");
@@ -268,7 +344,12 @@ async fn damage_that_reads_meet_is_told_once() {
     store.get(id(3)).await.expect_err("damaged");
     assert_eq!(told(), 1, "the same persona again");
     drop(store);
-    let store = SqliteStore::open(settings(&folder.database()), Arc::new(TestClock::default()), found.clone()).expect("it opens");
+    let store = SqliteStore::open(
+        settings(&folder.database()),
+        Arc::new(TestClock::default()),
+        found.clone(),
+    )
+    .expect("it opens");
     let mut export = store.export(Exported::Living).await.expect("it begins");
     while let Some(Ok(_)) = export.recv().await {}
     assert_eq!(told(), 2, "an export of another process");
@@ -294,7 +375,9 @@ async fn the_keeper_comes_across_damage_that_nobody_reads_and_reports_it_once() 
     let folder = Folder::filled(8).await;
     folder.change("UPDATE personas SET name = 'what it is not' WHERE row_id IN (3, 6)");
     let found = Arc::new(Found::default());
-    let mut keeper = Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), found.clone()).expect("it opens");
+    let mut keeper =
+        Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), found.clone())
+            .expect("it opens");
     let deadline = Instant::now() + Duration::from_secs(20);
     while found.0.load(Ordering::SeqCst) < 2 {
         assert!(Instant::now() < deadline, "the keeper did not find it");
@@ -313,7 +396,9 @@ async fn a_file_of_version_1_gets_its_checksums_and_says_what_it_said() {
     let expected = content(&new.database()).await.expect("sound");
     let connection = rusqlite::Connection::open(old.database()).expect("it opens");
     connection.pragma_update(None, "application_id", 0x5053_4e41).expect("a number");
-    connection.execute_batch(include_str!("../migrations/sqlite/0001_personas.sql")).expect("the schema of version 1");
+    connection
+        .execute_batch(include_str!("../migrations/sqlite/0001_personas.sql"))
+        .expect("the schema of version 1");
     connection.execute("ATTACH ?1 AS new", [new.database().to_str()]).expect("attached");
     for (table, columns) in [
         (
@@ -321,18 +406,28 @@ async fn a_file_of_version_1_gets_its_checksums_and_says_what_it_said() {
             "row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by, content_hash, head, document",
         ),
         ("persona_tags", "tag, persona"),
-        ("revisions", "persona, revision, parent, base, at, author, note, changed, deleted, head, document"),
+        (
+            "revisions",
+            "persona, revision, parent, base, at, author, note, changed, deleted, head, document",
+        ),
         ("changes", "sequence, persona, revision, kind, at"),
     ] {
-        connection.execute(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}"), []).expect("copied");
+        connection
+            .execute(
+                &format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}"),
+                [],
+            )
+            .expect("copied");
     }
     connection.pragma_update(None, "user_version", 1).expect("a number");
     drop(connection);
     let before = check(&old.database()).expect("version 1 can be checked");
     assert!(before.is_sound() && before.schema_version == 1, "{before:?}");
     let backup = old.path("b.db");
-    persona_storage::sqlite::back_up(&old.database(), &backup, false, &mut files::go_on).expect("version 1 can be backed up");
-    persona_storage::sqlite::restore(&backup, &old.path("restored.db"), false, &mut files::go_on).expect("and restored");
+    persona_storage::sqlite::back_up(&old.database(), &backup, false, &mut files::go_on)
+        .expect("version 1 can be backed up");
+    persona_storage::sqlite::restore(&backup, &old.path("restored.db"), false, &mut files::go_on)
+        .expect("and restored");
     for path in [old.database(), old.path("restored.db")] {
         let report = initialise(&settings(&path)).expect("migrated");
         assert_eq!((report.migrated_from, report.schema_version), (Some(1), 6));

@@ -1,8 +1,9 @@
-//! Long random sequences of every operation on SQLite and PostgreSQL at once: both answer the same, byte for byte.
+//! Long random sequences of every operation on SQLite and PostgreSQL at once: both answer the same,
+//! byte for byte.
 //!
-//! Both have the same clock and the same identities. Only the numbers of the feed differ: on PostgreSQL they are those of
-//! transactions, with gaps. A failure names its seed and step; `PERSONA_DIFFERENTIAL="seed operations"` repeats a run,
-//! with more operations or with fewer.
+//! Both have the same clock and the same identities. Only the numbers of the feed differ: on
+//! PostgreSQL they are those of transactions, with gaps. A failure names its seed and step;
+//! `PERSONA_DIFFERENTIAL="seed operations"` repeats a run, with more operations or with fewer.
 
 mod cluster;
 
@@ -11,9 +12,12 @@ use std::sync::Arc;
 
 use cluster::Cluster;
 use persona_model::{
-    Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since, Sort, Timestamp, filter_tags,
+    Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since,
+    Sort, Timestamp, filter_tags,
 };
-use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
+use persona_storage::conformance::{
+    TestClock, document, guess, id, idempotent, with_real_tags, write,
+};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, SqliteStore};
 use persona_storage::{Error, Exported, NoObserver, Operation, Page, Store, Write};
@@ -23,7 +27,8 @@ use tokio::runtime::Runtime;
 /// Operations of the short form, and the seed of its first part.
 const OPERATIONS: u64 = 100_000;
 const SEED: u64 = 1;
-/// Operations on one pair of stores: few enough that histories stay short and handles, keys and revisions meet often.
+/// Operations on one pair of stores: few enough that histories stay short and handles, keys and
+/// revisions meet often.
 const OPERATIONS_OF_A_PART: u64 = 12_500;
 /// Operations after which the WAL is copied back: a tenth of what makes reads wait.
 const STEPS_BETWEEN_COPIES: u64 = 500;
@@ -59,9 +64,11 @@ const WORDS: [&str; 26] = [
     "e\u{301}",
 ];
 /// The same tag in several cases, among others.
-const TAGS: [&str; 11] = ["x", "X", "y", "Zebra", "ZEBRA", "ähre", "ÄHRE", "A\u{308}hre", "日本", "Straße", "STRASSE"];
+const TAGS: [&str; 11] =
+    ["x", "X", "y", "Zebra", "ZEBRA", "ähre", "ÄHRE", "A\u{308}hre", "日本", "Straße", "STRASSE"];
 
-/// Deterministic numbers (SplitMix64): the same seed makes the same run on every machine and with every library.
+/// Deterministic numbers (SplitMix64): the same seed makes the same run on every machine and with
+/// every library.
 struct Dice(u64);
 
 impl Dice {
@@ -156,7 +163,8 @@ impl Dice {
         let mut request = write(operation);
         request.author = self.one_in(2).then(|| "Zoë".to_owned());
         if self.one_in(6) {
-            request = idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));
+            request =
+                idempotent(request, &format!("key {}", self.below(30)), u8::from(self.one_in(4)));
         }
         request
     }
@@ -177,8 +185,14 @@ impl Dice {
         let filter = Filter {
             kind: self.one_in(4).then(|| *self.of(&Kind::ALL)),
             is_active: self.one_in(4).then(|| self.one_in(2)),
-            tags: if self.one_in(3) { filter_tags(self.tags().into_iter()).expect("few") } else { Vec::new() },
-            updated_since: self.one_in(5).then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
+            tags: if self.one_in(3) {
+                filter_tags(self.tags().into_iter()).expect("few")
+            } else {
+                Vec::new()
+            },
+            updated_since: self
+                .one_in(5)
+                .then(|| Since::Time(Timestamp::from_micros(now.as_micros() - 10_000))),
             search: if self.one_in(2) { self.search() } else { None },
             include_deleted: self.one_in(3),
         };
@@ -192,13 +206,22 @@ impl Dice {
     }
 }
 
-/// Compares two answers. Errors have no equality; their words and members are all that clients see of them.
-fn same<T: PartialEq + Debug>(what: &impl Debug, sqlite: &Result<T, Error>, postgres: &Result<T, Error>) -> Result<(), String> {
+/// Compares two answers. Errors have no equality; their words and members are all that clients see
+/// of them.
+fn same<T: PartialEq + Debug>(
+    what: &impl Debug,
+    sqlite: &Result<T, Error>,
+    postgres: &Result<T, Error>,
+) -> Result<(), String> {
     let is_same = match (sqlite, postgres) {
         (Ok(first), Ok(second)) => first == second,
         (first, second) => format!("{first:?}") == format!("{second:?}"),
     };
-    if is_same { Ok(()) } else { Err(format!("{what:?}\nSQLite:     {sqlite:?}\nPostgreSQL: {postgres:?}")) }
+    if is_same {
+        Ok(())
+    } else {
+        Err(format!("{what:?}\nSQLite:     {sqlite:?}\nPostgreSQL: {postgres:?}"))
+    }
 }
 
 /// A page without its position, which has a number of the feed.
@@ -222,22 +245,27 @@ impl Pair {
         let folder = tempfile::tempdir().expect("a folder");
         let file = sqlite::Settings::new(folder.path().join("persona.db"));
         sqlite::initialise(&file).expect("a new file");
-        let server = postgres::Settings::parse(&cluster.socket_url(&cluster.database())).expect("a URL");
+        let server =
+            postgres::Settings::parse(&cluster.socket_url(&cluster.database())).expect("a URL");
         postgres::initialise(&server).expect("an empty database");
         Self {
             sqlite: SqliteStore::open(file, clock.clone(), Arc::new(NoObserver)).expect("it opens"),
-            postgres: PostgresStore::open(server, clock.clone(), Arc::new(NoObserver)).expect("it opens"),
+            postgres: PostgresStore::open(server, clock.clone(), Arc::new(NoObserver))
+                .expect("it opens"),
             clock,
             dice: Dice(seed),
             folder,
         }
     }
 
-    /// Copies the WAL back, as a keeper does. There is none here, because it would also forget keys, and long reads wait where
-    /// the WAL is long.
+    /// Copies the WAL back, as a keeper does. There is none here, because it would also forget
+    /// keys, and long reads wait where the WAL is long.
     fn copy_back(&self) {
-        let connection = rusqlite::Connection::open(self.folder.path().join("persona.db")).expect("it opens");
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("copied back");
+        let connection =
+            rusqlite::Connection::open(self.folder.path().join("persona.db")).expect("it opens");
+        connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .expect("copied back");
     }
 
     /// One operation on both. An error says what it was and what each answered.
@@ -256,7 +284,11 @@ impl Pair {
                 if !dice.one_in(8) {
                     request = with_real_tags(sqlite, request).await;
                 }
-                same(&request, &sqlite.write(request.clone()).await, &postgres.write(request.clone()).await)
+                same(
+                    &request,
+                    &sqlite.write(request.clone()).await,
+                    &postgres.write(request.clone()).await,
+                )
             }
             12..15 => {
                 let id = dice.id();
@@ -264,14 +296,19 @@ impl Pair {
             }
             15..17 => {
                 let (id, revision) = (dice.id(), dice.revision());
-                same(&(id, revision), &sqlite.revision(id, revision).await, &postgres.revision(id, revision).await)
+                same(
+                    &(id, revision),
+                    &sqlite.revision(id, revision).await,
+                    &postgres.revision(id, revision).await,
+                )
             }
             _ => {
                 let mut request = dice.list(now);
                 let first = list(sqlite, &request).await;
                 same(&request, &first, &list(postgres, &request).await)?;
                 let next = first.as_ref().ok().and_then(|page| page.next_cursor.as_deref());
-                let next = next.and_then(|cursor| Cursor::decode(cursor, &request.filter, request.sort).ok());
+                let next = next
+                    .and_then(|cursor| Cursor::decode(cursor, &request.filter, request.sort).ok());
                 if next.is_some() {
                     request.after = next;
                     same(&request, &list(sqlite, &request).await, &list(postgres, &request).await)?;
@@ -285,9 +322,15 @@ impl Pair {
     async fn whole(store: &dyn Store) -> Vec<String> {
         let changes = store.changes_after(0, usize::MAX).await.expect("readable");
         assert!(changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
-        let mut whole: Vec<String> = changes.iter().map(|it| format!("{} {} {:?} {}", it.persona, it.revision, it.kind, it.at)).collect();
+        let mut whole: Vec<String> = changes
+            .iter()
+            .map(|it| format!("{} {} {:?} {}", it.persona, it.revision, it.kind, it.at))
+            .collect();
         for include_deleted in [false, true] {
-            let mut export = store.export(if include_deleted { Exported::All } else { Exported::Living }).await.expect("started");
+            let mut export = store
+                .export(if include_deleted { Exported::All } else { Exported::Living })
+                .await
+                .expect("started");
             while let Some(answer) = export.recv().await {
                 whole.push(format!("{:?}", answer.expect("no error")));
             }
@@ -317,23 +360,37 @@ fn run(seed: u64, operations: u64) {
 /// Two halves at a time: each waits for the other's database most of the time.
 #[test]
 fn sqlite_and_postgresql_answer_the_same_byte_for_byte() {
-    #[expect(clippy::disallowed_methods, reason = "a run is repeated, or made longer, from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a run is repeated, or made longer, from outside"
+    )]
     let chosen = std::env::var("PERSONA_DIFFERENTIAL").ok();
     if let Some((seed, operations)) = chosen.as_deref().and_then(|text| text.split_once(' ')) {
-        return run(seed.parse().expect("a seed"), operations.parse().expect("a number of operations"));
+        return run(
+            seed.parse().expect("a seed"),
+            operations.parse().expect("a number of operations"),
+        );
     }
     let parts = SEED..SEED + OPERATIONS / OPERATIONS_OF_A_PART;
     std::thread::scope(|scope| {
-        parts.map(|seed| scope.spawn(move || run(seed, OPERATIONS_OF_A_PART))).collect::<Vec<_>>().into_iter().for_each(|part| {
-            part.join().expect("the same answers");
-        });
+        parts
+            .map(|seed| scope.spawn(move || run(seed, OPERATIONS_OF_A_PART)))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|part| {
+                part.join().expect("the same answers");
+            });
     });
 }
 
 /// What the run would not notice if its own dice were broken.
 #[test]
 fn the_same_seed_makes_the_same_run() {
-    let requests = |seed: u64| (0..100_u64).map(move |step| format!("{:?}", Dice(seed + step).write().operation)).collect::<Vec<_>>();
+    let requests = |seed: u64| {
+        (0..100_u64)
+            .map(move |step| format!("{:?}", Dice(seed + step).write().operation))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(requests(7), requests(7));
     assert_ne!(requests(7), requests(8));
     assert!(Document::from_json(Dice(1).members()).is_ok());

@@ -1,4 +1,5 @@
-//! Commits that end in doubt: nobody is told "not kept" of what was kept, and nothing that was refused is kept.
+//! Commits that end in doubt: nobody is told "not kept" of what was kept, and nothing that was
+//! refused is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +34,8 @@ fn settings_in(folder: &tempfile::TempDir) -> Settings {
 }
 
 fn create(number: u8) -> Write {
-    let mut write = write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) });
+    let mut write =
+        write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) });
     write.deadline = Instant::now() + Duration::from_mins(1);
     write
 }
@@ -43,13 +45,15 @@ fn open(settings: &Settings, observer: Arc<dyn Observer>) -> SqliteStore {
 }
 
 #[tokio::test]
-async fn a_writer_that_panics_after_its_commit_leaves_its_requests_in_doubt_and_those_behind_unchanged() {
+async fn a_writer_that_panics_after_its_commit_leaves_its_requests_in_doubt_and_those_behind_unchanged()
+ {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = settings_in(&folder);
     for kept in [true, false] {
         let observer = Arc::new(Panicking::default());
         let store = open(&settings, observer.clone());
-        if kept { &observer.after_the_commit } else { &observer.inside }.store(true, Ordering::Relaxed);
+        if kept { &observer.after_the_commit } else { &observer.inside }
+            .store(true, Ordering::Relaxed);
         let number = u8::from(kept) + 1;
         let told = store.write(create(number)).await;
         assert!(matches!(told, Err(Error::OutcomeUnknown)), "{told:?}");
@@ -98,7 +102,9 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
     drop(Gate::open(&settings.path).expect("a gate").enter().expect("locks work"));
     let checkpoints = copied.checkpoints.lock().expect("no panic").clone();
     assert!(
-        checkpoints.iter().any(|it| matches!(it, Checkpoint::Complete { copied_frames } if *copied_frames > 10_000)),
+        checkpoints.iter().any(
+            |it| matches!(it, Checkpoint::Complete { copied_frames } if *copied_frames > 10_000)
+        ),
         "{checkpoints:?}"
     );
 }

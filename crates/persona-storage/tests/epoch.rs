@@ -1,5 +1,5 @@
-//! A database has an epoch: one life, from which no place in the feed is ever taken back. Whatever goes back, or goes on
-//! beside another one, has an epoch of its own.
+//! A database has an epoch: one life, from which no place in the feed is ever taken back. Whatever
+//! goes back, or goes on beside another one, has an epoch of its own.
 
 mod cluster;
 mod files;
@@ -23,7 +23,9 @@ use serde_json::json;
 const OF_EPOCH: &str = "SELECT value FROM meta WHERE key = 'epoch'";
 
 fn epoch(path: &Path) -> String {
-    let epoch: String = Connection::open(path).and_then(|file| file.query_row(OF_EPOCH, [], |row| row.get(0))).expect("an epoch");
+    let epoch: String = Connection::open(path)
+        .and_then(|file| file.query_row(OF_EPOCH, [], |row| row.get(0)))
+        .expect("an epoch");
     assert!(epoch.len() == 32 && epoch.bytes().all(|byte| byte.is_ascii_hexdigit()), "{epoch}");
     epoch
 }
@@ -45,12 +47,16 @@ async fn every_copy_has_an_epoch_of_its_own_and_a_database_keeps_its_own_until_i
         restore(&backup, path, false, &mut go_on).expect("restored");
         epoch(path)
     };
-    let (once, twice, other) = (restored(&database), restored(&database), restored(&folder.path("other.db")));
+    let (once, twice, other) =
+        (restored(&database), restored(&database), restored(&folder.path("other.db")));
     assert_eq!(epoch(&backup), of_backup, "a backup is read only");
     // Put back by hand, as a file: nothing of ours is told of it before the next start.
     let by_hand = |name: &str| {
         fs::copy(&backup, folder.path(name)).expect("copied");
-        assert!(initialise(&settings(&folder.path(name))).expect("ready").converted_from.is_some(), "a backup is in a rollback mode");
+        assert!(
+            initialise(&settings(&folder.path(name))).expect("ready").converted_from.is_some(),
+            "a backup is in a rollback mode"
+        );
         epoch(&folder.path(name))
     };
     all_differ(&[first, of_backup, once, twice, other, by_hand("c.db"), by_hand("d.db")]);
@@ -59,18 +65,26 @@ async fn every_copy_has_an_epoch_of_its_own_and_a_database_keeps_its_own_until_i
 }
 
 #[tokio::test]
-async fn a_file_of_version_4_gets_an_epoch_when_it_is_migrated_and_a_check_finds_one_that_is_wrong() {
+async fn a_file_of_version_4_gets_an_epoch_when_it_is_migrated_and_a_check_finds_one_that_is_wrong()
+{
     let folder = Folder::filled(3).await;
     folder.change("DROP TABLE meta");
-    Connection::open(folder.database()).expect("it opens").pragma_update(None, "user_version", 4).expect("a number");
+    Connection::open(folder.database())
+        .expect("it opens")
+        .pragma_update(None, "user_version", 4)
+        .expect("a number");
     assert!(check(&folder.database()).expect("version 4 can be checked").is_sound());
-    back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on).expect("version 4 can be backed up");
+    back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on)
+        .expect("version 4 can be backed up");
     assert_eq!(initialise(&settings(&folder.database())).expect("migrated").migrated_from, Some(4));
     drop(keeper(&folder.database()));
     restore(&folder.path("b.db"), &folder.path("r.db"), false, &mut go_on).expect("restored");
     initialise(&settings(&folder.path("r.db"))).expect("migrated");
     all_differ(&[epoch(&folder.database()), epoch(&folder.path("r.db"))]);
-    for (sql, words) in [("UPDATE meta SET value = 'x'", "32 hexadecimal digits"), ("DELETE FROM meta", "epoch is missing")] {
+    for (sql, words) in [
+        ("UPDATE meta SET value = 'x'", "32 hexadecimal digits"),
+        ("DELETE FROM meta", "epoch is missing"),
+    ] {
         folder.change(sql);
         let report = check(&folder.database()).expect("readable");
         assert!(report.first_problem().contains(words), "{report:?}");
@@ -82,19 +96,25 @@ fn initialise_server(url: &str) -> postgres::InitReport {
 }
 
 #[test]
-fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_comes_from_another_cluster() {
+fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_comes_from_another_cluster()
+ {
     let cluster = Cluster::shared();
     let database = cluster.database();
     let url = cluster.url(&database);
     initialise_server(&url);
-    cluster.sql(&database, "DROP TABLE persona_store.meta; UPDATE persona_store.about SET schema_version = 1");
+    cluster.sql(
+        &database,
+        "DROP TABLE persona_store.meta; UPDATE persona_store.about SET schema_version = 1",
+    );
     assert_eq!(initialise_server(&url).migrated_from, Some(1));
-    let epoch = || cluster.sql(&database, "SELECT value FROM persona_store.meta WHERE key = 'epoch'");
+    let epoch =
+        || cluster.sql(&database, "SELECT value FROM persona_store.meta WHERE key = 'epoch'");
     let first = epoch();
     assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
     initialise_server(&url);
     assert_eq!(epoch(), first, "a start is no other life");
-    let high = "INSERT INTO persona_store.changes VALUES (1000000000, gen_random_uuid(), 1, 'created', 0)";
+    let high =
+        "INSERT INTO persona_store.changes VALUES (1000000000, gen_random_uuid(), 1, 'created', 0)";
     cluster.sql(&database, high);
     assert!(initialise_server(&url).feed_moved);
     assert_ne!(epoch(), first);
@@ -126,7 +146,8 @@ async fn an_interrupted_move_is_not_continued_from_a_source_that_was_restored_me
             })
         }
     });
-    let interrupted = interrupted.join().expect("no panic").expect_err("interrupted when all was copied");
+    let interrupted =
+        interrupted.join().expect("no panic").expect_err("interrupted when all was copied");
     assert!(matches!(interrupted, TransferError::Interrupted { .. }), "{interrupted}");
     restore(&folder.path("b.db"), &folder.database(), false, &mut go_on).expect("restored");
     add("of the life after it").await;

@@ -21,17 +21,21 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
-    let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
-    let creation = write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
+    let store =
+        SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
+    let creation =
+        write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
     let first = store.write(creation).await.expect("created").answer.tag();
 
-    // While the gate is held the two queue up, so that they share a transaction. Its end fails, because what it has to
-    // write there is gone.
+    // While the gate is held the two queue up, so that they share a transaction. Its end fails,
+    // because what it has to write there is gone.
     let gate = Gate::open(&settings.path).expect("a gate");
     let pass = gate.enter().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
-    let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")].map(|write| store.write(write));
+    let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")]
+        .map(|write| store.write(write));
     // They are polled in this order, and each is in the queue when it has been polled once.
     let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(pass) });
     assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");

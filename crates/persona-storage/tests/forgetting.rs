@@ -1,4 +1,5 @@
-//! Records of repeated requests are forgotten after a day of elapsed time that a keeper saw, whatever the wall clock says.
+//! Records of repeated requests are forgotten after a day of elapsed time that a keeper saw,
+//! whatever the wall clock says.
 
 mod cluster;
 
@@ -26,11 +27,16 @@ async fn is_replayed(store: &dyn Store, number: u8) -> bool {
     written.is_ok_and(|written| written.replayed)
 }
 
-async fn records_are_forgotten_after_a_day_that_a_keeper_saw(store: &dyn Store, clock: &TestClock, mut keeper: impl FnMut() -> Keeper) {
+async fn records_are_forgotten_after_a_day_that_a_keeper_saw(
+    store: &dyn Store,
+    clock: &TestClock,
+    mut keeper: impl FnMut() -> Keeper,
+) {
     assert!(!is_replayed(store, 1).await);
     let mut first = keeper();
     assert_eq!(first(), 0);
-    // The clock is 28 h ahead for a minute, without any write, and again with a keeper that starts meanwhile.
+    // The clock is 28 h ahead for a minute, without any write, and again with a keeper that starts
+    // meanwhile.
     clock.jump_micros(28 * HOUR_US);
     clock.advance_micros(HOUR_US / 60);
     assert_eq!((first(), keeper()()), (0, 0));
@@ -39,7 +45,8 @@ async fn records_are_forgotten_after_a_day_that_a_keeper_saw(store: &dyn Store, 
     assert!(!is_replayed(store, 2).await);
     clock.jump_micros(-28 * HOUR_US);
     assert_eq!(first(), 0);
-    // Twelve hours in small steps, twelve while no keeper runs, which count for nothing, and twelve more.
+    // Twelve hours in small steps, twelve while no keeper runs, which count for nothing, and twelve
+    // more.
     for _ in 0..12 * STEPS_OF_AN_HOUR {
         clock.advance_micros(STEP_US);
         assert_eq!(first(), 0);
@@ -61,8 +68,8 @@ async fn records_are_forgotten_after_a_day_that_a_keeper_saw(store: &dyn Store, 
         removed += second();
     }
     assert_eq!(removed, 2);
-    // The machine sleeps for a day, and the keeper wakes with it. A record that is written before the keeper looks again is
-    // as new as it was.
+    // The machine sleeps for a day, and the keeper wakes with it. A record that is written before
+    // the keeper looks again is as new as it was.
     clock.advance_micros(25 * HOUR_US);
     assert!(!is_replayed(store, 3).await, "a new record");
     assert_eq!((second(), third()), (0, 0), "a fresh record was forgotten");
@@ -74,8 +81,13 @@ async fn records_are_forgotten_after_a_day_that_a_keeper_saw(store: &dyn Store, 
 /// A store on the same database for each call.
 type Open<'a> = &'a dyn Fn() -> Box<dyn Store>;
 
-async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(open: Open<'_>, clock: &TestClock, mut keeper: Keeper) {
-    // The clock of the first process is two days ahead, which it cannot know, and no keeper has looked yet.
+async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(
+    open: Open<'_>,
+    clock: &TestClock,
+    mut keeper: Keeper,
+) {
+    // The clock of the first process is two days ahead, which it cannot know, and no keeper has
+    // looked yet.
     clock.jump_micros(48 * HOUR_US);
     let store = open();
     assert!(!is_replayed(&*store, 1).await);
@@ -99,9 +111,14 @@ async fn on_sqlite_what_a_fast_clock_kept_is_forgotten_like_the_rest() {
     let settings = sqlite::Settings::new(folder.path().join("persona.db"));
     sqlite::initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let open =
-        || -> Box<dyn Store> { Box::new(SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens")) };
-    let mut keeper = sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let open = || -> Box<dyn Store> {
+        Box::new(
+            SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver))
+                .expect("it opens"),
+        )
+    };
+    let mut keeper =
+        sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let remove: Keeper = Box::new(move || keeper.remove_expired().expect("removed") as u64);
     what_a_fast_clock_kept_is_forgotten_like_the_rest(&open, &clock, remove).await;
 }
@@ -112,10 +129,15 @@ async fn on_postgresql_what_a_fast_clock_kept_is_forgotten_like_the_rest() {
     let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL");
     postgres::initialise(&settings).expect("an empty database");
     let clock = Arc::new(TestClock::default());
-    let open =
-        || -> Box<dyn Store> { Box::new(PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens")) };
+    let open = || -> Box<dyn Store> {
+        Box::new(
+            PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver))
+                .expect("it opens"),
+        )
+    };
     let mut keeper = postgres::Keeper::open(&settings, clock.clone()).expect("it opens");
-    let remove: Keeper = Box::new(move || tokio::task::block_in_place(|| keeper.remove_expired().expect("removed")));
+    let remove: Keeper =
+        Box::new(move || tokio::task::block_in_place(|| keeper.remove_expired().expect("removed")));
     what_a_fast_clock_kept_is_forgotten_like_the_rest(&open, &clock, remove).await;
 }
 
@@ -125,9 +147,11 @@ async fn on_sqlite_records_are_forgotten_after_a_day_that_a_keeper_saw() {
     let settings = sqlite::Settings::new(folder.path().join("persona.db"));
     sqlite::initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let store = SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let keeper = || {
-        let mut keeper = sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+        let mut keeper =
+            sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
         let remove: Keeper = Box::new(move || keeper.remove_expired().expect("removed") as u64);
         remove
     };
@@ -140,13 +164,17 @@ async fn on_postgresql_records_are_forgotten_after_a_day_that_a_keeper_saw() {
     let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL");
     postgres::initialise(&settings).expect("an empty database");
     let clock = Arc::new(TestClock::default());
-    let store = PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let store = PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver))
+        .expect("it opens");
     let keeper = || {
         let keeper = postgres::Keeper::open(&settings, clock.clone()).expect("it opens");
         let mut keeper = Some(keeper);
         // Its own runtime waits, which must not be done on a thread of this one.
-        let remove: Keeper =
-            Box::new(move || tokio::task::block_in_place(|| keeper.as_mut().expect("there").remove_expired().expect("removed")));
+        let remove: Keeper = Box::new(move || {
+            tokio::task::block_in_place(|| {
+                keeper.as_mut().expect("there").remove_expired().expect("removed")
+            })
+        });
         remove
     };
     records_are_forgotten_after_a_day_that_a_keeper_saw(&store, &clock, keeper).await;

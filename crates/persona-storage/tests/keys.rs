@@ -1,4 +1,5 @@
-//! The number of idempotency keys is bounded, on every backend, and no key is given up before its day is over.
+//! The number of idempotency keys is bounded, on every backend, and no key is given up before its
+//! day is over.
 
 mod cluster;
 
@@ -20,13 +21,17 @@ fn create(number: u8) -> Write {
 /// Fills the store with keys, and leaves it so.
 async fn fill(store: &dyn Store) {
     for number in 1..=3 {
-        store.write(idempotent(create(number), &format!("key {number}"), number)).await.expect("room for it");
+        store
+            .write(idempotent(create(number), &format!("key {number}"), number))
+            .await
+            .expect("room for it");
     }
     let refused = store.write(idempotent(create(4), "key 4", 4)).await;
     assert!(matches!(refused, Err(Error::TooManyKeys { max: KEYS_MAX })), "{refused:?}");
     assert_eq!(store.get(id(4)).await.expect("readable"), None, "it was changed all the same");
     store.write(create(4)).await.expect("a request without a key needs no room");
-    let again = store.write(idempotent(create(1), "key 1", 1)).await.expect("a known key needs no room");
+    let again =
+        store.write(idempotent(create(1), "key 1", 1)).await.expect("a known key needs no room");
     assert!(again.replayed, "the oldest key was given up");
 }
 
@@ -43,7 +48,8 @@ async fn a_file_keeps_so_many_keys() {
     settings.idempotency_keys_max = KEYS_MAX;
     sqlite::initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let store = SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     fill(&store).await;
     // As the keeper does with those of yesterday: the oldest first.
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
@@ -57,11 +63,15 @@ async fn a_repetition_of_a_kept_write_is_answered_while_the_disk_is_short() {
     let mut settings = sqlite::Settings::new(folder.path().join("persona.db"));
     sqlite::initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let store = SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     store.write(idempotent(create(1), "key 1", 1)).await.expect("there is space");
     settings.disk_reserve_bytes = u64::MAX;
     let short = SqliteStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens");
-    let again = short.write(idempotent(create(1), "key 1", 1)).await.expect("it was kept, so nothing is to be written");
+    let again = short
+        .write(idempotent(create(1), "key 1", 1))
+        .await
+        .expect("it was kept, so nothing is to be written");
     assert!(again.replayed);
     let other = short.write(idempotent(create(2), "key 1", 2)).await;
     assert!(matches!(other, Err(Error::KeyReused)), "{other:?}");
@@ -72,7 +82,9 @@ async fn a_repetition_of_a_kept_write_is_answered_while_the_disk_is_short() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_keeps_so_many_keys() {
     let cluster = Cluster::shared();
-    let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL").keeping_keys(KEYS_MAX);
+    let settings = postgres::Settings::parse(&cluster.url(&cluster.database()))
+        .expect("a URL")
+        .keeping_keys(KEYS_MAX);
     let clock = Arc::new(TestClock::default());
     let store = {
         let (settings, clock) = (settings.clone(), clock.clone());

@@ -18,8 +18,9 @@ fn many_words(number: u32) -> String {
     (0..4_000).map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// Segments of the index of words, from its structure record (SQLite, `fts5_index.c`, "Structure Record"): a cookie of four
-/// bytes, four more that mark the second version of the format, and the numbers of levels and of segments.
+/// Segments of the index of words, from its structure record (SQLite, `fts5_index.c`, "Structure
+/// Record"): a cookie of four bytes, four more that mark the second version of the format, and the
+/// numbers of levels and of segments.
 fn segments(path: &Path) -> u64 {
     let connection = rusqlite::Connection::open(path).expect("it opens");
     let sql = "SELECT block FROM persona_search_data WHERE id = 10";

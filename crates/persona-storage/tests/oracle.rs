@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Patch, Revision, Search, Sort};
-use persona_storage::conformance::{TestClock, document, guess, id, idempotent, with_real_tags, write};
+use persona_storage::conformance::{
+    TestClock, document, guess, id, idempotent, with_real_tags, write,
+};
 use persona_storage::memory::MemoryStore;
 use persona_storage::sqlite::{Settings, SqliteStore, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
@@ -31,38 +33,49 @@ fn expect() -> impl Strategy<Value = Expect> {
 }
 
 fn merge() -> impl Strategy<Value = Patch> {
-    let key = (0..3_u8, prop::option::of(0..3_u8)).prop_map(|(key, value)| json!({ "extensions": { format!("key{key}"): value } }));
+    let key = (0..3_u8, prop::option::of(0..3_u8))
+        .prop_map(|(key, value)| json!({ "extensions": { format!("key{key}"): value } }));
     let text = "[ab]{0,2}".prop_map(|text| json!({ "description": text }));
     let handle = prop_oneof![Just(json!({ "handle": null })), Just(json!({ "handle": "ada" }))];
     let bad = Just(json!({ "name": null, "unknown": 1 }));
-    prop_oneof![key, text, handle, bad].prop_map(|value| Patch::merge(value).expect("a merge patch"))
+    prop_oneof![key, text, handle, bad]
+        .prop_map(|value| Patch::merge(value).expect("a merge patch"))
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
     let number = || (1..5_u8).prop_map(id);
     prop_oneof![
-        (number(), members()).prop_map(|(id, members)| Operation::Create { id, document: document(members) }),
-        (number(), expect(), members()).prop_map(|(id, expect, members)| Operation::Replace { id, expect, document: document(members) }),
-        (number(), expect(), merge(), prop::option::of(1..5_u64)).prop_map(|(id, expect, patch, base)| Operation::Patch {
+        (number(), members())
+            .prop_map(|(id, members)| Operation::Create { id, document: document(members) }),
+        (number(), expect(), members()).prop_map(|(id, expect, members)| Operation::Replace {
             id,
             expect,
-            patch,
-            base: base.and_then(Revision::new)
+            document: document(members)
         }),
+        (number(), expect(), merge(), prop::option::of(1..5_u64)).prop_map(
+            |(id, expect, patch, base)| Operation::Patch {
+                id,
+                expect,
+                patch,
+                base: base.and_then(Revision::new)
+            }
+        ),
         (number(), expect()).prop_map(|(id, expect)| Operation::Delete { id, expect }),
         (number(), expect()).prop_map(|(id, expect)| Operation::Restore { id, expect }),
     ]
 }
 
 fn request() -> impl Strategy<Value = Write> {
-    (operation(), prop::option::of((0..3_u8, 0..2_u8)), prop::option::of("[AB]")).prop_map(|(operation, key, author)| {
-        let mut request = write(operation);
-        request.author = author;
-        match key {
-            Some((key, fingerprint)) => idempotent(request, &key.to_string(), fingerprint),
-            None => request,
-        }
-    })
+    (operation(), prop::option::of((0..3_u8, 0..2_u8)), prop::option::of("[AB]")).prop_map(
+        |(operation, key, author)| {
+            let mut request = write(operation);
+            request.author = author;
+            match key {
+                Some((key, fingerprint)) => idempotent(request, &key.to_string(), fingerprint),
+                None => request,
+            }
+        },
+    )
 }
 
 fn lists() -> Vec<ListRequest> {
@@ -74,10 +87,21 @@ fn lists() -> Vec<ListRequest> {
         Filter { search: Search::parse("a* -x").ok(), ..Filter::default() },
         Filter { search: Search::parse("-b").ok(), include_deleted: true, ..Filter::default() },
         Filter { search: Search::parse("b").ok(), ..Filter::default() },
-        Filter { search: Search::parse("a x").ok(), kind: Some(Kind::Character), include_deleted: true, ..Filter::default() },
+        Filter {
+            search: Search::parse("a x").ok(),
+            kind: Some(Kind::Character),
+            include_deleted: true,
+            ..Filter::default()
+        },
     ];
     let of = |filter: Filter| {
-        Sort::ALL.into_iter().map(move |(_, sort)| ListRequest { filter: filter.clone(), sort, after: None, limit: 2, count: true })
+        Sort::ALL.into_iter().map(move |(_, sort)| ListRequest {
+            filter: filter.clone(),
+            sort,
+            after: None,
+            limit: 2,
+            count: true,
+        })
     };
     filters.into_iter().flat_map(of).collect()
 }
@@ -87,36 +111,47 @@ async fn compare(requests: Vec<Write>) -> Result<(), TestCaseError> {
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let sqlite = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let sqlite =
+        SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let oracle = MemoryStore::new(clock);
     for request in requests {
         let request = with_real_tags(&oracle, request).await;
-        let (found, wanted) = (sqlite.write(request.clone()).await, oracle.write(request.clone()).await);
+        let (found, wanted) =
+            (sqlite.write(request.clone()).await, oracle.write(request.clone()).await);
         prop_assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{:?}", request);
     }
     for number in 1..5 {
-        prop_assert_eq!(sqlite.get(id(number)).await.expect("readable"), oracle.get(id(number)).await.expect("readable"));
+        prop_assert_eq!(
+            sqlite.get(id(number)).await.expect("readable"),
+            oracle.get(id(number)).await.expect("readable")
+        );
         for revision in (1..30).filter_map(Revision::new) {
-            let (found, wanted) = (sqlite.revision(id(number), revision).await, oracle.revision(id(number), revision).await);
+            let (found, wanted) = (
+                sqlite.revision(id(number), revision).await,
+                oracle.revision(id(number), revision).await,
+            );
             prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
         }
     }
     for mut request in lists() {
         loop {
-            let (found, wanted) = (sqlite.list(request.clone()).await, oracle.list(request.clone()).await);
+            let (found, wanted) =
+                (sqlite.list(request.clone()).await, oracle.list(request.clone()).await);
             let (found, wanted) = (found.expect("readable"), wanted.expect("readable"));
             prop_assert_eq!(&found, &wanted, "{:?}", request);
             let Some(next) = found.next_cursor else { break };
-            request.after = Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
+            request.after =
+                Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
         }
     }
-    let (found, wanted) = (sqlite.changes_after(0, 1000).await, oracle.changes_after(0, 1000).await);
+    let (found, wanted) =
+        (sqlite.changes_after(0, 1000).await, oracle.changes_after(0, 1000).await);
     prop_assert_eq!(found.expect("readable"), wanted.expect("readable"));
     Ok(())
 }
 
-/// What texts and searches are made of: signs beside and apart from words, letters with more than one form, scripts without
-/// spaces, and the signs of a search.
+/// What texts and searches are made of: signs beside and apart from words, letters with more than
+/// one form, scripts without spaces, and the signs of a search.
 const PIECES: [&str; 34] = [
     "C",
     "c",
@@ -158,16 +193,21 @@ fn pieces(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES), 1..most).prop_map(|pieces| pieces.concat())
 }
 
-async fn compare_searches(texts: Vec<(String, String)>, searches: Vec<String>) -> Result<(), TestCaseError> {
+async fn compare_searches(
+    texts: Vec<(String, String)>,
+    searches: Vec<String>,
+) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let sqlite = SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let sqlite =
+        SqliteStore::open(settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let oracle = MemoryStore::new(clock);
     for (number, (name, text)) in (1..).zip(texts) {
         let members = json!({ "name": format!("x{}", name.replace('\n', " ")), "tags": [format!("t {}", name.replace('\n', " "))], "description": text });
-        let create = || write(Operation::Create { id: id(number), document: document(members.clone()) });
+        let create =
+            || write(Operation::Create { id: id(number), document: document(members.clone()) });
         sqlite.write(create()).await.expect("created");
         oracle.write(create()).await.expect("created");
     }

@@ -1,5 +1,5 @@
-//! A file whose clock was wrong once: rows that were added later were created earlier, by the time that they say, and a list
-//! by relevance shows each persona once all the same.
+//! A file whose clock was wrong once: rows that were added later were created earlier, by the time
+//! that they say, and a list by relevance shows each persona once all the same.
 
 mod files;
 
@@ -25,7 +25,8 @@ async fn found(store: &dyn Store, order: &str) -> Vec<u8> {
         found.extend(page.items.iter().map(|item| item.id.as_bytes()[15]));
         let Some(next) = page.next_cursor else { return found };
         assert!(found.len() < 100, "it comes to no end: {found:?}");
-        request.after = Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
+        request.after =
+            Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
     }
 }
 
@@ -36,10 +37,14 @@ async fn personas_that_a_wrong_clock_created_are_listed_once_in_their_place() {
     for (years, numbers) in [(0, 1..4), (1, 4..6), (0, 6..10)] {
         let clock = Arc::new(TestClock::default());
         clock.advance_micros(years * YEAR_US + i64::from(numbers.start));
-        let store = SqliteStore::open(settings(&folder.database()), clock, Arc::new(NoObserver)).expect("it opens");
+        let store = SqliteStore::open(settings(&folder.database()), clock, Arc::new(NoObserver))
+            .expect("it opens");
         for number in numbers {
             let document = document(json!({ "name": "name" }));
-            store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
+            store
+                .write(write(Operation::Create { id: id(number), document }))
+                .await
+                .expect("created");
         }
         store.close().await;
     }

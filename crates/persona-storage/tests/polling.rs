@@ -1,5 +1,6 @@
-//! Sixteen writers and one poller, for longer; and the control: on PostgreSQL a poller that goes on from the last time it saw
-//! misses changes, because a time is taken before it is known in which order transactions become visible.
+//! Sixteen writers and one poller, for longer; and the control: on PostgreSQL a poller that goes on
+//! from the last time it saw misses changes, because a time is taken before it is known in which
+//! order transactions become visible.
 
 mod cluster;
 
@@ -25,8 +26,13 @@ struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the order of real times is what the control is about")]
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after the epoch");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the order of real times is what the control is about"
+        )]
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after the epoch");
         Timestamp::from_micros(i64::try_from(since.as_micros()).expect("it fits"))
     }
 
@@ -40,13 +46,17 @@ fn postgres() -> Arc<dyn Store> {
     let cluster = Cluster::shared();
     let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL");
     postgres::initialise(&settings).expect("an empty database");
-    Arc::new(PostgresStore::open(settings, Arc::new(WallClock), Arc::new(NoObserver)).expect("it opens"))
+    Arc::new(
+        PostgresStore::open(settings, Arc::new(WallClock), Arc::new(NoObserver)).expect("it opens"),
+    )
 }
 
 fn sqlite(folder: &tempfile::TempDir) -> Arc<dyn Store> {
     let settings = sqlite::Settings::new(folder.path().join("persona.db"));
     sqlite::initialise(&settings).expect("a new file");
-    Arc::new(SqliteStore::open(settings, Arc::new(WallClock), Arc::new(NoObserver)).expect("it opens"))
+    Arc::new(
+        SqliteStore::open(settings, Arc::new(WallClock), Arc::new(NoObserver)).expect("it opens"),
+    )
 }
 
 /// Polls beside the writers, and tells how many personas were seen when the feed had ended.
@@ -60,7 +70,12 @@ async fn seen_beside_writers(store: Arc<dyn Store>) -> usize {
         poller.poll(&store, 1000).await.expect("listed");
         if writing.is_finished() {
             let ended = ended.get_or_insert_with(Instant::now);
-            let newest = store.changes_after(0, usize::MAX).await.expect("readable").last().map(Position::of);
+            let newest = store
+                .changes_after(0, usize::MAX)
+                .await
+                .expect("readable")
+                .last()
+                .map(Position::of);
             if newest.map(Since::Position) == Some(poller.since) {
                 break;
             }
@@ -96,10 +111,13 @@ async fn the_control_a_poller_by_time_misses_changes_on_postgresql() {
     let (mut seen, mut last) = (HashSet::new(), Timestamp::from_micros(0));
     let mut is_last = false;
     loop {
-        let page = Poller::changed(&store, Since::Time(last), 1_000_000, None).await.expect("listed");
+        let page =
+            Poller::changed(&store, Since::Time(last), 1_000_000, None).await.expect("listed");
         for item in &page.items {
-            let value: serde_json::Value = serde_json::from_slice(&item.body).expect("an answer is JSON");
-            last = last.max(value["updated_at"].as_str().and_then(Timestamp::parse).expect("a time"));
+            let value: serde_json::Value =
+                serde_json::from_slice(&item.body).expect("an answer is JSON");
+            last =
+                last.max(value["updated_at"].as_str().and_then(Timestamp::parse).expect("a time"));
             seen.insert(item.id);
         }
         if is_last {

@@ -1,5 +1,6 @@
-//! The SQL of the PostgreSQL backend stays in the subset that Citus and YugabyteDB take for data that is spread by persona;
-//! what does not is declared here, in one place each, and named in docs/scaling.md.
+//! The SQL of the PostgreSQL backend stays in the subset that Citus and YugabyteDB take for data
+//! that is spread by persona; what does not is declared here, in one place each, and named in
+//! docs/scaling.md.
 //!
 //! It reads the sources: a statement that nobody runs in a test is judged too.
 
@@ -7,10 +8,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// What the engines do not take, or take only within one node. Words in the order in which they stand, whatever is between.
+/// What the engines do not take, or take only within one node. Words in the order in which they
+/// stand, whatever is between.
 struct Construct {
     words: &'static [&'static str],
-    /// Where it is used all the same; the reason is in docs/scaling.md, under the first of the words.
+    /// Where it is used all the same; the reason is in docs/scaling.md, under the first of the
+    /// words.
     declared: &'static [&'static str],
 }
 
@@ -32,7 +35,8 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["create", "rule"]),
     never(&["language", "plpgsql"]),
     never(&["create", "extension"]),
-    // One counter for all nodes is a queue, and gives numbers in another order than that of commits.
+    // One counter for all nodes is a queue, and gives numbers in another order than that of
+    // commits.
     never(&["sequence", "owned"]),
     never(&["create", "sequence"]),
     never(&["nextval"]),
@@ -60,7 +64,8 @@ const CONSTRUCTS: &[Construct] = &[
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
     // Inits wait for each other; never in the path of a request.
     Construct { words: &["pg_advisory_xact_lock"], declared: &["migrate.rs"] },
-    // The fence of a live move, and what it takes out when it is started over. A migration holds writers up too.
+    // The fence of a live move, and what it takes out when it is started over. A migration holds
+    // writers up too.
     Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
     // Of one persona, which lies on one node, and of expired keys.
@@ -72,7 +77,8 @@ const CONSTRUCTS: &[Construct] = &[
 
 /// How the rows of a table can be spread.
 enum Spread {
-    /// By the persona, which this column names. All rows of one persona lie together, and so a write meets one node.
+    /// By the persona, which this column names. All rows of one persona lie together, and so a
+    /// write meets one node.
     ByPersona(&'static str),
     /// A copy on each node: one row, which hardly ever changes.
     Everywhere,
@@ -101,7 +107,8 @@ fn files(folder: &Path, ending: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 walk(&path, root, ending, found);
             } else if path.extension().is_some_and(|it| it == ending) {
-                let name = path.strip_prefix(root).expect("below it").to_string_lossy().into_owned();
+                let name =
+                    path.strip_prefix(root).expect("below it").to_string_lossy().into_owned();
                 found.push((name, fs::read_to_string(&path).expect("UTF-8")));
             }
         }
@@ -114,14 +121,17 @@ fn files(folder: &Path, ending: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The texts between quotation marks of a source file, without what stands in comments and in single characters.
+/// The texts between quotation marks of a source file, without what stands in comments and in
+/// single characters.
 fn texts(source: &str) -> String {
     let (mut out, mut rest) = (String::new(), source);
     while let Some(at) = rest.find(['"', '/', '\'']) {
         let here = &rest[at..];
         rest = if here.starts_with("//") {
             here.find('\n').map_or("", |end| &here[end..])
-        } else if let Some(behind) = here.strip_prefix("'\"'").or_else(|| here.strip_prefix("'\\\"'")) {
+        } else if let Some(behind) =
+            here.strip_prefix("'\"'").or_else(|| here.strip_prefix("'\\\"'"))
+        {
             behind
         } else if let Some(text) = here.strip_prefix('"') {
             let mut escaped = false;
@@ -143,51 +153,86 @@ fn texts(source: &str) -> String {
 
 /// The words of SQL, in lower case, without comments; a statement ends in a semicolon.
 fn words(sql: &str) -> Vec<String> {
-    let without_comments: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_lowercase() + "\n").collect();
+    let without_comments: String = sql
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default().to_lowercase() + "\n")
+        .collect();
     let spaced = without_comments.replace(';', " ; ");
-    spaced.split(|it: char| !(it.is_alphanumeric() || it == '_' || it == ';')).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    spaced
+        .split(|it: char| !(it.is_alphanumeric() || it == '_' || it == ';'))
+        .filter(|it| !it.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Everything that is sent to a server: file and words.
 fn all_sql() -> Vec<(String, Vec<String>)> {
-    let sources = files(Path::new("src/postgres"), "rs").into_iter().map(|(name, text)| (name, words(&texts(&text))));
-    let migrations = files(Path::new("migrations/postgres"), "sql").into_iter().map(|(name, text)| (name, words(&text)));
+    let sources = files(Path::new("src/postgres"), "rs")
+        .into_iter()
+        .map(|(name, text)| (name, words(&texts(&text))));
+    let migrations = files(Path::new("migrations/postgres"), "sql")
+        .into_iter()
+        .map(|(name, text)| (name, words(&text)));
     sources.chain(migrations).collect()
 }
 
 fn has(words: &[String], construct: &[&str]) -> bool {
-    words.windows(construct.len()).any(|found| found.iter().zip(construct).all(|(found, word)| found == word))
+    words
+        .windows(construct.len())
+        .any(|found| found.iter().zip(construct).all(|(found, word)| found == word))
 }
 
 #[test]
 fn every_statement_is_in_the_portable_subset_or_declared() {
-    let scaling = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scaling.md")).expect("the document");
+    let scaling =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scaling.md"))
+            .expect("the document");
     let all = all_sql();
-    assert!(all.iter().any(|(_, words)| has(words, &["update", "persona_store", "personas"])), "the statements are not found any more");
+    assert!(
+        all.iter().any(|(_, words)| has(words, &["update", "persona_store", "personas"])),
+        "the statements are not found any more"
+    );
     for Construct { words, declared } in CONSTRUCTS {
-        let users: Vec<&str> = all.iter().filter(|(_, found)| has(found, words)).map(|(name, _)| name.as_str()).collect();
+        let users: Vec<&str> = all
+            .iter()
+            .filter(|(_, found)| has(found, words))
+            .map(|(name, _)| name.as_str())
+            .collect();
         assert_eq!(users, *declared, "who uses {words:?}, and who is declared to");
         let named = words.join(" ");
         let is_named = scaling.to_lowercase().contains(&named);
-        assert!(declared.is_empty() || is_named, "docs/scaling.md does not say why there is {named}");
+        assert!(
+            declared.is_empty() || is_named,
+            "docs/scaling.md does not say why there is {named}"
+        );
     }
 }
 
 #[test]
 fn what_is_kept_for_a_persona_lies_together_and_every_key_of_it_names_the_persona() {
-    let migrations: String = files(Path::new("migrations/postgres"), "sql").into_iter().map(|(_, text)| text).collect();
+    let migrations: String =
+        files(Path::new("migrations/postgres"), "sql").into_iter().map(|(_, text)| text).collect();
     let all = words(&migrations);
     let (mut tables, mut unique) = (BTreeSet::new(), BTreeSet::new());
     for statement in all.split(|word| word == ";") {
-        let position = |of: &[&str]| statement.windows(of.len()).position(|found| found.iter().zip(of).all(|(one, other)| one == other));
+        let position = |of: &[&str]| {
+            statement
+                .windows(of.len())
+                .position(|found| found.iter().zip(of).all(|(one, other)| one == other))
+        };
         if let Some(at) = position(&["create", "table", "persona_store"]) {
             let table = statement[at + 3].clone();
             let spread = TABLES.iter().find(|(name, _)| *name == table).map(|(_, spread)| spread);
             let spread = spread.unwrap_or_else(|| panic!("how is {table} to be spread?"));
             if let Spread::ByPersona(column) = spread {
                 let key = position(&["primary", "key"]).expect("every table has a key");
-                let columns = statement[key + 2..].iter().take_while(|it| !["constraint", "check"].contains(&it.as_str()));
-                assert!(columns.into_iter().any(|it| it == column), "the key of {table} does not have {column}");
+                let columns = statement[key + 2..]
+                    .iter()
+                    .take_while(|it| !["constraint", "check"].contains(&it.as_str()));
+                assert!(
+                    columns.into_iter().any(|it| it == column),
+                    "the key of {table} does not have {column}"
+                );
                 assert!(position(&["unique"]).is_none(), "a further unique key of {table}");
             }
             tables.insert(table);
@@ -202,8 +247,11 @@ fn what_is_kept_for_a_persona_lies_together_and_every_key_of_it_names_the_person
 
 #[test]
 fn what_cannot_be_spread_by_persona_is_named_with_what_would_take_its_place() {
-    let scaling = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scaling.md")).expect("the document");
-    let apart = TABLES.iter().filter(|(_, spread)| matches!(spread, Spread::Apart)).map(|(name, _)| *name);
+    let scaling =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scaling.md"))
+            .expect("the document");
+    let apart =
+        TABLES.iter().filter(|(_, spread)| matches!(spread, Spread::Apart)).map(|(name, _)| *name);
     for name in apart.chain(UNIQUE_OVER_ALL.iter().copied()) {
         assert!(scaling.contains(&format!("`{name}`")), "docs/scaling.md does not name {name}");
     }

@@ -1,4 +1,5 @@
-//! The PostgreSQL backend keeps the contract: directly, and as through a pooler that knows no sessions.
+//! The PostgreSQL backend keeps the contract: directly, and as through a pooler that knows no
+//! sessions.
 
 mod cluster;
 
@@ -11,7 +12,8 @@ use persona_storage::postgres::{PostgresStore, Settings, initialise};
 
 fn open_with(clock: Arc<TestClock>, parameters: &str) -> Fixture {
     let cluster = Cluster::shared();
-    let settings = Settings::parse(&format!("{}?{parameters}", cluster.url(&cluster.database()))).expect("a URL");
+    let settings = Settings::parse(&format!("{}?{parameters}", cluster.url(&cluster.database())))
+        .expect("a URL");
     initialise(&settings).expect("an empty database");
     let store = PostgresStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens");
     Fixture { store: Arc::new(store), keep: Box::new(()) }

@@ -1,5 +1,5 @@
-//! What long reads hold: a place of their kind and a connection, until the server has ended them, and never one that a
-//! write needs.
+//! What long reads hold: a place of their kind and a connection, until the server has ended them,
+//! and never one that a write needs.
 
 mod cluster;
 
@@ -16,8 +16,8 @@ use persona_storage::{Error, Exported, NoObserver, Operation, Store, Write};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-/// Longest time of a write beside long reads. Alone it takes milliseconds; without connections of its own it would wait
-/// until its deadline.
+/// Longest time of a write beside long reads. Alone it takes milliseconds; without connections of
+/// its own it would wait until its deadline.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for something that happens by itself.
 const LONG: Duration = Duration::from_secs(30);
@@ -44,9 +44,12 @@ impl Bench<'static> {
 impl<'a> Bench<'a> {
     /// The same in a database of this server, which is reached by this URL.
     async fn on(cluster: &'a Cluster, database: String, url: &str, read_time: Duration) -> Self {
-        let settings = Settings::parse(url).expect("a URL").named("leases").reading_within(read_time);
+        let settings =
+            Settings::parse(url).expect("a URL").named("leases").reading_within(read_time);
         initialise(&settings).expect("an empty database");
-        let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+        let store =
+            PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+                .expect("it opens");
         store.write(create(0, "short")).await.expect("created");
         Self { store: Arc::new(store), cluster, database }
     }
@@ -65,14 +68,20 @@ impl<'a> Bench<'a> {
     /// Sessions of the store of which this holds.
     fn sessions(&self, condition: &str) -> usize {
         let of_store = "datname = current_database() AND application_name = 'leases'";
-        self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {of_store} AND {condition}")).parse().expect("a number")
+        self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {of_store} AND {condition}"))
+            .parse()
+            .expect("a number")
     }
 
     /// Patches the first persona and tells how long that took.
     async fn patch(&self, number: usize) -> Duration {
         let began = Instant::now();
-        let patch = Patch::merge(json!({ "description": format!("{number}") })).expect("a merge patch");
-        self.store.write(write(Operation::Patch { id: id(0), expect: Expect::Any, patch, base: None })).await.expect("patched");
+        let patch =
+            Patch::merge(json!({ "description": format!("{number}") })).expect("a merge patch");
+        self.store
+            .write(write(Operation::Patch { id: id(0), expect: Expect::Any, patch, base: None }))
+            .await
+            .expect("patched");
         began.elapsed()
     }
 
@@ -86,13 +95,22 @@ impl<'a> Bench<'a> {
 }
 
 fn create(number: u8, description: &str) -> Write {
-    write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada", "description": description })) })
+    write(Operation::Create {
+        id: id(number),
+        document: document(json!({ "name": "Ada", "description": description })),
+    })
 }
 
 /// A list of the personas that have all of so many tags.
 fn list_with_tags(count: usize) -> ListRequest {
     let tags = (0..count).map(|number| format!("tag {number}")).collect();
-    ListRequest { filter: Filter { tags, ..Filter::default() }, sort: Sort::DEFAULT, after: None, limit: 50, count: true }
+    ListRequest {
+        filter: Filter { tags, ..Filter::default() },
+        sort: Sort::DEFAULT,
+        after: None,
+        limit: 50,
+        count: true,
+    }
 }
 
 /// Holds a table, so that what asks for it waits in the server for as long as this lives.
@@ -111,12 +129,17 @@ impl Held {
 
     /// A change of this persona waits.
     async fn changes_of(bench: &Bench<'_>, name: &str) -> Self {
-        Self::with(bench, &format!("SELECT 1 FROM persona_store.personas WHERE name = '{name}' FOR UPDATE")).await
+        Self::with(
+            bench,
+            &format!("SELECT 1 FROM persona_store.personas WHERE name = '{name}' FOR UPDATE"),
+        )
+        .await
     }
 
     async fn with(bench: &Bench<'_>, lock: &str) -> Self {
         let url = bench.cluster.url(&bench.database);
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
         tokio::spawn(connection);
         client.batch_execute(&format!("BEGIN; {lock}")).await.expect("locked");
         Self(client)
@@ -153,8 +176,10 @@ async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_ne
     let bench = Bench::with("", LONG).await;
     bench.fill().await;
     let (mut slow, mut refused) = (Vec::new(), 0);
-    let mut starting: JoinSet<_> =
-        (0..24).map(|_| Arc::clone(&bench.store)).map(|store| async move { store.export(Exported::All).await }).collect();
+    let mut starting: JoinSet<_> = (0..24)
+        .map(|_| Arc::clone(&bench.store))
+        .map(|store| async move { store.export(Exported::All).await })
+        .collect();
     while let Some(started) = starting.join_next().await {
         match started.expect("no panic") {
             Ok(export) => slow.push(export),
@@ -186,8 +211,10 @@ async fn lists_that_take_long_hold_only_the_connections_of_lists() {
     for parameters in ["", "pool_max=2", "pool_max=3", "pool_max=5", "statement_cache=off"] {
         let bench = Bench::with(parameters, LONG).await;
         let held = Held::tags_of(&bench).await;
-        let lists: JoinSet<_> =
-            (0..22).map(|_| Arc::clone(&bench.store)).map(|store| async move { store.list(list_with_tags(3)).await.map(drop) }).collect();
+        let lists: JoinSet<_> = (0..22)
+            .map(|_| Arc::clone(&bench.store))
+            .map(|store| async move { store.list(list_with_tags(3)).await.map(drop) })
+            .collect();
         until("a list waits", || bench.sessions("wait_event_type = 'Lock'") >= 1).await;
         bench.patch_beside(parameters).await;
         assert!(bench.store.get(id(0)).await.expect("readable").is_some());
@@ -214,13 +241,19 @@ async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it()
             // Far sooner than a lock is waited for, or a lost client is noticed.
             let began = Instant::now();
             until("the list is cancelled", || waiting() == 0).await;
-            assert!(began.elapsed() < WRITE_MAX, "{parameters}: cancelled after {:?}", began.elapsed());
+            assert!(
+                began.elapsed() < WRITE_MAX,
+                "{parameters}: cancelled after {:?}",
+                began.elapsed()
+            );
         }
         assert!(bench.sessions("true") <= 10);
         held.release().await;
         // Every place is free again.
-        let lists: JoinSet<_> =
-            (0..3).map(|_| Arc::clone(&bench.store)).map(|store| async move { store.list(list_with_tags(3)).await }).collect();
+        let lists: JoinSet<_> = (0..3)
+            .map(|_| Arc::clone(&bench.store))
+            .map(|store| async move { store.list(list_with_tags(3)).await })
+            .collect();
         for list in lists.join_all().await {
             list.expect("listed");
         }
@@ -256,7 +289,11 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
     let text = "x".repeat(LARGE_BYTES);
     for number in 1..=4 {
         let document = document(json!({ "name": "heavy", "description": text }));
-        bench.store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
+        bench
+            .store
+            .write(write(Operation::Create { id: id(number), document }))
+            .await
+            .expect("created");
     }
     let held = Held::changes_of(&bench, "heavy").await;
     // As short as they are, each changes a large document.
@@ -288,7 +325,10 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
             .map(|(store, write)| async move { store.write(write).await })
             .collect();
         // One is for short reads.
-        until("writes hold all connections but one", || bench.sessions("wait_event_type = 'Lock'") == pool_max - 1).await;
+        until("writes hold all connections but one", || {
+            bench.sessions("wait_event_type = 'Lock'") == pool_max - 1
+        })
+        .await;
         bench.store.ready().await.expect("reads work");
         held.release().await;
         for written in writes.join_all().await {
@@ -315,7 +355,10 @@ async fn a_list_that_the_server_ends_at_the_limit_of_statements_took_too_long_to
     let bench = Bench::with("statement_timeout=1", LONG).await;
     let held = Held::tags_of(&bench).await;
     let refused = bench.store.list(list_with_tags(3)).await.expect_err("too long");
-    assert!(matches!(refused, Error::ReadTimedOut { limit } if limit == Duration::from_secs(1)), "{refused:?}");
+    assert!(
+        matches!(refused, Error::ReadTimedOut { limit } if limit == Duration::from_secs(1)),
+        "{refused:?}"
+    );
     held.release().await;
     bench.store.list(list_with_tags(3)).await.expect("listed");
 }
@@ -343,7 +386,11 @@ async fn the_plan_of_a_list_with_many_tags_takes_no_longer_than_its_limit() {
     let tags: Vec<String> = (0..200).map(|number| format!("tag {number}")).collect();
     for (number, own) in [(1, &tags[..]), (2, &tags[1..])] {
         let members = json!({ "name": "Ada", "tags": own[..own.len().min(64)] });
-        bench.store.write(write(Operation::Create { id: id(number), document: document(members) })).await.expect("created");
+        bench
+            .store
+            .write(write(Operation::Create { id: id(number), document: document(members) }))
+            .await
+            .expect("created");
     }
     let began = Instant::now();
     let nothing = bench.store.list(list_with_tags(200)).await.expect("listed");
@@ -354,7 +401,11 @@ async fn the_plan_of_a_list_with_many_tags_takes_no_longer_than_its_limit() {
         // One that is named twice counts once.
         request.filter.tags.push("tag 0".into());
         let page = bench.store.list(request).await.expect("listed");
-        assert_eq!(page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(), [id(1)], "{count}");
+        assert_eq!(
+            page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(),
+            [id(1)],
+            "{count}"
+        );
         assert_eq!(page.total, Some(1));
     }
     let mut both = list_with_tags(16);

@@ -1,5 +1,5 @@
-//! Commits that wait for a synchronous standby that is not there: nobody can end such a wait but the server, and it must not
-//! be filled with them.
+//! Commits that wait for a synchronous standby that is not there: nobody can end such a wait but
+//! the server, and it must not be filled with them.
 
 mod cluster;
 
@@ -25,20 +25,30 @@ async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_
     let cluster = Cluster::start(&[]);
     let database = cluster.database();
     let url = format!("{}?statement_timeout=1&pool_max={POOL_MAX}", cluster.url(&database));
-    let settings = Settings::parse(&url).expect("a URL").named("standby").left_behind_for(Duration::from_millis(100));
+    let settings = Settings::parse(&url)
+        .expect("a URL")
+        .named("standby")
+        .left_behind_for(Duration::from_millis(100));
     initialise(&settings).expect("an empty database");
-    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
     let store: Arc<dyn Store> = Arc::new(store);
     cluster.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     cluster.sql("postgres", "SELECT pg_reload_conf()");
     let mut writes = JoinSet::new();
     for number in 0..WRITES {
         let store = Arc::clone(&store);
-        let mut create = write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) });
+        let mut create = write(Operation::Create {
+            id: id(number),
+            document: document(json!({ "name": "Ada" })),
+        });
         create.deadline = Instant::now() + PATIENCE;
         writes.spawn(async move { store.write(create).await });
     }
-    let waiting = || cluster.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    let waiting = || {
+        cluster
+            .sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    };
     let mut most = 0;
     while let Some(told) = writes.join_next().await {
         assert!(told.expect("no panic").is_err(), "acknowledged without the standby");

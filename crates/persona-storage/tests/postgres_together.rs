@@ -1,5 +1,5 @@
-//! Several stores on one database, and a database that goes away: nothing is lost, nothing is done twice, nobody waits
-//! for ever.
+//! Several stores on one database, and a database that goes away: nothing is lost, nothing is done
+//! twice, nobody waits for ever.
 
 mod cluster;
 
@@ -54,7 +54,10 @@ fn settings(url: &str) -> Settings {
 }
 
 fn open(url: &str) -> Arc<dyn Store> {
-    Arc::new(PostgresStore::open(settings(url), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens"))
+    Arc::new(
+        PostgresStore::open(settings(url), Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens"),
+    )
 }
 
 fn create(number: u8, members: serde_json::Value) -> Write {
@@ -79,7 +82,10 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn()
             let mut longest = Duration::ZERO;
             for round in 0..5 {
                 let asked = Instant::now();
-                store.write(patch(json!({ "extensions": { format!("{writer}/{round}"): 1 } }))).await.expect("patched");
+                store
+                    .write(patch(json!({ "extensions": { format!("{writer}/{round}"): 1 } })))
+                    .await
+                    .expect("patched");
                 longest = longest.max(asked.elapsed());
             }
             longest
@@ -95,14 +101,18 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn()
     let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
     assert!(longest < began.elapsed(), "nobody waits for all the others");
-    // Who is outrun notices it by the condition in the statement. Were that gone, the key of the revisions would catch it,
-    // but as an error that rolls back.
+    // Who is outrun notices it by the condition in the statement. Were that gone, the key of the
+    // revisions would catch it, but as an error that rolls back.
     for store in stores {
         store.close().await;
     }
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     until("the connections are closed", || database.sql(others) == "0").await;
-    assert_eq!(database.sql("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"), "0");
+    assert_eq!(
+        database
+            .sql("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"),
+        "0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,7 +123,8 @@ async fn of_the_same_request_to_many_stores_at_once_one_is_executed_and_all_get_
         let mut requests = JoinSet::new();
         for store in &stores {
             let store = Arc::clone(store);
-            let request = idempotent(create(round, json!({ "name": "Ada" })), &format!("key {round}"), 1);
+            let request =
+                idempotent(create(round, json!({ "name": "Ada" })), &format!("key {round}"), 1);
             requests.spawn(async move { store.write(request).await.expect("answered") });
         }
         let answers: Vec<Written> = requests.join_all().await;
@@ -130,11 +141,19 @@ async fn of_many_who_want_one_handle_at_once_one_gets_it() {
     let mut writers = JoinSet::new();
     for number in 0..24_u8 {
         let store = Arc::clone(&stores[usize::from(number) % 4]);
-        writers.spawn(async move { store.write(create(number, json!({ "name": "Ada", "handle": "ada" }))).await });
+        writers.spawn(async move {
+            store.write(create(number, json!({ "name": "Ada", "handle": "ada" }))).await
+        });
     }
     let results = writers.join_all().await;
-    let winner = results.iter().find_map(|result| result.as_ref().ok()).expect("one has it").answer.id;
-    let refused = results.iter().filter(|result| matches!(result, Err(Error::HandleTaken { holder, .. }) if *holder == winner)).count();
+    let winner =
+        results.iter().find_map(|result| result.as_ref().ok()).expect("one has it").answer.id;
+    let refused = results
+        .iter()
+        .filter(
+            |result| matches!(result, Err(Error::HandleTaken { holder, .. }) if *holder == winner),
+        )
+        .count();
     assert_eq!(refused, 23, "{results:?}");
 }
 
@@ -151,9 +170,12 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     let database = Database::alone();
     let store = database.store();
-    // Somebody has a handle in a transaction that is not over, so whoever wants it has a number already and has to wait.
+    // Somebody has a handle in a transaction that is not over, so whoever wants it has a number
+    // already and has to wait.
     let (blocker, connection) =
-        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
+            .await
+            .expect("connected");
     tokio::spawn(connection);
     let insert = "BEGIN; INSERT INTO persona_store.personas VALUES \
                   (gen_random_uuid(), 1, 'x', 'user', 'ada', true, 0, 0, NULL, NULL, NULL, sha256(''), '{}', '{}')";
@@ -162,9 +184,13 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
         let store = Arc::clone(&store);
         async move { store.write(create(1, json!({ "name": "Ada", "handle": "ada" }))).await }
     });
-    until("the first write does not wait", || database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0").await;
+    until("the first write does not wait", || {
+        database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"
+    })
+    .await;
     store.write(create(2, json!({ "name": "Bea" }))).await.expect("created");
-    // The second is committed and in the table, with the higher number; the first can still come before it.
+    // The second is committed and in the table, with the higher number; the first can still come
+    // before it.
     assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "1");
     let early = store.changes_after(0, 100).await.expect("readable");
     blocker.batch_execute("ROLLBACK").await.expect("over");
@@ -176,13 +202,15 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "2");
 }
 
-/// Lines of the feed as writes make them, by transactions that end in another order than they took their numbers in.
+/// Lines of the feed as writes make them, by transactions that end in another order than they took
+/// their numbers in.
 async fn shuffled_lines(url: &str, rounds: usize) {
     let insert = "INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
                   SELECT feed_offset + pg_current_xact_id()::text::bigint, gen_random_uuid(), 1, 'created', 0 FROM persona_store.about";
     let mut clients = Vec::new();
     for _ in 0..6 {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("connected");
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("connected");
         tokio::spawn(connection);
         clients.push(client);
     }
@@ -193,7 +221,9 @@ async fn shuffled_lines(url: &str, rounds: usize) {
         }
         let mut open: Vec<_> = clients.iter().collect();
         while !open.is_empty() {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let next = usize::try_from(seed >> 33).expect("small") % open.len();
             open.swap_remove(next).batch_execute("COMMIT").await.expect("committed");
         }
@@ -209,14 +239,16 @@ async fn who_pages_through_the_feed_while_transactions_overlap_sees_every_line_o
     let mut seen: Vec<u64> = Vec::new();
     loop {
         let is_over = writing.is_finished();
-        let page = store.changes_after(seen.last().copied().unwrap_or(0), 4).await.expect("readable");
+        let page =
+            store.changes_after(seen.last().copied().unwrap_or(0), 4).await.expect("readable");
         if page.is_empty() && is_over {
             break;
         }
         seen.extend(page.iter().map(|change| change.sequence));
     }
     writing.await.expect("no panic");
-    let all = database.sql("SELECT string_agg(sequence::text, ' ' ORDER BY sequence) FROM persona_store.changes");
+    let all = database
+        .sql("SELECT string_agg(sequence::text, ' ' ORDER BY sequence) FROM persona_store.changes");
     assert_eq!(seen.iter().map(u64::to_string).collect::<Vec<_>>().join(" "), all);
     assert_eq!(seen.len(), 360);
     database.cluster.stop();
@@ -242,17 +274,33 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             wire.arm(cut.clone().of(&marker));
             let written = store.write(create(number, members())).await.expect("created");
             assert_eq!(wire.disarm(), 1, "the marker never came by");
-            assert_eq!((written.outcome, written.replayed, written.answer.revision.number()), (Outcome::Created, false, 1), "{cut:?}");
+            assert_eq!(
+                (written.outcome, written.replayed, written.answer.revision.number()),
+                (Outcome::Created, false, 1),
+                "{cut:?}"
+            );
             expected += 1;
-            for (key, members) in [(None, json!({ "description": &marker })), (Some(&marker), json!({ "scenario": &marker }))] {
+            for (key, members) in [
+                (None, json!({ "description": &marker })),
+                (Some(&marker), json!({ "scenario": &marker })),
+            ] {
                 let patch = Patch::merge(members).expect("a merge patch");
-                let mut request = write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
+                let mut request = write(Operation::Patch {
+                    id: id(number),
+                    expect: Expect::Any,
+                    patch,
+                    base: None,
+                });
                 if let Some(key) = key {
                     request = idempotent(request, key, 1);
                 }
                 wire.arm(cut.clone().of(&marker));
                 let written = store.write(request.clone()).await.expect("patched");
-                assert_eq!((written.outcome, written.replayed), (Outcome::Updated, false), "{cut:?}");
+                assert_eq!(
+                    (written.outcome, written.replayed),
+                    (Outcome::Updated, false),
+                    "{cut:?}"
+                );
                 if key.is_some() {
                     let replayed = store.write(request).await.expect("replayed");
                     assert_eq!(replayed, Written { replayed: true, ..written });
@@ -261,17 +309,30 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             }
             // Changes nothing, and leaves only a record of its key.
             let unchanged = Patch::merge(json!({ "scenario": &marker })).expect("a merge patch");
-            let operation = Operation::Patch { id: id(number), expect: Expect::Any, patch: unchanged, base: None };
+            let operation = Operation::Patch {
+                id: id(number),
+                expect: Expect::Any,
+                patch: unchanged,
+                base: None,
+            };
             let key = format!("unchanged {marker}");
             wire.arm(cut.clone().of(&key));
-            let written = store.write(idempotent(write(operation), &key, 1)).await.expect("unchanged");
+            let written =
+                store.write(idempotent(write(operation), &key, 1)).await.expect("unchanged");
             assert_eq!((written.outcome, written.replayed), (Outcome::Unchanged, false), "{cut:?}");
             expected += 2;
-            for kind in
-                [Operation::Delete { id: id(number), expect: Expect::Any }, Operation::Restore { id: id(number), expect: Expect::Any }]
-            {
+            for kind in [
+                Operation::Delete { id: id(number), expect: Expect::Any },
+                Operation::Restore { id: id(number), expect: Expect::Any },
+            ] {
                 wire.arm(cut.clone().of(&marker));
-                assert!(!matches!(store.write(write(kind)).await.expect("done").outcome, Outcome::Unchanged), "{cut:?}");
+                assert!(
+                    !matches!(
+                        store.write(write(kind)).await.expect("done").outcome,
+                        Outcome::Unchanged
+                    ),
+                    "{cut:?}"
+                );
             }
         }
         store.close().await;
@@ -316,19 +377,28 @@ async fn a_dropped_request_is_withdrawn_while_it_waits_and_done_after_its_turn_h
     let store = database.store();
     store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
     let (blocker, connection) =
-        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls).await.expect("connected");
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
+            .await
+            .expect("connected");
     tokio::spawn(connection);
-    blocker.batch_execute("BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE").await.expect("locked");
-    // The first has its turn and waits for the row; the second waits for its turn. Both clients go away.
+    blocker
+        .batch_execute("BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE")
+        .await
+        .expect("locked");
+    // The first has its turn and waits for the row; the second waits for its turn. Both clients go
+    // away.
     let wait = Duration::from_millis(300);
-    let first = tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "first": 1 } }))));
-    let second = tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "second": 1 } }))));
+    let first =
+        tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "first": 1 } }))));
+    let second =
+        tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "second": 1 } }))));
     let (first, second) = tokio::join!(first, second);
     assert!(first.is_err() && second.is_err(), "both waited until they were dropped");
     blocker.batch_execute("ROLLBACK").await.expect("over");
     store.write(patch(json!({ "extensions": { "third": 1 } }))).await.expect("patched");
     let body: serde_json::Value =
-        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body).expect("JSON");
+        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body)
+            .expect("JSON");
     assert_eq!(body["extensions"], json!({ "first": 1, "third": 1 }));
 }
 
@@ -341,7 +411,10 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     }
     let mut export = store.export(Exported::Living).await.expect("started");
     for number in 1..=255 {
-        store.write(write(Operation::Delete { id: id(number), expect: Expect::Any })).await.expect("deleted");
+        store
+            .write(write(Operation::Delete { id: id(number), expect: Expect::Any }))
+            .await
+            .expect("deleted");
     }
     let mut seen = Vec::new();
     while let Some(item) = export.recv().await {
@@ -350,14 +423,22 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
         seen.push(answer.id);
     }
     assert_eq!(seen, (1..=255).map(id).collect::<Vec<_>>());
-    // One that is not read to its end is not in the way of others, and closing cuts it off with a word. It does not fit into
-    // the queue.
+    // One that is not read to its end is not in the way of others, and closing cuts it off with a
+    // word. It does not fit into the queue.
     let large = "x".repeat(200_000);
     for number in 1..=12 {
         let restore = Operation::Restore { id: id(number), expect: Expect::Any };
         store.write(write(restore)).await.expect("restored");
         let patch = Patch::merge(json!({ "description": large })).expect("a merge patch");
-        store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await.expect("patched");
+        store
+            .write(write(Operation::Patch {
+                id: id(number),
+                expect: Expect::Any,
+                patch,
+                base: None,
+            }))
+            .await
+            .expect("patched");
     }
     let mut export = store.export(Exported::All).await.expect("started");
     assert!(export.recv().await.is_some());

@@ -1,5 +1,5 @@
-//! A restore that finds what an interrupted one left, and a server that starts just then: the restore holds the database
-//! that is there after that, and not the one that was there before.
+//! A restore that finds what an interrupted one left, and a server that starts just then: the
+//! restore holds the database that is there after that, and not the one that was there before.
 
 mod files;
 
@@ -17,10 +17,14 @@ const DATABASE: &str = "PERSONA_STARTED_BESIDE_A_RESTORE";
 /// The persona that it creates.
 const CREATED: u8 = 100;
 
-/// Starts as a server does, tells that it has the file open, waits for a line, writes, and tells what it was answered.
+/// Starts as a server does, tells that it has the file open, waits for a line, writes, and tells
+/// what it was answered.
 #[tokio::test]
 async fn a_server_that_is_told_to_starts() {
-    #[expect(clippy::disallowed_methods, reason = "the only way to tell a process that the test runner starts anything")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only way to tell a process that the test runner starts anything"
+    )]
     let Ok(database) = std::env::var(DATABASE) else { return };
     let database = Path::new(&database);
     if let Err(error) = initialise(&settings(database)) {
@@ -43,15 +47,26 @@ struct Started {
 impl Started {
     fn beside(database: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "a_server_that_is_told_to_starts", "--nocapture"]).env(DATABASE, database);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        command
+            .args(["--exact", "a_server_that_is_told_to_starts", "--nocapture"])
+            .env(DATABASE, database);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let said = BufReader::new(child.stdout.take().expect("a pipe"));
         Self { child, said }
     }
 
     /// The next of these words that it says; `None` when it ends before.
     fn says(&mut self, words: &[&str]) -> Option<String> {
-        self.said.by_ref().lines().map_while(Result::ok).find(|line| words.iter().any(|word| line.contains(word)))
+        self.said
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| words.iter().any(|word| line.contains(word)))
     }
 
     /// Lets it write, and tells whether that was acknowledged.
@@ -64,7 +79,8 @@ impl Started {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one_is_in_the_database() {
+async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one_is_in_the_database()
+ {
     let folder = Folder::filled(5).await;
     let (database, backup) = (folder.database(), folder.path("b.db"));
     back_up(&database, &backup, false, &mut go_on).expect("a backup");
@@ -86,10 +102,14 @@ async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one
     let acknowledged = server.write();
     assert_eq!(acknowledged, said.contains("opened"), "{said}");
     let store = open(&database);
-    let found = store.get(persona_storage::conformance::id(CREATED)).await.expect("readable").is_some();
+    let found =
+        store.get(persona_storage::conformance::id(CREATED)).await.expect("readable").is_some();
     store.close().await;
     drop(store);
-    assert_eq!(found, acknowledged, "the server {said}, the restore {restored:?}: an acknowledged write is there or not");
+    assert_eq!(
+        found, acknowledged,
+        "the server {said}, the restore {restored:?}: an acknowledged write is there or not"
+    );
     // One of both gave way.
     assert!(restored.is_ok() != acknowledged, "{restored:?}, {said}");
     assert!(restored.is_ok() || matches!(restored, Err(StartError::InUse { .. })), "{restored:?}");

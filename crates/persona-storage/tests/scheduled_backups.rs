@@ -1,5 +1,5 @@
-//! Scheduled backups: the newest are kept in the order in which they were made, whatever the clock said, and a killed attempt
-//! leaves nothing for ever.
+//! Scheduled backups: the newest are kept in the order in which they were made, whatever the clock
+//! said, and a killed attempt leaves nothing for ever.
 
 mod files;
 
@@ -26,7 +26,12 @@ fn plan(folder: &Folder, keep: usize) -> BackupPlan {
 }
 
 fn schedule(folder: &Folder, keep: usize, clock: &Arc<TestClock>) -> BackupSchedule {
-    BackupSchedule::new(&settings(&folder.database()), plan(folder, keep), clock.clone(), Arc::new(NoObserver))
+    BackupSchedule::new(
+        &settings(&folder.database()),
+        plan(folder, keep),
+        clock.clone(),
+        Arc::new(NoObserver),
+    )
 }
 
 fn make(schedule: &mut BackupSchedule) -> PathBuf {
@@ -37,8 +42,10 @@ fn make(schedule: &mut BackupSchedule) -> PathBuf {
 
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).expect("readable").map(|it| it.expect("readable").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .expect("readable")
+        .map(|it| it.expect("readable").file_name().into_string().expect("UTF-8"))
+        .collect();
     names.sort();
     names
 }
@@ -66,8 +73,11 @@ async fn scheduled_backups_rotate_and_touch_nothing_that_others_made() {
         clock.advance_micros(HOUR_US);
         make(&mut first);
     }
-    let own =
-        ["persona-auto-000004-20261124T150000Z.db", "persona-auto-000005-20261124T160000Z.db", "persona-auto-000006-20261124T170000Z.db"];
+    let own = [
+        "persona-auto-000004-20261124T150000Z.db",
+        "persona-auto-000005-20261124T160000Z.db",
+        "persona-auto-000006-20261124T170000Z.db",
+    ];
     let mut expected: Vec<&str> = foreign.into_iter().chain(own).collect();
     expected.sort_unstable();
     assert_eq!(names(&backups), expected);
@@ -81,7 +91,11 @@ async fn a_scheduled_backup_that_fails_is_tried_again_soon_and_removes_nothing()
     fs::write(folder.path("backups"), "in the way").expect("written");
     let mut schedule = schedule(&folder, 1, &Arc::default());
     schedule.make(&mut go_on).expect_err("no folder");
-    assert!(schedule.due_in() <= Duration::from_mins(1) && schedule.due_in() > Duration::from_secs(30), "{:?}", schedule.due_in());
+    assert!(
+        schedule.due_in() <= Duration::from_mins(1) && schedule.due_in() > Duration::from_secs(30),
+        "{:?}",
+        schedule.due_in()
+    );
 }
 
 #[tokio::test]
@@ -123,7 +137,9 @@ async fn a_backup_of_the_future_does_not_put_the_next_one_off() {
     of_the_file(-HOUR_US / 4);
     let due_in = schedule(&folder, 2, &clock).due_in();
     assert!(due_in > Duration::from_mins(40) && due_in <= Duration::from_mins(45), "{due_in:?}");
-    assert!(schedule(&folder, 2, &Arc::new(TestClock::default())).due_in() <= Duration::from_hours(1));
+    assert!(
+        schedule(&folder, 2, &Arc::new(TestClock::default())).due_in() <= Duration::from_hours(1)
+    );
 }
 
 /// Another process that stops in the middle of a scheduled backup.
@@ -132,7 +148,9 @@ struct Stuck(Child);
 impl Stuck {
     fn start(folder: &Folder) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["makes_a_backup_and_stops_in_the_middle", "--exact", "--ignored"]).env("STUCK_FOLDER", folder.path(""));
+        command
+            .args(["makes_a_backup_and_stops_in_the_middle", "--exact", "--ignored"])
+            .env("STUCK_FOLDER", folder.path(""));
         let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
         let began = Instant::now();
         while !folder.path("stuck").exists() {
@@ -152,10 +170,19 @@ impl Stuck {
 #[test]
 #[ignore = "the other process of what_killed_backups_left_is_removed_and_what_a_living_process_makes_is_not"]
 fn makes_a_backup_and_stops_in_the_middle() {
-    #[expect(clippy::disallowed_methods, reason = "the way in which one test process tells the other where the file is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the way in which one test process tells the other where the file is"
+    )]
     let Some(folder) = std::env::var_os("STUCK_FOLDER").map(PathBuf::from) else { return };
-    let plan = BackupPlan { every: Duration::from_hours(1), keep: 9, folder: folder.join("backups") };
-    let mut schedule = BackupSchedule::new(&settings(&folder.join("persona.db")), plan, Arc::<TestClock>::default(), Arc::new(NoObserver));
+    let plan =
+        BackupPlan { every: Duration::from_hours(1), keep: 9, folder: folder.join("backups") };
+    let mut schedule = BackupSchedule::new(
+        &settings(&folder.join("persona.db")),
+        plan,
+        Arc::<TestClock>::default(),
+        Arc::new(NoObserver),
+    );
     let made = schedule.make(&mut |_| {
         fs::write(folder.join("stuck"), "").expect("written");
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -168,7 +195,9 @@ fn makes_a_backup_and_stops_in_the_middle() {
 async fn what_killed_backups_left_is_removed_and_what_a_living_process_makes_is_not() {
     let folder = Folder::filled(PERSONAS).await;
     let backups = folder.path("backups");
-    let unfinished = || names(&backups).into_iter().filter(|name| name.contains(".unfinished")).collect::<Vec<_>>();
+    let unfinished = || {
+        names(&backups).into_iter().filter(|name| name.contains(".unfinished")).collect::<Vec<_>>()
+    };
     Stuck::start(&folder).kill();
     assert!(!unfinished().is_empty(), "the kill left nothing");
     fs::write(backups.join("mine.unfinished"), "mine").expect("written");

@@ -30,7 +30,10 @@ impl Folder {
         let mut files: Vec<_> = entries
             .map(|entry| {
                 let path = entry.expect("readable").path();
-                (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("readable"))
+                (
+                    path.file_name().expect("a name").to_string_lossy().into_owned(),
+                    fs::read(&path).expect("readable"),
+                )
             })
             .collect();
         files.sort();
@@ -48,10 +51,13 @@ fn settings(path: &Path) -> Settings {
 async fn filled(path: &Path) {
     let clock = Arc::new(TestClock::default());
     initialise(&settings(path)).expect("a new file");
-    let keeper = Keeper::open(&settings(path), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let keeper =
+        Keeper::open(&settings(path), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let store = SqliteStore::open(settings(path), clock, Arc::new(NoObserver)).expect("it opens");
     for number in 1..=PERSONAS {
-        let document = document(json!({ "name": format!("name {number}"), "description": "d".repeat(10_000) }));
+        let document = document(
+            json!({ "name": format!("name {number}"), "description": "d".repeat(10_000) }),
+        );
         store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
     }
     store.close().await;
@@ -61,7 +67,9 @@ async fn filled(path: &Path) {
 
 /// Opens the file as a worker would and counts what is in it.
 async fn count(path: &Path) -> usize {
-    let store = SqliteStore::open(settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store =
+        SqliteStore::open(settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
     let mut found = 0;
     for number in 1..=PERSONAS {
         let answer = store.get(id(number)).await.expect("readable");
@@ -80,35 +88,69 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let report = initialise(&settings(&folder.database())).expect("a new file");
-    assert!(report.created && report.converted_from.is_none() && report.migrated_from.is_none() && report.backup.is_none(), "{report:?}");
-    assert_eq!((report.journal_mode.as_str(), report.schema_version, report.personas), ("wal", 6, Some(0)));
+    assert!(
+        report.created
+            && report.converted_from.is_none()
+            && report.migrated_from.is_none()
+            && report.backup.is_none(),
+        "{report:?}"
+    );
+    assert_eq!(
+        (report.journal_mode.as_str(), report.schema_version, report.personas),
+        ("wal", 6, Some(0))
+    );
     assert_eq!(mode(&folder.database()), "wal");
-    assert_eq!(fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(folder.database()).expect("it exists").permissions().mode() & 0o777,
+        0o600
+    );
     let again = initialise(&settings(&folder.database())).expect("the same file");
     assert_eq!(again, InitReport { created: false, ..report });
 }
 
 #[tokio::test]
 async fn a_file_in_any_rollback_mode_is_converted_after_a_backup() {
-    for (old, found) in [("DELETE", "delete"), ("TRUNCATE", "delete"), ("PERSIST", "delete"), ("MEMORY", "delete"), ("OFF", "delete")] {
+    for (old, found) in [
+        ("DELETE", "delete"),
+        ("TRUNCATE", "delete"),
+        ("PERSIST", "delete"),
+        ("MEMORY", "delete"),
+        ("OFF", "delete"),
+    ] {
         let folder = Folder::new();
         let path = folder.database();
         filled(&path).await;
         let connection = Connection::open(&path).expect("it opens");
-        let mode_now: String =
-            connection.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0)).expect("nobody else is in");
+        let mode_now: String = connection
+            .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
+            .expect("nobody else is in");
         assert_eq!(mode_now, "delete");
         connection.pragma_update(None, "journal_mode", old).expect("a mode");
-        connection.execute("UPDATE personas SET updated_by = 'old program'", []).expect("written in the old mode");
+        connection
+            .execute("UPDATE personas SET updated_by = 'old program'", [])
+            .expect("written in the old mode");
         drop(connection);
 
         let report = initialise(&settings(&path)).expect("converted");
-        assert_eq!((report.converted_from.as_deref(), report.journal_mode.as_str()), (Some(found), "wal"), "{old}");
-        assert_eq!((mode(&path).as_str(), count(&path).await), ("wal", usize::from(PERSONAS)), "{old}");
+        assert_eq!(
+            (report.converted_from.as_deref(), report.journal_mode.as_str()),
+            (Some(found), "wal"),
+            "{old}"
+        );
+        assert_eq!(
+            (mode(&path).as_str(), count(&path).await),
+            ("wal", usize::from(PERSONAS)),
+            "{old}"
+        );
         let backup = report.backup.expect("a backup");
         let copy = Connection::open(&backup).expect("it opens");
-        let kept: u8 =
-            copy.query_row("SELECT count(*) FROM personas WHERE updated_by = 'old program'", [], |row| row.get(0)).expect("readable");
+        let kept: u8 = copy
+            .query_row(
+                "SELECT count(*) FROM personas WHERE updated_by = 'old program'",
+                [],
+                |row| row.get(0),
+            )
+            .expect("readable");
         assert_eq!(kept, PERSONAS, "{old}");
     }
 }
@@ -119,12 +161,18 @@ async fn a_hot_journal_is_rolled_back_and_the_file_converted() {
     filled(&folder.database()).await;
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "journal_mode", "DELETE").expect("nobody else is in");
-    // A cache of a few pages makes SQLite write into the file before the commit; the copy is what a crash leaves.
+    // A cache of a few pages makes SQLite write into the file before the commit; the copy is what a
+    // crash leaves.
     connection.pragma_update(None, "cache_size", 5).expect("a size");
-    connection.execute_batch("BEGIN; UPDATE personas SET document = 'lost'; UPDATE personas SET head = 'lost'").expect("written");
+    connection
+        .execute_batch(
+            "BEGIN; UPDATE personas SET document = 'lost'; UPDATE personas SET head = 'lost'",
+        )
+        .expect("written");
     let journal = |database: &Path| PathBuf::from(format!("{}-journal", database.display()));
     fs::copy(folder.database(), crashed.database()).expect("copied");
-    fs::copy(journal(&folder.database()), journal(&crashed.database())).expect("the journal is hot");
+    fs::copy(journal(&folder.database()), journal(&crashed.database()))
+        .expect("the journal is hot");
     connection.execute_batch("ROLLBACK").expect("rolled back");
 
     let report = initialise(&settings(&crashed.database())).expect("converted");
@@ -138,7 +186,8 @@ async fn a_wal_file_whose_log_was_never_copied_back_loses_nothing() {
     let (folder, crashed) = (Folder::new(), Folder::new());
     initialise(&settings(&folder.database())).expect("a new file");
     let clock = Arc::new(TestClock::default());
-    let store = SqliteStore::open(settings(&folder.database()), clock, Arc::new(NoObserver)).expect("it opens");
+    let store = SqliteStore::open(settings(&folder.database()), clock, Arc::new(NoObserver))
+        .expect("it opens");
     for number in 1..=PERSONAS {
         let document = document(json!({ "name": "Ada", "description": "d".repeat(10_000) }));
         store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
@@ -161,19 +210,42 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     drop(connection);
 
     let report = initialise(&settings(&path)).expect("migrated");
-    assert_eq!((report.migrated_from, report.schema_version, report.converted_from), (Some(1), 6, None));
+    assert_eq!(
+        (report.migrated_from, report.schema_version, report.converted_from),
+        (Some(1), 6, None)
+    );
     let backup = report.backup.expect("a backup");
-    let names: Vec<String> = folder.files().into_iter().map(|(name, _)| name).filter(|name| name.contains("before")).collect();
-    assert_eq!(names, ["persona.db-before-version-6"], "one complete file, and nothing is left of making it");
-    let kept: u32 =
-        Connection::open(backup).expect("it opens").pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
+    let names: Vec<String> = folder
+        .files()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.contains("before"))
+        .collect();
+    assert_eq!(
+        names,
+        ["persona.db-before-version-6"],
+        "one complete file, and nothing is left of making it"
+    );
+    let kept: u32 = Connection::open(backup)
+        .expect("it opens")
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .expect("a number");
     assert_eq!((kept, count(&path).await), (1, usize::from(PERSONAS)));
-    let store = SqliteStore::open(settings(&path), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store =
+        SqliteStore::open(settings(&path), Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
     for sort in ["relevance", "name"] {
         let filter = Filter { search: Search::parse("\"name 7\"").ok(), ..Filter::default() };
         let sort = Sort::from_word(sort).expect("an order");
-        let page = store.list(ListRequest { filter, sort, after: None, limit: 10, count: false }).await.expect("listed");
-        assert_eq!(page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(), [id(7)], "{sort:?}");
+        let page = store
+            .list(ListRequest { filter, sort, after: None, limit: 10, count: false })
+            .await
+            .expect("listed");
+        assert_eq!(
+            page.items.iter().map(|answer| answer.id).collect::<Vec<_>>(),
+            [id(7)],
+            "{sort:?}"
+        );
     }
 }
 
@@ -183,13 +255,21 @@ fn assert_refused(folder: &Folder, wanted: impl Fn(&StartError) -> bool) {
     let refused = initialise(&settings(&folder.database())).expect_err("refused");
     assert!(wanted(&refused), "{refused:?}");
     let after = folder.files();
-    let kept: Vec<_> = after.into_iter().filter(|(name, _)| before.iter().any(|(known, _)| known == name)).collect();
+    let kept: Vec<_> = after
+        .into_iter()
+        .filter(|(name, _)| before.iter().any(|(known, _)| known == name))
+        .collect();
     assert!(kept == before, "{refused}: a file was changed");
 }
 
 #[test]
 fn a_file_that_is_no_database_is_refused_untouched() {
-    for bytes in [b"hello".to_vec(), vec![0; 5_000], b"SQLite format 3".to_vec(), [b"SQLite format 2\0".to_vec(), vec![0; 500]].concat()] {
+    for bytes in [
+        b"hello".to_vec(),
+        vec![0; 5_000],
+        b"SQLite format 3".to_vec(),
+        [b"SQLite format 2\0".to_vec(), vec![0; 500]].concat(),
+    ] {
         let folder = Folder::new();
         fs::write(folder.database(), bytes).expect("written");
         assert_refused(&folder, |error| matches!(error, StartError::NotADatabase { .. }));
@@ -202,12 +282,16 @@ fn a_file_that_is_no_database_is_refused_untouched() {
 
 #[test]
 fn a_database_of_another_application_is_refused_untouched() {
-    for (application_id, mode) in [(0, "DELETE"), (0, "WAL"), (0x4750_4b47, "DELETE"), (0x4750_4b47, "WAL")] {
+    for (application_id, mode) in
+        [(0, "DELETE"), (0, "WAL"), (0x4750_4b47, "DELETE"), (0x4750_4b47, "WAL")]
+    {
         let folder = Folder::new();
         let connection = Connection::open(folder.database()).expect("it opens");
         connection.pragma_update(None, "journal_mode", mode).expect("a mode");
         connection.pragma_update(None, "application_id", application_id).expect("a number");
-        connection.execute_batch("CREATE TABLE personas (id UUID PRIMARY KEY, name VARCHAR(100))").expect("a table");
+        connection
+            .execute_batch("CREATE TABLE personas (id UUID PRIMARY KEY, name VARCHAR(100))")
+            .expect("a table");
         drop(connection);
         assert_refused(&folder, |error| matches!(error, StartError::ForeignApplication { .. }));
     }
@@ -220,7 +304,9 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
-    assert_refused(&folder, |error| matches!(error, StartError::NewerSchema { found: 99, known: 6, .. }));
+    assert_refused(&folder, |error| {
+        matches!(error, StartError::NewerSchema { found: 99, known: 6, .. })
+    });
 
     let (running, copied) = (Folder::new(), Folder::new());
     filled(&running.database()).await;
@@ -229,7 +315,9 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     for name in ["persona.db", "persona.db-wal"] {
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
-    assert_refused(&copied, |error| matches!(error, StartError::NewerSchema { found: 99, known: 6, .. }));
+    assert_refused(&copied, |error| {
+        matches!(error, StartError::NewerSchema { found: 99, known: 6, .. })
+    });
 }
 
 #[test]
@@ -260,7 +348,10 @@ async fn a_reader_of_another_program_delays_the_conversion_and_is_then_named() {
 fn a_store_refuses_a_file_that_nobody_made_ready() {
     let folder = Folder::new();
     let clock = Arc::new(TestClock::default());
-    let open = || SqliteStore::open(settings(&folder.database()), clock.clone(), Arc::new(NoObserver)).map(drop);
+    let open = || {
+        SqliteStore::open(settings(&folder.database()), clock.clone(), Arc::new(NoObserver))
+            .map(drop)
+    };
     assert!(matches!(open(), Err(StartError::Unreadable { .. })), "no file");
     assert!(folder.files().is_empty(), "opening creates nothing");
     fs::write(folder.database(), []).expect("written");
@@ -269,5 +360,8 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
-    assert!(matches!(open(), Err(StartError::OlderSchema { found: 0, known: 6, .. })), "an old file");
+    assert!(
+        matches!(open(), Err(StartError::OlderSchema { found: 0, known: 6, .. })),
+        "an old file"
+    );
 }

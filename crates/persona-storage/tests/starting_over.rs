@@ -12,7 +12,8 @@ use persona_storage::sqlite::{Keeper, initialise};
 use persona_storage::{Checkpoint, Observer};
 use rusqlite::Connection;
 
-/// Who counts the copies of the log, and may write after each as much again as writers do beside it.
+/// Who counts the copies of the log, and may write after each as much again as writers do beside
+/// it.
 struct Watch {
     writer: Mutex<Connection>,
     bytes_after_each: u32,
@@ -53,10 +54,14 @@ fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Keeper) {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let writer = Connection::open(folder.database()).expect("it opens");
-    writer.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (bytes BLOB)").expect("a table");
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (bytes BLOB)")
+        .expect("a table");
     let (copies, holds) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let watch = Arc::new(Watch { writer: writer.into(), bytes_after_each, copies, holds });
-    let keeper = Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), watch.clone()).expect("it opens");
+    let keeper =
+        Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), watch.clone())
+            .expect("it opens");
     watch.write(36_000_000);
     (folder, watch, keeper)
 }
@@ -76,7 +81,8 @@ fn a_reader_on_an_old_snapshot_is_not_braked_for_again_and_again() {
     let reader = Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM filler").expect("a snapshot");
     watch.write(2_000_000);
-    // Beside writers as far as the reader lets it, once with the brake in vain, and the last that tells of it.
+    // Beside writers as far as the reader lets it, once with the brake in vain, and the last that
+    // tells of it.
     assert_eq!(watch.tick(&mut keeper).0, 3);
 }
 

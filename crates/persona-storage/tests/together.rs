@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Gate, Keeper, Settings, SqliteStore, initialise};
-use persona_storage::{Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, Written};
+use persona_storage::{
+    Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, Written,
+};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -33,7 +35,10 @@ impl File {
     }
 
     fn store_with(&self, observer: Arc<dyn Observer>) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(self.settings.clone(), Arc::new(TestClock::default()), observer).expect("it opens"))
+        Arc::new(
+            SqliteStore::open(self.settings.clone(), Arc::new(TestClock::default()), observer)
+                .expect("it opens"),
+        )
     }
 
     fn keeper(&self, observer: Arc<dyn Observer>) -> Keeper {
@@ -51,7 +56,13 @@ impl File {
 }
 
 async fn create(store: &Arc<dyn Store>, number: u8) -> Written {
-    store.write(write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) })).await.expect("created")
+    store
+        .write(write(Operation::Create {
+            id: id(number),
+            document: document(json!({ "name": "Ada" })),
+        }))
+        .await
+        .expect("created")
 }
 
 async fn add_key(store: &Arc<dyn Store>, key: &str, wait: Duration) -> Result<Written, Error> {
@@ -69,7 +80,8 @@ async fn a_commit_of_one_store_is_seen_by_the_next_read_of_every_other() {
     let stores: Vec<_> = (0..4).map(|_| file.store()).collect();
     create(&stores[0], 1).await;
     for round in 0..100 {
-        let written = add_key(&stores[round % 4], &format!("key {round}"), LONG).await.expect("patched");
+        let written =
+            add_key(&stores[round % 4], &format!("key {round}"), LONG).await.expect("patched");
         for store in &stores {
             assert_eq!(store.get(id(1)).await.expect("readable"), Some(written.answer.clone()));
         }
@@ -97,7 +109,10 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_are_never_told_locke
     assert_eq!(answer.revision.number(), 1 + 64 * 5);
     let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
-    let report: String = file.foreign().pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("a report");
+    let report: String = file
+        .foreign()
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
+        .expect("a report");
     assert_eq!(report, "ok");
 }
 
@@ -139,7 +154,10 @@ impl Observer for Counts {
         self.gave_up.fetch_add(1, Ordering::Relaxed);
     }
     fn checkpointed(&self, _took: Duration, result: Checkpoint) {
-        self.blocked.fetch_add(usize::from(matches!(result, Checkpoint::Blocked { .. })), Ordering::Relaxed);
+        self.blocked.fetch_add(
+            usize::from(matches!(result, Checkpoint::Blocked { .. })),
+            Ordering::Relaxed,
+        );
     }
     fn wal_bytes(&self, bytes: u64) {
         self.largest_wal.fetch_max(bytes, Ordering::Relaxed);
@@ -158,9 +176,22 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
     let mut writers = JoinSet::new();
     for writer in 0..20 {
         let store = Arc::clone(&store);
-        let patch = if writer % 2 == 0 { json!({ "extensions": { format!("key {writer}"): 1 } }) } else { json!({ "name": null }) };
+        let patch = if writer % 2 == 0 {
+            json!({ "extensions": { format!("key {writer}"): 1 } })
+        } else {
+            json!({ "name": null })
+        };
         let patch = Patch::merge(patch).expect("a merge patch");
-        writers.spawn(async move { store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await });
+        writers.spawn(async move {
+            store
+                .write(write(Operation::Patch {
+                    id: id(1),
+                    expect: Expect::Any,
+                    patch,
+                    base: None,
+                }))
+                .await
+        });
     }
     counts.until_wait(20).await;
     drop(pass);
@@ -180,7 +211,8 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_the_newest_of_each_persona() {
+async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_the_newest_of_each_persona()
+ {
     let file = File::new();
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
@@ -188,10 +220,12 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
     let gate = Gate::open(&file.settings.path).expect("a gate");
     let pass = gate.enter().expect("locks work");
     let mut writers = JoinSet::new();
-    // One after the other, so that the last nickname is the newest; a new persona with a larger row number between two.
+    // One after the other, so that the last nickname is the newest; a new persona with a larger row
+    // number between two.
     for number in 2..=21_u8 {
         let (store_of_patch, store_of_create) = (Arc::clone(&store), Arc::clone(&store));
-        let patch = Patch::merge(json!({ "nickname": format!("word{number}") })).expect("a merge patch");
+        let patch =
+            Patch::merge(json!({ "nickname": format!("word{number}") })).expect("a merge patch");
         let operation = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None };
         writers.spawn(async move { store_of_patch.write(write(operation)).await });
         counts.until_wait(2 * usize::from(number) - 3).await;
@@ -203,8 +237,12 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
         done.expect("no panic").expect("written");
     }
     let foreign = file.foreign();
-    let count = |sql: &str| foreign.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a number") as usize;
-    let found = |word: &str| count(&format!("SELECT count(*) FROM persona_search WHERE persona_search MATCH '{word}'"));
+    let count = |sql: &str| {
+        foreign.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a number") as usize
+    };
+    let found = |word: &str| {
+        count(&format!("SELECT count(*) FROM persona_search WHERE persona_search MATCH '{word}'"))
+    };
     assert_eq!((found("ada"), found("word21"), found("word20"), found("word2")), (21, 1, 0, 0));
     let transactions = counts.transactions.load(Ordering::Relaxed);
     assert!(transactions < 41, "{transactions} transactions for 41 writes");
@@ -218,7 +256,8 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    // Now the last statement of a change to the first persona fails, after its row and its revision are written.
+    // Now the last statement of a change to the first persona fails, after its row and its revision
+    // are written.
     let foreign = Connection::open(&file.settings.path).expect("it opens");
     foreign.execute_batch("CREATE UNIQUE INDEX one_change ON changes (persona)").expect("an index");
     let gate = Gate::open(&file.settings.path).expect("a gate");
@@ -238,7 +277,10 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
     beside.await.expect("no panic");
     assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 1);
     let rows = |sql| foreign.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("rows");
-    assert_eq!((rows("SELECT count(*) FROM revisions"), rows("SELECT count(*) FROM changes")), (2, 2));
+    assert_eq!(
+        (rows("SELECT count(*) FROM revisions"), rows("SELECT count(*) FROM changes")),
+        (2, 2)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,16 +293,22 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     let refused = add_key(&store, "late", Duration::from_millis(100)).await.expect_err("refused");
     assert!(matches!(refused, Error::Busy { .. }), "{refused}");
-    assert_eq!(store.get(id(1)).await.expect("reads go on").expect("it exists").revision.number(), 1);
+    assert_eq!(
+        store.get(id(1)).await.expect("reads go on").expect("it exists").revision.number(),
+        1
+    );
     let waiting = add_key(&store, "patient", LONG);
     let releasing = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         foreign.execute_batch("ROLLBACK").expect("released");
     };
     let (written, ()) = tokio::join!(waiting, releasing);
-    let body: serde_json::Value = serde_json::from_slice(&written.expect("patched").answer.body).expect("JSON");
+    let body: serde_json::Value =
+        serde_json::from_slice(&written.expect("patched").answer.body).expect("JSON");
     assert_eq!(body["extensions"], json!({ "patient": 1 }), "the refused write was never applied");
-    assert!(counts.retries.load(Ordering::Relaxed) > 0 && counts.gave_up.load(Ordering::Relaxed) == 1);
+    assert!(
+        counts.retries.load(Ordering::Relaxed) > 0 && counts.gave_up.load(Ordering::Relaxed) == 1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,7 +320,8 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
     let reader = rusqlite::Connection::open(&file.settings.path).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
     add_key(&store, "later", LONG).await.expect("patched");
-    // A log that does not grow any more is copied back as far as the reader lets it, and then it cannot be cut.
+    // A log that does not grow any more is copied back as far as the reader lets it, and then it
+    // cannot be cut.
     let deadline = Instant::now() + LONG;
     while counts.blocked.load(Ordering::Relaxed) < 2 {
         assert!(Instant::now() < deadline, "no checkpoint was held up");
@@ -288,18 +337,21 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
     create(&store, 1).await;
     let gate = Gate::open(&file.settings.path).expect("a gate");
     let pass = gate.enter().expect("locks work");
-    // The first keeps the writer at the gate; the second is still in the queue when its client goes away.
+    // The first keeps the writer at the gate; the second is still in the queue when its client goes
+    // away.
     let first = tokio::spawn({
         let store = Arc::clone(&store);
         async move { add_key(&store, "first", LONG).await }
     });
-    let second = tokio::time::timeout(Duration::from_millis(50), add_key(&store, "second", LONG)).await;
+    let second =
+        tokio::time::timeout(Duration::from_millis(50), add_key(&store, "second", LONG)).await;
     assert!(second.is_err(), "it waited until it was dropped");
     drop(pass);
     first.await.expect("no panic").expect("patched");
     add_key(&store, "third", LONG).await.expect("patched");
     let body: serde_json::Value =
-        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body).expect("JSON");
+        serde_json::from_slice(&store.get(id(1)).await.expect("readable").expect("it exists").body)
+            .expect("JSON");
     assert_eq!(body["extensions"], json!({ "first": 1, "third": 1 }));
 }
 
@@ -325,8 +377,10 @@ async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
         writers.spawn(async move {
             create(&store, writer).await;
             for round in 0..40 {
-                let patch = Patch::merge(json!({ "description": format!("{round} {text}") })).expect("a merge patch");
-                let operation = Operation::Patch { id: id(writer), expect: Expect::Any, patch, base: None };
+                let patch = Patch::merge(json!({ "description": format!("{round} {text}") }))
+                    .expect("a merge patch");
+                let operation =
+                    Operation::Patch { id: id(writer), expect: Expect::Any, patch, base: None };
                 store.write(write(operation)).await.expect("patched");
             }
         });
@@ -362,8 +416,8 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     let mut export = store.export(Exported::Living).await.expect("started");
     let first = export.recv().await.expect("one").expect("no error");
     assert_eq!(first.id, id(1));
-    // The export waits for its reader in the first half. Those are deleted that it has yet to come to, and no more: after
-    // 8 MiB of writes it would give way, and how soon is a matter of load.
+    // The export waits for its reader in the first half. Those are deleted that it has yet to come
+    // to, and no more: after 8 MiB of writes it would give way, and how soon is a matter of load.
     for number in 200..=255 {
         let operation = Operation::Delete { id: id(number), expect: Expect::Any };
         store.write(write(operation)).await.expect("deleted");

@@ -1,4 +1,5 @@
-//! Moves between SQLite and PostgreSQL: everything arrives, however often it is interrupted, and what does not is noticed.
+//! Moves between SQLite and PostgreSQL: everything arrives, however often it is interrupted, and
+//! what does not is noticed.
 
 mod cluster;
 mod files;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use cluster::Cluster;
 use files::{Folder, check, settings};
 use moves::{
-    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, count_until_refused, fill, go, name_of, plan, repeat,
+    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server,
+    count_until_refused, fill, go, name_of, plan, repeat,
 };
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
@@ -45,7 +47,11 @@ async fn everything_arrives_and_comes_back_the_same() {
     store.close().await;
     drop(store);
     assert!(check(&back).expect("a file").is_sound());
-    assert_eq!(check(&folder.database()).expect("a file").changes, report.moved.changes, "the source is as it was");
+    assert_eq!(
+        check(&folder.database()).expect("a file").changes,
+        report.moved.changes,
+        "the source is as it was"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,12 +61,21 @@ async fn a_moved_database_goes_on_with_its_feed_its_keys_and_its_handles() {
     let url = cluster.url(&cluster.database());
     let report = go(&plan(&name_of(&folder.database()), &url)).expect("moved");
     let settings = postgres::Settings::parse(&url).expect("a URL");
-    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
     assert!(repeat(&store, 14).await, "the request is known");
     let patch = Patch::merge(json!({ "handle": "handle-7" })).expect("a patch");
-    let taken = store.write(write(Operation::Patch { id: id(9), expect: Expect::Any, patch, base: None })).await;
+    let taken = store
+        .write(write(Operation::Patch { id: id(9), expect: Expect::Any, patch, base: None }))
+        .await;
     assert!(taken.is_err(), "{taken:?}");
-    store.write(write(Operation::Create { id: id(200), document: document(json!({ "name": "new" })) })).await.expect("created");
+    store
+        .write(write(Operation::Create {
+            id: id(200),
+            document: document(json!({ "name": "new" })),
+        }))
+        .await
+        .expect("created");
     let changes = store.changes_after(0, 10_000).await.expect("readable");
     assert_eq!(changes.len() as u64, report.moved.changes + 1);
     assert_eq!(changes.last().expect("some").persona, id(200));
@@ -100,7 +115,13 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
         let TransferError::Differs { persona, .. } = &refused else { panic!("{refused}") };
         assert_eq!(*persona, is_named.then_some(id(5)), "{refused}");
         let settings = postgres::Settings::parse(&cluster.url(&database)).expect("a URL");
-        assert!(matches!(postgres::initialise(&settings), Err(postgres::StartError::BeingFilled { .. })), "nobody may use it");
+        assert!(
+            matches!(
+                postgres::initialise(&settings),
+                Err(postgres::StartError::BeingFilled { .. })
+            ),
+            "nobody may use it"
+        );
         go(&Plan { start_over: true, ..plan }).expect("moved");
         postgres::initialise(&settings).expect("now it can be used");
     }
@@ -114,7 +135,13 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     let there = plan(&source, &url);
     go(&there).expect("moved");
     assert!(matches!(go(&there), Err(TransferError::NotEmpty { .. })));
-    assert!(matches!(go(&Plan { into_existing: true, ..there.clone() }), Err(TransferError::Clash { .. })), "they are there already");
+    assert!(
+        matches!(
+            go(&Plan { into_existing: true, ..there.clone() }),
+            Err(TransferError::Clash { .. })
+        ),
+        "they are there already"
+    );
     assert!(matches!(go(&plan(&url, &source)), Err(TransferError::FileExists { .. })));
     assert!(matches!(go(&plan(&source, &source)), Err(TransferError::SamePlace { .. })));
     let missing = name_of(&folder.path("missing.db"));
@@ -124,7 +151,13 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
         initialise(&settings(&other.database())).expect("a file");
         files::open(&other.database())
     };
-    store.write(write(Operation::Create { id: id(250), document: document(json!({ "name": "one more" })) })).await.expect("created");
+    store
+        .write(write(Operation::Create {
+            id: id(250),
+            document: document(json!({ "name": "one more" })),
+        }))
+        .await
+        .expect("created");
     let one_more = plan(&name_of(&other.database()), &cluster.url(&cluster.database()));
     store.close().await;
     drop::<SqliteStore>(store);
@@ -144,13 +177,15 @@ async fn a_live_move_takes_every_acknowledged_write_along_and_then_nobody_writes
     let url = cluster.url(&cluster.database());
     let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
     let counting = count_until_refused(&store);
-    let report = tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
+    let report =
+        tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
     let (acknowledged, _) = counting.await.expect("no panic");
     let fence = report.fence.expect("it was live");
     assert!(fence < Duration::from_secs(2), "{fence:?}");
     println!("{acknowledged} writes meanwhile, fence {fence:?}");
     let settings = postgres::Settings::parse(&url).expect("a URL");
-    let moved = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let moved = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
     assert_counted_to(&moved, acknowledged).await;
     assert!(initialise(&files::settings(&folder.database())).is_err(), "the old file is retired");
     moved.close().await;
@@ -163,17 +198,24 @@ async fn a_live_move_back_takes_every_acknowledged_write_along_and_then_nobody_w
     let url = cluster.url(&cluster.database());
     go(&plan(&name_of(&folder.database()), &url)).expect("moved");
     let settings = postgres::Settings::parse(&url).expect("a URL");
-    let opened = PostgresStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let opened =
+        PostgresStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
     let store: Arc<dyn Store> = Arc::new(opened);
     let back = folder.path("back.db");
     let live = Plan { live: true, ..plan(&url, &name_of(&back)) };
     let counting = count_until_refused(&store);
-    let report = tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
+    let report =
+        tokio::task::spawn_blocking(move || go(&live)).await.expect("no panic").expect("moved");
     let (acknowledged, refusal) = counting.await.expect("no panic");
     assert!(report.fence.is_some_and(|fence| fence < Duration::from_secs(2)), "{report:?}");
     assert!(matches!(refusal, Error::Closed(_)), "{refusal:?}");
     store.close().await;
-    assert!(persona_storage::sqlite::check(&back, &mut |_| std::ops::ControlFlow::Continue(())).expect("readable").is_sound());
+    assert!(
+        persona_storage::sqlite::check(&back, &mut |_| std::ops::ControlFlow::Continue(()))
+            .expect("readable")
+            .is_sound()
+    );
     assert_counted_to(&files::open(&back), acknowledged).await;
     assert!(postgres::initialise(&settings).is_err(), "the old database is retired");
 }

@@ -1,4 +1,5 @@
-//! Moves into a database that has personas already: they are added, or refused before anything is moved.
+//! Moves into a database that has personas already: they are added, or refused before anything is
+//! moved.
 
 mod cluster;
 mod files;
@@ -46,7 +47,8 @@ async fn filled_database(cluster: &Cluster) -> (String, String) {
     let url = cluster.url(&name);
     let settings = postgres::Settings::parse(&url).expect("a URL");
     postgres::initialise(&settings).expect("ready");
-    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
     let there = create(1, json!({ "name": "there", "handle": "ada", "tags": ["t"] }));
     store.write(idempotent(there, "key-1", 1)).await.expect("created");
     store.close().await;
@@ -61,15 +63,26 @@ async fn what_both_sides_have_is_named_before_anything_is_moved() {
     // More than is looked at in one go, and the one that clashes is the last.
     let others = || (10..=250).map(|number| create(number, json!({ "name": "other" })));
     let clashes = [
-        (create(251, json!({ "name": "x", "handle": "ada" })), "a persona with the handle ada".to_owned()),
-        (create(1, json!({ "name": "not the same" })), format!("persona {}, with different contents", id(1))),
+        (
+            create(251, json!({ "name": "x", "handle": "ada" })),
+            "a persona with the handle ada".to_owned(),
+        ),
+        (
+            create(1, json!({ "name": "not the same" })),
+            format!("persona {}, with different contents", id(1)),
+        ),
         (
             idempotent(create(251, json!({ "name": "x" })), "key-1", 2),
-            format!("a request with the idempotency key of a request for persona {}: \"key-1\"", id(251)),
+            format!(
+                "a request with the idempotency key of a request for persona {}: \"key-1\"",
+                id(251)
+            ),
         ),
     ];
     for (index, (request, what)) in clashes.into_iter().enumerate() {
-        let file = file_of(&folder.path(&format!("{index}.db")), others().chain([request]).collect()).await;
+        let file =
+            file_of(&folder.path(&format!("{index}.db")), others().chain([request]).collect())
+                .await;
         let existing = Plan { into_existing: true, ..plan(&file, &url) };
         for attempt in [
             Plan { dry_run: true, ..existing.clone() },
@@ -78,11 +91,19 @@ async fn what_both_sides_have_is_named_before_anything_is_moved() {
             Plan { start_over: true, ..existing },
         ] {
             let refused = go(&attempt).expect_err("a clash");
-            assert!(matches!(&refused, TransferError::Clash { what: found, .. } if *found == what), "{refused}");
-            assert!(refused.to_string().contains(&name) && refused.to_string().contains(&format!("{index}.db")), "{refused}");
+            assert!(
+                matches!(&refused, TransferError::Clash { what: found, .. } if *found == what),
+                "{refused}"
+            );
+            assert!(
+                refused.to_string().contains(&name)
+                    && refused.to_string().contains(&format!("{index}.db")),
+                "{refused}"
+            );
             assert_eq!(cluster.sql(&name, EVERYTHING), before, "{attempt:?}");
         }
-        postgres::initialise(&postgres::Settings::parse(&url).expect("a URL")).expect("it can be used as before");
+        postgres::initialise(&postgres::Settings::parse(&url).expect("a URL"))
+            .expect("it can be used as before");
     }
 }
 
@@ -105,7 +126,13 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
     let (name, url) = filled_database(cluster).await;
     let before = cluster.sql(&name, EVERYTHING);
-    let keyed = |number: u8| idempotent(create(number, json!({ "name": "added", "tags": ["t"] })), &format!("key-{number}"), 1);
+    let keyed = |number: u8| {
+        idempotent(
+            create(number, json!({ "name": "added", "tags": ["t"] })),
+            &format!("key-{number}"),
+            1,
+        )
+    };
     let file = file_of(&folder.database(), (2..60).map(keyed).collect()).await;
     let adding = Plan { into_existing: true, ..plan(&file, &url) };
     let interrupted = std::thread::spawn({
@@ -113,7 +140,10 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
         move || {
             let until_compared = &mut |progress: persona_storage::sqlite::Progress| {
                 // Everything is there, the keys too.
-                if progress.step == persona_storage::sqlite::Step::Comparing && progress.done == progress.total && progress.total > 0 {
+                if progress.step == persona_storage::sqlite::Step::Comparing
+                    && progress.done == progress.total
+                    && progress.total > 0
+                {
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
@@ -125,8 +155,11 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
     assert!(matches!(interrupted, TransferError::Interrupted { .. }), "{interrupted}");
     assert_ne!(cluster.sql(&name, EVERYTHING), before);
     // Of another source, which is refused: what is left is what was there before.
-    let other = file_of(&folder.path("other.db"), vec![create(3, json!({ "name": "x", "handle": "ada" }))]).await;
-    let refused = go(&Plan { start_over: true, into_existing: true, ..plan(&other, &url) }).expect_err("a clash");
+    let other =
+        file_of(&folder.path("other.db"), vec![create(3, json!({ "name": "x", "handle": "ada" }))])
+            .await;
+    let refused = go(&Plan { start_over: true, into_existing: true, ..plan(&other, &url) })
+        .expect_err("a clash");
     assert!(matches!(refused, TransferError::Clash { .. }), "{refused}");
     assert_eq!(cluster.sql(&name, EVERYTHING), before);
     let report = go(&adding).expect("added");
@@ -140,8 +173,13 @@ async fn records_that_are_added_are_as_fresh_as_the_count_of_the_target_says() {
     let (name, url) = filled_database(cluster).await;
     // The target has counted for much longer than the source.
     let count = "SELECT max(at) + 10 * 86400000000 FROM persona_store.idempotency";
-    cluster.sql(&name, &format!("INSERT INTO persona_store.meta SELECT 'observed_us', ({count})::text"));
-    let keyed = |number: u8| idempotent(create(number, json!({ "name": "added" })), &format!("key-{number}"), 1);
+    cluster.sql(
+        &name,
+        &format!("INSERT INTO persona_store.meta SELECT 'observed_us', ({count})::text"),
+    );
+    let keyed = |number: u8| {
+        idempotent(create(number, json!({ "name": "added" })), &format!("key-{number}"), 1)
+    };
     let file = file_of(&folder.database(), (2..5).map(keyed).collect()).await;
     let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");
     assert_eq!(report.keys, 3);

@@ -1,5 +1,5 @@
-//! The end of a live move: what is acknowledged while it lasts is in the target, or was not acknowledged; and rows of a file
-//! are in order of creation, whenever they came.
+//! The end of a live move: what is acknowledged while it lasts is in the target, or was not
+//! acknowledged; and rows of a file are in order of creation, whenever they came.
 
 mod cluster;
 mod files;
@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use files::{Folder, check};
-use moves::{assert_counted_to, assert_same, content_of_file, content_of_server, fill, go, name_of, plan};
+use moves::{
+    assert_counted_to, assert_same, content_of_file, content_of_server, fill, go, name_of, plan,
+};
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
@@ -24,7 +26,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use tokio::runtime::Handle;
 
-/// How long a step of a move waits for the write that is made at it: several such waits fit into the time of a fence.
+/// How long a step of a move waits for the write that is made at it: several such waits fit into
+/// the time of a fence.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a write may wait for its turn.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -41,19 +44,25 @@ fn server_at(url: &str, clock: Arc<TestClock>) -> PostgresStore {
 /// Counts up in persona 1.
 async fn count(store: Arc<dyn Store>, to: u32) -> bool {
     let patch = Patch::merge(json!({ "extensions": { "count": to } })).expect("a patch");
-    let mut one_more = write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None });
+    let mut one_more =
+        write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None });
     one_more.deadline = Instant::now() + WRITE_WAIT_MAX;
     store.write(one_more).await.is_ok()
 }
 
-/// Moves, with a write at every step of it, as long as none is waiting; tells what came of the move, and how many writes
-/// were acknowledged.
-async fn move_with_a_write_at_each_step(plan: Plan, store: Arc<dyn Store>) -> (Result<TransferReport, TransferError>, u32) {
+/// Moves, with a write at every step of it, as long as none is waiting; tells what came of the
+/// move, and how many writes were acknowledged.
+async fn move_with_a_write_at_each_step(
+    plan: Plan,
+    store: Arc<dyn Store>,
+) -> (Result<TransferReport, TransferError>, u32) {
     let runtime = Handle::current();
     let moved = tokio::task::spawn_blocking(move || {
         let (mut acknowledged, mut waiting) = (0, None);
         let moved = transfer(&plan, &mut |_: Progress| {
-            let mut one = waiting.take().unwrap_or_else(|| runtime.spawn(count(Arc::clone(&store), acknowledged + 1)));
+            let mut one = waiting
+                .take()
+                .unwrap_or_else(|| runtime.spawn(count(Arc::clone(&store), acknowledged + 1)));
             match runtime.block_on(async { tokio::time::timeout(PATIENCE, &mut one).await }) {
                 Ok(done) => acknowledged += u32::from(done.expect("no panic")),
                 Err(_) => waiting = Some(one),
@@ -68,7 +77,8 @@ async fn move_with_a_write_at_each_step(plan: Plan, store: Arc<dyn Store>) -> (R
     moved.await.expect("no panic")
 }
 
-/// A writer that has another gate than the move, because its file was removed, and one that has the same.
+/// A writer that has another gate than the move, because its file was removed, and one that has the
+/// same.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_gate_and_without_it() {
     for is_gate_removed in [true, false] {
@@ -81,11 +91,18 @@ async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_gate_
         let url = cluster.url(&cluster.database());
         let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
         let (moved, acknowledged) = move_with_a_write_at_each_step(live, Arc::clone(&store)).await;
-        let report = moved.unwrap_or_else(|error| panic!("gate removed: {is_gate_removed}: {error}"));
+        let report =
+            moved.unwrap_or_else(|error| panic!("gate removed: {is_gate_removed}: {error}"));
         let target = server(&url);
         assert_counted_to(&target, acknowledged).await;
-        assert_eq!(target.changes_after(0, 10_000).await.expect("readable").len() as u64, report.moved.changes);
-        assert!(initialise(&files::settings(&folder.database())).is_err(), "the old file is retired");
+        assert_eq!(
+            target.changes_after(0, 10_000).await.expect("readable").len() as u64,
+            report.moved.changes
+        );
+        assert!(
+            initialise(&files::settings(&folder.database())).is_err(),
+            "the old file is retired"
+        );
         target.close().await;
         store.close().await;
     }
@@ -129,11 +146,20 @@ async fn a_live_move_copies_each_record_of_a_key_once_however_many_are_new() {
     fill(&folder.database()).await;
     add_keys(&folder.database(), KEYS);
     let kept = |path: &Path| -> u32 {
-        Connection::open(path).and_then(|file| file.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0))).expect("a count")
+        Connection::open(path)
+            .and_then(|file| {
+                file.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0))
+            })
+            .expect("a count")
     };
     let url = cluster.url(&cluster.database());
-    let report = go(&Plan { live: true, ..plan(&name_of(&folder.database()), &url) }).expect("moved");
-    assert_eq!((report.keys, kept(&folder.database())), (u64::from(KEYS) + 8, KEYS + 8), "copied, and there");
+    let report =
+        go(&Plan { live: true, ..plan(&name_of(&folder.database()), &url) }).expect("moved");
+    assert_eq!(
+        (report.keys, kept(&folder.database())),
+        (u64::from(KEYS) + 8, KEYS + 8),
+        "copied, and there"
+    );
     let fence = report.fence.expect("it was live");
     assert!(fence < Duration::from_secs(2), "{fence:?}");
     let back = folder.path("back.db");
@@ -144,11 +170,15 @@ async fn a_live_move_copies_each_record_of_a_key_once_however_many_are_new() {
 
 async fn create(store: &PostgresStore, number: u8) {
     let members = json!({ "name": format!("name {number}"), "tags": ["all", format!("t{number}")], "description": "name".repeat(3) });
-    store.write(write(Operation::Create { id: id(number), document: document(members) })).await.expect("created");
+    store
+        .write(write(Operation::Create { id: id(number), document: document(members) }))
+        .await
+        .expect("created");
 }
 
-/// The clocks of two machines that write to one database differ, so the feed has another order than that of creation: of
-/// what was there before a move, of what came while it was interrupted, and of both together.
+/// The clocks of two machines that write to one database differ, so the feed has another order than
+/// that of creation: of what was there before a move, of what came while it was interrupted, and of
+/// both together.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_file_are_in_order_of_creation_whenever_they_came() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());

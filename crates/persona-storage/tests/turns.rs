@@ -1,4 +1,5 @@
-//! A light write waits for at most one heavy one, whoever sends how many, and whichever process works on them.
+//! A light write waits for at most one heavy one, whoever sends how many, and whichever process
+//! works on them.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
@@ -49,7 +50,11 @@ async fn reaches(count: &AtomicUsize, wanted: usize) {
 fn create(number: u8, bytes: usize, client: u8) -> Write {
     let members = json!({ "name": "Ada", "alternate_greetings": vec!["x".repeat(bytes / 4); 4] });
     let client = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, client)));
-    Write { client, bytes, ..write(Operation::Create { id: id(number), document: document(members) }) }
+    Write {
+        client,
+        bytes,
+        ..write(Operation::Create { id: id(number), document: document(members) })
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +63,10 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     let settings = Settings::new(folder.path().join("persona.db"));
     initialise(&settings).expect("a new file");
     let counts = Arc::new(Counts::default());
-    let store = Arc::new(SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), counts.clone()).expect("it opens"));
+    let store = Arc::new(
+        SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), counts.clone())
+            .expect("it opens"),
+    );
     let mut writers = JoinSet::new();
     let mut send = |write: Write| {
         let store = Arc::clone(&store);
@@ -80,11 +88,13 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
         written.expect("no panic");
     }
     let feed = store.changes_after(0, 100).await.expect("readable");
-    let order: Vec<u8> = feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
+    let order: Vec<u8> =
+        feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
     assert_eq!(order.len(), usize::from(HEAVY + LIGHT));
     let last_light = order.iter().rposition(|number| *number >= 100).expect("light ones");
     let before = order[..last_light].iter().filter(|number| **number < 100).count();
-    // One that has just come to the queue when the gate opens may be in the light transaction after the next heavy one.
+    // One that has just come to the queue when the gate opens may be in the light transaction after
+    // the next heavy one.
     assert!(before <= 2, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
     assert_eq!(first_light, 1, "{order:?}");
@@ -116,7 +126,9 @@ fn two_processes(folder: &Path) -> (Settings, [Opened; 2], PathBuf) {
     initialise(&settings).expect("a new file");
     let open = |settings: &Settings| {
         let counts = Arc::new(Counts::default());
-        let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), counts.clone()).expect("it opens");
+        let store =
+            SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), counts.clone())
+                .expect("it opens");
         (Arc::new(store), counts)
     };
     let stores = [open(&settings), open(&settings)];
@@ -124,7 +136,8 @@ fn two_processes(folder: &Path) -> (Settings, [Opened; 2], PathBuf) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_before_it_is_committed() {
+async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_before_it_is_committed()
+{
     let folder = tempfile::tempdir().expect("a folder");
     let (settings, [(one, at_one), (other, at_other)], lock) = two_processes(folder.path());
     let mut writers = JoinSet::new();
@@ -146,14 +159,16 @@ async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_befor
         written.expect("no panic");
     }
     let feed = one.changes_after(0, 100).await.expect("readable");
-    let order: Vec<u8> = feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
+    let order: Vec<u8> =
+        feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
     assert_eq!((order.len(), order.last()), (3, Some(&2)), "{order:?}");
     one.close().await;
     other.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked_out_outside_of_the_lock() {
+async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked_out_outside_of_the_lock()
+ {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, [(one, _), (other, _)], lock) = two_processes(folder.path());
     one.write(create(1, 1 << 20, 1)).await.expect("created");

@@ -1,8 +1,8 @@
 //! Letters without case, accents and width.
 //!
-//! Case is folded fully (Unicode chapter 3.13, the statuses C and F of CaseFolding.txt): `ß` is `ss`, every sigma the same,
-//! ligatures are their letters. As in Unicode's default the dotless `ı` is no `i`; the dot of `İ` is an accent, so that is
-//! one.
+//! Case is folded fully (Unicode chapter 3.13, the statuses C and F of CaseFolding.txt): `ß` is
+//! `ss`, every sigma the same, ligatures are their letters. As in Unicode's default the dotless `ı`
+//! is no `i`; the dot of `İ` is an accent, so that is one.
 
 use std::iter::once;
 use std::ops::Range;
@@ -31,7 +31,11 @@ pub(super) fn folded(text: &str, mut each: impl FnMut(char, Range<usize>)) {
 
 /// A tag without its case: what tags are compared by. Accents count.
 pub(crate) fn folded_tag(tag: &str) -> String {
-    if tag.is_ascii() { tag.to_ascii_lowercase() } else { tag.nfd().flat_map(without_case).nfc().collect() }
+    if tag.is_ascii() {
+        tag.to_ascii_lowercase()
+    } else {
+        tag.nfd().flat_map(without_case).nfc().collect()
+    }
 }
 
 /// Characters that are a word each: of scripts without spaces, and symbols.
@@ -55,18 +59,23 @@ fn fold(char: char, mut each: impl FnMut(char)) {
     if char.is_ascii() || stands_alone(char) {
         return each(char.to_ascii_lowercase());
     }
-    // Accents and the like become marks of their own, which are left out; wide and joined letters become plain. What was
-    // joined may have a case of its own (as `Ⅷ`), and a mark may be a letter in its upper case (as the iota below `ᾳ`).
+    // Accents and the like become marks of their own, which are left out; wide and joined letters
+    // become plain. What was joined may have a case of its own (as `Ⅷ`), and a mark may be a letter
+    // in its upper case (as the iota below `ᾳ`).
     let plain = without_case(char).nfkd().filter(|part| !is_combining_mark(*part)).nfc();
     plain.flat_map(without_case).filter(|part| !is_combining_mark(*part)).for_each(each);
 }
 
-/// The full case folding. No character has another one than the lower case of its upper case, save the dotless `ı`, whose
-/// upper case is that of `i`. The lower case comes first, because `ẞ` is its own upper case.
+/// The full case folding. No character has another one than the lower case of its upper case, save
+/// the dotless `ı`, whose upper case is that of `i`. The lower case comes first, because `ẞ` is its
+/// own upper case.
 fn without_case(char: char) -> impl Iterator<Item = char> {
     let is_kept = char.is_ascii_lowercase() || char == 'ı';
     let other = (!is_kept).then_some(char).into_iter();
-    let other = other.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    let other = other
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
     is_kept.then_some(char).into_iter().chain(other)
 }
 
@@ -115,14 +124,27 @@ mod tests {
     fn each_folded_character_knows_where_it_comes_from() {
         let mut places = Vec::new();
         folded("aße\u{301}\u{323}x한\u{1112}\u{1161}", |char, span| places.push((char, span)));
-        let wanted = [('a', 0..1), ('s', 1..3), ('s', 1..3), ('e', 3..8), ('x', 8..9), ('한', 9..12), ('하', 12..18)];
+        let wanted = [
+            ('a', 0..1),
+            ('s', 1..3),
+            ('s', 1..3),
+            ('e', 3..8),
+            ('x', 8..9),
+            ('한', 9..12),
+            ('하', 12..18),
+        ];
         assert_eq!(places, wanted);
     }
 
     #[test]
     fn tags_lose_their_case_and_keep_their_accents() {
-        for (tag, wanted) in [("Foo Bar", "foo bar"), ("STRASSE", "strasse"), ("Straße", "strasse"), ("Ähre", "ähre"), ("A\u{308}", "ä")]
-        {
+        for (tag, wanted) in [
+            ("Foo Bar", "foo bar"),
+            ("STRASSE", "strasse"),
+            ("Straße", "strasse"),
+            ("Ähre", "ähre"),
+            ("A\u{308}", "ä"),
+        ] {
             assert_eq!(folded_tag(tag), wanted);
         }
         assert_ne!(folded_tag("Ähre"), folded_tag("Ahre"));

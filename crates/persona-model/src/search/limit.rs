@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-/// Most different words of the longer texts of one persona that it is found by: those before the first one too many. An
-/// index takes time by different words, with all writers waiting. A long novel has about 30,000.
+/// Most different words of the longer texts of one persona that it is found by: those before the
+/// first one too many. An index takes time by different words, with all writers waiting. A long
+/// novel has about 30,000.
 pub const SEARCH_WORDS_MAX: usize = 65_536;
 /// Fewest bytes of a word, with the blank behind it.
 const WORD_BYTES_MIN: usize = 2;
@@ -45,13 +46,18 @@ mod tests {
 
     #[test]
     fn a_persona_is_found_by_all_words_before_the_first_one_too_many() {
-        let numbers: Vec<String> = (0..SEARCH_WORDS_MAX + 2).map(|number| format!("w{number}")).collect();
+        let numbers: Vec<String> =
+            (0..SEARCH_WORDS_MAX + 2).map(|number| format!("w{number}")).collect();
         let texts: Vec<String> = numbers.chunks(20_000).map(|chunk| chunk.join(" ")).collect();
-        let document = Document::from_json(json!({ "name": "Zoë", "tags": ["last"], "alternate_greetings": texts })).expect("valid");
+        let document = Document::from_json(
+            json!({ "name": "Zoë", "tags": ["last"], "alternate_greetings": texts }),
+        )
+        .expect("valid");
         let words = SearchWords::of(&document);
         let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&words);
         // What separates two texts counts as one.
-        let (last, first_too_many) = (format!("w{}", SEARCH_WORDS_MAX - 2), format!("w{}", SEARCH_WORDS_MAX - 1));
+        let (last, first_too_many) =
+            (format!("w{}", SEARCH_WORDS_MAX - 2), format!("w{}", SEARCH_WORDS_MAX - 1));
         assert!(met(&last) && met("w0") && met("zoe last") && !met(&first_too_many));
     }
 }

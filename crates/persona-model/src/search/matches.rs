@@ -5,10 +5,12 @@ use std::ops::Range;
 use super::query::{SEARCH_TERMS_MAX, Term};
 use super::words::Words;
 
-/// Most places of one term in one text that are looked at for a snippet, the first ones. So what is kept for a text is at
-/// most this times [`SEARCH_TERMS_MAX`], 3 MiB; an ordinary text of 256 KiB has its most frequent word less often.
+/// Most places of one term in one text that are looked at for a snippet, the first ones. So what is
+/// kept for a text is at most this times [`SEARCH_TERMS_MAX`], 3 MiB; an ordinary text of 256 KiB
+/// has its most frequent word less often.
 pub(super) const PLACES_MAX: usize = 4096;
-/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the language.
+/// Bytes from the first mark within which further ones surely are in the snippet too, whatever the
+/// language.
 const NEAR_BYTES: usize = 100;
 
 /// A part of a text in which a term is.
@@ -31,8 +33,9 @@ pub(super) fn different(terms: &[Term]) -> Vec<&Term> {
     different
 }
 
-/// Where in a text the terms are, in order of beginning and end, each part once; of each term the first [`PLACES_MAX`]
-/// places. A text that is none of name and tags is not searched for terms of those.
+/// Where in a text the terms are, in order of beginning and end, each part once; of each term the
+/// first [`PLACES_MAX`] places. A text that is none of name and tags is not searched for terms of
+/// those.
 pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match> {
     let mut words = Words::with_spans();
     words.add_all(text);
@@ -42,7 +45,9 @@ pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match>
     }
     let words: Vec<&str> = joined.split(' ').collect();
     let mut matches = Vec::new();
-    for (number, term) in terms.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles()) {
+    for (number, term) in
+        terms.iter().enumerate().filter(|(_, term)| is_title || !term.is_of_titles())
+    {
         let span = |first: usize| spans[first].start..spans[first + term.words.len() - 1].end;
         let places = term.places(&words, PLACES_MAX).into_iter();
         matches.extend(places.map(|first| Match { span: span(first), terms: 1 << number }));
@@ -56,7 +61,8 @@ pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match>
     matches
 }
 
-/// The first of those matches that have most terms near behind them: its number, and a bit for each of these terms.
+/// The first of those matches that have most terms near behind them: its number, and a bit for each
+/// of these terms.
 ///
 /// Each match enters the window once and leaves it once, however near they are to each other.
 pub(super) fn densest(matches: &[Match]) -> Option<(usize, u32)> {
@@ -107,7 +113,8 @@ impl Window {
 
     /// The bit of each term of a match, and how often the term is in the window.
     fn counts_of(&mut self, it: &Match) -> impl Iterator<Item = (u32, &mut usize)> {
-        let counts = self.counts.iter_mut().enumerate().map(|(number, count)| (1_u32 << number, count));
+        let counts =
+            self.counts.iter_mut().enumerate().map(|(number, count)| (1_u32 << number, count));
         counts.filter(move |(bit, _)| it.terms & bit != 0)
     }
 }
@@ -127,8 +134,13 @@ mod tests {
     #[test]
     fn what_is_kept_of_a_heavy_text_is_bounded() {
         assert_eq!(kept(&"a ".repeat(32), "a "), PLACES_MAX, "equal terms are one");
-        assert_eq!(kept("aa aa* \"aa\" \"aa\"*", "aa "), PLACES_MAX, "each part of the text is there once");
-        let phrases: Vec<String> = (1..30).map(|words| format!("\"{}\"", "a ".repeat(words))).collect();
+        assert_eq!(
+            kept("aa aa* \"aa\" \"aa\"*", "aa "),
+            PLACES_MAX,
+            "each part of the text is there once"
+        );
+        let phrases: Vec<String> =
+            (1..30).map(|words| format!("\"{}\"", "a ".repeat(words))).collect();
         let all = phrases.join(" ");
         assert_eq!(kept(&all, "a "), phrases.len() * PLACES_MAX, "of each term the first places");
     }

@@ -73,9 +73,11 @@ pub struct SearchWords {
 }
 
 impl Search {
-    /// Reads a search text: words, `"phrases"`, `prefix*`, and `-` in front of what must not be there.
+    /// Reads a search text: words, `"phrases"`, `prefix*`, and `-` in front of what must not be
+    /// there.
     ///
-    /// There is no wrong syntax: a quote that is not closed ends with the text, and every other sign only separates words.
+    /// There is no wrong syntax: a quote that is not closed ends with the text, and every other
+    /// sign only separates words.
     ///
     /// # Errors
     ///
@@ -101,7 +103,8 @@ impl Search {
             // Where no word goes on the star asks for nothing more.
             let prefix = prefix && !words.last().is_some_and(|last| is_closed(last));
             if !words.is_empty() {
-                if unwanted { &mut search.unwanted } else { &mut search.wanted }.push(Term { words, prefix });
+                if unwanted { &mut search.unwanted } else { &mut search.wanted }
+                    .push(Term { words, prefix });
             }
             rest = after.trim_start();
         }
@@ -112,12 +115,18 @@ impl Search {
         }
     }
 
-    /// Whether a persona with these words meets the search; what a database's index answers without reading them.
+    /// Whether a persona with these words meets the search; what a database's index answers without
+    /// reading them.
     pub fn is_met_by(&self, words: &SearchWords) -> bool {
-        let parts = [&words.name, &words.tags, &words.text].map(|part| part.split(' ').collect::<Vec<_>>());
+        let parts =
+            [&words.name, &words.tags, &words.text].map(|part| part.split(' ').collect::<Vec<_>>());
         let [name, tags, _] = &parts;
         let found = |term: &Term| {
-            if term.is_of_titles() { term.is_in(name) || term.is_in(tags) } else { parts.iter().any(|part| term.is_in(part)) }
+            if term.is_of_titles() {
+                term.is_in(name) || term.is_in(tags)
+            } else {
+                parts.iter().any(|part| term.is_in(part))
+            }
         };
         self.wanted.iter().all(found) && !self.unwanted.iter().any(found)
     }
@@ -125,7 +134,8 @@ impl Search {
     /// How near to the name of a persona that meets the search its wanted terms are.
     pub fn nearness(&self, words: &SearchWords) -> Nearness {
         let all_in = |parts: &[&String]| {
-            let parts: Vec<Vec<&str>> = parts.iter().map(|part| part.split(' ').collect()).collect();
+            let parts: Vec<Vec<&str>> =
+                parts.iter().map(|part| part.split(' ').collect()).collect();
             self.wanted.iter().all(|term| parts.iter().any(|part| term.is_in(part)))
         };
         if all_in(&[&words.name]) {
@@ -139,9 +149,11 @@ impl Search {
 }
 
 impl Term {
-    /// Whether it is looked for in name and tags only: it ends with one letter that may go on (`w*`).
+    /// Whether it is looked for in name and tags only: it ends with one letter that may go on
+    /// (`w*`).
     ///
-    /// A tenth of all words of all texts begin with some letter, so looking them up would be reading everything.
+    /// A tenth of all words of all texts begin with some letter, so looking them up would be
+    /// reading everything.
     pub fn is_of_titles(&self) -> bool {
         self.prefix && self.words.last().is_some_and(|last| last.chars().nth(1).is_none())
     }
@@ -150,13 +162,16 @@ impl Term {
         !self.places(words, 1).is_empty()
     }
 
-    /// Where it is among these words: the number of the first word of each place, in order, and of the first `most` places.
+    /// Where it is among these words: the number of the first word of each place, in order, and of
+    /// the first `most` places.
     ///
-    /// What repeats in text and term is not compared again (Knuth, Morris and Pratt), so that a phrase of one and the same
-    /// word takes no longer in a text of that word than any other.
+    /// What repeats in text and term is not compared again (Knuth, Morris and Pratt), so that a
+    /// phrase of one and the same word takes no longer in a text of that word than any other.
     pub(super) fn places(&self, words: &[&str], most: usize) -> Vec<usize> {
         let (last, before) = self.words.split_last().expect("a term has a word");
-        let is_last = |word: &str| if self.prefix { word.starts_with(last.as_str()) } else { word == last.as_str() };
+        let is_last = |word: &str| {
+            if self.prefix { word.starts_with(last.as_str()) } else { word == last.as_str() }
+        };
         let mut places = Vec::new();
         if words.len() < self.words.len() {
             return places;
@@ -198,9 +213,12 @@ fn shorter_fits(words: &[String]) -> Vec<usize> {
 }
 
 impl SearchWords {
-    /// Whether a field has a part in them: a change of any other field leaves the words as they are.
+    /// Whether a field has a part in them: a change of any other field leaves the words as they
+    /// are.
     pub fn come_from(field: &str) -> bool {
-        Self::title_comes_from(field) || TEXT_FIELDS.contains(&field) || GREETING_FIELDS.contains(&field)
+        Self::title_comes_from(field)
+            || TEXT_FIELDS.contains(&field)
+            || GREETING_FIELDS.contains(&field)
     }
 
     /// Whether a field has a part in the words of name and tags.
@@ -210,19 +228,24 @@ impl SearchWords {
 
     /// The words of a document.
     pub fn of(document: &Document) -> Self {
-        let text = |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let greetings = GREETING_FIELDS.into_iter().filter_map(|field| document.get(field)?.as_array());
+        let text =
+            |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default();
+        let greetings =
+            GREETING_FIELDS.into_iter().filter_map(|field| document.get(field)?.as_array());
         let greetings = greetings.flatten().filter_map(|item| item.as_str());
         Self {
             name: joined(NAME_FIELDS.into_iter().map(text)),
             tags: joined(document.tags()),
-            text: up_to(SEARCH_WORDS_MAX, joined(TEXT_FIELDS.into_iter().map(text).chain(greetings))),
+            text: up_to(
+                SEARCH_WORDS_MAX,
+                joined(TEXT_FIELDS.into_iter().map(text).chain(greetings)),
+            ),
         }
     }
 }
 
-/// All words of some texts, with a blank between two. A word that no text has separates the texts, so that no phrase is
-/// found across two of them.
+/// All words of some texts, with a blank between two. A word that no text has separates the texts,
+/// so that no phrase is found across two of them.
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut words = Words::default();
     for text in texts {
@@ -247,25 +270,55 @@ mod tests {
 
     #[test]
     fn a_search_text_has_words_phrases_prefixes_and_exclusions() {
-        let term = |words: &[&str], prefix| Term { words: words.iter().map(|word| (*word).to_owned()).collect(), prefix };
-        let search = Search::parse(r#"Wizard "Linux Terminal" cre* -excel -"job interview" 翻译"#).expect("a search");
-        let wanted = vec![term(&["wizard"], false), term(&["linux", "terminal"], false), term(&["cre"], true), term(&["翻", "译"], false)];
-        assert_eq!(search, Search { wanted, unwanted: vec![term(&["excel"], false), term(&["job", "interview"], false)] });
-        assert_eq!(Search::parse("\"open end").expect("a search").wanted, [term(&["open", "end"], false)]);
-        assert_eq!(Search::parse("\"two wo\"* x").expect("a search").wanted, [term(&["two", "wo"], true), term(&["x"], false)]);
-        assert_eq!(Search::parse("翻* 🤖*").expect("a search").wanted, [term(&["翻"], false), term(&["🤖"], false)]);
+        let term = |words: &[&str], prefix| Term {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            prefix,
+        };
+        let search = Search::parse(r#"Wizard "Linux Terminal" cre* -excel -"job interview" 翻译"#)
+            .expect("a search");
+        let wanted = vec![
+            term(&["wizard"], false),
+            term(&["linux", "terminal"], false),
+            term(&["cre"], true),
+            term(&["翻", "译"], false),
+        ];
+        assert_eq!(
+            search,
+            Search {
+                wanted,
+                unwanted: vec![term(&["excel"], false), term(&["job", "interview"], false)]
+            }
+        );
+        assert_eq!(
+            Search::parse("\"open end").expect("a search").wanted,
+            [term(&["open", "end"], false)]
+        );
+        assert_eq!(
+            Search::parse("\"two wo\"* x").expect("a search").wanted,
+            [term(&["two", "wo"], true), term(&["x"], false)]
+        );
+        assert_eq!(
+            Search::parse("翻* 🤖*").expect("a search").wanted,
+            [term(&["翻"], false), term(&["🤖"], false)]
+        );
         assert_eq!(Search::parse("a AND b* NEAR(c) col:d").expect("a search").wanted.len(), 5);
         for empty in ["", "  ", "\"\"", "- -- *", "...", "\u{0}"] {
             assert_eq!(Search::parse(empty), Err(SearchError::NoWord), "{empty:?}");
         }
-        assert_eq!(Search::parse(&"a ".repeat(SEARCH_TERMS_MAX + 1)), Err(SearchError::TooManyTerms(33)));
+        assert_eq!(
+            Search::parse(&"a ".repeat(SEARCH_TERMS_MAX + 1)),
+            Err(SearchError::TooManyTerms(33))
+        );
         assert_eq!(Search::parse(&"a".repeat(1025)), Err(SearchError::TooLong(1025)));
     }
 
     #[test]
     fn signs_of_a_word_tell_it_from_the_word_alone_and_full_folding_from_none() {
-        let words = |name: &str| SearchWords::of(&Document::from_json(json!({ "name": name })).expect("valid"));
-        let found = |name: &str, text: &str| Search::parse(text).expect("a search").is_met_by(&words(name));
+        let words = |name: &str| {
+            SearchWords::of(&Document::from_json(json!({ "name": name })).expect("valid"))
+        };
+        let found =
+            |name: &str, text: &str| Search::parse(text).expect("a search").is_met_by(&words(name));
         for (name, text) in [
             ("C++ tutor", "c++"),
             ("C++ tutor", "C"),
@@ -325,7 +378,17 @@ mod tests {
         ] {
             assert!(met(found), "{found}");
         }
-        for missed in ["zo", "q*", "\"add n\"*", "日語", "add", "\"numbers quickly\"", "maths -zoe", "-numbers", "\"and quickly\""] {
+        for missed in [
+            "zo",
+            "q*",
+            "\"add n\"*",
+            "日語",
+            "add",
+            "\"numbers quickly\"",
+            "maths -zoe",
+            "-numbers",
+            "\"and quickly\"",
+        ] {
             assert!(!met(missed), "{missed}");
         }
     }

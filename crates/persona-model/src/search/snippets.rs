@@ -1,6 +1,7 @@
 //! Where the words of a search are: a few short parts of the texts, with marks.
 //!
-//! Made of the document itself and by the rules of the search, so that it is the same whatever backend found it.
+//! Made of the document itself and by the rules of the search, so that it is the same whatever
+//! backend found it.
 
 use std::ops::Range;
 
@@ -22,8 +23,8 @@ const CHAR_BYTES_MAX: usize = 4;
 pub struct Snippet {
     /// Which text: a JSON Pointer (RFC 6901) into the persona, such as `/alternate_greetings/1`.
     pub pointer: String,
-    /// The part as HTML: what was found is between `<mark>` and `</mark>`, and no other sign is one of HTML. White space is
-    /// one blank; `…` stands where the text goes on.
+    /// The part as HTML: what was found is between `<mark>` and `</mark>`, and no other sign is one
+    /// of HTML. White space is one blank; `…` stands where the text goes on.
     pub html: String,
 }
 
@@ -31,7 +32,8 @@ pub struct Snippet {
 struct Found<'a> {
     pointer: String,
     text: &'a str,
-    /// What is marked there, in order and apart from each other, in bytes; nothing that is surely not in the snippet.
+    /// What is marked there, in order and apart from each other, in bytes; nothing that is surely
+    /// not in the snippet.
     marks: Vec<Range<usize>>,
     /// The one that comes first in the snippet.
     first: Range<usize>,
@@ -40,10 +42,12 @@ struct Found<'a> {
 }
 
 impl Search {
-    /// Where the wanted terms are in a persona, as it is answered to clients: at most [`SNIPPETS_MAX`] parts of different
-    /// texts, in the order of name, tags and longer texts. Those that show a term that no other one shows come first.
+    /// Where the wanted terms are in a persona, as it is answered to clients: at most
+    /// [`SNIPPETS_MAX`] parts of different texts, in the order of name, tags and longer texts.
+    /// Those that show a term that no other one shows come first.
     ///
-    /// `goes_on` is asked before each text, which has 256 KiB at most; `None` as soon as it says no.
+    /// `goes_on` is asked before each text, which has 256 KiB at most; `None` as soon as it says
+    /// no.
     pub fn snippets(&self, answer: &Value, goes_on: impl Fn() -> bool) -> Option<Vec<Snippet>> {
         let terms = different(&self.wanted);
         let (mut found, mut seen): (Vec<Found<'_>>, u32) = (Vec::new(), 0);
@@ -51,8 +55,11 @@ impl Search {
             if !goes_on() {
                 return None;
             }
-            let Some(it) = Found::of(pointer, text, &matches(&terms, text, is_title)) else { continue };
-            // No other one is ever chosen: a text before it shows the same. So few are kept, however many texts there are.
+            let Some(it) = Found::of(pointer, text, &matches(&terms, text, is_title)) else {
+                continue;
+            };
+            // No other one is ever chosen: a text before it shows the same. So few are kept,
+            // however many texts there are.
             if found.len() < SNIPPETS_MAX || it.terms & !seen != 0 {
                 seen |= it.terms;
                 found.push(it);
@@ -84,8 +91,11 @@ fn texts(answer: &Value) -> impl Iterator<Item = (String, &str, bool)> {
         items.filter_map(move |(index, item)| Some((format!("/{field}/{index}"), item.as_str()?)))
     };
     let titles = NAME_FIELDS.into_iter().filter_map(line).chain(items("tags"));
-    let longer = TEXT_FIELDS.into_iter().filter_map(line).chain(GREETING_FIELDS.into_iter().flat_map(items));
-    titles.map(|(pointer, text)| (pointer, text, true)).chain(longer.map(|(pointer, text)| (pointer, text, false)))
+    let longer =
+        TEXT_FIELDS.into_iter().filter_map(line).chain(GREETING_FIELDS.into_iter().flat_map(items));
+    titles
+        .map(|(pointer, text)| (pointer, text, true))
+        .chain(longer.map(|(pointer, text)| (pointer, text, false)))
 }
 
 impl<'a> Found<'a> {
@@ -100,7 +110,8 @@ impl<'a> Found<'a> {
             }
         }
         let first = marks.iter().find(|mark| mark.contains(&start))?.clone();
-        let near = first.start.saturating_sub(LEAD_CHARS * CHAR_BYTES_MAX)..=first.start + SNIPPET_CHARS_MAX * CHAR_BYTES_MAX;
+        let near = first.start.saturating_sub(LEAD_CHARS * CHAR_BYTES_MAX)
+            ..=first.start + SNIPPET_CHARS_MAX * CHAR_BYTES_MAX;
         marks.retain(|mark| near.contains(&mark.start));
         marks.shrink_to_fit();
         Some(Self { pointer, text, marks, first, terms })
@@ -108,12 +119,28 @@ impl<'a> Found<'a> {
 
     fn snippet(self) -> Snippet {
         let (text, first) = (self.text, &self.first);
-        let lead = text[..first.start].char_indices().rev().take(LEAD_CHARS).last().map_or(first.start, |(at, _)| at);
+        let lead = text[..first.start]
+            .char_indices()
+            .rev()
+            .take(LEAD_CHARS)
+            .last()
+            .map_or(first.start, |(at, _)| at);
         // Not in the middle of a word, where the text has blanks.
-        let start = if lead == 0 { 0 } else { lead + text[lead..first.start].find(char::is_whitespace).unwrap_or_default() };
-        let most = text[start..].char_indices().nth(SNIPPET_CHARS_MAX).map_or(text.len(), |(length, _)| start + length);
+        let start = if lead == 0 {
+            0
+        } else {
+            lead + text[lead..first.start].find(char::is_whitespace).unwrap_or_default()
+        };
+        let most = text[start..]
+            .char_indices()
+            .nth(SNIPPET_CHARS_MAX)
+            .map_or(text.len(), |(length, _)| start + length);
         let kept = first.end.min(most);
-        let end = if most == text.len() { most } else { kept + text[kept..most].rfind(char::is_whitespace).unwrap_or(most - kept) };
+        let end = if most == text.len() {
+            most
+        } else {
+            kept + text[kept..most].rfind(char::is_whitespace).unwrap_or(most - kept)
+        };
         let mut html = Html::default();
         let mut at = start;
         for mark in self.marks.iter().filter(|mark| mark.start >= start && mark.start < end) {
@@ -123,7 +150,12 @@ impl<'a> Found<'a> {
         }
         html.text(&text[at..end]);
         let (before, after) = (!text[..start].trim().is_empty(), !text[end..].trim().is_empty());
-        let html = format!("{}{}{}", if before { "…" } else { "" }, html.written.trim(), if after { "…" } else { "" });
+        let html = format!(
+            "{}{}{}",
+            if before { "…" } else { "" },
+            html.written.trim(),
+            if after { "…" } else { "" }
+        );
         Snippet { pointer: self.pointer, html }
     }
 }
@@ -168,7 +200,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{Found, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, Snippet, chosen, different, matches, texts};
+    use super::{
+        Found, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, Snippet, chosen, different, matches, texts,
+    };
     use crate::{Document, SearchWords};
 
     fn snippets(text: &str, members: &Value) -> Vec<(String, String)> {
@@ -213,13 +247,27 @@ mod tests {
         let text = format!("{filler}linux here. {filler}A linux terminal is there. {filler}");
         let found = marked("linux terminal", &text);
         assert!(found.starts_with("…") && found.ends_with("…"), "{found}");
-        assert!(found.contains("dolor A <mark>linux</mark> <mark>terminal</mark> is there. lorem"), "{found}");
-        assert!(["lorem", "ipsum", "dolor"].iter().any(|word| found.trim_matches('…').starts_with(word)), "{found}");
+        assert!(
+            found.contains("dolor A <mark>linux</mark> <mark>terminal</mark> is there. lorem"),
+            "{found}"
+        );
+        assert!(
+            ["lorem", "ipsum", "dolor"]
+                .iter()
+                .any(|word| found.trim_matches('…').starts_with(word)),
+            "{found}"
+        );
         let long = "x".repeat(100_000);
         let again = "a ".repeat(120_000);
-        assert!(marked(&format!("\"{}\"", "a ".repeat(500)), &again).starts_with("<mark>a a a"), "one word again and again");
+        assert!(
+            marked(&format!("\"{}\"", "a ".repeat(500)), &again).starts_with("<mark>a a a"),
+            "one word again and again"
+        );
         assert_eq!(marked(&format!("\"{} b\"", "a ".repeat(500)), &again), "");
-        assert_eq!(marked("xx*", &long), format!("<mark>{}</mark>…", "x".repeat(SNIPPET_CHARS_MAX)));
+        assert_eq!(
+            marked("xx*", &long),
+            format!("<mark>{}</mark>…", "x".repeat(SNIPPET_CHARS_MAX))
+        );
     }
 
     #[test]
@@ -228,9 +276,14 @@ mod tests {
             "name": "C++ tutor", "nickname": "c++", "handle": "c", "tags": ["c++", "wizard"], "description": "c++ again",
             "alternate_greetings": ["Hello", "I know C++ and templates"], "extensions": { "c++": "c++" },
         });
-        let pointers = |text: &str| snippets(text, &persona).into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>();
+        let pointers = |text: &str| {
+            snippets(text, &persona).into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>()
+        };
         assert_eq!(pointers("c++"), ["/name", "/nickname", "/tags/0"]);
-        assert_eq!(pointers("c++ templates wizard"), ["/name", "/tags/1", "/alternate_greetings/1"]);
+        assert_eq!(
+            pointers("c++ templates wizard"),
+            ["/name", "/tags/1", "/alternate_greetings/1"]
+        );
         assert_eq!(pointers("t*"), ["/name"], "one letter is looked for in name and tags only");
     }
 
@@ -252,14 +305,17 @@ mod tests {
         assert_eq!((up_to(5).map(|it| it.len()), asked.get()), (Some(SNIPPETS_MAX), 5));
     }
 
-    /// As the snippets are meant: each place is compared with all behind it, and everything is kept.
+    /// As the snippets are meant: each place is compared with all behind it, and everything is
+    /// kept.
     fn naive(search: &Search, answer: &Value) -> Vec<Snippet> {
         let terms = different(&search.wanted);
         let found = texts(answer).filter_map(|(pointer, text, is_title)| {
             let matches = matches(&terms, text, is_title);
             let near = |first: usize| {
                 let start = matches[first].span.start;
-                let near = matches[first..].iter().take_while(|it| it.span.end <= start + 100 || it.span.start == start);
+                let near = matches[first..]
+                    .iter()
+                    .take_while(|it| it.span.end <= start + 100 || it.span.start == start);
                 near.fold(0_u32, |terms, it| terms | it.terms)
             };
             let best = (0..matches.len()).rev().max_by_key(|first| near(*first).count_ones())?;

@@ -1,20 +1,24 @@
-//! What a word is: a run of letters and digits, a character that stands alone, or the signs at the end or the beginning of
-//! a word that belong to it.
+//! What a word is: a run of letters and digits, a character that stands alone, or the signs at the
+//! end or the beginning of a word that belong to it.
 //!
-//! `C++`, `C#` and `.NET` are told from `C` and `net` by their signs, which are a word of their own beside the other: so `c`
-//! finds all of them, and `c++` only what has the signs too. Other signs only separate words: `node.js` is `node` and `js`.
+//! `C++`, `C#` and `.NET` are told from `C` and `net` by their signs, which are a word of their own
+//! beside the other: so `c` finds all of them, and `c++` only what has the signs too. Other signs
+//! only separate words: `node.js` is `node` and `js`.
 
 use std::ops::Range;
 
 use super::fold::{folded, stands_alone};
 
-/// Stands between two texts, so that no phrase is found across them. From the private use area, where no letter is.
+/// Stands between two texts, so that no phrase is found across them. From the private use area,
+/// where no letter is.
 pub(super) const SEPARATOR: char = '\u{e000}';
 
-/// How the signs that belong to a word are written, which the tokenizer of an index would take for separators.
+/// How the signs that belong to a word are written, which the tokenizer of an index would take for
+/// separators.
 const SIGNS: [(char, char); 3] = [('+', '\u{e001}'), ('#', '\u{e002}'), ('.', '\u{e003}')];
 
-/// Folded words, joined by blanks; built character by character because every write of a persona does it.
+/// Folded words, joined by blanks; built character by character because every write of a persona
+/// does it.
 #[derive(Default)]
 pub(super) struct Words {
     pub joined: String,
@@ -75,10 +79,16 @@ impl Words {
         while let Some(start) = (at..bytes.len()).find(|at| is_word(*at)) {
             let end = (start..bytes.len()).find(|at| !is_word(*at)).unwrap_or(bytes.len());
             if start > 0 && bytes[start - 1] == b'.' {
-                let run_start = (0..start).rev().find(|at| bytes[*at] != b'.').map_or(0, |before| before + 1);
+                let run_start =
+                    (0..start).rev().find(|at| bytes[*at] != b'.').map_or(0, |before| before + 1);
                 let follows_word = run_start > 0 && is_word(run_start - 1);
                 self.add_run(
-                    &Run { sign: '.', count: start - run_start, span: run_start..start, follows_word },
+                    &Run {
+                        sign: '.',
+                        count: start - run_start,
+                        span: run_start..start,
+                        follows_word,
+                    },
                     Some(char::from(bytes[start])),
                 );
             }
@@ -88,7 +98,12 @@ impl Words {
             self.joined[from..].make_ascii_lowercase();
             if let Some(sign @ (b'+' | b'#')) = bytes.get(end) {
                 let count = bytes[end..].iter().take_while(|byte| *byte == sign).count();
-                let run = Run { sign: char::from(*sign), count, span: end..end + count, follows_word: true };
+                let run = Run {
+                    sign: char::from(*sign),
+                    count,
+                    span: end..end + count,
+                    follows_word: true,
+                };
                 self.add_run(&run, bytes.get(end + count).map(|byte| char::from(*byte)));
             }
             at = end;
@@ -125,7 +140,8 @@ impl Words {
         self.open = false;
     }
 
-    /// What the signs before are, now that is known what follows them; nothing at the end of the text.
+    /// What the signs before are, now that is known what follows them; nothing at the end of the
+    /// text.
     fn settle(&mut self, next: Option<char>) {
         if let Some(run) = self.run.take() {
             self.add_run(&run, next);
@@ -135,7 +151,8 @@ impl Words {
     fn add_run(&mut self, run: &Run, next: Option<char>) {
         if run.is_word(next) {
             self.begin(run.span.clone());
-            let written = SIGNS.iter().filter(|(sign, _)| *sign == run.sign).map(|(_, written)| *written);
+            let written =
+                SIGNS.iter().filter(|(sign, _)| *sign == run.sign).map(|(_, written)| *written);
             self.joined.extend(written.cycle().take(run.count));
         }
     }
@@ -151,12 +168,15 @@ impl Words {
 }
 
 impl Run {
-    /// `C++`, `C++17`, `50+`, `C#`, `C#8` and `.NET` have such signs; `a+b`, `page#part`, `...and` and lines of `####` have not.
+    /// `C++`, `C++17`, `50+`, `C#`, `C#8` and `.NET` have such signs; `a+b`, `page#part`, `...and`
+    /// and lines of `####` have not.
     fn is_word(&self, next: Option<char>) -> bool {
         let is_letter = |char: char| char.is_alphabetic() && !stands_alone(char);
         match (self.sign, self.count) {
             ('.', 1) => !self.follows_word && next.is_some_and(is_letter),
-            ('+', 1) => self.follows_word && !next.is_some_and(|next| is_letter(next) || next.is_numeric()),
+            ('+', 1) => {
+                self.follows_word && !next.is_some_and(|next| is_letter(next) || next.is_numeric())
+            }
             ('+', 2) => self.follows_word,
             ('#', 1) => self.follows_word && !next.is_some_and(is_letter),
             _ => false,
@@ -172,17 +192,32 @@ mod tests {
 
     /// The words of a text with their signs as they are typed.
     fn typed(text: &str) -> Vec<String> {
-        let sign = |char: char| super::SIGNS.iter().find(|(_, written)| *written == char).map_or(char, |(sign, _)| *sign);
+        let sign = |char: char| {
+            super::SIGNS
+                .iter()
+                .find(|(_, written)| *written == char)
+                .map_or(char, |(sign, _)| *sign)
+        };
         words(text).iter().map(|word| word.chars().map(sign).collect()).collect()
     }
 
     #[test]
     fn words_are_folded_and_scripts_without_spaces_are_cut() {
-        assert_eq!(words("Crème-brûlée, ÅNGSTRÖM's 2nd!"), ["creme", "brulee", "angstrom", "s", "2nd"]);
-        assert_eq!(words("中日翻译 GPT4 한국어 ﬁne ①"), ["中", "日", "翻", "译", "gpt4", "한", "국", "어", "fine", "1"]);
+        assert_eq!(
+            words("Crème-brûlée, ÅNGSTRÖM's 2nd!"),
+            ["creme", "brulee", "angstrom", "s", "2nd"]
+        );
+        assert_eq!(
+            words("中日翻译 GPT4 한국어 ﬁne ①"),
+            ["中", "日", "翻", "译", "gpt4", "한", "국", "어", "fine", "1"]
+        );
         assert_eq!(words("🤖 robot🧙"), ["🤖", "robot", "🧙"]);
         assert_eq!(words("がか ｶﾞ ΣΊΣΥΦΟΣ İ e\u{301}"), ["が", "か", "カ", "σισυφοσ", "i", "e"]);
-        assert_eq!(words("\u{1112}\u{1161}\u{11ab}"), ["한"], "a syllable in parts is the syllable");
+        assert_eq!(
+            words("\u{1112}\u{1161}\u{11ab}"),
+            ["한"],
+            "a syllable in parts is the syllable"
+        );
         assert_eq!(words("\u{0} \t\n.,;:!?"), Vec::<String>::new());
     }
 
@@ -198,7 +233,10 @@ mod tests {
             ("end.Next ...and ..x .5", &["end", "next", "and", "x", "5"]),
             ("title##### a+++ b##", &["title", "a", "b"]),
             ("C++.NET C#.NET", &["c", "++", ".", "net", "c", "#", ".", "net"]),
-            ("用C++语言 C#语言 使用.NET吧", &["用", "c", "++", "语", "言", "c", "#", "语", "言", "使", "用", ".", "net", "吧"]),
+            (
+                "用C++语言 C#语言 使用.NET吧",
+                &["用", "c", "++", "语", "言", "c", "#", "语", "言", "使", "用", ".", "net", "吧"],
+            ),
             ("Ｃ＋＋ Ｃ＃ ．ＮＥＴ", &["c", "++", "c", "#", ".", "net"]),
             ("é++ .É ß#", &["e", "++", ".", "e", "ss", "#"]),
             ("…and é…x", &["and", "e", "x"]),
@@ -210,7 +248,11 @@ mod tests {
         for (text, wanted) in cases {
             assert_eq!(typed(text), wanted, "{text}");
         }
-        assert!(words("C++ C# .NET").iter().all(|word| is_closed(word) != word.chars().all(char::is_alphanumeric)));
+        assert!(
+            words("C++ C# .NET")
+                .iter()
+                .all(|word| is_closed(word) != word.chars().all(char::is_alphanumeric))
+        );
     }
 
     #[test]
@@ -221,8 +263,14 @@ mod tests {
             let spans = words.spans.expect("asked for");
             spans.into_iter().map(|span| text[span].to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(spans("The C++ of .NET, node.js"), ["The", "C", "++", "of", ".", "NET", "node", "js"]);
-        assert_eq!(spans("Straße e\u{301}te\u{301} 中C#文 ＋ Ｃ＋＋"), ["Straße", "e\u{301}te\u{301}", "中", "C", "#", "文", "Ｃ", "＋＋"]);
+        assert_eq!(
+            spans("The C++ of .NET, node.js"),
+            ["The", "C", "++", "of", ".", "NET", "node", "js"]
+        );
+        assert_eq!(
+            spans("Straße e\u{301}te\u{301} 中C#文 ＋ Ｃ＋＋"),
+            ["Straße", "e\u{301}te\u{301}", "中", "C", "#", "文", "Ｃ", "＋＋"]
+        );
     }
 
     proptest! {

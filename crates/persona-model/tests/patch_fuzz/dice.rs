@@ -1,4 +1,5 @@
-//! Documents and patches by chance. Most paths are those of the document, so that most patches do something.
+//! Documents and patches by chance. Most paths are those of the document, so that most patches do
+//! something.
 
 use serde_json::{Map, Value, json};
 
@@ -54,13 +55,16 @@ impl Dice {
         self.nesting_max = NESTING_MAX;
         members["alternate_greetings"] = json!(["hello", "good day"]);
         members["creator_notes_multilingual"] = json!({ "en": "notes", "de": "Notizen" });
-        members["assets"] = json!([{ "type": "icon", "uri": "ccdefault:", "name": "main", "ext": "png" }]);
+        members["assets"] =
+            json!([{ "type": "icon", "uri": "ccdefault:", "name": "main", "ext": "png" }]);
         members
     }
 
     fn object(&mut self, levels: usize) -> Value {
         let count = self.below(4);
-        Value::Object((0..count).map(|_| ((*self.pick(NAMES)).to_owned(), self.value(levels))).collect())
+        Value::Object(
+            (0..count).map(|_| ((*self.pick(NAMES)).to_owned(), self.value(levels))).collect(),
+        )
     }
 
     fn value(&mut self, levels: usize) -> Value {
@@ -77,9 +81,22 @@ impl Dice {
     }
 
     fn number(&mut self) -> Value {
-        let whole = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(u64::MAX), json!(9_007_199_254_740_993_u64)];
-        let double =
-            [json!(1.0), json!(-0.0), json!(1e300), json!(0.1), json!(9_007_199_254_740_992.0), json!(18_446_744_073_709_551_616.0)];
+        let whole = [
+            json!(0),
+            json!(-1),
+            json!(i64::MIN),
+            json!(i64::MAX),
+            json!(u64::MAX),
+            json!(9_007_199_254_740_993_u64),
+        ];
+        let double = [
+            json!(1.0),
+            json!(-0.0),
+            json!(1e300),
+            json!(0.1),
+            json!(9_007_199_254_740_992.0),
+            json!(18_446_744_073_709_551_616.0),
+        ];
         if self.one_in(2) { self.pick(&whole).clone() } else { self.pick(&double).clone() }
     }
 
@@ -87,7 +104,9 @@ impl Dice {
     fn chain(&mut self) -> Value {
         let most = if self.one_in(8) { self.nesting_max } else { 12 };
         let depth = self.below(most);
-        (0..depth).fold(json!(1), |inner, _| if self.one_in(2) { json!([inner]) } else { json!({ "a": inner }) })
+        (0..depth).fold(json!(1), |inner, _| {
+            if self.one_in(2) { json!([inner]) } else { json!({ "a": inner }) }
+        })
     }
 
     /// A merge patch: an object, whose members are mostly fields.
@@ -95,10 +114,19 @@ impl Dice {
         let mut patch = Map::new();
         for _ in 0..self.below(4) {
             let (name, value) = match self.below(8) {
-                0 => ((*self.pick(&["nickname", "description", "creator"])).to_owned(), json!(*self.pick(TEXTS))),
+                0 => (
+                    (*self.pick(&["nickname", "description", "creator"])).to_owned(),
+                    json!(*self.pick(TEXTS)),
+                ),
                 1 => ("tags".to_owned(), json!(["x", "z"])),
-                2 => ((*self.pick(&["handle", "name", "extensions", "kind", "nickname"])).to_owned(), Value::Null),
-                3 => ((*self.pick(&["tags", "name", "nonsense", "assets"])).to_owned(), self.value(2)),
+                2 => (
+                    (*self.pick(&["handle", "name", "extensions", "kind", "nickname"])).to_owned(),
+                    Value::Null,
+                ),
+                3 => (
+                    (*self.pick(&["tags", "name", "nonsense", "assets"])).to_owned(),
+                    self.value(2),
+                ),
                 _ => {
                     let place = *self.pick(PLACES);
                     (place.to_owned(), self.change_of(&document[place], 4))
@@ -116,7 +144,9 @@ impl Dice {
         for (name, member) in members {
             match self.below(4) {
                 0 => drop(change.insert(name.clone(), Value::Null)),
-                1 if levels > 0 => drop(change.insert(name.clone(), self.change_of(member, levels - 1))),
+                1 if levels > 0 => {
+                    drop(change.insert(name.clone(), self.change_of(member, levels - 1)));
+                }
                 _ => {}
             }
         }
@@ -130,14 +160,18 @@ impl Dice {
     pub fn operations(&mut self, document: &Value) -> Vec<Value> {
         let mut paths = Vec::new();
         paths_of(document, &mut String::new(), &mut paths);
-        let inner: Vec<&String> = paths.iter().filter(|path| PLACES.iter().any(|place| path.starts_with(&format!("/{place}")))).collect();
+        let inner: Vec<&String> = paths
+            .iter()
+            .filter(|path| PLACES.iter().any(|place| path.starts_with(&format!("/{place}"))))
+            .collect();
         if self.one_in(150) {
             return self.copies(&inner);
         }
         let mut operations = Vec::new();
         for _ in 0..=self.below(6) {
             let from_all = self.one_in(5);
-            let mut path = || if from_all { self.pick(&paths).clone() } else { (*self.pick(&inner)).clone() };
+            let mut path =
+                || if from_all { self.pick(&paths).clone() } else { (*self.pick(&inner)).clone() };
             let (from, mut to) = (path(), path());
             self.bend(&mut to);
             operations.push(self.operation(document, &from, &to));
@@ -148,9 +182,14 @@ impl Dice {
     /// The same copy again and again: into itself it adds up in depth, elsewhere in size.
     fn copies(&mut self, paths: &[&String]) -> Vec<Value> {
         let to = *self.pick(paths);
-        let above: Vec<&&String> = paths.iter().filter(|path| to.starts_with(&format!("{path}/"))).collect();
+        let above: Vec<&&String> =
+            paths.iter().filter(|path| to.starts_with(&format!("{path}/"))).collect();
         let nests = !above.is_empty() && self.one_in(2);
-        let (from, times) = if nests { (**self.pick(&above), self.below(40)) } else { (*self.pick(paths), self.below(700)) };
+        let (from, times) = if nests {
+            (**self.pick(&above), self.below(40))
+        } else {
+            (*self.pick(paths), self.below(700))
+        };
         vec![json!({ "op": "copy", "from": from, "path": to }); times]
     }
 
@@ -165,11 +204,14 @@ impl Dice {
                 let value = document.pointer(from).cloned().unwrap_or_default();
                 json!({ "op": "test", "path": from, "value": if self.one_in(2) { respelled(&value) } else { value } })
             }
-            _ => json!({ "op": *self.pick(&["test", "frob", "copy"]), "path": to, "value": self.value(1) }),
+            _ => {
+                json!({ "op": *self.pick(&["test", "frob", "copy"]), "path": to, "value": self.value(1) })
+            }
         }
     }
 
-    /// Makes another place of it, now and then: one deeper, at the end of a list, one that is no pointer.
+    /// Makes another place of it, now and then: one deeper, at the end of a list, one that is no
+    /// pointer.
     fn bend(&mut self, path: &mut String) {
         match self.below(10) {
             0 | 1 => path.extend(["/", &self.pick(NAMES).replace('~', "~0").replace('/', "~1")]),
@@ -185,16 +227,24 @@ impl Dice {
     }
 }
 
-/// The value with each whole number written as a double and the other way round, which is another number where it is too large.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a number that is not quite the same is a case too")]
+/// The value with each whole number written as a double and the other way round, which is another
+/// number where it is too large.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a number that is not quite the same is a case too"
+)]
 fn respelled(value: &Value) -> Value {
     match value {
-        Value::Number(number) if number.is_f64() => {
-            number.as_f64().filter(|double| double.fract() == 0.0).map_or(json!(1), |it| json!(it as i64))
-        }
+        Value::Number(number) if number.is_f64() => number
+            .as_f64()
+            .filter(|double| double.fract() == 0.0)
+            .map_or(json!(1), |it| json!(it as i64)),
         Value::Number(number) => number.as_i64().map_or(json!(1), |whole| json!(whole as f64)),
         Value::Array(items) => items.iter().map(respelled).collect(),
-        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), respelled(member))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), respelled(member))).collect()
+        }
         other => other.clone(),
     }
 }
@@ -211,7 +261,9 @@ fn paths_of(value: &Value, path: &mut String, found: &mut Vec<String>) {
     };
     match value {
         Value::Object(members) => members.iter().for_each(|(name, member)| inside(name, member)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| inside(&index.to_string(), item)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| inside(&index.to_string(), item));
+        }
         _ => {}
     }
 }

@@ -1,8 +1,8 @@
 //! Random patches on random documents, each compared with a naive reference.
 //!
-//! A case follows from its number alone. A failure names the number; `PERSONA_PATCH_FUZZ="first count"` repeats a case, or
-//! runs as many as wanted from any number on. `dice.rs` throws documents and patches, `reference.rs` applies them as the RFCs
-//! say and without any bound.
+//! A case follows from its number alone. A failure names the number; `PERSONA_PATCH_FUZZ="first
+//! count"` repeats a case, or runs as many as wanted from any number on. `dice.rs` throws documents
+//! and patches, `reference.rs` applies them as the RFCs say and without any bound.
 
 mod dice;
 mod reference;
@@ -44,10 +44,22 @@ fn case(number: u64, seen: &mut Seen) {
             return;
         }
         let before = document.text().to_owned();
-        let next = if dice.one_in(2) { merge(&mut dice, &document, seen) } else { patch(&mut dice, &document, seen) };
-        assert_eq!(document.text(), before, "a patch leaves the document that it is applied to as it is");
+        let next = if dice.one_in(2) {
+            merge(&mut dice, &document, seen)
+        } else {
+            patch(&mut dice, &document, seen)
+        };
+        assert_eq!(
+            document.text(),
+            before,
+            "a patch leaves the document that it is applied to as it is"
+        );
         if let Some(next) = next {
-            assert_eq!(Document::from_stored(next.text()).as_ref(), Ok(&next), "what is stored is what was made");
+            assert_eq!(
+                Document::from_stored(next.text()).as_ref(),
+                Ok(&next),
+                "what is stored is what was made"
+            );
             assert!(depth(&next.to_json()) <= VALUE_DEPTH_MAX);
             document = next;
         }
@@ -62,7 +74,11 @@ fn merge(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Docume
     match (patch.apply(document), wanted) {
         (Ok(made), Ok(wanted)) => {
             assert_eq!(made, wanted, "{text}");
-            assert_eq!(patch.apply(&made), Ok(made.clone()), "a merge patch changes nothing the second time: {text}");
+            assert_eq!(
+                patch.apply(&made),
+                Ok(made.clone()),
+                "a merge patch changes nothing the second time: {text}"
+            );
             for field in made.changed_fields(document) {
                 assert!(text.get(field).is_some(), "{field} is not named: {text}");
             }
@@ -105,7 +121,9 @@ fn patch(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Docume
     match (made, Document::from_json(wanted)) {
         (Ok(made), Ok(wanted)) => {
             assert_eq!(made, wanted, "{text}");
-            let most = document.text().len() + text.to_string().len() + ESCAPED_BYTES_MAX * PATCH_COPIED_BYTES_MAX;
+            let most = document.text().len()
+                + text.to_string().len()
+                + ESCAPED_BYTES_MAX * PATCH_COPIED_BYTES_MAX;
             assert!(made.text().len() <= most, "{} bytes: {text}", made.text().len());
             seen.patched += 1;
             Some(made)
@@ -123,7 +141,14 @@ fn patch(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Docume
 const ESCAPED_BYTES_MAX: usize = 6;
 
 /// The patch was refused at this operation for this reason.
-fn assert_refused(made: &Result<Document, PatchError>, index: usize, why: &Refused, copied: usize, seen: &mut Seen, text: &Value) {
+fn assert_refused(
+    made: &Result<Document, PatchError>,
+    index: usize,
+    why: &Refused,
+    copied: usize,
+    seen: &mut Seen,
+    text: &Value,
+) {
     let invalid = match made {
         Err(PatchError::TestFailed { .. }) => {
             assert_eq!(*why, Refused::Test, "{text}");
@@ -171,10 +196,15 @@ fn run(first: u64, count: u64) {
 
 #[test]
 fn random_patches_do_what_the_rfcs_say_and_stay_within_bounds() {
-    #[expect(clippy::disallowed_methods, reason = "a case is repeated, or a run made longer, from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a case is repeated, or a run made longer, from outside"
+    )]
     let chosen = std::env::var("PERSONA_PATCH_FUZZ").ok();
     match chosen.as_deref().and_then(|text| text.split_once(' ')) {
-        Some((first, count)) => run(first.parse().expect("a number"), count.parse().expect("a count")),
+        Some((first, count)) => {
+            run(first.parse().expect("a number"), count.parse().expect("a count"));
+        }
         None => run(0, CASES),
     }
 }

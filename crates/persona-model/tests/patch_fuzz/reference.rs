@@ -1,6 +1,7 @@
 //! RFC 6902 and RFC 7396 as they are written, with none of the product's code.
 //!
-//! The bounds of the product are looked at one operation at a time: what an operation would nest, and what all would copy.
+//! The bounds of the product are looked at one operation at a time: what an operation would nest,
+//! and what all would copy.
 
 use persona_model::{PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, VALUE_DEPTH_MAX};
 use serde_json::{Map, Number, Value};
@@ -33,7 +34,8 @@ type Steps = Vec<String>;
 pub fn parsed(operation: &Value) -> Option<(&str, Steps, Option<Steps>, Option<&Value>)> {
     let name = operation.get("op")?.as_str()?;
     let path = steps(operation.get("path")?.as_str()?)?;
-    let (from, value) = (operation.get("from").and_then(Value::as_str).and_then(steps), operation.get("value"));
+    let (from, value) =
+        (operation.get("from").and_then(Value::as_str).and_then(steps), operation.get("value"));
     let is_whole = match name {
         "add" | "replace" | "test" => value.is_some(),
         "copy" | "move" => from.is_some(),
@@ -45,7 +47,9 @@ pub fn parsed(operation: &Value) -> Option<(&str, Steps, Option<Steps>, Option<&
 /// Does one operation.
 pub fn apply(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Refused> {
     let (name, path, from, value) = parsed(operation).expect("an operation");
-    let fits = |value: &Value| if path.len() + depth(value) > VALUE_DEPTH_MAX { Err(Refused::TooDeep) } else { Ok(()) };
+    let fits = |value: &Value| {
+        if path.len() + depth(value) > VALUE_DEPTH_MAX { Err(Refused::TooDeep) } else { Ok(()) }
+    };
     let mut count = |value: &Value| {
         *copied += about_bytes(value).max(PATCH_COPY_BYTES_MIN);
         if *copied > PATCH_COPIED_BYTES_MAX { Err(Refused::Copied) } else { Ok(()) }
@@ -126,7 +130,8 @@ fn add(document: &mut Value, path: &[String], value: Value) -> Result<(), Refuse
             members.insert(last.clone(), value);
         }
         Value::Array(items) => {
-            let index = if last == "-" { items.len() } else { number(last).ok_or(Refused::Missing)? };
+            let index =
+                if last == "-" { items.len() } else { number(last).ok_or(Refused::Missing)? };
             if index > items.len() {
                 return Err(Refused::Missing);
             }
@@ -142,7 +147,9 @@ fn remove(document: &mut Value, path: &[String]) -> Result<Value, Refused> {
     let [parents @ .., last] = path else { return Err(Refused::Missing) };
     let removed = match at(document, parents)? {
         Value::Object(members) => members.remove(last),
-        Value::Array(items) => number(last).filter(|index| *index < items.len()).map(|index| items.remove(index)),
+        Value::Array(items) => {
+            number(last).filter(|index| *index < items.len()).map(|index| items.remove(index))
+        }
         _ => None,
     };
     removed.ok_or(Refused::Missing)
@@ -160,7 +167,8 @@ fn is_same(left: &Value, right: &Value) -> bool {
             left.len() == right.len() && left.iter().zip(right).all(|(one, two)| is_same(one, two))
         }
         (Value::Object(left), Value::Object(right)) => {
-            left.keys().eq(right.keys()) && left.values().zip(right.values()).all(|(one, two)| is_same(one, two))
+            left.keys().eq(right.keys())
+                && left.values().zip(right.values()).all(|(one, two)| is_same(one, two))
         }
         _ => left == right,
     }
@@ -182,6 +190,9 @@ fn about_bytes(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,
         Value::String(text) => text.len() + 2,
         Value::Array(items) => items.iter().map(|item| about_bytes(item) + 1).sum::<usize>() + 2,
-        Value::Object(members) => members.iter().map(|(name, value)| name.len() + about_bytes(value) + 4).sum::<usize>() + 2,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() + about_bytes(value) + 4).sum::<usize>()
+                + 2
+        }
     }
 }

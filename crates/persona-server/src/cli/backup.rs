@@ -1,4 +1,5 @@
-//! `persona backup`: one consistent snapshot of a database as one file, also beside a running server.
+//! `persona backup`: one consistent snapshot of a database as one file, also beside a running
+//! server.
 
 use persona_storage::sqlite::{BackupReport, back_up};
 use serde_json::json;
@@ -16,11 +17,16 @@ pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Re
     let database = arguments.place.database(environment, output)?;
     let folder = arguments.file.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(Failure::new(ExitCode::NotFound, format!("there is no folder {}", folder.display())).hint("make it first: mkdir -p"));
+        return Err(Failure::new(
+            ExitCode::NotFound,
+            format!("there is no folder {}", folder.display()),
+        )
+        .hint("make it first: mkdir -p"));
     }
     let BackupReport { file, bytes, content, took } =
         work::run(output, |watcher| back_up(&database, &arguments.file, arguments.force, watcher))?;
-    let restore = format!("persona restore {} --database {}", shell_word(&file), shell_word(&database));
+    let restore =
+        format!("persona restore {} --database {}", shell_word(&file), shell_word(&database));
     if output.is_json() {
         return output.json(&json!({
             "file": file,

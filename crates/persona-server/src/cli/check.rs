@@ -18,8 +18,7 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
     };
     let report = work::run(output, |watcher| check(&file, watcher))?;
     if output.is_json() {
-        let problem =
-            |it: &persona_storage::sqlite::CheckProblem| json!({ "persona": it.persona.map(|id| id.to_string()), "what": it.what });
+        let problem = |it: &persona_storage::sqlite::CheckProblem| json!({ "persona": it.persona.map(|id| id.to_string()), "what": it.what });
         output.json(&json!({
             "file": file,
             "sound": report.is_sound(),
@@ -37,12 +36,17 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
         }
     }
     if !report.is_sound() {
-        let count = if report.problems_total == 1 { "1 problem".into() } else { format!("{} problems", report.problems_total) };
+        let count = if report.problems_total == 1 {
+            "1 problem".into()
+        } else {
+            format!("{} problems", report.problems_total)
+        };
         return Err(work::unsound(format!("{} is damaged: {count}", file.display()), output));
     }
     if !output.is_json() {
         let personas = personas(report.personas, report.deleted);
-        let counts = format!("{personas}, {} revisions, {} changes", report.revisions, report.changes);
+        let counts =
+            format!("{personas}, {} revisions, {} changes", report.revisions, report.changes);
         output.result(&format!("{} is sound: {counts}", file.display()))?;
     }
     Ok(())

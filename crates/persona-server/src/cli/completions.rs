@@ -1,4 +1,5 @@
-//! `persona completions` and `persona man`: both from the definition that the parser uses, so they cannot drift.
+//! `persona completions` and `persona man`: both from the definition that the parser uses, so they
+//! cannot drift.
 
 use clap::CommandFactory;
 
@@ -24,7 +25,10 @@ pub fn man(output: &Output) -> Result<(), Failure> {
     let mut program = Arguments::command();
     program.build();
     write(&mut page, program.clone());
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
+    for command in program
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "help")
+    {
         write(&mut page, command.clone());
     }
     output.bytes(&page)

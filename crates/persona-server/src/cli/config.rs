@@ -11,20 +11,32 @@ use super::arguments::{ConfigAction, Place};
 use super::failure::Failure;
 use super::output::{Output, Tone};
 use super::table::Table;
-use crate::config::{Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown};
+use crate::config::{
+    Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown,
+};
 use crate::exit_code::ExitCode;
 
 /// Runs the command.
-pub fn run(action: &ConfigAction, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub fn run(
+    action: &ConfigAction,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     match action {
-        ConfigAction::Show { origin, flags } => show(&loaded(flags, environment, output)?, *origin, output),
+        ConfigAction::Show { origin, flags } => {
+            show(&loaded(flags, environment, output)?, *origin, output)
+        }
         ConfigAction::Check(flags) => check(&loaded(flags, environment, output)?, output),
         ConfigAction::Reference => output.bytes(reference().as_bytes()),
     }
 }
 
 /// Loads the settings and prints what is worth a word.
-pub fn loaded(flags: &Flags, environment: &Environment, output: &Output) -> Result<Loaded, Failure> {
+pub fn loaded(
+    flags: &Flags,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Loaded, Failure> {
     let loaded = load(flags, environment)?;
     for warning in &loaded.warnings {
         output.warn(warning);
@@ -36,11 +48,15 @@ impl Place {
     /// The database file that is meant, for a command that works on files only.
     pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
-        let config = loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config;
+        let config =
+            loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config;
         match config.database {
             Database::File(path) => {
                 if let Some(server) = config.server.filter(|_| self.database.is_none()) {
-                    output.warn(&format!("the server {server} has no part in this: the command works on the file {}", path.display()));
+                    output.warn(&format!(
+                        "the server {server} has no part in this: the command works on the file {}",
+                        path.display()
+                    ));
                 }
                 Ok(path)
             }
@@ -57,10 +73,15 @@ fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failu
     if output.is_json() {
         let member = |setting: &Setting| {
             let value = value(setting);
-            let value = if with_origin { json!({ "value": value, "origin": setting.origin.to_string() }) } else { value };
+            let value = if with_origin {
+                json!({ "value": value, "origin": setting.origin.to_string() })
+            } else {
+                value
+            };
             (setting.key.name.to_string(), value)
         };
-        return output.json(&Value::Object(loaded.settings.iter().map(member).collect::<Map<_, _>>()));
+        return output
+            .json(&Value::Object(loaded.settings.iter().map(member).collect::<Map<_, _>>()));
     }
     let mut section = "";
     let mut text = String::new();
@@ -72,9 +93,17 @@ fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failu
             section = setting.key.section;
             writeln!(text, "{gap}[{section}]").expect("writing into a string succeeds");
         }
-        let origin = if with_origin { output.paint(Tone::Dim, &format!("# {}", setting.origin)) } else { String::new() };
+        let origin = if with_origin {
+            output.paint(Tone::Dim, &format!("# {}", setting.origin))
+        } else {
+            String::new()
+        };
         // A setting without a value has no line in TOML; as a comment it can still be seen.
-        let name = if setting.text.is_empty() { format!("# {}", setting.key.member) } else { setting.key.member.into() };
+        let name = if setting.text.is_empty() {
+            format!("# {}", setting.key.member)
+        } else {
+            setting.key.member.into()
+        };
         table.row([name, format!("= {}", value(setting)), origin]);
     }
     text.push_str(&table.text());
@@ -100,7 +129,9 @@ fn check_log_file(config: &Config) -> Result<(), Failure> {
         // Made just now, and empty unless a server has begun to write into it meanwhile.
         let is_empty = path.metadata().is_ok_and(|facts| facts.len() == 0);
         if is_empty {
-            std::fs::remove_file(path).map_err(|error| Failure::io(format!("could not remove {}", path.display()), &error))?;
+            std::fs::remove_file(path).map_err(|error| {
+                Failure::io(format!("could not remove {}", path.display()), &error)
+            })?;
         }
     }
     opened.map(drop).map_err(|error| {
@@ -114,8 +145,12 @@ fn check_log_file(config: &Config) -> Result<(), Failure> {
 fn value(setting: &Setting) -> Value {
     let text = setting.text.as_str();
     match setting.key.shape {
-        Shape::Number { .. } | Shape::Workers => text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from),
-        Shape::Switch => matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into(),
+        Shape::Number { .. } | Shape::Workers => {
+            text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from)
+        }
+        Shape::Switch => {
+            matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into()
+        }
         // What is shown is shared; a password must not be.
         Shape::Database => shown(text).into(),
         _ => text.into(),

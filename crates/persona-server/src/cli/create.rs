@@ -18,18 +18,26 @@ use crate::http::read_strictly;
 use crate::import::{ITEM_BYTES_MAX, refusal_of_card, typed};
 
 /// Creates a persona.
-pub async fn run(arguments: &Create, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &Create,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     let document = document(arguments)?;
     new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     let api = Api::open(&arguments.target, Access::Create, environment, output)?;
     let author = author::header(arguments.author.as_deref(), environment)?;
-    let reply = api.write(Method::POST, PERSONAS, &author, Some(&Value::Object(document))).await?.success()?;
+    let reply = api
+        .write(Method::POST, PERSONAS, &author, Some(&Value::Object(document)))
+        .await?
+        .success()?;
     api.close().await;
     if output.is_json() {
         return output.answer(&reply);
     }
     let persona = reply.json();
-    let text = |member: &str| persona.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text =
+        |member: &str| persona.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
     output.note(&format!("created {:?}", text("name")));
     output.result(&text("id"))
 }
@@ -45,7 +53,8 @@ fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
         document.insert("name".into(), name.as_str().into());
     }
     if document.is_empty() {
-        return Err(Failure::new(ExitCode::Usage, "there is nothing to create").hint("give a --name, a --file, or both"));
+        return Err(Failure::new(ExitCode::Usage, "there is nothing to create")
+            .hint("give a --name, a --file, or both"));
     }
     Ok(document)
 }
@@ -55,10 +64,16 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut cells = Map::new();
     for assignment in assignments {
         let Some((field, value)) = assignment.split_once('=') else {
-            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} must be FIELD=VALUE")));
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format!("--set {assignment:?} must be FIELD=VALUE"),
+            ));
         };
         if field.is_empty() {
-            return Err(Failure::new(ExitCode::Usage, format!("--set {assignment:?} names no field: FIELD=VALUE is wanted")));
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format!("--set {assignment:?} names no field: FIELD=VALUE is wanted"),
+            ));
         }
         cells.insert(field.into(), value.into());
     }
@@ -69,23 +84,36 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
 pub fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
     let name = path.display();
     let failed = |error: std::io::Error| Failure::io(format!("could not read {name}"), &error);
-    let input: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(failed)?)
+    };
     let bound = u64::try_from(ITEM_BYTES_MAX).expect("the bound is a small number");
     let mut bytes = Vec::new();
     input.take(bound + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > ITEM_BYTES_MAX {
-        return Err(Failure::new(ExitCode::Failure, format!("{name} has more than {ITEM_BYTES_MAX} bytes")));
+        return Err(Failure::new(
+            ExitCode::Failure,
+            format!("{name} has more than {ITEM_BYTES_MAX} bytes"),
+        ));
     }
     match read_strictly(&bytes) {
         Ok(Value::Object(document)) => match refusal_of_card(&document) {
             Some(reason) => Err(Failure::new(ExitCode::Failure, format!("{name}: {reason}"))),
             None => Ok(document),
         },
-        Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object")).hint("`persona import` takes lists")),
+        Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object"))
+            .hint("`persona import` takes lists")),
         Err(malformed) => {
-            let place = format!("line {}, column {}: {}", malformed.line, malformed.column, malformed.words());
-            Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON that can be taken")).because(place))
+            let place = format!(
+                "line {}, column {}: {}",
+                malformed.line,
+                malformed.column,
+                malformed.words()
+            );
+            Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON that can be taken"))
+                .because(place))
         }
     }
 }

@@ -13,9 +13,16 @@ use crate::config::Environment;
 use crate::exit_code::ExitCode;
 
 /// Deletes a persona, if it still is what the user was asked about.
-pub async fn run(arguments: &Delete, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &Delete,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     if !arguments.yes && !can_be_asked() {
-        let failure = Failure::new(ExitCode::Usage, "no question can be asked, standard input or standard error is not a terminal");
+        let failure = Failure::new(
+            ExitCode::Usage,
+            "no question can be asked, standard input or standard error is not a terminal",
+        );
         return Err(failure.hint("add --yes to delete without a question"));
     }
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;

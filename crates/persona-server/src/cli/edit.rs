@@ -1,4 +1,5 @@
-//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept, and can be gone on with.
+//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept,
+//! and can be gone on with.
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +21,13 @@ use crate::config::Environment;
 use crate::exit_code::ExitCode;
 
 /// Edits a persona.
-pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text with it.
+pub async fn run(
+    arguments: &Edit,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text
+    // with it.
     let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
     let author = author::header(arguments.author.as_deref(), environment)?;
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;
@@ -52,7 +58,10 @@ pub async fn run(arguments: &Edit, environment: &Environment, output: &Output) -
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
-    output.note(&format!("saved {name:?} as revision {}", persona.get("revision").cloned().unwrap_or_default()));
+    output.note(&format!(
+        "saved {name:?} as revision {}",
+        persona.get("revision").cloned().unwrap_or_default()
+    ));
     Ok(())
 }
 
@@ -69,7 +78,12 @@ struct Session {
 
 impl Session {
     /// The persona as it is, or a text that was kept.
-    async fn begin(api: &Api, id: PersonaId, resume: Option<&Path>, output: &Output) -> Result<Self, Failure> {
+    async fn begin(
+        api: &Api,
+        id: PersonaId,
+        resume: Option<&Path>,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         if let Some(path) = resume {
             return Self::resume(api, id, path).await;
         }
@@ -86,16 +100,26 @@ impl Session {
     }
 
     async fn resume(api: &Api, id: PersonaId, path: &Path) -> Result<Self, Failure> {
-        let unusable = |reason: &str| Failure::new(ExitCode::Usage, format!("{} {reason}", path.display()));
-        let (of, tag, syntax) = origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
+        let unusable =
+            |reason: &str| Failure::new(ExitCode::Usage, format!("{} {reason}", path.display()));
+        let (of, tag, syntax) =
+            origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
         if of != id {
-            return Err(unusable("is the text of another persona").hint(format!("name that one: persona edit --resume … {of}")));
+            return Err(unusable("is the text of another persona")
+                .hint(format!("name that one: persona edit --resume … {of}")));
         }
-        let text = read_kept(path).map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
-        let base = Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
+        let text = read_kept(path)
+            .map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
+        let base =
+            Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
         if base.tag != tag {
-            // A restored database counts on from an older revision, so the same number can be another state.
-            let message = format!("revision {} is not the one that {} was made from", tag.revision, path.display());
+            // A restored database counts on from an older revision, so the same number can be
+            // another state.
+            let message = format!(
+                "revision {} is not the one that {} was made from",
+                tag.revision,
+                path.display()
+            );
             let hint = "the database was restored since; edit without --resume, and take over from that file what is to stay";
             return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
         }
@@ -104,7 +128,12 @@ impl Session {
     }
 
     /// Saves what was typed; `None` where that is nothing new.
-    async fn save(&self, api: &Api, author: &Headers, merges: bool) -> Result<Option<Reply>, Refused> {
+    async fn save(
+        &self,
+        api: &Api,
+        author: &Headers,
+        merges: bool,
+    ) -> Result<Option<Reply>, Refused> {
         let after = self.typed()?;
         if after == self.base.typed() {
             return Ok(None);
@@ -119,11 +148,15 @@ impl Session {
 
     fn typed(&self) -> Result<Map<String, Value>, Failure> {
         let read = |text: String| self.draft.syntax.read(&text);
-        let unreadable = |reason: String| Failure::new(ExitCode::Failure, "what was typed cannot be read").because(reason.trim_end());
+        let unreadable = |reason: String| {
+            Failure::new(ExitCode::Failure, "what was typed cannot be read")
+                .because(reason.trim_end())
+        };
         read(self.draft.text()?).map_err(unreadable)
     }
 
-    /// Offers to go on: with the same text after a mistake, on top of what the other side made after a conflict.
+    /// Offers to go on: with the same text after a mistake, on top of what the other side made
+    /// after a conflict.
     ///
     /// # Errors
     ///

@@ -39,7 +39,10 @@ impl Base {
     fn of(reply: &Reply) -> Option<Self> {
         let tag = EntityTag::parse(reply.etag()?.strip_prefix('"')?.strip_suffix('"')?)?;
         let persona = reply.json();
-        let members = FIELDS.iter().filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone()))).collect();
+        let members = FIELDS
+            .iter()
+            .filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone())))
+            .collect();
         Some(Self { tag, members })
     }
 
@@ -64,16 +67,28 @@ impl From<Failure> for Refused {
 }
 
 /// Replaces the whole document, if nothing else changed it meanwhile.
-pub async fn replace(api: &Api, id: PersonaId, base: &Base, after: Map<String, Value>, author: &Headers) -> Result<Reply, Refused> {
+pub async fn replace(
+    api: &Api,
+    id: PersonaId,
+    base: &Base,
+    after: Map<String, Value>,
+    author: &Headers,
+) -> Result<Reply, Refused> {
     let mut headers = author.clone();
     headers.push((header::IF_MATCH, format!("\"{}\"", base.tag)));
-    let reply = api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
+    let reply =
+        api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
     if reply.status != StatusCode::PRECONDITION_FAILED {
         return Ok(reply.success()?);
     }
-    let mut failure = Failure::new(ExitCode::Conflict, "the persona was changed by another side while you edited it");
+    let mut failure = Failure::new(
+        ExitCode::Conflict,
+        "the persona was changed by another side while you edited it",
+    );
     let newer = Base::at(api, &persona_path(id)).await?;
-    for (name, theirs) in newer.members.iter().filter(|(name, value)| base.members.get(*name) != Some(value)) {
+    for (name, theirs) in
+        newer.members.iter().filter(|(name, value)| base.members.get(*name) != Some(value))
+    {
         failure = failure.because(format!("{name} is now {}", shown(theirs)));
     }
     failure = failure.hint("edit again with --merge to take over what does not overlap");
@@ -81,36 +96,68 @@ pub async fn replace(api: &Api, id: PersonaId, base: &Base, after: Map<String, V
 }
 
 /// Sends only the fields that were changed; the server merges them with what happened since.
-pub async fn merge(api: &Api, id: PersonaId, base: &Base, after: &Map<String, Value>, author: &Headers) -> Result<Reply, Refused> {
+pub async fn merge(
+    api: &Api,
+    id: PersonaId,
+    base: &Base,
+    after: &Map<String, Value>,
+    author: &Headers,
+) -> Result<Reply, Refused> {
     let before = base.typed();
-    let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, value)| (name.clone(), value.clone()));
-    let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let changed = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let removed = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(|name| (name.clone(), Value::Null));
     let mut patch: Map<String, Value> = changed.chain(removed).collect();
     for (name, value) in &mut patch {
         clear_removed_members(before.get(name), value);
     }
     let query = Query::new(&persona_path(id)).with("base_revision", &base.tag.revision.to_string());
-    let reply = api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
+    let reply =
+        api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
     let problem = reply.json();
-    let conflicts = problem.get("conflicts").and_then(Value::as_array).filter(|_| reply.status == StatusCode::CONFLICT);
-    let Some(conflicts) = conflicts.filter(|conflicts| !conflicts.is_empty()) else { return Ok(reply.success()?) };
-    let mut failure = Failure::new(ExitCode::Conflict, "the same fields were changed by another side while you edited them");
+    let conflicts = problem
+        .get("conflicts")
+        .and_then(Value::as_array)
+        .filter(|_| reply.status == StatusCode::CONFLICT);
+    let Some(conflicts) = conflicts.filter(|conflicts| !conflicts.is_empty()) else {
+        return Ok(reply.success()?);
+    };
+    let mut failure = Failure::new(
+        ExitCode::Conflict,
+        "the same fields were changed by another side while you edited them",
+    );
     for conflict in conflicts {
         let part = |name: &str| conflict.get(name).unwrap_or(&Value::Null);
         let pointer = part("pointer").as_str().unwrap_or_default();
-        failure = failure.because(format!("{pointer} is now {}, and you wrote {}", shown(part("theirs")), shown(part("yours"))));
+        failure = failure.because(format!(
+            "{pointer} is now {}, and you wrote {}",
+            shown(part("theirs")),
+            shown(part("yours"))
+        ));
     }
     let newer = Base::at(api, &persona_path(id)).await?;
-    Err(Refused { failure: failure.hint("edit again, and decide the fields that are named"), newer: Some(newer) })
+    Err(Refused {
+        failure: failure.hint("edit again, and decide the fields that are named"),
+        newer: Some(newer),
+    })
 }
 
-/// What was typed, on top of what the other side made: a field that was typed stays, every other one is the newer one.
+/// What was typed, on top of what the other side made: a field that was typed stays, every other
+/// one is the newer one.
 pub fn on_top_of(newer: &Base, base: &Base, typed: &Map<String, Value>) -> Map<String, Value> {
     let before = base.typed();
     let mut members = newer.members.clone();
     for field in FIELDS {
         if typed.get(field.name) != before.get(field.name) {
-            members.insert(field.name.into(), typed.get(field.name).cloned().or_else(|| field.default()).unwrap_or_default());
+            members.insert(
+                field.name.into(),
+                typed.get(field.name).cloned().or_else(|| field.default()).unwrap_or_default(),
+            );
         }
     }
     members

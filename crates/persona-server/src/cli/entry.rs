@@ -8,8 +8,8 @@ use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    backup, bench, check, completions, config, create, delete, doctor, edit, export, health, import, list, relocate, restore, serve, show,
-    top, undelete, update, verify, version,
+    backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
+    import, list, relocate, restore, serve, show, top, undelete, update, verify, version,
 };
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -74,7 +74,8 @@ pub fn main() -> ExitCode {
 /// Prints the help that was asked for, or what is wrong with the command line.
 fn explain(error: &clap::Error) -> ExitCode {
     // The flag is looked for by hand, because a command line that is wrong was not read.
-    let wants_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    let wants_json =
+        std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
     if wants_json && error.use_stderr() {
         Failure::usage(error).print_json();
     } else {
@@ -87,45 +88,69 @@ fn explain(error: &clap::Error) -> ExitCode {
 fn run(command: Command, environment: &Environment, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Import(arguments) => on_runtime(import::run(&arguments, environment, output)),
-        Command::Export(arguments) => on_runtime(until_interrupted(export::run(&arguments, environment, output))),
-        Command::List(arguments) => on_runtime(until_interrupted(list::run(&arguments, environment, output))),
-        Command::Show(arguments) => on_runtime(until_interrupted(show::run(&arguments, environment, output))),
-        Command::Create(arguments) => on_runtime(until_interrupted(create::run(&arguments, environment, output))),
-        Command::Update(arguments) => on_runtime(until_interrupted(update::run(&arguments, environment, output))),
+        Command::Export(arguments) => {
+            on_runtime(until_interrupted(export::run(&arguments, environment, output)))
+        }
+        Command::List(arguments) => {
+            on_runtime(until_interrupted(list::run(&arguments, environment, output)))
+        }
+        Command::Show(arguments) => {
+            on_runtime(until_interrupted(show::run(&arguments, environment, output)))
+        }
+        Command::Create(arguments) => {
+            on_runtime(until_interrupted(create::run(&arguments, environment, output)))
+        }
+        Command::Update(arguments) => {
+            on_runtime(until_interrupted(update::run(&arguments, environment, output)))
+        }
         Command::Edit(arguments) => on_runtime(edit::run(&arguments, environment, output)),
-        Command::Delete(arguments) => on_runtime(until_interrupted(delete::run(&arguments, environment, output))),
-        Command::Undelete(arguments) => on_runtime(until_interrupted(undelete::run(&arguments, environment, output))),
+        Command::Delete(arguments) => {
+            on_runtime(until_interrupted(delete::run(&arguments, environment, output)))
+        }
+        Command::Undelete(arguments) => {
+            on_runtime(until_interrupted(undelete::run(&arguments, environment, output)))
+        }
         Command::Backup(arguments) => backup::run(&arguments, environment, output),
         Command::Restore(arguments) => restore::run(&arguments, environment, output),
         Command::Check(arguments) => check::run(&arguments, environment, output),
         Command::Move(arguments) => relocate::run(&arguments, output),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
-        Command::Health(arguments) => on_runtime(until_interrupted(health::run(&arguments, environment, output))),
-        Command::Doctor(arguments) => on_runtime(until_interrupted(doctor::run(&arguments, environment, output))),
+        Command::Health(arguments) => {
+            on_runtime(until_interrupted(health::run(&arguments, environment, output)))
+        }
+        Command::Doctor(arguments) => {
+            on_runtime(until_interrupted(doctor::run(&arguments, environment, output)))
+        }
         Command::Top(arguments) => on_runtime(top::run(&arguments, environment, output)),
         Command::Bench(arguments) => on_runtime(bench::run(&arguments, environment, output)),
         Command::Config(arguments) => config::run(&arguments.action, environment, output),
         Command::Completions(arguments) => completions::completions(arguments.shell, output),
         Command::Man => completions::man(output),
         Command::Version => version::run(output),
-        Command::Serve(_) => unreachable!("dispatched before, because it ends with a code of its own"),
+        Command::Serve(_) => {
+            unreachable!("dispatched before, because it ends with a code of its own")
+        }
     }
 }
 
-/// Runs a command. The runtime is started here and not in `main`, so that `--help` does not pay for it.
+/// Runs a command. The runtime is started here and not in `main`, so that `--help` does not pay for
+/// it.
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(ExitCode::Failure, "could not start the runtime").because(error))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            Failure::new(ExitCode::Failure, "could not start the runtime").because(error)
+        })?;
     let ended = runtime.block_on(command);
     // A name lookup may still block a thread of the runtime; the program must not wait for it.
     runtime.shutdown_background();
     ended
 }
 
-/// Ends a command at the first Ctrl-C. Commands that have something to finish or to keep do without this.
-async fn until_interrupted(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Ends a command at the first Ctrl-C. Commands that have something to finish or to keep do without
+/// this.
+async fn until_interrupted(
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     tokio::select! {
         ended = command => ended,
         _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),

@@ -20,18 +20,29 @@ use crate::exit_code::ExitCode;
 const EXPORT: &str = "/api/v1/export";
 
 /// Exports every persona.
-pub async fn run(arguments: &Export, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &Export,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     let to_stdout = arguments.output == Path::new("-");
     if !to_stdout && !arguments.force && arguments.output.exists() {
-        let failure = Failure::new(ExitCode::Conflict, format!("{} exists already", arguments.output.display()));
+        let failure = Failure::new(
+            ExitCode::Conflict,
+            format!("{} exists already", arguments.output.display()),
+        );
         return Err(failure.hint("add --force to replace it, or name another file"));
     }
     let folder = folder_of(&arguments.output);
     if !to_stdout && !folder.is_dir() {
-        return Err(Failure::new(ExitCode::NotFound, format!("there is no folder {}", folder.display())));
+        return Err(Failure::new(
+            ExitCode::NotFound,
+            format!("there is no folder {}", folder.display()),
+        ));
     }
     if !to_stdout {
-        // Before the database is opened: what looks at a file with plain calls must not run beside SQLite.
+        // Before the database is opened: what looks at a file with plain calls must not run beside
+        // SQLite.
         refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
     let api = Api::open(&arguments.target, Access::Read, environment, output)?;
@@ -54,17 +65,22 @@ pub async fn run(arguments: &Export, environment: &Environment, output: &Output)
     Ok(())
 }
 
-/// Writes beside the file and renames at the end, so that an export that breaks off leaves the old file as it was.
+/// Writes beside the file and renames at the end, so that an export that breaks off leaves the old
+/// file as it was.
 async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result<u64, Failure> {
-    let failed = |error: &io::Error| Failure::io(format!("could not write {}", path.display()), error);
+    let failed =
+        |error: &io::Error| Failure::io(format!("could not write {}", path.display()), error);
     let folder = folder_of(path);
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
-    let lines = copy(response, |bytes| file.write_all(bytes).map_err(|error| failed(&error))).await?;
+    let lines =
+        copy(response, |bytes| file.write_all(bytes).map_err(|error| failed(&error))).await?;
     file.as_file().sync_all().map_err(|error| failed(&error))?;
     let renamed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
     renamed.map_err(|error| failed(&error.error))?;
     // The rename itself is only durable when the folder is.
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(&error))?;
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| failed(&error))?;
     Ok(lines)
 }
 
@@ -73,7 +89,10 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Hands the stream on, piece by piece, and counts its lines.
-async fn copy(response: Response<Body>, mut write: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<u64, Failure> {
+async fn copy(
+    response: Response<Body>,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<u64, Failure> {
     let mut body = response.into_body();
     let mut lines = 0;
     while let Some(frame) = body.frame().await {

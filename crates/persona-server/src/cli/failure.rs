@@ -17,7 +17,8 @@ use crate::process_table;
 pub struct Failure {
     /// How the program ends.
     pub code: ExitCode,
-    /// What did not work, as a sentence fragment; empty where the command has said everything already.
+    /// What did not work, as a sentence fragment; empty where the command has said everything
+    /// already.
     pub message: String,
     /// Why, the nearest cause first.
     pub causes: Vec<String>,
@@ -48,7 +49,8 @@ impl Failure {
         self
     }
 
-    /// A command line that cannot be read: the first line of the parser's words is what is wrong, and its tips are hints.
+    /// A command line that cannot be read: the first line of the parser's words is what is wrong,
+    /// and its tips are hints.
     pub fn usage(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -66,7 +68,8 @@ impl Failure {
         failure
     }
 
-    /// A failed read or write of a file. A reader that went away (`persona list | head`) is no failure.
+    /// A failed read or write of a file. A reader that went away (`persona list | head`) is no
+    /// failure.
     pub fn io(what: impl Into<String>, error: &std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self::silent(ExitCode::Ok),
@@ -78,10 +81,14 @@ impl Failure {
     /// A database that cannot be used.
     pub fn start(error: &StartError) -> Self {
         let mut failure = Self::new(error.exit_code(), error.to_string());
-        // The process that holds a file is mostly a child of a server, and that is what has to be stopped.
+        // The process that holds a file is mostly a child of a server, and that is what has to be
+        // stopped.
         if let Some(server) = error.holder().and_then(process_table::server_of) {
-            write!(failure.message, ", of the server with the process number {server}").expect("writing into a string succeeds");
-            failure.hints.push(format!("stop the server: kill -TERM {server}; nothing was changed"));
+            write!(failure.message, ", of the server with the process number {server}")
+                .expect("writing into a string succeeds");
+            failure
+                .hints
+                .push(format!("stop the server: kill -TERM {server}; nothing was changed"));
         } else {
             failure.hints.extend(error.hint());
         }
@@ -106,10 +113,12 @@ impl Failure {
         }
         let mut text = format!("{} {}", output.paint(Tone::Error, "error:"), self.message);
         for cause in &self.causes {
-            write!(text, "\n  {} {cause}", output.paint(Tone::Dim, "caused by:")).expect("writing into a string succeeds");
+            write!(text, "\n  {} {cause}", output.paint(Tone::Dim, "caused by:"))
+                .expect("writing into a string succeeds");
         }
         for hint in &self.hints {
-            write!(text, "\n{} {hint}", output.paint(Tone::Hint, "hint:")).expect("writing into a string succeeds");
+            write!(text, "\n{} {hint}", output.paint(Tone::Hint, "hint:"))
+                .expect("writing into a string succeeds");
         }
         output.say(&text);
     }
@@ -127,8 +136,10 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let hints: Vec<String> = error.problems.iter().filter_map(|problem| problem.hint.clone()).collect();
-        let mut problems = error.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.message));
+        let hints: Vec<String> =
+            error.problems.iter().filter_map(|problem| problem.hint.clone()).collect();
+        let mut problems =
+            error.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.message));
         let (message, causes) = match error.problems.len() {
             1 => (problems.next().unwrap_or_default(), Vec::new()),
             many => (format!("{many} settings cannot be used"), problems.collect()),

@@ -1,7 +1,8 @@
 //! The text that an editor gets: a persona as TOML, in which a prompt of many lines is many lines.
 //!
-//! JSON would put it on one. TOML cannot say everything that JSON can (no null inside free-form data, no integer above
-//! 2^63), so the form is read back before anybody sees it, and JSON is used where that does not give the same persona.
+//! JSON would put it on one. TOML cannot say everything that JSON can (no null inside free-form
+//! data, no integer above 2^63), so the form is read back before anybody sees it, and JSON is used
+//! where that does not give the same persona.
 
 use std::fmt::Write as _;
 
@@ -34,7 +35,9 @@ pub struct Form {
 impl Form {
     /// Writes the editable members of a persona, in the order in which people read them.
     pub fn of(document: &Map<String, Value>) -> Self {
-        let readable = toml_of(document).filter(|text| Syntax::Toml.read(text).is_ok_and(|read| read == without_null(document)));
+        let readable = toml_of(document).filter(|text| {
+            Syntax::Toml.read(text).is_ok_and(|read| read == without_null(document))
+        });
         match readable {
             Some(text) => Self { syntax: Syntax::Toml, text },
             None => Self { syntax: Syntax::Json, text: json_of(document) },
@@ -59,13 +62,19 @@ impl Syntax {
     pub fn read(self, text: &str) -> Result<Map<String, Value>, String> {
         match self {
             Self::Toml => {
-                let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+                let table: toml::Table =
+                    text.parse().map_err(|error: toml::de::Error| error.to_string())?;
                 Ok(table.into_iter().map(|(name, value)| (name, json_value(value))).collect())
             }
             Self::Json => match read_strictly(text.as_bytes()) {
                 Ok(Value::Object(members)) => Ok(without_null(&members)),
                 Ok(_) => Err("it must be a JSON object".into()),
-                Err(malformed) => Err(format!("line {}, column {}: {}", malformed.line, malformed.column, malformed.words())),
+                Err(malformed) => Err(format!(
+                    "line {}, column {}: {}",
+                    malformed.line,
+                    malformed.column,
+                    malformed.words()
+                )),
             },
         }
     }
@@ -73,16 +82,23 @@ impl Syntax {
 
 /// The members that are not null.
 pub fn without_null(members: &Map<String, Value>) -> Map<String, Value> {
-    members.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn toml_of(document: &Map<String, Value>) -> Option<String> {
-    let mut text =
-        String::from("# Save and close the editor to store what you changed; close without saving to leave everything as it is.\n");
+    let mut text = String::from(
+        "# Save and close the editor to store what you changed; close without saving to leave everything as it is.\n",
+    );
     for field in FIELDS {
         let line = match document.get(field.name)? {
             Value::Null => format!("# {} = \"\"", field.name),
-            Value::String(words) if field.shape == Shape::Text && is_long(words) && is_literal(words) => {
+            Value::String(words)
+                if field.shape == Shape::Text && is_long(words) && is_literal(words) =>
+            {
                 format!("{} = '''\n{words}'''", field.name)
             }
             value => format!("{} = {}", field.name, toml::Value::try_from(value).ok()?),
@@ -98,7 +114,8 @@ fn is_long(words: &str) -> bool {
     words.contains('\n') || words.len() > LINE_BYTES_MAX
 }
 
-/// Whether a text can stand between triple quotes as it is: TOML knows no escapes there, and drops carriage returns.
+/// Whether a text can stand between triple quotes as it is: TOML knows no escapes there, and drops
+/// carriage returns.
 fn is_literal(words: &str) -> bool {
     let plain = |char: char| !char.is_control() || char == '\n' || char == '\t';
     !words.contains("'''") && !words.ends_with('\'') && words.chars().all(plain)
@@ -107,9 +124,14 @@ fn is_literal(words: &str) -> bool {
 fn json_of(document: &Map<String, Value>) -> String {
     let mut text = String::from("{");
     let mut separator = "\n";
-    for (name, value) in FIELDS.iter().filter_map(|field| Some((field.name, document.get(field.name)?))) {
-        // JSON strings hold no line feed as such, so every one is the printer's own and can be indented.
-        let value = serde_json::to_string_pretty(value).expect("a JSON value is JSON").replace('\n', "\n  ");
+    for (name, value) in
+        FIELDS.iter().filter_map(|field| Some((field.name, document.get(field.name)?)))
+    {
+        // JSON strings hold no line feed as such, so every one is the printer's own and can be
+        // indented.
+        let value = serde_json::to_string_pretty(value)
+            .expect("a JSON value is JSON")
+            .replace('\n', "\n  ");
         write!(text, "{separator}  \"{name}\": {value}").expect("writing into a string succeeds");
         separator = ",\n";
     }
@@ -126,7 +148,9 @@ fn json_value(value: toml::Value) -> Value {
         toml::Value::Boolean(flag) => flag.into(),
         toml::Value::Datetime(time) => time.to_string().into(),
         toml::Value::Array(items) => items.into_iter().map(json_value).collect(),
-        toml::Value::Table(members) => members.into_iter().map(|(name, value)| (name, json_value(value))).collect(),
+        toml::Value::Table(members) => {
+            members.into_iter().map(|(name, value)| (name, json_value(value))).collect()
+        }
     }
 }
 
@@ -139,15 +163,23 @@ mod tests {
     use super::{Form, Syntax, without_null};
 
     fn members(input: Value) -> Map<String, Value> {
-        let Value::Object(members) = Document::from_json(input).expect("valid").to_json() else { unreachable!("an object") };
+        let Value::Object(members) = Document::from_json(input).expect("valid").to_json() else {
+            unreachable!("an object")
+        };
         members
     }
 
     #[test]
     fn a_prompt_of_many_lines_is_many_lines() {
-        let form = Form::of(&members(json!({ "name": "Ada", "system_prompt": "You are \"Ada\".\n\n- Count\\n.\n" })));
+        let form = Form::of(&members(
+            json!({ "name": "Ada", "system_prompt": "You are \"Ada\".\n\n- Count\\n.\n" }),
+        ));
         assert_eq!(form.syntax, Syntax::Toml);
-        assert!(form.text.contains("system_prompt = '''\nYou are \"Ada\".\n\n- Count\\n.\n'''\n"), "{}", form.text);
+        assert!(
+            form.text.contains("system_prompt = '''\nYou are \"Ada\".\n\n- Count\\n.\n'''\n"),
+            "{}",
+            form.text
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::config::Environment;
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
-/// How the columns give way on a narrow terminal. Identity, twenty cells of the name and the time are just 80 cells.
+/// How the columns give way on a narrow terminal. Identity, twenty cells of the name and the time
+/// are just 80 cells.
 const WAYS: [GivesWay; 6] = [
     GivesWay { least: usize::MAX, leaves: 0 },
     GivesWay { least: 20, leaves: 0 },
@@ -25,7 +26,11 @@ const WAYS: [GivesWay; 6] = [
 const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
 
 /// Lists personas.
-pub async fn run(arguments: &List, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &List,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     let api = Api::open(&arguments.target, Access::Read, environment, output)?;
     let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
     let mut left = arguments.limit;
@@ -41,7 +46,9 @@ pub async fn run(arguments: &List, environment: &Environment, output: &Output) -
             if output.is_json() {
                 output.json(item)?;
             } else if arguments.plain {
-                output.result(&harmless(item.get("name").and_then(Value::as_str).unwrap_or_default()))?;
+                output.result(&harmless(
+                    item.get("name").and_then(Value::as_str).unwrap_or_default(),
+                ))?;
             } else {
                 table.row(cells(item));
             }
@@ -77,7 +84,10 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
         .with("limit", &limit.to_string())
         .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
         .with_some("kind", arguments.kind.as_deref())
-        .with_some("is_active", arguments.active.map(|active| if active { "true" } else { "false" }))
+        .with_some(
+            "is_active",
+            arguments.active.map(|active| if active { "true" } else { "false" }),
+        )
         .with_some("updated_since", arguments.updated_since.as_deref())
         .with_some("include_deleted", arguments.include_deleted.then_some("true"))
         .with_some("sort", arguments.sort.as_deref())
@@ -87,17 +97,27 @@ fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Q
 }
 
 fn cells(item: &Value) -> [String; 6] {
-    let text = |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
-    let tags: Vec<&str> = item.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let text =
+        |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
+    let tags: Vec<&str> = item
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let revision = item.get("revision").and_then(Value::as_u64).unwrap_or_default();
-    let deleted = if item.get("deleted_at").is_some_and(|time| !time.is_null()) { "(deleted) " } else { "" };
+    let deleted =
+        if item.get("deleted_at").is_some_and(|time| !time.is_null()) { "(deleted) " } else { "" };
     [
         text("id"),
         format!("{deleted}{}", text("name")),
         text("kind"),
         revision.to_string(),
         // Whole seconds are enough for people, and the form still sorts and parses.
-        text("updated_at").split_once('.').map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
+        text("updated_at")
+            .split_once('.')
+            .map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
         harmless(&tags.join(",")),
     ]
 }

@@ -1,5 +1,5 @@
-//! A database file that does not exist yet: made only by a command that was told so, because a mistaken folder or name would
-//! otherwise become a second, nearly empty store without a word.
+//! A database file that does not exist yet: made only by a command that was told so, because a
+//! mistaken folder or name would otherwise become a second, nearly empty store without a word.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -14,17 +14,24 @@ use super::question::{can_be_asked, confirmed};
 use crate::config::{Config, Environment, Flags, load};
 use crate::exit_code::ExitCode;
 
-/// How long a server at the usual address may take for its whole answer: it is on this machine, and only a hint depends on it.
+/// How long a server at the usual address may take for its whole answer: it is on this machine, and
+/// only a hint depends on it.
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
 /// More than a server's status has.
 const STATUS_BYTES_MAX: usize = 256 * 1024;
 
-/// Lets a command go on that is about to make a new database file: where it was told to, or where the user says so.
+/// Lets a command go on that is about to make a new database file: where it was told to, or where
+/// the user says so.
 ///
 /// # Errors
 ///
 /// The command was not told to make one, and no user could be asked, or the user refused.
-pub async fn allow(target: &Target, may_make: bool, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn allow(
+    target: &Target,
+    may_make: bool,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     if may_make || target.server.is_some() {
         return Ok(());
     }
@@ -32,7 +39,9 @@ pub async fn allow(target: &Target, may_make: bool, environment: &Environment, o
     // Its warnings are told when the database is opened.
     let config = load(&Flags { config: target.config.clone(), values }, environment)?.config;
     let is_remote = target.database.is_none() && config.server.is_some();
-    let Some(file) = config.database.file().filter(|file| !is_remote && !is_there(file)) else { return Ok(()) };
+    let Some(file) = config.database.file().filter(|file| !is_remote && !is_there(file)) else {
+        return Ok(());
+    };
     let shown = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
     let missing = format!("there is no database {}", shown.display());
     let server = server_hint(&config);
@@ -43,7 +52,8 @@ pub async fn allow(target: &Target, may_make: bool, environment: &Environment, o
         }
         return Err(Failure::new(ExitCode::NotFound, "nothing was made"));
     }
-    let failure = Failure::new(ExitCode::NotFound, missing).hint("add --create to make a new one there, or name another with --database");
+    let failure = Failure::new(ExitCode::NotFound, missing)
+        .hint("add --create to make a new one there, or name another with --database");
     Err(server.into_iter().fold(failure, Failure::hint))
 }
 
@@ -51,7 +61,9 @@ pub async fn allow(target: &Target, may_make: bool, environment: &Environment, o
 pub fn server_hint(config: &Config) -> Option<String> {
     let host = if config.host.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { config.host };
     let url = running_at(SocketAddr::new(host, config.port))?;
-    Some(format!("a server runs at {url}: talk to it with --server {url}, or set PERSONA_SERVER={url}"))
+    Some(format!(
+        "a server runs at {url}: talk to it with --server {url}, or set PERSONA_SERVER={url}"
+    ))
 }
 
 /// The URL of a server of this program at an address; `None` where there is none.
@@ -61,7 +73,8 @@ pub fn running_at(address: SocketAddr) -> Option<String> {
     let left = || Some(end.saturating_duration_since(Instant::now()));
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_WAIT_MAX).ok()?;
     stream.set_write_timeout(left()).ok()?;
-    write!(stream, "GET /api/v1/status HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET /api/v1/status HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
+        .ok()?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while answer.len() < STATUS_BYTES_MAX {
@@ -72,7 +85,8 @@ pub fn running_at(address: SocketAddr) -> Option<String> {
         }
     }
     let answer = String::from_utf8_lossy(&answer);
-    (answer.contains("\"schema_version\"") && answer.contains("\"durability\"")).then(|| format!("http://{address}"))
+    (answer.contains("\"schema_version\"") && answer.contains("\"durability\""))
+        .then(|| format!("http://{address}"))
 }
 
 #[cfg(test)]
@@ -88,7 +102,8 @@ mod tests {
     fn a_server_that_answers_without_an_end_is_not_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        // Every byte comes in time for a wait that starts over with each of them; the whole answer would take hours.
+        // Every byte comes in time for a wait that starts over with each of them; the whole answer
+        // would take hours.
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a client");
             while stream.write_all(b" ").is_ok() {

@@ -40,14 +40,21 @@ pub struct Output {
 }
 
 impl Output {
-    /// Output as the user wants it. Colours are for terminals, unless they are asked for or forbidden.
+    /// Output as the user wants it. Colours are for terminals, unless they are asked for or
+    /// forbidden.
     pub fn new(global: &Global, environment: &Environment) -> Self {
         let has_color = match global.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => !environment.forbids_color() && io::stderr().is_terminal(),
         };
-        Self { stdout: io::stdout(), stderr: io::stderr(), is_json: global.json, is_quiet: global.quiet, has_color }
+        Self {
+            stdout: io::stdout(),
+            stderr: io::stderr(),
+            is_json: global.json,
+            is_quiet: global.quiet,
+            has_color,
+        }
     }
 
     /// Whether results are JSON.
@@ -89,7 +96,8 @@ impl Output {
 
     /// Columns of the terminal that results go to; [`COLUMNS_UNKNOWN`] where they go elsewhere.
     pub fn columns(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(&self.stdout).ok().map(|size| usize::from(size.ws_col));
+        let size =
+            rustix::termios::tcgetwinsize(&self.stdout).ok().map(|size| usize::from(size.ws_col));
         size.filter(|columns| *columns > 0).unwrap_or(COLUMNS_UNKNOWN)
     }
 
@@ -100,7 +108,10 @@ impl Output {
     /// As for [`Output::result`].
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = self.stdout.lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Failure::io("could not write the result", &error))
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::io("could not write the result", &error))
     }
 
     /// Writes a message that must be seen. A standard error that is gone has nobody to tell.
@@ -133,9 +144,10 @@ impl Output {
     }
 }
 
-/// Text for a terminal: control characters other than line feed and tab are shown instead of obeyed, because a prompt
-/// from the internet must not move the cursor or change the title of the window. Nor must it turn the direction of writing,
-/// so that what is shown is not what is there (Unicode, annex 9).
+/// Text for a terminal: control characters other than line feed and tab are shown instead of
+/// obeyed, because a prompt from the internet must not move the cursor or change the title of the
+/// window. Nor must it turn the direction of writing, so that what is shown is not what is there
+/// (Unicode, annex 9).
 pub fn harmless(text: &str) -> String {
     let shown = |char: char| match char {
         '\n' | '\t' => char,
@@ -152,8 +164,8 @@ fn turns_direction(char: char) -> bool {
     matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// JSON for a terminal too: what steers one is written as an escape, which means the same (RFC 8259, section 7). Outside of
-/// strings no such character can stand.
+/// JSON for a terminal too: what steers one is written as an escape, which means the same (RFC
+/// 8259, section 7). Outside of strings no such character can stand.
 pub fn harmless_json(text: &str) -> Cow<'_, str> {
     let steers = |char: char| matches!(char, '\u{7f}'..='\u{9f}') || turns_direction(char);
     if !text.contains(steers) {
@@ -179,7 +191,10 @@ mod tests {
 
     #[test]
     fn nothing_that_steers_a_terminal_comes_through() {
-        assert_eq!(harmless("a\x1b[2J\r\nb\u{202e}c\u{2066}\u{9b}\u{200f}d"), "a\u{241b}[2J\nb\u{fffd}c\u{fffd}\u{fffd}\u{fffd}d");
+        assert_eq!(
+            harmless("a\x1b[2J\r\nb\u{202e}c\u{2066}\u{9b}\u{200f}d"),
+            "a\u{241b}[2J\nb\u{fffd}c\u{fffd}\u{fffd}\u{fffd}d"
+        );
         let value = json!({ "name": "b\u{202e}c\u{2069}\u{9b}\u{7f}é" });
         let text = value.to_string();
         let shown = harmless_json(&text);

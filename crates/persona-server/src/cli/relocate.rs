@@ -29,13 +29,15 @@ fn place(flag: &str, name: &str) -> Result<Place, Failure> {
     Place::parse(name).map_err(|error| {
         let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
         // The name may hold a password, and the error does not.
-        Failure::new(ExitCode::Usage, format!("{flag}: {error}")).hint(error.hint().unwrap_or(example))
+        Failure::new(ExitCode::Usage, format!("{flag}: {error}"))
+            .hint(error.hint().unwrap_or(example))
     })
 }
 
 fn failure(error: &TransferError) -> Failure {
     let code = match error {
-        TransferError::File(sqlite::StartError::Interrupted { .. }) | TransferError::Interrupted { .. } => ExitCode::Interrupted,
+        TransferError::File(sqlite::StartError::Interrupted { .. })
+        | TransferError::Interrupted { .. } => ExitCode::Interrupted,
         TransferError::File(error) => ExitCode::of_start(error),
         TransferError::Server(error) => backend::exit_code_of_server(error),
         TransferError::SamePlace { .. } | TransferError::SameKind { .. } => ExitCode::Usage,
@@ -55,7 +57,12 @@ fn failure(error: &TransferError) -> Failure {
     failure
 }
 
-fn print(plan: &Plan, report: &TransferReport, arguments: &Move, output: &Output) -> Result<(), Failure> {
+fn print(
+    plan: &Plan,
+    report: &TransferReport,
+    arguments: &Move,
+    output: &Output,
+) -> Result<(), Failure> {
     let moved = report.moved;
     if output.is_json() {
         return output.json(&json!({
@@ -73,22 +80,37 @@ fn print(plan: &Plan, report: &TransferReport, arguments: &Move, output: &Output
             "seconds": report.took.as_secs_f64(),
         }));
     }
-    let counts = format!("{} personas, {} revisions, {} changes", moved.personas, moved.revisions, moved.changes);
+    let counts = format!(
+        "{} personas, {} revisions, {} changes",
+        moved.personas, moved.revisions, moved.changes
+    );
     if plan.dry_run {
-        return output.result(&format!("{} can be moved to {}: {counts}; nothing was changed", plan.from, plan.to));
+        return output.result(&format!(
+            "{} can be moved to {}: {counts}; nothing was changed",
+            plan.from, plan.to
+        ));
     }
     if report.resumed_at > 0 {
         output.note(&format!("went on after change {}", report.resumed_at));
     }
     let keys = report.keys;
-    output.result(&format!("{}: {counts}, {keys} records of repeated requests, compared one by one", plan.to))?;
+    output.result(&format!(
+        "{}: {counts}, {keys} records of repeated requests, compared one by one",
+        plan.to
+    ))?;
     if let Some(fence) = report.fence {
-        output.note(&format!("writers waited for {} ms; {} takes no more writes", fence.as_millis(), plan.from));
+        output.note(&format!(
+            "writers waited for {} ms; {} takes no more writes",
+            fence.as_millis(),
+            plan.from
+        ));
     }
     let database = match &plan.to {
         Place::File(path) => work::shell_word(path),
         // The address may hold a password, and what was typed is known to whoever typed it.
-        Place::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => "'postgres://…' (the address of --to)".into(),
+        Place::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
+            "'postgres://…' (the address of --to)".into()
+        }
         Place::Server(_) => format!("'{}'", arguments.to),
     };
     output.note(&format!("start the server with: persona serve --database {database}"));

@@ -41,12 +41,18 @@ pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failu
     found.look(api, wanted, None).await?;
     match found.same_name.as_slice() {
         [only] => Ok(only.id),
-        [] => Err(unknown(wanted, &found.near, "deleted persona", "`persona list --include-deleted` shows deleted ones too")),
+        [] => Err(unknown(
+            wanted,
+            &found.near,
+            "deleted persona",
+            "`persona list --include-deleted` shows deleted ones too",
+        )),
         several => Err(ambiguous(wanted, several)),
     }
 }
 
-/// The persona with this identity, handle or name. A handle wins over a name, because handles are unique.
+/// The persona with this identity, handle or name. A handle wins over a name, because handles are
+/// unique.
 pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
     must_name_something(wanted)?;
     if let Some(id) = PersonaId::parse(wanted) {
@@ -73,7 +79,8 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
 /// Refuses what a script gets from a variable that is not set.
 fn must_name_something(wanted: &str) -> Result<(), Failure> {
     if wanted.trim().is_empty() {
-        return Err(Failure::new(ExitCode::Usage, "an empty text names no persona").hint("name one by its id, handle or name"));
+        return Err(Failure::new(ExitCode::Usage, "an empty text names no persona")
+            .hint("name one by its id, handle or name"));
     }
     Ok(())
 }
@@ -87,7 +94,10 @@ impl Found {
     async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
         let mut cursor: Option<String> = None;
         loop {
-            let query = Query::new(PERSONAS).with("limit", PAGE).with("fields", "id,name,handle,deleted_at").with("sort", "created_at");
+            let query = Query::new(PERSONAS)
+                .with("limit", PAGE)
+                .with("fields", "id,name,handle,deleted_at")
+                .with("sort", "created_at");
             let query = query
                 .with_some("include_deleted", self.deleted.then_some("true"))
                 .with_some("q", search)
@@ -113,10 +123,16 @@ impl Found {
         if has_handle && !self.deleted {
             self.same_handle = Some(id);
         }
-        let candidate = Candidate { id, name: text("name").into(), similarity: similarity(wanted, text("name"), text("handle")) };
+        let candidate = Candidate {
+            id,
+            name: text("name").into(),
+            similarity: similarity(wanted, text("name"), text("handle")),
+        };
         if candidate.name == wanted || (has_handle && self.deleted) {
             self.same_name.push(candidate);
-        } else if candidate.similarity >= SIMILARITY_MIN && !self.near.iter().any(|known| known.id == id) {
+        } else if candidate.similarity >= SIMILARITY_MIN
+            && !self.near.iter().any(|known| known.id == id)
+        {
             self.near.push(candidate);
             // Only the nearest can be listed, so no more are kept.
             self.near.sort_by(|left, right| right.similarity.total_cmp(&left.similarity));
@@ -140,15 +156,21 @@ fn unknown(wanted: &str, near: &[Candidate], what: &str, all: &str) -> Failure {
 
 fn ambiguous(wanted: &str, candidates: &[Candidate]) -> Failure {
     let message = format!("{} personas are called {wanted:?}", candidates.len());
-    Failure::new(ExitCode::Conflict, message).hint(format!("name one by its identity: {}", ids(candidates)))
+    Failure::new(ExitCode::Conflict, message)
+        .hint(format!("name one by its identity: {}", ids(candidates)))
 }
 
 fn listed(candidates: &[Candidate]) -> String {
-    candidates.iter().map(|candidate| format!("{:?} ({})", candidate.name, candidate.id)).collect::<Vec<_>>().join(", ")
+    candidates
+        .iter()
+        .map(|candidate| format!("{:?} ({})", candidate.name, candidate.id))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn ids(candidates: &[Candidate]) -> String {
     let more = candidates.len().saturating_sub(LISTED_MAX);
-    let named: Vec<String> = candidates.iter().take(LISTED_MAX).map(|candidate| candidate.id.to_string()).collect();
+    let named: Vec<String> =
+        candidates.iter().take(LISTED_MAX).map(|candidate| candidate.id.to_string()).collect();
     if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
 }

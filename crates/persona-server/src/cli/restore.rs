@@ -13,7 +13,9 @@ use crate::units::personas;
 /// Restores a backup.
 pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let database = arguments.place.database(environment, output)?;
-    let RestoreReport { content, kept } = work::run(output, |watcher| restore(&arguments.file, &database, arguments.dry_run, watcher))?;
+    let RestoreReport { content, kept } = work::run(output, |watcher| {
+        restore(&arguments.file, &database, arguments.dry_run, watcher)
+    })?;
     if output.is_json() {
         return output.json(&json!({
             "file": arguments.file,
@@ -28,9 +30,11 @@ pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> R
         }));
     }
     let (database, file) = (database.display(), arguments.file.display());
-    let counts = format!("{}, {} revisions", personas(content.personas, content.deleted), content.revisions);
+    let counts =
+        format!("{}, {} revisions", personas(content.personas, content.deleted), content.revisions);
     if arguments.dry_run {
-        return output.result(&format!("{file} can be restored: {counts}, checked; nothing was changed"));
+        return output
+            .result(&format!("{file} can be restored: {counts}, checked; nothing was changed"));
     }
     output.result(&format!("{database}: {counts} of {file}, checked, in WAL mode"))?;
     match kept {

@@ -1,4 +1,5 @@
-//! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is ready.
+//! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is
+//! ready.
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,28 +22,50 @@ pub fn run(config: Config) -> ExitCode {
     if let Some(log_file) = &config.log_file
         && let Err(error) = refuse_output(config.database.file(), log_file)
     {
-        return fail(&format!("could not open the log: {error}"), error.hint().as_deref(), ExitCode::of_start(&error));
+        return fail(
+            &format!("could not open the log: {error}"),
+            error.hint().as_deref(),
+            ExitCode::of_start(&error),
+        );
     }
     let log = match Log::open(&config, Writer { role: "supervisor", slot: 0 }) {
         Ok(log) => log,
-        Err(error) => return fail(&format!("could not open the log: {error}"), None, ExitCode::Config),
+        Err(error) => {
+            return fail(&format!("could not open the log: {error}"), None, ExitCode::Config);
+        }
     };
     let (listener, address) = match supervisor::bind(config.host, config.port) {
         Ok(bound) => bound,
         Err(error) => return refuse_address(&config, &error),
     };
-    if let Some(url) = config.database.file().filter(|file| !is_there(file)).and_then(|_| running_at(USUAL_ADDRESS)) {
-        say(Stream::Error, format!("note: {} will be a new database; another server runs at {url}\n", config.database));
+    if let Some(url) = config
+        .database
+        .file()
+        .filter(|file| !is_there(file))
+        .and_then(|_| running_at(USUAL_ADDRESS))
+    {
+        say(
+            Stream::Error,
+            format!(
+                "note: {} will be a new database; another server runs at {url}\n",
+                config.database
+            ),
+        );
     }
     let facts = config.clone();
     let announce = |started: &Started| announce(&facts, address, started);
     let ended = supervisor::run(config, listener, log.clone(), &announce);
     log.finish();
     match ended {
-        Ok(ExitCode::Failure) => fail("the server had to stop; the log says why", None, ExitCode::Failure),
+        Ok(ExitCode::Failure) => {
+            fail("the server had to stop; the log says why", None, ExitCode::Failure)
+        }
         Ok(code) => code,
         Err(error) => {
-            let cure = error.get_ref().and_then(|cause| cause.downcast_ref::<NotMade>()).map(NotMade::cure);
+            let cure = error
+                .get_ref()
+                .and_then(|cause| cause.downcast_ref::<NotMade>())
+                .map(NotMade::cure);
             fail(&format!("could not run the server: {error}"), cure.as_deref(), ExitCode::Failure)
         }
     }
@@ -53,12 +76,23 @@ fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::AddrInUse => {
             let hint = "end the other program, or let the system choose a free port with --port 0";
-            let hint = running_at(address).map_or_else(|| hint.into(), |url| format!("a server of this program runs at {url}; {hint}"));
-            fail(&format!("the address {address} is in use by another program"), Some(&hint), ExitCode::Unavailable)
+            let hint = running_at(address).map_or_else(
+                || hint.into(),
+                |url| format!("a server of this program runs at {url}; {hint}"),
+            );
+            fail(
+                &format!("the address {address} is in use by another program"),
+                Some(&hint),
+                ExitCode::Unavailable,
+            )
         }
         ErrorKind::PermissionDenied => {
             let hint = "ports below 1024 need more rights; choose another one with --port";
-            fail(&format!("this user may not listen on {address}"), Some(hint), ExitCode::Unavailable)
+            fail(
+                &format!("this user may not listen on {address}"),
+                Some(hint),
+                ExitCode::Unavailable,
+            )
         }
         _ => fail(&format!("could not listen on {address}: {error}"), None, ExitCode::Unavailable),
     }
@@ -70,8 +104,8 @@ fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
     code
 }
 
-/// Tells that everything is ready: people with a few aligned lines, the log with one event, and scripts with one line on
-/// standard output that names the URL.
+/// Tells that everything is ready: people with a few aligned lines, the log with one event, and
+/// scripts with one line on standard output that names the URL.
 fn announce(config: &Config, address: Address, started: &Started) {
     let url = address.url();
     if io::stderr().is_terminal() {
@@ -112,7 +146,9 @@ fn banner(config: &Config, url: &str, started: &Started) -> String {
         Some(personas) => format!("{state}, {personas} personas"),
     };
     let engine = match &prepared.engine {
-        Engine::Sqlite { journal_mode, .. } => ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version)),
+        Engine::Sqlite { journal_mode, .. } => {
+            ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version))
+        }
         Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
     };
     let lines = [
@@ -124,7 +160,11 @@ fn banner(config: &Config, url: &str, started: &Started) -> String {
         ("Workers", format!("{} (pids {})", config.workers, pids(started))),
     ];
     let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
-    format!("Persona Store {}\n{facts}Ready in {} ms. Ctrl-C stops.\n", env!("CARGO_PKG_VERSION"), started.took.as_millis())
+    format!(
+        "Persona Store {}\n{facts}Ready in {} ms. Ctrl-C stops.\n",
+        env!("CARGO_PKG_VERSION"),
+        started.took.as_millis()
+    )
 }
 
 fn pids(started: &Started) -> String {
@@ -150,7 +190,8 @@ mod tests {
             database_bytes: 1_600_000,
             personas: Some(1),
         };
-        let started = Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
+        let started =
+            Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
         let expected = "\
 Persona Store 0.1.0
   API        http://127.0.0.1:8000/api/v1

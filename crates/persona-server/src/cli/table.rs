@@ -36,27 +36,36 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The same in at most so many cells a line, as far as the columns can give way: those that come last in the order of
-    /// leaving are left out first, and what is left is shortened where it is too wide.
+    /// The same in at most so many cells a line, as far as the columns can give way: those that
+    /// come last in the order of leaving are left out first, and what is left is shortened where it
+    /// is too wide.
     pub fn fitted<const N: usize>(&self, cells_max: usize, ways: [GivesWay; N]) -> String {
         let widths = self.widths();
         let least = |column: usize| widths[column].min(ways[column].least);
         let gaps = |kept: &[usize]| GAP * kept.len().saturating_sub(1);
         let mut kept: Vec<usize> = (0..widths.len().min(N)).collect();
         while kept.iter().map(|column| least(*column)).sum::<usize>() + gaps(&kept) > cells_max {
-            let Some(first) = kept.iter().copied().filter(|column| ways[*column].leaves > 0).max_by_key(|column| ways[*column].leaves)
+            let Some(first) = kept
+                .iter()
+                .copied()
+                .filter(|column| ways[*column].leaves > 0)
+                .max_by_key(|column| ways[*column].leaves)
             else {
                 break;
             };
             kept.retain(|column| *column != first);
         }
-        let mut spare = cells_max.saturating_sub(kept.iter().map(|column| least(*column)).sum::<usize>() + gaps(&kept));
+        let mut spare = cells_max
+            .saturating_sub(kept.iter().map(|column| least(*column)).sum::<usize>() + gaps(&kept));
         let mut rows = vec![Vec::new(); self.rows.len()];
         for column in kept {
             let more = (widths[column] - least(column)).min(spare);
             spare -= more;
             for (row, fitted) in self.rows.iter().zip(&mut rows) {
-                fitted.push(shortened(row.get(column).map_or("", String::as_str), least(column) + more));
+                fitted.push(shortened(
+                    row.get(column).map_or("", String::as_str),
+                    least(column) + more,
+                ));
             }
         }
         Self { rows }.text()
@@ -64,7 +73,14 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+        };
         (0..columns).map(width).collect()
     }
 
@@ -72,7 +88,10 @@ impl Table {
     pub fn text(&self) -> String {
         let widths = self.widths();
         let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width() + GAP)));
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width() + GAP)));
             format!("{}\n", cells.collect::<String>().trim_end())
         };
         self.rows.iter().map(line).collect()
@@ -110,7 +129,8 @@ mod tests {
     fn columns_that_do_not_fit_are_shortened_and_then_left_out() {
         let mut table = Table::new(["ID", "NAME", "TAGS"]);
         table.row(["0123".into(), "Ada Lovelace".into(), "maths".into()]);
-        let ways = [(usize::MAX, 0), (6, 0), (3, 1)].map(|(least, leaves)| GivesWay { least, leaves });
+        let ways =
+            [(usize::MAX, 0), (6, 0), (3, 1)].map(|(least, leaves)| GivesWay { least, leaves });
         assert_eq!(table.fitted(80, ways), table.text());
         assert_eq!(table.fitted(22, ways), "ID    NAME         TA…\n0123  Ada Lovela…  ma…\n");
         assert_eq!(table.fitted(14, ways), "ID    NAME\n0123  Ada Lov…\n");

@@ -23,8 +23,13 @@ const PACE: Duration = Duration::from_secs(1);
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Watches until the user has seen enough.
-pub async fn run(arguments: &Top, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    let url = base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
+pub async fn run(
+    arguments: &Top,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let url =
+        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
     let target = Target { server: Some(url.clone()), ..Target::default() };
     let api = Api::open(&target, Access::Read, environment, output)?;
     // A server that is not there at the start is most likely another one than was meant.
@@ -41,15 +46,25 @@ async fn look(api: &Api) -> Result<Look, Failure> {
     let asked = async {
         let metrics = api.get("/metrics").await?.success()?;
         let status = api.get("/api/v1/status").await?.success()?.json();
-        Ok(Look { at: Instant::now(), status, metrics: Metrics::read(&String::from_utf8_lossy(metrics.body())) })
+        Ok(Look {
+            at: Instant::now(),
+            status,
+            metrics: Metrics::read(&String::from_utf8_lossy(metrics.body())),
+        })
     };
-    let silent = || Failure::new(ExitCode::Unavailable, format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs()));
+    let silent = || {
+        Failure::new(
+            ExitCode::Unavailable,
+            format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs()),
+        )
+    };
     tokio::time::timeout(ANSWER_WAIT_MAX, asked)
         .await
         .unwrap_or_else(|_| Err(silent().hint("ask `persona health` whether the server is ready")))
 }
 
-/// Looks once a second, apart from whoever shows it, so that keys are obeyed while an answer is waited for.
+/// Looks once a second, apart from whoever shows it, so that keys are obeyed while an answer is
+/// waited for.
 fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
     let (sender, readings) = channel(1);
     tokio::spawn(async move {
@@ -76,7 +91,11 @@ fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
 }
 
 /// One line a second, for pipes and files; a single one with `once`.
-async fn print(mut readings: Receiver<Result<Reading, Failure>>, once: bool, output: &Output) -> Result<(), Failure> {
+async fn print(
+    mut readings: Receiver<Result<Reading, Failure>>,
+    once: bool,
+    output: &Output,
+) -> Result<(), Failure> {
     // A server that stays away is told of once, not each second.
     let mut told = None;
     loop {
@@ -107,7 +126,11 @@ async fn print(mut readings: Receiver<Result<Reading, Failure>>, once: bool, out
 }
 
 /// The view, until a key or a signal ends it.
-async fn show(mut readings: Receiver<Result<Reading, Failure>>, url: &str, output: &Output) -> Result<(), Failure> {
+async fn show(
+    mut readings: Receiver<Result<Reading, Failure>>,
+    url: &str,
+    output: &Output,
+) -> Result<(), Failure> {
     let failed = |error| Failure::io("could not use the terminal", &error);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
@@ -115,7 +138,8 @@ async fn show(mut readings: Receiver<Result<Reading, Failure>>, url: &str, outpu
     let mut inputs = screen.inputs();
     let mut view = View::new(url);
     loop {
-        let lines: Vec<String> = view.frame(screen.size()).iter().map(|line| painted(line, output)).collect();
+        let lines: Vec<String> =
+            view.frame(screen.size()).iter().map(|line| painted(line, output)).collect();
         screen.show(&lines).map_err(failed)?;
         tokio::select! {
             reading = readings.recv() => match reading {

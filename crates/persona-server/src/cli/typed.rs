@@ -2,11 +2,13 @@
 
 /// Adds a star to the last word, so that `wiz` finds `wizard`. The API takes a search as it stands.
 ///
-/// A word is finished where a blank, a quotation mark or a sign follows it. One letter stays as it is, because with a star
-/// it would be looked for in names and tags only, and so does what must not be there, because a star would exclude more.
+/// A word is finished where a blank, a quotation mark or a sign follows it. One letter stays as it
+/// is, because with a star it would be looked for in names and tags only, and so does what must not
+/// be there, because a star would exclude more.
 pub fn going_on(text: &str) -> String {
     let quotes = text.matches('"').count();
-    let term = if quotes % 2 == 1 { text.rfind('"').map_or(text, |quote| &text[..=quote]) } else { text };
+    let term =
+        if quotes % 2 == 1 { text.rfind('"').map_or(text, |quote| &text[..=quote]) } else { text };
     let term = term.rsplit(char::is_whitespace).next().unwrap_or_default();
     let letters = text.chars().rev().take_while(|char| char.is_alphanumeric()).count();
     if letters >= 2 && !term.starts_with('-') { format!("{text}*") } else { text.to_owned() }
@@ -41,7 +43,10 @@ mod tests {
             assert_eq!(going_on(typed), sent, "{typed}");
         }
         let words = |text: &str| Search::parse(&going_on(text)).expect("a search").wanted;
-        assert_eq!(words("\"linux term"), Search::parse("\"linux term\"*").expect("a search").wanted);
+        assert_eq!(
+            words("\"linux term"),
+            Search::parse("\"linux term\"*").expect("a search").wanted
+        );
         assert_eq!(words("日本"), Search::parse("日本").expect("a search").wanted);
     }
 }

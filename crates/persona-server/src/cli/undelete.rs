@@ -11,10 +11,17 @@ use super::resolve::resolve_deleted;
 use crate::config::Environment;
 
 /// Brings a persona back.
-pub async fn run(arguments: &Undelete, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &Undelete,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     let api = Api::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve_deleted(&api, &arguments.persona).await?;
-    let reply = api.write(Method::POST, &format!("{}/restore", persona_path(id)), &[], None).await?.success()?;
+    let reply = api
+        .write(Method::POST, &format!("{}/restore", persona_path(id)), &[], None)
+        .await?
+        .success()?;
     api.close().await;
     if output.is_json() {
         return output.answer(&reply);

@@ -29,7 +29,8 @@ pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let report = verify::run(&plan, &|progress| shown.show(progress), interrupted()).await;
     shown.end();
     let report = report.map_err(|error| failure(&error))?;
-    let printed = if output.is_json() { output.json(&report.json()) } else { output.result(&report.text()) };
+    let printed =
+        if output.is_json() { output.json(&report.json()) } else { output.result(&report.text()) };
     printed?;
     if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
 }
@@ -44,40 +45,64 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
         None => Place::Scratch(scratch_plan(arguments)?),
         Some(_) if chaos != Chaos::None => {
             let message = "--chaos kills processes, and those of a running server are not this program's to kill";
-            return Err(Failure::new(ExitCode::Usage, message).hint("leave --server out: then a scratch server is started and killed"));
+            return Err(Failure::new(ExitCode::Usage, message)
+                .hint("leave --server out: then a scratch server is started and killed"));
         }
         Some(url) => Place::Server(address(url)?),
     };
     let duration = Duration::from_secs(arguments.seconds);
-    let run = getrandom::u32().map_err(|error| Failure::new(ExitCode::Failure, "could not get a random number").because(error))?;
+    let run = getrandom::u32().map_err(|error| {
+        Failure::new(ExitCode::Failure, "could not get a random number").because(error)
+    })?;
     let seed = arguments.seed.unwrap_or_else(|| run.into());
-    Ok(Plan { place, run, clients: arguments.clients, duration, hot_keys: arguments.hot_keys, chaos, seed })
+    Ok(Plan {
+        place,
+        run,
+        clients: arguments.clients,
+        duration,
+        hot_keys: arguments.hot_keys,
+        chaos,
+        seed,
+    })
 }
 
 fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {
     let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     if !folder.is_dir() {
-        return Err(Failure::new(ExitCode::NotFound, format!("there is no folder {}", folder.display())));
+        return Err(Failure::new(
+            ExitCode::NotFound,
+            format!("there is no folder {}", folder.display()),
+        ));
     }
-    let folder = std::path::absolute(&folder).map_err(|error| Failure::io(format!("could not use {}", folder.display()), &error))?;
+    let folder = std::path::absolute(&folder)
+        .map_err(|error| Failure::io(format!("could not use {}", folder.display()), &error))?;
     let workers = arguments.workers.unwrap_or(WORKERS_DEFAULT);
     let database = arguments.database.as_deref().map(empty_database).transpose()?;
     if database.is_none() && workers > SQLITE_WORKERS_MAX {
         let message = format!("a SQLite file has at most {SQLITE_WORKERS_MAX} workers");
-        return Err(Failure::new(ExitCode::Usage, message).hint("name a PostgreSQL database with --database for more"));
+        return Err(Failure::new(ExitCode::Usage, message)
+            .hint("name a PostgreSQL database with --database for more"));
     }
     Ok(ScratchPlan { folder, database, workers, serve_flags: serve_flags(arguments) })
 }
 
-/// The URL of a database in which nobody keeps anything: it is written to, and nothing is removed afterwards.
+/// The URL of a database in which nobody keeps anything: it is written to, and nothing is removed
+/// afterwards.
 fn empty_database(url: &str) -> Result<String, Failure> {
     let settings = postgres::Settings::parse(url).map_err(|error| {
-        Failure::new(ExitCode::Usage, format!("--database {error}")).hint("write it like postgres://user@host:5432/database")
+        Failure::new(ExitCode::Usage, format!("--database {error}"))
+            .hint("write it like postgres://user@host:5432/database")
     })?;
-    let report = postgres::initialise(&settings.named("persona verify")).map_err(|error| Failure::start(&error.into()))?;
+    let report = postgres::initialise(&settings.named("persona verify"))
+        .map_err(|error| Failure::start(&error.into()))?;
     if report.personas > 0 {
-        let message = format!("{} holds {} personas, and verifying writes many more", shown(url), report.personas);
-        return Err(Failure::new(ExitCode::Conflict, message).hint("name an empty database, such as one made with createdb"));
+        let message = format!(
+            "{} holds {} personas, and verifying writes many more",
+            shown(url),
+            report.personas
+        );
+        return Err(Failure::new(ExitCode::Conflict, message)
+            .hint("name an empty database, such as one made with createdb"));
     }
     Ok(url.into())
 }
@@ -97,7 +122,9 @@ fn address(url: &str) -> Result<Address, Failure> {
 
 /// Waits for Ctrl-C, or for the signal that ends programs.
 async fn interrupted() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
@@ -108,13 +135,18 @@ fn failure(error: &Error) -> Failure {
     match error {
         Error::Folder { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
             let message = format!("could not write into {}", path.display());
-            Failure::new(ExitCode::Config, message).because(source).hint("name a folder that you may write into with --dir")
+            Failure::new(ExitCode::Config, message)
+                .because(source)
+                .hint("name a folder that you may write into with --dir")
         }
-        Error::Folder { path, source } => {
-            Failure::new(ExitCode::Failure, error.to_string()).because(source).hint(format!("the folder is {}", absolute(path)))
-        }
+        Error::Folder { path, source } => Failure::new(ExitCode::Failure, error.to_string())
+            .because(source)
+            .hint(format!("the folder is {}", absolute(path))),
         Error::Start { code, log } => {
-            let mut failure = Failure::new(code.map_or(ExitCode::Failure, ExitCode::from_number), error.to_string());
+            let mut failure = Failure::new(
+                code.map_or(ExitCode::Failure, ExitCode::from_number),
+                error.to_string(),
+            );
             failure.causes.extend(log.lines().map(str::to_owned));
             failure
         }
@@ -123,11 +155,11 @@ fn failure(error: &Error) -> Failure {
             Failure::new(ExitCode::Unavailable, error.to_string()).hint(hint)
         }
         Error::NoSpace { .. } => {
-            let hint =
-                "free some space, name another folder with --dir, or take fewer --seconds; a minute of 64 clients takes a gigabyte or two";
+            let hint = "free some space, name another folder with --dir, or take fewer --seconds; a minute of 64 clients takes a gigabyte or two";
             Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
         }
-        Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string()).hint("name the URL that `persona serve` prints"),
+        Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string())
+            .hint("name the URL that `persona serve` prints"),
     }
 }
 
@@ -147,7 +179,10 @@ impl<'a> Shown<'a> {
         let has_bar = !output.is_quiet() && std::io::stderr().is_terminal();
         let bar = has_bar.then(|| {
             let bar = ProgressBar::new_spinner();
-            bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid"));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}")
+                    .expect("the template is valid"),
+            );
             bar
         });
         Self { output, bar, line_at: Cell::new(None) }
@@ -155,15 +190,21 @@ impl<'a> Shown<'a> {
 
     fn show(&self, progress: &Progress) {
         let Progress { elapsed, duration, operations, writes, unknown, checking } = progress;
-        let counts = format!("{operations} requests, {writes} acknowledged writes, {unknown} lost answers");
-        let message =
-            if *checking { format!("checking {counts}") } else { format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs()) };
+        let counts =
+            format!("{operations} requests, {writes} acknowledged writes, {unknown} lost answers");
+        let message = if *checking {
+            format!("checking {counts}")
+        } else {
+            format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs())
+        };
         match &self.bar {
             Some(bar) => {
                 bar.set_message(message);
                 bar.tick();
             }
-            None if self.line_at.get().is_none_or(|line_at| line_at.elapsed() >= LINE_INTERVAL) || *checking => {
+            None if self.line_at.get().is_none_or(|line_at| line_at.elapsed() >= LINE_INTERVAL)
+                || *checking =>
+            {
                 self.line_at.set(Some(Instant::now()));
                 self.output.note(&message);
             }

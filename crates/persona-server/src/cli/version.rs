@@ -12,7 +12,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Prints the version of the program and of SQLite.
 pub fn run(output: &Output) -> Result<(), Failure> {
     if output.is_json() {
-        return output.json(&json!({ "version": VERSION, "sqlite_version": library_version(), "features": [] }));
+        return output.json(
+            &json!({ "version": VERSION, "sqlite_version": library_version(), "features": [] }),
+        );
     }
     output.result(&format!("persona {VERSION} (SQLite {})", library_version()))
 }

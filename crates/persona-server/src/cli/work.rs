@@ -21,7 +21,10 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const PAGE_BYTES: u64 = 4096;
 
 /// Does the work on this thread, while another one waits for Ctrl-C.
-pub fn run<T>(output: &Output, work: impl FnOnce(&mut Watcher<'_>) -> Result<T, StartError>) -> Result<T, Failure> {
+pub fn run<T>(
+    output: &Output,
+    work: impl FnOnce(&mut Watcher<'_>) -> Result<T, StartError>,
+) -> Result<T, Failure> {
     run_as(output, work, |error| Failure::start(&error.into()))
 }
 
@@ -38,7 +41,11 @@ pub fn run_as<T, E>(
         scope.spawn(|| note_interrupt(&interrupted, ended));
         let done = work(&mut |progress| {
             display.show(progress);
-            if interrupted.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if interrupted.load(Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         drop(end);
         done
@@ -49,8 +56,11 @@ pub fn run_as<T, E>(
 
 /// Waits for Ctrl-C or the end of the work, whichever comes first.
 fn note_interrupt(interrupted: &AtomicBool, ended: oneshot::Receiver<()>) {
-    // Without a runtime Ctrl-C ends the program at once, which leaves an unfinished file and no harm.
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    // Without a runtime Ctrl-C ends the program at once, which leaves an unfinished file and no
+    // harm.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
     runtime.block_on(async {
         tokio::select! {
             _ = ended => {}
@@ -72,7 +82,13 @@ impl<'a> Display<'a> {
     fn new(output: &'a Output) -> Self {
         let has_bar = !output.is_quiet() && !output.is_json() && std::io::stderr().is_terminal();
         let now = Instant::now();
-        Self { output, bar: has_bar.then(|| ProgressBar::new(0)), step: None, step_at: now, line_at: now }
+        Self {
+            output,
+            bar: has_bar.then(|| ProgressBar::new(0)),
+            step: None,
+            step_at: now,
+            line_at: now,
+        }
     }
 
     fn show(&mut self, progress: Progress) {
@@ -89,8 +105,12 @@ impl<'a> Display<'a> {
         } else if self.line_at.elapsed() >= LINE_INTERVAL {
             self.line_at = Instant::now();
             let rate = progress.done / self.step_at.elapsed().as_secs().max(1);
-            let (unit, left) = (progress.step.unit(), progress.total.saturating_sub(progress.done) / rate.max(1));
-            self.output.note(&format!("{} of {} {unit}, {rate}/s, about {left} s left", progress.done, progress.total));
+            let (unit, left) =
+                (progress.step.unit(), progress.total.saturating_sub(progress.done) / rate.max(1));
+            self.output.note(&format!(
+                "{} of {} {unit}, {rate}/s, about {left} s left",
+                progress.done, progress.total
+            ));
         }
     }
 
@@ -123,7 +143,8 @@ impl Drop for Display<'_> {
 /// A path as a word of a shell.
 pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_plain = !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+,:@".contains(char));
+    let is_plain = !text.is_empty()
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+,:@".contains(char));
     if is_plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
@@ -132,7 +153,8 @@ pub fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }
 
-/// A failure of a file that was named on the command line: everything that was found, where that is not said already.
+/// A failure of a file that was named on the command line: everything that was found, where that is
+/// not said already.
 pub fn unsound(message: String, output: &Output) -> Failure {
     if output.is_json() {
         return Failure::silent(ExitCode::Failure);
@@ -149,7 +171,12 @@ mod tests {
 
     #[test]
     fn a_path_can_be_pasted_into_a_shell() {
-        for (path, word) in [("/a/b-1.db", "/a/b-1.db"), ("my file.db", "'my file.db'"), ("it's", r"'it'\''s'"), ("", "''")] {
+        for (path, word) in [
+            ("/a/b-1.db", "/a/b-1.db"),
+            ("my file.db", "'my file.db'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
             assert_eq!(shell_word(Path::new(path)), word);
         }
     }

@@ -9,15 +9,19 @@ use tracing_subscriber::EnvFilter;
 
 use super::key::{self, Shape};
 use super::load::{Origin, Setting};
-use super::{Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database};
+use super::{
+    Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database,
+};
 use crate::heads::name_of;
 
-/// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may have brackets.
+/// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
+/// have brackets.
 fn host_of(text: &str) -> Option<String> {
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Some(address.to_string());
     }
-    let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let is_name = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     name_of(text).filter(|name| is_name && !name.is_empty())
 }
 
@@ -73,8 +77,8 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
     if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
 }
 
-/// Reads one setting after the other. A value that breaks a rule becomes a problem and a harmless stand-in, so that
-/// one run finds every problem.
+/// Reads one setting after the other. A value that breaks a rule becomes a problem and a harmless
+/// stand-in, so that one run finds every problem.
 struct Reader<'a> {
     settings: &'a [Setting],
     problems: Vec<Problem>,
@@ -84,7 +88,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn setting(&self, name: &str) -> &'a Setting {
-        self.settings.iter().find(|setting| setting.key.name == name).expect("every setting is a row of the table")
+        self.settings
+            .iter()
+            .find(|setting| setting.key.name == name)
+            .expect("every setting is a row of the table")
     }
 
     fn complain(&mut self, setting: &Setting, message: impl Into<String>, hint: Option<String>) {
@@ -104,7 +111,11 @@ impl<'a> Reader<'a> {
         }
         if setting.text.contains("://") && !setting.text.starts_with("http://") {
             let hint = "use a URL such as http://127.0.0.1:8000; the server speaks plain HTTP";
-            self.complain(setting, format!("must be the URL of a server, is {:?}", setting.text), Some(hint.into()));
+            self.complain(
+                setting,
+                format!("must be the URL of a server, is {:?}", setting.text),
+                Some(hint.into()),
+            );
         }
         Some(setting.text.clone())
     }
@@ -116,7 +127,11 @@ impl<'a> Reader<'a> {
         }
         setting.text.trim_matches(['[', ']']).parse().unwrap_or_else(|_| {
             let hint = "use 127.0.0.1 for this machine only, or the address of one of its networks";
-            self.complain(setting, format!("must be an IP address or localhost, is {:?}", setting.text), Some(hint.into()));
+            self.complain(
+                setting,
+                format!("must be an IP address or localhost, is {:?}", setting.text),
+                Some(hint.into()),
+            );
             Ipv4Addr::LOCALHOST.into()
         })
     }
@@ -134,7 +149,11 @@ impl<'a> Reader<'a> {
                      (10.0.0.0/8, not 10.1.2.3/8), and IPv4 is written as IPv4",
                     key::NO_NETWORKS
                 );
-                self.complain(setting, format!("must be addresses and ranges of addresses, has {text:?}"), Some(hint));
+                self.complain(
+                    setting,
+                    format!("must be addresses and ranges of addresses, has {text:?}"),
+                    Some(hint),
+                );
                 continue;
             };
             networks.push(network);
@@ -151,8 +170,15 @@ impl<'a> Reader<'a> {
         let mut hosts = Vec::new();
         for text in setting.text.split(',').map(str::trim).filter(|_| !setting.text.is_empty()) {
             let Some(host) = host_of(text) else {
-                let hint = format!("use a list such as persona.example,10.0.0.1, or {} for every host", key::ANY_HOST);
-                self.complain(setting, format!("must be names and addresses of hosts without a port, has {text:?}"), Some(hint));
+                let hint = format!(
+                    "use a list such as persona.example,10.0.0.1, or {} for every host",
+                    key::ANY_HOST
+                );
+                self.complain(
+                    setting,
+                    format!("must be names and addresses of hosts without a port, has {text:?}"),
+                    Some(hint),
+                );
                 continue;
             };
             hosts.push(host);
@@ -176,7 +202,11 @@ impl<'a> Reader<'a> {
              PostgreSQL is the way to more: --database postgres://user@host/database"
                 .into()
         });
-        self.complain(setting, format!("must be a whole number from {min} to {max}, is {:?}", setting.text), hint);
+        self.complain(
+            setting,
+            format!("must be a whole number from {min} to {max}, is {:?}", setting.text),
+            hint,
+        );
         N::default()
     }
 
@@ -187,10 +217,19 @@ impl<'a> Reader<'a> {
             return None;
         }
         let bounds = min_seconds..=max_seconds;
-        let time = seconds_of(&setting.text).filter(|seconds| bounds.contains(seconds)).map(Duration::from_secs);
+        let time = seconds_of(&setting.text)
+            .filter(|seconds| bounds.contains(seconds))
+            .map(Duration::from_secs);
         if time.is_none() {
-            let hint = format!("use a number of s, m, h or d, from {min_seconds}s to {}d", max_seconds / 86_400);
-            self.complain(setting, format!("must be a time such as 30m, 1h or 1d, is {:?}", setting.text), Some(hint));
+            let hint = format!(
+                "use a number of s, m, h or d, from {min_seconds}s to {}d",
+                max_seconds / 86_400
+            );
+            self.complain(
+                setting,
+                format!("must be a time such as 30m, 1h or 1d, is {:?}", setting.text),
+                Some(hint),
+            );
         }
         time
     }
@@ -201,7 +240,11 @@ impl<'a> Reader<'a> {
             "true" | "1" | "yes" | "on" => true,
             "false" | "0" | "no" | "off" => false,
             _ => {
-                self.complain(setting, format!("must be true or false, is {:?}", setting.text), None);
+                self.complain(
+                    setting,
+                    format!("must be true or false, is {:?}", setting.text),
+                    None,
+                );
                 false
             }
         }
@@ -212,18 +255,27 @@ impl<'a> Reader<'a> {
         let Shape::Word(words) = setting.key.shape else { return setting.text.clone() };
         let text = setting.text.to_ascii_lowercase();
         if !words.contains(&text.as_str()) {
-            self.complain(setting, format!("must be one of {}, is {:?}", words.join(", "), setting.text), None);
+            self.complain(
+                setting,
+                format!("must be one of {}, is {:?}", words.join(", "), setting.text),
+                None,
+            );
         }
         text
     }
 
     fn log_filter(&mut self, name: &str) -> String {
         let setting = self.setting(name);
-        // A word alone would be taken for the name of a module, and a mistyped level would silence everything.
+        // A word alone would be taken for the name of a module, and a mistyped level would silence
+        // everything.
         let is_level = LOG_LEVELS.iter().any(|level| level.eq_ignore_ascii_case(&setting.text));
-        let is_filter = setting.text.contains(['=', ',']) && EnvFilter::builder().parse(&setting.text).is_ok();
+        let is_filter =
+            setting.text.contains(['=', ',']) && EnvFilter::builder().parse(&setting.text).is_ok();
         if !is_level && !is_filter {
-            let message = format!("must be one of {} or a filter such as info,persona_storage=debug", LOG_LEVELS.join(", "));
+            let message = format!(
+                "must be one of {} or a filter such as info,persona_storage=debug",
+                LOG_LEVELS.join(", ")
+            );
             self.complain(setting, format!("{message}, is {:?}", setting.text), None);
         }
         if is_level { setting.text.to_ascii_lowercase() } else { setting.text.clone() }
@@ -231,10 +283,12 @@ impl<'a> Reader<'a> {
 
     fn database(&mut self, name: &str) -> Database {
         let setting = self.setting(name);
-        database::parse(&setting.text).and_then(at_its_real_path).unwrap_or_else(|(message, hint)| {
-            self.complain(setting, message, hint);
-            Database::File(PathBuf::new())
-        })
+        database::parse(&setting.text).and_then(at_its_real_path).unwrap_or_else(
+            |(message, hint)| {
+                self.complain(setting, message, hint);
+                Database::File(PathBuf::new())
+            },
+        )
     }
 
     fn path(&mut self, name: &str) -> Option<PathBuf> {
@@ -246,27 +300,33 @@ impl<'a> Reader<'a> {
     fn refuse_backups(&mut self) {
         let setting = self.setting("backup_every");
         if !setting.text.is_empty() {
-            let hint = "back the database up with pg_dump or pg_basebackup, and leave backup_every out";
+            let hint =
+                "back the database up with pg_dump or pg_basebackup, and leave backup_every out";
             self.complain(setting, "is for SQLite files only", Some(hint.into()));
         }
     }
 
     fn refuse_open_host(&mut self, host: IpAddr) {
         let setting = self.setting("host");
-        let message = format!("{host} is not a loopback address, and this version has no authentication");
+        let message =
+            format!("{host} is not a loopback address, and this version has no authentication");
         let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
                     or add --allow-open to serve everybody who can reach the port";
         self.complain(setting, message, Some(hint.into()));
     }
 }
 
-/// A file is named by the path at which it lies from here on, because the WAL and the gate lie beside it. Followed once, so
-/// that every part of the program means the same file.
-fn at_its_real_path(database: Database) -> Result<Database, persona_storage::database_url::Refusal> {
+/// A file is named by the path at which it lies from here on, because the WAL and the gate lie
+/// beside it. Followed once, so that every part of the program means the same file.
+fn at_its_real_path(
+    database: Database,
+) -> Result<Database, persona_storage::database_url::Refusal> {
     match database {
         Database::File(path) => match real_path(&path) {
             Ok(path) => Ok(Database::File(path)),
-            Err(error) => Err((format!("{} cannot be followed to a file: {error}", path.display()), None)),
+            Err(error) => {
+                Err((format!("{} cannot be followed to a file: {error}", path.display()), None))
+            }
         },
         server @ Database::Server(_) => Ok(server),
     }

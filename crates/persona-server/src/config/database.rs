@@ -43,7 +43,8 @@ impl fmt::Debug for Database {
 }
 
 fn place_of(url: &str) -> String {
-    postgres::Settings::parse(url).map_or_else(|_| "(not a URL)".into(), |settings| settings.place())
+    postgres::Settings::parse(url)
+        .map_or_else(|_| "(not a URL)".into(), |settings| settings.place())
 }
 
 /// The text of a setting as it may be shown: a URL without user, password and parameters.
@@ -64,17 +65,33 @@ pub fn parse(text: &str) -> Result<Database, Refusal> {
         return Err(("must name a file".into(), None));
     }
     let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
-        return if text == ":memory:" { Err(database_url::in_memory()) } else { Ok(Database::File(text.into())) };
+        return if text == ":memory:" {
+            Err(database_url::in_memory())
+        } else {
+            Ok(Database::File(text.into()))
+        };
     };
-    let (dialect, driver) = scheme.split_once('+').map_or((scheme, None), |(dialect, driver)| (dialect, Some(driver)));
+    let (dialect, driver) =
+        scheme.split_once('+').map_or((scheme, None), |(dialect, driver)| (dialect, Some(driver)));
     match dialect {
-        "sqlite" | "sqlite3" => database_url::sqlite_file(rest, driver.is_some()).map(Database::File),
+        "sqlite" | "sqlite3" => {
+            database_url::sqlite_file(rest, driver.is_some()).map(Database::File)
+        }
         "postgres" | "postgresql" => match postgres::Settings::parse(text) {
             Ok(_) => Ok(Database::Server(text.into())),
-            Err(error) => Err((error.to_string(), Some("write it like postgres://user@host:5432/database".into()))),
+            Err(error) => Err((
+                error.to_string(),
+                Some("write it like postgres://user@host:5432/database".into()),
+            )),
         },
-        "file" => Err(("file: URLs are not accepted".into(), Some(format!("write the path alone: {}", rest.trim_start_matches("//"))))),
-        _ => Err((format!("{dialect} databases are not supported"), Some("name a SQLite file, or postgres://user@host/database".into()))),
+        "file" => Err((
+            "file: URLs are not accepted".into(),
+            Some(format!("write the path alone: {}", rest.trim_start_matches("//"))),
+        )),
+        _ => Err((
+            format!("{dialect} databases are not supported"),
+            Some("name a SQLite file, or postgres://user@host/database".into()),
+        )),
     }
 }
 
@@ -111,10 +128,16 @@ mod tests {
 
     #[test]
     fn a_url_of_postgresql_is_taken_and_its_password_never_shown() {
-        for text in ["postgres://me:secret@db/personas", "postgresql+asyncpg://me:secret@db:5432/personas?pool_max=3"] {
+        for text in [
+            "postgres://me:secret@db/personas",
+            "postgresql+asyncpg://me:secret@db:5432/personas?pool_max=3",
+        ] {
             let database = parse(text).expect("a URL");
             assert_eq!(database, Database::Server(text.into()));
-            assert_eq!((shown(text).as_str(), database.file()), ("postgres://db:5432/personas", None));
+            assert_eq!(
+                (shown(text).as_str(), database.file()),
+                ("postgres://db:5432/personas", None)
+            );
             assert!(!format!("{database} {database:?}").contains("secret"));
         }
         assert_eq!(shown("persona.db"), "persona.db");
@@ -127,9 +150,15 @@ mod tests {
             (":memory:", "a database in memory cannot be shared by processes"),
             ("sqlite://", "a database in memory cannot be shared by processes"),
             ("sqlite::memory:", "a database in memory cannot be shared by processes"),
-            ("sqlite:///srv/persona.db", "sqlite:///srv/persona.db means srv/persona.db to some programs and /srv/persona.db to others"),
+            (
+                "sqlite:///srv/persona.db",
+                "sqlite:///srv/persona.db means srv/persona.db to some programs and /srv/persona.db to others",
+            ),
             ("sqlite:a.db?mode=ro", "options of a database URL are not accepted"),
-            ("postgres://me@db/personas?sslmode=maybe", "sslmode must be disable, prefer, require, verify-ca or verify-full"),
+            (
+                "postgres://me@db/personas?sslmode=maybe",
+                "sslmode must be disable, prefer, require, verify-ca or verify-full",
+            ),
             ("mysql://me@db/personas", "mysql databases are not supported"),
             ("file:///srv/a.db", "file: URLs are not accepted"),
         ] {

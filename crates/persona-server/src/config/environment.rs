@@ -11,17 +11,21 @@ use super::key::{CONFIG_VARIABLE, KEYS, VARIABLE_PREFIX};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    /// Variables whose values are not UTF-8; left out without a word, another file than the one meant would be used.
+    /// Variables whose values are not UTF-8; left out without a word, another file than the one
+    /// meant would be used.
     not_utf8: Vec<String>,
 }
 
-/// How the value begins that Kubernetes gives to `<NAME>_PORT` for a service of that name (Kubernetes documentation,
-/// "Service", "Environment variables").
+/// How the value begins that Kubernetes gives to `<NAME>_PORT` for a service of that name
+/// (Kubernetes documentation, "Service", "Environment variables").
 const KUBERNETES_PORT: &str = "tcp://";
 
 impl Environment {
     /// Reads the variables of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub fn of_process() -> Self {
         let mut read = Self::default();
         for (name, value) in std::env::vars_os() {
@@ -36,7 +40,8 @@ impl Environment {
 
     /// The value of a variable; an empty one counts as not set, as usual in shells and containers.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())?;
+        let value =
+            self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())?;
         (!self.is_of_kubernetes(name)).then_some(value)
     }
 
@@ -45,7 +50,8 @@ impl Environment {
         self.not_utf8.iter().any(|unreadable| unreadable == name)
     }
 
-    /// Whether Kubernetes set a variable for a service named `persona`: its names collide with those of settings.
+    /// Whether Kubernetes set a variable for a service named `persona`: its names collide with
+    /// those of settings.
     fn is_of_kubernetes(&self, name: &str) -> bool {
         let port = format!("{VARIABLE_PREFIX}PORT");
         let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return false };
@@ -57,8 +63,10 @@ impl Environment {
     ///
     /// Source: XDG Base Directory Specification 0.8; a relative `XDG_CONFIG_HOME` is to be ignored.
     pub(super) fn user_file(&self) -> Option<PathBuf> {
-        let chosen = self.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-        let folder = chosen.or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+        let chosen =
+            self.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let folder =
+            chosen.or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(".config")))?;
         Some(folder.join("persona").join("config.toml"))
     }
 
@@ -79,10 +87,17 @@ impl Environment {
 
     /// A warning for each variable that looks like ours and is not.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let known: Vec<String> = KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into()]).collect();
-        let unknown = |name: &&String| name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && !self.is_of_kubernetes(name);
+        let known: Vec<String> =
+            KEYS.iter().map(super::Key::variable).chain([CONFIG_VARIABLE.into()]).collect();
+        let unknown = |name: &&String| {
+            name.starts_with(VARIABLE_PREFIX)
+                && !known.contains(name)
+                && !self.is_of_kubernetes(name)
+        };
         let warning = |name: &String| match nearest_name(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("the variable {name} is not known and has no effect; did you mean {near}?"),
+            Some(near) => {
+                format!("the variable {name} is not known and has no effect; did you mean {near}?")
+            }
             None => format!("the variable {name} is not known and has no effect"),
         };
         let kubernetes = self.variables.keys().any(|name| self.is_of_kubernetes(name)).then(|| {

@@ -25,13 +25,18 @@ impl SettingsFile {
     pub fn read(path: &Path) -> Option<Self> {
         let failed = |error: std::io::Error| {
             let message = format!("could not be read: {error}");
-            Self { values: Vec::new(), problems: vec![Problem { origin: path.display().to_string(), message, hint: None }] }
+            Self {
+                values: Vec::new(),
+                problems: vec![Problem { origin: path.display().to_string(), message, hint: None }],
+            }
         };
         match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(error) => return Some(failed(error)),
             Ok(facts) if facts.len() > FILE_BYTES_MAX => {
-                return Some(failed(std::io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes"))));
+                return Some(failed(std::io::Error::other(format!(
+                    "larger than {FILE_BYTES_MAX} bytes"
+                ))));
             }
             Ok(_) => {}
         }
@@ -58,7 +63,9 @@ impl SettingsFile {
             }
         }
         // TOML tables come sorted by name; people look for problems from the top of the file down.
-        file.problems.sort_by_key(|problem| problem.origin.rsplit(':').next().and_then(|line| line.parse::<usize>().ok()));
+        file.problems.sort_by_key(|problem| {
+            problem.origin.rsplit(':').next().and_then(|line| line.parse::<usize>().ok())
+        });
         file
     }
 
@@ -74,16 +81,30 @@ impl SettingsFile {
             };
             match plain(value.get_ref()) {
                 Some(value) => self.values.push((key.name, value, line)),
-                None => self.complain(path, line, format!("{} must be a string, a number, true or false", key.place())),
+                None => self.complain(
+                    path,
+                    line,
+                    format!("{} must be a string, a number, true or false", key.place()),
+                ),
             }
         }
     }
 
     fn complain(&mut self, path: &Path, line: usize, message: String) {
-        self.problems.push(Problem { origin: format!("{}:{line}", path.display()), message, hint: None });
+        self.problems.push(Problem {
+            origin: format!("{}:{line}", path.display()),
+            message,
+            hint: None,
+        });
     }
 
-    fn complain_unknown<'a>(&mut self, path: &Path, line: usize, name: &str, known: impl Iterator<Item = &'a str>) {
+    fn complain_unknown<'a>(
+        &mut self,
+        path: &Path,
+        line: usize,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) {
         let message = match nearest_name(name, known) {
             Some(near) if near != name => format!("unknown setting {name}; did you mean {near}?"),
             _ => format!("unknown setting {name}"),
@@ -92,7 +113,8 @@ impl SettingsFile {
     }
 }
 
-/// A relative path in a settings file is meant relative to that file, wherever the program is started.
+/// A relative path in a settings file is meant relative to that file, wherever the program is
+/// started.
 pub fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
 }

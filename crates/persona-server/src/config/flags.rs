@@ -6,7 +6,8 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::ValueParser};
 
 use super::key::{Default, KEYS, Key, Shape};
 
-/// The settings that were given as flags, as text; they are checked together with those of all other sources.
+/// The settings that were given as flags, as text; they are checked together with those of all
+/// other sources.
 #[derive(Clone, PartialEq, Eq, Debug, std::default::Default)]
 pub struct Flags {
     /// The settings file that was named with `--config`.
@@ -22,7 +23,8 @@ impl Flags {
     }
 }
 
-/// Written by hand instead of derived, because a struct with a member for each flag would be a second list of settings.
+/// Written by hand instead of derived, because a struct with a member for each flag would be a
+/// second list of settings.
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
         let command = of_serve().fold(command, |command, key| command.arg(argument(key)));
@@ -36,8 +38,13 @@ impl clap::Args for Flags {
 
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |key: &'static Key| matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()));
-        Ok(Self { config: matches.get_one::<PathBuf>("config").cloned(), values: of_serve().filter_map(given).collect() })
+        let given = |key: &'static Key| {
+            matches.get_one::<String>(key.name).map(|value| (key.name, value.clone()))
+        };
+        Ok(Self {
+            config: matches.get_one::<PathBuf>("config").cloned(),
+            values: of_serve().filter_map(given).collect(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -58,11 +65,17 @@ fn argument(key: &'static Key) -> Arg {
         Default::Cores | Default::Unset => String::new(),
     };
     let help = format!("{}{default}", key.help);
-    let arg = Arg::new(key.name).long(key.name.replace('_', "-")).help(help).value_parser(ValueParser::string());
+    let arg = Arg::new(key.name)
+        .long(key.name.replace('_', "-"))
+        .help(help)
+        .value_parser(ValueParser::string());
     match key.shape {
-        Shape::Switch => {
-            arg.value_name("true|false").num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true)
-        }
+        Shape::Switch => arg
+            .value_name("true|false")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .hide_possible_values(true),
         Shape::Networks => arg.value_name("ADDRESSES"),
         Shape::Hosts => arg.value_name("HOSTS"),
         Shape::Address => arg.value_name("ADDRESS"),

@@ -1,7 +1,8 @@
 //! The one table of settings.
 //!
-//! Flags, environment, files, `config show`, the check for unknown names and the reference all walk this table. A
-//! setting that is added here is accepted and documented everywhere; only `build.rs` also names it, to give it a type.
+//! Flags, environment, files, `config show`, the check for unknown names and the reference all walk
+//! this table. A setting that is added here is accepted and documented everywhere; only `build.rs`
+//! also names it, to give it a type.
 
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
 
@@ -9,8 +10,9 @@ pub use super::shape::{Default, Key, Shape};
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
 pub const WAIT_MS_MAX: u64 = 3_600_000;
-/// Shortest and longest time that a read may be given, in milliseconds. A shorter one would end reads of a busy machine; a
-/// longer one would keep the write-ahead log from starting over for too long.
+/// Shortest and longest time that a read may be given, in milliseconds. A shorter one would end
+/// reads of a busy machine; a longer one would keep the write-ahead log from starting over for too
+/// long.
 pub const READ_MS_MIN: u64 = 100;
 pub const READ_MS_MAX: u64 = 600_000;
 /// Most memory for answers, in MiB: 1 TiB. More is a slip of the keyboard.
@@ -20,18 +22,21 @@ pub const CHECKPOINT_PAGES_MAX: u64 = 1_048_576;
 
 /// Largest reserve on the disk, in MiB: 1 TiB.
 pub const DISK_RESERVE_MB_MAX: u64 = 1024 * 1024;
-/// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a slip of the keyboard.
+/// Fewest idempotency keys that can be chosen, and most: 300 GB of records. More is a slip of the
+/// keyboard.
 pub const IDEMPOTENCY_KEYS_MIN: u64 = 1_000;
 pub const IDEMPOTENCY_KEYS_CEILING: u64 = 1_000_000_000;
 
-/// Most connections of a worker that can be chosen: with what else it has open they stay below the limit of open files, 4,096.
+/// Most connections of a worker that can be chosen: with what else it has open they stay below the
+/// limit of open files, 4,096.
 pub const CONNECTIONS_MAX: u64 = 3_072;
 /// Longest time between two backups, in seconds: a year. Longer is no plan.
 pub const BACKUP_SECONDS_MAX: u64 = 366 * 86_400;
 /// Most backups that are kept: every minute of a week.
 pub const BACKUPS_MAX: u64 = 10_080;
 
-/// Smallest limit of a document that can be chosen, in bytes: a persona with a prompt of some pages.
+/// Smallest limit of a document that can be chosen, in bytes: a persona with a prompt of some
+/// pages.
 pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 
 /// How every variable of this program begins.
@@ -48,11 +53,30 @@ pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 const FAULTS: [&str; 10] = {
     use persona_storage::fault::Fault;
     let [a, b, c, d, e, f, g, h, i] = Fault::ALL;
-    ["none", a.name(), b.name(), c.name(), d.name(), e.name(), f.name(), g.name(), h.name(), i.name()]
+    [
+        "none",
+        a.name(),
+        b.name(),
+        c.name(),
+        d.name(),
+        e.name(),
+        f.name(),
+        g.name(),
+        h.name(),
+        i.name(),
+    ]
 };
 
-const PLAIN: Key =
-    Key { name: "", section: "", member: "", aliases: &[], shape: Shape::Path, default: Default::Unset, unit: None, help: "" };
+const PLAIN: Key = Key {
+    name: "",
+    section: "",
+    member: "",
+    aliases: &[],
+    shape: Shape::Path,
+    default: Default::Unset,
+    unit: None,
+    help: "",
+};
 
 /// Every setting, in the order in which people read them.
 pub const KEYS: &[Key] = &[

@@ -80,16 +80,21 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     let mut problems = Vec::new();
     let mut warnings = environment.warnings();
     let files = read_files(flags, environment, &mut problems, &mut warnings);
-    let mut settings: Vec<Setting> = KEYS.iter().map(|key| setting(key, flags, environment, &files)).collect();
+    let mut settings: Vec<Setting> =
+        KEYS.iter().map(|key| setting(key, flags, environment, &files)).collect();
     problems.extend(unreadable_variables(environment));
     let mangled: Vec<Problem> = settings.iter().filter_map(mangled).collect();
     settings.iter_mut().for_each(Setting::resolve_path);
     match build(&settings) {
-        Ok(config) if problems.is_empty() && mangled.is_empty() => Ok(Loaded { config, settings, warnings }),
+        Ok(config) if problems.is_empty() && mangled.is_empty() => {
+            Ok(Loaded { config, settings, warnings })
+        }
         built => {
             // What is mangled breaks other rules too, and one word about it is enough.
             let more = built.err().unwrap_or_default().into_iter();
-            let more: Vec<Problem> = more.filter(|problem| mangled.iter().all(|known| known.origin != problem.origin)).collect();
+            let more: Vec<Problem> = more
+                .filter(|problem| mangled.iter().all(|known| known.origin != problem.origin))
+                .collect();
             problems.extend(mangled.into_iter().chain(more));
             Err(ConfigError { problems })
         }
@@ -98,16 +103,17 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
 
 /// The variables of settings whose values are not UTF-8.
 fn unreadable_variables(environment: &Environment) -> impl Iterator<Item = Problem> {
-    let names = KEYS.iter().flat_map(|key| std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string)));
-    names.chain([CONFIG_VARIABLE.into()]).filter(|name| environment.is_unreadable(name)).map(|name| Problem {
-        origin: name,
-        message: "is not UTF-8 text".into(),
-        hint: None,
-    })
+    let names = KEYS.iter().flat_map(|key| {
+        std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string))
+    });
+    names
+        .chain([CONFIG_VARIABLE.into()])
+        .filter(|name| environment.is_unreadable(name))
+        .map(|name| Problem { origin: name, message: "is not UTF-8 text".into(), hint: None })
 }
 
-/// A value that a shell, an env file or an editor has left something at the ends of. Taken as it is, it would name another
-/// file, which would be made anew and served empty.
+/// A value that a shell, an env file or an editor has left something at the ends of. Taken as it
+/// is, it would name another file, which would be made anew and served empty.
 fn mangled(setting: &Setting) -> Option<Problem> {
     if setting.origin == Origin::Default {
         return None;
@@ -127,11 +133,15 @@ fn mangled(setting: &Setting) -> Option<Problem> {
         Origin::File(..) => format!("{} {message}: {text:?}", setting.key.place()),
         _ => format!("{message}: {text:?}"),
     };
-    Some(Problem { origin: setting.origin.to_string(), message: format!("{message}; write the value alone"), hint: None })
+    Some(Problem {
+        origin: setting.origin.to_string(),
+        message: format!("{message}; write the value alone"),
+        hint: None,
+    })
 }
 
-/// The settings files that exist, weightiest first. One of the user's that cannot be reached is a warning: a service may run
-/// as a user without a home.
+/// The settings files that exist, weightiest first. One of the user's that cannot be reached is a
+/// warning: a service may run as a user without a home.
 fn read_files(
     flags: &Flags,
     environment: &Environment,
@@ -142,11 +152,15 @@ fn read_files(
         Some(path) => Some((path.clone(), "--config")),
         None => environment.get(CONFIG_VARIABLE).map(|path| (PathBuf::from(path), CONFIG_VARIABLE)),
     };
-    let (project, named_by) = named.map_or_else(|| (PathBuf::from(PROJECT_FILE), None), |(path, by)| (path, Some(by)));
+    let (project, named_by) =
+        named.map_or_else(|| (PathBuf::from(PROJECT_FILE), None), |(path, by)| (path, Some(by)));
     let mut files = Vec::new();
     let user = environment.user_file().filter(|path| match std::fs::metadata(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            warnings.push(format!("the settings file {} cannot be reached and has no effect: {error}", path.display()));
+            warnings.push(format!(
+                "the settings file {} cannot be reached and has no effect: {error}",
+                path.display()
+            ));
             false
         }
         _ => true,
@@ -159,7 +173,11 @@ fn read_files(
                 files.push((path, file));
             }
             (None, Some(by)) => {
-                problems.push(Problem { origin: by.into(), message: format!("there is no file {}", path.display()), hint: None });
+                problems.push(Problem {
+                    origin: by.into(),
+                    message: format!("there is no file {}", path.display()),
+                    hint: None,
+                });
             }
             (None, None) => {}
         }
@@ -167,7 +185,12 @@ fn read_files(
     files
 }
 
-fn setting(key: &'static Key, flags: &Flags, environment: &Environment, files: &[(PathBuf, SettingsFile)]) -> Setting {
+fn setting(
+    key: &'static Key,
+    flags: &Flags,
+    environment: &Environment,
+    files: &[(PathBuf, SettingsFile)],
+) -> Setting {
     if let Some(text) = flags.get(key) {
         return Setting { key, text: text.into(), origin: Origin::Flag(key.flag()) };
     }

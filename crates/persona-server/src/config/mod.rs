@@ -1,7 +1,8 @@
-//! Settings: defaults, user file, project file, environment, flags, in growing weight; and where each value came from.
+//! Settings: defaults, user file, project file, environment, flags, in growing weight; and where
+//! each value came from.
 //!
-//! What lives here: the one table of settings ([`KEYS`]) and everything that walks it; the only code that reads the
-//! environment. What must not: what the settings do.
+//! What lives here: the one table of settings ([`KEYS`]) and everything that walks it; the only
+//! code that reads the environment. What must not: what the settings do.
 //!
 //! Start reading at [`KEYS`], then [`load`], which merges the sources and checks the result.
 
@@ -34,7 +35,8 @@ pub use network::Network;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 
-/// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting and no speed.
+/// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting
+/// and no speed.
 pub const SQLITE_WORKERS_MAX: u16 = 4;
 
 /// Most workers on a PostgreSQL database: as many as the shared page has seats for.
@@ -42,7 +44,8 @@ pub const POSTGRES_WORKERS_MAX: u16 = 64;
 
 /// Everything that a user may choose, checked.
 ///
-/// The key `allow_open` is no member: it permits a `host`, and once that is checked nobody needs it.
+/// The key `allow_open` is no member: it permits a `host`, and once that is checked nobody needs
+/// it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Address to listen on. Default 127.0.0.1.
@@ -51,8 +54,8 @@ pub struct Config {
     pub port: u16,
     /// Proxies that are believed when they say for which client they ask. Default loopback.
     pub trusted_proxies: Vec<Network>,
-    /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for every host. Default none of them
-    /// where `host` is loopback, and every host elsewhere.
+    /// Names of hosts that requests may name besides those of loopback, in lower case; `None` for
+    /// every host. Default none of them where `host` is loopback, and every host elsewhere.
     pub allowed_hosts: Option<Vec<String>>,
     /// Most connections of each worker. Default 1,024.
     pub connections_max: usize,
@@ -60,17 +63,21 @@ pub struct Config {
     pub connections_share: usize,
     /// How long a connection may wait for its next request. Default 75 s.
     pub idle_timeout: Duration,
-    /// The server that commands talk to when the command line names neither a server nor a database.
+    /// The server that commands talk to when the command line names neither a server nor a
+    /// database.
     pub server: Option<String>,
     /// Where personas are kept. Default `persona.db` in the current folder.
     pub database: Database,
-    /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4, cores).
+    /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4,
+    /// cores).
     pub workers: u16,
     /// Durability class, a word of [`Durability`]. Default `normal`.
     pub durability: String,
-    /// How long SQLite's own lock, and the place in the write queue, are waited for, in milliseconds. Default 30,000.
+    /// How long SQLite's own lock, and the place in the write queue, are waited for, in
+    /// milliseconds. Default 30,000.
     pub busy_timeout_ms: u64,
-    /// How long a list or a search may take, and its highlights again, in milliseconds. Default 5,000.
+    /// How long a list or a search may take, and its highlights again, in milliseconds. Default
+    /// 5,000.
     pub read_timeout_ms: u64,
     /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
     pub wal_autocheckpoint: u32,
@@ -80,7 +87,8 @@ pub struct Config {
     pub idempotency_keys_max: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
-    /// From how long a wait for the gate on the log names who is waited for, in milliseconds. Default 1,000.
+    /// From how long a wait for the gate on the log names who is waited for, in milliseconds.
+    /// Default 1,000.
     pub gate_warn_ms: u64,
     /// How often the keeper makes a backup; never when not set.
     pub backup_every: Option<Duration>,
@@ -88,16 +96,19 @@ pub struct Config {
     pub backup_keep: usize,
     /// Where the keeper's backups go; the name of the database with `-backups` added when not set.
     pub backup_dir: Option<PathBuf>,
-    /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`). Default false.
+    /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`).
+    /// Default false.
     pub expose_worker: bool,
     /// Memory for large answers of one worker that are not sent yet, in MiB. Default 256.
     pub answer_memory_mb: usize,
-    /// How long a client may leave its answer unread before it is cut off, in milliseconds. Default 30,000.
+    /// How long a client may leave its answer unread before it is cut off, in milliseconds. Default
+    /// 30,000.
     pub answer_patience_ms: u64,
-    /// How long a stopping worker may take for the requests that it has, in milliseconds. Default 10,000.
+    /// How long a stopping worker may take for the requests that it has, in milliseconds. Default
+    /// 10,000.
     pub drain_timeout_ms: u64,
-    /// Lowest level that is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`; or a filter such as
-    /// `info,persona_storage=debug`. Default `info`.
+    /// Lowest level that is logged: `error`, `warn`, `info`, `debug`, `trace` or `off`; or a filter
+    /// such as `info,persona_storage=debug`. Default `info`.
     pub log_level: String,
     /// `text`, `json` or `auto` (text on a terminal, JSON otherwise). Default `auto`.
     pub log_format: String,
@@ -105,7 +116,8 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// Whether each request gets a line in the log. Default false.
     pub access_log: bool,
-    /// What the store does wrong on purpose, a name of [`persona_storage::fault::Fault`] or `none`. Default none.
+    /// What the store does wrong on purpose, a name of [`persona_storage::fault::Fault`] or `none`.
+    /// Default none.
     #[cfg(feature = "faults")]
     pub fault: String,
 }
@@ -159,6 +171,8 @@ impl Config {
     ///
     /// When the URL is none, which was checked when the settings were loaded.
     pub fn server_settings(url: &str, application: &str) -> postgres::Settings {
-        postgres::Settings::parse(url).expect("the URL was checked when the settings were loaded").named(application)
+        postgres::Settings::parse(url)
+            .expect("the URL was checked when the settings were loaded")
+            .named(application)
     }
 }

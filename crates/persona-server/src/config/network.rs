@@ -16,8 +16,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads `address` or `address/bits`. Bits beyond those are refused, because one of both numbers is wrong; and so are IPv4
-    /// addresses as IPv6 ones (`::ffff:10.0.0.0/104`), because addresses are compared as what they are.
+    /// Reads `address` or `address/bits`. Bits beyond those are refused, because one of both
+    /// numbers is wrong; and so are IPv4 addresses as IPv6 ones (`::ffff:10.0.0.0/104`), because
+    /// addresses are compared as what they are.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -25,7 +26,9 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let prefix_max = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Some(prefix_max), |bits| bits.parse().ok().filter(|bits| *bits <= prefix_max))?;
+        let prefix = prefix.map_or(Some(prefix_max), |bits| {
+            bits.parse().ok().filter(|bits| *bits <= prefix_max)
+        })?;
         let network = Self { address, prefix };
         (network.has_no_bits_beyond() && !network.is_mapped()).then_some(network)
     }
@@ -33,8 +36,12 @@ impl Network {
     /// Whether the address has no bit beyond the prefix.
     fn has_no_bits_beyond(&self) -> bool {
         match self.address {
-            IpAddr::V4(address) => address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0,
-            IpAddr::V6(address) => address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0,
+            IpAddr::V4(address) => {
+                address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0
+            }
+            IpAddr::V6(address) => {
+                address.to_bits().checked_shl(self.prefix.into()).unwrap_or_default() == 0
+            }
         }
     }
 
@@ -65,8 +72,11 @@ mod tests {
 
     #[test]
     fn a_network_holds_the_addresses_that_begin_like_it() {
-        let holds =
-            |network: &str, address: &str| Network::parse(network).expect("a network").contains(address.parse().expect("an address"));
+        let holds = |network: &str, address: &str| {
+            Network::parse(network)
+                .expect("a network")
+                .contains(address.parse().expect("an address"))
+        };
         assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.1"));
         assert!(holds("10.0.0.1", "10.0.0.1") && !holds("10.0.0.1", "10.0.0.2"));
         assert!(holds("0.0.0.0/0", "255.0.0.1") && !holds("0.0.0.0/0", "::1"));
@@ -76,18 +86,39 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "localhost", "10.0.0.0/8/8", " 10.0.0.1"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "localhost",
+            "10.0.0.0/8/8",
+            " 10.0.0.1",
+        ] {
             assert_eq!(Network::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn a_range_that_says_other_addresses_than_it_holds_is_refused() {
-        let other = ["10.1.2.3/8", "10.0.0.1/31", "1.0.0.0/0", "2001:db8::1/32", "::1/127", "::1/0"];
-        for text in other.into_iter().chain(["::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::ffff:0:0/96"]) {
+        let other =
+            ["10.1.2.3/8", "10.0.0.1/31", "1.0.0.0/0", "2001:db8::1/32", "::1/127", "::1/0"];
+        for text in
+            other.into_iter().chain(["::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "::ffff:0:0/96"])
+        {
             assert_eq!(Network::parse(text), None, "{text:?}");
         }
-        for text in ["10.0.0.1/32", "10.0.0.2/31", "128.0.0.0/1", "2001:db8::/32", "::2/127", "::/0", "::fffe:0:0/96", "::ffff:0:0:0/80"] {
+        for text in [
+            "10.0.0.1/32",
+            "10.0.0.2/31",
+            "128.0.0.0/1",
+            "2001:db8::/32",
+            "::2/127",
+            "::/0",
+            "::fffe:0:0/96",
+            "::ffff:0:0:0/80",
+        ] {
             assert!(Network::parse(text).is_some(), "{text:?}");
         }
     }

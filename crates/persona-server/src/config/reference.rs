@@ -37,8 +37,10 @@ pub fn reference() -> String {
 }
 
 fn describe(text: &mut String, key: &Key) {
-    let variables: Vec<String> =
-        std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string)).map(|name| format!("`{name}`")).collect();
+    let variables: Vec<String> = std::iter::once(key.variable())
+        .chain(key.aliases.iter().map(ToString::to_string))
+        .map(|name| format!("`{name}`"))
+        .collect();
     let default = match key.default {
         Default::Text(text) => format!("`{text}`"),
         Default::Cores => format!("number of cores, at most {SQLITE_WORKERS_MAX}"),
@@ -64,11 +66,18 @@ fn values(shape: Shape) -> String {
         Shape::Networks => "list of addresses and ranges, or `none`".into(),
         Shape::Number { min, max } => format!("{min} to {max}"),
         Shape::Time { min_seconds, max_seconds } => {
-            format!("number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d", max_seconds / 86_400)
+            format!(
+                "number of `s`, `m`, `h` or `d`, from {min_seconds}s to {}d",
+                max_seconds / 86_400
+            )
         }
-        Shape::Workers => format!("1 to {SQLITE_WORKERS_MAX}, on PostgreSQL 1 to {POSTGRES_WORKERS_MAX}"),
+        Shape::Workers => {
+            format!("1 to {SQLITE_WORKERS_MAX}, on PostgreSQL 1 to {POSTGRES_WORKERS_MAX}")
+        }
         Shape::Switch => "`true` or `false`".into(),
-        Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Shape::Word(words) => {
+            words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        }
         Shape::LogFilter => "level or filter".into(),
         Shape::Database => "path, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`".into(),
         Shape::Server => "URL such as `http://127.0.0.1:8000`".into(),

@@ -1,4 +1,5 @@
-//! What a setting is: its names, what it may hold, and what holds when nothing was chosen. Which there are is in `key.rs`.
+//! What a setting is: its names, what it may hold, and what holds when nothing was chosen. Which
+//! there are is in `key.rs`.
 
 use super::SQLITE_WORKERS_MAX;
 use super::key::VARIABLE_PREFIX;
@@ -21,7 +22,8 @@ pub enum Shape {
     },
     /// The number of workers: bounded by what the database bears.
     Workers,
-    /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both included.
+    /// A length of time such as `90s`, `15m`, `1h` or `1d`, within bounds in seconds, both
+    /// included.
     Time {
         /// Shortest.
         min_seconds: u64,
@@ -56,13 +58,15 @@ pub enum Default {
 /// One setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key {
-    /// Its name: the member of `Config`, the flag with `-` for `_`, the variable as `PERSONA_<NAME>`.
+    /// Its name: the member of `Config`, the flag with `-` for `_`, the variable as
+    /// `PERSONA_<NAME>`.
     pub name: &'static str,
     /// The table of the settings file that it is in.
     pub section: &'static str,
     /// Its name in that table.
     pub member: &'static str,
-    /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than files.
+    /// Variables that other programs share; they weigh less than `PERSONA_<NAME>` and more than
+    /// files.
     pub aliases: &'static [&'static str],
     /// What it may hold.
     pub shape: Shape,

@@ -8,7 +8,11 @@ pub(super) const GROUP: Group = Group {
     name: "Connections",
     checks: &[
         Check { name: "journal mode", test: journal_mode, fix: fix_journal_mode },
-        Check { name: "settings", test: settings, fix: |_| "report this: every connection sets them itself".into() },
+        Check {
+            name: "settings",
+            test: settings,
+            fix: |_| "report this: every connection sets them itself".into(),
+        },
         Check { name: "durability", test: durability, fix: |_| String::new() },
     ],
 };
@@ -25,15 +29,20 @@ fn journal_mode(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_journal_mode(facts: &Facts) -> String {
-    facts.file.as_ref().map(|file| format!("persona serve --database {}", quoted(&file.path))).unwrap_or_default()
+    facts
+        .file
+        .as_ref()
+        .map(|file| format!("persona serve --database {}", quoted(&file.path)))
+        .unwrap_or_default()
 }
 
 fn settings(facts: &Facts) -> Option<Finding> {
     Some(match facts.file.as_ref()?.read_back.as_ref()? {
         Err(error) => Finding::fail(error.to_string()),
-        Ok(found) if found.wrong.is_empty() => {
-            Finding::ok(format!("{} read back from connections that write, read and keep, all as they should be", found.settings))
-        }
+        Ok(found) if found.wrong.is_empty() => Finding::ok(format!(
+            "{} read back from connections that write, read and keep, all as they should be",
+            found.settings
+        )),
         Ok(found) => Finding::fail(found.wrong.join("; ")),
     })
 }
@@ -42,7 +51,10 @@ fn durability(facts: &Facts) -> Option<Finding> {
     let class = facts.file.as_ref()?.settings.durability;
     let running = facts.server.as_ref().and_then(|server| server.text("/durability"));
     let (word, meaning) = match running {
-        Some(word) => (word.to_owned(), facts.server.as_ref()?.text("/durability_meaning").unwrap_or_default().to_owned()),
+        Some(word) => (
+            word.to_owned(),
+            facts.server.as_ref()?.text("/durability_meaning").unwrap_or_default().to_owned(),
+        ),
         None => (class.word().to_owned(), class.meaning().to_owned()),
     };
     Some(Finding::ok(format!("{word}: {meaning}")))

@@ -1,4 +1,5 @@
-//! The database on a server: whether it can be used, what it promises, and whether it has room for connections.
+//! The database on a server: whether it can be used, what it promises, and whether it has room for
+//! connections.
 
 use persona_storage::{Home, Status};
 
@@ -6,15 +7,24 @@ use super::Facts;
 use super::check::{Check, Finding, Group};
 use crate::units::{personas, size};
 
-/// From this share of the server's connections on there is soon no room for another worker, in percent.
+/// From this share of the server's connections on there is soon no room for another worker, in
+/// percent.
 const CONNECTIONS_PERCENT_MAX: u64 = 80;
 
 pub(super) const GROUP: Group = Group {
     name: "Database",
     checks: &[
         Check { name: "usable", test: usable, fix: what_to_do },
-        Check { name: "durability", test: durability, fix: |_| "set fsync and synchronous_commit to on in postgresql.conf".into() },
-        Check { name: "connections", test: connections, fix: |_| "lower pool_max in the URL, or raise max_connections".into() },
+        Check {
+            name: "durability",
+            test: durability,
+            fix: |_| "set fsync and synchronous_commit to on in postgresql.conf".into(),
+        },
+        Check {
+            name: "connections",
+            test: connections,
+            fix: |_| "lower pool_max in the URL, or raise max_connections".into(),
+        },
     ],
 };
 
@@ -29,7 +39,8 @@ fn status(facts: &Facts) -> Option<&Status> {
 }
 
 fn what_to_do(facts: &Facts) -> String {
-    let hint = facts.database.as_ref().and_then(|database| database.looked.as_ref().err()?.1.clone());
+    let hint =
+        facts.database.as_ref().and_then(|database| database.looked.as_ref().err()?.1.clone());
     hint.unwrap_or_else(|| "see the log of the database server".into())
 }
 
@@ -57,7 +68,9 @@ fn durability(facts: &Facts) -> Option<Finding> {
 }
 
 fn connections(facts: &Facts) -> Option<Finding> {
-    let Home::Server { connections, connections_max, .. } = &status(facts)?.home else { return None };
+    let Home::Server { connections, connections_max, .. } = &status(facts)?.home else {
+        return None;
+    };
     let text = format!("{connections} of at most {connections_max} are open");
     let is_full = connections * 100 >= connections_max * CONNECTIONS_PERCENT_MAX;
     Some(if is_full { Finding::warn(text) } else { Finding::ok(text) })
@@ -71,14 +84,20 @@ mod tests {
     use super::{DatabaseFacts, Facts};
     use crate::doctor::{Level, examine};
 
-    fn levels(looked: Result<Status, (String, Option<String>)>) -> Vec<(&'static str, Level, Option<String>)> {
-        let facts = Facts { database: Some(DatabaseFacts { looked }), ..Facts::new(Timestamp::default(), None, None) };
+    fn levels(
+        looked: Result<Status, (String, Option<String>)>,
+    ) -> Vec<(&'static str, Level, Option<String>)> {
+        let facts = Facts {
+            database: Some(DatabaseFacts { looked }),
+            ..Facts::new(Timestamp::default(), None, None)
+        };
         let own = examine(&facts).into_iter().filter(|it| it.group == super::GROUP.name);
         own.map(|it| (it.name, it.finding.level, it.fix)).collect()
     }
 
     fn status(durability: &'static str, connections: u64) -> Status {
-        let home = Home::Server { place: "db:5432/personas".into(), connections, connections_max: 100 };
+        let home =
+            Home::Server { place: "db:5432/personas".into(), connections, connections_max: 100 };
         let (engine_version, durability_meaning) = ("15.14".into(), "as told");
         Status {
             backend: "postgresql",
@@ -94,7 +113,9 @@ mod tests {
 
     #[test]
     fn what_a_database_on_a_server_lacks_is_told_with_what_to_do() {
-        let level = |found: &[(&str, Level, Option<String>)]| found.iter().map(|it| it.1).collect::<Vec<_>>();
+        let level = |found: &[(&str, Level, Option<String>)]| {
+            found.iter().map(|it| it.1).collect::<Vec<_>>()
+        };
         assert_eq!(level(&levels(Ok(status("full", 79)))), [Level::Ok; 3]);
         assert_eq!(level(&levels(Ok(status("normal", 80)))), [Level::Ok, Level::Warn, Level::Warn]);
         assert_eq!(level(&levels(Ok(status("none", 1)))), [Level::Ok, Level::Fail, Level::Ok]);

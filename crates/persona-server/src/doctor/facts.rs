@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
-use persona_storage::sqlite::{FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name};
+use persona_storage::sqlite::{
+    FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name,
+};
 use serde_json::Value;
 
 use super::database::DatabaseFacts;
@@ -34,7 +36,14 @@ impl Facts {
     /// The facts about a file, a server or both.
     pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
         let compile_options = inspect::compile_options().unwrap_or_default();
-        Self { now, library: (library_version().into(), inspect::library_number()), compile_options, file, database: None, server }
+        Self {
+            now,
+            library: (library_version().into(), inspect::library_number()),
+            compile_options,
+            file,
+            database: None,
+            server,
+        }
     }
 }
 
@@ -111,8 +120,8 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
-    /// Looks at a file and the folder of its backups without SQLite. Must come before anything in this process opens the
-    /// file with it.
+    /// Looks at a file and the folder of its backups without SQLite. Must come before anything in
+    /// this process opens the file with it.
     pub fn look(settings: Settings, user: u32, backups: &Path) -> Self {
         let path = settings.path.clone();
         let folder = match path.parent() {
@@ -147,7 +156,8 @@ impl FileFacts {
         }
     }
 
-    /// Looks into it, with SQLite, without changing anything. A file that is not ours is left alone.
+    /// Looks into it, with SQLite, without changing anything. A file that is not ours is left
+    /// alone.
     pub fn look_inside(&mut self, full: bool) {
         self.full = full;
         let ours = self.first_page.as_ref().is_ok_and(Option::is_some);
@@ -159,7 +169,8 @@ impl FileFacts {
         self.contents = Some(inspect::contents(&self.settings, presence, full));
         self.read_back = match presence {
             Presence::WithLog => Some(inspect::read_back(&self.settings)),
-            // Connections would make the log and its index beside a file at rest, so they are tried on another one.
+            // Connections would make the log and its index beside a file at rest, so they are tried
+            // on another one.
             Presence::AtRest => tried_elsewhere(&self.settings),
         };
     }
@@ -179,11 +190,15 @@ fn space_of(folder: &Path) -> Option<Space> {
 
 /// Files beside the database that only a conversion, a backup or another program's journal leaves.
 fn leftovers_of(path: &Path, folder: &Path) -> Vec<String> {
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+        return Vec::new();
+    };
     let entries = fs::read_dir(folder).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let left = |it: &String| {
-        it.strip_prefix(&name).is_some_and(|rest| rest == "-before-wal" || rest == "-journal" || rest.ends_with(".unfinished"))
+        it.strip_prefix(&name).is_some_and(|rest| {
+            rest == "-before-wal" || rest == "-journal" || rest.ends_with(".unfinished")
+        })
     };
     let mut leftovers: Vec<String> = names.filter(left).collect();
     leftovers.sort();

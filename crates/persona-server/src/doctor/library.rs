@@ -28,7 +28,8 @@ fn version(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Threads share nothing but the library, so it must guard itself; and without a log nothing here works.
+/// Threads share nothing but the library, so it must guard itself; and without a log nothing here
+/// works.
 fn options(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let has = |wanted: &str| facts.compile_options.iter().any(|option| option == wanted);

@@ -1,6 +1,8 @@
-//! What lies beside a database and is needed by the service: whether the user that the database belongs to may use it.
+//! What lies beside a database and is needed by the service: whether the user that the database
+//! belongs to may use it.
 //!
-//! The server runs as that user. A gate, a log or a backup that another user made, such as root, stops it.
+//! The server runs as that user. A gate, a log or a backup that another user made, such as root,
+//! stops it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -30,11 +32,18 @@ impl Neighbour {
     /// `None` when there is nothing at the path.
     fn of(path: PathBuf) -> Option<Self> {
         let found = fs::metadata(&path).ok()?;
-        Some(Self { owner: found.uid(), group: found.gid(), mode: found.mode() & 0o7777, is_folder: found.is_dir(), path })
+        Some(Self {
+            owner: found.uid(),
+            group: found.gid(),
+            mode: found.mode() & 0o7777,
+            is_folder: found.is_dir(),
+            path,
+        })
     }
 
-    /// Whether a user of a group may read and write it, by the bits that the kernel looks at: only those of the first of
-    /// owner, group and others that fits (`path_resolution(7)`). What else a user may do is not asked: other groups, access lists.
+    /// Whether a user of a group may read and write it, by the bits that the kernel looks at: only
+    /// those of the first of owner, group and others that fits (`path_resolution(7)`). What else a
+    /// user may do is not asked: other groups, access lists.
     fn is_usable_by(&self, user: u32, group: u32) -> bool {
         let shift = if self.owner == user {
             6
@@ -56,10 +65,16 @@ pub(super) fn neighbours_of(database: &Path, folder: &Path, backups: &Path) -> V
         PathBuf::from(name)
     };
     let companions = ["-gate", "-heavy", "-wal", "-shm", "-journal"].map(beside);
-    let kept = fs::read_dir(backups).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let mut kept: Vec<PathBuf> = kept.filter(|path| path.extension().is_some_and(|it| it == "db")).collect();
+    let kept =
+        fs::read_dir(backups).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut kept: Vec<PathBuf> =
+        kept.filter(|path| path.extension().is_some_and(|it| it == "db")).collect();
     kept.sort();
-    let paths = [folder.to_path_buf()].into_iter().chain(companions).chain([backups.to_path_buf()]).chain(kept);
+    let paths = [folder.to_path_buf()]
+        .into_iter()
+        .chain(companions)
+        .chain([backups.to_path_buf()])
+        .chain(kept);
     paths.filter_map(Neighbour::of).collect()
 }
 
@@ -73,9 +88,15 @@ pub(super) fn beside(facts: &Facts) -> Option<Finding> {
     let owner = file.entry?.owner;
     let unusable = unusable(file);
     let Some(first) = unusable.first() else {
-        return Some(Finding::ok(format!("user {owner}, whose database it is, may use everything beside it")));
+        return Some(Finding::ok(format!(
+            "user {owner}, whose database it is, may use everything beside it"
+        )));
     };
-    let more = if unusable.len() > 1 { format!(", and {} more", unusable.len() - 1) } else { String::new() };
+    let more = if unusable.len() > 1 {
+        format!(", and {} more", unusable.len() - 1)
+    } else {
+        String::new()
+    };
     Some(Finding::fail(format!(
         "user {owner}, whose database it is, may not use {} (user {}, mode {:04o}){more}",
         first.path.display(),
@@ -85,10 +106,16 @@ pub(super) fn beside(facts: &Facts) -> Option<Finding> {
 }
 
 pub(super) fn fix_beside(facts: &Facts) -> String {
-    let Some((file, entry)) = facts.file.as_ref().and_then(|file| Some((file, file.entry?))) else { return String::new() };
+    let Some((file, entry)) = facts.file.as_ref().and_then(|file| Some((file, file.entry?))) else {
+        return String::new();
+    };
     let change = |it: &&Neighbour| {
         let (path, rights) = (quoted(&it.path), if it.is_folder { "rwx" } else { "rw" });
-        if it.owner == entry.owner { format!("chmod u+{rights} {path}") } else { format!("chown {}:{} {path}", entry.owner, entry.group) }
+        if it.owner == entry.owner {
+            format!("chmod u+{rights} {path}")
+        } else {
+            format!("chown {}:{} {path}", entry.owner, entry.group)
+        }
     };
     unusable(file).iter().map(change).collect::<Vec<_>>().join(" && ")
 }
@@ -100,7 +127,8 @@ mod tests {
     #[test]
     fn the_first_of_owner_group_and_others_that_fits_decides() {
         let of = |owner, group, mode, is_folder| {
-            Neighbour { path: "persona.db-gate".into(), owner, group, mode, is_folder }.is_usable_by(1000, 100)
+            Neighbour { path: "persona.db-gate".into(), owner, group, mode, is_folder }
+                .is_usable_by(1000, 100)
         };
         let cases = [
             (of(1000, 100, 0o600, false), true),
@@ -113,6 +141,10 @@ mod tests {
             (of(1000, 100, 0o600, true), false),
             (of(0, 0, 0o755, true), false),
         ];
-        assert_eq!(cases.iter().filter(|(found, expected)| found != expected).count(), 0, "{cases:?}");
+        assert_eq!(
+            cases.iter().filter(|(found, expected)| found != expected).count(),
+            0,
+            "{cases:?}"
+        );
     }
 }

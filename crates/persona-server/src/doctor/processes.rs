@@ -53,7 +53,12 @@ pub(super) fn users_of(database: &Path) -> Vec<User> {
             uses.then(|| {
                 let process = Holder::of(pid);
                 let gate = gate.is_some_and(|gate| open.contains(&gate));
-                User { is_ours: process.name == PROGRAM, process, gate, descriptors_max: descriptors_max(pid) }
+                User {
+                    is_ours: process.name == PROGRAM,
+                    process,
+                    gate,
+                    descriptors_max: descriptors_max(pid),
+                }
             })
         })
         .collect();
@@ -67,12 +72,13 @@ fn descriptors_max(pid: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Where the server listens of which one of these processes is a worker: the socket that it has open and that waits for
-/// connections, looked up in the system's table.
+/// Where the server listens of which one of these processes is a worker: the socket that it has
+/// open and that waits for connections, looked up in the system's table.
 pub fn address_of(users: &[User]) -> Option<SocketAddr> {
     let pids = users.iter().filter(|user| user.is_ours).map(|user| user.process.pid);
     let sockets: HashSet<u64> = pids.flat_map(sockets_of).collect();
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|table| fs::read_to_string(table).unwrap_or_default());
     tables
         .iter()
         .flat_map(|table| table.lines())
@@ -83,12 +89,16 @@ pub fn address_of(users: &[User]) -> Option<SocketAddr> {
 
 fn sockets_of(pid: u32) -> Vec<u64> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
-    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok());
-    links.filter_map(|link| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+    let links = entries.filter_map(|entry| {
+        fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok()
+    });
+    links
+        .filter_map(|link| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .collect()
 }
 
-/// Address and inode of a line of `/proc/net/tcp` or `tcp6`, if it is of a socket that waits for connections. Addresses
-/// are hexadecimal words in the byte order of the machine.
+/// Address and inode of a line of `/proc/net/tcp` or `tcp6`, if it is of a socket that waits for
+/// connections. Addresses are hexadecimal words in the byte order of the machine.
 fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (address, port) = words.get(1)?.split_once(':')?;
@@ -96,7 +106,9 @@ fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
         return None;
     }
     let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let word = |at: usize| {
+        u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes)
+    };
     let ip = if address.len() == 8 {
         Ipv4Addr::from(word(0)?).into()
     } else {
@@ -108,12 +120,17 @@ fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
 
 fn ours(facts: &Facts) -> Option<Finding> {
     let users = &facts.file.as_ref()?.users;
-    let ours: Vec<String> = users.iter().filter(|user| user.is_ours).map(|user| user.process.to_string()).collect();
-    Some(Finding::ok(if ours.is_empty() { "none has the file open".into() } else { ours.join(", ") }))
+    let ours: Vec<String> =
+        users.iter().filter(|user| user.is_ours).map(|user| user.process.to_string()).collect();
+    Some(Finding::ok(if ours.is_empty() {
+        "none has the file open".into()
+    } else {
+        ours.join(", ")
+    }))
 }
 
-/// SQLite's locks keep a program apart that does not know the gate, but it makes everybody poll; and one with an old
-/// library can lose committed data (`library.rs`).
+/// SQLite's locks keep a program apart that does not know the gate, but it makes everybody poll;
+/// and one with an old library can lose committed data (`library.rs`).
 fn foreign(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let foreign = foreign_users(facts);
@@ -133,16 +150,24 @@ fn foreign_users(facts: &Facts) -> Vec<String> {
 }
 
 fn fix_foreign(facts: &Facts) -> String {
-    format!("end {}, and read through the server or `persona export` instead", foreign_users(facts).join(", "))
+    format!(
+        "end {}, and read through the server or `persona export` instead",
+        foreign_users(facts).join(", ")
+    )
 }
 
-/// Holding a lock is nothing bad in itself: it is a moment's picture, and worth a word only of a program that is not ours.
+/// Holding a lock is nothing bad in itself: it is a moment's picture, and worth a word only of a
+/// program that is not ours.
 fn locks(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
-    let outsider = |holder: &&Holder| !file.users.iter().any(|user| user.is_ours && user.process.pid == holder.pid);
+    let outsider = |holder: &&Holder| {
+        !file.users.iter().any(|user| user.is_ours && user.process.pid == holder.pid)
+    };
     let gate = file.gate.as_ref().map(|holder| format!("{holder} is at the gate"));
     Some(match (&file.writer, gate) {
-        (Some(writer), _) if outsider(&writer) => Finding::warn(format!("{writer} holds the writer lock without the gate")),
+        (Some(writer), _) if outsider(&writer) => {
+            Finding::warn(format!("{writer} holds the writer lock without the gate"))
+        }
         (_, Some(gate)) => Finding::ok(gate),
         (Some(writer), None) => Finding::ok(format!("{writer} writes")),
         (None, None) => Finding::ok("nobody writes at this moment"),
@@ -151,7 +176,9 @@ fn locks(facts: &Facts) -> Option<Finding> {
 
 fn fix_locks(facts: &Facts) -> String {
     let writer = facts.file.as_ref().and_then(|file| file.writer.as_ref());
-    writer.map(|writer| format!("let {} finish, or end it: kill {}", writer.name, writer.pid)).unwrap_or_default()
+    writer
+        .map(|writer| format!("let {} finish, or end it: kill {}", writer.name, writer.pid))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,8 +189,14 @@ mod tests {
     fn a_socket_that_waits_for_connections_is_found_in_the_table() {
         let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 0000000000000000";
         let v6 = "   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 77 1 0";
-        assert_eq!(listening_in(line).map(|(address, inode)| (address.to_string(), inode)), Some(("127.0.0.1:8080".into(), 12345)));
-        assert_eq!(listening_in(v6).map(|(address, inode)| (address.to_string(), inode)), Some(("[::1]:80".into(), 77)));
+        assert_eq!(
+            listening_in(line).map(|(address, inode)| (address.to_string(), inode)),
+            Some(("127.0.0.1:8080".into(), 12345))
+        );
+        assert_eq!(
+            listening_in(v6).map(|(address, inode)| (address.to_string(), inode)),
+            Some(("[::1]:80".into(), 77))
+        );
         assert_eq!(listening_in(&line.replace(" 0A ", " 01 ")), None);
         assert_eq!(listening_in("  sl  local_address rem_address   st tx_queue"), None);
     }

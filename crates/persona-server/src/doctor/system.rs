@@ -14,9 +14,21 @@ const FILES_FREE_MIN: u64 = 100;
 pub(super) const GROUP: Group = Group {
     name: "Machine",
     checks: &[
-        Check { name: "free space", test: space, fix: |_| "free some space, or move the file while no server runs".into() },
-        Check { name: "free files", test: files, fix: |_| "remove files nobody needs: the file system has no place for new ones".into() },
-        Check { name: "open files", test: descriptors, fix: |_| format!("ulimit -n {DESCRIPTORS_WANTED}, or LimitNOFILE= of the service") },
+        Check {
+            name: "free space",
+            test: space,
+            fix: |_| "free some space, or move the file while no server runs".into(),
+        },
+        Check {
+            name: "free files",
+            test: files,
+            fix: |_| "remove files nobody needs: the file system has no place for new ones".into(),
+        },
+        Check {
+            name: "open files",
+            test: descriptors,
+            fix: |_| format!("ulimit -n {DESCRIPTORS_WANTED}, or LimitNOFILE= of the service"),
+        },
     ],
 };
 
@@ -36,23 +48,34 @@ fn space(facts: &Facts) -> Option<Finding> {
 
 fn files(facts: &Facts) -> Option<Finding> {
     let free = facts.file.as_ref()?.space?.files_free?;
-    Some(if free < FILES_FREE_MIN { Finding::warn(format!("{free} more files")) } else { Finding::ok(format!("{free} more files")) })
+    Some(if free < FILES_FREE_MIN {
+        Finding::warn(format!("{free} more files"))
+    } else {
+        Finding::ok(format!("{free} more files"))
+    })
 }
 
-/// A running server's own limit where one was found; else what one that is started from here would get.
+/// A running server's own limit where one was found; else what one that is started from here would
+/// get.
 fn descriptors(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let worker = file.users.iter().find(|user| user.is_ours && user.gate);
     if let Some(limit) = worker.and_then(|user| user.descriptors_max) {
         let text = format!("{limit} for each process of the running server");
-        return Some(if limit < DESCRIPTORS_WANTED { Finding::warn(text) } else { Finding::ok(text) });
+        return Some(if limit < DESCRIPTORS_WANTED {
+            Finding::warn(text)
+        } else {
+            Finding::ok(text)
+        });
     }
     let own = getrlimit(Resource::Nofile);
     let (current, most) = (own.current.unwrap_or(u64::MAX), own.maximum.unwrap_or(u64::MAX));
     Some(if current >= DESCRIPTORS_WANTED {
         Finding::ok(format!("{current} for each process"))
     } else if most >= DESCRIPTORS_WANTED {
-        Finding::ok(format!("{current} here, which a server raises to {DESCRIPTORS_WANTED} for its processes"))
+        Finding::ok(format!(
+            "{current} here, which a server raises to {DESCRIPTORS_WANTED} for its processes"
+        ))
     } else {
         Finding::warn(format!("at most {most}: few clients can connect"))
     })

@@ -1,5 +1,5 @@
-//! Where the body of a request ends, so that the next head is found (RFC 9112, sections 6.2 and 7.1). What it says is read by
-//! the library; here only its frame is followed.
+//! Where the body of a request ends, so that the next head is found (RFC 9112, sections 6.2 and
+//! 7.1). What it says is read by the library; here only its frame is followed.
 
 /// How much of a body is still to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,8 +125,17 @@ mod tests {
 
     #[test]
     fn a_broken_frame_is_told() {
-        for broken in ["x", "\r\n", "3\nabc", "3\r\nabcd\r\n", "3\r\nabc\n", "0\r\nx: y\n\r\n", "11111111111111111\r\n", "0\r\n\n", "3;\n"]
-        {
+        for broken in [
+            "x",
+            "\r\n",
+            "3\nabc",
+            "3\r\nabcd\r\n",
+            "3\r\nabc\n",
+            "0\r\nx: y\n\r\n",
+            "11111111111111111\r\n",
+            "0\r\n\n",
+            "3;\n",
+        ] {
             assert_eq!(Body::chunked().skip(broken.as_bytes()), Err(Broken), "{broken:?}");
         }
     }

@@ -1,7 +1,8 @@
 //! The head of a request, checked line by line as it comes (RFC 9112, sections 2 to 7).
 //!
-//! Stricter than the library where two readers of one request could understand it differently, which is what request smuggling
-//! lives on (RFC 9112, section 11.2); exactly as strict elsewhere, so that nothing it lets through is refused later.
+//! Stricter than the library where two readers of one request could understand it differently,
+//! which is what request smuggling lives on (RFC 9112, section 11.2); exactly as strict elsewhere,
+//! so that nothing it lets through is refused later.
 
 use std::ops::Range;
 
@@ -10,7 +11,8 @@ use http::Uri;
 use super::Refusal;
 use super::body::Body;
 
-/// Longest head of a request, in bytes, with the empty line that ends it: room for long filters and tokens.
+/// Longest head of a request, in bytes, with the empty line that ends it: room for long filters and
+/// tokens.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Most header fields of a request. Browsers behind proxies send about 40.
@@ -40,17 +42,22 @@ enum Version {
 }
 
 impl Head {
-    /// Reads on. `bytes` begins with the head and has at least what it had before. The length of the head and the body that
-    /// follows it, once it is complete.
+    /// Reads on. `bytes` begins with the head and has at least what it had before. The length of
+    /// the head and the body that follows it, once it is complete.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
         // A line that came in pieces is not looked at before its end is there.
         if self.searched > self.checked && !bytes[self.searched..].contains(&b'\n') {
             self.searched = bytes.len();
-            return if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) };
+            return if bytes.len() < HEAD_BYTES_MAX {
+                Ok(None)
+            } else {
+                Err(Refusal::TooManyBytes)
+            };
         }
         while self.checked < bytes.len() {
             let rest = &bytes[self.checked..];
-            let line = if self.version.is_none() { self.first_line(rest)? } else { self.field(rest)? };
+            let line =
+                if self.version.is_none() { self.first_line(rest)? } else { self.field(rest)? };
             let Some(line) = line else { break };
             self.checked += line;
             if self.checked > HEAD_BYTES_MAX {
@@ -65,12 +72,14 @@ impl Head {
         if bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(Refusal::TooManyBytes) }
     }
 
-    /// The host that a complete head is for, with its port; empty where it names none (RFC 9112, section 3.3).
+    /// The host that a complete head is for, with its port; empty where it names none (RFC 9112,
+    /// section 3.3).
     pub fn host<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.host.clone()).unwrap_or_default()
     }
 
-    /// The length of the request line, or of an empty line before it (RFC 9112, section 2.2); `None` while it has no end.
+    /// The length of the request line, or of an empty line before it (RFC 9112, section 2.2);
+    /// `None` while it has no end.
     fn first_line(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
             return end_of_line(rest, 0);
@@ -78,7 +87,9 @@ impl Head {
         let method = run(rest, 0, TOKEN);
         let Some(space) = rest.get(method) else { return Ok(None) };
         if method == 0 || *space != b' ' {
-            return Err(Refusal::Malformed("the request line does not begin with a method and a space"));
+            return Err(Refusal::Malformed(
+                "the request line does not begin with a method and a space",
+            ));
         }
         let target = method + 1;
         let mut target_end = run(rest, target, PLAIN);
@@ -88,7 +99,9 @@ impl Head {
         }
         let Some(space) = rest.get(target_end) else { return Ok(None) };
         if target_end == target || *space != b' ' {
-            return Err(Refusal::Malformed("the request line does not have a target between two spaces"));
+            return Err(Refusal::Malformed(
+                "the request line does not have a target between two spaces",
+            ));
         }
         if !is_plain {
             self.target(&rest[target..target_end], self.checked + target)?;
@@ -100,7 +113,9 @@ impl Head {
         let known = match name {
             b"HTTP/1.1" => Version::Http11,
             b"HTTP/1.0" => Version::Http10,
-            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+            [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+                if major.is_ascii_digit() && minor.is_ascii_digit() =>
+            {
                 return Err(Refusal::UnknownVersion);
             }
             _ => return Err(BAD_VERSION),
@@ -112,9 +127,11 @@ impl Head {
         Ok(line)
     }
 
-    /// A target that is more than a path, which begins at this byte of the head. One with a host outweighs `Host` (section 3.2.2).
+    /// A target that is more than a path, which begins at this byte of the head. One with a host
+    /// outweighs `Host` (section 3.2.2).
     fn target(&mut self, target: &[u8], at: usize) -> Result<(), Refusal> {
-        let uri = Uri::try_from(target).map_err(|_| Refusal::Malformed("the target of the request is no URI"))?;
+        let uri = Uri::try_from(target)
+            .map_err(|_| Refusal::Malformed("the target of the request is no URI"))?;
         let Some(authority) = uri.authority() else { return Ok(()) };
         // What is before the last @ names no host.
         let length = authority.as_str().rsplit('@').next().unwrap_or_default().len();
@@ -124,7 +141,8 @@ impl Head {
         Ok(())
     }
 
-    /// The length of a line with a field, or of the empty line at the end; `None` while it has no end.
+    /// The length of a line with a field, or of the empty line at the end; `None` while it has no
+    /// end.
     fn field(&mut self, rest: &[u8]) -> Result<Option<usize>, Refusal> {
         if rest.starts_with(b"\r") {
             return end_of_line(rest, 0);
@@ -132,7 +150,9 @@ impl Head {
         let name_end = run(rest, 0, TOKEN);
         let Some(colon) = rest.get(name_end) else { return Ok(None) };
         if name_end == 0 || *colon != b':' {
-            return Err(Refusal::Malformed("a line of the head is no field name followed by a colon"));
+            return Err(Refusal::Malformed(
+                "a line of the head is no field name followed by a colon",
+            ));
         }
         let value_end = run(rest, name_end + 1, VALUE);
         let Some(line) = end_of_line(rest, value_end)? else { return Ok(None) };
@@ -142,9 +162,15 @@ impl Head {
         }
         let (name, value) = (&rest[..name_end], &rest[name_end + 1..value_end]);
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host_field(value, self.checked + name_end + 1)?,
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value.trim_ascii())?,
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value.trim_ascii())?,
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                self.host_field(value, self.checked + name_end + 1)?;
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                self.content_length(value.trim_ascii())?;
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                self.transfer_encoding(value.trim_ascii())?;
+            }
             _ => {}
         }
         Ok(Some(line))
@@ -173,8 +199,13 @@ impl Head {
             return Err(Refusal::Malformed("Content-Length is there more than once"));
         }
         let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()).filter(|_| is_number);
-        let Some(number) = number else { return Err(Refusal::Malformed("Content-Length is no number of bytes")) };
+        let number = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok())
+            .filter(|_| is_number);
+        let Some(number) = number else {
+            return Err(Refusal::Malformed("Content-Length is no number of bytes"));
+        };
         self.length = Some(number.unsigned_abs());
         Ok(())
     }
@@ -199,8 +230,12 @@ impl Head {
             return Err(Refusal::Malformed("Host is missing"));
         }
         match (self.length, self.codings) {
-            (Some(_), 1..) => Err(Refusal::Malformed("Content-Length and Transfer-Encoding are there together")),
-            (None, 1..) if !is_http11 => Err(Refusal::Malformed("Transfer-Encoding is not known to HTTP/1.0")),
+            (Some(_), 1..) => {
+                Err(Refusal::Malformed("Content-Length and Transfer-Encoding are there together"))
+            }
+            (None, 1..) if !is_http11 => {
+                Err(Refusal::Malformed("Transfer-Encoding is not known to HTTP/1.0"))
+            }
             (None, 1..) => Ok(Body::chunked()),
             (length, 0) => Ok(Body::of_length(length.unwrap_or_default())),
         }
@@ -216,23 +251,33 @@ fn end_of_line(rest: &[u8], at: usize) -> Result<Option<usize>, Refusal> {
     match rest.get(at..) {
         None | Some([] | [b'\r']) => Ok(None),
         Some([b'\r', b'\n', ..]) => Ok(Some(at + EMPTY_LINE)),
-        Some([b'\n', ..]) => Err(Refusal::Malformed("a line of the head ends without a carriage return")),
-        Some([b'\r', ..]) => Err(Refusal::Malformed("the head has a carriage return within a line")),
-        Some(_) => Err(Refusal::Malformed("a line of the head has a character that it must not have")),
+        Some([b'\n', ..]) => {
+            Err(Refusal::Malformed("a line of the head ends without a carriage return"))
+        }
+        Some([b'\r', ..]) => {
+            Err(Refusal::Malformed("the head has a carriage return within a line"))
+        }
+        Some(_) => {
+            Err(Refusal::Malformed("a line of the head has a character that it must not have"))
+        }
     }
 }
 
 /// The first place from here on where a byte is not of this class.
 fn run(bytes: &[u8], from: usize, class: u8) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    from + rest.iter().position(|byte| CLASSES[usize::from(*byte)] & class == 0).unwrap_or(rest.len())
+    from + rest
+        .iter()
+        .position(|byte| CLASSES[usize::from(*byte)] & class == 0)
+        .unwrap_or(rest.len())
 }
 
 /// What names and methods are made of (RFC 9110, section 5.6.2).
 const TOKEN: u8 = 1;
 /// What values of fields are made of (RFC 9110, section 5.5).
 const VALUE: u8 = 2;
-/// What most targets are made of: none of these has to be looked at twice (RFC 3986, section 3.3 and 3.4).
+/// What most targets are made of: none of these has to be looked at twice (RFC 3986, section 3.3
+/// and 3.4).
 const PLAIN: u8 = 4;
 /// What the library takes in a target; the rest of the rules is that of its URI.
 const TARGET: u8 = 8;
@@ -286,7 +331,10 @@ mod tests {
     fn read(head: &[u8]) -> Result<Option<(usize, Body)>, Refusal> {
         let at_once = Head::default().read(head);
         let mut slow = Head::default();
-        let in_pieces = (1..=head.len()).map(|end| slow.read(&head[..end])).find(|it| !matches!(it, Ok(None))).unwrap_or(Ok(None));
+        let in_pieces = (1..=head.len())
+            .map(|end| slow.read(&head[..end]))
+            .find(|it| !matches!(it, Ok(None)))
+            .unwrap_or(Ok(None));
         assert_eq!(at_once, in_pieces, "{}", String::from_utf8_lossy(head));
         at_once
     }
@@ -295,10 +343,16 @@ mod tests {
     fn a_head_is_let_through_with_its_length_and_body() {
         for (head, body) in [
             ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", Body::of_length(0)),
-            ("GET /a?b={c}&\u{e9} HTTP/1.1\r\nHOST:\r\naccept: \u{e9}\t\r\n\r\n", Body::of_length(0)),
+            (
+                "GET /a?b={c}&\u{e9} HTTP/1.1\r\nHOST:\r\naccept: \u{e9}\t\r\n\r\n",
+                Body::of_length(0),
+            ),
             ("OPTIONS * HTTP/1.0\r\n\r\n", Body::of_length(0)),
             ("GET http://a/b HTTP/1.1\r\nhost: [::1]:80\r\n\r\n", Body::of_length(0)),
-            ("\r\n\r\nPOST / HTTP/1.1\r\nhost: a\r\nContent-Length: 12 \r\n\r\n", Body::of_length(12)),
+            (
+                "\r\n\r\nPOST / HTTP/1.1\r\nhost: a\r\nContent-Length: 12 \r\n\r\n",
+                Body::of_length(12),
+            ),
             ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\r\n", Body::chunked()),
         ] {
             assert_eq!(read(head.as_bytes()), Ok(Some((head.len(), body))), "{head}");
@@ -353,14 +407,24 @@ mod tests {
             "POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
         ];
         for head in malformed {
-            assert!(matches!(read(head.as_bytes()), Err(Refusal::Malformed(_))), "{head:?}: {:?}", read(head.as_bytes()));
+            assert!(
+                matches!(read(head.as_bytes()), Err(Refusal::Malformed(_))),
+                "{head:?}: {:?}",
+                read(head.as_bytes())
+            );
         }
-        for coding in ["gzip", "gzip, chunked", "chunked, gzip", "identity", "", "xchunked", "chunked;q=1"] {
+        for coding in
+            ["gzip", "gzip, chunked", "chunked, gzip", "identity", "", "xchunked", "chunked;q=1"]
+        {
             let head = format!("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: {coding}\r\n\r\n");
             assert_eq!(read(head.as_bytes()), Err(Refusal::UnknownCoding), "{coding}");
         }
         for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2"] {
-            assert_eq!(read(format!("PRI * {version}\r\n\r\n").as_bytes()), Err(Refusal::UnknownVersion), "{version}");
+            assert_eq!(
+                read(format!("PRI * {version}\r\n\r\n").as_bytes()),
+                Err(Refusal::UnknownVersion),
+                "{version}"
+            );
         }
     }
 
@@ -371,13 +435,24 @@ mod tests {
             format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len()))
         };
         let largest = head(HEAD_BYTES_MAX);
-        assert_eq!(Head::default().read(largest.as_bytes()), Ok(Some((HEAD_BYTES_MAX, Body::of_length(0)))));
+        assert_eq!(
+            Head::default().read(largest.as_bytes()),
+            Ok(Some((HEAD_BYTES_MAX, Body::of_length(0))))
+        );
         let (mut slow, parts) = (Head::default(), largest.as_bytes());
         assert!((1..HEAD_BYTES_MAX).step_by(997).all(|end| slow.read(&parts[..end]) == Ok(None)));
         assert_eq!(slow.read(parts), Ok(Some((HEAD_BYTES_MAX, Body::of_length(0)))));
-        assert_eq!(Head::default().read(head(HEAD_BYTES_MAX + 1).as_bytes()), Err(Refusal::TooManyBytes));
-        assert_eq!(Head::default().read(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX]), Err(Refusal::TooManyBytes));
-        let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
+        assert_eq!(
+            Head::default().read(head(HEAD_BYTES_MAX + 1).as_bytes()),
+            Err(Refusal::TooManyBytes)
+        );
+        assert_eq!(
+            Head::default().read(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX]),
+            Err(Refusal::TooManyBytes)
+        );
+        let fields = |count: usize| {
+            format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1))
+        };
         assert!(read(fields(HEADERS_MAX).as_bytes()).is_ok_and(|it| it.is_some()));
         assert_eq!(read(fields(HEADERS_MAX + 1).as_bytes()), Err(Refusal::TooManyFields));
     }

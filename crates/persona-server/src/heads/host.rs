@@ -1,8 +1,9 @@
 //! Which hosts a request may name (RFC 9110, section 7.2).
 //!
-//! A page of a foreign site can have its name lead to this machine after it was loaded (DNS rebinding). To the browser the server
-//! is then the page's own, and nothing but `Host` says whose name was used. So a server on loopback answers only for names that
-//! no foreign page can have, and for those that the settings allow.
+//! A page of a foreign site can have its name lead to this machine after it was loaded (DNS
+//! rebinding). To the browser the server is then the page's own, and nothing but `Host` says whose
+//! name was used. So a server on loopback answers only for names that no foreign page can have, and
+//! for those that the settings allow.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 pub struct Hosts {
     /// Names besides those of loopback, in lower case; `None` for every host there is.
     allowed: Option<Arc<[String]>>,
-    /// A host with its port that was let through; mostly all requests of a connection name the same.
+    /// A host with its port that was let through; mostly all requests of a connection name the
+    /// same.
     last: Vec<u8>,
 }
 
@@ -27,13 +29,17 @@ impl Hosts {
         Self { allowed: Some(names.into_iter().collect()), last: Vec::new() }
     }
 
-    /// Whether the server answers for this host, with any port or none. An empty one names no other server.
+    /// Whether the server answers for this host, with any port or none. An empty one names no other
+    /// server.
     pub(super) fn answers_for(&mut self, host: &[u8]) -> bool {
         let Some(allowed) = &self.allowed else { return true };
         if host == self.last {
             return true;
         }
-        let is_allowed = std::str::from_utf8(host).ok().and_then(name_of).is_some_and(|name| is_loopback(&name) || allowed.contains(&name));
+        let is_allowed = std::str::from_utf8(host)
+            .ok()
+            .and_then(name_of)
+            .is_some_and(|name| is_loopback(&name) || allowed.contains(&name));
         if is_allowed {
             self.last = host.to_vec();
         }
@@ -41,27 +47,36 @@ impl Hosts {
     }
 }
 
-/// The name in a `Host`, in lower case and without port, final dot and brackets; `None` when it has another form.
+/// The name in a `Host`, in lower case and without port, final dot and brackets; `None` when it has
+/// another form.
 pub(crate) fn name_of(host: &str) -> Option<String> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?,
         None => host.split_once(':').map_or((host, ""), |(name, _)| (name, &host[name.len()..])),
     };
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let is_port = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
     let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name);
     // One spelling of an address: an IPv6 one has many.
-    is_port.then(|| name.parse::<Ipv6Addr>().map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string()))
+    is_port.then(|| {
+        name.parse::<Ipv6Addr>()
+            .map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string())
+    })
 }
 
-/// Whether a name is one of this machine's that no name server gives out (RFC 6761, section 6.3), or no name at all.
+/// Whether a name is one of this machine's that no name server gives out (RFC 6761, section 6.3),
+/// or no name at all.
 fn is_loopback(name: &str) -> bool {
     let is_name = name.is_empty() || name == "localhost" || name.ends_with(".localhost");
-    let is_v6 = || name.parse::<Ipv6Addr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    let is_v6 =
+        || name.parse::<Ipv6Addr>().is_ok_and(|address| address.to_canonical().is_loopback());
     is_name || ipv4(name).is_some_and(|address| address.is_loopback()) || is_v6()
 }
 
-/// An IPv4 address in any form that `inet_aton(3)` takes, such as `127.1` or `0x7f000001`: clients connect to it all the same, and
-/// no name ends with a number.
+/// An IPv4 address in any form that `inet_aton(3)` takes, such as `127.1` or `0x7f000001`: clients
+/// connect to it all the same, and no name ends with a number.
 fn ipv4(name: &str) -> Option<Ipv4Addr> {
     let mut parts = Vec::new();
     for part in name.split('.') {
@@ -140,14 +155,28 @@ mod tests {
         for host in FOREIGN {
             assert!(!hosts.answers_for(host.as_bytes()), "{host}");
             // The control, which also is no use to the next one.
-            assert!(Hosts::any().answers_for(host.as_bytes()) && hosts.answers_for(b"localhost"), "{host}");
+            assert!(
+                Hosts::any().answers_for(host.as_bytes()) && hosts.answers_for(b"localhost"),
+                "{host}"
+            );
         }
     }
 
     #[test]
     fn names_of_the_settings_are_allowed_with_any_port() {
-        let mut hosts = Hosts::loopback_and(["persona.example".to_owned(), "10.0.0.1".to_owned(), "fd00::1".to_owned()]);
-        for host in ["persona.example", "Persona.Example:443", "persona.example.", "10.0.0.1:80", "[FD00:0::1]:80", "localhost"] {
+        let mut hosts = Hosts::loopback_and([
+            "persona.example".to_owned(),
+            "10.0.0.1".to_owned(),
+            "fd00::1".to_owned(),
+        ]);
+        for host in [
+            "persona.example",
+            "Persona.Example:443",
+            "persona.example.",
+            "10.0.0.1:80",
+            "[FD00:0::1]:80",
+            "localhost",
+        ] {
             assert!(hosts.answers_for(host.as_bytes()), "{host}");
         }
         for host in ["example", "a.persona.example", "persona.example.evil", "10.0.0.2"] {

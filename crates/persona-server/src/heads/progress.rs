@@ -1,4 +1,5 @@
-//! How far a connection has come: what its own task notes, and what others look at to decide whether it may stay.
+//! How far a connection has come: what its own task notes, and what others look at to decide
+//! whether it may stay.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,12 +21,13 @@ pub enum Stage {
     Idle,
 }
 
-/// How far a connection has come. Its own task alone writes, except for the questions that are put to it; the others read
-/// what may be a moment old.
+/// How far a connection has come. Its own task alone writes, except for the questions that are put
+/// to it; the others read what may be a moment old.
 #[derive(Debug)]
 pub struct Progress {
     clock: Millis,
-    /// Whether its task has found once that nothing has come. Before, something may wait to be read.
+    /// Whether its task has found once that nothing has come. Before, something may wait to be
+    /// read.
     was_empty: AtomicBool,
     /// Heads that were complete, or refused.
     heads: AtomicU32,
@@ -39,7 +41,8 @@ pub struct Progress {
     is_body_awaited: AtomicBool,
     /// When the stage began that is not [`Stage::Busy`], in milliseconds of the clock.
     since: AtomicU64,
-    /// When a connection that has not been idle since was first made to wait, in milliseconds of the clock; 0 where it was not.
+    /// When a connection that has not been idle since was first made to wait, in milliseconds of
+    /// the clock; 0 where it was not.
     busy_since: AtomicU64,
     /// Which request is answered with a refusal, and why.
     refused: OnceLock<(u32, Refusal)>,
@@ -75,7 +78,10 @@ impl Progress {
     /// What it is doing.
     pub fn stage(&self) -> Stage {
         let heads = self.heads.load(Relaxed);
-        if heads != self.answered.load(Relaxed) || self.streams.load(Relaxed) > 0 || self.is_blocked.load(Relaxed) {
+        if heads != self.answered.load(Relaxed)
+            || self.streams.load(Relaxed) > 0
+            || self.is_blocked.load(Relaxed)
+        {
             Stage::Busy
         } else if self.is_head_begun.load(Relaxed) {
             Stage::HeadBegun
@@ -86,13 +92,15 @@ impl Progress {
         }
     }
 
-    /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage before began.
+    /// How long it has been in its stage, in milliseconds; of one that is busy, since the stage
+    /// before began.
     pub fn lasts_ms(&self, now: u64) -> u64 {
         now.saturating_sub(self.since.load(Relaxed))
     }
 
-    /// How long it has been busy without a pause, in milliseconds, from its first wait on: for its client, or for the work. A
-    /// request that is answered without one is over in a moment, so its time is 0, and no clock is asked for it.
+    /// How long it has been busy without a pause, in milliseconds, from its first wait on: for its
+    /// client, or for the work. A request that is answered without one is over in a moment, so its
+    /// time is 0, and no clock is asked for it.
     pub fn busy_ms(&self, now: u64) -> u64 {
         match self.busy_since.load(Relaxed) {
             0 => 0,
@@ -100,14 +108,16 @@ impl Progress {
         }
     }
 
-    /// Looks whether it is busy, for a connection that never waits because its client sends one request after the other.
+    /// Looks whether it is busy, for a connection that never waits because its client sends one
+    /// request after the other.
     pub fn look(&self) {
         if self.stage() == Stage::Busy {
             self.note_wait();
         }
     }
 
-    /// Whether it can get no further without its client: the rest of a body has to come, or an answer has to be read.
+    /// Whether it can get no further without its client: the rest of a body has to come, or an
+    /// answer has to be read.
     pub fn waits_for_client(&self) -> bool {
         self.is_blocked.load(Relaxed) || self.is_body_awaited.load(Relaxed)
     }
@@ -117,13 +127,14 @@ impl Progress {
         self.answered.load(Relaxed)
     }
 
-    /// Says that the head of the request that has begun did not come in time. It takes effect when the connection's task is
-    /// woken, and only if the head is not complete by then.
+    /// Says that the head of the request that has begun did not come in time. It takes effect when
+    /// the connection's task is woken, and only if the head is not complete by then.
     pub fn say_too_slow(&self) {
         self.is_too_slow.store(true, Relaxed);
     }
 
-    // ---- by the task of the connection ---------------------------------------------------------------------------------
+    // ---- by the task of the connection
+    // ---------------------------------------------------------------------------------
 
     pub(super) fn is_too_slow(&self) -> bool {
         self.is_too_slow.load(Relaxed)
@@ -146,7 +157,9 @@ impl Progress {
     }
 
     pub(super) fn head_begun(&self) {
-        if !self.is_head_begun.swap(true, Relaxed) && self.heads.load(Relaxed) == self.answered.load(Relaxed) {
+        if !self.is_head_begun.swap(true, Relaxed)
+            && self.heads.load(Relaxed) == self.answered.load(Relaxed)
+        {
             self.since.store((self.clock)(), Relaxed);
         }
     }
@@ -185,7 +198,10 @@ impl Progress {
 
     /// Why the request that is being answered is refused, if it is.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.refused.get().filter(|(number, _)| *number == self.answered.load(Relaxed)).map(|(_, refusal)| *refusal)
+        self.refused
+            .get()
+            .filter(|(number, _)| *number == self.answered.load(Relaxed))
+            .map(|(_, refusal)| *refusal)
     }
 
     /// Notes that a request has its answer, apart from a body that is a stream.

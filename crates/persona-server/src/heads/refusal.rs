@@ -1,6 +1,7 @@
 //! Why a request is refused by its head.
 
-/// Why a request is refused before anything of it is looked at. An extension of the request that is answered in its place.
+/// Why a request is refused before anything of it is looked at. An extension of the request that is
+/// answered in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// It breaks this rule of RFC 9112.

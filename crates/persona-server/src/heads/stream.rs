@@ -14,25 +14,29 @@ use super::body::Body;
 use super::head::Head;
 use super::{Hosts, Progress, Refusal};
 
-/// What the library gets in place of a head that is refused, so that the answer goes the way of every answer: after those to the
-/// requests before, with an id, counted and logged. Its path is that of no route. `Progress` says which request it is.
+/// What the library gets in place of a head that is refused, so that the answer goes the way of
+/// every answer: after those to the requests before, with an id, counted and logged. Its path is
+/// that of no route. `Progress` says which request it is.
 const STAND_IN: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
 /// The same where the client expects an answer without a body.
 const STAND_IN_FOR_HEAD: &[u8] = b"HEAD /refused HTTP/1.1\r\nhost: refused\r\n\r\n";
 
-/// How long, after the last answer, what the client still sends is read and thrown away. A socket that is closed with unread
-/// bytes is reset, and the client may lose the answer that it has not read yet (RFC 9112, section 9.6).
+/// How long, after the last answer, what the client still sends is read and thrown away. A socket
+/// that is closed with unread bytes is reset, and the client may lose the answer that it has not
+/// read yet (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 /// Most bytes that are thrown away.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
-/// A stream of a client that lets a head through when all of it was checked, and nothing after one that is refused.
+/// A stream of a client that lets a head through when all of it was checked, and nothing after one
+/// that is refused.
 pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
     hosts: Hosts,
     place: Place,
-    /// What came and was not handed on: `ready` bytes that were checked, then a head that is not complete.
+    /// What came and was not handed on: `ready` bytes that were checked, then a head that is not
+    /// complete.
     held: BytesMut,
     ready: usize,
     /// Bytes that were thrown away before the connection is closed.
@@ -55,10 +59,21 @@ enum Place {
 }
 
 impl<S> Checked<S> {
-    /// Checks what comes from this stream, as requests to these hosts, and notes how far it has come.
+    /// Checks what comes from this stream, as requests to these hosts, and notes how far it has
+    /// come.
     pub fn new(inner: S, progress: Arc<Progress>, hosts: Hosts) -> Self {
         let place = Place::Head(Head::default());
-        Self { inner, progress, hosts, place, held: BytesMut::new(), ready: 0, discarded: 0, lingering: None, has_ended: false }
+        Self {
+            inner,
+            progress,
+            hosts,
+            place,
+            held: BytesMut::new(),
+            ready: 0,
+            discarded: 0,
+            lingering: None,
+            has_ended: false,
+        }
     }
 }
 
@@ -81,7 +96,11 @@ fn check(place: &mut Place, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]
                 Ok(Some((length, body))) => {
                     checked += length;
                     progress.head_complete();
-                    *place = if body.is_over() { Place::Head(Head::default()) } else { Place::Body(body) };
+                    *place = if body.is_over() {
+                        Place::Head(Head::default())
+                    } else {
+                        Place::Body(body)
+                    };
                 }
                 Ok(None) => {
                     progress.head_begun();
@@ -107,7 +126,11 @@ fn check(place: &mut Place, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]
 
 impl<S: AsyncRead + Unpin> Checked<S> {
     /// Reads once, into this buffer if nothing is held; checks what came.
-    fn poll_check(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_check(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) else {
             self.progress.nothing_came();
@@ -168,7 +191,11 @@ impl<S: AsyncRead + Unpin> Checked<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
         loop {
@@ -183,8 +210,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             }
             match this.place {
                 Place::Lost => {
-                    // The connection ends with the answer; until then nothing more of it counts, not even its end: a client may
-                    // close its half and read on. Only where its other half is gone as well is there no answer to give.
+                    // The connection ends with the answer; until then nothing more of it counts,
+                    // not even its end: a client may close its half and read on. Only where its
+                    // other half is gone as well is there no answer to give.
                     if let Poll::Ready(Err(error)) = this.poll_discard(context) {
                         return Poll::Ready(Err(error));
                     }
@@ -192,9 +220,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
                 }
                 Place::Broken => {
                     this.place = Place::Lost;
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunks of a body are broken")));
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the chunks of a body are broken",
+                    )));
                 }
-                Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => this.refuse(Refusal::TooSlow),
+                Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => {
+                    this.refuse(Refusal::TooSlow);
+                }
                 _ => ready!(this.poll_check(context, buffer))?,
             }
         }
@@ -202,13 +235,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.progress.set_blocked(written.is_pending());
         written
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
         self.progress.set_blocked(written.is_pending());
         written
@@ -228,7 +269,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         if this.has_ended || matches!(this.place, Place::Head(_)) {
             return Poll::Ready(Ok(()));
         }
-        // What came while the answers were written is no part of this wait, neither in time nor in bytes.
+        // What came while the answers were written is no part of this wait, neither in time nor in
+        // bytes.
         if this.lingering.is_none() {
             this.discarded = 0;
         }
@@ -284,7 +326,8 @@ mod tests {
     #[tokio::test]
     async fn the_wait_for_what_is_still_sent_begins_with_the_last_answer() {
         let (mut client, mut stream) = refused().await;
-        // The answers before take longer than the wait, and as much comes meanwhile as is thrown away.
+        // The answers before take longer than the wait, and as much comes meanwhile as is thrown
+        // away.
         let sending = tokio::spawn(async move {
             client.write_all(&vec![b'x'; LINGER_BYTES_MAX]).await.expect("it is read");
             client
@@ -292,7 +335,10 @@ mod tests {
         let _ = timeout(LINGER + SHORT, stream.read(&mut [0; 16])).await;
         let client = sending.await.expect("no panic");
         let mut shutdown = pin!(stream.shutdown());
-        assert!(timeout(SHORT, shutdown.as_mut()).await.is_err(), "the client may still be sending");
+        assert!(
+            timeout(SHORT, shutdown.as_mut()).await.is_err(),
+            "the client may still be sending"
+        );
         drop(client);
         timeout(LINGER * 10, shutdown).await.expect("its end is noticed").expect("an end");
     }

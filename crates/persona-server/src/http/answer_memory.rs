@@ -1,9 +1,10 @@
 //! The memory that the answers of one process take up until they are sent.
 //!
-//! A client that asks for much and reads nothing holds the answer in the server's memory. So memory for a large answer
-//! is reserved before it is put together, out of a whole in which each client has a share, and given back when the last
-//! byte was handed to the system: the reservation lives in the very buffer that is sent ([`Bytes::from_owner`]). How
-//! long that may take is bounded too (`roles/stream.rs`). Small answers take none: each connection may have one.
+//! A client that asks for much and reads nothing holds the answer in the server's memory. So memory
+//! for a large answer is reserved before it is put together, out of a whole in which each client
+//! has a share, and given back when the last byte was handed to the system: the reservation lives
+//! in the very buffer that is sent ([`Bytes::from_owner`]). How long that may take is bounded too
+//! (`roles/stream.rs`). Small answers take none: each connection may have one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +14,8 @@ use bytes::Bytes;
 use super::ledger::{Bounds, Ledger, Party};
 use super::problem::{Code, Problem};
 
-/// Up to how many bytes an answer is small. Nearly all are; each connection of a worker may hold this much:
-/// 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
+/// Up to how many bytes an answer is small. Nearly all are; each connection of a worker may hold
+/// this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The memory that the large answers of one process may take up together.
@@ -57,8 +58,8 @@ impl AnswerMemoryLimit {
         Self(Arc::new(Whole { bytes_max, ledger: Mutex::default() }))
     }
 
-    /// Memory for an answer of so many bytes to a request that changed nothing: to a read, or a refusal. A client may
-    /// have a quarter of the whole, and a quarter is left to writes.
+    /// Memory for an answer of so many bytes to a request that changed nothing: to a read, or a
+    /// refusal. A client may have a quarter of the whole, and a quarter is left to writes.
     pub(super) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
         if bytes <= SMALL_BYTES_MAX {
             return Ok(Reservation(None));
@@ -70,8 +71,9 @@ impl AnswerMemoryLimit {
         })
     }
 
-    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing had happened, so a client
-    /// may have half of the whole for it; `None` beyond that, where the answer has to do without the persona.
+    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing
+    /// had happened, so a client may have half of the whole for it; `None` beyond that, where the
+    /// answer has to do without the persona.
     pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
             return Some(Reservation(None));
@@ -110,7 +112,8 @@ impl Whole {
 }
 
 impl Reservation {
-    /// The answer as a body that holds this memory until its last byte was sent, or its connection ended.
+    /// The answer as a body that holds this memory until its last byte was sent, or its connection
+    /// ended.
     pub fn body(self, bytes: impl Into<Bytes>) -> Body {
         let bytes = bytes.into();
         match self.0 {
@@ -162,9 +165,11 @@ mod tests {
         assert_eq!(limit.held_by(Some(client(1))), 4 * MIB);
         let mut body = reservation.body(vec![0; MIB]);
         assert_eq!(limit.held_by(Some(client(1))), MIB, "it became less");
-        let mut data = body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
+        let mut data =
+            body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
         drop(body);
-        // What hyper does as the system takes the bytes: the last of them still is all of the buffer.
+        // What hyper does as the system takes the bytes: the last of them still is all of the
+        // buffer.
         let last = data.split_off(MIB - 1);
         drop(data);
         assert_eq!(limit.held_by(Some(client(1))), MIB);
@@ -187,11 +192,17 @@ mod tests {
     fn a_client_has_a_quarter_and_half_for_what_was_written() {
         let limit = AnswerMemoryLimit::new(32 * MIB);
         let held = limit.reserve(Some(client(1)), 8 * MIB).expect("a quarter");
-        assert_eq!(limit.reserve(Some(client(1)), MIB).expect_err("more than a quarter").code(), Code::Busy);
+        assert_eq!(
+            limit.reserve(Some(client(1)), MIB).expect_err("more than a quarter").code(),
+            Code::Busy
+        );
         let written = limit.reserve_after_write(Some(client(1)), 8 * MIB).expect("half");
         assert!(limit.reserve_after_write(Some(client(1)), MIB).is_none(), "more than half");
         let other = limit.reserve(Some(client(2)), 8 * MIB).expect("a quarter for another");
-        assert_eq!(limit.reserve(Some(client(3)), MIB).expect_err("the last quarter is for writes").code(), Code::Busy);
+        assert_eq!(
+            limit.reserve(Some(client(3)), MIB).expect_err("the last quarter is for writes").code(),
+            Code::Busy
+        );
         let last = limit.reserve_after_write(Some(client(3)), 8 * MIB).expect("the last quarter");
         for party in [Some(client(1)), Some(client(3))] {
             limit.reserve(party, SMALL_BYTES_MAX).expect("small answers need none");

@@ -1,5 +1,5 @@
-//! Which client a request comes from, as far as limits for each client go: the other end of the connection, or what a
-//! trusted proxy says of it (RFC 7239 `Forwarded`, and `X-Forwarded-For`).
+//! Which client a request comes from, as far as limits for each client go: the other end of the
+//! connection, or what a trusted proxy says of it (RFC 7239 `Forwarded`, and `X-Forwarded-For`).
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -13,12 +13,15 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Most proxies on the way that are followed; a longer list is not read to its end.
 const HOPS_MAX: usize = 16;
 
-/// Bits of an IPv6 address that tell clients apart: a network of one client has at least this many (RFC 6177).
+/// Bits of an IPv6 address that tell clients apart: a network of one client has at least this many
+/// (RFC 6177).
 const IPV6_CLIENT_MASK: u128 = u128::MAX << 64;
 
-/// The client of a request, an extension of every request that came over a socket. Limits for each client count by it.
+/// The client of a request, an extension of every request that came over a socket. Limits for each
+/// client count by it.
 ///
-/// An IPv6 address is that of the network of its first 64 bits, because a client has all addresses of one.
+/// An IPv6 address is that of the network of its first 64 bits, because a client has all addresses
+/// of one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -26,22 +29,26 @@ impl ClientAddress {
     /// The client at this end of a connection.
     pub fn of_peer(peer: IpAddr) -> Self {
         Self(match peer.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & IPV6_CLIENT_MASK)),
+            IpAddr::V6(address) => {
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & IPV6_CLIENT_MASK))
+            }
             address @ IpAddr::V4(_) => address,
         })
     }
 
-    /// The client of a request: the peer, or behind a trusted one the nearest address that is not trusted.
+    /// The client of a request: the peer, or behind a trusted one the nearest address that is not
+    /// trusted.
     ///
-    /// Where both headers are there and do not agree, the proxy may have set one of them only and passed the client's own on, so
-    /// neither is believed.
+    /// Where both headers are there and do not agree, the proxy may have set one of them only and
+    /// passed the client's own on, so neither is believed.
     pub fn of_request(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let peer = peer.to_canonical();
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         if !is_trusted(peer) {
             return Self::of_peer(peer);
         }
-        let x_forwarded_for = nearest_untrusted(headers, &X_FORWARDED_FOR, address_of_entry, is_trusted);
+        let x_forwarded_for =
+            nearest_untrusted(headers, &X_FORWARDED_FOR, address_of_entry, is_trusted);
         let forwarded = nearest_untrusted(headers, &FORWARDED, address_of_element, is_trusted);
         match (x_forwarded_for, forwarded) {
             (Some(address), None) | (None, Some(address)) => Self::of_peer(address),
@@ -51,8 +58,8 @@ impl ClientAddress {
     }
 }
 
-/// Walks a list of proxies from the nearest one on, as long as they are trusted. Each proxy adds what it saw at the end, so
-/// nothing that a client wrote is believed.
+/// Walks a list of proxies from the nearest one on, as long as they are trusted. Each proxy adds
+/// what it saw at the end, so nothing that a client wrote is believed.
 fn nearest_untrusted(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -61,10 +68,13 @@ fn nearest_untrusted(
 ) -> Option<IpAddr> {
     let mut nearest = None;
     let lines = headers.get_all(name).into_iter().rev();
-    // Split from the right, so that a quote that a client left open does not swallow what follows. No address has a comma.
-    let entries = lines.map(HeaderValue::to_str).flat_map(|line| line.unwrap_or_default().rsplit(','));
+    // Split from the right, so that a quote that a client left open does not swallow what follows.
+    // No address has a comma.
+    let entries =
+        lines.map(HeaderValue::to_str).flat_map(|line| line.unwrap_or_default().rsplit(','));
     for entry in entries.take(HOPS_MAX) {
-        // An obfuscated or unknown one cannot be followed; the proxy that named it is the last that is known.
+        // An obfuscated or unknown one cannot be followed; the proxy that named it is the last that
+        // is known.
         let Some(address) = address_of(entry.trim()) else { break };
         nearest = Some(address);
         if !is_trusted(address) {
@@ -82,7 +92,8 @@ fn address_of_entry(entry: &str) -> Option<IpAddr> {
     address.map(|it| it.to_canonical())
 }
 
-/// The address in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https` (RFC 7239, section 4).
+/// The address in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https` (RFC
+/// 7239, section 4).
 fn address_of_element(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
@@ -99,10 +110,14 @@ mod tests {
     use crate::config::Network;
 
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {
-        let trusted = ["127.0.0.0/8", "::1", "10.0.0.0/8"].map(|text| Network::parse(text).expect("a network"));
+        let trusted = ["127.0.0.0/8", "::1", "10.0.0.0/8"]
+            .map(|text| Network::parse(text).expect("a network"));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::try_from(*name).expect("a name"), HeaderValue::from_str(value).expect("a value"));
+            map.append(
+                HeaderName::try_from(*name).expect("a name"),
+                HeaderValue::from_str(value).expect("a value"),
+            );
         }
         let peer: IpAddr = peer.parse().expect("an address");
         ClientAddress::of_request(peer, &map, &trusted).0.to_string()
@@ -119,20 +134,41 @@ mod tests {
 
     #[test]
     fn the_nearest_address_that_is_not_trusted_counts_and_nothing_that_the_client_wrote() {
-        assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.1.1.1")]), "198.51.100.7");
-        assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.7")]), "198.51.100.7");
+        assert_eq!(
+            client("127.0.0.1", &[("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.1.1.1")]),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            client(
+                "127.0.0.1",
+                &[("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.7")]
+            ),
+            "198.51.100.7"
+        );
         assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "10.1.1.2,10.1.1.1")]), "10.1.1.2");
-        assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "203.0.113.9, unknown, 10.1.1.1")]), "10.1.1.1");
+        assert_eq!(
+            client("127.0.0.1", &[("x-forwarded-for", "203.0.113.9, unknown, 10.1.1.1")]),
+            "10.1.1.1"
+        );
         assert_eq!(client("127.0.0.1", &[("x-forwarded-for", "nonsense")]), "127.0.0.1");
-        assert_eq!(client("127.0.0.1", &[("forwarded", "for=\"203.0.113.9, for=198.51.100.7")]), "198.51.100.7");
+        assert_eq!(
+            client("127.0.0.1", &[("forwarded", "for=\"203.0.113.9, for=198.51.100.7")]),
+            "198.51.100.7"
+        );
         let long = format!("198.51.100.7{}", ",10.1.1.1".repeat(1_000));
         assert_eq!(client("127.0.0.1", &[("x-forwarded-for", &long)]), "10.1.1.1");
     }
 
     #[test]
     fn both_headers_are_read_and_neither_is_believed_where_they_differ() {
-        assert_eq!(client("::1", &[("forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43")]), "192.0.2.60");
-        assert_eq!(client("::1", &[("forwarded", "proto=https; For=\"[2001:db8:1:2:3::4]:4711\"")]), "2001:db8:1:2::");
+        assert_eq!(
+            client("::1", &[("forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43")]),
+            "192.0.2.60"
+        );
+        assert_eq!(
+            client("::1", &[("forwarded", "proto=https; For=\"[2001:db8:1:2:3::4]:4711\"")]),
+            "2001:db8:1:2::"
+        );
         assert_eq!(client("::1", &[("forwarded", "for=_hidden")]), "::");
         let both = |forwarded| [("x-forwarded-for", "198.51.100.7"), ("forwarded", forwarded)];
         assert_eq!(client("127.0.0.1", &both("for=198.51.100.7")), "198.51.100.7");
@@ -141,11 +177,21 @@ mod tests {
 
     #[test]
     fn addresses_with_a_port_are_read_and_a_client_has_a_whole_network_of_ipv6() {
-        for entry in ["198.51.100.7:4711", "198.51.100.7", "::ffff:198.51.100.7", "[::ffff:198.51.100.7]:80"] {
-            assert_eq!(client("127.0.0.1", &[("x-forwarded-for", entry)]), "198.51.100.7", "{entry}");
+        for entry in
+            ["198.51.100.7:4711", "198.51.100.7", "::ffff:198.51.100.7", "[::ffff:198.51.100.7]:80"]
+        {
+            assert_eq!(
+                client("127.0.0.1", &[("x-forwarded-for", entry)]),
+                "198.51.100.7",
+                "{entry}"
+            );
         }
         for entry in ["2001:db8:1:2:3:4:5:6", "[2001:db8:1:2::9]", "[2001:db8:1:2:ffff::]:443"] {
-            assert_eq!(client("127.0.0.1", &[("x-forwarded-for", entry)]), "2001:db8:1:2::", "{entry}");
+            assert_eq!(
+                client("127.0.0.1", &[("x-forwarded-for", entry)]),
+                "2001:db8:1:2::",
+                "{entry}"
+            );
         }
         assert_eq!(client("2001:db8:1:2::1", &[]), "2001:db8:1:2::");
     }

@@ -1,7 +1,8 @@
 //! Turns of one kind, shared out among clients: the next one is for the client that has the fewest.
 //!
-//! So a client alone may have all of them, and as soon as another one waits, it gets no more until both have as many. The
-//! store bounds the same work once more, without knowing clients, for as long as the work lasts.
+//! So a client alone may have all of them, and as soon as another one waits, it gets no more until
+//! both have as many. The store bounds the same work once more, without knowing clients, for as
+//! long as the work lasts.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -105,14 +106,22 @@ impl ClientLimit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a free turn, if there is one, to the client that has the fewest; among equals to the one that came first.
+    /// Gives a free turn, if there is one, to the client that has the fewest; among equals to the
+    /// one that came first.
     fn grant(self: &Arc<Self>) {
         let waiting = {
             let mut state = self.state();
             if state.total >= self.turns {
                 return;
             }
-            let Some((at, _)) = state.waiting.iter().enumerate().min_by_key(|(at, it)| (state.held_by(it.client), *at)) else { return };
+            let Some((at, _)) = state
+                .waiting
+                .iter()
+                .enumerate()
+                .min_by_key(|(at, it)| (state.held_by(it.client), *at))
+            else {
+                return;
+            };
             let Some(waiting) = state.waiting.remove(at) else { return };
             state.take(waiting.client);
             waiting
@@ -189,7 +198,10 @@ mod tests {
         drop(of_first.pop());
         let [one, other] = second_waits;
         let of_second = [turn(one).await, turn(other).await];
-        assert!(first_waits.iter().all(|it| !it.is_finished()), "the first client has half of them already");
+        assert!(
+            first_waits.iter().all(|it| !it.is_finished()),
+            "the first client has half of them already"
+        );
         drop(of_second);
         for waits in first_waits {
             turn(waits).await;
@@ -214,7 +226,12 @@ mod tests {
     #[tokio::test]
     async fn one_client_fills_half_of_the_queue_and_waits_only_so_long() {
         let state = Mutex::default();
-        let limit = Arc::new(ClientLimit { what: "a list", turns: 1, wait_max: Duration::from_millis(200), state });
+        let limit = Arc::new(ClientLimit {
+            what: "a list",
+            turns: 1,
+            wait_max: Duration::from_millis(200),
+            state,
+        });
         let _held = turn(ask(&limit, 9).await).await;
         let mut waiting = Vec::new();
         for _ in 0..WAITING_MAX / 2 {
@@ -231,9 +248,15 @@ mod tests {
     #[test]
     fn at_once_a_client_has_at_most_half() {
         let limit = ClientLimit::new("an export", 4);
-        let of_first = [limit.try_turn(Some(client(1))).expect("one"), limit.try_turn(Some(client(1))).expect("half")];
+        let of_first = [
+            limit.try_turn(Some(client(1))).expect("one"),
+            limit.try_turn(Some(client(1))).expect("half"),
+        ];
         assert!(limit.try_turn(Some(client(1))).is_err());
-        let _of_second = [limit.try_turn(Some(client(2))).expect("one"), limit.try_turn(Some(client(2))).expect("half")];
+        let _of_second = [
+            limit.try_turn(Some(client(2))).expect("one"),
+            limit.try_turn(Some(client(2))).expect("half"),
+        ];
         assert!(limit.try_turn(Some(client(3))).is_err(), "all are taken");
         drop(of_first);
         limit.try_turn(Some(client(3))).expect("free again");

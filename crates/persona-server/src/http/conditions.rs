@@ -1,6 +1,8 @@
-//! The conditions of a request and which of them counts (RFC 9110, section 13.2.2): tags outweigh dates.
+//! The conditions of a request and which of them counts (RFC 9110, section 13.2.2): tags outweigh
+//! dates.
 //!
-//! On reads they are judged here, on the state that is answered. On writes they go into the write and are judged in its transaction.
+//! On reads they are judged here, on the state that is answered. On writes they go into the write
+//! and are judged in its transaction.
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
@@ -13,8 +15,8 @@ use super::{date, etag};
 /// How every condition begins.
 const PREFIX: &str = "if-";
 
-/// Judges the conditions of a read on what it would answer: whether the client has that already. A condition that is not met is
-/// a problem.
+/// Judges the conditions of a read on what it would answer: whether the client has that already. A
+/// condition that is not met is a problem.
 ///
 /// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
 pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Problem> {
@@ -39,7 +41,8 @@ pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Pro
 
 /// What a writer expects; `None` without a condition.
 ///
-/// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what the client did not see.
+/// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what
+/// the client did not see.
 pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
     if let Some(expect) = etag::expect(headers)? {
         return Ok(Some(expect));
@@ -48,7 +51,9 @@ pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
         return Ok(None);
     }
     let date = only_date(headers, &IF_UNMODIFIED_SINCE);
-    let date = date.ok_or_else(|| Problem::bad_header("If-Unmodified-Since", "bad_value", "must be one date of HTTP"))?;
+    let date = date.ok_or_else(|| {
+        Problem::bad_header("If-Unmodified-Since", "bad_value", "must be one date of HTTP")
+    })?;
     Ok(Some(Expect::UnmodifiedSince(date)))
 }
 
@@ -64,12 +69,16 @@ pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
     })
 }
 
-/// Judges the conditions of a creation whose identity the server chooses: there is nothing yet, so `If-Match` is never met and
-/// `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing was changed since any date.
+/// Judges the conditions of a creation whose identity the server chooses: there is nothing yet, so
+/// `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing
+/// was changed since any date.
 pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
     if etag::expect(headers)?.is_some() {
-        return Err(Problem::new(Code::Stale, "a persona that does not exist yet meets no If-Match")
-            .hint("send it without If-Match, or PUT to the persona that is meant"));
+        return Err(Problem::new(
+            Code::Stale,
+            "a persona that does not exist yet meets no If-Match",
+        )
+        .hint("send it without If-Match, or PUT to the persona that is meant"));
     }
     etag::must_be_new(headers).map(|_| ())
 }
@@ -79,21 +88,30 @@ pub(super) fn names_no_state(expect: &Expect) -> bool {
     matches!(expect, Expect::OneOf(tags) if tags.is_empty())
 }
 
-/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says, would give the same tag, and a
-/// proxy would weaken it again.
+/// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,
+/// would give the same tag, and a proxy would weaken it again.
 pub(super) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
                                    a proxy that compresses answers makes tags weak";
 
 /// Refuses conditions where they would be ignored, because an ignored condition is a lost update.
 pub(super) fn none(headers: &HeaderMap) -> Result<(), Problem> {
-    let all = [(IF_MATCH, "If-Match"), (IF_NONE_MATCH, "If-None-Match"), (IF_UNMODIFIED_SINCE, "If-Unmodified-Since")];
+    let all = [
+        (IF_MATCH, "If-Match"),
+        (IF_NONE_MATCH, "If-None-Match"),
+        (IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
+    ];
     match all.into_iter().find(|(name, _)| headers.contains_key(name)) {
-        Some((_, spelled)) => Err(Problem::bad_header(spelled, "not_here", "is not understood here: a past revision has one content")),
+        Some((_, spelled)) => Err(Problem::bad_header(
+            spelled,
+            "not_here",
+            "is not understood here: a past revision has one content",
+        )),
         None => Ok(()),
     }
 }
 
-/// The date that the one line of a header has; `None` for none, for several and for what is no date.
+/// The date that the one line of a header has; `None` for none, for several and for what is no
+/// date.
 fn only_date(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let mut lines = headers.get_all(name).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };

@@ -1,8 +1,9 @@
 //! Dates of HTTP, which know whole seconds (RFC 9110, sections 5.6.7 and 8.8.2).
 //!
-//! A persona changes at a microsecond, so the end of its second names its state: a date names it only if nothing changed within
-//! the same second after the date was told. Until that second is over `Last-Modified` is the time of the answer instead, as it
-//! must not be later (section 8.8.2.1); that is before the change, so a condition made of it is not met.
+//! A persona changes at a microsecond, so the end of its second names its state: a date names it
+//! only if nothing changed within the same second after the date was told. Until that second is
+//! over `Last-Modified` is the time of the answer instead, as it must not be later (section
+//! 8.8.2.1); that is before the change, so a condition made of it is not met.
 
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,7 +15,8 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Bytes of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 const DATE_BYTES: usize = 29;
 
-/// `Last-Modified` of what was changed at this time, in an answer of now. `None` for a time that no date can tell.
+/// `Last-Modified` of what was changed at this time, in an answer of now. `None` for a time that no
+/// date can tell.
 pub(super) fn last_modified(changed: Timestamp, now: Timestamp) -> Option<HeaderValue> {
     let second = second_after(changed).min(now.as_micros().div_euclid(MICROS_PER_SECOND));
     // Later years have more digits than a date.
@@ -30,7 +32,8 @@ const SECONDS_END: u64 = 253_402_300_800;
 
 /// The first whole second that is not before this time.
 fn second_after(time: Timestamp) -> i64 {
-    time.as_micros().div_euclid(MICROS_PER_SECOND) + i64::from(time.as_micros().rem_euclid(MICROS_PER_SECOND) > 0)
+    time.as_micros().div_euclid(MICROS_PER_SECOND)
+        + i64::from(time.as_micros().rem_euclid(MICROS_PER_SECOND) > 0)
 }
 
 /// The time that a date names, in any of its three forms; `None` for anything else.
@@ -52,13 +55,28 @@ mod tests {
 
     #[test]
     fn the_date_of_a_change_is_the_end_of_its_second_and_never_later_than_now() {
-        let told = |changed, now| last_modified(time(changed), time(now)).map(|value| value.to_str().expect("text").to_owned());
+        let told = |changed, now| {
+            last_modified(time(changed), time(now))
+                .map(|value| value.to_str().expect("text").to_owned())
+        };
         let later = "2026-11-24T18:10:42Z";
-        assert_eq!(told("2026-11-24T18:10:41.000001Z", later).as_deref(), Some("Tue, 24 Nov 2026 18:10:42 GMT"));
-        assert_eq!(told("2026-11-24T18:10:41.999999Z", later).as_deref(), Some("Tue, 24 Nov 2026 18:10:42 GMT"));
-        assert_eq!(told("2026-11-24T18:10:41Z", later).as_deref(), Some("Tue, 24 Nov 2026 18:10:41 GMT"));
+        assert_eq!(
+            told("2026-11-24T18:10:41.000001Z", later).as_deref(),
+            Some("Tue, 24 Nov 2026 18:10:42 GMT")
+        );
+        assert_eq!(
+            told("2026-11-24T18:10:41.999999Z", later).as_deref(),
+            Some("Tue, 24 Nov 2026 18:10:42 GMT")
+        );
+        assert_eq!(
+            told("2026-11-24T18:10:41Z", later).as_deref(),
+            Some("Tue, 24 Nov 2026 18:10:41 GMT")
+        );
         // Within the second: what is told is before the change.
-        assert_eq!(told("2026-11-24T18:10:41.5Z", "2026-11-24T18:10:41.9Z").as_deref(), Some("Tue, 24 Nov 2026 18:10:41 GMT"));
+        assert_eq!(
+            told("2026-11-24T18:10:41.5Z", "2026-11-24T18:10:41.9Z").as_deref(),
+            Some("Tue, 24 Nov 2026 18:10:41 GMT")
+        );
         let end = Timestamp::from_micros(i64::MAX);
         assert_eq!(last_modified(end, end), None);
         assert_eq!(told("1969-12-31T23:59:58.5Z", later), None);
@@ -67,10 +85,21 @@ mod tests {
     #[test]
     fn all_three_forms_of_a_date_are_read_and_nothing_else() {
         let date = time("1994-11-06T08:49:37Z");
-        for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
             assert_eq!(parse(text.as_bytes()), Some(date), "{text}");
         }
-        for text in ["", "0", "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT", "\u{e9}"] {
+        for text in [
+            "",
+            "0",
+            "1994-11-06T08:49:37Z",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "\u{e9}",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }

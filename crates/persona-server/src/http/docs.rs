@@ -1,4 +1,5 @@
-//! `GET /api/v1/docs`: the API as a page to read and try, served from the binary without any other server.
+//! `GET /api/v1/docs`: the API as a page to read and try, served from the binary without any other
+//! server.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,13 +31,15 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// What starts the page. A file of its own, because the policy of the page lets no script run that is part of it.
+/// What starts the page. A file of its own, because the policy of the page lets no script run that
+/// is part of it.
 const START_NAME: &str = "start.js";
 const START: &str = r##"SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
 "##;
 
-/// What the page may load and do (Content Security Policy, level 3): what this server has, and nothing else; and no other page
-/// may frame it. Its library sets styles in its markup and has small images in its style sheet, so those two are let through.
+/// What the page may load and do (Content Security Policy, level 3): what this server has, and
+/// nothing else; and no other page may frame it. Its library sets styles in its markup and has
+/// small images in its style sheet, so those two are let through.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -53,10 +56,14 @@ pub async fn get_docs_file(request: Request) -> Result<Response, Problem> {
     // The raw segment: no file of the page has a name that would have to be escaped.
     let file = request.uri().path().rsplit('/').next().unwrap_or_default();
     if file == START_NAME {
-        return Ok(([(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, FILE_CACHE)], START).into_response());
+        return Ok(([(CONTENT_TYPE, "text/javascript"), (CACHE_CONTROL, FILE_CACHE)], START)
+            .into_response());
     }
-    let missing = || Problem::new(Code::NoSuchRoute, format!("the documentation has no file {file}"));
-    let found = utoipa_swagger_ui::serve(file, Arc::new(Config::default())).map_err(|_| missing())?.ok_or_else(missing)?;
+    let missing =
+        || Problem::new(Code::NoSuchRoute, format!("the documentation has no file {file}"));
+    let found = utoipa_swagger_ui::serve(file, Arc::new(Config::default()))
+        .map_err(|_| missing())?
+        .ok_or_else(missing)?;
     let content_type = HeaderValue::try_from(found.content_type).map_err(|_| missing())?;
     let mut response = Response::new(match found.bytes {
         // Part of the program: nothing is copied, however many clients read it slowly.

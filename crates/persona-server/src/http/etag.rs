@@ -1,7 +1,9 @@
-//! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2); `conditions.rs` says which count.
+//! Entity tags and the conditions made of them (RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2);
+//! `conditions.rs` says which count.
 //!
-//! The tag of a persona is strong and follows from its state alone, so every worker and every backend agree on it:
-//! revision 7 has a tag such as `"7-9f3c21aa"`. To clients it is opaque (ADR 0032).
+//! The tag of a persona is strong and follows from its state alone, so every worker and every
+//! backend agree on it: revision 7 has a tag such as `"7-9f3c21aa"`. To clients it is opaque (ADR
+//! 0032).
 
 use std::io::Write;
 
@@ -11,7 +13,8 @@ use persona_model::{EntityTag, Expect};
 
 use super::problem::Problem;
 
-/// Bytes of the longest entity tag: 20 digits of a revision, a hyphen, 8 digits of a checksum, and the quotes.
+/// Bytes of the longest entity tag: 20 digits of a revision, a hyphen, 8 digits of a checksum, and
+/// the quotes.
 const TAG_BYTES_MAX: usize = 31;
 
 /// The entity tag as the header has it. One allocation, as this is part of every read.
@@ -20,18 +23,21 @@ pub(super) fn of(tag: EntityTag) -> HeaderValue {
     let mut rest = &mut text[..];
     write!(rest, "\"{tag}\"").expect("the longest tag fits");
     let unused = rest.len();
-    HeaderValue::from_bytes(&text[..TAG_BYTES_MAX - unused]).expect("digits and a hyphen in quotes are visible ASCII")
+    HeaderValue::from_bytes(&text[..TAG_BYTES_MAX - unused])
+        .expect("digits and a hyphen in quotes are visible ASCII")
 }
 
 /// What a client says in `If-Match`; `None` without the header.
 ///
-/// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never hands out, matches
-/// no state.
+/// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never
+/// hands out, matches no state.
 pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {
         Tags::Any => Expect::Any,
-        Tags::Listed(tags) => Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect()),
+        Tags::Listed(tags) => {
+            Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect())
+        }
     }))
 }
 
@@ -39,18 +45,29 @@ pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
 pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
     match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => Ok(false),
-        Some(Tags::Any) if headers.contains_key(IF_MATCH) => {
-            Err(Problem::bad_header("If-None-Match", "contradiction", "cannot be sent together with If-Match"))
-        }
+        Some(Tags::Any) if headers.contains_key(IF_MATCH) => Err(Problem::bad_header(
+            "If-None-Match",
+            "contradiction",
+            "cannot be sent together with If-Match",
+        )),
         Some(Tags::Any) => Ok(true),
-        Some(Tags::Listed(_)) => Err(Problem::bad_header("If-None-Match", "bad_value", "a write only knows *, which means: create it")),
+        Some(Tags::Listed(_)) => Err(Problem::bad_header(
+            "If-None-Match",
+            "bad_value",
+            "a write only knows *, which means: create it",
+        )),
     }
 }
 
-/// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost update.
+/// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost
+/// update.
 pub(super) fn no_creation(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(IF_NONE_MATCH) {
-        return Err(Problem::bad_header("If-None-Match", "not_here", "is understood on GET, HEAD, PUT and to create only"));
+        return Err(Problem::bad_header(
+            "If-None-Match",
+            "not_here",
+            "is understood on GET, HEAD, PUT and to create only",
+        ));
     }
     Ok(())
 }
@@ -84,15 +101,28 @@ impl Tag<'_> {
     }
 }
 
-fn tags_in<'a>(headers: &'a HeaderMap, name: &HeaderName, spelled: &'static str) -> Result<Option<Tags<'a>>, Problem> {
+fn tags_in<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    spelled: &'static str,
+) -> Result<Option<Tags<'a>>, Problem> {
     let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes).peekable();
     if lines.peek().is_none() {
         return Ok(None);
     }
     tags_of(lines).map(Some).ok_or_else(|| {
-        let first = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-        let problem = Problem::bad_header(spelled, "bad_etag", format!("must be * or entity tags in double quotes, is {first}"));
-        problem.hint(format!("write the tag as the ETag header has it, with its quotes: {spelled}: \"7-9f3c21aa\""))
+        let first = headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .unwrap_or_default();
+        let problem = Problem::bad_header(
+            spelled,
+            "bad_etag",
+            format!("must be * or entity tags in double quotes, is {first}"),
+        );
+        problem.hint(format!(
+            "write the tag as the ETag header has it, with its quotes: {spelled}: \"7-9f3c21aa\""
+        ))
     })
 }
 
@@ -143,7 +173,12 @@ mod tests {
     use super::{expect, is_known, must_be_new, of};
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.clone(), HeaderValue::try_from(*value).expect("a header value"))).collect()
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (name.clone(), HeaderValue::try_from(*value).expect("a header value"))
+            })
+            .collect()
     }
 
     fn tag(number: u64, checksum: u32) -> EntityTag {
@@ -163,27 +198,44 @@ mod tests {
         assert_eq!(expect(&HeaderMap::new()).expect("none"), None);
         assert_eq!(read("*"), Some(Expect::Any));
         assert_eq!(read("\"7-9f3c21aa\""), Some(Expect::at(seven)));
-        assert_eq!(read(" , \"7-9f3c21aa\" ,, \"8-00000001\""), Some(Expect::OneOf(vec![seven, eight])));
-        for never in ["\"7\"", "\"07-9f3c21aa\"", "\"7-9F3C21AA\"", "\"0-00000000\"", "\"\"", "\"abc,*\""] {
+        assert_eq!(
+            read(" , \"7-9f3c21aa\" ,, \"8-00000001\""),
+            Some(Expect::OneOf(vec![seven, eight]))
+        );
+        for never in
+            ["\"7\"", "\"07-9f3c21aa\"", "\"7-9F3C21AA\"", "\"0-00000000\"", "\"\"", "\"abc,*\""]
+        {
             assert_eq!(read(never), Some(Expect::OneOf(Vec::new())), "{never}");
         }
         assert_eq!(read("W/\"7-9f3c21aa\""), Some(Expect::OneOf(Vec::new())));
         assert_eq!(read("W/\"8-00000001\", \"7-9f3c21aa\""), Some(Expect::at(seven)));
-        let two_lines = headers(&[(header::IF_MATCH, "\"7-9f3c21aa\""), (header::IF_MATCH, "\"8-00000001\"")]);
-        assert_eq!(expect(&two_lines).expect("well formed"), Some(Expect::OneOf(vec![seven, eight])));
+        let two_lines =
+            headers(&[(header::IF_MATCH, "\"7-9f3c21aa\""), (header::IF_MATCH, "\"8-00000001\"")]);
+        assert_eq!(
+            expect(&two_lines).expect("well formed"),
+            Some(Expect::OneOf(vec![seven, eight]))
+        );
     }
 
     #[test]
     fn a_condition_that_breaks_the_grammar_is_refused() {
-        for bad in ["7", "", ",", "\"7", "7\"", "\"7\" \"8\"", "w/\"7\"", "*, \"7\"", "\"7\"x", "\"a b\""] {
+        for bad in
+            ["7", "", ",", "\"7", "7\"", "\"7\" \"8\"", "w/\"7\"", "*, \"7\"", "\"7\"x", "\"a b\""]
+        {
             assert!(expect(&headers(&[(header::IF_MATCH, bad)])).is_err(), "{bad}");
-            assert!(is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), tag(7, 1)).is_err(), "{bad}");
+            assert!(
+                is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), tag(7, 1)).is_err(),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn if_none_match_is_compared_weakly_and_as_a_whole() {
-        let known = |value| is_known(&headers(&[(header::IF_NONE_MATCH, value)]), tag(7, 0x9f3c_21aa)).expect("well formed");
+        let known = |value| {
+            is_known(&headers(&[(header::IF_NONE_MATCH, value)]), tag(7, 0x9f3c_21aa))
+                .expect("well formed")
+        };
         for hit in ["\"7-9f3c21aa\"", "W/\"7-9f3c21aa\"", "\"1-00000000\", W/\"7-9f3c21aa\"", "*"] {
             assert!(known(hit), "{hit}");
         }
@@ -197,6 +249,9 @@ mod tests {
         assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*")])).expect("well formed"));
         assert!(!must_be_new(&HeaderMap::new()).expect("none"));
         assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "\"7-9f3c21aa\"")])).is_err());
-        assert!(must_be_new(&headers(&[(header::IF_NONE_MATCH, "*"), (header::IF_MATCH, "*")])).is_err());
+        assert!(
+            must_be_new(&headers(&[(header::IF_NONE_MATCH, "*"), (header::IF_MATCH, "*")]))
+                .is_err()
+        );
     }
 }

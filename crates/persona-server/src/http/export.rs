@@ -17,12 +17,18 @@ use super::parameters::{Holds, Parameter, Parameters};
 use super::problem::{Code, Problem};
 use super::{ClientAddress, Context, Turn};
 
-/// From how many bytes on a part is sent off: enough for few system calls, little enough for memory.
+/// From how many bytes on a part is sent off: enough for few system calls, little enough for
+/// memory.
 const PART_BYTES: usize = 64 * 1024;
 
 /// What the query may hold.
 pub(super) const PARAMETERS: &[Parameter] = &[
-    Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
+    Parameter {
+        name: "include_deleted",
+        holds: Holds::Flag,
+        repeats: false,
+        about: "Deleted personas too; false by default.",
+    },
     Parameter {
         name: "history",
         holds: Holds::Flag,
@@ -32,7 +38,10 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 ];
 
 /// Sends every persona of one snapshot.
-pub async fn export_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+pub async fn export_personas(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let mut parameters = Parameters::read(request.uri(), PARAMETERS);
     let exported = match (parameters.flag("history"), parameters.flag("include_deleted")) {
         (Some(true), _) => Exported::History,
@@ -41,21 +50,26 @@ pub async fn export_personas(State(context): State<Arc<Context>>, request: Reque
     };
     parameters.done()?;
     if request.version() < Version::HTTP_11 {
-        // Without chunks the end of the connection is the end of the body, so that half an export would look whole.
+        // Without chunks the end of the connection is the end of the body, so that half an export
+        // would look whole.
         return Err(Problem::new(Code::OldProtocol, "an export can only be sent with HTTP/1.1"));
     }
-    let turn = context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
+    let turn =
+        context.turns.exports.try_turn(request.extensions().get::<ClientAddress>().copied())?;
     let export = context.store.export(exported).await?;
     let mut response = Response::new(Body::new(Lines { export, _turn: Some(turn) }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"personas.ndjson\""));
+    headers.insert(
+        CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment; filename=\"personas.ndjson\""),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// The body. An error in mid-stream is an error of the body: the connection breaks before the closing chunk, and no
-/// client can take what it got for complete.
+/// The body. An error in mid-stream is an error of the body: the connection breaks before the
+/// closing chunk, and no client can take what it got for complete.
 struct Lines {
     export: Export,
     /// Held until the client has all of it, or has gone.
@@ -66,7 +80,10 @@ impl http_body::Body for Lines {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut part = BytesMut::new();
         while part.len() < PART_BYTES {
             match self.export.poll_recv(task) {
@@ -75,7 +92,10 @@ impl http_body::Body for Lines {
                     part.extend_from_slice(b"\n");
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    tracing::error!(cause = &error as &dyn std::error::Error, "an export was broken off");
+                    tracing::error!(
+                        cause = &error as &dyn std::error::Error,
+                        "an export was broken off"
+                    );
                     return Poll::Ready(Some(Err(error)));
                 }
                 Poll::Pending if part.is_empty() => return Poll::Pending,
@@ -110,7 +130,8 @@ mod tests {
     #[tokio::test]
     async fn answers_become_lines() {
         let export = Export::of([answer("{\"a\":1}"), answer("{\"b\":2}")], Ok(()));
-        let body = Body::new(Lines { export, _turn: None }).collect().await.expect("whole").to_bytes();
+        let body =
+            Body::new(Lines { export, _turn: None }).collect().await.expect("whole").to_bytes();
         assert_eq!(body, "{\"a\":1}\n{\"b\":2}\n");
     }
 

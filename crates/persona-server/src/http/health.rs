@@ -11,12 +11,14 @@ use serde_json::json;
 use super::Context;
 use super::problem::Problem;
 
-/// Answers while the process lives; asks nothing of the database, so that a slow disk restarts nobody.
+/// Answers while the process lives; asks nothing of the database, so that a slow disk restarts
+/// nobody.
 pub async fn get_health() -> Response {
     fresh(Json(json!({ "status": "ok" })))
 }
 
-/// Answers well when reads work, the schema is the one that this build knows, and writes are not refused for want of space.
+/// Answers well when reads work, the schema is the one that this build knows, and writes are not
+/// refused for want of space.
 pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Response, Problem> {
     context.store.ready().await.map_err(Problem::not_ready)?;
     Ok(fresh(Json(json!({ "status": "ready" }))))

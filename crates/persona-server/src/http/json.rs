@@ -1,14 +1,16 @@
 //! Reading JSON strictly: what another reader could understand differently is refused.
 //!
-//! RFC 8259 leaves duplicate member names open, and most readers silently keep one of them. A store that promises to
-//! lose nothing cannot: a duplicate is an error here, at any depth, as are a byte order mark, invalid UTF-8, and an
-//! integer that does not fit 64 bits and would be rounded.
+//! RFC 8259 leaves duplicate member names open, and most readers silently keep one of them. A store
+//! that promises to lose nothing cannot: a duplicate is an error here, at any depth, as are a byte
+//! order mark, invalid UTF-8, and an integer that does not fit 64 bits and would be rounded.
 
 use std::cell::RefCell;
 use std::fmt;
 
 use persona_model::{VALUE_DEPTH_MAX, excerpt};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Value};
 
 use super::problem::{Code, Fault, Problem};
@@ -35,7 +37,11 @@ impl Malformed {
 
     /// What is wrong and at which member, without line and column.
     pub fn words(&self) -> String {
-        if self.pointer.is_empty() { self.message.clone() } else { format!("{} (at {})", self.message, self.pointer) }
+        if self.pointer.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{} (at {})", self.message, self.pointer)
+        }
     }
 }
 
@@ -44,18 +50,31 @@ impl From<Malformed> for Problem {
         let Malformed { pointer, message, line, column, .. } = malformed;
         let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
         let detail = format!("line {line}, column {column}{place}: {message}");
-        let fault = Fault { pointer: Some(pointer), code: "malformed_json", message, ..Fault::default() };
-        Self::new(Code::MalformedJson, detail).errors(vec![fault]).with("line", line).with("column", column)
+        let fault =
+            Fault { pointer: Some(pointer), code: "malformed_json", message, ..Fault::default() };
+        Self::new(Code::MalformedJson, detail)
+            .errors(vec![fault])
+            .with("line", line)
+            .with("column", column)
     }
 }
 
-/// Reads a body; every refusal names line, column and, where the text gets that far, a JSON Pointer.
+/// Reads a body; every refusal names line, column and, where the text gets that far, a JSON
+/// Pointer.
 pub(super) fn read(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
-        return Err(Problem::new(Code::MalformedJson, "the body is empty; a JSON document is expected"));
+        return Err(Problem::new(
+            Code::MalformedJson,
+            "the body is empty; a JSON document is expected",
+        ));
     }
     if body.starts_with(b"\xef\xbb\xbf") {
-        return Err(Malformed::new("", "the body starts with a byte order mark; send UTF-8 without one", (1, 1)).into());
+        return Err(Malformed::new(
+            "",
+            "the body starts with a byte order mark; send UTF-8 without one",
+            (1, 1),
+        )
+        .into());
     }
     Ok(read_strictly(body)?)
 }
@@ -66,20 +85,27 @@ pub(super) fn read(body: &[u8]) -> Result<Value, Problem> {
 ///
 /// [`Malformed`]: what another reader could understand differently, or not at all.
 pub(crate) fn read_strictly(body: &[u8]) -> Result<Value, Malformed> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Malformed::new("", "the text is not valid UTF-8", place_of(&body[..error.valid_up_to()])))?;
+    let text = std::str::from_utf8(body).map_err(|error| {
+        Malformed::new("", "the text is not valid UTF-8", place_of(&body[..error.valid_up_to()]))
+    })?;
     let trail = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
     let node = Node { trail: &trail, depth: 0 };
-    let value = node.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(|error| {
-        let pointer: String = trail.borrow().iter().rev().flat_map(|step| ["/", step.as_str()]).collect();
-        let malformed = Malformed::new(&pointer, &words_of(&error), (error.line(), error.column()));
-        Malformed { ends_early: error.is_eof(), ..malformed }
-    })?;
+    let value = node
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| {
+            let pointer: String =
+                trail.borrow().iter().rev().flat_map(|step| ["/", step.as_str()]).collect();
+            let malformed =
+                Malformed::new(&pointer, &words_of(&error), (error.line(), error.column()));
+            Malformed { ends_early: error.is_eof(), ..malformed }
+        })?;
     match too_wide_integer(text) {
         None => Ok(value),
         Some(at) => {
-            let message = "the integer does not fit 64 bits and would lose digits; send it as a string";
+            let message =
+                "the integer does not fit 64 bits and would lose digits; send it as a string";
             Err(Malformed::new("", message, place_of(&body[..at])))
         }
     }
@@ -99,9 +125,15 @@ fn too_wide_integer(text: &str) -> Option<usize> {
                 at += 1;
             }
             b'-' | b'0'..=b'9' => {
-                let length = bytes[at..].iter().take_while(|it| matches!(it, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count();
+                let length = bytes[at..]
+                    .iter()
+                    .take_while(|it| matches!(it, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                    .count();
                 let number = &text[at..at + length];
-                if !number.contains(['.', 'e', 'E']) && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                if !number.contains(['.', 'e', 'E'])
+                    && number.parse::<i64>().is_err()
+                    && number.parse::<u64>().is_err()
+                {
                     return Some(at);
                 }
                 at += length;
@@ -115,7 +147,9 @@ fn too_wide_integer(text: &str) -> Option<usize> {
 /// The reader's message without the place, which the problem names itself.
 fn words_of(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text).to_owned()
+    text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column()))
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 /// Line and column, from 1 and in bytes, of what follows this text.
@@ -124,8 +158,8 @@ fn place_of(before: &[u8]) -> (usize, usize) {
     (lines.clone().count(), lines.next_back().map_or(0, <[u8]>::len) + 1)
 }
 
-/// Reads one value. When it fails, every level adds its step to the trail on the way out, so that a good body pays
-/// nothing for the pointer.
+/// Reads one value. When it fails, every level adds its step to the trail on the way out, so that a
+/// good body pays nothing for the pointer.
 #[derive(Clone, Copy)]
 struct Node<'a> {
     trail: &'a RefCell<Vec<String>>,
@@ -191,7 +225,10 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let node = self.deeper()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(node).inspect_err(|_| self.left_through(|| list.len().to_string()))? {
+        while let Some(item) = items
+            .next_element_seed(node)
+            .inspect_err(|_| self.left_through(|| list.len().to_string()))?
+        {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -202,11 +239,16 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key_seed(Name)? {
             if object.contains_key(&name) {
-                let error = A::Error::custom(format_args!("the member {:?} is there twice", excerpt(&name)));
+                let error = A::Error::custom(format_args!(
+                    "the member {:?} is there twice",
+                    excerpt(&name)
+                ));
                 self.left_through(|| escaped(&name));
                 return Err(error);
             }
-            let value = members.next_value_seed(node).inspect_err(|_| self.left_through(|| escaped(&name)))?;
+            let value = members
+                .next_value_seed(node)
+                .inspect_err(|_| self.left_through(|| escaped(&name)))?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -244,22 +286,34 @@ mod tests {
     fn every_refusal_says_where_and_why() {
         let cases: [(&[u8], &str); 14] = [
             (b"", "the body is empty; a JSON document is expected"),
-            (b"\xef\xbb\xbf{}", "line 1, column 1: the body starts with a byte order mark; send UTF-8 without one"),
+            (
+                b"\xef\xbb\xbf{}",
+                "line 1, column 1: the body starts with a byte order mark; send UTF-8 without one",
+            ),
             (b"{\n \"a\": \"\xff\"}", "line 2, column 8: the text is not valid UTF-8"),
             (b"{\"name\": \"Ada\",}", "line 1, column 16: trailing comma"),
             (b"{\"name\": Ada}", "line 1, column 10 (at /name): expected value"),
             (b"{\"name\": \"Ada\"", "line 1, column 14: EOF while parsing an object"),
             (b"{} {}", "line 1, column 4: trailing characters"),
             (b"{\"a\": 1,\n\"a\": 2}", "line 2, column 3 (at /a): the member \"a\" is there twice"),
-            (b"{\"x/y\": [0, {\"b\": 1, \"b\": 1}]}", "line 1, column 24 (at /x~1y/1/b): the member \"b\" is there twice"),
+            (
+                b"{\"x/y\": [0, {\"b\": 1, \"b\": 1}]}",
+                "line 1, column 24 (at /x~1y/1/b): the member \"b\" is there twice",
+            ),
             (b"{\"a\": \"\\ud800\"}", "line 1, column 14 (at /a): unexpected end of hex escape"),
-            (b"{\"a\": \"\\udc00 \"}", "line 1, column 13 (at /a): lone leading surrogate in hex escape"),
+            (
+                b"{\"a\": \"\\udc00 \"}",
+                "line 1, column 13 (at /a): lone leading surrogate in hex escape",
+            ),
             (b"[1e999]", "line 1, column 6 (at /0): number out of range"),
             (
                 b"{\"a\": \"\\\"1\",\n\"b\": 18446744073709551616}",
                 "line 2, column 6: the integer does not fit 64 bits and would lose digits; send it as a string",
             ),
-            (b"[-9223372036854775809]", "line 1, column 2: the integer does not fit 64 bits and would lose digits; send it as a string"),
+            (
+                b"[-9223372036854775809]",
+                "line 1, column 2: the integer does not fit 64 bits and would lose digits; send it as a string",
+            ),
         ];
         for (body, words) in cases {
             assert_eq!(refusal(body), words, "{}", String::from_utf8_lossy(body));
@@ -277,7 +331,10 @@ mod tests {
     #[test]
     fn a_nul_and_the_largest_integers_are_kept() {
         let text = r#"{"a":"\u0000","b":18446744073709551615,"c":-9223372036854775808,"d":"\ud83d\ude00"}"#;
-        assert_eq!(read(text.as_bytes()).expect("valid"), json!({ "a": "\0", "b": u64::MAX, "c": i64::MIN, "d": "😀" }));
+        assert_eq!(
+            read(text.as_bytes()).expect("valid"),
+            json!({ "a": "\0", "b": u64::MAX, "c": i64::MIN, "d": "😀" })
+        );
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -291,7 +348,8 @@ mod tests {
         leaf.prop_recursive(4, 32, 8, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-                prop::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|members| Value::Object(members.into_iter().collect()))
+                prop::collection::btree_map(any::<String>(), inner, 0..8)
+                    .prop_map(|members| Value::Object(members.into_iter().collect()))
             ]
         })
     }

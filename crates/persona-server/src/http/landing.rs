@@ -10,7 +10,10 @@ use super::router::PREFIX;
 
 /// Sends browsers to the documentation, and tells programs what there is.
 pub async fn landing(headers: HeaderMap) -> Response {
-    let wants_html = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    let wants_html = headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
     if wants_html {
         return ([(VARY, "Accept")], Redirect::to(&format!("{PREFIX}/docs"))).into_response();
     }

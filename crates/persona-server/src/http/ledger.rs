@@ -1,13 +1,14 @@
 //! How much of a bounded amount of memory each client holds.
 //!
-//! A ledger only counts. What is counted, and what happens when there is too little, is said where it is used: bodies in
-//! `body/memory.rs`, answers in `answer_memory.rs`.
+//! A ledger only counts. What is counted, and what happens when there is too little, is said where
+//! it is used: bodies in `body/memory.rs`, answers in `answer_memory.rs`.
 
 use std::collections::HashMap;
 
 use super::ClientAddress;
 
-/// The client that memory is counted for. `None` for requests of this very process, which have no share of their own.
+/// The client that memory is counted for. `None` for requests of this very process, which have no
+/// share of their own.
 pub(super) type Party = Option<ClientAddress>;
 
 /// Why there is no memory for something.
@@ -43,8 +44,9 @@ impl Ledger {
         self.by_party.get(&party).copied().unwrap_or_default()
     }
 
-    /// Whether a party may hold so many bytes more. A party that holds nothing is not refused for its share, and where
-    /// nothing is held at all there is room: no bound makes a single thing impossible for ever.
+    /// Whether a party may hold so many bytes more. A party that holds nothing is not refused for
+    /// its share, and where nothing is held at all there is room: no bound makes a single thing
+    /// impossible for ever.
     pub fn check(&self, party: Party, bytes: usize, bounds: Bounds) -> Result<(), Short> {
         let exceeds = |held: usize, max: usize| held > 0 && held + bytes > max;
         if party.is_some() && exceeds(self.held_by(party), bounds.party) {
@@ -53,7 +55,8 @@ impl Ledger {
         if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
     }
 
-    /// Something of this size was made and cannot be kept: its memory comes back without having been held here.
+    /// Something of this size was made and cannot be kept: its memory comes back without having
+    /// been held here.
     pub fn refused(&mut self, bytes: usize) {
         self.given_back = self.given_back.saturating_add(bytes);
     }
@@ -96,7 +99,10 @@ mod tests {
     #[test]
     fn a_party_has_a_share_and_all_have_the_whole() {
         let mut ledger = Ledger::default();
-        let (a, others) = (Some(client("10.0.0.1")), ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map(|address| Some(client(address))));
+        let (a, others) = (
+            Some(client("10.0.0.1")),
+            ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map(|address| Some(client(address))),
+        );
         ledger.take(a, 25);
         assert_eq!(ledger.check(a, 1, BOUNDS), Err(Short::OfParty));
         for other in others {

@@ -1,4 +1,5 @@
-//! What happens to every request: an id, a count, a line in the log, and an answer even when a handler panics.
+//! What happens to every request: an id, a count, a line in the log, and an answer even when a
+//! handler panics.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -34,24 +35,35 @@ const METHOD_CHARS_MAX: usize = 32;
 /// How requests are counted that no route matches; their paths would be an endless list of labels.
 const NO_ROUTE: &str = "none";
 
-/// How the runtime panics that cannot start a thread for work that blocks (tokio, `spawn_blocking`): the process may have no more
-/// memory or threads. The work has not begun then.
+/// How the runtime panics that cannot start a thread for work that blocks (tokio,
+/// `spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
 /// Wraps all routes.
 pub(super) fn around(routes: Router<Arc<Context>>, context: &Arc<Context>) -> Router<Arc<Context>> {
     // The last layer is the outermost, so that a panic is answered like any other problem.
-    routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(Arc::clone(context), finish))
+    routes
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(context), finish))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
 fn panicked(payload: Box<dyn Any + Send>) -> Response {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a handler panicked");
     if text.is_some_and(|text| text.starts_with(NO_THREAD)) {
-        return Problem::new(Code::Busy, "the server has no thread left for this; nothing was changed").retry().into_response();
+        return Problem::new(
+            Code::Busy,
+            "the server has no thread left for this; nothing was changed",
+        )
+        .retry()
+        .into_response();
     }
-    Problem::new(Code::Internal, "the server met a fault of its own; its log says which").into_response()
+    Problem::new(Code::Internal, "the server met a fault of its own; its log says which")
+        .into_response()
 }
 
 async fn finish(State(context): State<Arc<Context>>, mut request: Request, next: Next) -> Response {
@@ -90,7 +102,10 @@ async fn finish(State(context): State<Arc<Context>>, mut request: Request, next:
     if context.expose_worker {
         headers.insert(WORKER, HeaderValue::from(context.seat.slot()));
         let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
-        headers.insert(SERVER_TIMING, HeaderValue::try_from(timing).expect("a number is visible ASCII"));
+        headers.insert(
+            SERVER_TIMING,
+            HeaderValue::try_from(timing).expect("a number is visible ASCII"),
+        );
     }
     response
 }
@@ -99,8 +114,14 @@ fn is_refusal(response: &Response) -> bool {
     response.status().is_client_error() || response.status().is_server_error()
 }
 
-/// A large refusal, such as that of a merge that shows three sides, takes memory like any other answer.
-async fn in_memory_of_answers(response: Response, context: &Context, client: Option<ClientAddress>, id: &str) -> Response {
+/// A large refusal, such as that of a merge that shows three sides, takes memory like any other
+/// answer.
+async fn in_memory_of_answers(
+    response: Response,
+    context: &Context,
+    client: Option<ClientAddress>,
+    id: &str,
+) -> Response {
     let (parts, body) = response.into_parts();
     // It is one text that is there already, so this waits for nothing.
     let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -134,13 +155,17 @@ impl RequestFacts {
         problem.into_response()
     }
 
-    /// A request that breaks the rules of HTTP after its head, which its handler finds, is treated like one that does in its head:
-    /// counted, logged, and the last one of its connection.
+    /// A request that breaks the rules of HTTP after its head, which its handler finds, is treated
+    /// like one that does in its head: counted, logged, and the last one of its connection.
     fn note_broken(&self, response: &mut Response, context: &Context, id: &HeaderValue) {
         if response.status() != StatusCode::BAD_REQUEST {
             return;
         }
-        if let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.code() == Code::MalformedRequest) {
+        if let Some(problem) = response
+            .extensions()
+            .get::<Problem>()
+            .filter(|problem| problem.code() == Code::MalformedRequest)
+        {
             context.seat.head_refused();
             self.log_refusal(problem, id);
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -160,7 +185,8 @@ impl RequestFacts {
 
     fn log(&self, id: &HeaderValue, status: u16, took: Duration) {
         tracing::info!(
-            http.method = self.method.as_str().get(..METHOD_CHARS_MAX).unwrap_or(self.method.as_str()),
+            http.method =
+                self.method.as_str().get(..METHOD_CHARS_MAX).unwrap_or(self.method.as_str()),
             http.route = self.route(),
             http.status = status,
             duration_ms = took.as_secs_f64() * 1000.0,
@@ -225,13 +251,20 @@ mod tests {
             answers: AnswerMemoryLimit::new(1 << 20),
         });
         let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
-        let response = service.oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");
+        let response = service
+            .oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request"))
+            .await
+            .expect("an answer");
         assert_eq!(response.status(), 500);
         let (parts, body) = response.into_parts();
         assert!(
-            parts.headers.contains_key(REQUEST_ID) && !parts.headers.contains_key(WORKER) && !parts.headers.contains_key(SERVER_TIMING)
+            parts.headers.contains_key(REQUEST_ID)
+                && !parts.headers.contains_key(WORKER)
+                && !parts.headers.contains_key(SERVER_TIMING)
         );
-        let problem: Value = serde_json::from_slice(&body.collect().await.expect("a body").to_bytes()).expect("JSON");
+        let problem: Value =
+            serde_json::from_slice(&body.collect().await.expect("a body").to_bytes())
+                .expect("JSON");
         assert_eq!(problem["code"], "internal");
     }
 }

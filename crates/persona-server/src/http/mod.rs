@@ -1,12 +1,15 @@
 //! The HTTP API: the contract of `docs/api.md`.
 //!
-//! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers share:
+//! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers
+//! share:
 //!
-//! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs` reads JSON strictly,
-//!   `parameters.rs` reads the query, `conditions.rs` the conditions of `etag.rs` and `date.rs`;
+//! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs`
+//!   reads JSON strictly, `parameters.rs` reads the query, `conditions.rs` the conditions of
+//!   `etag.rs` and `date.rs`;
 //! - `client_address.rs` says for which client a request counts;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
-//! - `body/memory.rs` and `answer_memory.rs` bound the memory of both directions, for all and for each client (`ledger.rs`);
+//! - `body/memory.rs` and `answer_memory.rs` bound the memory of both directions, for all and for
+//!   each client (`ledger.rs`);
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request.
 //!
@@ -71,7 +74,8 @@ pub struct Context {
     pub access_log: bool,
     /// How long a write may wait for its turn.
     pub write_wait_max: Duration,
-    /// How long the highlights of a list may take, from when its page was read; the store bounds reads itself.
+    /// How long the highlights of a list may take, from when its page was read; the store bounds
+    /// reads itself.
     pub read_time_max: Duration,
     /// The memory that the bodies of this process may take up together.
     pub bodies: BodyMemoryLimit,

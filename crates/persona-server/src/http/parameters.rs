@@ -1,4 +1,5 @@
-//! The query: which parameters a route knows, and what they hold. Every fault is collected before any is answered.
+//! The query: which parameters a route knows, and what they hold. Every fault is collected before
+//! any is answered.
 
 use std::borrow::Cow;
 
@@ -55,7 +56,11 @@ impl<'a> Parameters<'a> {
         let Some(query) = uri.query() else { return read };
         let count = query.split('&').count();
         if count > PARAMETERS_MAX {
-            read.refuse("", "too_many", format!("must have at most {PARAMETERS_MAX} parameters, has {count}"));
+            read.refuse(
+                "",
+                "too_many",
+                format!("must have at most {PARAMETERS_MAX} parameters, has {count}"),
+            );
             return read;
         }
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -82,7 +87,12 @@ impl<'a> Parameters<'a> {
 
     /// Adds a fault.
     pub fn refuse(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
-        self.faults.push(Fault { parameter: Some(excerpt(name).into()), code, message: message.into(), ..Fault::default() });
+        self.faults.push(Fault {
+            parameter: Some(excerpt(name).into()),
+            code,
+            message: message.into(),
+            ..Fault::default()
+        });
     }
 
     /// The text of a parameter.
@@ -96,7 +106,12 @@ impl<'a> Parameters<'a> {
     }
 
     /// A parameter read by `read`; what that refuses is a fault with these words.
-    pub fn parsed<T>(&mut self, name: &str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let value = self.value(name)?;
         let parsed = read(value);
         if parsed.is_none() {
@@ -113,16 +128,25 @@ impl<'a> Parameters<'a> {
 
     /// A parameter that is a whole number from 1 to `max`.
     pub fn number(&mut self, name: &str, max: u64) -> Option<u64> {
-        self.parsed(name, &format!("a whole number from 1 to {max}"), |value| whole(value).filter(|number| (1..=max).contains(number)))
+        self.parsed(name, &format!("a whole number from 1 to {max}"), |value| {
+            whole(value).filter(|number| (1..=max).contains(number))
+        })
     }
 
     /// A parameter that names a revision.
     pub fn revision(&mut self, name: &str) -> Option<Revision> {
-        self.parsed(name, "a revision: a whole number from 1", |value| whole(value).and_then(Revision::new))
+        self.parsed(name, "a revision: a whole number from 1", |value| {
+            whole(value).and_then(Revision::new)
+        })
     }
 
     /// A parameter that is one of these words.
-    pub fn word<T>(&mut self, name: &str, words: &[&str], read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn word<T>(
+        &mut self,
+        name: &str,
+        words: &[&str],
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         self.parsed(name, &format!("one of {}", words.join(", ")), read)
     }
 
@@ -131,7 +155,9 @@ impl<'a> Parameters<'a> {
         let message = match nearest_name(name, names()) {
             Some(near) => format!("unknown parameter; did you mean {near}?"),
             None if known.is_empty() => "unknown parameter; this route takes none".into(),
-            None => format!("unknown parameter; known are {}", names().collect::<Vec<_>>().join(", ")),
+            None => {
+                format!("unknown parameter; known are {}", names().collect::<Vec<_>>().join(", "))
+            }
         };
         self.refuse(name, "unknown_parameter", message);
     }

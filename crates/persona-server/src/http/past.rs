@@ -1,17 +1,22 @@
-//! The body of an import of a revision: a persona as another store answered it, with a member `history` where that is known.
+//! The body of an import of a revision: a persona as another store answered it, with a member
+//! `history` where that is known.
 
 use persona_model::{Document, Fault, Invalid, PastRevision, PersonaId, Revision, Timestamp};
 use serde_json::{Map, Value};
 
 use super::wire::MANAGED;
 
-/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at; `labels` is not a part
-/// of a revision.
+/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at;
+/// `labels` is not a part of a revision.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, at once.
-pub(super) fn past_revision(id: PersonaId, revision: Revision, mut body: Value) -> Result<PastRevision, Invalid> {
+pub(super) fn past_revision(
+    id: PersonaId,
+    revision: Revision,
+    mut body: Value,
+) -> Result<PastRevision, Invalid> {
     let mut wrong = Invalid { faults: Vec::new(), more: 0 };
     let mut managed = Map::new();
     let mut history = Value::Null;
@@ -29,7 +34,10 @@ pub(super) fn past_revision(id: PersonaId, revision: Revision, mut body: Value) 
     let is_deleted = managed.get("deleted_at").is_some_and(|time| !time.is_null());
     // By the time that they tell: one time can be written in several ways.
     if is_deleted && reader.time("deleted_at") != updated_at {
-        reader.complain("/deleted_at", "the revision that deletes a persona has its time: deleted_at is updated_at, or null");
+        reader.complain(
+            "/deleted_at",
+            "the revision that deletes a persona has its time: deleted_at is updated_at, or null",
+        );
     }
     if managed.get("revision").is_some_and(|number| number.as_u64() != Some(revision.number())) {
         reader.complain("/revision", "is not the revision of the path");
@@ -42,14 +50,25 @@ pub(super) fn past_revision(id: PersonaId, revision: Revision, mut body: Value) 
         Err(invalid) => return Err(wrong.and(invalid)),
     };
     let stated = managed.get("content_hash");
-    let content_hash = stated.and_then(|stated| document.content_hashes().find(|hash| *stated == hash.to_string()));
+    let content_hash = stated
+        .and_then(|stated| document.content_hashes().find(|hash| *stated == hash.to_string()));
     if stated.is_some() && content_hash.is_none() {
-        wrong.faults.push(fault("/content_hash", "is not that of the content: one of the two was changed"));
+        wrong
+            .faults
+            .push(fault("/content_hash", "is not that of the content: one of the two was changed"));
     }
     match (created_at, updated_at) {
-        (Some(created_at), Some(updated_at)) if wrong.faults.is_empty() => {
-            Ok(PastRevision { revision, created_at, updated_at, created_by, updated_by, is_deleted, base, content_hash, document })
-        }
+        (Some(created_at), Some(updated_at)) if wrong.faults.is_empty() => Ok(PastRevision {
+            revision,
+            created_at,
+            updated_at,
+            created_by,
+            updated_by,
+            is_deleted,
+            base,
+            content_hash,
+            document,
+        }),
         _ => Err(wrong),
     }
 }
@@ -71,15 +90,24 @@ impl Reader<'_> {
 
     fn time(&mut self, name: &str) -> Option<Timestamp> {
         if !self.managed.contains_key(name) {
-            self.faults.push(Fault { pointer: format!("/{name}"), code: "required", message: format!("{name} is required") });
+            self.faults.push(Fault {
+                pointer: format!("/{name}"),
+                code: "required",
+                message: format!("{name} is required"),
+            });
         }
         self.managed.get(name)?.as_str().and_then(Timestamp::parse)
     }
 
     fn text(&mut self, name: &str) -> Option<String> {
         let text = self.managed.get(name)?.as_str()?;
-        if text.chars().count() > super::request::AUTHOR_CHARS_MAX || text.chars().any(char::is_control) {
-            let message = format!("must be at most {} characters without control characters", super::request::AUTHOR_CHARS_MAX);
+        if text.chars().count() > super::request::AUTHOR_CHARS_MAX
+            || text.chars().any(char::is_control)
+        {
+            let message = format!(
+                "must be at most {} characters without control characters",
+                super::request::AUTHOR_CHARS_MAX
+            );
             self.complain(&format!("/{name}"), &message);
         }
         Some(text.into())
@@ -110,7 +138,13 @@ mod tests {
     fn read(body: Value) -> Result<PastRevision, Vec<String>> {
         let id = PersonaId::parse(ID).expect("an identity");
         let read = past_revision(id, Revision::new(2).expect("not zero"), body);
-        read.map_err(|invalid| invalid.faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect())
+        read.map_err(|invalid| {
+            invalid
+                .faults
+                .into_iter()
+                .map(|fault| format!("{} {}", fault.pointer, fault.code))
+                .collect()
+        })
     }
 
     #[test]
@@ -174,7 +208,10 @@ mod tests {
         for same in ["2020-01-01T12:00:00Z", "2020-01-01T13:00:00.0+01:00"] {
             assert_eq!(of(same).map(|past| past.is_deleted), Ok(true), "{same}");
         }
-        assert_eq!(of("2020-01-01T12:00:00+01:00").map(|_| ()), Err(vec!["/deleted_at bad_history".into()]));
+        assert_eq!(
+            of("2020-01-01T12:00:00+01:00").map(|_| ()),
+            Err(vec!["/deleted_at bad_history".into()])
+        );
     }
 
     #[test]
@@ -184,8 +221,7 @@ mod tests {
         let hashes: Vec<_> = document.content_hashes().collect();
         assert_ne!(hashes[0], hashes[1]);
         for hash in hashes {
-            let mut body =
-                json!({ "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "content_hash": hash.to_string() });
+            let mut body = json!({ "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z", "content_hash": hash.to_string() });
             let all = body.as_object_mut().expect("an object");
             all.extend(members.as_object().expect("an object").clone());
             assert_eq!(read(body).map(|past| past.content_hash), Ok(Some(hash)));

@@ -1,13 +1,17 @@
-//! A request that changes something, taken apart: body, media type, and the headers that go with a write.
+//! A request that changes something, taken apart: body, media type, and the headers that go with a
+//! write.
 //!
-//! The body is always read first, also of a request that is refused for its headers: an answer that overtakes its
-//! request makes the client see a broken connection instead of the answer.
+//! The body is always read first, also of a request that is refused for its headers: an answer that
+//! overtakes its request makes the client see a broken connection instead of the answer.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequest, Request};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
+    IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{PersonaId, excerpt};
@@ -96,7 +100,11 @@ impl WriteRequest {
     ) -> Result<T, Problem> {
         if self.parts.headers.contains_key(CONTENT_RANGE) {
             // RFC 9110, section 14.5.
-            return Err(Problem::bad_header("Content-Range", "not_here", "a part of a persona cannot be sent; use PATCH without it"));
+            return Err(Problem::bad_header(
+                "Content-Range",
+                "not_here",
+                "a part of a persona cannot be sent; use PATCH without it",
+            ));
         }
         let media_type = media_type_of(&self.parts.headers, accepted)?;
         if self.body.bytes().len() <= LIGHT_BODY_BYTES_MAX {
@@ -104,14 +112,19 @@ impl WriteRequest {
         }
         let turn = Arc::new(context.heavy.take(self.client(), context.write_deadline()).await?);
         self.turn = Some(Arc::clone(&turn));
-        let (body, digest) = (Arc::clone(&self.body), self.parts.headers.contains_key(IDEMPOTENCY_KEY).then(|| self.digest()));
+        let (body, digest) = (
+            Arc::clone(&self.body),
+            self.parts.headers.contains_key(IDEMPOTENCY_KEY).then(|| self.digest()),
+        );
         let work = tokio::task::spawn_blocking(move || {
             let fingerprint = digest.map(|digest| finished(digest, body.bytes()));
             let result = json::read(body.bytes()).and_then(|value| read(media_type, value));
             drop(turn);
             (result, fingerprint)
         });
-        let (result, fingerprint) = work.await.map_err(|_| Problem::new(Code::Internal, "the body could not be worked on"))?;
+        let (result, fingerprint) = work
+            .await
+            .map_err(|_| Problem::new(Code::Internal, "the body could not be worked on"))?;
         self.fingerprint = fingerprint.map_or_else(OnceLock::new, OnceLock::from);
         result
     }
@@ -123,8 +136,10 @@ impl WriteRequest {
     /// This request as a write: the operation with author, idempotency key and deadline.
     pub fn write(&self, context: &Context, operation: Operation) -> Result<Write, Problem> {
         let headers = &self.parts.headers;
-        let fingerprint = || *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()));
-        let idempotency = idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: fingerprint() });
+        let fingerprint =
+            || *self.fingerprint.get_or_init(|| finished(self.digest(), self.body.bytes()));
+        let idempotency =
+            idempotency_key(headers)?.map(|key| Idempotency { key, fingerprint: fingerprint() });
         Ok(Write {
             author: author(headers)?,
             idempotency,
@@ -135,9 +150,11 @@ impl WriteRequest {
         })
     }
 
-    /// SHA-256 over everything but the body that makes the request what it is, each part with its length before it.
+    /// SHA-256 over everything but the body that makes the request what it is, each part with its
+    /// length before it.
     fn digest(&self) -> Sha256 {
-        let target = personas::plain(self.parts.uri.path_and_query().map_or("", |target| target.as_str()));
+        let target =
+            personas::plain(self.parts.uri.path_and_query().map_or("", |target| target.as_str()));
         let mut digest = Sha256::new();
         let mut add = |part: &[u8]| add_part(&mut digest, part);
         add(self.parts.method.as_str().as_bytes());
@@ -146,7 +163,8 @@ impl WriteRequest {
             self.parts.headers.get_all(&name).iter().for_each(|value| add(value.as_bytes()));
             add(name.as_str().as_bytes());
         }
-        // Named only where it is there, so that keys which an older version kept are still recognised.
+        // Named only where it is there, so that keys which an older version kept are still
+        // recognised.
         for value in self.parts.headers.get_all(IF_UNMODIFIED_SINCE) {
             add(value.as_bytes());
             add(IF_UNMODIFIED_SINCE.as_str().as_bytes());
@@ -170,9 +188,14 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
     let refused = |detail: String| {
         let header = if accepted == MediaType::PATCH { ACCEPT_PATCH } else { ACCEPT };
         let value = HeaderValue::try_from(names.as_str()).expect("media types are visible ASCII");
-        Problem::new(Code::UnsupportedMediaType, detail).hint(format!("send Content-Type: {}", accepted[0].name())).header(header, value)
+        Problem::new(Code::UnsupportedMediaType, detail)
+            .hint(format!("send Content-Type: {}", accepted[0].name()))
+            .header(header, value)
     };
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return Err(Problem::new(Code::UnsupportedMediaType, "a compressed body is not accepted")
             .hint("send it without Content-Encoding")
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
@@ -183,10 +206,16 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
     let text = value.to_str().unwrap_or_default();
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let Some(media_type) = accepted.iter().find(|it| essence.eq_ignore_ascii_case(it.name())) else {
-        return Err(refused(format!("{} is not accepted here; accepted: {names}", excerpt(essence))));
+    let Some(media_type) = accepted.iter().find(|it| essence.eq_ignore_ascii_case(it.name()))
+    else {
+        return Err(refused(format!(
+            "{} is not accepted here; accepted: {names}",
+            excerpt(essence)
+        )));
     };
-    let charset = parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
+    let charset = parts.find_map(|part| {
+        part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset"))
+    });
     match charset.map(|(_, charset)| charset.trim_matches('"')) {
         Some(charset) if !charset.eq_ignore_ascii_case("utf-8") => {
             Err(refused(format!("JSON is UTF-8, the body says {}", excerpt(charset))))
@@ -199,8 +228,12 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
-    let key = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or_else(|| text.to_owned(), unescaped);
-    if !(1..=KEY_CHARS_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let key = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .map_or_else(|| text.to_owned(), unescaped);
+    if !(1..=KEY_CHARS_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         let message = format!("must be 1 to {KEY_CHARS_MAX} visible ASCII characters");
         return Err(Problem::bad_header("Idempotency-Key", "bad_value", message));
     }
@@ -221,15 +254,23 @@ fn unescaped(text: &str) -> String {
 fn author(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, &AUTHOR, "X-Persona-Author")? else { return Ok(None) };
     let author = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
-    if !(1..=AUTHOR_CHARS_MAX).contains(&author.chars().count()) || author.chars().any(char::is_control) {
-        let message = format!("must be 1 to {AUTHOR_CHARS_MAX} characters of UTF-8 text without control characters");
+    if !(1..=AUTHOR_CHARS_MAX).contains(&author.chars().count())
+        || author.chars().any(char::is_control)
+    {
+        let message = format!(
+            "must be 1 to {AUTHOR_CHARS_MAX} characters of UTF-8 text without control characters"
+        );
         return Err(Problem::bad_header("X-Persona-Author", "bad_value", message));
     }
     Ok(Some(author.to_owned()))
 }
 
 /// The one line of a header; two would leave open which of them counts.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName, spelled: &'static str) -> Result<Option<&'a HeaderValue>, Problem> {
+fn only<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    spelled: &'static str,
+) -> Result<Option<&'a HeaderValue>, Problem> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {
         (_, Some(_)) => Err(Problem::bad_header(spelled, "repeated", "is there more than once")),

@@ -18,7 +18,10 @@ use crate::shared_page::{AtGate, Distribution, GateFigures, Measure, ProcessFact
 const KEEPER_SLOT: u16 = 0;
 
 /// Answers with the state of the database and of every process.
-pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -> Result<Json<Value>, Problem> {
+pub async fn get_status(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
     Parameters::none(request.uri())?;
     let status = context.store.status().await?;
     let file = file(&status.home);
@@ -26,7 +29,8 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
     let of_a_file = |value: Value| if file.is_null() { Value::Null } else { value };
     let now = context.clock.now();
     let page = context.seat.page();
-    let (keeper, workers): (Vec<_>, Vec<_>) = page.processes().into_iter().partition(|it| it.slot == KEEPER_SLOT);
+    let (keeper, workers): (Vec<_>, Vec<_>) =
+        page.processes().into_iter().partition(|it| it.slot == KEEPER_SLOT);
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "started_at": page.started_at().to_string(),
@@ -59,7 +63,14 @@ pub async fn get_status(State(context): State<Arc<Context>>, request: Request) -
 /// What there is to say of a database that is a file; null, and so is each member, for others.
 fn file(home: &Home) -> Value {
     match home {
-        Home::File { journal_mode, wal_bytes, wal_bytes_max, wal_autocheckpoint, file_system, space } => json!({
+        Home::File {
+            journal_mode,
+            wal_bytes,
+            wal_bytes_max,
+            wal_autocheckpoint,
+            file_system,
+            space,
+        } => json!({
             "journal_mode": journal_mode,
             "wal_bytes": wal_bytes,
             "wal_bytes_max": wal_bytes_max,
@@ -85,8 +96,8 @@ fn server(home: &Home) -> Value {
     }
 }
 
-/// How long writers of all processes waited for each other since the server started, and how often in vain; what only a file
-/// has is null for others.
+/// How long writers of all processes waited for each other since the server started, and how often
+/// in vain; what only a file has is null for others.
 fn contention(page: &SharedPage, now: Timestamp, of_a_file: impl Fn(Value) -> Value) -> Value {
     let times = |measure| percentiles(&page.distribution(measure));
     json!({

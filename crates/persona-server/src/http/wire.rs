@@ -28,12 +28,32 @@ pub(super) enum Holds {
 /// Every store-managed member, in the order of `persona_model::head_text`.
 pub(super) const MANAGED: &[Managed] = &[
     Managed { name: "id", holds: Holds::Id, about: "Its identity, for ever." },
-    Managed { name: "revision", holds: Holds::Revision, about: "1 at creation, one more for each change." },
+    Managed {
+        name: "revision",
+        holds: Holds::Revision,
+        about: "1 at creation, one more for each change.",
+    },
     Managed { name: "created_at", holds: Holds::Time, about: "When revision 1 was committed." },
-    Managed { name: "updated_at", holds: Holds::Time, about: "When the current revision was committed." },
-    Managed { name: "deleted_at", holds: Holds::TimeOrNull, about: "When it was deleted; null while it is alive." },
-    Managed { name: "created_by", holds: Holds::AuthorOrNull, about: "Who made revision 1, where known." },
-    Managed { name: "updated_by", holds: Holds::AuthorOrNull, about: "Who made the current revision, where known." },
+    Managed {
+        name: "updated_at",
+        holds: Holds::Time,
+        about: "When the current revision was committed.",
+    },
+    Managed {
+        name: "deleted_at",
+        holds: Holds::TimeOrNull,
+        about: "When it was deleted; null while it is alive.",
+    },
+    Managed {
+        name: "created_by",
+        holds: Holds::AuthorOrNull,
+        about: "Who made revision 1, where known.",
+    },
+    Managed {
+        name: "updated_by",
+        holds: Holds::AuthorOrNull,
+        about: "Who made the current revision, where known.",
+    },
     Managed {
         name: "content_hash",
         holds: Holds::Hash,
@@ -49,8 +69,8 @@ pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
 
 /// The document in the body of a PUT.
 ///
-/// Store-managed members may be there, so that a client can send back what it got; they must look like those of an
-/// answer and are ignored. Only the identity must be that of the path.
+/// Store-managed members may be there, so that a client can send back what it got; they must look
+/// like those of an answer and are ignored. Only the identity must be that of the path.
 pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document, Invalid> {
     let mut wrong = Invalid { faults: Vec::new(), more: 0 };
     if let Value::Object(members) = &mut body {
@@ -73,16 +93,35 @@ impl Managed {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();
         let (good, wanted) = match self.holds {
-            Holds::Id => (value.as_str().and_then(PersonaId::parse) == Some(id), "the id of the path"),
+            Holds::Id => {
+                (value.as_str().and_then(PersonaId::parse) == Some(id), "the id of the path")
+            }
             Holds::Revision => (value.as_u64().is_some_and(|number| number > 0), "a revision"),
             Holds::Time => (text_meets(is_time), "a time"),
             Holds::TimeOrNull => (value.is_null() || text_meets(is_time), "a time or null"),
             Holds::AuthorOrNull => (value.is_null() || value.is_string(), "a string or null"),
-            Holds::Hash => (text_meets(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())), "a SHA-256"),
-            Holds::Labels => (value.as_object().is_some_and(|labels| labels.values().all(Value::is_u64)), "labels with their revisions"),
+            Holds::Hash => (
+                text_meets(|text| {
+                    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+                }),
+                "a SHA-256",
+            ),
+            Holds::Labels => (
+                value.as_object().is_some_and(|labels| labels.values().all(Value::is_u64)),
+                "labels with their revisions",
+            ),
         };
-        let message = || format!("{} is managed by the store; leave it out, or send what a GET answered: {wanted}", self.name);
-        (!good).then(|| Fault { pointer: format!("/{}", self.name), code: "read_only", message: message() })
+        let message = || {
+            format!(
+                "{} is managed by the store; leave it out, or send what a GET answered: {wanted}",
+                self.name
+            )
+        };
+        (!good).then(|| Fault {
+            pointer: format!("/{}", self.name),
+            code: "read_only",
+            message: message(),
+        })
     }
 }
 
@@ -90,7 +129,9 @@ impl Managed {
 mod tests {
     use std::collections::BTreeMap;
 
-    use persona_model::{ContentHash, Document, Persona, PersonaId, Revision, Timestamp, answer_text, head_text};
+    use persona_model::{
+        ContentHash, Document, Persona, PersonaId, Revision, Timestamp, answer_text, head_text,
+    };
     use serde_json::{Value, json};
 
     use super::{document_of_put, member_names};

@@ -17,7 +17,8 @@ pub fn own_name(row: &Map<String, Value>) -> Option<&str> {
     row.get("act")?.as_str()
 }
 
-/// `act` is the name, `prompt` the system prompt, `contributor` the creator; every other cell is kept as it is.
+/// `act` is the name, `prompt` the system prompt, `contributor` the creator; every other cell is
+/// kept as it is.
 pub fn draft(mut row: Map<String, Value>) -> Draft {
     let mut draft = Draft::default();
     draft.set("kind", "prompt");

@@ -1,7 +1,9 @@
-//! CSV (RFC 4180), read strictly: cells as they are, and rows whose quotes do not add up as what they are.
+//! CSV (RFC 4180), read strictly: cells as they are, and rows whose quotes do not add up as what
+//! they are.
 //!
-//! Hand-made, because readers that are forgiving about quotes, as every CSV library is, swallow rows or change cells
-//! without a word. Everything that RFC 4180 allows is read as any of them reads it (a property test compares).
+//! Hand-made, because readers that are forgiving about quotes, as every CSV library is, swallow
+//! rows or change cells without a word. Everything that RFC 4180 allows is read as any of them
+//! reads it (a property test compares).
 
 use std::io::{BufRead, Result};
 
@@ -89,14 +91,18 @@ impl<R: BufRead> CsvReader<R> {
             let ends_row = place != Place::Quoted && self.is_end_of_line(byte)?;
             place = match place {
                 _ if ends_row => place,
-                Place::Start if self.skips_blanks && is_blank(byte) && byte != self.delimiter => Place::Start,
+                Place::Start if self.skips_blanks && is_blank(byte) && byte != self.delimiter => {
+                    Place::Start
+                }
                 Place::Start if byte == b'"' => Place::Quoted,
                 Place::Closed if byte == b'"' => {
                     cell.push(byte);
                     Place::Quoted
                 }
                 Place::Quoted if byte == b'"' => Place::Closed,
-                Place::Start | Place::Bare | Place::Closed | Place::ClosedBlank if byte == self.delimiter => {
+                Place::Start | Place::Bare | Place::Closed | Place::ClosedBlank
+                    if byte == self.delimiter =>
+                {
                     row.cells.push(std::mem::take(&mut cell));
                     Place::Start
                 }
@@ -123,7 +129,8 @@ impl<R: BufRead> CsvReader<R> {
         }
     }
 
-    /// Whether a byte outside of quotes ends a row: a line feed, or a carriage return with or without one behind it.
+    /// Whether a byte outside of quotes ends a row: a line feed, or a carriage return with or
+    /// without one behind it.
     fn is_end_of_line(&mut self, byte: u8) -> Result<bool> {
         if byte == b'\r' {
             if self.input.fill_buf()?.first() == Some(&b'\n') {
@@ -149,7 +156,9 @@ fn is_blank(byte: u8) -> bool {
 }
 
 fn after_quote(line: u64) -> String {
-    format!("text follows a closing quote in line {line}; a quote inside a quoted cell is written twice")
+    format!(
+        "text follows a closing quote in line {line}; a quote inside a quoted cell is written twice"
+    )
 }
 
 #[cfg(test)]
@@ -165,26 +174,38 @@ mod tests {
 
     /// The rows as a forgiving reader sees them, without blank ones.
     fn forgiving(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-        let rows = reader.byte_records().map(|row| row.expect("readable").iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+        let rows = reader
+            .byte_records()
+            .map(|row| row.expect("readable").iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
         rows.filter(|row| !row.iter().all(Vec::is_empty)).collect()
     }
 
     #[test]
     fn a_row_whose_quotes_do_not_add_up_is_told_and_the_next_line_is_read() {
-        let found: Vec<_> = rows(b"A,\"never closed\nC,\"D\"\nE,F\n\"X\",\"a\" \"b\"\n\"G\" ,\"h\"\t\n").into_iter().collect();
+        let found: Vec<_> =
+            rows(b"A,\"never closed\nC,\"D\"\nE,F\n\"X\",\"a\" \"b\"\n\"G\" ,\"h\"\t\n")
+                .into_iter()
+                .collect();
         let faults: Vec<_> = found.iter().map(|row| (row.line, row.fault.is_some())).collect();
         assert_eq!(faults, [(1, true), (3, false), (4, true), (5, false)]);
         assert_eq!(found[3].cells, [b"G", b"h"]);
         let fault = found[0].fault.as_deref().expect("a fault");
-        assert_eq!(fault, "text follows a closing quote in line 2; a quote inside a quoted cell is written twice");
+        assert_eq!(
+            fault,
+            "text follows a closing quote in line 2; a quote inside a quoted cell is written twice"
+        );
     }
 
     #[test]
     fn blanks_after_a_delimiter_belong_to_the_cell_unless_the_layout_has_them() {
         assert_eq!(rows(b"A, B")[0].cells, [b"A" as &[u8], b" B"]);
         let mut reader = CsvReader::new(b"A,  \"B, b\", C" as &[u8], b',', true, 1);
-        assert_eq!(reader.row().expect("read").expect("a row").cells, [b"A" as &[u8], b"B, b", b"C"]);
+        assert_eq!(
+            reader.row().expect("read").expect("a row").cells,
+            [b"A" as &[u8], b"B, b", b"C"]
+        );
     }
 
     proptest! {

@@ -9,8 +9,8 @@ use super::item::{Bad, Place, Record};
 use super::source::{Line, read_line};
 use super::{awesome, native};
 
-/// What separates the cells, the likeliest first: a comma, a semicolon (spreadsheets of countries with a decimal comma), a
-/// tab.
+/// What separates the cells, the likeliest first: a comma, a semicolon (spreadsheets of countries
+/// with a decimal comma), a tab.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
 /// The records of such a file.
@@ -29,7 +29,9 @@ impl CsvRows {
     pub fn new(mut input: Box<dyn BufRead>) -> Result<Self, Bad> {
         let mut line = 1;
         let mut first = first_line(&mut input, &mut line)?;
-        let named = first.strip_prefix(b"sep=").and_then(|rest| <[u8; 1]>::try_from(rest.trim_ascii_end()).ok());
+        let named = first
+            .strip_prefix(b"sep=")
+            .and_then(|rest| <[u8; 1]>::try_from(rest.trim_ascii_end()).ok());
         if named.is_some() {
             line += 1;
             first = first_line(&mut input, &mut line)?;
@@ -43,11 +45,17 @@ impl CsvRows {
             return Err(Bad::at(line, fault));
         }
         // A header that is written with blanks after its delimiters has rows that are.
-        if header.cells.iter().skip(1).any(|name| name.first().is_some_and(u8::is_ascii_whitespace)) {
+        if header.cells.iter().skip(1).any(|name| name.first().is_some_and(u8::is_ascii_whitespace))
+        {
             reader.skip_blanks();
         }
         let columns = names(&header).ok_or_else(|| Bad::at(line, "the header is not UTF-8"))?;
-        if let Some(twice) = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name)).map(|(_, name)| name) {
+        if let Some(twice) = columns
+            .iter()
+            .enumerate()
+            .find(|(index, name)| columns[..*index].contains(name))
+            .map(|(_, name)| name)
+        {
             return Err(Bad::at(line, format!("the header has the column {twice:?} twice")));
         }
         check(&columns).map_err(|reason| Bad::at(line, format!("no known format: {reason}")))?;
@@ -62,13 +70,21 @@ impl CsvRows {
         let mut cells = Map::new();
         for (column, cell) in self.columns.iter().zip(&row.cells) {
             let text = std::str::from_utf8(cell).map_err(|error| {
-                Bad::at(line, format!("the cell of column {column:?} is not UTF-8 from byte {} on", error.valid_up_to() + 1))
+                Bad::at(
+                    line,
+                    format!(
+                        "the cell of column {column:?} is not UTF-8 from byte {} on",
+                        error.valid_up_to() + 1
+                    ),
+                )
             })?;
             cells.insert(column.clone(), text.into());
         }
         if row.cells.len() != self.columns.len() {
             let (found, wanted) = (row.cells.len(), self.columns.len());
-            let reasons = vec![format!("the row has another number of cells ({found}) than the header ({wanted})")];
+            let reasons = vec![format!(
+                "the row has another number of cells ({found}) than the header ({wanted})"
+            )];
             let name = cells.values().next().and_then(Value::as_str).map(ToString::to_string);
             return Err(Bad { name, reasons, ..Bad::at(line, "") });
         }
@@ -105,13 +121,16 @@ fn first_line(input: &mut dyn BufRead, line: &mut u64) -> Result<Vec<u8>, Bad> {
         match read_line(input).map_err(|error| unreadable(*line, &error))? {
             Line::Text(text) if text.trim_ascii().is_empty() => *line += 1,
             Line::Text(text) => return Ok(text),
-            Line::TooLong => return Err(Bad::at(*line, "the first line is longer than an item may be")),
+            Line::TooLong => {
+                return Err(Bad::at(*line, "the first line is longer than an item may be"));
+            }
             Line::End => return Ok(Vec::new()),
         }
     }
 }
 
-/// The delimiter with which a header is one of a known format; a comma where none is, so that the reason is about that.
+/// The delimiter with which a header is one of a known format; a comma where none is, so that the
+/// reason is about that.
 fn delimiter_of(header: &[u8]) -> u8 {
     let is_known = |delimiter: &u8| {
         let row = CsvReader::new(header, *delimiter, false, 1).row().ok().flatten();
@@ -120,13 +139,18 @@ fn delimiter_of(header: &[u8]) -> u8 {
     DELIMITERS.into_iter().find(is_known).unwrap_or(b',')
 }
 
-/// The names of the columns, without blanks around them; `None` where they are not UTF-8. Known ones count in any case of
-/// their letters, as spreadsheets like to begin them with a capital; others are kept as they are.
+/// The names of the columns, without blanks around them; `None` where they are not UTF-8. Known
+/// ones count in any case of their letters, as spreadsheets like to begin them with a capital;
+/// others are kept as they are.
 fn names(header: &Row) -> Option<Vec<String>> {
     let name = |cell: &Vec<u8>| {
         let name = std::str::from_utf8(cell).ok()?.trim();
         let lower = name.to_ascii_lowercase();
-        Some(if native::is_column(&lower) || awesome::COLUMNS.contains(&lower.as_str()) { lower } else { name.to_owned() })
+        Some(if native::is_column(&lower) || awesome::COLUMNS.contains(&lower.as_str()) {
+            lower
+        } else {
+            name.to_owned()
+        })
     };
     header.cells.iter().map(name).collect()
 }

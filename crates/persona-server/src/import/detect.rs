@@ -23,7 +23,8 @@ const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # Errors
 ///
-/// The file cannot be read, is UTF-16, is compressed, or its first line is longer than an item may be.
+/// The file cannot be read, is UTF-16, is compressed, or its first line is longer than an item may
+/// be.
 pub fn detect(mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     let mut first = Vec::new();
     reader.by_ref().take(4).read_to_end(&mut first)?;
@@ -60,32 +61,39 @@ fn foreign_encoding(first: &[u8]) -> Option<&'static str> {
         [0, _, ..] | [_, 0, ..] => Some("the file is not UTF-8 text"),
         [0x1f, 0x8b, ..] => Some("the file is compressed (gzip); unpack it first"),
         [b'P', b'K', 3, 4] => Some("the file is a zip archive; unpack it first"),
-        [0xff, 0xd8, 0xff, _] => Some("the file is a JPEG image; character cards in images are not read in this version"),
-        [0x89, b'P', b'N', b'G'] => Some("the file is a PNG image; character cards in images are not read in this version"),
+        [0xff, 0xd8, 0xff, _] => {
+            Some("the file is a JPEG image; character cards in images are not read in this version")
+        }
+        [0x89, b'P', b'N', b'G'] => {
+            Some("the file is a PNG image; character cards in images are not read in this version")
+        }
         _ => None,
     }
 }
 
-/// A file of lines has a whole value on its first line, or one that is broken in itself. A first line that merely
-/// ends too early is the head of an object over several lines, unless the next line starts an object of its own.
+/// A file of lines has a whole value on its first line, or one that is broken in itself. A first
+/// line that merely ends too early is the head of an object over several lines, unless the next
+/// line starts an object of its own.
 fn lines_or_values(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     let Line::Text(line) = read_line(&mut reader)? else {
         return Err(io::Error::other("the first line is longer than an item may be"));
     };
-    let ends_early = serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof());
+    let ends_early =
+        serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof());
     let next_starts_anew = reader.fill_buf()?.first() == Some(&b'{');
     let start = [blanks, line, vec![b'\n']].concat();
     let reader = Box::new(Cursor::new(start).chain(reader));
     Ok(if ends_early && !next_starts_anew { Layout::Values(reader) } else { Layout::Lines(reader) })
 }
 
-/// A first line that is one JSON string, with an object in it, is JSON that was encoded twice; a quoted header is no such
-/// string, because commas follow it or no object is in it.
+/// A first line that is one JSON string, with an object in it, is JSON that was encoded twice; a
+/// quoted header is no such string, because commas follow it or no object is in it.
 fn strings_or_rows(blanks: Vec<u8>, mut reader: Box<dyn BufRead>) -> io::Result<Layout> {
     let Line::Text(line) = read_line(&mut reader)? else {
         return Err(io::Error::other("the first line is longer than an item may be"));
     };
-    let is_json = serde_json::from_slice::<String>(&line).is_ok_and(|text| text.trim_start().starts_with('{'));
+    let is_json = serde_json::from_slice::<String>(&line)
+        .is_ok_and(|text| text.trim_start().starts_with('{'));
     let start = [blanks, line, vec![b'\n']].concat();
     let reader = Box::new(Cursor::new(start).chain(reader));
     Ok(if is_json { Layout::Lines(reader) } else { Layout::Csv(reader) })

@@ -22,14 +22,18 @@ impl Draft {
     /// Keeps data that has no field of its own.
     pub fn extend(&mut self, key: &str, data: Value) {
         let extensions = self.members.entry("extensions").or_insert_with(|| json!({}));
-        extensions.as_object_mut().expect("drafts only hold extensions that are an object").insert(key.into(), data);
+        extensions
+            .as_object_mut()
+            .expect("drafts only hold extensions that are an object")
+            .insert(key.into(), data);
     }
 
     /// Sets a repaired value, keeps the original, and says what was done.
     pub fn repair(&mut self, field: &str, original: Value, repaired: impl Into<Value>, what: &str) {
         self.set(field, repaired);
         self.originals.insert(field.into(), original);
-        self.warnings.push(format!("{field} {what}; the original is kept under extensions.import.original"));
+        self.warnings
+            .push(format!("{field} {what}; the original is kept under extensions.import.original"));
     }
 
     /// The finished input of a document.

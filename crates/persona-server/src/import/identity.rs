@@ -9,10 +9,11 @@ use super::Format;
 
 /// Hands out identities for the items of one file.
 ///
-/// The identity of an item that its collection names follows from the format and that name, so that a later edition of the
-/// collection finds the persona again whose text it changed. The identity of another item follows from what it says; of the
-/// item as written, not of the document, so that a better mapping in a later version doubles nothing. Either way it follows
-/// also from how often the file had the same before: a second run over a file names the same personas, while an item that a
+/// The identity of an item that its collection names follows from the format and that name, so that
+/// a later edition of the collection finds the persona again whose text it changed. The identity of
+/// another item follows from what it says; of the item as written, not of the document, so that a
+/// better mapping in a later version doubles nothing. Either way it follows also from how often the
+/// file had the same before: a second run over a file names the same personas, while an item that a
 /// file has twice becomes two personas.
 #[derive(Debug, Default)]
 pub struct Identities {
@@ -59,8 +60,11 @@ mod tests {
         let run = || {
             let mut identities = Identities::default();
             let items = [json!({"a": 1, "b": 2}), json!({"b": 2, "a": 1}), json!({"a": 2})];
-            let unnamed = items.map(|item| identities.next_unnamed(Format::Native, &canonical_json(&item)).to_string());
-            let named = ["Poet", "Poet", "Bard"].map(|name| identities.next_named(Format::AwesomePrompts, name).to_string());
+            let unnamed = items.map(|item| {
+                identities.next_unnamed(Format::Native, &canonical_json(&item)).to_string()
+            });
+            let named = ["Poet", "Poet", "Bard"]
+                .map(|name| identities.next_named(Format::AwesomePrompts, name).to_string());
             [unnamed, named].concat()
         };
         let ids = run();
@@ -71,9 +75,14 @@ mod tests {
     #[test]
     fn the_derived_identity_is_the_same_in_every_version() {
         let mut identities = Identities::default();
-        assert_eq!(identities.next_named(Format::LobeHub, "ada.json").to_string(), "9348973c-5d3c-861b-9f78-b8110ddbd183");
         assert_eq!(
-            identities.next_unnamed(Format::Native, &canonical_json(&json!({"name": "Ada"}))).to_string(),
+            identities.next_named(Format::LobeHub, "ada.json").to_string(),
+            "9348973c-5d3c-861b-9f78-b8110ddbd183"
+        );
+        assert_eq!(
+            identities
+                .next_unnamed(Format::Native, &canonical_json(&json!({"name": "Ada"})))
+                .to_string(),
             "ec73d022-3362-802d-abb6-738090215d09"
         );
     }

@@ -14,7 +14,8 @@ pub enum Format {
     AwesomePrompts,
     /// An agent of the LobeHub collection: `{"file", "agent": {...}}`, or the agent alone.
     LobeHub,
-    /// Documents as the API has them, our own export included; as JSON, or as CSV with field names as columns.
+    /// Documents as the API has them, our own export included; as JSON, or as CSV with field names
+    /// as columns.
     Native,
 }
 
@@ -55,7 +56,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// One record of a file as it was written: a JSON value, or a CSV row as an object of column to cell.
+/// One record of a file as it was written: a JSON value, or a CSV row as an object of column to
+/// cell.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
     /// Where it is.
@@ -73,7 +75,8 @@ pub struct Item {
     pub place: Place,
     /// How it was written.
     pub format: Format,
-    /// Its identity: its own, or one that is derived from its name in the collection or from its content.
+    /// Its identity: its own, or one that is derived from its name in the collection or from its
+    /// content.
     pub id: PersonaId,
     /// The persona.
     pub document: Document,

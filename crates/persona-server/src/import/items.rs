@@ -15,7 +15,8 @@ use super::native::{self, Native, Origin};
 use super::{Draft, awesome, card, lobehub};
 use crate::http::read_strictly;
 
-/// The items of one file: those that can be sent, and for the others the reason. A bad item never stops the rest.
+/// The items of one file: those that can be sent, and for the others the reason. A bad item never
+/// stops the rest.
 ///
 /// Holds one record at a time, whatever the size of the file.
 pub struct Items {
@@ -46,14 +47,17 @@ impl Items {
             return Err(refuse(reason));
         }
         let (own_name, note) = (own_name(&object, is_row), card::note_on_v1(&object));
-        let (format, Native { draft, id, is_deleted, origin }) = mapped(object, is_row).map_err(refuse)?;
+        let (format, Native { draft, id, is_deleted, origin }) =
+            mapped(object, is_row).map_err(refuse)?;
         let id = id.unwrap_or_else(|| match &own_name {
             Some(name) => self.identities.next_named(format, name),
             None => self.identities.next_unnamed(format, &written),
         });
         let warnings = draft.warnings.clone();
         let document = Document::from_json(draft.into_value()).map_err(|invalid| {
-            let reason = |fault: &persona_model::Fault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message);
+            let reason = |fault: &persona_model::Fault| {
+                format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message)
+            };
             bad(name.clone(), note.into_iter().chain(invalid.faults.iter().map(reason)).collect())
         })?;
         Ok(Item { place, format, id, document, is_deleted, origin, warnings })
@@ -78,17 +82,22 @@ fn records(reader: Box<dyn BufRead>) -> Result<Box<dyn Iterator<Item = Result<Re
     })
 }
 
-/// A JSON text inside of a JSON string, as programs write it that encode twice, is the value that it says.
+/// A JSON text inside of a JSON string, as programs write it that encode twice, is the value that
+/// it says.
 fn unwrapped(value: Value) -> Result<Value, String> {
     match value {
         Value::String(text) if text.trim_start().starts_with('{') => read_strictly(text.as_bytes())
-            .map_err(|malformed| format!("the JSON inside of the string cannot be read: {}", malformed.words())),
+            .map_err(|malformed| {
+                format!("the JSON inside of the string cannot be read: {}", malformed.words())
+            }),
         value => Ok(value),
     }
 }
 
 fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), String> {
-    let foreign = |format: Format, draft: Draft| (format, Native { draft, id: None, is_deleted: false, origin: Origin::default() });
+    let foreign = |format: Format, draft: Draft| {
+        (format, Native { draft, id: None, is_deleted: false, origin: Origin::default() })
+    };
     if is_row && awesome::matches(&object) {
         Ok(foreign(Format::AwesomePrompts, awesome::draft(object)))
     } else if is_row {
@@ -100,7 +109,8 @@ fn mapped(object: Map<String, Value>, is_row: bool) -> Result<(Format, Native), 
     }
 }
 
-/// What names an item in its collection, also when its text is changed later; `None` where nothing does.
+/// What names an item in its collection, also when its text is changed later; `None` where nothing
+/// does.
 fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
     let name = if is_row && awesome::matches(object) {
         awesome::own_name(object)
@@ -114,7 +124,11 @@ fn own_name(object: &Map<String, Value>, is_row: bool) -> Option<String> {
 
 /// What people call the item, for messages; wherever its format has the name.
 fn name_of(object: &Map<String, Value>) -> Option<String> {
-    let title = || object.get("agent").map_or_else(|| object.get("meta")?.get("title"), |agent| agent.pointer("/meta/title"));
+    let title = || {
+        object
+            .get("agent")
+            .map_or_else(|| object.get("meta")?.get("title"), |agent| agent.pointer("/meta/title"))
+    };
     let name = object.get("name").or_else(|| object.get("act")).or_else(title)?;
     name.as_str().map(ToString::to_string)
 }

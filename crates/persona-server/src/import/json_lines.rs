@@ -30,7 +30,12 @@ impl Iterator for JsonLines {
             let line = self.line;
             match read_line(&mut self.reader) {
                 Ok(Line::End) => self.is_over = true,
-                Ok(Line::TooLong) => return Some(Err(Bad::at(line, format!("the line has more than {ITEM_BYTES_MAX} bytes")))),
+                Ok(Line::TooLong) => {
+                    return Some(Err(Bad::at(
+                        line,
+                        format!("the line has more than {ITEM_BYTES_MAX} bytes"),
+                    )));
+                }
                 Ok(Line::Text(text)) if text.trim_ascii().is_empty() => {}
                 Ok(Line::Text(text)) => return Some(parse(Place::line(line), &text)),
                 Err(error) => {
@@ -43,12 +48,24 @@ impl Iterator for JsonLines {
     }
 }
 
-/// Reads one value as strictly as the API reads a body, and says what is wrong in words of the file.
+/// Reads one value as strictly as the API reads a body, and says what is wrong in words of the
+/// file.
 pub fn parse(place: Place, text: &[u8]) -> Result<Record, Bad> {
     let value = read_strictly(text).map_err(|malformed| {
-        let what = if malformed.ends_early { "ends too early".into() } else { format!("cannot be read: {}", malformed.words()) };
-        let on_line = if malformed.line > 1 { format!("line {}, ", place.line + malformed.line as u64 - 1) } else { String::new() };
-        Bad { place, ..Bad::at(place.line, format!("the JSON {what} ({on_line}column {})", malformed.column)) }
+        let what = if malformed.ends_early {
+            "ends too early".into()
+        } else {
+            format!("cannot be read: {}", malformed.words())
+        };
+        let on_line = if malformed.line > 1 {
+            format!("line {}, ", place.line + malformed.line as u64 - 1)
+        } else {
+            String::new()
+        };
+        Bad {
+            place,
+            ..Bad::at(place.line, format!("the JSON {what} ({on_line}column {})", malformed.column))
+        }
     })?;
     Ok(Record { place, is_row: false, value })
 }

@@ -6,7 +6,8 @@ use super::ITEM_BYTES_MAX;
 use super::item::{Bad, Place, Record};
 use super::json_lines::parse;
 
-/// The records of such a file. A broken element costs that element only, as long as its brackets and quotes add up.
+/// The records of such a file. A broken element costs that element only, as long as its brackets
+/// and quotes add up.
 pub struct JsonValues {
     reader: Box<dyn BufRead>,
     line: u64,
@@ -34,7 +35,8 @@ enum Expected {
     Over,
 }
 
-/// Where the scan is inside one value. Only what is needed to find its end: strings may hold brackets.
+/// Where the scan is inside one value. Only what is needed to find its end: strings may hold
+/// brackets.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -71,7 +73,9 @@ impl Nesting {
 
     /// Whether a value without brackets and quotes, such as a number, ends before this byte.
     fn ends_before(&self, byte: u8) -> bool {
-        self.depth == 0 && !self.in_string && (byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'))
+        self.depth == 0
+            && !self.in_string
+            && (byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'))
     }
 }
 
@@ -109,9 +113,19 @@ impl JsonValues {
                 }
                 (ElementOrEnd | CommaOrEnd, b']') => End,
                 (CommaOrEnd, b',') => Element,
-                (CommaOrEnd, _) => return Ok(Some(Err(self.give_up("a comma or the end of the list is missing before this element")))),
-                (Element, b']' | b',') => return Ok(Some(Err(self.give_up("an element is missing after a comma")))),
-                (End, _) => return Ok(Some(Err(self.give_up("there is more text after the end of the list")))),
+                (CommaOrEnd, _) => {
+                    return Ok(Some(Err(self.give_up(
+                        "a comma or the end of the list is missing before this element",
+                    ))));
+                }
+                (Element, b']' | b',') => {
+                    return Ok(Some(Err(self.give_up("an element is missing after a comma"))));
+                }
+                (End, _) => {
+                    return Ok(Some(Err(
+                        self.give_up("there is more text after the end of the list")
+                    )));
+                }
                 (Anything | Value | Element | ElementOrEnd, _) => return self.value().map(Some),
             };
             self.consume(byte);
@@ -119,7 +133,10 @@ impl JsonValues {
     }
 
     fn at_end_of_file(&mut self) -> Option<Result<Record, Bad>> {
-        let is_open = matches!(self.expected, Expected::ElementOrEnd | Expected::Element | Expected::CommaOrEnd);
+        let is_open = matches!(
+            self.expected,
+            Expected::ElementOrEnd | Expected::Element | Expected::CommaOrEnd
+        );
         let told = is_open.then(|| Err(self.give_up("the file ends before the end of the list")));
         self.expected = Expected::Over;
         told
@@ -133,12 +150,19 @@ impl JsonValues {
     fn value(&mut self) -> IoResult<Result<Record, Bad>> {
         let place = Place { line: self.line, index: self.elements };
         self.elements = self.elements.map(|elements| elements + 1);
-        self.expected = if self.elements.is_some() { Expected::CommaOrEnd } else { Expected::Value };
+        self.expected =
+            if self.elements.is_some() { Expected::CommaOrEnd } else { Expected::Value };
         let (mut text, mut nesting, mut bytes) = (Vec::new(), Nesting::default(), 0);
         loop {
             let Some(byte) = self.peek()? else {
                 self.expected = Expected::Over;
-                return Ok(Err(Bad { place, ..Bad::at(place.line, "the JSON that starts here ends too early: the file is cut off") }));
+                return Ok(Err(Bad {
+                    place,
+                    ..Bad::at(
+                        place.line,
+                        "the JSON that starts here ends too early: the file is cut off",
+                    )
+                }));
             };
             if nesting.ends_before(byte) {
                 break;
@@ -153,7 +177,10 @@ impl JsonValues {
             }
         }
         if bytes > ITEM_BYTES_MAX {
-            return Ok(Err(Bad { place, ..Bad::at(place.line, format!("an item has more than {ITEM_BYTES_MAX} bytes")) }));
+            return Ok(Err(Bad {
+                place,
+                ..Bad::at(place.line, format!("an item has more than {ITEM_BYTES_MAX} bytes"))
+            }));
         }
         Ok(parse(place, &text))
     }
@@ -163,6 +190,7 @@ impl Iterator for JsonValues {
     type Item = Result<Record, Bad>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.record().unwrap_or_else(|error| Some(Err(self.give_up(&format!("could not read on: {error}")))))
+        self.record()
+            .unwrap_or_else(|error| Some(Err(self.give_up(&format!("could not read on: {error}")))))
     }
 }

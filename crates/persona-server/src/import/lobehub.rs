@@ -1,4 +1,5 @@
-//! Agents of the LobeHub collection: `{"file", "agent": {author, config, meta, ...}}`, or the agent alone.
+//! Agents of the LobeHub collection: `{"file", "agent": {author, config, meta, ...}}`, or the agent
+//! alone.
 
 use serde_json::{Map, Value};
 
@@ -10,15 +11,16 @@ pub fn matches(object: &Map<String, Value>) -> bool {
     ["config", "meta"].iter().all(|member| agent.get(*member).is_some_and(Value::is_object))
 }
 
-/// What names an agent in the collection: its file, which also tells its translations apart, else its identifier, else its
-/// title.
+/// What names an agent in the collection: its file, which also tells its translations apart, else
+/// its identifier, else its title.
 pub fn own_name(object: &Map<String, Value>) -> Option<&str> {
     let agent = object.get("agent").and_then(Value::as_object).unwrap_or(object);
     let title = || agent.get("meta")?.get("title");
     object.get("file").or_else(|| agent.get("identifier")).or_else(title)?.as_str()
 }
 
-/// What has a field goes there; everything else is kept under `extensions.lobehub`, at the place where it was.
+/// What has a field goes there; everything else is kept under `extensions.lobehub`, at the place
+/// where it was.
 pub fn draft(mut object: Map<String, Value>) -> Draft {
     let mut draft = Draft::default();
     draft.set("kind", "agent");
@@ -28,9 +30,11 @@ pub fn draft(mut object: Map<String, Value>) -> Draft {
     };
     let name = take_text(agent, &["meta", "title"]).unwrap_or_default();
     repair::set_name(&mut draft, &name);
-    for (field, path) in
-        [("description", ["meta", "description"]), ("system_prompt", ["config", "systemRole"]), ("first_mes", ["config", "openingMessage"])]
-    {
+    for (field, path) in [
+        ("description", ["meta", "description"]),
+        ("system_prompt", ["config", "systemRole"]),
+        ("first_mes", ["config", "openingMessage"]),
+    ] {
         if let Some(text) = take_text(agent, &path) {
             draft.set(field, text);
         }
@@ -53,7 +57,11 @@ fn take_text(agent: &mut Map<String, Value>, path: &[&str]) -> Option<String> {
 }
 
 /// Takes a member out, if it is what it should be; one of another type stays where it is.
-fn take(object: &mut Map<String, Value>, path: &[&str], is_wanted: fn(&Value) -> bool) -> Option<Value> {
+fn take(
+    object: &mut Map<String, Value>,
+    path: &[&str],
+    is_wanted: fn(&Value) -> bool,
+) -> Option<Value> {
     let (member, parents) = path.split_last()?;
     let mut place = object;
     for parent in parents {

@@ -1,16 +1,18 @@
 //! Foreign files as personas: CSV, NDJSON, JSON. Bytes in, documents out.
 //!
-//! What lives here: which format a file has, how its items become documents, and which identity an item gets. What must
-//! not: HTTP, progress, printing; and no file is ever held in memory as a whole.
+//! What lives here: which format a file has, how its items become documents, and which identity an
+//! item gets. What must not: HTTP, progress, printing; and no file is ever held in memory as a
+//! whole.
 //!
-//! Start reading at [`Items`], the stream of items of one file. It finds the format by content (`detect.rs`) and takes
-//! records from `csv_rows.rs`, `json_lines.rs` or `json_values.rs`; `awesome.rs`, `lobehub.rs` and `native.rs` turn a
-//! record into a [`Draft`].
+//! Start reading at [`Items`], the stream of items of one file. It finds the format by content
+//! (`detect.rs`) and takes records from `csv_rows.rs`, `json_lines.rs` or `json_values.rs`;
+//! `awesome.rs`, `lobehub.rs` and `native.rs` turn a record into a [`Draft`].
 //!
 //! # Nothing is altered
 //!
-//! A value goes into its field character for character. Where a value breaks a rule of its field, the field gets a
-//! repaired value, the original is kept under `extensions.import.original`, and the item carries a warning.
+//! A value goes into its field character for character. Where a value breaks a rule of its field,
+//! the field gets a repaired value, the original is kept under `extensions.import.original`, and
+//! the item carries a warning.
 
 mod awesome;
 mod card;

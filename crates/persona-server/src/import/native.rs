@@ -1,4 +1,5 @@
-//! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as columns.
+//! Documents as the API has them: our own export, hand-written JSON, and CSV with field names as
+//! columns.
 
 use persona_model::{FIELDS, Field, PersonaId, Revision, Shape, nearest_field};
 use serde_json::{Map, Value};
@@ -7,7 +8,16 @@ use super::Draft;
 use crate::http::read_strictly;
 
 /// Members that the store manages besides `id`: an export has them, and none of them is a field.
-const MANAGED: [&str; 8] = ["revision", "created_at", "updated_at", "deleted_at", "created_by", "updated_by", "content_hash", "labels"];
+const MANAGED: [&str; 8] = [
+    "revision",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "created_by",
+    "updated_by",
+    "content_hash",
+    "labels",
+];
 
 /// A native item.
 pub struct Native {
@@ -40,7 +50,10 @@ const HISTORY: &str = "history";
 impl Origin {
     fn take(object: &mut Map<String, Value>) -> Result<Self, String> {
         let taken = |names: &[&str]| -> Map<String, Value> {
-            names.iter().filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone()))).collect()
+            names
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), object.get(*name)?.clone())))
+                .collect()
         };
         let mut stamps = taken(&STAMPS);
         let revision = if object.contains_key(HISTORY) {
@@ -49,8 +62,10 @@ impl Origin {
             object.remove(HISTORY);
             Some(revision.ok_or("revision: the line of a history must name its revision")?)
         } else {
-            // A document that was written by hand may have one of the times only, which is then both.
-            let time = ["created_at", "updated_at"].map(|name| stamps.get(name).filter(|time| !time.is_null()).cloned());
+            // A document that was written by hand may have one of the times only, which is then
+            // both.
+            let time = ["created_at", "updated_at"]
+                .map(|name| stamps.get(name).filter(|time| !time.is_null()).cloned());
             match time {
                 [None, None] => stamps.clear(),
                 [Some(time), None] => drop(stamps.insert("updated_at".into(), time)),
@@ -63,7 +78,8 @@ impl Origin {
     }
 }
 
-/// Reads an object of the API. Unknown members stay in, so that validation names them and the nearest field.
+/// Reads an object of the API. Unknown members stay in, so that validation names them and the
+/// nearest field.
 ///
 /// # Errors
 ///
@@ -71,7 +87,9 @@ impl Origin {
 pub fn native(mut object: Map<String, Value>) -> Result<Native, String> {
     let id = match object.remove("id") {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(PersonaId::parse(&text).ok_or_else(|| format!("id: {text:?} is not a UUID"))?),
+        Some(Value::String(text)) => {
+            Some(PersonaId::parse(&text).ok_or_else(|| format!("id: {text:?} is not a UUID"))?)
+        }
         Some(_) => return Err("id: must be a string".into()),
     };
     let is_deleted = object.get("deleted_at").is_some_and(|time| !time.is_null());
@@ -92,14 +110,20 @@ pub fn is_column(name: &str) -> bool {
 /// A column that is none, with the nearest name; or no column `name`.
 pub fn check_columns(columns: &[String]) -> Result<(), String> {
     if let Some(unknown) = columns.iter().find(|column| !is_column(column)) {
-        let near = nearest_field(unknown).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let near = nearest_field(unknown)
+            .map(|near| format!("; did you mean {near}?"))
+            .unwrap_or_default();
         return Err(format!("the column {unknown:?} is no field of a persona{near}"));
     }
-    if columns.iter().any(|column| column == "name") { Ok(()) } else { Err("there is no column \"name\"".into()) }
+    if columns.iter().any(|column| column == "name") {
+        Ok(())
+    } else {
+        Err("there is no column \"name\"".into())
+    }
 }
 
-/// Gives the cells of a row the types of their fields: texts as they are, everything else as JSON. An empty cell is an
-/// absent field; tags may also be separated by commas.
+/// Gives the cells of a row the types of their fields: texts as they are, everything else as JSON.
+/// An empty cell is an absent field; tags may also be separated by commas.
 ///
 /// # Errors
 ///
@@ -119,8 +143,11 @@ pub fn typed(row: Map<String, Value>) -> Result<Map<String, Value>, String> {
             _ if text.is_empty() => continue,
             Shape::OneOf(_) | Shape::Handle => cell,
             Shape::Flag { .. } => serde_json::from_str(&text.to_ascii_lowercase()).unwrap_or(cell),
-            Shape::Lines { .. } if !text.trim_start().starts_with('[') => text.split(',').map(str::trim).collect(),
-            _ => read_strictly(text.as_bytes()).map_err(|malformed| format!("{column}: must be JSON: {}", malformed.words()))?,
+            Shape::Lines { .. } if !text.trim_start().starts_with('[') => {
+                text.split(',').map(str::trim).collect()
+            }
+            _ => read_strictly(text.as_bytes())
+                .map_err(|malformed| format!("{column}: must be JSON: {}", malformed.words()))?,
         };
         typed.insert(column, value);
     }

@@ -1,6 +1,7 @@
 //! Values of foreign files that do not fit the rules of their field.
 //!
-//! Only lines are repaired: names, creators, tags. A text that is too long is never cut; such an item is refused.
+//! Only lines are repaired: names, creators, tags. A text that is too long is never cut; such an
+//! item is refused.
 
 use persona_model::{LINE_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX};
 use serde_json::Value;
@@ -10,7 +11,8 @@ use super::Draft;
 /// The name of an item that has none.
 const NAMELESS: &str = "Untitled";
 
-/// Sets the name: control characters become blanks, what is too long is cut, and a blank name becomes "Untitled".
+/// Sets the name: control characters become blanks, what is too long is cut, and a blank name
+/// becomes "Untitled".
 pub fn set_name(draft: &mut Draft, name: &str) {
     if name.trim().is_empty() {
         return draft.repair("name", name.into(), NAMELESS, "was blank");
@@ -26,7 +28,8 @@ pub fn set_creator(draft: &mut Draft, creator: &str) {
 /// Sets the tags: what is no text or empty is left out, the others are repaired like a name.
 pub fn set_tags(draft: &mut Draft, tags: &[Value]) {
     let lines = tags.iter().filter_map(Value::as_str).filter(|tag| !tag.is_empty());
-    let repaired: Vec<Value> = lines.take(TAGS_MAX).map(|tag| Value::String(fitting(tag, TAG_CHARS_MAX))).collect();
+    let repaired: Vec<Value> =
+        lines.take(TAGS_MAX).map(|tag| Value::String(fitting(tag, TAG_CHARS_MAX))).collect();
     if repaired == tags {
         draft.set("tags", repaired);
     } else {
@@ -61,7 +64,10 @@ mod tests {
         set_creator(&mut draft, "");
         set_tags(&mut draft, &[json!("b"), json!("a"), json!("b")]);
         assert_eq!(draft.warnings, Vec::<String>::new());
-        assert_eq!(draft.into_value(), json!({ "name": "  Zoë 🦉 ", "creator": "", "tags": ["b", "a", "b"] }));
+        assert_eq!(
+            draft.into_value(),
+            json!({ "name": "  Zoë 🦉 ", "creator": "", "tags": ["b", "a", "b"] })
+        );
     }
 
     #[test]

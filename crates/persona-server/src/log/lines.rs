@@ -21,7 +21,8 @@ use crate::clock::SystemClock;
 /// The target of lines on requests that are refused unread: strangers decide how many there are.
 pub const REFUSALS: &str = "persona_server::refusals";
 
-/// Most characters of one field: room for the report on a damaged database, and not for a request's head of 64 KiB.
+/// Most characters of one field: room for the report on a damaged database, and not for a request's
+/// head of 64 KiB.
 const FIELD_CHARS_MAX: usize = 2_000;
 
 /// The form of a line.
@@ -63,7 +64,9 @@ impl Lines {
 
     /// The line on lines that found no room.
     pub(super) fn dropped(&self, lines: u64) -> String {
-        let message = format!("{lines} lines of the log were dropped: what reads it was too slow, or could not be written to");
+        let message = format!(
+            "{lines} lines of the log were dropped: what reads it was too slow, or could not be written to"
+        );
         let mut fields = Fields { message, ..Fields::default() };
         fields.others.insert("dropped".into(), lines.into());
         self.line(Level::WARN, fields)
@@ -87,7 +90,10 @@ impl Lines {
         for (name, value) in &fields.others {
             // Writing to a string cannot fail.
             let _ = match value {
-                Value::String(text) if !text.contains(|char: char| matches!(char, ' ' | '"') || char.is_control()) => {
+                Value::String(text)
+                    if !text
+                        .contains(|char: char| matches!(char, ' ' | '"') || char.is_control()) =>
+                {
                     write!(line, " {name}={text}")
                 }
                 value => write!(line, " {name}={value}"),
@@ -109,7 +115,10 @@ impl Lines {
             ("process.pid", self.pid.into()),
         ];
         let every_line = every_line.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let members: Vec<String> = every_line.chain(fields.others).map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
+        let members: Vec<String> = every_line
+            .chain(fields.others)
+            .map(|(name, value)| format!("{}:{value}", Value::from(name)))
+            .collect();
         format!("{{{}}}\n", members.join(","))
     }
 }
@@ -140,8 +149,9 @@ impl Fields {
     }
 }
 
-/// A text for the log: of bounded length, and without what steers a terminal and is not escaped by JSON anyway (RFC 8259,
-/// section 7): DEL, the control characters of ISO 6429, and those that turn the direction of writing (Unicode, annex 9).
+/// A text for the log: of bounded length, and without what steers a terminal and is not escaped by
+/// JSON anyway (RFC 8259, section 7): DEL, the control characters of ISO 6429, and those that turn
+/// the direction of writing (Unicode, annex 9).
 fn harmless(text: &str) -> String {
     let mut harmless = String::with_capacity(text.len().min(FIELD_CHARS_MAX));
     for (count, char) in text.chars().enumerate() {
@@ -150,7 +160,12 @@ fn harmless(text: &str) -> String {
             break;
         }
         match char {
-            '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
                 harmless.extend(char.escape_unicode());
             }
             char => harmless.push(char),
@@ -200,12 +215,21 @@ mod tests {
 
     fn lines(format: Format) -> Lines {
         let queue = Queue::new(Output::StandardError);
-        Lines { format, writer: Writer { role: "worker", slot: 2 }, pid: 4711, queue, repeats: Arc::new(Repeats::default()) }
+        Lines {
+            format,
+            writer: Writer { role: "worker", slot: 2 },
+            pid: 4711,
+            queue,
+            repeats: Arc::new(Repeats::default()),
+        }
     }
 
     fn fields() -> Fields {
-        let others =
-            [("url".to_owned(), json!("http://127.0.0.1:8000")), ("workers".to_owned(), json!(4)), ("why".to_owned(), json!("a b"))];
+        let others = [
+            ("url".to_owned(), json!("http://127.0.0.1:8000")),
+            ("workers".to_owned(), json!(4)),
+            ("why".to_owned(), json!("a b")),
+        ];
         Fields { message: "ready".into(), others: others.into() }
     }
 
@@ -231,13 +255,18 @@ mod tests {
     fn nothing_in_a_line_steers_a_terminal_or_has_no_end() {
         assert_eq!(harmless("a\u{202e}b\u{9b}31m\u{7f}"), "a\\u{202e}b\\u{9b}31m\\u{7f}");
         assert_eq!(harmless(&"é".repeat(FIELD_CHARS_MAX + 5)).chars().count(), FIELD_CHARS_MAX + 1);
-        let fields = Fields { message: "two\nlines\u{1b}[2J".into(), others: [("m".to_owned(), json!("\u{1b}[31m\t"))].into() };
+        let fields = Fields {
+            message: "two\nlines\u{1b}[2J".into(),
+            others: [("m".to_owned(), json!("\u{1b}[31m\t"))].into(),
+        };
         for format in [Format::Text, Format::Json] {
             let line = match format {
                 Format::Text => lines(format).text("now", "INFO", &fields),
-                Format::Json => {
-                    lines(format).json("now", "INFO", Fields { message: fields.message.clone(), others: fields.others.clone() })
-                }
+                Format::Json => lines(format).json(
+                    "now",
+                    "INFO",
+                    Fields { message: fields.message.clone(), others: fields.others.clone() },
+                ),
             };
             let body = line.strip_suffix('\n').expect("one line");
             assert!(!body.contains(char::is_control), "{body:?}");

@@ -1,11 +1,13 @@
 //! The log of a process: one line for each event, with the process that wrote it.
 //!
-//! All processes of a server write into the same file or terminal. A line, or several short ones, is one `write(2)` on a
-//! descriptor that appends, so lines never mix. Fields are those of the event itself: spans carry nothing, because a request
-//! is one event. Which events there are, and at which level, is decided where they happen; this module only writes them down.
+//! All processes of a server write into the same file or terminal. A line, or several short ones,
+//! is one `write(2)` on a descriptor that appends, so lines never mix. Fields are those of the
+//! event itself: spans carry nothing, because a request is one event. Which events there are, and
+//! at which level, is decided where they happen; this module only writes them down.
 //!
-//! Nothing waits for the log ([ADR 0030](../../../docs/adr/0030-a-connection-is-a-lease-too.md)): `lines.rs` makes a line of
-//! an event, `repeats.rs` leaves out what was just said, and `queue.rs` hands lines to the thread that writes.
+//! Nothing waits for the log ([ADR 0030](../../../docs/adr/0030-a-connection-is-a-lease-too.md)):
+//! `lines.rs` makes a line of an event, `repeats.rs` leaves out what was just said, and `queue.rs`
+//! hands lines to the thread that writes.
 
 mod lines;
 mod queue;
@@ -34,8 +36,9 @@ use lines::{Format, Lines};
 use queue::{Output, Queue};
 use repeats::Repeats;
 
-/// Longest wait for the last lines of a process that ends, and for words that go to a terminal or pipe directly.
-/// Long enough for a thread that gets no processor for a while on a busy machine; only a log that is not read uses all of it.
+/// Longest wait for the last lines of a process that ends, and for words that go to a terminal or
+/// pipe directly. Long enough for a thread that gets no processor for a while on a busy machine;
+/// only a log that is not read uses all of it.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest wait for the lines on a panic: it may be the last thing that the process does.
@@ -44,7 +47,8 @@ const PANIC_WAIT: Duration = Duration::from_millis(100);
 /// Rights of a new log file: its owner reads and writes it. One that is there keeps its own.
 const FILE_MODE: u32 = 0o600;
 
-/// Which process writes: `supervisor`, `init`, `keeper` or `worker`, with its slot where it has one.
+/// Which process writes: `supervisor`, `init`, `keeper` or `worker`, with its slot where it has
+/// one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Writer {
     /// What the process does.
@@ -73,10 +77,23 @@ impl Log {
         });
         let filter = EnvFilter::try_new(&config.log_level).map_err(io::Error::other)?;
         let repeats = Arc::new(Repeats::default());
-        let lines = Lines { format: format_of(config), writer, pid: std::process::id(), queue: Arc::clone(&queue), repeats };
+        let lines = Lines {
+            format: format_of(config),
+            writer,
+            pid: std::process::id(),
+            queue: Arc::clone(&queue),
+            repeats,
+        };
         let (writing, wording) = (Arc::clone(&queue), lines.clone());
         thread::Builder::new().name("log".into()).spawn(move || {
-            let look = || wording.repeats.look(Instant::now()).into_iter().map(|left_out| wording.left_out(left_out)).collect();
+            let look = || {
+                wording
+                    .repeats
+                    .look(Instant::now())
+                    .into_iter()
+                    .map(|left_out| wording.left_out(left_out))
+                    .collect()
+            };
             writing.write_for_ever(look, |dropped| wording.dropped(dropped));
         })?;
         // In tests several logs are opened in one process; the first one stays.
@@ -101,8 +118,8 @@ impl Log {
         self.queue.count_on(seat);
     }
 
-    /// Waits until every line is written, for two seconds at most: the end of a process, and no one who reads the log, decides
-    /// when the process ends.
+    /// Waits until every line is written, for two seconds at most: the end of a process, and no one
+    /// who reads the log, decides when the process ends.
     pub fn finish(&self) {
         self.queue.finish(LAST_WAIT);
     }
@@ -135,13 +152,14 @@ pub enum Stream {
     Error,
 }
 
-/// Has panics logged. By default they are written to standard error by the thread that panics, which then waits for what
-/// reads it.
+/// Has panics logged. By default they are written to standard error by the thread that panics,
+/// which then waits for what reads it.
 fn log_panics(queue: Arc<Queue>) {
     panic::set_hook(Box::new(move |info| {
         let text = info.payload_as_str().unwrap_or("of an unknown kind");
         let backtrace = Backtrace::capture();
-        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        let backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         let thread = thread::current();
         tracing::error!(
             panic = text,

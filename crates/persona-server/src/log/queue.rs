@@ -1,5 +1,6 @@
-//! Lines on their way out. What logs never waits for what reads the log: a line is put into a bounded queue, and a thread of its
-//! own writes it. Where there is no room the line is dropped and counted, and the log says so when there is room again.
+//! Lines on their way out. What logs never waits for what reads the log: a line is put into a
+//! bounded queue, and a thread of its own writes it. Where there is no room the line is dropped and
+//! counted, and the log says so when there is room again.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,14 +15,16 @@ use rustix::io::Errno;
 
 use crate::shared_page::Seat;
 
-/// Most bytes of the lines that wait: some thousands of lines, enough for a disk that stops for a moment.
+/// Most bytes of the lines that wait: some thousands of lines, enough for a disk that stops for a
+/// moment.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Most bytes of one write of several lines: the kernel mixes no write of this size with that of another process
-/// (`pipe(7)`, `PIPE_BUF`).
+/// Most bytes of one write of several lines: the kernel mixes no write of this size with that of
+/// another process (`pipe(7)`, `PIPE_BUF`).
 const WRITE_BYTES_MAX: usize = 4096;
 
-/// Pace at which the writing thread looks for lines that were left out, while there are none to write.
+/// Pace at which the writing thread looks for lines that were left out, while there are none to
+/// write.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where lines go.
@@ -56,7 +59,13 @@ struct State {
 
 impl Queue {
     pub(super) fn new(output: Output) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: Condvar::new(), output, dropped: AtomicU64::new(0), seat: OnceLock::new() })
+        Arc::new(Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            output,
+            dropped: AtomicU64::new(0),
+            seat: OnceLock::new(),
+        })
     }
 
     /// Puts a line, with its end, into the queue; drops it when there is no room. Never waits.
@@ -92,7 +101,11 @@ impl Queue {
     /// Waits until everything is written, and not longer than this.
     pub(super) fn finish(&self, wait_max: Duration) {
         let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
-        drop(self.changed.wait_timeout_while(self.lock(), wait_max, is_busy).unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.changed
+                .wait_timeout_while(self.lock(), wait_max, is_busy)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Opens the file anew, if it is one. Lines that are being written go to the old one.
@@ -103,9 +116,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Writes for ever: the work of the thread. `look` is asked now and then for lines of its own, `told` words how many were
-    /// dropped.
-    pub(super) fn write_for_ever(&self, mut look: impl FnMut() -> Vec<String>, told: impl Fn(u64) -> String) {
+    /// Writes for ever: the work of the thread. `look` is asked now and then for lines of its own,
+    /// `told` words how many were dropped.
+    pub(super) fn write_for_ever(
+        &self,
+        mut look: impl FnMut() -> Vec<String>,
+        told: impl Fn(u64) -> String,
+    ) {
         let mut looked = Instant::now();
         loop {
             let (taken, untold) = self.take();
@@ -215,7 +232,9 @@ mod tests {
     fn start() -> Arc<Queue> {
         let queue = Queue::new(Output::Memory(Mutex::default()));
         let writing = Arc::clone(&queue);
-        thread::spawn(move || writing.write_for_ever(Vec::new, |lines| format!("{lines} lines were dropped\n")));
+        thread::spawn(move || {
+            writing.write_for_ever(Vec::new, |lines| format!("{lines} lines were dropped\n"));
+        });
         queue
     }
 

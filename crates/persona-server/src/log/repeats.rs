@@ -1,4 +1,5 @@
-//! Warnings and errors that come again and again: of each the log has one line in a while, and then how many more there were.
+//! Warnings and errors that come again and again: of each the log has one line in a while, and then
+//! how many more there were.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,8 +12,8 @@ use tracing::callsite::Identifier;
 /// How long the same line is left out after it was written.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
-/// Most different lines of one place of the program within a window: a persona or a client in the line makes each of them
-/// different, and what a client can cause must have a bound.
+/// Most different lines of one place of the program within a window: a persona or a client in the
+/// line makes each of them different, and what a client can cause must have a bound.
 const LINES_MAX: usize = 10;
 
 /// What was written of late, by the place of the program that logs it.
@@ -35,8 +36,15 @@ pub(super) struct LeftOut {
 }
 
 impl Repeats {
-    /// Whether this event gets a line now; counts it otherwise. `fields` is everything that it says.
-    pub(super) fn admits(&self, metadata: &'static Metadata<'static>, message: &str, fields: &impl Hash, now: Instant) -> bool {
+    /// Whether this event gets a line now; counts it otherwise. `fields` is everything that it
+    /// says.
+    pub(super) fn admits(
+        &self,
+        metadata: &'static Metadata<'static>,
+        message: &str,
+        fields: &impl Hash,
+        now: Instant,
+    ) -> bool {
         let mut hasher = DefaultHasher::new();
         fields.hash(&mut hasher);
         let line = hasher.finish();
@@ -65,8 +73,11 @@ impl Repeats {
         let mut sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |site: &Site| now.duration_since(site.began) >= WINDOW;
         let told = sites.values_mut().filter(|site| over(site) && site.left_out > 0);
-        let left_out =
-            |site: &mut Site| LeftOut { metadata: site.metadata, message: std::mem::take(&mut site.message), lines: site.left_out };
+        let left_out = |site: &mut Site| LeftOut {
+            metadata: site.metadata,
+            message: std::mem::take(&mut site.message),
+            lines: site.left_out,
+        };
         let told = told.map(left_out).collect();
         sites.retain(|_, site| !over(site));
         told
@@ -85,9 +96,15 @@ mod tests {
     fn the_same_line_is_written_once_in_a_window_and_then_counted() {
         let metadata = tracing::callsite! { name: "test", kind: tracing::metadata::Kind::EVENT, fields: message }.metadata();
         let (repeats, began) = (Repeats::default(), Instant::now());
-        let admits = |line: &str, after: Duration| repeats.admits(metadata, "failed", &line, began + after);
+        let admits =
+            |line: &str, after: Duration| repeats.admits(metadata, "failed", &line, began + after);
         let second = Duration::from_secs(1);
-        assert!(admits("one", Duration::ZERO) && !admits("one", second) && admits("two", second) && !admits("two", second));
+        assert!(
+            admits("one", Duration::ZERO)
+                && !admits("one", second)
+                && admits("two", second)
+                && !admits("two", second)
+        );
         assert!(repeats.look(began + second).is_empty(), "the window is not over");
         let told = repeats.look(began + WINDOW);
         assert_eq!((told.len(), told[0].lines, told[0].message.as_str()), (1, 2, "failed"));
@@ -99,7 +116,8 @@ mod tests {
     fn different_lines_of_one_place_are_bounded_too() {
         let metadata = tracing::callsite! { name: "other", kind: tracing::metadata::Kind::EVENT, fields: message }.metadata();
         let (repeats, now) = (Repeats::default(), Instant::now());
-        let written = (0..1_000).filter(|line| repeats.admits(metadata, "failed", line, now)).count();
+        let written =
+            (0..1_000).filter(|line| repeats.admits(metadata, "failed", line, now)).count();
         assert_eq!(written, LINES_MAX);
         assert_eq!(repeats.look(now + WINDOW)[0].lines, 990);
     }

@@ -1,7 +1,9 @@
-//! One thread of a worker: accepts connections from the listener that all workers share, until it drains.
+//! One thread of a worker: accepts connections from the listener that all workers share, until it
+//! drains.
 //!
-//! The kernel wakes whoever waits, and whoever is quickest takes the connection; on its own that gives a busy worker
-//! more to do. So a thread that has more connections than another one (`load.rs`) first lets the others go ahead.
+//! The kernel wakes whoever waits, and whoever is quickest takes the connection; on its own that
+//! gives a busy worker more to do. So a thread that has more connections than another one
+//! (`load.rs`) first lets the others go ahead.
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
@@ -19,17 +21,19 @@ use super::connection::{self, Serving};
 use super::load::Load;
 use super::places::{Lease, Places};
 
-/// How long a thread with more connections than another one lets the others go ahead: the finest pause that the
-/// runtime's timer knows, and longer than an idle process needs to wake up.
+/// How long a thread with more connections than another one lets the others go ahead: the finest
+/// pause that the runtime's timer knows, and longer than an idle process needs to wake up.
 const COURTESY: Duration = Duration::from_millis(1);
 
-/// Pause before the next look for a place, while those that were told to make room have not closed yet.
+/// Pause before the next look for a place, while those that were told to make room have not closed
+/// yet.
 const PLACE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Pause after an accept that failed because the process or the machine has run out of something.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Pace at which a thread shows that it is alive; faster than the heartbeat of the process that is made of it.
+/// Pace at which a thread shows that it is alive; faster than the heartbeat of the process that is
+/// made of it.
 const PULSE: Duration = Duration::from_millis(400);
 
 /// What one thread needs.
@@ -94,7 +98,8 @@ async fn accept_until_drained(
             () = drain.begun() => break,
             accepted = accept(&listener, load, places) => accepted,
         };
-        // Its client takes itself for connected, so it is let in also if the drain begins while it waits for a place.
+        // Its client takes itself for connected, so it is let in also if the drain begins while it
+        // waits for a place.
         let accepted = match accepted {
             Ok(accepted) => Ok((place(places, accepted.1).await, accepted)),
             Err(error) => Err(error),
@@ -109,7 +114,8 @@ async fn accept_until_drained(
             }
         }
     }
-    // Who waits in the queue already takes itself for connected. Where nobody else listens, closing it would break these off.
+    // Who waits in the queue already takes itself for connected. Where nobody else listens, closing
+    // it would break these off.
     loop {
         match accept_waiting(listener.get_ref()) {
             Ok(accepted) => {
@@ -142,11 +148,17 @@ fn accept_waiting(listener: &TcpListener) -> io::Result<Accepted> {
     Ok((TcpStream::from_std(stream)?, peer.ip()))
 }
 
-/// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is lost when the wait is given up.
-async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Places) -> io::Result<Accepted> {
+/// Waits for a connection. Nothing is waited for once it is taken from the queue, so that none is
+/// lost when the wait is given up.
+async fn accept(
+    listener: &AsyncFd<TcpListener>,
+    load: &Load,
+    places: &Places,
+) -> io::Result<Accepted> {
     loop {
         let mut ready = listener.readable().await?;
-        // Where every worker is full no worker is let ahead: a new connection costs another one its place anywhere.
+        // Where every worker is full no worker is let ahead: a new connection costs another one its
+        // place anywhere.
         if load.is_above_others() && load.others_have_room(places.count()) {
             sleep(COURTESY).await;
         }
@@ -156,7 +168,8 @@ async fn accept(listener: &AsyncFd<TcpListener>, load: &Load, places: &Places) -
     }
 }
 
-/// Whether only this connection is lost: its client gave up while it waited (`accept(2)`, section "Error handling").
+/// Whether only this connection is lost: its client gave up while it waited (`accept(2)`, section
+/// "Error handling").
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
@@ -185,7 +198,8 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    /// Takes everything there is, the reserve too, as connections that wait for nothing; the next one has to wait for a place.
+    /// Takes everything there is, the reserve too, as connections that wait for nothing; the next
+    /// one has to wait for a place.
     fn take_all(places: &Arc<Places>) -> Vec<Lease> {
         let peer = [127, 0, 0, 1].into();
         std::iter::from_fn(|| places.take(peer)).collect()
@@ -196,16 +210,28 @@ mod tests {
         let seat = SharedPage::create().expect("a page").seat(1, 1);
         let (drainer, drain) = Drain::new();
         let (router, trusted_proxies) = (axum::Router::new(), Arc::default());
-        let serving =
-            Arc::new(Serving { router, seat: seat.clone(), drain, hosts: Hosts::any(), trusted_proxies, answer_patience: DEADLINE });
-        let limits = Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
+        let serving = Arc::new(Serving {
+            router,
+            seat: seat.clone(),
+            drain,
+            hosts: Hosts::any(),
+            trusted_proxies,
+            answer_patience: DEADLINE,
+        });
+        let limits =
+            Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
         let places = Places::new(limits, seat.clone(), coarse_millis);
         let load = Load::of_threads(1, &seat).next().expect("one thread");
         let held = take_all(&places);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");
-        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
-        client.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("an open connection");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address"))
+            .await
+            .expect("it listens");
+        client
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .expect("an open connection");
         if drains_first {
             drainer.begin();
         }

@@ -13,7 +13,8 @@ use crate::clock::SystemClock;
 use crate::shared_page::Seat;
 use crate::supervisor::Handover;
 
-/// The thread, until this is dropped; a backup that is being made then is given up, and leaves nothing behind.
+/// The thread, until this is dropped; a backup that is being made then is given up, and leaves
+/// nothing behind.
 pub(super) struct Backups {
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -23,11 +24,20 @@ impl Backups {
     /// Starts the thread where backups are wanted.
     pub(super) fn start(handover: &Handover, seat: &Seat) -> io::Result<Option<Self>> {
         let config = &handover.config;
-        let (Some(plan), Some(path)) = (config.backup_plan(), config.database.file()) else { return Ok(None) };
-        let schedule = BackupSchedule::new(&config.file_settings(path), plan, Arc::new(SystemClock), Arc::new(seat.clone()));
+        let (Some(plan), Some(path)) = (config.backup_plan(), config.database.file()) else {
+            return Ok(None);
+        };
+        let schedule = BackupSchedule::new(
+            &config.file_settings(path),
+            plan,
+            Arc::new(SystemClock),
+            Arc::new(seat.clone()),
+        );
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
-        let thread = std::thread::Builder::new().name("backups".into()).spawn(move || keep_making(schedule, &flag))?;
+        let thread = std::thread::Builder::new()
+            .name("backups".into())
+            .spawn(move || keep_making(schedule, &flag))?;
         Ok(Some(Self { stopped, thread: Some(thread) }))
     }
 }
@@ -50,7 +60,9 @@ fn keep_making(mut schedule: BackupSchedule, stopped: &AtomicBool) {
             park_timeout(pause);
             continue;
         }
-        let made = schedule.make(&mut |_| if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+        let made = schedule.make(&mut |_| {
+            if stopped.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         match made {
             Ok(report) => tracing::info!(
                 file = %report.file.display(),
@@ -60,7 +72,9 @@ fn keep_making(mut schedule: BackupSchedule, stopped: &AtomicBool) {
                 "backup made and checked"
             ),
             Err(StartError::Interrupted { .. }) => {}
-            Err(error) => tracing::error!(error = %error, hint = error.hint(), "could not make a backup; it is tried again"),
+            Err(error) => {
+                tracing::error!(error = %error, hint = error.hint(), "could not make a backup; it is tried again");
+            }
         }
     }
 }

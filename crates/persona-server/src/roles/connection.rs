@@ -39,19 +39,23 @@ pub(super) struct Serving {
     pub answer_patience: Duration,
 }
 
-/// Where a connection that has no place of its own may ask: whether the server is alive, and whether it is ready.
+/// Where a connection that has no place of its own may ask: whether the server is alive, and
+/// whether it is ready.
 const OF_HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Serves a connection until either side closes it.
 pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
     let (entry, lease) = (Arc::clone(&lease.entry), Arc::new(lease));
-    // Answers are written in one piece; waiting for more to send would only delay them. Without it they still arrive.
+    // Answers are written in one piece; waiting for more to send would only delay them. Without it
+    // they still arrive.
     let _ = stream.set_nodelay(true);
     let mut drain = serving.drain.clone();
     let stream = PatientStream::new(stream, serving.answer_patience);
     let stream = Checked::new(stream, Arc::clone(&entry.progress), serving.hosts.clone());
-    let service = service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
-    // How long a head may take is watched with the places. The library knows one time for an idle connection and for a head.
+    let service =
+        service_fn(|request| answer(request, peer, Arc::clone(&lease), Arc::clone(&serving)));
+    // How long a head may take is watched with the places. The library knows one time for an idle
+    // connection and for a head.
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -63,11 +67,13 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
     let mut is_closing = false;
     let ended = loop {
         tokio::select! {
-            // In this order, so that a request that has come is answered before the connection is closed.
+            // In this order, so that a request that has come is answered before the connection is
+            // closed.
             biased;
             ended = connection.as_mut() => break ended,
             () = drain.closing(), if !is_closing => is_closing = true,
-            // It may only be that a head came too slowly, which the stream finds when it is asked for more of it.
+            // It may only be that a head came too slowly, which the stream finds when it is asked
+            // for more of it.
             () = entry.asked() => {
                 if entry.is_cut_off() {
                     break Ok(());
@@ -85,7 +91,12 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
     }
 }
 
-async fn answer(request: Request<Incoming>, peer: IpAddr, lease: Arc<Lease>, serving: Arc<Serving>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    peer: IpAddr,
+    lease: Arc<Lease>,
+    serving: Arc<Serving>,
+) -> Result<Response<Body>, Infallible> {
     let _in_flight = InFlight::new(&serving.seat);
     let Serving { router, drain, trusted_proxies, seat, .. } = &*serving;
     let entry = &lease.entry;
@@ -105,7 +116,11 @@ async fn answer(request: Request<Incoming>, peer: IpAddr, lease: Arc<Lease>, ser
         response = response.map(|body| Body::new(Streamed::new(body, entry)));
     }
     entry.progress.note_answer();
-    Ok(if is_event_stream(&response) { response.map(|body| Body::new(UntilDrained::new(body, drain.clone()))) } else { response })
+    Ok(if is_event_stream(&response) {
+        response.map(|body| Body::new(UntilDrained::new(body, drain.clone())))
+    } else {
+        response
+    })
 }
 
 /// Why a request is refused whatever it asks for, if it is.
@@ -139,7 +154,10 @@ impl http_body::Body for Streamed {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -160,7 +178,10 @@ impl Drop for Streamed {
 
 /// An event stream never ends by itself, and its client knows how to go on with the next worker.
 fn is_event_stream(response: &Response<Body>) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// A body that ends when the worker drains.
@@ -179,7 +200,10 @@ impl http_body::Body for UntilDrained {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if self.drained.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
@@ -218,7 +242,12 @@ mod tests {
 
     #[test]
     fn only_event_streams_are_cut_short() {
-        let response = |kind: &str| Response::builder().header("content-type", kind).body(Body::empty()).expect("a response");
+        let response = |kind: &str| {
+            Response::builder()
+                .header("content-type", kind)
+                .body(Body::empty())
+                .expect("a response")
+        };
         assert!(is_event_stream(&response("text/event-stream; charset=utf-8")));
         assert!(!is_event_stream(&response("application/json")));
         assert!(!is_event_stream(&Response::new(Body::empty())));
@@ -231,7 +260,10 @@ mod tests {
         type Data = Bytes;
         type Error = Infallible;
 
-        fn poll_frame(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
             Poll::Pending
         }
     }

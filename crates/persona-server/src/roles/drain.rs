@@ -1,19 +1,22 @@
 //! How a worker stops without failing a request.
 //!
-//! HTTP/1.1 gives a server no way to say "no more requests" on a connection that is idle: it can only answer the next
-//! one with `Connection: close`, or close and hope that none is under way. So a draining worker first stops accepting
-//! and answers what comes with `Connection: close`; only after a grace it closes what is still idle. A client that
-//! sends something now and then never meets a closed door.
+//! HTTP/1.1 gives a server no way to say "no more requests" on a connection that is idle: it can
+//! only answer the next one with `Connection: close`, or close and hope that none is under way. So
+//! a draining worker first stops accepting and answers what comes with `Connection: close`; only
+//! after a grace it closes what is still idle. A client that sends something now and then never
+//! meets a closed door.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long idle connections stay open after a worker began to drain. Long enough for any busy client to come by.
+/// How long idle connections stay open after a worker began to drain. Long enough for any busy
+/// client to come by.
 pub(super) const IDLE_GRACE: Duration = Duration::from_secs(2);
 
-/// The same where the whole server stops, and nobody is there to go on: long enough for a request that is under way, or
-/// that waits on a connection which was in the listener's queue, and too short for anybody to wait for.
+/// The same where the whole server stops, and nobody is there to go on: long enough for a request
+/// that is under way, or that waits on a connection which was in the listener's queue, and too
+/// short for anybody to wait for.
 pub(super) const LAST_GRACE: Duration = Duration::from_millis(250);
 
 /// How far the end has come.
@@ -24,8 +27,8 @@ enum Stage {
     Closing,
 }
 
-/// Lets everybody in a worker know that it is about to end. Also an extension of each request, for handlers that
-/// would wait for long: they can answer early.
+/// Lets everybody in a worker know that it is about to end. Also an extension of each request, for
+/// handlers that would wait for long: they can answer early.
 #[derive(Clone, Debug)]
 pub struct Drain {
     stage: watch::Receiver<Stage>,

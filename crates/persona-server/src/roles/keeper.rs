@@ -1,6 +1,8 @@
-//! Looks after the file while the workers use it: one thread for that, and one that listens and gives signs of life.
+//! Looks after the file while the workers use it: one thread for that, and one that listens and
+//! gives signs of life.
 //!
-//! Upkeep may wait for the gate or the disk as long as it takes; that must not look like a process that hangs.
+//! Upkeep may wait for the gate or the disk as long as it takes; that must not look like a process
+//! that hangs.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -25,9 +27,12 @@ use crate::supervisor::{Handover, Message, say};
 pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (mut terminate, mut reopen) = (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
-        // Both go to everybody in a terminal, and the keeper ends after the workers, when the supervisor says so.
-        let (_interrupt, _hangup) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        let (mut terminate, mut reopen) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
+        // Both go to everybody in a terminal, and the keeper ends after the workers, when the
+        // supervisor says so.
+        let (_interrupt, _hangup) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
         let seat = handover.page.seat(0, generation);
         let keeper = Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(seat.clone()))?;
@@ -57,8 +62,14 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
     })
 }
 
-/// Does what is due until the other end of `stopped` is gone, until a sync failed, or until a commit is in doubt.
-fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStream, backups: Option<Backups>) -> Result<(), Error> {
+/// Does what is due until the other end of `stopped` is gone, until a sync failed, or until a
+/// commit is in doubt.
+fn look_after(
+    mut keeper: Keeper,
+    stopped: &Receiver<()>,
+    supervisor: &UnixStream,
+    backups: Option<Backups>,
+) -> Result<(), Error> {
     loop {
         if let Some(lost) = keeper.lost() {
             give_up(&lost, stopped, supervisor);
@@ -82,7 +93,8 @@ fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStrea
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // Its connection must not be the last one on the file: the keeper leaves that complete.
+                // Its connection must not be the last one on the file: the keeper leaves that
+                // complete.
                 drop(backups);
                 return keeper.close().map_err(|error| {
                     tracing::error!(error = %error, "a sync of the disk failed at the end; the log stays, and the next start copies it back");
@@ -93,7 +105,8 @@ fn look_after(mut keeper: Keeper, stopped: &Receiver<()>, supervisor: &UnixStrea
     }
 }
 
-/// Tells that a file of the database is gone, and waits until the supervisor has ended everybody: the gate stays closed.
+/// Tells that a file of the database is gone, and waits until the supervisor has ended everybody:
+/// the gate stays closed.
 fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
     let rescued = lost.rescued.as_deref().map(Path::display);
     tracing::error!(

@@ -77,7 +77,12 @@ mod tests {
                 Load::of_threads(2, &seat).collect()
             })
             .collect();
-        let above = || workers.iter().map(|threads| threads.iter().map(Load::is_above_others).collect::<Vec<_>>()).collect::<Vec<_>>();
+        let above = || {
+            workers
+                .iter()
+                .map(|threads| threads.iter().map(Load::is_above_others).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(above(), [[false, false], [false, false]]);
         let first = workers[0][0].open();
         assert_eq!(above(), [[true, true], [false, false]]);

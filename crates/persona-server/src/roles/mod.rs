@@ -1,8 +1,9 @@
-//! What a child of the supervisor does: prepare the database (`init`), look after it (`keeper`), serve (`worker`).
+//! What a child of the supervisor does: prepare the database (`init`), look after it (`keeper`),
+//! serve (`worker`).
 //!
-//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves (`connection.rs`, over
-//! a socket that does not wait for ever, `stream.rs`)
-//! until it is told to stop (`drain.rs`). What must not be here: what a request means (`http`), who runs when
+//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves
+//! (`connection.rs`, over a socket that does not wait for ever, `stream.rs`) until it is told to
+//! stop (`drain.rs`). What must not be here: what a request means (`http`), who runs when
 //! (`supervisor`).
 //!
 //! Start reading at [`run`].
@@ -73,8 +74,9 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
 
 fn try_run(key: Key) -> Result<(), Error> {
     process_table::name_this_process(key.role.word(), key.slot);
-    // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process could hold the gate of
-    // the file, and then the next server would wait for it. Nothing acknowledged is lost, because that is committed.
+    // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
+    // could hold the gate of the file, and then the next server would wait for it. Nothing
+    // acknowledged is lost, because that is committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     let handover = receive()?;
     end_with_the_supervisor(&handover)?;
@@ -89,12 +91,16 @@ fn try_run(key: Key) -> Result<(), Error> {
     ended
 }
 
-/// Ends this process when the supervisor ended before the death signal was set: then the signal never comes.
+/// Ends this process when the supervisor ended before the death signal was set: then the signal
+/// never comes.
 fn end_with_the_supervisor(handover: &Handover) -> io::Result<()> {
     let channel = handover.channel.try_clone()?;
     std::thread::Builder::new().name("supervisor".into()).spawn(move || {
         wait_for_the_end(&channel);
-        #[expect(clippy::disallowed_methods, reason = "whatever the other threads are doing, they must not outlive the supervisor")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "whatever the other threads are doing, they must not outlive the supervisor"
+        )]
         std::process::exit(i32::from(ExitCode::Failure.number()));
     })?;
     Ok(())

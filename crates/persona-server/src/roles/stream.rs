@@ -1,8 +1,8 @@
 //! The socket of a connection, with an end to waiting for a client that does not read.
 //!
-//! The system takes bytes into its own buffer and then no more until the client has read some. A client that never does
-//! would hold its answer, and its connection, for ever. Nothing above the socket sees this: HTTP hands over an answer
-//! and is told when it is gone. So the limit is here.
+//! The system takes bytes into its own buffer and then no more until the client has read some. A
+//! client that never does would hold its answer, and its connection, for ever. Nothing above the
+//! socket sees this: HTTP hands over an answer and is told when it is gone. So the limit is here.
 
 use std::io;
 use std::pin::Pin;
@@ -16,8 +16,9 @@ use tokio::time::{Sleep, sleep};
 
 use crate::patience::Patience;
 
-/// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`, tcp(7)). It would take
-/// up to 4 MiB, outside of what this process can bound; bytes that are on their way are not counted, so it costs no speed.
+/// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`,
+/// tcp(7)). It would take up to 4 MiB, outside of what this process can bound; bytes that are on
+/// their way are not counted, so it costs no speed.
 const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// A stream that fails when its other end does not read.
@@ -39,7 +40,11 @@ impl PatientStream {
     }
 
     /// Judges a write: what was taken is progress, and what was not is waited for up to a limit.
-    fn judge(&mut self, written: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn judge(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(bytes)) => {
                 if let Some(since) = self.stuck_since.take() {
@@ -51,9 +56,13 @@ impl PatientStream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.poll_alarm(context));
-                // Without it the system would go on offering the rest to the client, and keep it meanwhile.
+                // Without it the system would go on offering the rest to the client, and keep it
+                // meanwhile.
                 let _ = self.stream.set_zero_linger();
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client does not read its answer",
+                )))
             }
         }
     }
@@ -71,23 +80,36 @@ impl PatientStream {
 }
 
 impl AsyncRead for PatientStream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for PatientStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.judge(written, context)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.judge(written, context)
     }
 
-    /// HTTP keeps what is written in parts instead of copying it into one: so the memory of an answer is its own.
+    /// HTTP keeps what is written in parts instead of copying it into one: so the memory of an
+    /// answer is its own.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
@@ -113,14 +135,17 @@ mod tests {
     use super::PatientStream;
 
     const PATIENCE: Duration = Duration::from_millis(500);
-    /// Far longer than the limit, so that a limit that is missing fails the test and does not hang it.
+    /// Far longer than the limit, so that a limit that is missing fails the test and does not hang
+    /// it.
     const DEADLINE: Duration = Duration::from_secs(20);
     /// More than the system keeps for both ends.
     const LARGE: usize = 32 * 1024 * 1024;
 
     async fn pair() -> (PatientStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+        let client = TcpStream::connect(listener.local_addr().expect("an address"))
+            .await
+            .expect("it listens");
         (PatientStream::new(listener.accept().await.expect("a connection").0, PATIENCE), client)
     }
 

@@ -1,7 +1,8 @@
 //! Answers requests: opens the store, builds the router, says that it is ready, serves, drains.
 //!
-//! The main thread opens, listens for signals and gives signs of life; each serving thread has a runtime of its own, so
-//! a connection stays on one thread and a read runs on that thread's own connection to the database.
+//! The main thread opens, listens for signals and gives signs of life; each serving thread has a
+//! runtime of its own, so a connection stays on one thread and a read runs on that thread's own
+//! connection to the database.
 
 use std::io;
 use std::sync::Arc;
@@ -37,21 +38,29 @@ pub(super) fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
 }
 
 async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
-    let listener = handover.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
-    // Before anything else, so that a signal that comes early is not the default one, which ends the process.
-    let (mut drain_asked, mut stop_asked) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (mut reopen, _hangup) = (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
-    // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers what to do.
+    let listener =
+        handover.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
+    // Before anything else, so that a signal that comes early is not the default one, which ends
+    // the process.
+    let (mut drain_asked, mut stop_asked) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut reopen, _hangup) =
+        (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
+    // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers
+    // what to do.
     let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
     let seat = handover.page.seat(key.slot, key.generation);
     let (store, router, mut freed) = open(&handover, key.slot, &seat)?;
     let (drainer, drain) = Drain::new();
-    let (serving, places) = (serving(&handover, router, &seat, &drain), places(&handover.config, &seat));
+    let (serving, places) =
+        (serving(&handover, router, &seat, &drain), places(&handover.config, &seat));
     let mut threads = Threads::start(&handover, &listener, &store, &serving, &places)?;
-    // The threads have their own descriptors; with this one open the address would stay taken while the worker drains.
+    // The threads have their own descriptors; with this one open the address would stay taken while
+    // the worker drains.
     drop(listener);
     threads.opened().await;
-    // From here on it is watched: it would never be found if it stopped before its threads first tick.
+    // From here on it is watched: it would never be found if it stopped before its threads first
+    // tick.
     seat.beat();
     seat.set_condition(Condition::Serving);
     say(&handover.channel, &Message::Ready)?;
@@ -83,7 +92,8 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
                 Loss::Disk => return Err(Error::Unsynced),
                 Loss::Doubt => return Err(Error::Doubt),
                 Loss::Writer => return Err(Error::Thread),
-                // Ending here would break off every request; so they are refused until the supervisor lets all workers drain.
+                // Ending here would break off every request; so they are refused until the
+                // supervisor lets all workers drain.
                 Loss::Schema => {
                     is_outdated = true;
                     say(&handover.channel, &Message::Outdated)?;
@@ -143,13 +153,23 @@ fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain
     })
 }
 
-fn open(handover: &Handover, slot: u16, seat: &Seat) -> Result<(Arc<dyn Store>, axum::Router, Freed), Error> {
+fn open(
+    handover: &Handover,
+    slot: u16,
+    seat: &Seat,
+) -> Result<(Arc<dyn Store>, axum::Router, Freed), Error> {
     let config = &handover.config;
     #[cfg(feature = "faults")]
     persona_storage::fault::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = backend::open(config, &format!("persona worker {slot}"), Arc::clone(&clock), Arc::new(seat.clone()))?;
-    let (answers, bodies) = (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
+    let store = backend::open(
+        config,
+        &format!("persona worker {slot}"),
+        Arc::clone(&clock),
+        Arc::new(seat.clone()),
+    )?;
+    let (answers, bodies) =
+        (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
     let freed = Freed::by(answers.clone(), bodies.clone());
     let router = router(Context {
         store: Arc::clone(&store),
@@ -204,16 +224,26 @@ impl Threads {
         for (load, number) in Load::of_threads(count, &serving.seat).zip(1..) {
             let pulse = Arc::new(AtomicBool::new(true));
             pulses.push(Arc::clone(&pulse));
-            let thread = Thread { listener: listener.try_clone()?, serving: Arc::clone(serving), load, places: Arc::clone(places), pulse };
+            let thread = Thread {
+                listener: listener.try_clone()?,
+                serving: Arc::clone(serving),
+                load,
+                places: Arc::clone(places),
+                pulse,
+            };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (alive, opening) = (alive.clone(), opening.clone());
             let store = Arc::clone(store);
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
                 let served = runtime.block_on(async {
-                    // Opens this thread's own connection. Later, under pressure, there may be no descriptor left for it.
+                    // Opens this thread's own connection. Later, under pressure, there may be no
+                    // descriptor left for it.
                     match store.ready().await {
                         // It comes back by itself, and until then requests are told so.
-                        Ok(()) | Err(StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full(_)) => {}
+                        Ok(())
+                        | Err(
+                            StoreError::Unreachable | StoreError::Busy { .. } | StoreError::Full(_),
+                        ) => {}
                         Err(error) => return Err(io::Error::other(error)),
                     }
                     drop(opening);
@@ -228,7 +258,8 @@ impl Threads {
         Ok(Self { pulses, opened, ended })
     }
 
-    /// Waits until every thread has its connection, or has ended. A database that is away is not waited for.
+    /// Waits until every thread has its connection, or has ended. A database that is away is not
+    /// waited for.
     async fn opened(&mut self) {
         // Nothing is ever sent. Who comes later serves as soon as it can.
         let _ = tokio::time::timeout(OPEN_WAIT_MAX, self.opened.recv()).await;

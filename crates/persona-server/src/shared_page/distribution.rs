@@ -1,6 +1,8 @@
-//! Histograms with fixed log-linear buckets: nine for each power of ten, so a value is known to about one digit.
+//! Histograms with fixed log-linear buckets: nine for each power of ten, so a value is known to
+//! about one digit.
 //!
-//! Fixed bounds make histograms of several processes summable cell by cell, and one decimal digit is what a person reads.
+//! Fixed bounds make histograms of several processes summable cell by cell, and one decimal digit
+//! is what a person reads.
 
 /// Powers of ten with buckets of their own: 1 to 100,000,000, which is 100 seconds in microseconds.
 const DECADES: usize = 8;
@@ -78,11 +80,16 @@ impl Distribution {
 
     /// How many values were at most as large as this bound, which must be the bound of a bucket.
     pub(super) fn count_up_to(&self, bound: u64) -> u64 {
-        self.counts.iter().enumerate().take_while(|(bucket, _)| bound_of(*bucket).is_some_and(|it| it <= bound)).map(|(_, n)| n).sum()
+        self.counts
+            .iter()
+            .enumerate()
+            .take_while(|(bucket, _)| bound_of(*bucket).is_some_and(|it| it <= bound))
+            .map(|(_, n)| n)
+            .sum()
     }
 
-    /// A value that at least this share (0.0 to 1.0) of all values do not exceed: the upper bound of a bucket, so never
-    /// too good. `None` when nothing was seen.
+    /// A value that at least this share (0.0 to 1.0) of all values do not exceed: the upper bound
+    /// of a bucket, so never too good. `None` when nothing was seen.
     pub fn quantile(&self, share: f64) -> Option<u64> {
         let total = self.count();
         if total == 0 {
@@ -136,9 +143,18 @@ mod tests {
     fn quantiles_are_upper_bounds_and_an_empty_distribution_has_none() {
         assert_eq!(Distribution::default().quantile(0.5), None);
         let distribution = distribution_of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 950]);
-        assert_eq!((distribution.quantile(0.5), distribution.quantile(0.9), distribution.quantile(0.99)), (Some(5), Some(9), Some(1000)));
-        assert_eq!((distribution.count(), distribution.sum(), distribution.count_up_to(10)), (10, 995, 9));
-        assert_eq!(distribution.since(&distribution_of(&[1, 2, 950])), distribution_of(&[3, 4, 5, 6, 7, 8, 9]));
+        assert_eq!(
+            (distribution.quantile(0.5), distribution.quantile(0.9), distribution.quantile(0.99)),
+            (Some(5), Some(9), Some(1000))
+        );
+        assert_eq!(
+            (distribution.count(), distribution.sum(), distribution.count_up_to(10)),
+            (10, 995, 9)
+        );
+        assert_eq!(
+            distribution.since(&distribution_of(&[1, 2, 950])),
+            distribution_of(&[3, 4, 5, 6, 7, 8, 9])
+        );
     }
 
     proptest! {

@@ -1,4 +1,5 @@
-//! How busy the gate was in the last hours, in windows of a quarter of an hour. Written by the supervisor, once a minute.
+//! How busy the gate was in the last hours, in windows of a quarter of an hour. Written by the
+//! supervisor, once a minute.
 //!
 //! It lies in the header of the page and not in a seat, because it is about all processes together.
 
@@ -23,7 +24,8 @@ const CELLS: usize = 5;
 pub struct GateFigures {
     /// How often somebody waited for the gate, however briefly.
     pub waits: u64,
-    /// The time that 99 of 100 did not wait longer, in microseconds; of a window: in its worst minute.
+    /// The time that 99 of 100 did not wait longer, in microseconds; of a window: in its worst
+    /// minute.
     pub wait_p99_micros: u64,
     /// Writes that did not get their turn in time.
     pub writes_given_up: u64,
@@ -45,7 +47,8 @@ impl SharedPage {
         window[4].fetch_add(minute.lock_retries, Relaxed);
     }
 
-    /// The windows of the last six hours in which somebody wrote, the oldest first, each with its beginning.
+    /// The windows of the last six hours in which somebody wrote, the oldest first, each with its
+    /// beginning.
     pub fn recent(&self, now: Timestamp) -> Vec<(Timestamp, GateFigures)> {
         let last = now.as_micros().unsigned_abs() / WINDOW_MICROS;
         let windows = (last.saturating_sub(WINDOWS - 1)..=last).filter_map(|number| {
@@ -60,7 +63,9 @@ impl SharedPage {
 
     fn window(&self, number: u64) -> &[AtomicU64; CELLS] {
         let place = usize::try_from(number % WINDOWS).unwrap_or_default();
-        self.cells()[layout::HISTORY + place * CELLS..].first_chunk().expect("the header has room for all windows")
+        self.cells()[layout::HISTORY + place * CELLS..]
+            .first_chunk()
+            .expect("the header has room for all windows")
     }
 }
 
@@ -72,18 +77,27 @@ mod tests {
     use super::{GateFigures, WINDOW_MICROS, WINDOWS};
 
     fn at(windows: u64) -> Timestamp {
-        Timestamp::from_micros((1_000_000 * WINDOW_MICROS + windows * WINDOW_MICROS + 7).cast_signed())
+        Timestamp::from_micros(
+            (1_000_000 * WINDOW_MICROS + windows * WINDOW_MICROS + 7).cast_signed(),
+        )
     }
 
     #[test]
     fn minutes_of_a_window_are_put_together_and_old_windows_are_forgotten() {
         let page = SharedPage::create().expect("a page");
-        let minute = |wait_p99_micros| GateFigures { waits: 10, wait_p99_micros, writes_given_up: 1, lock_retries: 2 };
+        let minute = |wait_p99_micros| GateFigures {
+            waits: 10,
+            wait_p99_micros,
+            writes_given_up: 1,
+            lock_retries: 2,
+        };
         page.note_minute(at(0), &minute(500));
         page.note_minute(at(0), &minute(90));
         page.note_minute(at(1), &GateFigures::default());
-        let together = GateFigures { waits: 20, wait_p99_micros: 500, writes_given_up: 2, lock_retries: 4 };
-        let recent = |now| page.recent(now).into_iter().map(|(_, figures)| figures).collect::<Vec<_>>();
+        let together =
+            GateFigures { waits: 20, wait_p99_micros: 500, writes_given_up: 2, lock_retries: 4 };
+        let recent =
+            |now| page.recent(now).into_iter().map(|(_, figures)| figures).collect::<Vec<_>>();
         assert_eq!(recent(at(2)), [together]);
         assert_eq!(recent(at(WINDOWS)), []);
         page.note_minute(at(WINDOWS), &minute(1));

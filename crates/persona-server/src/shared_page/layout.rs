@@ -1,20 +1,24 @@
-//! What is on the page, in one table: where, called what, in which unit, and how seats are put together.
+//! What is on the page, in one table: where, called what, in which unit, and how seats are put
+//! together.
 //!
-//! The page is a header and then one block of cells for each seat. A block holds the numbers ([`NUMBERS`]), the
-//! measures ([`MEASURES`]) and one histogram for each series of requests (`routes.rs`). Adding a metric means adding a
-//! variant here and a row to its table; all processes of a server run the same program, so the layout has no version.
+//! The page is a header and then one block of cells for each seat. A block holds the numbers
+//! ([`NUMBERS`]), the measures ([`MEASURES`]) and one histogram for each series of requests
+//! (`routes.rs`). Adding a metric means adding a variant here and a row to its table; all processes
+//! of a server run the same program, so the layout has no version.
 
 use super::distribution;
 use super::routes;
 
-/// Slots that have seats: 0 for the keeper and 64 for workers, far more than one SQLite file can use.
+/// Slots that have seats: 0 for the keeper and 64 for workers, far more than one SQLite file can
+/// use.
 pub(super) const SLOTS: usize = 65;
 
-/// Seats: two for each slot, so that a worker that drains and the one that replaces it never write the same gauges.
+/// Seats: two for each slot, so that a worker that drains and the one that replaces it never write
+/// the same gauges.
 pub(super) const SEATS: usize = SLOTS * 2;
 
-/// Cells of a block are a multiple of this, 4,096 bytes, so that processes never write into each other's cache lines
-/// and an unused seat takes no memory.
+/// Cells of a block are a multiple of this, 4,096 bytes, so that processes never write into each
+/// other's cache lines and an unused seat takes no memory.
 const BLOCK_ALIGNMENT: usize = 512;
 
 /// Cells before the first block.
@@ -23,14 +27,15 @@ const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
 /// Header cell: when the server started, in microseconds since the epoch.
 pub(super) const STARTED_AT: usize = 0;
 
-/// Header cell: 1 where the personas are kept by a database server, which has no gate, no log and no checkpoints of ours.
+/// Header cell: 1 where the personas are kept by a database server, which has no gate, no log and
+/// no checkpoints of ours.
 pub(super) const ON_SERVER: usize = 2;
 
 /// Header cells: the recent past in windows (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 
-/// Header cell: one more than the highest seat that was ever filled. Seats from there on are never looked at, because
-/// even reading them would take memory.
+/// Header cell: one more than the highest seat that was ever filled. Seats from there on are never
+/// looked at, because even reading them would take memory.
 pub(super) const SEATS_USED: usize = 1;
 
 /// Where a process stands.
@@ -96,7 +101,8 @@ pub(super) enum Kind {
     Counter,
     /// It describes one process and starts at zero.
     Gauge,
-    /// When something happened last, in microseconds since the epoch; it stays. Exported as seconds.
+    /// When something happened last, in microseconds since the epoch; it stays. Exported as
+    /// seconds.
     Moment,
 }
 
@@ -122,7 +128,13 @@ pub(super) struct NumberRow {
     pub merge: Merge,
 }
 
-const fn row(number: Number, kind: Kind, merge: Merge, name: &'static str, help: &'static str) -> NumberRow {
+const fn row(
+    number: Number,
+    kind: Kind,
+    merge: Merge,
+    name: &'static str,
+    help: &'static str,
+) -> NumberRow {
     NumberRow { number, name, help, kind, merge }
 }
 
@@ -132,16 +144,70 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Heartbeat, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::ConnectionsOpen, Kind::Gauge, Merge::PerSlot, "persona_connections_open", "Connections that are open now."),
-    row(Number::RequestsInFlight, Kind::Gauge, Merge::Sum, "persona_http_requests_in_flight", "Requests that are being answered now."),
-    row(Number::QueueDepth, Kind::Gauge, Merge::Sum, "persona_write_queue_depth", "Writes that wait for their transaction now."),
-    row(Number::WalBytes, Kind::Gauge, Merge::Max, "persona_wal_bytes", "Bytes of the write-ahead log."),
+    row(
+        Number::ConnectionsOpen,
+        Kind::Gauge,
+        Merge::PerSlot,
+        "persona_connections_open",
+        "Connections that are open now.",
+    ),
+    row(
+        Number::RequestsInFlight,
+        Kind::Gauge,
+        Merge::Sum,
+        "persona_http_requests_in_flight",
+        "Requests that are being answered now.",
+    ),
+    row(
+        Number::QueueDepth,
+        Kind::Gauge,
+        Merge::Sum,
+        "persona_write_queue_depth",
+        "Writes that wait for their transaction now.",
+    ),
+    row(
+        Number::WalBytes,
+        Kind::Gauge,
+        Merge::Max,
+        "persona_wal_bytes",
+        "Bytes of the write-ahead log.",
+    ),
     row(Number::Requests, Kind::Counter, Merge::Hidden, "", ""),
-    row(Number::Connections, Kind::Counter, Merge::PerSlot, "persona_connections_total", "Connections that were accepted."),
-    row(Number::Restarts, Kind::Counter, Merge::PerSlot, "persona_process_restarts_total", "How often the process of a slot was replaced."),
-    row(Number::Writes, Kind::Counter, Merge::Sum, "persona_writes_total", "Writes that were part of a finished transaction."),
-    row(Number::LockRetries, Kind::Counter, Merge::Sum, "persona_lock_retries_total", "Attempts that met a lock held outside the gate."),
-    row(Number::GaveUp, Kind::Counter, Merge::Sum, "persona_writes_given_up_total", "Writes that did not get their turn in time."),
+    row(
+        Number::Connections,
+        Kind::Counter,
+        Merge::PerSlot,
+        "persona_connections_total",
+        "Connections that were accepted.",
+    ),
+    row(
+        Number::Restarts,
+        Kind::Counter,
+        Merge::PerSlot,
+        "persona_process_restarts_total",
+        "How often the process of a slot was replaced.",
+    ),
+    row(
+        Number::Writes,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_writes_total",
+        "Writes that were part of a finished transaction.",
+    ),
+    row(
+        Number::LockRetries,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_lock_retries_total",
+        "Attempts that met a lock held outside the gate.",
+    ),
+    row(
+        Number::GaveUp,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_writes_given_up_total",
+        "Writes that did not get their turn in time.",
+    ),
     row(
         Number::CheckpointFrames,
         Kind::Counter,
@@ -149,7 +215,13 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "persona_checkpoint_frames_total",
         "Frames of the write-ahead log that checkpoints copied back.",
     ),
-    row(Number::Checkpoints, Kind::Counter, Merge::Sum, "persona_checkpoints_total", "Checkpoints that copied the whole log back."),
+    row(
+        Number::Checkpoints,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_checkpoints_total",
+        "Checkpoints that copied the whole log back.",
+    ),
     row(
         Number::CheckpointsBlocked,
         Kind::Counter,
@@ -157,7 +229,13 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "persona_checkpoints_blocked_total",
         "Checkpoints that a reader on an old snapshot kept from finishing.",
     ),
-    row(Number::CheckpointsFailed, Kind::Counter, Merge::Sum, "persona_checkpoints_failed_total", "Checkpoints that failed."),
+    row(
+        Number::CheckpointsFailed,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_checkpoints_failed_total",
+        "Checkpoints that failed.",
+    ),
     row(
         Number::LastCheckpoint,
         Kind::Moment,
@@ -175,8 +253,20 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "persona_backup_last_success_time_seconds",
         "When the newest scheduled backup was made, in seconds since the epoch; 0 when there is none.",
     ),
-    row(Number::Backups, Kind::Counter, Merge::Sum, "persona_backups_total", "Scheduled backups that were made and checked."),
-    row(Number::BackupsFailed, Kind::Counter, Merge::Sum, "persona_backups_failed_total", "Scheduled backups that failed."),
+    row(
+        Number::Backups,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_backups_total",
+        "Scheduled backups that were made and checked.",
+    ),
+    row(
+        Number::BackupsFailed,
+        Kind::Counter,
+        Merge::Sum,
+        "persona_backups_failed_total",
+        "Scheduled backups that failed.",
+    ),
     row(
         Number::DamageFound,
         Kind::Counter,
@@ -300,18 +390,53 @@ pub(super) struct MeasureRow {
     pub unit: Unit,
 }
 
-const fn measure(measure: Measure, unit: Unit, name: &'static str, help: &'static str) -> MeasureRow {
+const fn measure(
+    measure: Measure,
+    unit: Unit,
+    name: &'static str,
+    help: &'static str,
+) -> MeasureRow {
     MeasureRow { measure, name, help, unit }
 }
 
 /// Every measure, in the order of [`Measure`].
 pub(super) const MEASURES: [MeasureRow; 7] = [
-    measure(Measure::GateWait, Unit::Micros, "persona_gate_wait_seconds", "How long writers waited for the gate."),
-    measure(Measure::GateHold, Unit::Micros, "persona_gate_hold_seconds", "How long writers held the gate."),
-    measure(Measure::Transaction, Unit::Micros, "persona_transaction_seconds", "Time from BEGIN to the end of COMMIT."),
-    measure(Measure::TransactionWrites, Unit::Count, "persona_transaction_writes", "Writes in one transaction."),
-    measure(Measure::QueueWait, Unit::Micros, "persona_write_queue_wait_seconds", "How long writes waited for their transaction."),
-    measure(Measure::Checkpoint, Unit::Micros, "persona_checkpoint_seconds", "How long checkpoints took."),
+    measure(
+        Measure::GateWait,
+        Unit::Micros,
+        "persona_gate_wait_seconds",
+        "How long writers waited for the gate.",
+    ),
+    measure(
+        Measure::GateHold,
+        Unit::Micros,
+        "persona_gate_hold_seconds",
+        "How long writers held the gate.",
+    ),
+    measure(
+        Measure::Transaction,
+        Unit::Micros,
+        "persona_transaction_seconds",
+        "Time from BEGIN to the end of COMMIT.",
+    ),
+    measure(
+        Measure::TransactionWrites,
+        Unit::Count,
+        "persona_transaction_writes",
+        "Writes in one transaction.",
+    ),
+    measure(
+        Measure::QueueWait,
+        Unit::Micros,
+        "persona_write_queue_wait_seconds",
+        "How long writes waited for their transaction.",
+    ),
+    measure(
+        Measure::Checkpoint,
+        Unit::Micros,
+        "persona_checkpoint_seconds",
+        "How long checkpoints took.",
+    ),
     measure(
         Measure::DatabaseWait,
         Unit::Micros,
@@ -320,8 +445,8 @@ pub(super) const MEASURES: [MeasureRow; 7] = [
     ),
 ];
 
-/// Series of what only a file has. They are left out where a database server keeps the personas: zeros would say that there
-/// is a gate at which nobody waits.
+/// Series of what only a file has. They are left out where a database server keeps the personas:
+/// zeros would say that there is a gate at which nobody waits.
 pub(super) const OF_A_FILE: [&str; 18] = [
     "persona_disk_free_bytes",
     "persona_disk_short",
@@ -343,12 +468,14 @@ pub(super) const OF_A_FILE: [&str; 18] = [
     "persona_gate_holding_seconds",
 ];
 
-/// What the series of connections to a database server begin with. They are left out where a file keeps the personas.
+/// What the series of connections to a database server begin with. They are left out where a file
+/// keeps the personas.
 pub(super) const OF_A_SERVER: &str = "persona_database_";
 
 const MEASURES_OFFSET: usize = NUMBERS.len();
 const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::CELLS;
-const BLOCK_CELLS: usize = (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
+const BLOCK_CELLS: usize =
+    (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
 
 /// Cells of the whole page.
 pub(super) const PAGE_CELLS: usize = HEADER_CELLS + SEATS * BLOCK_CELLS;

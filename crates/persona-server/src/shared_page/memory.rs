@@ -1,4 +1,5 @@
-//! The shared memory itself: one of the few places of the program with `unsafe` (`tests/tidy.rs` names them).
+//! The shared memory itself: one of the few places of the program with `unsafe` (`tests/tidy.rs`
+//! names them).
 //!
 //! Nothing here knows what the cells mean.
 
@@ -8,7 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
 use memmap2::MmapRaw;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{
+    MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
+};
 
 /// Shown in `/proc/<pid>/maps`.
 const NAME: &CStr = c"persona-shared-page";
@@ -56,11 +59,16 @@ pub(super) struct Memory {
 impl Memory {
     /// Makes new memory, all zero. Cells that nobody touches take no room.
     pub(super) fn create(cells: usize) -> Result<Self, NotMade> {
-        let failed = |call: &'static str| move |source: io::Error| NotMade { call, bytes: bytes_of(cells), source };
+        let failed = |call: &'static str| {
+            move |source: io::Error| NotMade { call, bytes: bytes_of(cells), source }
+        };
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = memfd_create(NAME, flags).map_err(io::Error::from).map_err(failed("memfd_create"))?;
+        let file =
+            memfd_create(NAME, flags).map_err(io::Error::from).map_err(failed("memfd_create"))?;
         ftruncate(&file, bytes_of(cells)).map_err(io::Error::from).map_err(failed("ftruncate"))?;
-        fcntl_add_seals(&file, SIZE_SEALS).map_err(io::Error::from).map_err(failed("fcntl(F_ADD_SEALS)"))?;
+        fcntl_add_seals(&file, SIZE_SEALS)
+            .map_err(io::Error::from)
+            .map_err(failed("fcntl(F_ADD_SEALS)"))?;
         Self::attach(file, cells).map_err(failed("mmap"))
     }
 
@@ -68,12 +76,15 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::InvalidData`] when the size is another one or not sealed: a shorter file would end this process
-    /// on the first access beyond its end.
+    /// [`io::ErrorKind::InvalidData`] when the size is another one or not sealed: a shorter file
+    /// would end this process on the first access beyond its end.
     pub(super) fn attach(file: OwnedFd, cells: usize) -> io::Result<Self> {
         let size = u64::try_from(fstat(&file)?.st_size).unwrap_or_default();
         if size != bytes_of(cells) || !fcntl_get_seals(&file)?.contains(SIZE_SEALS) {
-            return Err(io::Error::new(ErrorKind::InvalidData, "the shared page has another size than expected, or one that can change"));
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "the shared page has another size than expected, or one that can change",
+            ));
         }
         let map = MmapRaw::map_raw(&file)?;
         Ok(Self { map, file, cells })
@@ -88,10 +99,11 @@ impl Memory {
     pub(super) fn cells(&self) -> &[AtomicU64] {
         #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a memory page")]
         let first = self.map.as_mut_ptr().cast::<AtomicU64>().cast_const();
-        // SAFETY: the mapping is `cells * 8` bytes long, which `attach` checked and the seals keep true for ever, also
-        // when another process misbehaves. It begins at a memory page, so it is aligned for 8 bytes. It lives as long
-        // as `self`, to which the slice is bound. Every bit pattern is a valid `AtomicU64`, and all processes touch the
-        // memory only through atomic operations of that same type, so there is no data race.
+        // SAFETY: the mapping is `cells * 8` bytes long, which `attach` checked and the seals keep
+        // true for ever, also when another process misbehaves. It begins at a memory page, so it is
+        // aligned for 8 bytes. It lives as long as `self`, to which the slice is bound. Every bit
+        // pattern is a valid `AtomicU64`, and all processes touch the memory only through atomic
+        // operations of that same type, so there is no data race.
         #[expect(unsafe_code, reason = "a shared mapping can be seen as cells in no other way")]
         unsafe {
             std::slice::from_raw_parts(first, self.cells)
@@ -112,10 +124,12 @@ mod tests {
     #[test]
     fn what_one_mapping_writes_another_reads_and_a_wrong_size_is_refused() {
         let first = Memory::create(512).expect("memory");
-        let second = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 512).expect("the same memory");
+        let second = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 512)
+            .expect("the same memory");
         first.cells()[511].store(7, Relaxed);
         assert_eq!(second.cells()[511].load(Relaxed), 7);
-        let other_size = Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 513);
+        let other_size =
+            Memory::attach(first.fd().try_clone_to_owned().expect("a descriptor"), 513);
         assert_eq!(other_size.err().map(|error| error.kind()), Some(ErrorKind::InvalidData));
     }
 }

@@ -1,10 +1,12 @@
 //! The page of memory that all processes of one server share: metrics and heartbeats by seat.
 //!
-//! The supervisor owns the memory, so counters survive the restart of a worker. All cells are atomic 64-bit words and
-//! every operation is relaxed: nothing here orders anything else, and nobody waits for anybody.
+//! The supervisor owns the memory, so counters survive the restart of a worker. All cells are
+//! atomic 64-bit words and every operation is relaxed: nothing here orders anything else, and
+//! nobody waits for anybody.
 //!
-//! What lives here: the layout (`layout.rs`, one table for all names, units and help texts), the two sides of it
-//! ([`Seat`] writes, [`SharedPage`] reads), and the Prometheus text. What must not: decisions about processes.
+//! What lives here: the layout (`layout.rs`, one table for all names, units and help texts), the
+//! two sides of it ([`Seat`] writes, [`SharedPage`] reads), and the Prometheus text. What must not:
+//! decisions about processes.
 //!
 //! Start reading at `layout.rs`.
 

@@ -185,7 +185,11 @@ impl SharedPage {
 
     /// What became of all checkpoints since the server started.
     pub fn checkpoints(&self) -> Checkpoints {
-        let last = self.used_seats().map(|seat| self.number(seat, Number::LastCheckpoint)).max().filter(|at| *at > 0);
+        let last = self
+            .used_seats()
+            .map(|seat| self.number(seat, Number::LastCheckpoint))
+            .max()
+            .filter(|at| *at > 0);
         Checkpoints {
             complete: self.sum(Number::Checkpoints),
             blocked: self.sum(Number::CheckpointsBlocked),
@@ -196,7 +200,11 @@ impl SharedPage {
 
     /// When the newest scheduled backup was made; `None` when there is none.
     pub fn last_backup(&self) -> Option<Timestamp> {
-        let newest = self.used_seats().map(|seat| self.number(seat, Number::LastBackup)).max().filter(|seconds| *seconds > 0)?;
+        let newest = self
+            .used_seats()
+            .map(|seat| self.number(seat, Number::LastBackup))
+            .max()
+            .filter(|seconds| *seconds > 0)?;
         i64::try_from(newest.saturating_mul(1_000_000)).ok().map(Timestamp::from_micros)
     }
 
@@ -213,8 +221,14 @@ impl SharedPage {
 
     /// The fewest connections that any serving worker has open; `None` when no worker is serving.
     pub fn fewest_connections(&self) -> Option<u64> {
-        let serving = |seat: &usize| *seat >= FIRST_WORKER_SEAT && self.number(*seat, Number::Condition) == Condition::Serving as u64;
-        self.used_seats().filter(serving).map(|seat| self.number(seat, Number::ConnectionsOpen)).min()
+        let serving = |seat: &usize| {
+            *seat >= FIRST_WORKER_SEAT
+                && self.number(*seat, Number::Condition) == Condition::Serving as u64
+        };
+        self.used_seats()
+            .filter(serving)
+            .map(|seat| self.number(seat, Number::ConnectionsOpen))
+            .min()
     }
 
     pub(super) fn cells(&self) -> &[AtomicU64] {
@@ -234,14 +248,20 @@ impl SharedPage {
         (0..2).map(|generation| self.number(seat_of(slot, generation), number)).sum()
     }
 
-    /// How long what began at this moment has lasted in a slot, in microseconds: the longest of its two seats.
+    /// How long what began at this moment has lasted in a slot, in microseconds: the longest of its
+    /// two seats.
     pub(super) fn lasts_in_slot(&self, slot: u16, since: Number, now: u64) -> u64 {
-        (0..2).map(|generation| lasting(self.number(seat_of(slot, generation), since), now)).max().unwrap_or_default()
+        (0..2)
+            .map(|generation| lasting(self.number(seat_of(slot, generation), since), now))
+            .max()
+            .unwrap_or_default()
     }
 
     /// Seats that may have been filled; the others are all zero.
     pub(super) fn used_seats(&self) -> std::ops::Range<usize> {
-        0..usize::try_from(self.cells()[layout::SEATS_USED].load(Relaxed)).unwrap_or(SEATS).min(SEATS)
+        0..usize::try_from(self.cells()[layout::SEATS_USED].load(Relaxed))
+            .unwrap_or(SEATS)
+            .min(SEATS)
     }
 
     /// Slots of which a seat may have been filled.

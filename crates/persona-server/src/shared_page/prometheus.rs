@@ -3,15 +3,17 @@
 
 use std::fmt::{self, Write};
 
-use super::layout::{self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER, SLOTS, Unit};
+use super::layout::{
+    self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER, SLOTS, Unit,
+};
 use super::{Distribution, SharedPage, routes};
 use crate::clock::monotonic_micros;
 
-/// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of ten. Fewer than the
-/// page knows, because every bound is a time series for whoever stores them.
+/// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of
+/// ten. Fewer than the page knows, because every bound is a time series for whoever stores them.
 const BOUNDS: [u64; 19] = [
-    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000,
-    10_000_000,
+    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000,
+    500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000,
 ];
 
 /// Bounds for what is counted rather than timed.
@@ -27,20 +29,41 @@ pub(super) fn text(page: &SharedPage) -> String {
 fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
     head(out, "persona_build_info", "What is running; the value is always 1.", "gauge")?;
     writeln!(out, "persona_build_info{{version=\"{}\"}} 1", escaped(env!("CARGO_PKG_VERSION")))?;
-    head(out, "persona_start_time_seconds", "When the server started, in seconds since the epoch.", "gauge")?;
-    writeln!(out, "persona_start_time_seconds {}", seconds(page.started_at().as_micros().unsigned_abs()))?;
+    head(
+        out,
+        "persona_start_time_seconds",
+        "When the server started, in seconds since the epoch.",
+        "gauge",
+    )?;
+    writeln!(
+        out,
+        "persona_start_time_seconds {}",
+        seconds(page.started_at().as_micros().unsigned_abs())
+    )?;
     write_processes(out, page)?;
     write_waits(out, page)?;
     if page.is_on_server() {
         write_idle(out, page)?;
     }
-    let is_there = |name: &str| if page.is_on_server() { !OF_A_FILE.contains(&name) } else { !name.starts_with(OF_A_SERVER) };
+    let is_there = |name: &str| {
+        if page.is_on_server() {
+            !OF_A_FILE.contains(&name)
+        } else {
+            !name.starts_with(OF_A_SERVER)
+        }
+    };
     for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden && is_there(row.name)) {
         write_number(out, page, row)?;
     }
     for row in MEASURES.iter().filter(|row| is_there(row.name)) {
         head(out, row.name, row.help, "histogram")?;
-        write_histogram(out, row.name, "", row.unit, &page.histogram(layout::offset_of_measure(row.measure)))?;
+        write_histogram(
+            out,
+            row.name,
+            "",
+            row.unit,
+            &page.histogram(layout::offset_of_measure(row.measure)),
+        )?;
     }
     write_requests(out, page)
 }
@@ -51,48 +74,86 @@ fn write_processes(out: &mut String, page: &SharedPage) -> fmt::Result {
         alive[usize::from(process.slot)] += 1;
     }
     head(out, "persona_processes", "Living processes of a slot; slot 0 is the keeper.", "gauge")?;
-    page.used_slots().try_for_each(|slot| writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)]))
+    page.used_slots().try_for_each(|slot| {
+        writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)])
+    })
 }
 
 /// Times that go on, as of now.
 fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
     let now = monotonic_micros();
     let waits: [(&str, &str, Number); 3] = [
-        ("persona_gate_waiting_seconds", "How long a slot has been waiting for the gate; 0 when it does not.", Number::GateWaitingSince),
-        ("persona_gate_holding_seconds", "How long a slot has been holding the gate; 0 when it does not.", Number::GateHeldSince),
-        ("persona_longest_read_seconds", "Age of the oldest list or export that still runs.", Number::OldestReadSince),
+        (
+            "persona_gate_waiting_seconds",
+            "How long a slot has been waiting for the gate; 0 when it does not.",
+            Number::GateWaitingSince,
+        ),
+        (
+            "persona_gate_holding_seconds",
+            "How long a slot has been holding the gate; 0 when it does not.",
+            Number::GateHeldSince,
+        ),
+        (
+            "persona_longest_read_seconds",
+            "Age of the oldest list or export that still runs.",
+            Number::OldestReadSince,
+        ),
     ];
-    for (name, help, number) in waits.into_iter().filter(|(name, ..)| !(page.is_on_server() && OF_A_FILE.contains(name))) {
+    for (name, help, number) in
+        waits.into_iter().filter(|(name, ..)| !(page.is_on_server() && OF_A_FILE.contains(name)))
+    {
         head(out, name, help, "gauge")?;
         for slot in page.used_slots() {
-            writeln!(out, "{name}{{slot=\"{slot}\"}} {}", seconds(page.lasts_in_slot(slot, number, now)))?;
+            writeln!(
+                out,
+                "{name}{{slot=\"{slot}\"}} {}",
+                seconds(page.lasts_in_slot(slot, number, now))
+            )?;
         }
     }
     Ok(())
 }
 
-/// Connections to the database server that nobody uses. Of three numbers that are told one after the other.
+/// Connections to the database server that nobody uses. Of three numbers that are told one after
+/// the other.
 fn write_idle(out: &mut String, page: &SharedPage) -> fmt::Result {
     let name = "persona_database_connections_idle";
-    head(out, name, "Connections to the database server that are open and that nobody uses now.", "gauge")?;
+    head(
+        out,
+        name,
+        "Connections to the database server that are open and that nobody uses now.",
+        "gauge",
+    )?;
     page.used_slots().try_for_each(|slot| {
         let now = |number| page.number_of_slot(slot, number);
         let taken = now(Number::DatabaseInUse) + now(Number::DatabaseLeftBehind);
-        writeln!(out, "{name}{{slot=\"{slot}\"}} {}", now(Number::DatabaseOpen).saturating_sub(taken))
+        writeln!(
+            out,
+            "{name}{{slot=\"{slot}\"}} {}",
+            now(Number::DatabaseOpen).saturating_sub(taken)
+        )
     })
 }
 
 fn write_number(out: &mut String, page: &SharedPage, row: &NumberRow) -> fmt::Result {
     head(out, row.name, row.help, if row.kind == Kind::Counter { "counter" } else { "gauge" })?;
-    let shown = |value: u64| if row.kind == Kind::Moment { seconds(value) } else { value.to_string() };
+    let shown =
+        |value: u64| if row.kind == Kind::Moment { seconds(value) } else { value.to_string() };
     let mut values = page.used_seats().map(|seat| page.number(seat, row.number));
     match row.merge {
         Merge::Hidden => Ok(()),
         Merge::Sum => writeln!(out, "{} {}", row.name, values.sum::<u64>()),
-        Merge::Max => writeln!(out, "{} {}", row.name, shown(values.by_ref().max().unwrap_or_default())),
-        Merge::PerSlot => page
-            .used_slots()
-            .try_for_each(|slot| writeln!(out, "{}{{slot=\"{slot}\"}} {}", row.name, page.number_of_slot(slot, row.number))),
+        Merge::Max => {
+            writeln!(out, "{} {}", row.name, shown(values.by_ref().max().unwrap_or_default()))
+        }
+        Merge::PerSlot => page.used_slots().try_for_each(|slot| {
+            writeln!(
+                out,
+                "{}{{slot=\"{slot}\"}} {}",
+                row.name,
+                page.number_of_slot(slot, row.number)
+            )
+        }),
     }
 }
 
@@ -108,7 +169,9 @@ fn write_requests(out: &mut String, page: &SharedPage) -> fmt::Result {
     }
     let name = "persona_http_request_duration_seconds";
     head(out, name, "Time from the head of a request to the head of its answer.", "histogram")?;
-    counted.iter().try_for_each(|(labels, distribution)| write_histogram(out, name, labels, Unit::Micros, distribution))
+    counted.iter().try_for_each(|(labels, distribution)| {
+        write_histogram(out, name, labels, Unit::Micros, distribution)
+    })
 }
 
 fn request_labels(series: usize) -> String {
@@ -116,14 +179,25 @@ fn request_labels(series: usize) -> String {
     format!("method=\"{method}\",route=\"{}\",status=\"{class}\"", escaped(route))
 }
 
-fn write_histogram(out: &mut String, name: &str, labels: &str, unit: Unit, distribution: &Distribution) -> fmt::Result {
+fn write_histogram(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    unit: Unit,
+    distribution: &Distribution,
+) -> fmt::Result {
     let separator = if labels.is_empty() { "" } else { "," };
     let (bounds, shown): (&[u64], fn(u64) -> String) = match unit {
         Unit::Micros => (&BOUNDS, seconds),
         Unit::Count => (&COUNT_BOUNDS, |count| count.to_string()),
     };
     for bound in bounds {
-        writeln!(out, "{name}_bucket{{{labels}{separator}le=\"{}\"}} {}", shown(*bound), distribution.count_up_to(*bound))?;
+        writeln!(
+            out,
+            "{name}_bucket{{{labels}{separator}le=\"{}\"}} {}",
+            shown(*bound),
+            distribution.count_up_to(*bound)
+        )?;
     }
     let in_braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
     writeln!(out, "{name}_bucket{{{labels}{separator}le=\"+Inf\"}} {}", distribution.count())?;

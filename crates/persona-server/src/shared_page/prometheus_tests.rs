@@ -9,7 +9,8 @@ use persona_storage::{Connected, Observer};
 use super::super::{Condition, SharedPage};
 use super::{escaped, seconds};
 
-/// Series by their full name with labels, checked against the rules of the format while they are read.
+/// Series by their full name with labels, checked against the rules of the format while they are
+/// read.
 fn parsed(text: &str) -> BTreeMap<String, f64> {
     let mut series = BTreeMap::new();
     let mut kinds: BTreeMap<String, String> = BTreeMap::new();
@@ -22,18 +23,27 @@ fn parsed(text: &str) -> BTreeMap<String, f64> {
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a name and a kind");
             assert_eq!(helped.as_deref(), Some(name), "help comes first");
-            assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} has two types");
+            assert!(
+                kinds.insert(name.to_owned(), kind.to_owned()).is_none(),
+                "{name} has two types"
+            );
             assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
             family = Some((name.to_owned(), kind.to_owned()));
         } else {
             let (key, value) = line.rsplit_once(' ').expect("a series and a value");
-            let (name, labels) = key.split_once('{').map_or((key, ""), |(name, rest)| (name, rest.strip_suffix('}').expect("closed")));
+            let (name, labels) = key
+                .split_once('{')
+                .map_or((key, ""), |(name, rest)| (name, rest.strip_suffix('}').expect("closed")));
             check_labels(labels);
             let (expected, kind) = family.as_ref().expect("a type before the first series");
             let suffix = name.strip_prefix(expected.as_str()).expect("series follow their type");
-            let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            let suffixes: &[&str] =
+                if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
             assert!(suffixes.contains(&suffix), "{line}");
-            assert!(series.insert(key.to_owned(), value.parse().expect("a number")).is_none(), "{key} twice");
+            assert!(
+                series.insert(key.to_owned(), value.parse().expect("a number")).is_none(),
+                "{key} twice"
+            );
         }
     }
     series
@@ -68,7 +78,12 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
         seat.taken_by(100 + u32::from(slot));
         seat.set_condition(Condition::Serving);
         seat.connection_opened();
-        seat.request_answered("/api/v1/personas/{id}", &http::Method::GET, 200, Duration::from_micros(20));
+        seat.request_answered(
+            "/api/v1/personas/{id}",
+            &http::Method::GET,
+            200,
+            Duration::from_micros(20),
+        );
         seat.committed(Duration::from_millis(3), 4);
         seat.wal_bytes(u64::from(slot) * 100);
     }
@@ -100,7 +115,10 @@ fn a_new_page_has_every_metric_but_no_series_of_requests() {
     let series = parsed(&page.prometheus());
     assert!(series.contains_key("persona_gate_wait_seconds_bucket{le=\"+Inf\"}"));
     assert!(!series.keys().any(|name| name.starts_with("persona_http_request_duration")));
-    assert!(!series.keys().any(|name| name.starts_with("persona_database")), "there is no database server");
+    assert!(
+        !series.keys().any(|name| name.starts_with("persona_database")),
+        "there is no database server"
+    );
 }
 
 #[test]
@@ -113,7 +131,14 @@ fn connections_to_a_database_server_are_told_by_slot() {
         seat.taken_by(pid);
         seat.connections_max(8);
     }
-    for state in [Connected::Open, Connected::Open, Connected::Open, Connected::InUse, Connected::LeftBehind, Connected::Waiting] {
+    for state in [
+        Connected::Open,
+        Connected::Open,
+        Connected::Open,
+        Connected::InUse,
+        Connected::LeftBehind,
+        Connected::Waiting,
+    ] {
         first.connected(state);
     }
     second.connected(Connected::Open);
@@ -131,6 +156,9 @@ fn connections_to_a_database_server_are_told_by_slot() {
 
 #[test]
 fn values_are_written_exactly() {
-    assert_eq!([seconds(0), seconds(10), seconds(1_000_000), seconds(12_345_678)], ["0", "0.00001", "1", "12.345678"]);
+    assert_eq!(
+        [seconds(0), seconds(10), seconds(1_000_000), seconds(12_345_678)],
+        ["0", "0.00001", "1", "12.345678"]
+    );
     assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
 }

@@ -1,6 +1,7 @@
 //! The closed set of labels under which requests are counted.
 //!
-//! A label that a client can choose would let it fill the page, so everything that is not listed counts as [`OTHER`].
+//! A label that a client can choose would let it fill the page, so everything that is not listed
+//! counts as [`OTHER`].
 
 /// Where a request is counted that fits no other pair.
 const OTHER: (&str, &str) = ("other", "other");
@@ -8,8 +9,8 @@ const OTHER: (&str, &str) = ("other", "other");
 /// Classes of status codes: `1xx` to `5xx`.
 pub(super) const CLASSES: usize = 5;
 
-/// Every pair of route and method of the router, which tests that none is missing. `HEAD` is counted with `GET`, which
-/// answers it.
+/// Every pair of route and method of the router, which tests that none is missing. `HEAD` is
+/// counted with `GET`, which answers it.
 pub(super) const ROUTES: [(&str, &str); 19] = [
     OTHER,
     ("GET", "/"),
@@ -58,14 +59,21 @@ mod tests {
     #[test]
     fn a_request_is_counted_under_its_route_method_and_class_of_status() {
         let counted = |route, method, status| labels_of(series_of(route, &method, status));
-        assert_eq!(counted("/api/v1/personas/{id}", Method::PUT, 412), ("PUT", "/api/v1/personas/{id}", "4xx"));
-        assert_eq!(counted("/api/v1/personas/{id}", Method::HEAD, 200), ("GET", "/api/v1/personas/{id}", "2xx"));
+        assert_eq!(
+            counted("/api/v1/personas/{id}", Method::PUT, 412),
+            ("PUT", "/api/v1/personas/{id}", "4xx")
+        );
+        assert_eq!(
+            counted("/api/v1/personas/{id}", Method::HEAD, 200),
+            ("GET", "/api/v1/personas/{id}", "2xx")
+        );
     }
 
     #[test]
     fn what_a_client_makes_up_is_counted_as_other() {
         let invented = Method::from_bytes(b"BREW").expect("a token is a method");
-        for (route, method, status) in [("/made/up", Method::GET, 404), ("/healthz", invented, 405)] {
+        for (route, method, status) in [("/made/up", Method::GET, 404), ("/healthz", invented, 405)]
+        {
             assert_eq!(labels_of(series_of(route, &method, status)), ("other", "other", "4xx"));
         }
         assert!(series_of("/", &Method::GET, 999) < SERIES);

@@ -12,8 +12,8 @@ use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
 use super::{SharedPage, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 
-/// One process's place on the page. A slot (0 for the keeper, 1 and up for workers) has two seats, so that a worker
-/// that drains and the one that replaces it never write the same gauges.
+/// One process's place on the page. A slot (0 for the keeper, 1 and up for workers) has two seats,
+/// so that a worker that drains and the one that replaces it never write the same gauges.
 #[derive(Clone)]
 pub struct Seat {
     page: Arc<SharedPage>,
@@ -36,10 +36,12 @@ impl Seat {
         &self.page
     }
 
-    // ---- by the supervisor ---------------------------------------------------------------------------------------
+    // ---- by the supervisor
+    // ---------------------------------------------------------------------------------------
 
-    /// Makes the seat ready for a process that is about to be started: gauges start at zero, counters go on. Once it runs,
-    /// the gauges are its own, and whatever it has said of itself would be lost here.
+    /// Makes the seat ready for a process that is about to be started: gauges start at zero,
+    /// counters go on. Once it runs, the gauges are its own, and whatever it has said of itself
+    /// would be lost here.
     pub fn prepare(&self, now: Timestamp) {
         self.page.cells()[layout::SEATS_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
@@ -69,7 +71,8 @@ impl Seat {
         self.cell(Number::Heartbeat).load(Relaxed)
     }
 
-    // ---- by the process ------------------------------------------------------------------------------------------
+    // ---- by the process
+    // ------------------------------------------------------------------------------------------
 
     /// Says where the process stands.
     pub fn set_condition(&self, condition: Condition) {
@@ -81,10 +84,20 @@ impl Seat {
         self.add(Number::Heartbeat, 1);
     }
 
-    /// Counts one answered request. `route` is the pattern of the router, such as `/api/v1/personas/{id}`.
-    pub fn request_answered(&self, route: &str, method: &http::Method, status: u16, took: Duration) {
+    /// Counts one answered request. `route` is the pattern of the router, such as
+    /// `/api/v1/personas/{id}`.
+    pub fn request_answered(
+        &self,
+        route: &str,
+        method: &http::Method,
+        status: u16,
+        took: Duration,
+    ) {
         self.add(Number::Requests, 1);
-        self.record(layout::offset_of_series(routes::series_of(route, method, status)), micros(took));
+        self.record(
+            layout::offset_of_series(routes::series_of(route, method, status)),
+            micros(took),
+        );
     }
 
     /// Counts a request that is about to be answered.
@@ -229,7 +242,8 @@ impl Observer for Seat {
     }
 
     fn oldest_read(&self, began: Option<Instant>) {
-        let since = began.map_or(0, |began| monotonic_micros().saturating_sub(micros(began.elapsed())));
+        let since =
+            began.map_or(0, |began| monotonic_micros().saturating_sub(micros(began.elapsed())));
         self.set(Number::OldestReadSince, since);
     }
 
@@ -347,7 +361,8 @@ mod tests {
         for seat in [&old, &new] {
             seat.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
         }
-        let facts: Vec<_> = page.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
+        let facts: Vec<_> =
+            page.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
         assert_eq!(facts, [(10, 2, 1), (11, 2, 0)]);
     }
 

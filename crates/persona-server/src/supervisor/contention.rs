@@ -1,20 +1,24 @@
-//! Watches the gate: says who is waited for when a wait is long, and what to do when waits are long for minutes.
+//! Watches the gate: says who is waited for when a wait is long, and what to do when waits are long
+//! for minutes.
 //!
-//! What lives here: when something is worth a line in the log, as a pure function of what the shared page shows. What
-//! must not: reading the page or the system's tables (`run.rs` and `lock_probe.rs` do).
+//! What lives here: when something is worth a line in the log, as a pure function of what the
+//! shared page shows. What must not: reading the page or the system's tables (`run.rs` and
+//! `lock_probe.rs` do).
 
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use crate::shared_page::{AtGate, Distribution, GateFigures};
 
-/// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to read.
+/// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to
+/// read.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// How often figures are taken.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// From this p99 of a minute on the gate counts as busy: 50 ms, the longest wait that the gate is made for.
+/// From this p99 of a minute on the gate counts as busy: 50 ms, the longest wait that the gate is
+/// made for.
 pub const BUSY_WAIT_P99_MICROS: u64 = 50_000;
 
 /// Fewer waits in a minute than one a second say nothing about a percentile.
@@ -74,8 +78,13 @@ impl Contention {
 
     /// Takes in who waits and who is in, and tells what is worth a line in the log.
     pub(super) fn look(&mut self, now: Duration, at_gate: &[AtGate]) -> Option<Delay> {
-        let holder = at_gate.iter().copied().max_by_key(|it| it.holding).filter(|it| !it.holding.is_zero());
-        let waiter = at_gate.iter().copied().max_by_key(|it| it.waiting).filter(|it| it.waiting >= self.warn_after);
+        let holder =
+            at_gate.iter().copied().max_by_key(|it| it.holding).filter(|it| !it.holding.is_zero());
+        let waiter = at_gate
+            .iter()
+            .copied()
+            .max_by_key(|it| it.waiting)
+            .filter(|it| it.waiting >= self.warn_after);
         let delay = match (waiter, holder) {
             (Some(waiter), holder) => Delay::Waiting { waiter, holder },
             (None, Some(holder)) if holder.holding >= self.warn_after => Delay::Holding(holder),
@@ -94,7 +103,11 @@ impl Contention {
     }
 
     /// Takes the figures of a minute when it has ended; the totals are asked for only then.
-    pub(super) fn minute(&mut self, now: Duration, totals: impl FnOnce() -> Totals) -> Option<GateFigures> {
+    pub(super) fn minute(
+        &mut self,
+        now: Duration,
+        totals: impl FnOnce() -> Totals,
+    ) -> Option<GateFigures> {
         if now < self.minute_ends {
             return None;
         }
@@ -116,7 +129,8 @@ impl Contention {
         let busy = minute.waits >= WAITS_MIN && minute.wait_p99_micros >= BUSY_WAIT_P99_MICROS;
         self.busy_minutes = if busy { self.busy_minutes + 1 } else { 0 };
         self.quiet_minutes = self.quiet_minutes.saturating_add(1);
-        let advise = self.busy_minutes >= BUSY_MINUTES && self.quiet_minutes >= ADVISE_AGAIN_AFTER_MINUTES;
+        let advise =
+            self.busy_minutes >= BUSY_MINUTES && self.quiet_minutes >= ADVISE_AGAIN_AFTER_MINUTES;
         if advise {
             self.quiet_minutes = 0;
         }
@@ -128,13 +142,21 @@ impl Contention {
 mod tests {
     use std::time::Duration;
 
-    use super::{ADVISE_AGAIN_AFTER_MINUTES, BUSY_MINUTES, Contention, Delay, MINUTE, SAY_AGAIN_AFTER, Totals};
+    use super::{
+        ADVISE_AGAIN_AFTER_MINUTES, BUSY_MINUTES, Contention, Delay, MINUTE, SAY_AGAIN_AFTER,
+        Totals,
+    };
     use crate::shared_page::{AtGate, GateFigures};
 
     const WARN_AFTER: Duration = Duration::from_secs(1);
 
     fn at(slot: u16, waiting_ms: u64, holding_ms: u64) -> AtGate {
-        AtGate { slot, pid: 100 + u32::from(slot), waiting: Duration::from_millis(waiting_ms), holding: Duration::from_millis(holding_ms) }
+        AtGate {
+            slot,
+            pid: 100 + u32::from(slot),
+            waiting: Duration::from_millis(waiting_ms),
+            holding: Duration::from_millis(holding_ms),
+        }
     }
 
     #[test]
@@ -159,9 +181,15 @@ mod tests {
     fn a_process_that_stays_in_is_said_also_when_nobody_waits_and_short_waits_never_are() {
         let mut watch = Contention::new(WARN_AFTER);
         assert_eq!(watch.look(Duration::ZERO, &[at(1, 999, 0), at(2, 0, 999)]), None);
-        assert_eq!(watch.look(Duration::ZERO, &[at(2, 0, 1000)]), Some(Delay::Holding(at(2, 0, 1000))));
+        assert_eq!(
+            watch.look(Duration::ZERO, &[at(2, 0, 1000)]),
+            Some(Delay::Holding(at(2, 0, 1000)))
+        );
         assert_eq!(watch.look(Duration::ZERO, &[at(2, 0, 1000)]), None);
-        assert_eq!(watch.look(Duration::ZERO, &[at(1, 1000, 0)]), Some(Delay::Waiting { waiter: at(1, 1000, 0), holder: None }));
+        assert_eq!(
+            watch.look(Duration::ZERO, &[at(1, 1000, 0)]),
+            Some(Delay::Waiting { waiter: at(1, 1000, 0), holder: None })
+        );
     }
 
     #[test]
@@ -177,10 +205,15 @@ mod tests {
     fn advice_comes_after_busy_minutes_in_a_row_and_at_most_once_an_hour() {
         let mut watch = Contention::new(WARN_AFTER);
         let busy = GateFigures { waits: 1000, wait_p99_micros: 60_000, ..GateFigures::default() };
-        let advised: Vec<u32> = (1..=ADVISE_AGAIN_AFTER_MINUTES + 10).filter(|_| watch.needs_advice(&busy)).collect();
+        let advised: Vec<u32> =
+            (1..=ADVISE_AGAIN_AFTER_MINUTES + 10).filter(|_| watch.needs_advice(&busy)).collect();
         assert_eq!(advised, [BUSY_MINUTES, BUSY_MINUTES + ADVISE_AGAIN_AFTER_MINUTES]);
         let mut watch = Contention::new(WARN_AFTER);
         let few = GateFigures { waits: 59, ..busy };
-        assert!((0..100).all(|minute| !watch.needs_advice(if minute % 2 == 0 { &busy } else { &few })));
+        assert!((0..100).all(|minute| !watch.needs_advice(if minute % 2 == 0 {
+            &busy
+        } else {
+            &few
+        })));
     }
 }

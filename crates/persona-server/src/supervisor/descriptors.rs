@@ -7,29 +7,32 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::Config;
 use crate::roles::DESCRIPTORS_BEYOND_PLACES;
 
-/// Descriptors that a process should be able to open: each connection takes one, and most systems allow only 1,024
-/// unless a program asks for more.
+/// Descriptors that a process should be able to open: each connection takes one, and most systems
+/// allow only 1,024 unless a program asks for more.
 pub const DESCRIPTORS_WANTED: u64 = 4096;
 
-/// Descriptors of a process apart from connections: its log, the page, the gate, the writer, the pools of reads and exports, or of
-/// PostgreSQL. A worker of two threads on a file has about 50.
+/// Descriptors of a process apart from connections: its log, the page, the gate, the writer, the
+/// pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has about 50.
 const OF_PROCESS: u64 = 64;
 
-/// Descriptors of each serving thread: its runtime, the listener, its connection to the database with the log of it.
+/// Descriptors of each serving thread: its runtime, the listener, its connection to the database
+/// with the log of it.
 const OF_THREAD: u64 = 8;
 
 /// The same number is the least that `connections_max` may be.
 const PLACES_MIN: u64 = 8;
 
-/// Takes as many descriptors as a program may without asking an administrator; children inherit the limit. Where they do not
-/// suffice, workers get fewer places for connections: one that cannot be accepted for want of a descriptor waits for ever, while
-/// one that finds no place has room made for it.
+/// Takes as many descriptors as a program may without asking an administrator; children inherit the
+/// limit. Where they do not suffice, workers get fewer places for connections: one that cannot be
+/// accepted for want of a descriptor waits for ever, while one that finds no place has room made
+/// for it.
 pub(super) fn raise_limit(config: &mut Config) {
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current else { return };
     let mut allowed = current;
     if current < DESCRIPTORS_WANTED {
-        let wanted = limit.maximum.map_or(DESCRIPTORS_WANTED, |maximum| maximum.min(DESCRIPTORS_WANTED));
+        let wanted =
+            limit.maximum.map_or(DESCRIPTORS_WANTED, |maximum| maximum.min(DESCRIPTORS_WANTED));
         if setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit }).is_ok() {
             allowed = wanted;
         }
@@ -66,6 +69,9 @@ mod tests {
     fn places_leave_descriptors_for_everything_else() {
         assert_eq!(places_within(1_024, 2), 752);
         assert_eq!(places_within(256, 2) as u64, PLACES_MIN);
-        assert!(places_within(DESCRIPTORS_WANTED, 64) as u64 >= CONNECTIONS_MAX, "what can be chosen is had where 4,096 are allowed");
+        assert!(
+            places_within(DESCRIPTORS_WANTED, 64) as u64 >= CONNECTIONS_MAX,
+            "what can be chosen is had where 4,096 are allowed"
+        );
     }
 }

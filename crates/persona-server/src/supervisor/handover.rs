@@ -1,11 +1,13 @@
 //! What a child is given when it starts, and what it says to the supervisor.
 //!
-//! A child gets one thing: its standard input is one end of a Unix socket. Over it come the settings as one line of
-//! JSON, and with that line, as descriptors, the shared page and the listener. The child answers on it with lines of
-//! its own. And as long as the socket stays open the supervisor lives: the kernel closes it, whatever ends the other side.
+//! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
+//! settings as one line of JSON, and with that line, as descriptors, the shared page and the
+//! listener. The child answers on it with lines of its own. And as long as the socket stays open
+//! the supervisor lives: the kernel closes it, whatever ends the other side.
 //!
-//! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would do, and it needs
-//! neither code between fork and exec nor the adoption of a bare number as a descriptor, both of which are `unsafe`.
+//! One socket does what a settings file, two pipes and a table of fixed descriptor numbers would
+//! do, and it needs neither code between fork and exec nor the adoption of a bare number as a
+//! descriptor, both of which are `unsafe`.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
@@ -15,7 +17,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +50,11 @@ pub enum Message {
     Prepared(Prepared),
     /// The keeper or worker does its work from now on.
     Ready,
-    /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has logged why.
+    /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has
+    /// logged why.
     Hopeless,
-    /// The schema is another one, so this worker writes nothing more. It goes on answering until it is told to end.
+    /// The schema is another one, so this worker writes nothing more. It goes on answering until it
+    /// is told to end.
     Outdated,
 }
 
@@ -88,16 +93,29 @@ pub enum Engine {
 }
 
 /// Gives a new child everything, over the supervisor's end of its socket.
-pub(super) fn give(channel: &UnixStream, config: &Config, page: BorrowedFd<'_>, listener: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub(super) fn give(
+    channel: &UnixStream,
+    config: &Config,
+    page: BorrowedFd<'_>,
+    listener: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
     let mut line = serde_json::to_vec(config)?;
     line.push(b'\n');
     let descriptors: Vec<BorrowedFd<'_>> = [page].into_iter().chain(listener).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)), "there is room for {DESCRIPTORS_MAX} descriptors");
-    // The line is shorter than the buffer of a new socket, so it goes out in one piece and does not block.
+    assert!(
+        control.push(SendAncillaryMessage::ScmRights(&descriptors)),
+        "there is room for {DESCRIPTORS_MAX} descriptors"
+    );
+    // The line is shorter than the buffer of a new socket, so it goes out in one piece and does not
+    // block.
     let sent = sendmsg(channel, &[IoSlice::new(&line)], &mut control, SendFlags::NOSIGNAL)?;
-    if sent == line.len() { Ok(()) } else { Err(io::Error::new(ErrorKind::WriteZero, "the settings did not fit into the socket")) }
+    if sent == line.len() {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::WriteZero, "the settings did not fit into the socket"))
+    }
 }
 
 /// Takes everything from the supervisor, in a child.
@@ -113,12 +131,25 @@ fn receive_from(channel: UnixStream) -> io::Result<Handover> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut line = vec![0; SETTINGS_BYTES_MAX];
-    let received = recvmsg(&channel, &mut [IoSliceMut::new(&mut line)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let received = recvmsg(
+        &channel,
+        &mut [IoSliceMut::new(&mut line)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
     let mut descriptors = control
         .drain()
-        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(descriptors) = message { Some(descriptors) } else { None })
+        .filter_map(|message| {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                Some(descriptors)
+            } else {
+                None
+            }
+        })
         .flatten();
-    let page = descriptors.next().ok_or_else(|| io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end"))?;
+    let page = descriptors.next().ok_or_else(|| {
+        io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end")
+    })?;
     let listener = descriptors.next().map(|it: OwnedFd| TcpListener::from(it));
     let config = serde_json::from_slice(&line[..received.bytes])?;
     Ok(Handover { config, page: SharedPage::attach(page)?, listener, channel })
@@ -131,7 +162,8 @@ pub fn say(mut channel: &UnixStream, message: &Message) -> io::Result<()> {
     channel.write_all(&line)
 }
 
-/// Waits until the supervisor is gone. It never says anything after the handover, so reading only ever ends.
+/// Waits until the supervisor is gone. It never says anything after the handover, so reading only
+/// ever ends.
 pub fn wait_for_the_end(channel: &UnixStream) {
     let mut nothing = String::new();
     let _ = BufReader::new(channel).read_line(&mut nothing);
@@ -168,6 +200,9 @@ mod tests {
     #[test]
     fn a_child_whose_supervisor_is_gone_is_told_so() {
         let (_, child) = UnixStream::pair().expect("a socket");
-        assert_eq!(receive_from(child).err().map(|error| error.kind()), Some(std::io::ErrorKind::UnexpectedEof));
+        assert_eq!(
+            receive_from(child).err().map(|error| error.kind()),
+            Some(std::io::ErrorKind::UnexpectedEof)
+        );
     }
 }

@@ -1,23 +1,26 @@
 //! Finds processes that live but do nothing: stopped, stuck, or starved.
 //!
-//! A process counts up a cell of the shared page about once a second; here it is only compared with what it was. So no
-//! clock is shared between processes. The first beat comes just before a process says that it is ready; until then it may
-//! wait for the file as long as its start may take (`state.rs`).
+//! A process counts up a cell of the shared page about once a second; here it is only compared with
+//! what it was. So no clock is shared between processes. The first beat comes just before a process
+//! says that it is ready; until then it may wait for the file as long as its start may take
+//! (`state.rs`).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::vocabulary::Key;
 
-/// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a process that hangs.
+/// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a
+/// process that hangs.
 const STILL_MAX: Duration = Duration::from_secs(10);
 
-/// How long a heartbeat may stand still of a process that the system says is stopped: that one is not busy, and it may
-/// hold the gate. Longer than a person needs to stop and continue one by mistake is not needed.
+/// How long a heartbeat may stand still of a process that the system says is stopped: that one is
+/// not busy, and it may hold the gate. Longer than a person needs to stop and continue one by
+/// mistake is not needed.
 const STOPPED_MAX: Duration = Duration::from_secs(3);
 
-/// A round that comes later than this after the one before says that the supervisor itself stood still, and so probably
-/// everybody did: the machine slept, or was stopped as a whole.
+/// A round that comes later than this after the one before says that the supervisor itself stood
+/// still, and so probably everybody did: the machine slept, or was stopped as a whole.
 const ROUND_LATE: Duration = Duration::from_secs(2);
 
 /// What was seen of each process.
@@ -28,8 +31,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Takes in the heartbeats of all living processes and tells which have stood still for too long.
-    pub(super) fn observe(&mut self, now: Duration, beats: &[(Key, u64)], is_stopped: impl Fn(Key) -> bool) -> Vec<Key> {
+    /// Takes in the heartbeats of all living processes and tells which have stood still for too
+    /// long.
+    pub(super) fn observe(
+        &mut self,
+        now: Duration,
+        beats: &[(Key, u64)],
+        is_stopped: impl Fn(Key) -> bool,
+    ) -> Vec<Key> {
         let stood_still = now.saturating_sub(self.last_round) > ROUND_LATE;
         self.last_round = now;
         self.seen.retain(|key, _| beats.iter().any(|(living, _)| living == key));
@@ -69,7 +78,10 @@ mod tests {
     fn a_process_that_stands_still_for_ten_seconds_is_found_and_the_others_are_not() {
         let mut watch = Watch::default();
         for second in 0..10 {
-            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, second)], running), []);
+            assert_eq!(
+                watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, second)], running),
+                []
+            );
         }
         assert_eq!(watch.observe(Duration::from_secs(10), &[(ONE, 5), (TWO, 10)], running), [ONE]);
         assert_eq!(watch.observe(Duration::from_secs(11), &[(ONE, 5), (TWO, 11)], running), []);
@@ -79,9 +91,15 @@ mod tests {
     fn a_process_that_is_stopped_is_found_sooner() {
         let mut watch = Watch::default();
         for second in 0..3 {
-            assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, 5)], |key| key == TWO), []);
+            assert_eq!(
+                watch.observe(Duration::from_secs(second), &[(ONE, 5), (TWO, 5)], |key| key == TWO),
+                []
+            );
         }
-        assert_eq!(watch.observe(Duration::from_secs(3), &[(ONE, 5), (TWO, 5)], |key| key == TWO), [TWO]);
+        assert_eq!(
+            watch.observe(Duration::from_secs(3), &[(ONE, 5), (TWO, 5)], |key| key == TWO),
+            [TWO]
+        );
     }
 
     #[test]

@@ -1,16 +1,20 @@
-//! The address that the server listens on: bound once, by the supervisor, and inherited by every worker.
+//! The address that the server listens on: bound once, by the supervisor, and inherited by every
+//! worker.
 //!
-//! One socket for all workers, rather than one each: connections that wait in its queue belong to nobody yet, so none
-//! is lost when a worker ends, and a new worker finds them at once.
+//! One socket for all workers, rather than one each: connections that wait in its queue belong to
+//! nobody yet, so none is lost when a worker ends, and a new worker finds them at once.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_socket, listen, socket_with};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind as bind_socket, listen, socket_with,
+};
 use socket2::{SockFilter, SockRef};
 
-/// Connections that may wait to be accepted. The kernel lowers it to `net.core.somaxconn`, 4,096 by default.
+/// Connections that may wait to be accepted. The kernel lowers it to `net.core.somaxconn`, 4,096 by
+/// default.
 const BACKLOG: i32 = 1024;
 
 /// Where the server can be reached.
@@ -18,7 +22,8 @@ const BACKLOG: i32 = 1024;
 pub struct Address(pub SocketAddr);
 
 impl Address {
-    /// The URL to visit. For a wildcard address, which nobody can visit, that of the machine itself.
+    /// The URL to visit. For a wildcard address, which nobody can visit, that of the machine
+    /// itself.
     pub fn url(self) -> String {
         let ip = match self.0.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
@@ -37,8 +42,14 @@ impl Address {
 pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
     let address = SocketAddr::new(host, port);
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    // A server that was just ended leaves connections in TIME_WAIT; they must not keep the next one from starting.
+    let socket = socket_with(
+        family,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    // A server that was just ended leaves connections in TIME_WAIT; they must not keep the next one
+    // from starting.
     set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         set_ipv6_v6only(&socket, true)?;
@@ -50,8 +61,9 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
     Ok((listener, address))
 }
 
-/// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that lets everything of TCP
-/// through except the packet that asks for a new connection: SYN without ACK (RFC 9293, section 3.1).
+/// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that lets
+/// everything of TCP through except the packet that asks for a new connection: SYN without ACK (RFC
+/// 9293, section 3.1).
 const NOBODY_NEW: [SockFilter; 5] = {
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
@@ -69,10 +81,12 @@ const NOBODY_NEW: [SockFilter; 5] = {
     ]
 };
 
-/// Lets nobody new into the queue, so that who is in it can be served before the last process closes the socket: the
-/// kernel resets whoever is queued at that moment, although its client takes itself for connected.
+/// Lets nobody new into the queue, so that who is in it can be served before the last process
+/// closes the socket: the kernel resets whoever is queued at that moment, although its client takes
+/// itself for connected.
 ///
-/// Who asks meanwhile is not answered, asks again after a second as for any lost packet, and is refused then.
+/// Who asks meanwhile is not answered, asks again after a second as for any lost packet, and is
+/// refused then.
 ///
 /// # Errors
 ///

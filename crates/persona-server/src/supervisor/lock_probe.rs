@@ -1,7 +1,7 @@
 //! Who holds a lock that others wait for, asked from outside.
 //!
-//! The supervisor may ask: it has no SQLite connection, so opening and closing `-shm` drops no lock of its own. In a
-//! process with a connection this must never be called.
+//! The supervisor may ask: it has no SQLite connection, so opening and closing `-shm` drops no lock
+//! of its own. In a process with a connection this must never be called.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use persona_storage::sqlite::Gate;
 use rustix::process::{Flock, FlockOffsetType, FlockType, Pid, fcntl_getlk};
 
-/// The byte of `-shm` that a writer locks (SQLite documentation, "WAL-mode File Format", section 2.3.2).
+/// The byte of `-shm` that a writer locks (SQLite documentation, "WAL-mode File Format", section
+/// 2.3.2).
 const WRITER_LOCK_BYTE: u64 = 120;
 
 /// What the system adds to the name of a program whose file was replaced while it runs.
@@ -36,9 +37,15 @@ impl fmt::Display for Holder {
 impl Holder {
     /// A process, by its number.
     pub fn of(pid: u32) -> Self {
-        // The system's short name of a child of ours is that of the link by which it was started, so the file is better.
-        let file = fs::read_link(format!("/proc/{pid}/exe")).ok().and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
-        let short = || fs::read_to_string(format!("/proc/{pid}/comm")).map_or_else(|_| "unknown".into(), |name| name.trim_end().into());
+        // The system's short name of a child of ours is that of the link by which it was started,
+        // so the file is better.
+        let file = fs::read_link(format!("/proc/{pid}/exe"))
+            .ok()
+            .and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+        let short = || {
+            fs::read_to_string(format!("/proc/{pid}/comm"))
+                .map_or_else(|_| "unknown".into(), |name| name.trim_end().into())
+        };
         Self { pid, name: file.map_or_else(short, |file| file.trim_end_matches(DELETED).into()) }
     }
 }
@@ -50,13 +57,19 @@ impl Holder {
 /// There is no index, or it cannot be opened.
 pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
     let index = OpenOptions::new().read(true).write(true).open(beside(database, "-shm"))?;
-    let wanted = Flock { start: WRITER_LOCK_BYTE, length: 1, pid: None, typ: FlockType::WriteLock, offset_type: FlockOffsetType::Set };
+    let wanted = Flock {
+        start: WRITER_LOCK_BYTE,
+        length: 1,
+        pid: None,
+        typ: FlockType::WriteLock,
+        offset_type: FlockOffsetType::Set,
+    };
     let held = fcntl_getlk(&index, &wanted)?;
     Ok(held.and_then(|lock| lock.pid).and_then(number_of).map(Holder::of))
 }
 
-/// Who holds the gate of a database, whatever program it is. Asked of the system's table of locks, because `flock(2)`
-/// itself does not tell.
+/// Who holds the gate of a database, whatever program it is. Asked of the system's table of locks,
+/// because `flock(2)` itself does not tell.
 pub fn holder_of_gate(database: &Path) -> Option<Holder> {
     holder_of_flock(&Gate::path(database))
 }
@@ -65,16 +78,23 @@ pub fn holder_of_gate(database: &Path) -> Option<Holder> {
 pub fn holder_of_flock(path: &Path) -> Option<Holder> {
     let file = Identity::of(path)?;
     let table = fs::read_to_string("/proc/locks").ok()?;
-    let holder = table.lines().filter_map(|line| holder_in(line, file.inode)).find(|pid| file.is_open_in(*pid));
+    let holder = table
+        .lines()
+        .filter_map(|line| holder_in(line, file.inode))
+        .find(|pid| file.is_open_in(*pid));
     holder.map(Holder::of)
 }
 
-/// The process of a line like `1: FLOCK  ADVISORY  WRITE 30109 fe:00:5349505 0 EOF`, if it holds an exclusive lock on
-/// this inode. Lines of those who wait have an arrow in front.
+/// The process of a line like `1: FLOCK  ADVISORY  WRITE 30109 fe:00:5349505 0 EOF`, if it holds an
+/// exclusive lock on this inode. Lines of those who wait have an arrow in front.
 fn holder_in(line: &str, inode: u64) -> Option<u32> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
-        [_, "FLOCK", _, "WRITE", pid, file, ..] if file.rsplit(':').next()?.parse() == Ok(inode) => pid.parse().ok(),
+        [_, "FLOCK", _, "WRITE", pid, file, ..]
+            if file.rsplit(':').next()?.parse() == Ok(inode) =>
+        {
+            pid.parse().ok()
+        }
         _ => None,
     }
 }
@@ -147,8 +167,14 @@ mod tests {
     fn a_line_of_the_table_of_locks_is_read() {
         let line = "1: FLOCK  ADVISORY  WRITE 30109 fe:00:5349505 0 EOF";
         assert_eq!((holder_in(line, 5_349_505), holder_in(line, 5)), (Some(30109), None));
-        assert_eq!(holder_in("1: -> FLOCK  ADVISORY  WRITE 30110 fe:00:5349505 0 EOF", 5_349_505), None);
-        assert_eq!(holder_in("2: POSIX  ADVISORY  WRITE 30109 fe:00:5349505 120 120", 5_349_505), None);
+        assert_eq!(
+            holder_in("1: -> FLOCK  ADVISORY  WRITE 30110 fe:00:5349505 0 EOF", 5_349_505),
+            None
+        );
+        assert_eq!(
+            holder_in("2: POSIX  ADVISORY  WRITE 30109 fe:00:5349505 120 120", 5_349_505),
+            None
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! The parent of all processes. Starts them, replaces them, ends them; never opens the database, answers no request.
+//! The parent of all processes. Starts them, replaces them, ends them; never opens the database,
+//! answers no request.
 //!
-//! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words of `vocabulary.rs`),
-//! and the only place that touches processes (`process.rs`). What must not: the store, HTTP.
+//! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words
+//! of `vocabulary.rs`), and the only place that touches processes (`process.rs`). What must not:
+//! the store, HTTP.
 //!
 //! Start reading at `vocabulary.rs`, then `state.rs`.
 

@@ -18,7 +18,13 @@ pub(super) fn log(note: Note) {
                 Ending::Signal(signal) => (None, Some(signal)),
                 Ending::NotStarted => (None, None),
             };
-            warn!(child.role = key.role.word(), child.slot = key.slot, code, signal, "a process ended unexpectedly");
+            warn!(
+                child.role = key.role.word(),
+                child.slot = key.slot,
+                code,
+                signal,
+                "a process ended unexpectedly"
+            );
         }
         Note::Refused(key) => error!(
             child.role = key.role.word(),
@@ -43,8 +49,15 @@ pub(super) fn log(note: Note) {
         ),
         Note::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
         Note::Overdue(key) => child(key, "a process did not get on in time and is killed"),
-        Note::RestartAbandoned(key) => child(key, "a replacement did not start: the restart ends here, the other workers stay"),
-        Note::Restarting => info!("replacing the workers one by one; settings are those of the start, they are not read again"),
+        Note::RestartAbandoned(key) => {
+            child(
+                key,
+                "a replacement did not start: the restart ends here, the other workers stay",
+            );
+        }
+        Note::Restarting => info!(
+            "replacing the workers one by one; settings are those of the start, they are not read again"
+        ),
         Note::RestartUnderWay => info!("the workers are being replaced already"),
         Note::Restarted => info!("every worker was replaced"),
         Note::Workers(workers) => info!(workers, "the number of workers changes"),
@@ -53,19 +66,26 @@ pub(super) fn log(note: Note) {
             "no worker added: these are the most that this database bears; writers of one SQLite file take turns, so more only wait, and PostgreSQL is for more"
         ),
         Note::FewestWorkers => warn!("no worker removed: it is the last one"),
-        Note::NotWhileStartingOrStopping => warn!("ignored: that can only be done while all workers run"),
+        Note::NotWhileStartingOrStopping => {
+            warn!("ignored: that can only be done while all workers run");
+        }
         Note::Stopping => info!("stopping"),
     }
 }
 
-/// Says who is waited for at the gate, and for how long. Asks the system where our own processes do not know.
-/// `is_ours` knows the processes of this server, which only write behind the gate.
+/// Says who is waited for at the gate, and for how long. Asks the system where our own processes do
+/// not know. `is_ours` knows the processes of this server, which only write behind the gate.
 pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> bool) {
     let (slot, wait, what, holder) = match delay {
-        Delay::Waiting { waiter, holder } => {
-            (waiter.slot, waiter.waiting, format!("{} waits for the gate", named(waiter)), holder.as_ref())
+        Delay::Waiting { waiter, holder } => (
+            waiter.slot,
+            waiter.waiting,
+            format!("{} waits for the gate", named(waiter)),
+            holder.as_ref(),
+        ),
+        Delay::Holding(holder) => {
+            (holder.slot, holder.holding, "the gate is held".into(), Some(holder))
         }
-        Delay::Holding(holder) => (holder.slot, holder.holding, "the gate is held".into(), Some(holder)),
     };
     let (to_blame, reason) = match holder {
         Some(holder) => blame(holder, holder_of_writer_lock(database).ok().flatten(), is_ours),
@@ -79,14 +99,24 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
 }
 
 /// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the gate.
-fn blame(holder: &AtGate, of_lock: Option<Holder>, is_ours: impl Fn(u32) -> bool) -> (Option<u32>, String) {
+fn blame(
+    holder: &AtGate,
+    of_lock: Option<Holder>,
+    is_ours: impl Fn(u32) -> bool,
+) -> (Option<u32>, String) {
     // Asked a moment later than the gate: one of ours that has the lock was let in meanwhile.
     match of_lock.filter(|it| !is_ours(it.pid)) {
         Some(outsider) => {
-            let reason = format!("{} is in and waits for {outsider}, which holds the database's lock without the gate", named(holder));
+            let reason = format!(
+                "{} is in and waits for {outsider}, which holds the database's lock without the gate",
+                named(holder)
+            );
             (Some(outsider.pid), reason)
         }
-        None => (Some(holder.pid), format!("{} has been in for {} ms", named(holder), holder.holding.as_millis())),
+        None => (
+            Some(holder.pid),
+            format!("{} has been in for {} ms", named(holder), holder.holding.as_millis()),
+        ),
     }
 }
 
@@ -100,7 +130,11 @@ fn named(process: &AtGate) -> String {
 /// Says what to do about a gate that stays busy.
 pub(super) fn advice(minute: &GateFigures) {
     let wait_p99_ms = minute.wait_p99_micros / 1000;
-    warn!(wait_p99_ms, waits = minute.waits, "writers have waited long for each other for minutes: {ADVICE}");
+    warn!(
+        wait_p99_ms,
+        waits = minute.waits,
+        "writers have waited long for each other for minutes: {ADVICE}"
+    );
 }
 
 fn child(key: Key, message: &'static str) {
@@ -117,8 +151,11 @@ mod tests {
 
     #[test]
     fn nobody_of_ours_is_blamed_for_the_lock_without_the_gate() {
-        let keeper = AtGate { slot: 0, pid: 7, waiting: Duration::ZERO, holding: Duration::from_millis(9) };
-        let blamed = |pid| blame(&keeper, Some(Holder { pid, name: "shell".into() }), |it| [7, 8].contains(&it));
+        let keeper =
+            AtGate { slot: 0, pid: 7, waiting: Duration::ZERO, holding: Duration::from_millis(9) };
+        let blamed = |pid| {
+            blame(&keeper, Some(Holder { pid, name: "shell".into() }), |it| [7, 8].contains(&it))
+        };
         let itself = (Some(7), "the keeper (pid 7) has been in for 9 ms".to_owned());
         assert_eq!((blamed(7), blamed(8)), (itself.clone(), itself));
         let foreign = "the keeper (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the gate";

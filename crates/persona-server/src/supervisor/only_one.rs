@@ -1,10 +1,12 @@
 //! One server for one database file.
 //!
-//! A server bounds its workers to what one file bears, and counts, replaces and advises by what it knows. A second one on the
-//! same file would bring as many workers again, which neither of them sees. So the supervisor holds a lock on the database file
-//! for as long as it lives; the kernel takes it back from one that is killed.
+//! A server bounds its workers to what one file bears, and counts, replaces and advises by what it
+//! knows. A second one on the same file would bring as many workers again, which neither of them
+//! sees. So the supervisor holds a lock on the database file for as long as it lives; the kernel
+//! takes it back from one that is killed.
 //!
-//! It is a lock of `flock(2)`, which SQLite's own locks do not know and are not dropped by: the supervisor has no connection.
+//! It is a lock of `flock(2)`, which SQLite's own locks do not know and are not dropped by: the
+//! supervisor has no connection.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -21,9 +23,12 @@ pub(super) struct Served {
 }
 
 impl Claim {
-    /// Takes the right to serve a file that exists; `None` where the file system does not know such locks.
+    /// Takes the right to serve a file that exists; `None` where the file system does not know such
+    /// locks.
     pub(super) fn take(database: &Path) -> Result<Option<Self>, Served> {
-        let locked = File::open(database).map_err(TryLockError::Error).and_then(|file| file.try_lock().map(|()| file));
+        let locked = File::open(database)
+            .map_err(TryLockError::Error)
+            .and_then(|file| file.try_lock().map(|()| file));
         match locked {
             Ok(file) => Ok(Some(Self(file))),
             Err(TryLockError::WouldBlock) => Err(Served { by: holder_of_flock(database) }),

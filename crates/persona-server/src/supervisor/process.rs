@@ -1,4 +1,5 @@
-//! The only place that touches processes: starts them, signals them, and reports what becomes of them.
+//! The only place that touches processes: starts them, signals them, and reports what becomes of
+//! them.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,8 +24,8 @@ use crate::config::Config;
 use crate::process_table;
 use crate::shared_page::SharedPage;
 
-/// This program, also after a newer one was installed under its name: the link leads to the running file itself, so a
-/// rolling restart never mixes versions.
+/// This program, also after a newer one was installed under its name: the link leads to the running
+/// file itself, so a rolling restart never mixes versions.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// What reaches the supervisor's loop.
@@ -47,7 +48,11 @@ pub(super) struct Children {
 
 impl Children {
     /// No children yet; what becomes of them goes to `reports`.
-    pub(super) fn new(config: Config, page: Arc<SharedPage>, reports: UnboundedSender<Report>) -> Self {
+    pub(super) fn new(
+        config: Config,
+        page: Arc<SharedPage>,
+        reports: UnboundedSender<Report>,
+    ) -> Self {
         Self { config, page, reports, running: HashMap::new() }
     }
 
@@ -65,7 +70,14 @@ impl Children {
         handover::give(&ours, &self.config, self.page.fd(), listener)?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0(process_table::title(key.role.word(), key.slot));
-        command.args([RUN_ROLE, key.role.word(), "--slot", &key.slot.to_string(), "--generation", &key.generation.to_string()]);
+        command.args([
+            RUN_ROLE,
+            key.role.word(),
+            "--slot",
+            &key.slot.to_string(),
+            "--generation",
+            &key.generation.to_string(),
+        ]);
         // Standard output is for results, and children have none.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if key.role != Role::Init {
@@ -74,7 +86,10 @@ impl Children {
         }
         let child = command.spawn()?;
         let number = child.id().ok_or_else(|| io::Error::other("the process has no number"))?;
-        let pid = i32::try_from(number).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("the process has no number"))?;
+        let pid = i32::try_from(number)
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| io::Error::other("the process has no number"))?;
         let handle = pidfd_open(pid, PidfdFlags::empty())?;
         ours.set_nonblocking(true)?;
         let channel = tokio::net::UnixStream::from_std(ours)?;
@@ -124,21 +139,32 @@ impl Children {
 
     /// Whether the system says that a child was stopped, by a signal.
     pub(super) fn is_stopped(&self, key: Key) -> bool {
-        let stat = self.running.get(&key).and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        let stat = self
+            .running
+            .get(&key)
+            .and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
         // The state follows the name, which is in parentheses and may hold any character itself.
-        stat.is_some_and(|line| line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+        stat.is_some_and(|line| {
+            line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        })
     }
 
-    /// Reaps processes that lost their parent, where this is process 1 of a container: the kernel gives them to it, and each would
-    /// stay in the table of processes for ever. What a health check or a shell in the container leaves behind is one of those.
+    /// Reaps processes that lost their parent, where this is process 1 of a container: the kernel
+    /// gives them to it, and each would stay in the table of processes for ever. What a health
+    /// check or a shell in the container leaves behind is one of those.
     pub(super) fn reap_orphans(&self) {
         if std::process::id() != 1 {
             return;
         }
-        // Our own children are waited for where their ends are reported; a file that is not there means that the kernel does not list them.
+        // Our own children are waited for where their ends are reported; a file that is not there
+        // means that the kernel does not list them.
         let listed = std::fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
-        let orphans = listed.split_ascii_whitespace().filter_map(|word| word.parse::<i32>().ok()).filter_map(Pid::from_raw);
-        for orphan in orphans.filter(|pid| !self.is_one(pid.as_raw_nonzero().get().unsigned_abs())) {
+        let orphans = listed
+            .split_ascii_whitespace()
+            .filter_map(|word| word.parse::<i32>().ok())
+            .filter_map(Pid::from_raw);
+        for orphan in orphans.filter(|pid| !self.is_one(pid.as_raw_nonzero().get().unsigned_abs()))
+        {
             // One that still runs is looked at again with the next tick.
             let _ = waitpid(Some(orphan), WaitOptions::NOHANG);
         }
@@ -151,8 +177,12 @@ impl Children {
 
     /// The process numbers of all workers, by slot.
     pub(super) fn worker_pids(&self) -> Vec<u32> {
-        let mut workers: Vec<(u16, u32)> =
-            self.running.iter().filter(|(key, _)| key.role == Role::Worker).map(|(key, (_, pid))| (key.slot, *pid)).collect();
+        let mut workers: Vec<(u16, u32)> = self
+            .running
+            .iter()
+            .filter(|(key, _)| key.role == Role::Worker)
+            .map(|(key, (_, pid))| (key.slot, *pid))
+            .collect();
         workers.sort_unstable();
         workers.into_iter().map(|(_, pid)| pid).collect()
     }
@@ -163,8 +193,14 @@ impl Children {
     }
 }
 
-/// Reports what a child says, and at last how it ended. Holds the supervisor's end of the socket open all that time.
-async fn follow(key: Key, mut child: Child, channel: tokio::net::UnixStream, reports: UnboundedSender<Report>) {
+/// Reports what a child says, and at last how it ended. Holds the supervisor's end of the socket
+/// open all that time.
+async fn follow(
+    key: Key,
+    mut child: Child,
+    channel: tokio::net::UnixStream,
+    reports: UnboundedSender<Report>,
+) {
     let mut lines = BufReader::new(channel).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let report = match serde_json::from_str(&line) {

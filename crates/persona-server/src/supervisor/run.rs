@@ -1,8 +1,10 @@
-//! The supervisor's loop: takes one report after the other, lets `state.rs` decide, and does what it says.
+//! The supervisor's loop: takes one report after the other, lets `state.rs` decide, and does what
+//! it says.
 //!
-//! One thread does everything. That is needed, not only enough: the kernel ends children with the *thread* that
-//! started them (`PR_SET_PDEATHSIG`), so that must be the main thread, which lives as long as the program. The runtime
-//! is tokio's, because it turns signals, exits, sockets and time into futures without a line of `unsafe`.
+//! One thread does everything. That is needed, not only enough: the kernel ends children with the
+//! *thread* that started them (`PR_SET_PDEATHSIG`), so that must be the main thread, which lives as
+//! long as the program. The runtime is tokio's, because it turns signals, exits, sockets and time
+//! into futures without a line of `unsafe`.
 
 use std::io;
 use std::net::TcpListener;
@@ -31,7 +33,8 @@ use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, say};
 use crate::shared_page::{Measure, SharedPage};
 
-/// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a second.
+/// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a
+/// second.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Everything that is known once all workers are ready.
@@ -66,12 +69,18 @@ struct Supervisor<'a> {
     was_ready: bool,
 }
 
-/// Runs the server until it ends, and tells how it ended. `announce` is called once, when all workers are ready.
+/// Runs the server until it ends, and tells how it ended. `announce` is called once, when all
+/// workers are ready.
 ///
 /// # Errors
 ///
 /// The system has no memory for the shared page or does not deliver signals.
-pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn Fn(&Started)) -> io::Result<ExitCode> {
+pub fn run(
+    mut config: Config,
+    listener: TcpListener,
+    log: Log,
+    announce: &dyn Fn(&Started),
+) -> io::Result<ExitCode> {
     descriptors::raise_limit(&mut config);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -87,7 +96,11 @@ pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn F
         tokio::spawn(forward_ticks(sender.clone()));
         let mut supervisor = Supervisor {
             began: Instant::now(),
-            state: State::new(config.workers, config.workers_max(), Duration::from_millis(config.drain_timeout_ms)),
+            state: State::new(
+                config.workers,
+                config.workers_max(),
+                Duration::from_millis(config.drain_timeout_ms),
+            ),
             watch: Watch::default(),
             contention: Contention::new(Duration::from_millis(config.gate_warn_ms)),
             file: config.database.file().map(Path::to_path_buf),
@@ -112,7 +125,8 @@ pub fn run(mut config: Config, listener: TcpListener, log: Log, announce: &dyn F
 }
 
 impl Supervisor<'_> {
-    /// Takes what init found, and the right to serve the file, which exists from here on; a code where another server has it.
+    /// Takes what init found, and the right to serve the file, which exists from here on; a code
+    /// where another server has it.
     fn prepare(&mut self, prepared: Prepared) -> Option<ExitCode> {
         self.prepared = prepared;
         let file = self.file.as_ref().filter(|_| self.claim.is_none())?;
@@ -128,15 +142,23 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Lets an event be decided about and does what follows; a code when that is the end of the program.
+    /// Lets an event be decided about and does what follows; a code when that is the end of the
+    /// program.
     fn take(&mut self, event: Event) -> Option<ExitCode> {
         let mut events = vec![event];
         match event {
             Event::Exited(key, _) => self.children.forget(key),
-            // One that has not beaten yet is taken for one that still starts, so it would never be found if it hung.
-            Event::Ready(key) => debug_assert!(self.children.has_beaten(key), "{key:?} was ready before its first heartbeat"),
+            // One that has not beaten yet is taken for one that still starts, so it would never be
+            // found if it hung.
+            Event::Ready(key) => debug_assert!(
+                self.children.has_beaten(key),
+                "{key:?} was ready before its first heartbeat"
+            ),
             Event::Tick => {
-                let stalled = self.watch.observe(self.began.elapsed(), &self.children.heartbeats(), |key| self.children.is_stopped(key));
+                let stalled =
+                    self.watch.observe(self.began.elapsed(), &self.children.heartbeats(), |key| {
+                        self.children.is_stopped(key)
+                    });
                 events.extend(stalled.into_iter().map(Event::Stalled));
                 self.watch_the_gate();
                 self.children.reap_orphans();
@@ -155,7 +177,9 @@ impl Supervisor<'_> {
     /// Logs long waits and writes the figures of each minute on the page.
     fn watch_the_gate(&mut self) {
         let now = self.began.elapsed();
-        if let (Some(delay), Some(file)) = (self.contention.look(now, &self.page.at_gate()), &self.file) {
+        if let (Some(delay), Some(file)) =
+            (self.contention.look(now, &self.page.at_gate()), &self.file)
+        {
             notes::delay(&delay, file, |pid| self.children.is_one(pid));
         }
         let page = &self.page;
@@ -206,7 +230,9 @@ impl Supervisor<'_> {
     fn reopen_log(&self) {
         match self.log.reopen() {
             Ok(()) => tracing::info!("log file opened again"),
-            Err(error) => tracing::error!(error = %error, "could not open the log file again; the old one is used further"),
+            Err(error) => {
+                tracing::error!(error = %error, "could not open the log file again; the old one is used further");
+            }
         }
     }
 
@@ -218,13 +244,19 @@ impl Supervisor<'_> {
             (false, true) if code != ExitCode::Ok => "with a fault",
             (false, true) => "clean",
         };
-        tracing::info!(uptime_s, requests, end, code = code.number(), "stopped after {uptime_s} s and {requests} requests ({end})");
+        tracing::info!(
+            uptime_s,
+            requests,
+            end,
+            code = code.number(),
+            "stopped after {uptime_s} s and {requests} requests ({end})"
+        );
     }
 }
 
 fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
-    // TTIN and TTOU have no name in tokio; the numbers are those of Linux on every architecture that Rust runs on
-    // except MIPS and SPARC, taken from rustix so that they are right there too.
+    // TTIN and TTOU have no name in tokio; the numbers are those of Linux on every architecture
+    // that Rust runs on except MIPS and SPARC, taken from rustix so that they are right there too.
     let of = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
     let meanings = [
         (SignalKind::terminate(), Event::Terminate),
@@ -238,13 +270,17 @@ fn forward_signals(reports: &UnboundedSender<Report>) -> io::Result<()> {
     for (kind, event) in meanings {
         let mut signals = signal(kind)?;
         let reports = reports.clone();
-        tokio::spawn(async move { while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {} });
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() && reports.send(Report::Event(event)).is_ok() {}
+        });
     }
     // gunicorn's way to a new version. Without a handler the signal would end the server at once.
     let mut upgrades = signal(SignalKind::user_defined2())?;
     tokio::spawn(async move {
         while upgrades.recv().await.is_some() {
-            tracing::warn!("USR2 has no effect here: to change the version, stop the server, replace the program and start it");
+            tracing::warn!(
+                "USR2 has no effect here: to change the version, stop the server, replace the program and start it"
+            );
         }
     });
     Ok(())

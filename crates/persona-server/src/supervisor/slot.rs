@@ -1,21 +1,25 @@
 //! What is remembered of a slot between its processes: how many there were, and how they died.
 //!
-//! Two things look alike and are not. A process that cannot get ready will not get ready the next time either: after
-//! some attempts the program ends and says so. A process that was ready and is killed young, by an operator, by the
-//! system for want of memory, by a test, must be replaced however often that happens, only not in a busy loop.
+//! Two things look alike and are not. A process that cannot get ready will not get ready the next
+//! time either: after some attempts the program ends and says so. A process that was ready and is
+//! killed young, by an operator, by the system for want of memory, by a test, must be replaced
+//! however often that happens, only not in a busy loop.
 
 use std::time::Duration;
 
-/// How many processes of one slot may fail to get ready one after the other. More is a loop that nobody watches.
+/// How many processes of one slot may fail to get ready one after the other. More is a loop that
+/// nobody watches.
 pub(super) const FAILED_STARTS_MAX: u32 = 8;
 
-/// Pause before the second young death's replacement, doubled for each further one. The first is replaced at once.
+/// Pause before the second young death's replacement, doubled for each further one. The first is
+/// replaced at once.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Longest pause, because a killed process is to be replaced within a second.
 const BACK_OFF_MAX: Duration = Duration::from_millis(400);
 
-/// A process that dies sooner than this after it was ready is replaced a little more slowly the next time.
+/// A process that dies sooner than this after it was ready is replaced a little more slowly the
+/// next time.
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// How long a process lived.
@@ -54,7 +58,8 @@ impl Slot {
     /// Takes in the death of its process; whether that was one failed start too many.
     pub(super) fn died(&mut self, now: Duration, life: Life) -> bool {
         self.failed_starts = if life == Life::NeverReady { self.failed_starts + 1 } else { 0 };
-        self.young_deaths = if life == Life::Grown { 0 } else { self.young_deaths.saturating_add(1) };
+        self.young_deaths =
+            if life == Life::Grown { 0 } else { self.young_deaths.saturating_add(1) };
         let doublings = self.young_deaths.saturating_sub(2).min(u32::BITS - 1);
         let pause = BACK_OFF.saturating_mul(1 << doublings).min(BACK_OFF_MAX);
         self.not_before = if self.young_deaths > 1 { now + pause } else { now };
@@ -83,7 +88,9 @@ mod tests {
         let now = Duration::from_secs(100);
         let pause = |life| {
             assert!(!slot.died(now, life), "{life:?} is no reason to end");
-            (0..1000_u64).find(|ms| slot.is_due(now + Duration::from_millis(*ms))).map_or(u128::MAX, u128::from)
+            (0..1000_u64)
+                .find(|ms| slot.is_due(now + Duration::from_millis(*ms)))
+                .map_or(u128::MAX, u128::from)
         };
         deaths.into_iter().map(pause).collect()
     }

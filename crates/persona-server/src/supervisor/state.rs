@@ -1,11 +1,13 @@
-//! Every decision of the supervisor, as a pure function of events: what happened goes in, what is to be done comes out.
+//! Every decision of the supervisor, as a pure function of events: what happened goes in, what is
+//! to be done comes out.
 //!
-//! What lives here: which process runs when, and when it ends. What must not: anything that touches a process, a
-//! clock or a file. Time comes in as the time since the supervisor started.
+//! What lives here: which process runs when, and when it ends. What must not: anything that touches
+//! a process, a clock or a file. Time comes in as the time since the supervisor started.
 //!
-//! The state holds what is *wanted* (the phase, the number of workers, the slots still to be renewed) and what *is*
-//! (the processes). Each event changes one of the two, and [`State::reconcile`] then takes the next steps from what is
-//! to what is wanted. So an event that comes at an odd moment needs no case of its own.
+//! The state holds what is *wanted* (the phase, the number of workers, the slots still to be
+//! renewed) and what *is* (the processes). Each event changes one of the two, and
+//! [`State::reconcile`] then takes the next steps from what is to what is wanted. So an event that
+//! comes at an odd moment needs no case of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,7 +46,8 @@ pub struct State {
     keeper_was_ready: bool,
     /// A sync failed: nothing is started before the last process that had the file open has ended.
     reopening: bool,
-    /// Workers that write nothing more; those that are to replace them show whether anybody else can.
+    /// Workers that write nothing more; those that are to replace them show whether anybody else
+    /// can.
     outdated: BTreeSet<Key>,
 }
 
@@ -83,11 +86,16 @@ impl State {
             Event::Outdated(key) => self.on_outdated(key),
             Event::Exited(key, ending) => self.on_exited(now, key, ending, &mut actions),
             Event::Stalled(key) if self.processes.contains_key(&key) => {
-                actions.extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);
+                actions
+                    .extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);
             }
             Event::Stalled(_) => {}
-            Event::Interrupt if matches!(self.phase, Phase::Stopping { .. }) => self.kill_all(&mut actions),
-            Event::Interrupt | Event::Terminate => self.stop(now, ExitCode::Ok, Signal::Stop, &mut actions),
+            Event::Interrupt if matches!(self.phase, Phase::Stopping { .. }) => {
+                self.kill_all(&mut actions);
+            }
+            Event::Interrupt | Event::Terminate => {
+                self.stop(now, ExitCode::Ok, Signal::Stop, &mut actions);
+            }
             Event::Restart => self.restart(&mut actions),
             Event::AddWorker => self.add_worker(&mut actions),
             Event::RemoveWorker => self.remove_worker(now, &mut actions),
@@ -98,12 +106,21 @@ impl State {
         actions
     }
 
-    // ---- what is ---------------------------------------------------------------------------------------------------
+    // ---- what is
+    // ---------------------------------------------------------------------------------------------
 
     fn on_ready(&mut self, now: Duration, key: Key, actions: &mut Vec<Action>) {
-        let Some(process) = self.processes.get_mut(&key).filter(|it| it.condition == Condition::Starting) else { return };
+        let Some(process) =
+            self.processes.get_mut(&key).filter(|it| it.condition == Condition::Starting)
+        else {
+            return;
+        };
         let reopens_log = std::mem::take(&mut process.reopens_log);
-        *process = Process { condition: Condition::Ready { since: now }, deadline: None, reopens_log: false };
+        *process = Process {
+            condition: Condition::Ready { since: now },
+            deadline: None,
+            reopens_log: false,
+        };
         if reopens_log {
             actions.push(Action::Signal(key, Signal::ReopenLog));
         }
@@ -131,7 +148,9 @@ impl State {
             *code = ExitCode::DiskFailed;
             actions.push(Action::Note(Note::Lost(key, ending)));
         }
-        if !matches!(self.phase, Phase::Preparing | Phase::Running { .. }) || process.condition == Condition::Ending {
+        if !matches!(self.phase, Phase::Preparing | Phase::Running { .. })
+            || process.condition == Condition::Ending
+        {
             return;
         }
         if key.role == Role::Init {
@@ -139,7 +158,10 @@ impl State {
                 Ending::Code(0) => self.phase = Phase::Running { announced: false },
                 ending => {
                     actions.push(Action::Note(Note::Refused(key)));
-                    self.phase = Phase::Stopping { code: ending.refusal().unwrap_or(ExitCode::Failure), forced: false };
+                    self.phase = Phase::Stopping {
+                        code: ending.refusal().unwrap_or(ExitCode::Failure),
+                        forced: false,
+                    };
                 }
             }
             return;
@@ -166,15 +188,17 @@ impl State {
         if ending.is_disk_failure() && !self.reopening {
             self.reopen(now, key, actions);
         }
-        let ready_since = if let Condition::Ready { since } = process.condition { Some(since) } else { None };
+        let ready_since =
+            if let Condition::Ready { since } = process.condition { Some(since) } else { None };
         if self.slots.entry(key.slot).or_default().died(now, Life::of(ready_since, now)) {
             actions.push(Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX)));
             self.stop(now, ExitCode::Failure, Signal::Stop, actions);
         }
     }
 
-    /// Ends everybody at once: a later sync of theirs would succeed without the pages that the failed one lost, so that
-    /// what they acknowledge might not be kept. The keeper that comes then copies the log back before anybody writes.
+    /// Ends everybody at once: a later sync of theirs would succeed without the pages that the
+    /// failed one lost, so that what they acknowledge might not be kept. The keeper that comes then
+    /// copies the log back before anybody writes.
     fn reopen(&mut self, now: Duration, lost: Key, actions: &mut Vec<Action>) {
         self.reopening = true;
         self.keeper_was_ready = false;
@@ -193,12 +217,16 @@ impl State {
                 if let Phase::Stopping { forced, .. } = &mut self.phase {
                     *forced = true;
                 }
-                actions.extend([Action::Note(Note::Overdue(*key)), Action::Signal(*key, Signal::Kill)]);
+                actions.extend([
+                    Action::Note(Note::Overdue(*key)),
+                    Action::Signal(*key, Signal::Kill),
+                ]);
             }
         }
     }
 
-    // ---- what is wanted --------------------------------------------------------------------------------------------
+    // ---- what is wanted
+    // --------------------------------------------------------------------------------------------
 
     fn stop(&mut self, now: Duration, code: ExitCode, signal: Signal, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Stopping { .. } | Phase::Ended) {
@@ -249,7 +277,11 @@ impl State {
                 let slot = self.workers;
                 self.workers -= 1;
                 self.to_renew.remove(&slot);
-                for key in self.living().filter(|key| key.role == Role::Worker && key.slot == slot).collect::<Vec<_>>() {
+                for key in self
+                    .living()
+                    .filter(|key| key.role == Role::Worker && key.slot == slot)
+                    .collect::<Vec<_>>()
+                {
                     self.end(now, key, Signal::Drain, actions);
                 }
                 Note::Workers(self.workers)
@@ -266,12 +298,15 @@ impl State {
             match process.condition {
                 // Before it is ready it may not know the signal yet, and would end.
                 Condition::Starting => process.reopens_log = true,
-                Condition::Ready { .. } | Condition::Ending => actions.push(Action::Signal(*key, Signal::ReopenLog)),
+                Condition::Ready { .. } | Condition::Ending => {
+                    actions.push(Action::Signal(*key, Signal::ReopenLog));
+                }
             }
         }
     }
 
-    // ---- from what is to what is wanted ----------------------------------------------------------------------------
+    // ---- from what is to what is wanted
+    // ----------------------------------------------------------------------------
 
     fn reconcile(&mut self, now: Duration, actions: &mut Vec<Action>) {
         match self.phase {
@@ -306,7 +341,8 @@ impl State {
         }
     }
 
-    /// Takes the next step of a restart, when the step before is complete: one worker more than usual at any time.
+    /// Takes the next step of a restart, when the step before is complete: one worker more than
+    /// usual at any time.
     fn renew_next(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if !self.renewing || !self.is_settled() {
             return;
@@ -320,7 +356,13 @@ impl State {
     }
 
     /// Ends the keeper after the last worker, and the program after the keeper.
-    fn finish_stopping(&mut self, now: Duration, code: ExitCode, forced: bool, actions: &mut Vec<Action>) {
+    fn finish_stopping(
+        &mut self,
+        now: Duration,
+        code: ExitCode,
+        forced: bool,
+        actions: &mut Vec<Action>,
+    ) {
         if self.living().all(|key| key.role == Role::Keeper) {
             for key in self.living().collect::<Vec<_>>() {
                 self.end(now, key, Signal::Drain, actions);
@@ -332,7 +374,8 @@ impl State {
         }
     }
 
-    // ---- steps and questions ---------------------------------------------------------------------------------------
+    // ---- steps and questions
+    // ---------------------------------------------------------------------------------------
 
     /// Starts a process in the free seat of a slot; does nothing when both its seats are taken.
     fn spawn(&mut self, now: Duration, role: Role, slot: u16, actions: &mut Vec<Action>) {
@@ -340,27 +383,35 @@ impl State {
         self.slots.entry(slot).or_default().generation = generation;
         let key = Key { role, slot, generation };
         let deadline = (role != Role::Init).then_some(now + START_TIMEOUT);
-        self.processes.insert(key, Process { condition: Condition::Starting, deadline, reopens_log: false });
+        self.processes
+            .insert(key, Process { condition: Condition::Starting, deadline, reopens_log: false });
         actions.push(Action::Spawn(key));
     }
 
-    /// The next generation of a slot whose seat is free: a slot has two, for even and for odd generations.
+    /// The next generation of a slot whose seat is free: a slot has two, for even and for odd
+    /// generations.
     fn free_generation(&self, role: Role, slot: u16) -> Option<u64> {
         if role == Role::Init {
             return Some(0);
         }
         let last = self.slots.get(&slot).map_or(0, |it| it.generation);
-        let taken = |next: &u64| self.living().any(|key| key.slot == slot && key.generation % 2 == next % 2);
+        let taken = |next: &u64| {
+            self.living().any(|key| key.slot == slot && key.generation % 2 == next % 2)
+        };
         [last + 1, last + 2].into_iter().find(|next| !taken(next))
     }
 
     fn end(&mut self, now: Duration, key: Key, signal: Signal, actions: &mut Vec<Action>) {
-        let timeout = if key.role == Role::Keeper { KEEPER_STOP_TIMEOUT } else { self.drain_timeout };
-        if let Some(process) = self.processes.get_mut(&key).filter(|it| it.condition != Condition::Ending) {
+        let timeout =
+            if key.role == Role::Keeper { KEEPER_STOP_TIMEOUT } else { self.drain_timeout };
+        if let Some(process) =
+            self.processes.get_mut(&key).filter(|it| it.condition != Condition::Ending)
+        {
             process.condition = Condition::Ending;
             process.deadline = Some(now + timeout);
             actions.push(Action::Signal(key, signal));
-        } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key) {
+        } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key)
+        {
             // It drains already; now there is no reason left to be patient.
             actions.push(Action::Signal(key, signal));
         }
@@ -380,12 +431,17 @@ impl State {
 
     /// The processes of the same slot that started earlier and are not ending yet.
     fn older_than(&self, key: Key) -> Vec<Key> {
-        self.living().filter(|it| it.slot == key.slot && it.generation < key.generation && !self.is_ending(*it)).collect()
+        self.living()
+            .filter(|it| {
+                it.slot == key.slot && it.generation < key.generation && !self.is_ending(*it)
+            })
+            .collect()
     }
 
     /// Whether every wanted process is ready and no other one lives.
     fn is_settled(&self) -> bool {
-        self.processes.len() == usize::from(self.workers) + 1 && self.processes.values().all(Process::is_ready)
+        self.processes.len() == usize::from(self.workers) + 1
+            && self.processes.values().all(Process::is_ready)
     }
 }
 

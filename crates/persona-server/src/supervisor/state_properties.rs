@@ -10,7 +10,8 @@ use super::State;
 use super::tests::{DRAIN_TIMEOUT, INIT};
 use crate::config::SQLITE_WORKERS_MAX;
 
-/// What a step of a random run does: an event for everybody, or something that happens to one of the living.
+/// What a step of a random run does: an event for everybody, or something that happens to one of
+/// the living.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Event(Event),
@@ -28,8 +29,13 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
         2 => Just(Event::RemoveWorker),
         1 => Just(Event::ReopenLog),
     ];
-    let ending =
-        prop_oneof![Just(Ending::Signal(9)), Just(Ending::Code(0)), Just(Ending::Code(101)), Just(Ending::Code(5)), Just(Ending::Code(74))];
+    let ending = prop_oneof![
+        Just(Ending::Signal(9)),
+        Just(Ending::Code(0)),
+        Just(Ending::Code(101)),
+        Just(Ending::Code(5)),
+        Just(Ending::Code(74))
+    ];
     let step = prop_oneof![
         4 => event.prop_map(Step::Event),
         8 => (0..16_usize).prop_map(Step::Ready),
@@ -55,7 +61,10 @@ impl Witness {
             assert!(!self.ended, "nothing comes after the end");
             match *action {
                 Action::Spawn(key) => {
-                    let seat_taken = self.living.iter().any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
+                    let seat_taken = self
+                        .living
+                        .iter()
+                        .any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
                     assert!(!seat_taken, "{key:?} has no free seat");
                     assert!(self.living.insert(key), "{key:?} was started twice");
                 }
@@ -74,16 +83,27 @@ impl Witness {
         assert!(workers.count() <= usize::from(SQLITE_WORKERS_MAX) + 1);
         for key in &self.ready {
             let same_slot = |it: &&Key| it.slot == key.slot && !self.told_to_end.contains(it);
-            assert!(self.ready.iter().filter(same_slot).count() <= 1, "two serve in slot {}", key.slot);
+            assert!(
+                self.ready.iter().filter(same_slot).count() <= 1,
+                "two serve in slot {}",
+                key.slot
+            );
         }
     }
 
     fn event_of(&mut self, step: Step) -> Option<Event> {
-        let pick = |which: usize, from: &BTreeSet<Key>| from.iter().nth(which % from.len().max(1)).copied();
+        let pick = |which: usize, from: &BTreeSet<Key>| {
+            from.iter().nth(which % from.len().max(1)).copied()
+        };
         match step {
             Step::Event(event) => Some(event),
             Step::Ready(which) => {
-                let starting = self.living.difference(&self.ready).filter(|key| key.role != Role::Init).copied().collect();
+                let starting = self
+                    .living
+                    .difference(&self.ready)
+                    .filter(|key| key.role != Role::Init)
+                    .copied()
+                    .collect();
                 let key = pick(which, &starting)?;
                 self.ready.insert(key);
                 Some(Event::Ready(key))
@@ -96,7 +116,8 @@ impl Witness {
             }
             Step::Stalls(which) => pick(which, &self.living).map(Event::Stalled),
             Step::Outdated(which) => {
-                let workers = self.ready.iter().filter(|key| key.role == Role::Worker).copied().collect();
+                let workers =
+                    self.ready.iter().filter(|key| key.role == Role::Worker).copied().collect();
                 pick(which, &workers).map(Event::Outdated)
             }
         }

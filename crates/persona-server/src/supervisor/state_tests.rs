@@ -54,19 +54,27 @@ fn init_runs_first_then_the_keeper_then_all_workers_and_then_the_user_is_told() 
     let mut world = World::new(2);
     assert_eq!(world.tell(Event::Begin), [Action::Spawn(INIT)]);
     assert_eq!(world.tell(Event::Exited(INIT, Ending::Code(0))), [Action::Spawn(KEEPER)]);
-    assert_eq!(world.tell(Event::Ready(KEEPER)), [Action::Spawn(worker(1, 1)), Action::Spawn(worker(2, 1))]);
+    assert_eq!(
+        world.tell(Event::Ready(KEEPER)),
+        [Action::Spawn(worker(1, 1)), Action::Spawn(worker(2, 1))]
+    );
     assert_eq!(world.tell(Event::Ready(worker(2, 1))), []);
     assert_eq!(world.tell(Event::Ready(worker(1, 1))), [Action::Announce]);
 }
 
 #[test]
 fn when_init_fails_the_program_ends_with_its_code() {
-    for (ending, code) in
-        [(Ending::Code(5), ExitCode::Config), (Ending::Code(101), ExitCode::Failure), (Ending::Signal(9), ExitCode::Failure)]
-    {
+    for (ending, code) in [
+        (Ending::Code(5), ExitCode::Config),
+        (Ending::Code(101), ExitCode::Failure),
+        (Ending::Signal(9), ExitCode::Failure),
+    ] {
         let mut world = World::new(2);
         world.tell(Event::Begin);
-        assert_eq!(world.tell(Event::Exited(INIT, ending)), [Action::Note(Note::Refused(INIT)), Action::Exit { code, forced: false }]);
+        assert_eq!(
+            world.tell(Event::Exited(INIT, ending)),
+            [Action::Note(Note::Refused(INIT)), Action::Exit { code, forced: false }]
+        );
     }
 }
 
@@ -85,7 +93,10 @@ fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() 
         Action::Signal(worker(2, 1), Signal::Stop),
     ];
     assert_eq!(world.tell(Event::Exited(worker(1, 1), refused)), expected);
-    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Signal(KEEPER, Signal::Drain)]);
+    assert_eq!(
+        world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
+        [Action::Signal(KEEPER, Signal::Drain)]
+    );
     let end = Action::Exit { code: ExitCode::Config, forced: false };
     assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
 }
@@ -95,9 +106,15 @@ fn a_killed_worker_is_replaced_at_once_and_so_is_the_keeper() {
     let mut world = World::running(2);
     let killed = Ending::Signal(9);
     let lost = |key| Action::Note(Note::Lost(key, killed));
-    assert_eq!(world.tell(Event::Exited(worker(2, 1), killed)), [lost(worker(2, 1)), Action::Spawn(worker(2, 2))]);
+    assert_eq!(
+        world.tell(Event::Exited(worker(2, 1), killed)),
+        [lost(worker(2, 1)), Action::Spawn(worker(2, 2))]
+    );
     let next_keeper = Key { generation: 2, ..KEEPER };
-    assert_eq!(world.tell(Event::Exited(KEEPER, killed)), [lost(KEEPER), Action::Spawn(next_keeper)]);
+    assert_eq!(
+        world.tell(Event::Exited(KEEPER, killed)),
+        [lost(KEEPER), Action::Spawn(next_keeper)]
+    );
 }
 
 #[test]
@@ -106,11 +123,18 @@ fn after_a_failed_sync_everybody_ends_and_only_then_the_keeper_comes_and_after_i
     let failed = Ending::Code(74);
     let kills = [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(2, 1), Signal::Kill)];
     assert_eq!(world.tell(Event::Exited(worker(1, 1), failed))[2..], kills);
-    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Signal(9))), [], "a worker still has the file open");
+    assert_eq!(
+        world.tell(Event::Exited(KEEPER, Ending::Signal(9))),
+        [],
+        "a worker still has the file open"
+    );
     assert_eq!(world.tell(Event::Tick), []);
     let keeper = Key { generation: 2, ..KEEPER };
     assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Signal(9))), [Action::Spawn(keeper)]);
-    assert_eq!(world.tell(Event::Ready(keeper)), [Action::Spawn(worker(1, 2)), Action::Spawn(worker(2, 2))]);
+    assert_eq!(
+        world.tell(Event::Ready(keeper)),
+        [Action::Spawn(worker(1, 2)), Action::Spawn(worker(2, 2))]
+    );
 }
 
 #[test]
@@ -120,7 +144,10 @@ fn a_sync_that_fails_while_the_server_stops_is_its_exit_code() {
     world.tell(Event::Exited(worker(1, 1), Ending::Code(0)));
     let failed = Ending::Code(74);
     let end = Action::Exit { code: ExitCode::DiskFailed, forced: false };
-    assert_eq!(world.tell(Event::Exited(KEEPER, failed)), [Action::Note(Note::Lost(KEEPER, failed)), end]);
+    assert_eq!(
+        world.tell(Event::Exited(KEEPER, failed)),
+        [Action::Note(Note::Lost(KEEPER, failed)), end]
+    );
 }
 
 #[test]
@@ -130,7 +157,11 @@ fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
     world.tell(Event::Exited(KEEPER, Ending::Signal(9)));
     let keeper = Key { generation: 2, ..KEEPER };
     let actions = world.tell(Event::Exited(keeper, Ending::Code(74)));
-    assert_eq!(actions.last(), Some(&Action::Exit { code: ExitCode::DiskFailed, forced: false }), "{actions:?}");
+    assert_eq!(
+        actions.last(),
+        Some(&Action::Exit { code: ExitCode::DiskFailed, forced: false }),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -146,7 +177,10 @@ fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends
         key.generation += 1;
     }
     let actions = world.tell(Event::Exited(key, Ending::Code(101)));
-    assert!(actions.contains(&Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX))),
+        "{actions:?}"
+    );
     let end = Action::Exit { code: ExitCode::Failure, forced: false };
     assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
 }
@@ -155,7 +189,8 @@ fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends
 fn a_worker_that_served_for_a_while_clears_the_count_of_young_deaths() {
     let mut world = World::running(1);
     for generation in 1..100 {
-        let replaced = world.after(Duration::from_secs(2), Event::Exited(worker(1, generation), Ending::Signal(9)));
+        let replaced = world
+            .after(Duration::from_secs(2), Event::Exited(worker(1, generation), Ending::Signal(9)));
         assert_eq!(replaced.last(), Some(&Action::Spawn(worker(1, generation + 1))));
         world.tell(Event::Ready(worker(1, generation + 1)));
     }
@@ -164,12 +199,27 @@ fn a_worker_that_served_for_a_while_clears_the_count_of_young_deaths() {
 #[test]
 fn a_restart_replaces_one_worker_after_the_other_and_starts_the_new_one_first() {
     let mut world = World::running(2);
-    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::Restarting), Action::Spawn(worker(1, 2))]);
+    assert_eq!(
+        world.tell(Event::Restart),
+        [Action::Note(Note::Restarting), Action::Spawn(worker(1, 2))]
+    );
     assert_eq!(world.tell(Event::Restart), [Action::Note(Note::RestartUnderWay)]);
-    assert_eq!(world.tell(Event::Ready(worker(1, 2))), [Action::Signal(worker(1, 1), Signal::Drain)]);
-    assert_eq!(world.tell(Event::Exited(worker(1, 1), Ending::Code(0))), [Action::Spawn(worker(2, 2))]);
-    assert_eq!(world.tell(Event::Ready(worker(2, 2))), [Action::Signal(worker(2, 1), Signal::Drain)]);
-    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Note(Note::Restarted)]);
+    assert_eq!(
+        world.tell(Event::Ready(worker(1, 2))),
+        [Action::Signal(worker(1, 1), Signal::Drain)]
+    );
+    assert_eq!(
+        world.tell(Event::Exited(worker(1, 1), Ending::Code(0))),
+        [Action::Spawn(worker(2, 2))]
+    );
+    assert_eq!(
+        world.tell(Event::Ready(worker(2, 2))),
+        [Action::Signal(worker(2, 1), Signal::Drain)]
+    );
+    assert_eq!(
+        world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
+        [Action::Note(Note::Restarted)]
+    );
 }
 
 #[test]
@@ -177,11 +227,18 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
     let mut world = World::running(2);
     world.tell(Event::Restart);
     let refused = Ending::Code(5);
-    let expected = [Action::Note(Note::Lost(worker(1, 2), refused)), Action::Note(Note::RestartAbandoned(worker(1, 2)))];
+    let expected = [
+        Action::Note(Note::Lost(worker(1, 2), refused)),
+        Action::Note(Note::RestartAbandoned(worker(1, 2))),
+    ];
     assert_eq!(world.tell(Event::Exited(worker(1, 2), refused)), expected);
     assert_eq!(world.tell(Event::Tick), []);
-    // Not generation 3: that would share its seat on the page with generation 1, which still serves.
-    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::Restarting), Action::Spawn(worker(1, 4))]);
+    // Not generation 3: that would share its seat on the page with generation 1, which still
+    // serves.
+    assert_eq!(
+        world.tell(Event::Restart),
+        [Action::Note(Note::Restarting), Action::Spawn(worker(1, 4))]
+    );
 }
 
 #[test]
@@ -191,7 +248,10 @@ fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_w
     assert_eq!(world.tell(Event::Outdated(worker(1, 1))), [Action::Spawn(first)]);
     assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "one after the other");
     let (killed, refused) = (Ending::Signal(9), Ending::Code(5));
-    assert_eq!(world.tell(Event::Exited(first, killed)), [Action::Note(Note::Lost(first, killed)), Action::Spawn(next)]);
+    assert_eq!(
+        world.tell(Event::Exited(first, killed)),
+        [Action::Note(Note::Lost(first, killed)), Action::Spawn(next)]
+    );
     let expected = [
         Action::Note(Note::Lost(next, refused)),
         Action::Note(Note::Refused(next)),
@@ -207,32 +267,53 @@ fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_w
 fn a_worker_that_can_write_no_more_is_replaced_where_another_one_can() {
     let mut world = World::running(2);
     world.tell(Event::Outdated(worker(2, 1)));
-    assert_eq!(world.tell(Event::Ready(worker(2, 2))), [Action::Signal(worker(2, 1), Signal::Drain)]);
-    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Code(0))), [Action::Note(Note::Restarted)]);
+    assert_eq!(
+        world.tell(Event::Ready(worker(2, 2))),
+        [Action::Signal(worker(2, 1), Signal::Drain)]
+    );
+    assert_eq!(
+        world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
+        [Action::Note(Note::Restarted)]
+    );
     assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "it has ended");
 }
 
 #[test]
 fn workers_are_added_and_removed_within_the_limits() {
     let mut world = World::running(3);
-    assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::Workers(4)), Action::Spawn(worker(4, 1))]);
+    assert_eq!(
+        world.tell(Event::AddWorker),
+        [Action::Note(Note::Workers(4)), Action::Spawn(worker(4, 1))]
+    );
     world.tell(Event::Ready(worker(4, 1)));
     assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::MostWorkers(4))]);
     for slot in [4, 3, 2] {
-        let expected = [Action::Signal(worker(slot, 1), Signal::Drain), Action::Note(Note::Workers(slot - 1))];
+        let expected =
+            [Action::Signal(worker(slot, 1), Signal::Drain), Action::Note(Note::Workers(slot - 1))];
         assert_eq!(world.tell(Event::RemoveWorker), expected);
     }
     assert_eq!(world.tell(Event::RemoveWorker), [Action::Note(Note::FewestWorkers)]);
-    assert_eq!(world.tell(Event::Exited(worker(3, 1), Ending::Signal(9))), [], "a worker that was removed is not replaced");
+    assert_eq!(
+        world.tell(Event::Exited(worker(3, 1), Ending::Signal(9))),
+        [],
+        "a worker that was removed is not replaced"
+    );
 }
 
 #[test]
 fn stopping_ends_the_workers_then_the_keeper_then_the_program() {
     for event in [Event::Terminate, Event::Interrupt] {
         let mut world = World::running(1);
-        let expected = [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(worker(1, 1), Signal::Stop)];
+        let expected = [
+            Action::StopListening,
+            Action::Note(Note::Stopping),
+            Action::Signal(worker(1, 1), Signal::Stop),
+        ];
         assert_eq!(world.tell(event), expected);
-        assert_eq!(world.tell(Event::Exited(worker(1, 1), Ending::Signal(11))), [Action::Signal(KEEPER, Signal::Drain)]);
+        assert_eq!(
+            world.tell(Event::Exited(worker(1, 1), Ending::Signal(11))),
+            [Action::Signal(KEEPER, Signal::Drain)]
+        );
         let end = Action::Exit { code: ExitCode::Ok, forced: false };
         assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
     }
@@ -242,7 +323,10 @@ fn stopping_ends_the_workers_then_the_keeper_then_the_program() {
 fn a_second_interrupt_kills_everything_at_once() {
     let mut world = World::running(1);
     world.tell(Event::Interrupt);
-    assert_eq!(world.tell(Event::Interrupt), [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(1, 1), Signal::Kill)]);
+    assert_eq!(
+        world.tell(Event::Interrupt),
+        [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(1, 1), Signal::Kill)]
+    );
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
     let end = Action::Exit { code: ExitCode::Interrupted, forced: true };
     assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Signal(9))), [end]);
@@ -252,7 +336,8 @@ fn a_second_interrupt_kills_everything_at_once() {
 fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
     let mut world = World::running(1);
     world.tell(Event::Terminate);
-    let expected = [Action::Note(Note::Overdue(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+    let expected =
+        [Action::Note(Note::Overdue(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
     assert_eq!(world.after(DRAIN_TIMEOUT, Event::Tick), expected);
     assert_eq!(world.tell(Event::Tick), []);
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
@@ -263,10 +348,12 @@ fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
 #[test]
 fn a_process_that_does_not_get_ready_or_shows_no_sign_of_life_is_killed() {
     let mut world = World::running(1);
-    let expected = [Action::Note(Note::Stalled(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+    let expected =
+        [Action::Note(Note::Stalled(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
     assert_eq!(world.tell(Event::Stalled(worker(1, 1))), expected);
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
-    let expected = [Action::Note(Note::Overdue(worker(1, 2))), Action::Signal(worker(1, 2), Signal::Kill)];
+    let expected =
+        [Action::Note(Note::Overdue(worker(1, 2))), Action::Signal(worker(1, 2), Signal::Kill)];
     assert_eq!(world.after(START_TIMEOUT, Event::Tick), expected);
     assert_eq!(world.tell(Event::Stalled(worker(9, 9))), [], "it has ended meanwhile");
 }
@@ -276,7 +363,10 @@ fn a_rotated_log_is_opened_again_by_everybody_and_by_the_starting_ones_when_they
     let mut world = World::running(1);
     world.tell(Event::AddWorker);
     let reopen = |key| Action::Signal(key, Signal::ReopenLog);
-    assert_eq!(world.tell(Event::ReopenLog), [Action::ReopenLog, reopen(KEEPER), reopen(worker(1, 1))]);
+    assert_eq!(
+        world.tell(Event::ReopenLog),
+        [Action::ReopenLog, reopen(KEEPER), reopen(worker(1, 1))]
+    );
     assert_eq!(world.tell(Event::Ready(worker(2, 1))), [reopen(worker(2, 1))]);
 }
 
@@ -287,7 +377,11 @@ fn nothing_is_changed_before_everything_runs() {
     for event in [Event::Restart, Event::AddWorker, Event::RemoveWorker] {
         assert_eq!(world.tell(event), [Action::Note(Note::NotWhileStartingOrStopping)]);
     }
-    let expected = [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(INIT, Signal::Kill)];
+    let expected =
+        [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(INIT, Signal::Kill)];
     assert_eq!(world.tell(Event::Terminate), expected);
-    assert_eq!(world.tell(Event::Exited(INIT, Ending::Signal(9))), [Action::Exit { code: ExitCode::Ok, forced: false }]);
+    assert_eq!(
+        world.tell(Event::Exited(INIT, Ending::Signal(9))),
+        [Action::Exit { code: ExitCode::Ok, forced: false }]
+    );
 }

@@ -62,10 +62,13 @@ impl Ending {
 
     /// The code with which a child says that starting it again would not help.
     ///
-    /// Only codes of [`ExitCode`]: a panic ends with 101, and that may well go better the next time.
+    /// Only codes of [`ExitCode`]: a panic ends with 101, and that may well go better the next
+    /// time.
     pub fn refusal(self) -> Option<ExitCode> {
         match self {
-            Self::Code(number) => ExitCode::ALL.into_iter().find(|it| *it != ExitCode::Ok && i32::from(it.number()) == number),
+            Self::Code(number) => ExitCode::ALL
+                .into_iter()
+                .find(|it| *it != ExitCode::Ok && i32::from(it.number()) == number),
             Self::Signal(_) | Self::NotStarted => None,
         }
     }
@@ -122,7 +125,8 @@ pub enum Action {
     Spawn(Key),
     /// Tell this child.
     Signal(Key, Signal),
-    /// Let nobody new into the queue of a server that ends, and close the supervisor's own listener.
+    /// Let nobody new into the queue of a server that ends, and close the supervisor's own
+    /// listener.
     StopListening,
     /// Open the supervisor's own log file again.
     ReopenLog,
@@ -148,7 +152,8 @@ pub enum Note {
     Refused(Key),
     /// A child says that the server has to stop.
     Hopeless(Key),
-    /// A sync of this child failed, or a commit of it is in doubt: every process opens the file again.
+    /// A sync of this child failed, or a commit of it is in doubt: every process opens the file
+    /// again.
     Reopening(Key),
     /// The processes of a slot failed to get ready this many times in a row.
     CrashLoop(Key, u32),

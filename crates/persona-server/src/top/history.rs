@@ -23,7 +23,8 @@ impl History {
         self.values.push_back(value);
     }
 
-    /// One bar a second, the newest at the right, the highest as high as a character; in exactly this many characters.
+    /// One bar a second, the newest at the right, the highest as high as a character; in exactly
+    /// this many characters.
     pub fn bars(&self, width: usize) -> String {
         let shown = self.values.len().min(width).min(SECONDS_MAX);
         let values = || self.values.iter().skip(self.values.len() - shown);
@@ -32,7 +33,11 @@ impl History {
             None => ' ',
             Some(0) => BARS[0],
             // Rounded up, so that little is never shown as nothing.
-            Some(value) => BARS[usize::try_from((u128::from(*value) * 7).div_ceil(u128::from(highest))).unwrap_or(7).min(7)],
+            Some(value) => {
+                BARS[usize::try_from((u128::from(*value) * 7).div_ceil(u128::from(highest)))
+                    .unwrap_or(7)
+                    .min(7)]
+            }
         };
         let bars: String = values().map(bar).collect();
         format!("{}{bars}", " ".repeat(width - shown))

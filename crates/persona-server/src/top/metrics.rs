@@ -50,7 +50,9 @@ impl Metrics {
         let mut buckets: Vec<(f64, f64)> = Vec::new();
         let name = format!("{name}_bucket");
         for (found, count) in self.of(&name).filter(|(found, _)| found.contains(labels)) {
-            let Some(bound) = label(found, "le").and_then(|bound| bound.parse::<f64>().ok()) else { continue };
+            let Some(bound) = label(found, "le").and_then(|bound| bound.parse::<f64>().ok()) else {
+                continue;
+            };
             match buckets.iter_mut().find(|(known, _)| known.total_cmp(&bound).is_eq()) {
                 Some((_, sum)) => *sum += count,
                 None => buckets.push((bound, count)),
@@ -78,27 +80,51 @@ pub fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
 impl Histogram {
     /// What was counted since an earlier look; everything when the counters have started again.
     pub fn since(&self, earlier: &Self) -> Self {
-        let before =
-            |bound: f64| earlier.buckets.iter().find(|(known, _)| known.total_cmp(&bound).is_eq()).map_or(0.0, |(_, count)| *count);
-        let started_again = self.buckets.last().zip(earlier.buckets.last()).is_some_and(|(now, then)| now.1 < then.1);
+        let before = |bound: f64| {
+            earlier
+                .buckets
+                .iter()
+                .find(|(known, _)| known.total_cmp(&bound).is_eq())
+                .map_or(0.0, |(_, count)| *count)
+        };
+        let started_again = self
+            .buckets
+            .last()
+            .zip(earlier.buckets.last())
+            .is_some_and(|(now, then)| now.1 < then.1);
         if started_again {
             return self.clone();
         }
-        Self { buckets: self.buckets.iter().map(|(bound, count)| (*bound, (count - before(*bound)).max(0.0))).collect() }
+        Self {
+            buckets: self
+                .buckets
+                .iter()
+                .map(|(bound, count)| (*bound, (count - before(*bound)).max(0.0)))
+                .collect(),
+        }
     }
 
-    /// A value that at least this share of all values do not exceed, in microseconds: the bound of a bucket. `None` when
-    /// nothing was counted; above the largest bound, that bound.
+    /// A value that at least this share of all values do not exceed, in microseconds: the bound of
+    /// a bucket. `None` when nothing was counted; above the largest bound, that bound.
     pub fn quantile_micros(&self, share: f64) -> Option<u64> {
         let total = self.buckets.last().map(|(_, count)| *count).filter(|count| *count > 0.0)?;
-        let largest = self.buckets.iter().rev().map(|(bound, _)| *bound).find(|bound| bound.is_finite())?;
-        let found = self.buckets.iter().find(|(_, count)| *count >= share * total).map_or(largest, |(bound, _)| *bound);
+        let largest =
+            self.buckets.iter().rev().map(|(bound, _)| *bound).find(|bound| bound.is_finite())?;
+        let found = self
+            .buckets
+            .iter()
+            .find(|(_, count)| *count >= share * total)
+            .map_or(largest, |(bound, _)| *bound);
         Some(whole(found.min(largest) * 1e6))
     }
 }
 
 /// A count as a whole number.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts and times are neither negative nor near 2^64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and times are neither negative nor near 2^64"
+)]
 pub fn whole(value: f64) -> u64 {
     value.max(0.0).round() as u64
 }
@@ -123,8 +149,22 @@ t_count 10
     #[test]
     fn series_are_found_by_name_and_labels() {
         let metrics = Metrics::read(TEXT);
-        assert_eq!((whole(metrics.value("a_total")), whole(metrics.value("b{slot=\"2\"}")), whole(metrics.value("c"))), (7, 3, 0));
-        assert_eq!((whole(metrics.sum("b", "")), whole(metrics.sum("b", "slot=\"1\"")), whole(metrics.sum("a_total", ""))), (5, 2, 7));
+        assert_eq!(
+            (
+                whole(metrics.value("a_total")),
+                whole(metrics.value("b{slot=\"2\"}")),
+                whole(metrics.value("c"))
+            ),
+            (7, 3, 0)
+        );
+        assert_eq!(
+            (
+                whole(metrics.sum("b", "")),
+                whole(metrics.sum("b", "slot=\"1\"")),
+                whole(metrics.sum("a_total", ""))
+            ),
+            (5, 2, 7)
+        );
         assert_eq!(label("method=\"GET\",route=\"/a\"", "route"), Some("/a"));
     }
 
@@ -132,8 +172,12 @@ t_count 10
 
     #[test]
     fn percentiles_are_those_of_the_time_between_two_looks() {
-        let (before, after) =
-            (Metrics::read(TEXT), Metrics::read(&TEXT.replace("} 5", "} 105").replace("} 9", "} 109").replace("} 10\n", "} 110\n")));
+        let (before, after) = (
+            Metrics::read(TEXT),
+            Metrics::read(
+                &TEXT.replace("} 5", "} 105").replace("} 9", "} 109").replace("} 10\n", "} 110\n"),
+            ),
+        );
         let all = after.histogram("t", "");
         assert_eq!(
             (all.quantile_micros(0.5), all.quantile_micros(0.99), all.quantile_micros(1.0)),
@@ -142,6 +186,10 @@ t_count 10
         let between = all.since(&before.histogram("t", ""));
         assert_eq!(between.quantile_micros(0.99), Some(1_000));
         assert_eq!(all.since(&all).quantile_micros(0.5), None);
-        assert_eq!(before.histogram("t", "").since(&all), before.histogram("t", ""), "the server was started again");
+        assert_eq!(
+            before.histogram("t", "").since(&all),
+            before.histogram("t", ""),
+            "the server was started again"
+        );
     }
 }

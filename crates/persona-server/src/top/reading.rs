@@ -60,7 +60,8 @@ pub struct Route {
     pub took: Times,
 }
 
-/// Half and 99 of 100 took no longer than this, in microseconds; `None` when there was nothing to measure.
+/// Half and 99 of 100 took no longer than this, in microseconds; `None` when there was nothing to
+/// measure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Times {
     /// Half of them.
@@ -140,8 +141,14 @@ pub struct Reading {
 impl Reading {
     /// The figures of the time between two looks.
     pub fn between(before: &Look, now: &Look) -> Self {
-        let between = Between { before, now, seconds: now.at.duration_since(before.at).as_secs_f64().max(0.001) };
-        let (status, text) = (&now.status, |place| now.status.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned());
+        let between = Between {
+            before,
+            now,
+            seconds: now.at.duration_since(before.at).as_secs_f64().max(0.001),
+        };
+        let (status, text) = (&now.status, |place| {
+            now.status.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
+        });
         let number = |place| status.pointer(place).and_then(Value::as_u64).unwrap_or_default();
         let metric = |series| whole(now.metrics.value(series));
         let workers = status["workers"].as_array().map_or(&[][..], Vec::as_slice);
@@ -152,10 +159,21 @@ impl Reading {
             engine: if status["server"].is_object() {
                 format!("PostgreSQL {} at {}", text("/engine_version"), text("/server/place"))
             } else {
-                format!("SQLite {} in {} mode on {}", text("/engine_version"), text("/journal_mode"), text("/file_system"))
+                format!(
+                    "SQLite {} in {} mode on {}",
+                    text("/engine_version"),
+                    text("/journal_mode"),
+                    text("/file_system")
+                )
             },
             personas: number("/personas"),
-            processes: status.get("keeper").filter(|it| it.is_object()).into_iter().chain(workers).map(|it| between.process(it)).collect(),
+            processes: status
+                .get("keeper")
+                .filter(|it| it.is_object())
+                .into_iter()
+                .chain(workers)
+                .map(|it| between.process(it))
+                .collect(),
             requests: between.rate(REQUESTS, ""),
             classes: CLASSES.map(|class| between.rate(REQUESTS, &format!("status=\"{class}\""))),
             in_flight: number("/requests_in_flight"),
@@ -177,8 +195,16 @@ impl Reading {
             checkpoints: between.rate("persona_checkpoints_total", ""),
             checkpoints_blocked: number("/checkpoints/blocked"),
             checkpoints_failed: number("/checkpoints/failed"),
-            last_checkpoint_s: status.pointer("/checkpoints/last_age_ms").and_then(Value::as_u64).map(|age| age / 1000),
-            longest_read_s: workers.iter().filter_map(|it| it["longest_read_micros"].as_u64()).max().unwrap_or_default() / 1_000_000,
+            last_checkpoint_s: status
+                .pointer("/checkpoints/last_age_ms")
+                .and_then(Value::as_u64)
+                .map(|age| age / 1000),
+            longest_read_s: workers
+                .iter()
+                .filter_map(|it| it["longest_read_micros"].as_u64())
+                .max()
+                .unwrap_or_default()
+                / 1_000_000,
             routes: between.routes(),
         }
     }
@@ -240,7 +266,8 @@ struct Between<'a> {
 }
 
 impl Between<'_> {
-    /// By how much a counter grew in a second. One that is smaller than before has started again from zero.
+    /// By how much a counter grew in a second. One that is smaller than before has started again
+    /// from zero.
     fn grown(&self, before: f64, now: f64) -> u64 {
         whole((if now < before { now } else { now - before }) / self.seconds)
     }
@@ -250,7 +277,11 @@ impl Between<'_> {
     }
 
     fn times(&self, name: &str, labels: &str) -> Times {
-        let seen = self.now.metrics.histogram(name, labels).since(&self.before.metrics.histogram(name, labels));
+        let seen = self
+            .now
+            .metrics
+            .histogram(name, labels)
+            .since(&self.before.metrics.histogram(name, labels));
         Times { p50: seen.quantile_micros(0.5), p99: seen.quantile_micros(0.99) }
     }
 
@@ -260,7 +291,8 @@ impl Between<'_> {
         let workers = self.before.status["workers"].as_array().map_or(&[][..], Vec::as_slice);
         let before = workers.iter().find(|it| number(it, "slot") == slot).unwrap_or(now);
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let rate = |member: &str| self.grown(number(before, member) as f64, number(now, member) as f64);
+        let rate =
+            |member: &str| self.grown(number(before, member) as f64, number(now, member) as f64);
         let gate = self.now.status["gate"].as_array().map_or(&[][..], Vec::as_slice);
         let at_gate = gate.iter().find(|it| number(it, "pid") == number(now, "pid"));
         Process {
@@ -292,10 +324,17 @@ impl Between<'_> {
         pairs.dedup();
         let route = |(method, route): (&str, &str)| {
             let labels = format!("method=\"{method}\",route=\"{route}\",");
-            Route { name: format!("{method:<6} {route}"), requests: self.rate(REQUESTS, &labels), took: self.times(DURATION, &labels) }
+            Route {
+                name: format!("{method:<6} {route}"),
+                requests: self.rate(REQUESTS, &labels),
+                took: self.times(DURATION, &labels),
+            }
         };
-        let mut routes: Vec<Route> = pairs.into_iter().map(route).filter(|route| route.requests > 0).collect();
-        routes.sort_by(|left, right| right.requests.cmp(&left.requests).then_with(|| left.name.cmp(&right.name)));
+        let mut routes: Vec<Route> =
+            pairs.into_iter().map(route).filter(|route| route.requests > 0).collect();
+        routes.sort_by(|left, right| {
+            right.requests.cmp(&left.requests).then_with(|| left.name.cmp(&right.name))
+        });
         routes
     }
 }
@@ -321,16 +360,24 @@ mod tests {
     #[test]
     fn counters_become_rates_and_histograms_become_those_of_the_interval() {
         let began = Instant::now();
-        let reading = Reading::between(&look(began, 100, 5), &look(began + Duration::from_secs(2), 300, 6));
-        assert_eq!((reading.writes, reading.requests, reading.classes, reading.uptime_s), (100, 100, [100, 0, 0, 0], 61));
-        assert_eq!((reading.processes[0].writes, reading.routes[0].name.as_str()), (100, "GET    /"));
+        let reading =
+            Reading::between(&look(began, 100, 5), &look(began + Duration::from_secs(2), 300, 6));
+        assert_eq!(
+            (reading.writes, reading.requests, reading.classes, reading.uptime_s),
+            (100, 100, [100, 0, 0, 0], 61)
+        );
+        assert_eq!(
+            (reading.processes[0].writes, reading.routes[0].name.as_str()),
+            (100, "GET    /")
+        );
         assert_eq!(reading.gate_wait, Times { p50: Some(20), p99: Some(20) });
     }
 
     #[test]
     fn a_server_that_was_started_again_counts_from_zero_and_never_backwards() {
         let began = Instant::now();
-        let reading = Reading::between(&look(began, 100, 5), &look(began + Duration::from_secs(1), 30, 2));
+        let reading =
+            Reading::between(&look(began, 100, 5), &look(began + Duration::from_secs(1), 30, 2));
         assert_eq!((reading.writes, reading.processes[0].writes), (30, 30));
     }
 }

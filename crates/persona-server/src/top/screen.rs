@@ -6,8 +6,8 @@ use std::thread;
 
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, read};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, queue};
 use rustix::termios::tcgetwinsize;
@@ -56,7 +56,8 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Keys and changes of the window from now on. The thread that reads them ends with the program.
+    /// Keys and changes of the window from now on. The thread that reads them ends with the
+    /// program.
     pub fn inputs(&self) -> UnboundedReceiver<Input> {
         let (sender, inputs) = unbounded_channel();
         thread::spawn(move || {
@@ -73,7 +74,9 @@ impl Screen {
     /// Its size now.
     pub fn size(&self) -> Size {
         match tcgetwinsize(io::stdout()) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { columns: size.ws_col.into(), rows: size.ws_row.into() },
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+                Size { columns: size.ws_col.into(), rows: size.ws_row.into() }
+            }
             _ => SIZE_DEFAULT,
         }
     }
@@ -92,7 +95,11 @@ impl Screen {
             queue!(out, Clear(ClearType::UntilNewLine))?;
         }
         if lines.len() < self.size().rows {
-            queue!(out, cursor::MoveTo(0, u16::try_from(lines.len()).unwrap_or(u16::MAX)), Clear(ClearType::FromCursorDown))?;
+            queue!(
+                out,
+                cursor::MoveTo(0, u16::try_from(lines.len()).unwrap_or(u16::MAX)),
+                Clear(ClearType::FromCursorDown)
+            )?;
         }
         queue!(out, EndSynchronizedUpdate)?;
         let mut stdout = io::stdout().lock();
@@ -120,7 +127,9 @@ fn meaning(event: &Event) -> Option<Input> {
         Event::Key(key) if key.kind == KeyEventKind::Press => match key.code {
             KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Input::Quit),
             // In raw mode Ctrl-C is a key like any other.
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Input::Quit),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                Some(Input::Quit)
+            }
             _ => None,
         },
         _ => None,

@@ -1,4 +1,5 @@
-//! What is shown: figures, their last minute, and what is wrong, as lines of a given width. Knows no terminal.
+//! What is shown: figures, their last minute, and what is wrong, as lines of a given width. Knows
+//! no terminal.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -99,14 +100,16 @@ impl View {
         self.reading = reading;
     }
 
-    /// Notes that the server did not answer in this second. The last figures stay, and the bars get a gap.
+    /// Notes that the server did not answer in this second. The last figures stay, and the bars get
+    /// a gap.
     pub fn lost(&mut self, reason: &str) {
         let silent_s = self.trouble.as_ref().map_or(1, |(seconds, _)| seconds + 1);
         self.trouble = Some((silent_s, reason.into()));
         self.histories.iter_mut().for_each(|history| history.push(None));
     }
 
-    /// The lines to show, none longer than the place is wide. In a low place the last ones are left out.
+    /// The lines to show, none longer than the place is wide. In a low place the last ones are left
+    /// out.
     pub fn frame(&self, place: Size) -> Vec<Line> {
         let mut lines = self.head(place);
         lines.push(Line::new());
@@ -124,7 +127,10 @@ impl View {
         if lines.len() + 1 < place.rows {
             lines.push(Line::new());
         }
-        lines.push(vec![span(Emphasis::Dim, "q quits   bars: the last minute, one a second, each row to its own height")]);
+        lines.push(vec![span(
+            Emphasis::Dim,
+            "q quits   bars: the last minute, one a second, each row to its own height",
+        )]);
         lines.into_iter().map(|line| cut(line, place.columns)).collect()
     }
 
@@ -134,19 +140,32 @@ impl View {
         let up = format!("up {}", long_time(reading.uptime_s));
         let used = title.width() + 2 + self.url.width() + up.width();
         let gap = " ".repeat(place.columns.saturating_sub(used).max(2));
-        let first = vec![span(Emphasis::Strong, title), span(Emphasis::Plain, format!("  {}{gap}", self.url)), span(Emphasis::Dim, up)];
+        let first = vec![
+            span(Emphasis::Strong, title),
+            span(Emphasis::Plain, format!("  {}{gap}", self.url)),
+            span(Emphasis::Dim, up),
+        ];
         let second = if let Some((seconds, reason)) = &self.trouble {
             span(Emphasis::Error, format!("no answer for {seconds} s, still trying: {reason}"))
         } else {
-            let personas = if reading.personas == 1 { "1 persona".into() } else { format!("{} personas", grouped(reading.personas)) };
-            span(Emphasis::Dim, format!("{personas}, durability {}, {}", reading.durability, reading.engine))
+            let personas = if reading.personas == 1 {
+                "1 persona".into()
+            } else {
+                format!("{} personas", grouped(reading.personas))
+            };
+            span(
+                Emphasis::Dim,
+                format!("{personas}, durability {}, {}", reading.durability, reading.engine),
+            )
         };
         vec![first, vec![second]]
     }
 
     fn processes(&self) -> Vec<Line> {
         let gate = if self.reading.server.is_some() { "" } else { "GATE" };
-        let heading = row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", gate].map(Into::into));
+        let heading =
+            row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", gate]
+                .map(Into::into));
         let process = |it: &Process| {
             let keeper = it.slot == 0;
             let count = |number: u64| if keeper { "-".to_owned() } else { grouped(number) };
@@ -173,14 +192,15 @@ impl View {
 
     fn figures(&self, place: Size) -> Vec<Line> {
         let bars = place.columns.saturating_sub(NAME_WIDTH + VALUE_WIDTH).min(BARS_MAX);
-        let lines = figures(&self.reading).into_iter().zip(&self.histories).map(|(figure, history)| {
-            let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { figure.emphasis };
-            vec![
-                span(Emphasis::Strong, padded(figure.name, NAME_WIDTH)),
-                span(emphasis, padded(&figure.value, VALUE_WIDTH)),
-                span(Emphasis::Bars, history.bars(bars)),
-            ]
-        });
+        let lines =
+            figures(&self.reading).into_iter().zip(&self.histories).map(|(figure, history)| {
+                let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { figure.emphasis };
+                vec![
+                    span(Emphasis::Strong, padded(figure.name, NAME_WIDTH)),
+                    span(emphasis, padded(&figure.value, VALUE_WIDTH)),
+                    span(Emphasis::Bars, history.bars(bars)),
+                ]
+            });
         lines.collect()
     }
 
@@ -189,10 +209,17 @@ impl View {
             return Vec::new();
         }
         let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
-        let line = |name: &str, requests: &str, p50: &str, p99: &str| format!("{name:<42}{requests:>8}{p50:>10}{p99:>10}");
+        let line = |name: &str, requests: &str, p50: &str, p99: &str| {
+            format!("{name:<42}{requests:>8}{p50:>10}{p99:>10}")
+        };
         let heading = vec![span(Emphasis::Strong, line("ROUTE", "REQ/S", "P50", "P99"))];
         let rows = self.reading.routes.iter().map(|route| {
-            let text = line(&route.name, &grouped(route.requests), &time(route.took.p50), &time(route.took.p99));
+            let text = line(
+                &route.name,
+                &grouped(route.requests),
+                &time(route.took.p50),
+                &time(route.took.p99),
+            );
             vec![span(Emphasis::Plain, text)]
         });
         std::iter::once(heading).chain(rows).collect()
@@ -203,8 +230,10 @@ impl View {
 pub fn line(reading: &Reading) -> String {
     let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
     let serving = reading.processes.iter().filter(|it| it.slot > 0).count();
-    let begins =
-        format!("requests {}/s, errors {}/s, writes {}/s, queue {}", reading.requests, reading.classes[3], reading.writes, reading.queue);
+    let begins = format!(
+        "requests {}/s, errors {}/s, writes {}/s, queue {}",
+        reading.requests, reading.classes[3], reading.writes, reading.queue
+    );
     let kind = match &reading.server {
         Some(server) => format!(
             "queue wait p99 {}, transaction p99 {}, connections {} of {}",
@@ -237,8 +266,11 @@ fn notable(figure: Figure, is_notable: bool, emphasis: Emphasis) -> Figure {
 
 /// At most [`FIGURES`]: what every server has, and then what it has for its kind of database.
 fn figures(reading: &Reading) -> Vec<Figure> {
-    let class = |at: usize| plain(CLASSES[at], format!("{}/s", grouped(reading.classes[at])), reading.classes[at]);
-    let queue = format!("{} waiting, {} in work", grouped(reading.queue), grouped(reading.in_flight));
+    let class = |at: usize| {
+        plain(CLASSES[at], format!("{}/s", grouped(reading.classes[at])), reading.classes[at])
+    };
+    let queue =
+        format!("{} waiting, {} in work", grouped(reading.queue), grouped(reading.in_flight));
     let writes = match reading.given_up {
         0 => format!("{}/s", grouped(reading.writes)),
         given_up => format!("{}/s, {given_up}/s gave up", grouped(reading.writes)),
@@ -259,33 +291,46 @@ fn figures(reading: &Reading) -> Vec<Figure> {
 }
 
 fn figures_of_server(server: &ServerReading) -> [Figure; 3] {
-    let connections = format!("{} of {}", grouped(server.connections), grouped(server.connections_max));
-    let is_nearly_full = server.connections * 100 >= server.connections_max.max(1) * CONNECTIONS_PERCENT_NOTABLE;
+    let connections =
+        format!("{} of {}", grouped(server.connections), grouped(server.connections_max));
+    let is_nearly_full =
+        server.connections * 100 >= server.connections_max.max(1) * CONNECTIONS_PERCENT_NOTABLE;
     let waits_long = server.queue_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
     [
         notable(times("queue wait", server.queue_wait), waits_long, Emphasis::Warning),
         times("transaction", server.transaction),
-        notable(plain("connections", connections, server.connections), is_nearly_full, Emphasis::Warning),
+        notable(
+            plain("connections", connections, server.connections),
+            is_nearly_full,
+            Emphasis::Warning,
+        ),
     ]
 }
 
 fn figures_of_file(reading: &Reading) -> [Figure; 5] {
     let log = format!("{} of {}", size(reading.log_bytes), size(reading.log_bytes_max));
     let log_notable = reading.log_bytes * 100 >= reading.log_bytes_max.max(1) * LOG_PERCENT_NOTABLE;
-    let last = reading.last_checkpoint_s.map_or("none yet".into(), |age| format!("last {} ago", long_time(age)));
+    let last = reading
+        .last_checkpoint_s
+        .map_or("none yet".into(), |age| format!("last {} ago", long_time(age)));
     let checkpoints = match (reading.checkpoints_failed, reading.checkpoints_blocked) {
         (0, 0) => last,
         (0, blocked) => format!("{last}, {blocked} blocked"),
         (failed, _) => format!("{last}, {failed} failed"),
     };
     let waits_long = reading.gate_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
-    let foreign = plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries);
+    let foreign =
+        plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries);
     [
         notable(times("gate wait", reading.gate_wait), waits_long, Emphasis::Warning),
         times("gate hold", reading.gate_hold),
         notable(foreign, reading.lock_retries > 0, Emphasis::Warning),
         notable(plain("log", log, reading.log_bytes), log_notable, Emphasis::Warning),
-        notable(plain("checkpoints", checkpoints, reading.checkpoints), reading.checkpoints_failed > 0, Emphasis::Error),
+        notable(
+            plain("checkpoints", checkpoints, reading.checkpoints),
+            reading.checkpoints_failed > 0,
+            Emphasis::Error,
+        ),
     ]
 }
 
@@ -298,7 +343,9 @@ fn halves(times: Times) -> String {
 
 fn row(cells: [String; 9]) -> String {
     let [name, pid, uptime, restarts, connections, requests, writes, queue, gate] = cells;
-    format!("{name:<9}{pid:>8}{uptime:>12}{restarts:>9}{connections:>7}{requests:>9}{writes:>9}{queue:>7}  {gate}")
+    format!(
+        "{name:<9}{pid:>8}{uptime:>12}{restarts:>9}{connections:>7}{requests:>9}{writes:>9}{queue:>7}  {gate}"
+    )
 }
 
 fn padded(text: &str, width: usize) -> String {

@@ -54,7 +54,9 @@ fn view() -> View {
 
 fn text(view: &View, place: Size) -> String {
     let lines = view.frame(place).into_iter();
-    let texts = lines.map(|line| line.into_iter().map(|span| span.text).collect::<String>().trim_end().to_owned());
+    let texts = lines.map(|line| {
+        line.into_iter().map(|span| span.text).collect::<String>().trim_end().to_owned()
+    });
     texts.collect::<Vec<_>>().join("\n")
 }
 
@@ -82,10 +84,13 @@ fn a_server_that_does_not_answer_is_said_and_the_last_figures_stay() {
 
 #[test]
 fn nothing_is_wider_or_higher_than_the_place_however_small_it_is() {
-    for place in [(1, 1), (20, 5), (80, 24), (200, 60)].map(|(columns, rows)| Size { columns, rows }) {
+    for place in
+        [(1, 1), (20, 5), (80, 24), (200, 60)].map(|(columns, rows)| Size { columns, rows })
+    {
         let shown = view().frame(place);
         assert!(shown.len() <= place.rows, "{place:?}");
-        let width = |line: &super::Line| line.iter().map(|span| span.text.chars().count()).sum::<usize>();
+        let width =
+            |line: &super::Line| line.iter().map(|span| span.text.chars().count()).sum::<usize>();
         assert!(shown.iter().all(|line| width(line) <= place.columns), "{place:?}");
     }
 }
@@ -105,11 +110,22 @@ fn long_numbers_are_grouped() {
 fn a_database_server_is_shown_with_its_connections_and_without_gate_log_and_checkpoints() {
     let mut view = View::new("http://127.0.0.1:8000");
     let times = Times { p50: Some(200), p99: Some(60_000) };
-    let server = ServerReading { connections: 93, connections_max: 100, queue_wait: times, transaction: times };
-    let reading = Reading { server: Some(server), engine: "PostgreSQL 15.9 at db".into(), ..reading(1000) };
+    let server = ServerReading {
+        connections: 93,
+        connections_max: 100,
+        queue_wait: times,
+        transaction: times,
+    };
+    let reading =
+        Reading { server: Some(server), engine: "PostgreSQL 15.9 at db".into(), ..reading(1000) };
     view.update(reading.clone());
     let shown = text(&view, USUAL);
-    assert!(shown.contains("93 of 100") && shown.contains("queue wait") && shown.contains("transaction"), "{shown}");
+    assert!(
+        shown.contains("93 of 100")
+            && shown.contains("queue wait")
+            && shown.contains("transaction"),
+        "{shown}"
+    );
     for none in ["gate", "GATE", "log", "checkpoints", "foreign lock"] {
         assert!(!shown.contains(none) && !line(&reading).contains(none), "{none}: {shown}");
     }

@@ -19,8 +19,10 @@ use super::random::effect_of;
 const KEY_PREFIX: &str = "v";
 /// A word that no client may ever read.
 const LOCKED: &[u8] = b"locked";
-/// Codes of problems that say that nothing was changed (`/api/v1/problems`), beside those of conditions.
-const NOT_KEPT: [&str; 5] = ["busy", "too_many_keys", "database_unreachable", "storage_failed", "storage_full"];
+/// Codes of problems that say that nothing was changed (`/api/v1/problems`), beside those of
+/// conditions.
+const NOT_KEPT: [&str; 5] =
+    ["busy", "too_many_keys", "database_unreachable", "storage_failed", "storage_full"];
 /// Most characters of a body that are quoted.
 const QUOTED_CHARS_MAX: usize = 120;
 
@@ -73,8 +75,11 @@ impl<'de> Deserialize<'de> for Keys {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
                 let mut keys = Keys::default();
                 while let Some((key, _)) = map.next_entry::<&str, IgnoredAny>()? {
-                    let request = key.strip_prefix(KEY_PREFIX).and_then(|number| number.parse().ok());
-                    keys.state ^= effect_of(request.ok_or_else(|| A::Error::custom("a key of somebody else"))?);
+                    let request =
+                        key.strip_prefix(KEY_PREFIX).and_then(|number| number.parse().ok());
+                    keys.state ^= effect_of(
+                        request.ok_or_else(|| A::Error::custom("a key of somebody else"))?,
+                    );
                     keys.count += 1;
                 }
                 Ok(keys)
@@ -112,38 +117,71 @@ impl Understood {
     /// No answer.
     pub fn unknown() -> Self {
         let outcome = Outcome::Unknown;
-        Self { outcome, revision: None, tag: None, state: None, keys: 0, is_deleted: false, replayed: false, id: None, complaint: None }
+        Self {
+            outcome,
+            revision: None,
+            tag: None,
+            state: None,
+            keys: 0,
+            is_deleted: false,
+            replayed: false,
+            id: None,
+            complaint: None,
+        }
     }
 
     fn complaining(check: Check, what: String) -> Self {
         Self { complaint: Some((check, what)), ..Self::unknown() }
     }
 
-    /// Reads an answer. While processes are being killed, or writes refused on purpose, a 503 that says when to come again is
-    /// declared, and so is a 507.
+    /// Reads an answer. While processes are being killed, or writes refused on purpose, a 503 that
+    /// says when to come again is declared, and so is a 507.
     pub fn of(operation: Operation, answer: &Answer, expected: u32, killing: bool) -> Self {
         let Answer { status, body, .. } = answer;
-        let undeclared = || format!("{} was answered {}: {}", operation.word(), status.as_u16(), quoted(body));
+        let undeclared =
+            || format!("{} was answered {}: {}", operation.word(), status.as_u16(), quoted(body));
         if !status.is_success() && contains_locked(body) {
             return Self::complaining(Check::Errors, undeclared());
         }
         let tag = answer.tag();
         let revision = tag.and_then(|tag| u32::try_from(tag.revision.number()).ok());
-        let named = Self { revision, tag, replayed: answer.headers.contains_key("idempotency-replayed"), ..Self::unknown() };
+        let named = Self {
+            revision,
+            tag,
+            replayed: answer.headers.contains_key("idempotency-replayed"),
+            ..Self::unknown()
+        };
         match (operation, status.as_u16()) {
             (Operation::Create, 201)
-            | (Operation::Patch | Operation::Replace | Operation::Restore | Operation::Read | Operation::Visit, 200) => {
-                Self::with_body(named, body, operation)
-            }
+            | (
+                Operation::Patch
+                | Operation::Replace
+                | Operation::Restore
+                | Operation::Read
+                | Operation::Visit,
+                200,
+            ) => Self::with_body(named, body, operation),
             (Operation::Delete, 204) | (Operation::Read | Operation::Visit, 410) => {
                 Self { outcome: Outcome::Done, is_deleted: true, ..named }
             }
-            (Operation::Read | Operation::Visit, 304) => Self { outcome: Outcome::Done, revision: Some(expected), ..named },
-            (Operation::Patch | Operation::Replace, 410) => Self { outcome: Outcome::Deleted, is_deleted: true, ..named },
-            (Operation::Replace | Operation::Delete | Operation::Restore, 412) => Self { outcome: Outcome::Refused, ..named },
+            (Operation::Read | Operation::Visit, 304) => {
+                Self { outcome: Outcome::Done, revision: Some(expected), ..named }
+            }
+            (Operation::Patch | Operation::Replace, 410) => {
+                Self { outcome: Outcome::Deleted, is_deleted: true, ..named }
+            }
+            (Operation::Replace | Operation::Delete | Operation::Restore, 412) => {
+                Self { outcome: Outcome::Refused, ..named }
+            }
             (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),
-            (_, 404) => Self { outcome: if operation.is_write() { Outcome::Refused } else { Outcome::Done }, revision: Some(0), ..named },
-            (_, 503) if killing && answer.headers.contains_key(header::RETRY_AFTER) => Self { outcome: said_by(body), ..Self::unknown() },
+            (_, 404) => Self {
+                outcome: if operation.is_write() { Outcome::Refused } else { Outcome::Done },
+                revision: Some(0),
+                ..named
+            },
+            (_, 503) if killing && answer.headers.contains_key(header::RETRY_AFTER) => {
+                Self { outcome: said_by(body), ..Self::unknown() }
+            }
             (_, 507) if killing => Self { outcome: said_by(body), ..Self::unknown() },
             _ => Self { outcome: said_by(body), ..Self::complaining(Check::Errors, undeclared()) },
         }
@@ -153,12 +191,19 @@ impl Understood {
         let seen: Seen = match serde_json::from_slice(body) {
             Ok(seen) => seen,
             Err(error) => {
-                return Self::complaining(Check::Intact, format!("{} cannot be read: {error}: {}", operation.word(), quoted(body)));
+                return Self::complaining(
+                    Check::Intact,
+                    format!("{} cannot be read: {error}: {}", operation.word(), quoted(body)),
+                );
             }
         };
         if named.revision != Some(seen.revision) {
-            let what =
-                format!("{} was answered with revision {} and the entity tag of {:?}", operation.word(), seen.revision, named.revision);
+            let what = format!(
+                "{} was answered with revision {} and the entity tag of {:?}",
+                operation.word(),
+                seen.revision,
+                named.revision
+            );
             return Self::complaining(Check::Intact, what);
         }
         Self {
@@ -174,7 +219,9 @@ impl Understood {
 
 /// What a problem says of a write: that it was not kept, or nothing that can be relied on.
 fn said_by(body: &[u8]) -> Outcome {
-    let code = serde_json::from_slice::<Value>(body).ok().and_then(|problem| problem["code"].as_str().map(str::to_owned));
+    let code = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|problem| problem["code"].as_str().map(str::to_owned));
     match code {
         Some(code) if NOT_KEPT.contains(&&*code) => Outcome::Refused,
         _ => Outcome::Unknown,
@@ -200,22 +247,47 @@ mod tests {
     use crate::verify::random::effect_of;
 
     fn answer(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Answer {
-        let headers: HeaderMap =
-            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-        Answer { status: StatusCode::from_u16(status).expect("a status"), headers, body: body.to_owned().into() }
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                (http::HeaderName::from_static(name), HeaderValue::from_static(value))
+            })
+            .collect();
+        Answer {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers,
+            body: body.to_owned().into(),
+        }
     }
 
     fn persona(deleted_at: &str) -> String {
         let id = "0192d3e4-0000-7000-8000-000000000001";
-        format!(r#"{{"id":"{id}","revision":3,"deleted_at":{deleted_at},"extensions":{{"{}":1,"{}":1}}}}"#, key_of(7), key_of(8))
+        format!(
+            r#"{{"id":"{id}","revision":3,"deleted_at":{deleted_at},"extensions":{{"{}":1,"{}":1}}}}"#,
+            key_of(7),
+            key_of(8)
+        )
     }
 
     #[test]
     fn a_persona_shows_its_revision_and_its_state() {
-        let read = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("null")), 0, false);
-        assert_eq!((read.outcome, read.revision, read.keys, read.complaint), (Outcome::Done, Some(3), 2, None));
+        let read = Understood::of(
+            Operation::Read,
+            &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("null")),
+            0,
+            false,
+        );
+        assert_eq!(
+            (read.outcome, read.revision, read.keys, read.complaint),
+            (Outcome::Done, Some(3), 2, None)
+        );
         assert_eq!(read.state.map(u64::from), Some(effect_of(7) ^ effect_of(8)));
-        let deleted = Understood::of(Operation::Read, &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("\"2026\"")), 0, false);
+        let deleted = Understood::of(
+            Operation::Read,
+            &answer(200, &[("etag", "\"3-9f3c21aa\"")], &persona("\"2026\"")),
+            0,
+            false,
+        );
         assert_eq!(deleted.state.map(u64::from), Some(effect_of(7) ^ effect_of(8) ^ DELETED));
     }
 
@@ -229,25 +301,65 @@ mod tests {
             (503, "closing", Outcome::Unknown),
             (500, "internal", Outcome::Unknown),
         ] {
-            let answer = answer(status, &[("retry-after", "1")], &format!(r#"{{"code":"{code}"}}"#));
-            assert_eq!(Understood::of(Operation::Patch, &answer, 0, true).outcome, outcome, "{code}");
+            let answer =
+                answer(status, &[("retry-after", "1")], &format!(r#"{{"code":"{code}"}}"#));
+            assert_eq!(
+                Understood::of(Operation::Patch, &answer, 0, true).outcome,
+                outcome,
+                "{code}"
+            );
         }
-        assert_eq!(Understood::of(Operation::Patch, &answer(503, &[("retry-after", "1")], "busy"), 0, true).outcome, Outcome::Unknown);
+        assert_eq!(
+            Understood::of(
+                Operation::Patch,
+                &answer(503, &[("retry-after", "1")], "busy"),
+                0,
+                true
+            )
+            .outcome,
+            Outcome::Unknown
+        );
     }
 
     #[test]
     fn answers_that_break_a_promise_are_complaints() {
-        let complaint = |operation, answer, killing| Understood::of(operation, &answer, 0, killing).complaint.map(|(check, _)| check);
+        let complaint = |operation, answer, killing| {
+            Understood::of(operation, &answer, 0, killing).complaint.map(|(check, _)| check)
+        };
         let busy = || answer(503, &[("retry-after", "1")], "{}");
         assert_eq!(complaint(Operation::Patch, busy(), true), None);
         assert_eq!(complaint(Operation::Patch, busy(), false), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(503, &[], "{}"), true), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(503, &[("retry-after", "1")], "Database is LOCKED"), true), Some(Check::Errors));
-        assert_eq!(complaint(Operation::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false), Some(Check::Errors));
+        assert_eq!(
+            complaint(
+                Operation::Patch,
+                answer(503, &[("retry-after", "1")], "Database is LOCKED"),
+                true
+            ),
+            Some(Check::Errors)
+        );
+        assert_eq!(
+            complaint(Operation::Patch, answer(412, &[("etag", "\"3-9f3c21aa\"")], "{}"), false),
+            Some(Check::Errors)
+        );
         assert_eq!(complaint(Operation::Read, answer(500, &[], "{}"), true), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), false), Some(Check::Errors));
         assert_eq!(complaint(Operation::Patch, answer(507, &[], "{}"), true), None);
-        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"4-9f3c21aa\"")], &persona("null")), false), Some(Check::Intact));
-        assert_eq!(complaint(Operation::Read, answer(200, &[("etag", "\"3-9f3c21aa\"")], "{\"id\":"), false), Some(Check::Intact));
+        assert_eq!(
+            complaint(
+                Operation::Read,
+                answer(200, &[("etag", "\"4-9f3c21aa\"")], &persona("null")),
+                false
+            ),
+            Some(Check::Intact)
+        );
+        assert_eq!(
+            complaint(
+                Operation::Read,
+                answer(200, &[("etag", "\"3-9f3c21aa\"")], "{\"id\":"),
+                false
+            ),
+            Some(Check::Intact)
+        );
     }
 }

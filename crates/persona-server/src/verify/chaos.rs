@@ -39,14 +39,20 @@ pub struct Kills {
 }
 
 /// Kills until the load is stopped.
-pub async fn kill(chaos: Chaos, scratch: &mut Scratch, load: &Load, mut random: Random) -> Result<Kills, Error> {
+pub async fn kill(
+    chaos: Chaos,
+    scratch: &mut Scratch,
+    load: &Load,
+    mut random: Random,
+) -> Result<Kills, Error> {
     let mut kills = Kills::default();
     if chaos == Chaos::None {
         return Ok(kills);
     }
     loop {
         let (shortest, longest) = PAUSE_MS;
-        tokio::time::sleep(Duration::from_millis(shortest + random.below(longest - shortest))).await;
+        tokio::time::sleep(Duration::from_millis(shortest + random.below(longest - shortest)))
+            .await;
         if load.is_stopped() {
             return Ok(kills);
         }
@@ -56,7 +62,9 @@ pub async fn kill(chaos: Chaos, scratch: &mut Scratch, load: &Load, mut random: 
             continue;
         }
         let children = scratch.supervisor().map(Process::children_of).unwrap_or_default();
-        let victim = usize::try_from(random.below(children.len() as u64)).ok().and_then(|number| children.get(number));
+        let victim = usize::try_from(random.below(children.len() as u64))
+            .ok()
+            .and_then(|number| children.get(number));
         match victim {
             Some(victim) if victim.kill().is_ok() => match victim.role.as_str() {
                 "keeper" => kills.keepers += 1,

@@ -1,4 +1,5 @@
-//! One client: asks, notes what it asked and was answered, and looks at the other workers after each of its writes.
+//! One client: asks, notes what it asked and was answered, and looks at the other workers after
+//! each of its writes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,8 +33,7 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(3);
 /// What fills a document up to a usual size.
-const DESCRIPTION: &str =
-    "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
+const DESCRIPTION: &str = "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
 
 /// What a client last saw of a persona.
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,7 +166,8 @@ impl Client {
         understood
     }
 
-    /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at the other workers.
+    /// Writes; asks again when the answer gets lost and a key makes that harmless; then looks at
+    /// the other workers.
     async fn write(&mut self, operation: Operation, persona: u32, expected: Option<EntityTag>) {
         let has_key = operation != Operation::Patch || !self.random.once_in(WITHOUT_KEY_ONCE_IN);
         let ask = Ask { operation, persona, request: self.load.new_request(), expected, has_key };
@@ -201,21 +202,36 @@ impl Client {
         let load = Arc::clone(&self.load);
         for worker in load.workers.iter().filter(|worker| **worker != own || own == 0) {
             if let Some(mut connection) = load.pool.take(*worker).await {
-                let ask = Ask { operation: Operation::Visit, persona, request: 0, expected: None, has_key: false };
+                let ask = Ask {
+                    operation: Operation::Visit,
+                    persona,
+                    request: 0,
+                    expected: None,
+                    has_key: false,
+                };
                 self.attempt(&ask, &mut connection).await;
                 load.pool.put_back(connection);
             }
         }
     }
 
-    /// Sends an acknowledged write once more, to any worker: nothing may happen, and the answer is the first one.
+    /// Sends an acknowledged write once more, to any worker: nothing may happen, and the answer is
+    /// the first one.
     async fn repeat(&mut self, ask: &Ask, first: &Understood) {
         let load = Arc::clone(&self.load);
-        let worker = usize::try_from(self.random.below(load.workers.len() as u64)).unwrap_or_default();
+        let worker =
+            usize::try_from(self.random.below(load.workers.len() as u64)).unwrap_or_default();
         let Some(mut connection) = load.pool.take(load.workers[worker]).await else { return };
-        let again = self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done);
+        let again =
+            self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done);
         if again.is_some_and(|again| again.id != first.id) {
-            load.complain(Check::Once, format!("the repetition of request {} was answered with another persona", ask.request));
+            load.complain(
+                Check::Once,
+                format!(
+                    "the repetition of request {} was answered with another persona",
+                    ask.request
+                ),
+            );
         }
         load.pool.put_back(connection);
     }
@@ -229,7 +245,10 @@ impl Client {
             Err(Silence::NotSent) => return None,
             Err(Silence::Unknown(why)) => {
                 if !load.killing {
-                    load.complain(Check::Errors, format!("{} got no answer: {why}", ask.operation.word()));
+                    load.complain(
+                        Check::Errors,
+                        format!("{} got no answer: {why}", ask.operation.word()),
+                    );
                 }
                 Understood::unknown()
             }
@@ -238,7 +257,12 @@ impl Client {
                 if is_full {
                     load.fill();
                 }
-                Understood::of(ask.operation, &answer, ask.expected_revision(), is_full || load.tolerates_refusals())
+                Understood::of(
+                    ask.operation,
+                    &answer,
+                    ask.expected_revision(),
+                    is_full || load.tolerates_refusals(),
+                )
             }
         };
         let returned_at = load.history.now();
@@ -281,15 +305,24 @@ impl Client {
             Operation::Patch => (Method::PATCH, format!("{base}/{}", id?)),
             Operation::Replace => (Method::PUT, format!("{base}/{}", id?)),
             Operation::Delete => (Method::DELETE, format!("{base}/{}", id?)),
-            Operation::Read | Operation::Visit | Operation::Export => (Method::GET, format!("{base}/{}", id?)),
+            Operation::Read | Operation::Visit | Operation::Export => {
+                (Method::GET, format!("{base}/{}", id?))
+            }
         };
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.load.address.authority);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.load.address.authority);
         if let Some(tag) = ask.expected {
-            let name = if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
+            let name =
+                if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };
             request = request.header(name, format!("\"{tag}\""));
         }
         if ask.has_key {
-            request = request.header("idempotency-key", format!("{}/{}", self.load.tag, ask.request).replace(' ', "-"));
+            request = request.header(
+                "idempotency-key",
+                format!("{}/{}", self.load.tag, ask.request).replace(' ', "-"),
+            );
         }
         let keys = json!({ key_of(ask.request): 1 });
         let body = match ask.operation {
@@ -299,7 +332,10 @@ impl Client {
             Operation::Patch => json!({ "extensions": keys }),
             _ => return request.body(Full::default()).ok(),
         };
-        request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string())).ok()
+        request
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::from(body.to_string()))
+            .ok()
     }
 
     /// The kept connection, or a new one; `None` when the server stays away.

@@ -1,4 +1,5 @@
-//! One kept connection to one worker. Nothing here retries: what became of a request is exactly what has to be known.
+//! One kept connection to one worker. Nothing here retries: what became of a request is exactly
+//! what has to be known.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use hyper_util::rt::TokioIo;
 use persona_model::EntityTag;
 use tokio::net::TcpStream;
 
-/// Longest wait for an answer: above the 30 s that the server may wait for its turn before it answers 503.
+/// Longest wait for an answer: above the 30 s that the server may wait for its turn before it
+/// answers 503.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -28,11 +30,22 @@ pub struct Address {
 
 impl Address {
     /// Asks once, on a connection of its own.
-    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, Silence> {
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, Silence> {
         let mut connection = Connection::open(self).await.map_err(|_| Silence::NotSent)?;
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.prefix)).header(header::HOST, &self.authority);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.prefix))
+            .header(header::HOST, &self.authority);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
         connection.send(request.map_err(|error| Silence::Unknown(error.to_string()))?).await
     }
 }
@@ -69,10 +82,13 @@ impl Connection {
     /// Connects.
     pub async fn open(address: &Address) -> io::Result<Self> {
         let connecting = TcpStream::connect(&address.authority);
-        let stream = tokio::time::timeout(CONNECT_WAIT_MAX, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let stream = tokio::time::timeout(CONNECT_WAIT_MAX, connecting)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)??;
         stream.set_nodelay(true)?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        // Ends with the connection, which ends when the sender is dropped; what went wrong, the sender is told.
+        // Ends with the connection, which ends when the sender is dropped; what went wrong, the
+        // sender is told.
         tokio::spawn(driver);
         Ok(Self { sender, worker: 0 })
     }
@@ -95,17 +111,27 @@ impl Connection {
             let body = body.collect().await.map_err(|error| Silence::Unknown(error.to_string()))?;
             Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
         };
-        let late = || Err(Silence::Unknown(format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs())));
-        let answer = tokio::time::timeout(ANSWER_WAIT_MAX, answering).await.unwrap_or_else(|_| late())?;
-        self.worker = answer.number("x-persona-worker").and_then(|worker| worker.try_into().ok()).unwrap_or_default();
+        let late =
+            || Err(Silence::Unknown(format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs())));
+        let answer =
+            tokio::time::timeout(ANSWER_WAIT_MAX, answering).await.unwrap_or_else(|_| late())?;
+        self.worker = answer
+            .number("x-persona-worker")
+            .and_then(|worker| worker.try_into().ok())
+            .unwrap_or_default();
         Ok(answer)
     }
 }
 
 impl Connection {
     /// Asks for something large and hands back its head with the body still to come.
-    pub async fn begin(&mut self, address: &Address, path: &str) -> Result<Response<Incoming>, String> {
-        let request = Request::get(format!("{}{path}", address.prefix)).header(header::HOST, &address.authority);
+    pub async fn begin(
+        &mut self,
+        address: &Address,
+        path: &str,
+    ) -> Result<Response<Incoming>, String> {
+        let request = Request::get(format!("{}{path}", address.prefix))
+            .header(header::HOST, &address.authority);
         let request = request.body(Full::default()).map_err(|error| error.to_string())?;
         self.sender.send_request(request).await.map_err(|error| error.to_string())
     }
@@ -122,7 +148,8 @@ impl Answer {
         self.text(name)?.parse().ok()
     }
 
-    /// What the entity tag names. Clients may not read it; this one is a part of the server, and checks it.
+    /// What the entity tag names. Clients may not read it; this one is a part of the server, and
+    /// checks it.
     pub fn tag(&self) -> Option<EntityTag> {
         EntityTag::parse(self.text("etag")?.strip_prefix('"')?.strip_suffix('"')?)
     }

@@ -1,4 +1,5 @@
-//! The state after the load: the export, read as the last reads of the history; and the check I of every document.
+//! The state after the load: the export, read as the last reads of the history; and the check I of
+//! every document.
 
 use std::collections::HashSet;
 
@@ -17,13 +18,16 @@ use super::run::Error;
 /// Everything, the deleted ones too.
 const EXPORT: &str = "/api/v1/export?include_deleted=true";
 
-/// Reads the export, adds a record for each persona of this run, and checks each document against its hash.
+/// Reads the export, adds a record for each persona of this run, and checks each document against
+/// its hash.
 ///
-/// A persona that is not in it is recorded as not there, so that an acknowledged one that is gone is found.
+/// A persona that is not in it is recorded as not there, so that an acknowledged one that is gone
+/// is found.
 pub async fn read(load: &Load) -> Result<(), Error> {
     let gone = |what: String| Error::Gone { server: load.address.authority.clone(), why: what };
     let invoked_at = load.history.now();
-    let mut connection = Connection::open(&load.address).await.map_err(|error| gone(error.to_string()))?;
+    let mut connection =
+        Connection::open(&load.address).await.map_err(|error| gone(error.to_string()))?;
     let response = connection.begin(&load.address, EXPORT).await.map_err(&gone)?;
     if !response.status().is_success() {
         load.complain(Check::Errors, format!("the export was answered {}", response.status()));
@@ -32,7 +36,9 @@ pub async fn read(load: &Load) -> Result<(), Error> {
     let mut lines = Lines { load, invoked_at, seen: HashSet::new() };
     let (mut body, mut rest) = (response.into_body(), BytesMut::new());
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| gone(error.to_string()))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| gone(error.to_string()))?.into_data() else {
+            continue;
+        };
         rest.extend_from_slice(&data);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             lines.take(&rest[..end]);
@@ -52,7 +58,8 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn take(&mut self, line: &[u8]) {
         // A server that is not ours alone has other personas; only this run's are looked into.
-        let is_ours = line.windows(self.load.tag.len()).any(|part| part == self.load.tag.as_bytes());
+        let is_ours =
+            line.windows(self.load.tag.len()).any(|part| part == self.load.tag.as_bytes());
         if !is_ours {
             return;
         }
@@ -63,20 +70,28 @@ impl Lines<'_> {
                 }
                 self.record(persona, Some(&seen));
             }
-            Err(problem) => self.load.complain(Check::Intact, format!("a line of the export {problem}")),
+            Err(problem) => {
+                self.load.complain(Check::Intact, format!("a line of the export {problem}"));
+            }
         }
     }
 
     fn parse(&self, line: &[u8]) -> Result<(u32, Seen), String> {
-        let seen: Seen = serde_json::from_slice(line).map_err(|error| format!("cannot be read: {error}"))?;
-        let value: Value = serde_json::from_slice(line).map_err(|error| format!("is no JSON: {error}"))?;
+        let seen: Seen =
+            serde_json::from_slice(line).map_err(|error| format!("cannot be read: {error}"))?;
+        let value: Value =
+            serde_json::from_slice(line).map_err(|error| format!("is no JSON: {error}"))?;
         let name = value["name"].as_str().unwrap_or_default();
-        let number = name.strip_prefix(&self.load.tag).and_then(|number| number.trim().parse().ok());
+        let number =
+            name.strip_prefix(&self.load.tag).and_then(|number| number.trim().parse().ok());
         let persona = number.ok_or_else(|| format!("has the name {name:?}, which nobody gave"))?;
-        let document = Document::from_answer(&value).map_err(|invalid| format!("is no document: {invalid}"))?;
+        let document = Document::from_answer(&value)
+            .map_err(|invalid| format!("is no document: {invalid}"))?;
         if !document.content_hashes().any(|hash| value["content_hash"] == hash.to_string()) {
             let (stated, hash) = (&value["content_hash"], document.content_hash());
-            return Err(format!("(persona {persona}) states the hash {stated}, its document has {hash}"));
+            return Err(format!(
+                "(persona {persona}) states the hash {stated}, its document has {hash}"
+            ));
         }
         Ok((persona, seen))
     }

@@ -1,6 +1,8 @@
-//! The client that follows changes the documented way: it asks with the position that the list before told.
+//! The client that follows changes the documented way: it asks with the position that the list
+//! before told.
 //!
-//! It changes nothing and knows nothing of the others; `checks/followed.rs` compares what it saw with what they were told.
+//! It changes nothing and knows nothing of the others; `checks/followed.rs` compares what it saw
+//! with what they were told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +38,15 @@ enum Failure {
 }
 
 impl Follower {
-    /// Follows from now on: a list of changes since a far future is empty, and tells the position of now.
+    /// Follows from now on: a list of changes since a far future is empty, and tells the position
+    /// of now.
     pub async fn start(load: Arc<Load>) -> Self {
-        let mut follower = Self { load, connection: None, since: "2999-01-01T00:00:00Z".into(), polls: Vec::new() };
+        let mut follower = Self {
+            load,
+            connection: None,
+            since: "2999-01-01T00:00:00Z".into(),
+            polls: Vec::new(),
+        };
         follower.look_for_certain().await;
         follower
     }
@@ -78,11 +86,15 @@ impl Follower {
         let (mut seen, mut cursor, mut next) = (Vec::new(), None::<String>, None::<String>);
         loop {
             let page = self.page(cursor.as_deref()).await?;
-            let items = page["items"].as_array().ok_or_else(|| Failure::Wrong("a list of changes has no items".into()))?;
+            let items = page["items"]
+                .as_array()
+                .ok_or_else(|| Failure::Wrong("a list of changes has no items".into()))?;
             seen.extend(items.iter().filter_map(|item| self.seen(item)));
             let told = page["next_updated_since"].as_str().map(str::to_owned);
             if next.is_some() && next != told {
-                return Err(Failure::Wrong(format!("two pages of a list of changes tell {next:?} and {told:?}")));
+                return Err(Failure::Wrong(format!(
+                    "two pages of a list of changes tell {next:?} and {told:?}"
+                )));
             }
             next = told;
             match page["next_cursor"].as_str() {
@@ -90,7 +102,8 @@ impl Follower {
                 None => break,
             }
         }
-        self.since = next.ok_or_else(|| Failure::Wrong("a list of changes tells no position".into()))?;
+        self.since =
+            next.ok_or_else(|| Failure::Wrong("a list of changes tells no position".into()))?;
         self.polls.push(Poll { invoked_at, seen });
         Ok(())
     }
@@ -102,17 +115,23 @@ impl Follower {
         };
         let (address, since) = (&self.load.address, &self.since);
         let cursor = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
-        let query = format!("include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}");
-        let request = Request::get(format!("{}/api/v1/personas?{query}", address.prefix)).header("host", &address.authority);
-        let request = request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;
+        let query = format!(
+            "include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}"
+        );
+        let request = Request::get(format!("{}/api/v1/personas?{query}", address.prefix))
+            .header("host", &address.authority);
+        let request =
+            request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;
         let answer = connection.send(request).await.map_err(|_| Failure::Silence)?;
         self.connection = Some(connection);
         match answer.status.as_u16() {
-            200 => {
-                serde_json::from_slice(&answer.body).map_err(|error| Failure::Wrong(format!("a list of changes cannot be read: {error}")))
-            }
+            200 => serde_json::from_slice(&answer.body).map_err(|error| {
+                Failure::Wrong(format!("a list of changes cannot be read: {error}"))
+            }),
             503 => Err(Failure::Silence),
-            status => Err(Failure::Wrong(format!("the list of changes since {since} was answered {status}"))),
+            status => Err(Failure::Wrong(format!(
+                "the list of changes since {since} was answered {status}"
+            ))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The history: one small record for each request and its answer.
 //!
-//! The clock is monotonic and the same for all clients, because all of them are tasks of one process.
+//! The clock is monotonic and the same for all clients, because all of them are tasks of one
+//! process.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -32,8 +33,16 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 8] =
-        [Self::Create, Self::Patch, Self::Replace, Self::Delete, Self::Restore, Self::Read, Self::Visit, Self::Export];
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Patch,
+        Self::Replace,
+        Self::Delete,
+        Self::Restore,
+        Self::Read,
+        Self::Visit,
+        Self::Export,
+    ];
 
     /// Its word in reports.
     pub const fn word(self) -> &'static str {
@@ -61,7 +70,8 @@ impl Operation {
 pub enum Outcome {
     /// Answered as asked.
     Done,
-    /// Answered that nothing was changed, because something else was expected, or the server was busy.
+    /// Answered that nothing was changed, because something else was expected, or the server was
+    /// busy.
     Refused,
     /// Answered that nothing was changed, because the persona is deleted.
     Deleted,
@@ -82,7 +92,8 @@ pub struct Record {
     pub effect: u64,
     /// Which persona, numbered by this run.
     pub persona: u32,
-    /// The revision that the answer names; `None` when it names none, 0 when it says that there is no such persona.
+    /// The revision that the answer names; `None` when it names none, 0 when it says that there is
+    /// no such persona.
     pub revision: Option<u32>,
     /// Which write; all attempts of one write have the same number. 0 for reads.
     pub request: u32,
@@ -94,7 +105,8 @@ pub struct Record {
     pub operation: Operation,
     /// How it ended.
     pub outcome: Outcome,
-    /// The answer was that of an earlier attempt (`Idempotency-Replayed`), so it says nothing about now.
+    /// The answer was that of an earlier attempt (`Idempotency-Replayed`), so it says nothing about
+    /// now.
     pub replayed: bool,
 }
 

@@ -1,5 +1,6 @@
-//! Two lives of a database: it is backed up, changed, restored, and changed again. What a client knows from the first life
-//! must not be taken for what is there in the second, although revisions and places in the feed have the same numbers.
+//! Two lives of a database: it is backed up, changed, restored, and changed again. What a client
+//! knows from the first life must not be taken for what is there in the second, although revisions
+//! and places in the feed have the same numbers.
 //!
 //! Its persona is not part of the history, in which nothing that was acknowledged may go.
 
@@ -19,8 +20,13 @@ const BACKUP: &str = "life.db";
 /// Leads a database through two lives; an error says what kept it from that.
 pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<(), String> {
     let lives = Lives { address: scratch.address.clone(), load };
-    let created = lives.ask(Method::POST, "", &[], &json!({ "name": format!("{} of two lives", load.tag) })).await?;
-    let path = created.text("location").and_then(|path| path.rsplit_once('/')).map(|(_, id)| format!("/{id}"));
+    let created = lives
+        .ask(Method::POST, "", &[], &json!({ "name": format!("{} of two lives", load.tag) }))
+        .await?;
+    let path = created
+        .text("location")
+        .and_then(|path| path.rsplit_once('/'))
+        .map(|(_, id)| format!("/{id}"));
     let path = path.ok_or_else(|| odd("a creation", &created))?;
     let began = lives.position("2999-01-01T00:00:00Z").await?;
     scratch.run(&["backup", BACKUP, "--database", DATABASE]).await?;
@@ -45,10 +51,19 @@ struct Lives<'a> {
 }
 
 impl Lives<'_> {
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, String> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer, String> {
         let path = format!("/api/v1/personas{path}");
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.address.ask(method, &path, headers, body.into()).await.map_err(|silence| format!("{path} was not answered: {silence:?}"))
+        self.address
+            .ask(method, &path, headers, body.into())
+            .await
+            .map_err(|silence| format!("{path} was not answered: {silence:?}"))
     }
 
     /// Makes another revision and tells its tag, as the header has it.
@@ -61,44 +76,84 @@ impl Lives<'_> {
     }
 
     async fn since(&self, position: &str) -> Result<Answer, String> {
-        self.ask(Method::GET, &format!("?include_deleted=true&limit=1&updated_since={position}"), &[], &Value::Null).await
+        self.ask(
+            Method::GET,
+            &format!("?include_deleted=true&limit=1&updated_since={position}"),
+            &[],
+            &Value::Null,
+        )
+        .await
     }
 
     /// Where the changes end that come after this time or position.
     async fn position(&self, since: &str) -> Result<String, String> {
         let answer = self.since(since).await?;
         let list: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        list["next_updated_since"].as_str().map(str::to_owned).ok_or_else(|| odd("a list of changes", &answer))
+        list["next_updated_since"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| odd("a list of changes", &answer))
     }
 
-    /// As long as the first life goes on, what is known of it counts: otherwise the rest would show nothing.
-    async fn expect_known(&self, path: &str, known: &[String], position: &str) -> Result<(), String> {
+    /// As long as the first life goes on, what is known of it counts: otherwise the rest would show
+    /// nothing.
+    async fn expect_known(
+        &self,
+        path: &str,
+        known: &[String],
+        position: &str,
+    ) -> Result<(), String> {
         let tags = known.join(", ");
         let read = self.ask(Method::GET, path, &[("if-none-match", &tags)], &Value::Null).await?;
-        self.expect(StatusCode::NOT_MODIFIED, &read, "a read of what is known, before the restore,");
+        self.expect(
+            StatusCode::NOT_MODIFIED,
+            &read,
+            "a read of what is known, before the restore,",
+        );
         let changes = self.since(position).await?;
-        self.expect(StatusCode::OK, &changes, "a list of changes since a position, before the restore,");
+        self.expect(
+            StatusCode::OK,
+            &changes,
+            "a list of changes since a position, before the restore,",
+        );
         Ok(())
     }
 
     /// Nothing that is known of the first life counts in the second.
-    async fn expect_unknown(&self, path: &str, known: &[String], position: &str) -> Result<(), String> {
+    async fn expect_unknown(
+        &self,
+        path: &str,
+        known: &[String],
+        position: &str,
+    ) -> Result<(), String> {
         let tags = known.join(", ");
-        let current = self.ask(Method::GET, path, &[("if-none-match", &tags)], &Value::Null).await?;
+        let current =
+            self.ask(Method::GET, path, &[("if-none-match", &tags)], &Value::Null).await?;
         self.expect(StatusCode::OK, &current, "a read with tags of the life before");
         for revision in 1..=known.len() + 1 {
             let past = format!("{path}?revision={revision}");
-            let read = self.ask(Method::GET, &past, &[("if-none-match", &tags)], &Value::Null).await?;
+            let read =
+                self.ask(Method::GET, &past, &[("if-none-match", &tags)], &Value::Null).await?;
             if read.status == StatusCode::NOT_MODIFIED {
                 self.load.complain(Check::Restored, format!("a read of revision {revision} with tags of the life before was answered 304"));
             }
         }
         for method in [Method::PATCH, Method::PUT] {
-            let write = self.ask(method.clone(), path, &[("if-match", &tags)], &json!({ "name": "unseen" })).await?;
-            self.expect(StatusCode::PRECONDITION_FAILED, &write, &format!("{method} with tags of the life before"));
+            let write = self
+                .ask(method.clone(), path, &[("if-match", &tags)], &json!({ "name": "unseen" }))
+                .await?;
+            self.expect(
+                StatusCode::PRECONDITION_FAILED,
+                &write,
+                &format!("{method} with tags of the life before"),
+            );
         }
         let changes = self.since(position).await?;
-        self.expect(StatusCode::GONE, &changes, "a list of changes since a position of the life before");
+        self.expect(
+            StatusCode::GONE,
+            &changes,
+            "a list of changes since a position of the life before",
+        );
         Ok(())
     }
 

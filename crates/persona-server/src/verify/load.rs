@@ -11,7 +11,8 @@ use super::connection::Address;
 use super::history::{History, Operation, Outcome, Record};
 use super::pool::Pool;
 
-/// Most personas of one run; enough that few clients meet on one, few enough to be exported in seconds.
+/// Most personas of one run; enough that few clients meet on one, few enough to be exported in
+/// seconds.
 const PERSONAS_MAX: usize = 10_000;
 
 /// What all clients of one run share.
@@ -157,13 +158,17 @@ impl Load {
     /// Notes a request and its answer.
     pub fn record(&self, record: Record) {
         self.operations.fetch_add(1, Relaxed);
-        match record.outcome {
-            Outcome::Unknown => drop(self.unknown.fetch_add(1, Relaxed)),
-            Outcome::Refused if record.operation.is_write() => drop(self.refused.fetch_add(1, Relaxed)),
-            Outcome::Done if record.operation.is_write() => drop(self.writes.fetch_add(1, Relaxed)),
-            _ => {}
+        let counter = match record.outcome {
+            Outcome::Unknown => Some(&self.unknown),
+            Outcome::Refused if record.operation.is_write() => Some(&self.refused),
+            Outcome::Done if record.operation.is_write() => Some(&self.writes),
+            _ => None,
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Relaxed);
         }
-        // The export after the load has to have room as well, and it does: a list grows beyond its intended length.
+        // The export after the load has to have room as well, and it does: a list grows beyond its
+        // intended length.
         if !self.history.add(record) && record.operation != Operation::Export {
             self.stop();
         }

@@ -1,11 +1,15 @@
-//! `persona verify`: loads a store through every worker, records what was asked and answered, and checks the record.
+//! `persona verify`: loads a store through every worker, records what was asked and answered, and
+//! checks the record.
 //!
-//! What lives here: clients that talk HTTP like any other, the history, and the checks. What must not: any knowledge of
-//! how the store works inside; whoever believes the verdict must not have to believe the store.
+//! What lives here: clients that talk HTTP like any other, the history, and the checks. What must
+//! not: any knowledge of how the store works inside; whoever believes the verdict must not have to
+//! believe the store.
 //!
-//! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is recorded, `checks/` is the pure
-//! judgement of it, `client.rs` is what one client does, `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed,
-//! `refusals.rs` and `lives.rs` come after the load: kills behind refused writes, and a restore. `report.rs` is what is said.
+//! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is
+//! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
+//! `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed, `refusals.rs` and
+//! `lives.rs` come after the load: kills behind refused writes, and a restore. `report.rs` is what
+//! is said.
 
 mod answer;
 mod chaos;

@@ -1,4 +1,5 @@
-//! Spare connections, by the worker that answers them: how a client looks at a worker that is not its own.
+//! Spare connections, by the worker that answers them: how a client looks at a worker that is not
+//! its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -35,7 +36,9 @@ impl Pool {
         for _ in 0..ATTEMPTS_MAX {
             let mut connection = Connection::open(&self.address).await.ok()?;
             let path = format!("{}/healthz", self.address.prefix);
-            let who_are_you = Request::get(path).header("host", &self.address.authority).body(Full::<Bytes>::default());
+            let who_are_you = Request::get(path)
+                .header("host", &self.address.authority)
+                .body(Full::<Bytes>::default());
             connection.send(who_are_you.ok()?).await.ok()?;
             if connection.worker == worker {
                 return Some(connection);

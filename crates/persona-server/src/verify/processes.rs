@@ -21,7 +21,8 @@ impl Process {
     pub fn children_of(supervisor: u32) -> Vec<Self> {
         let Some(parent) = i32::try_from(supervisor).ok() else { return Vec::new() };
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        let pids =
+            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
         let children = pids.filter(|pid| parent_of(*pid) == Some(parent));
         children.filter_map(|pid| Some(Self { role: role_of(pid)?, pid, parent })).collect()
     }

@@ -1,7 +1,8 @@
-//! Numbers that look random and follow from a seed, so that a run can be repeated as closely as a machine allows.
+//! Numbers that look random and follow from a seed, so that a run can be repeated as closely as a
+//! machine allows.
 
-/// The increment and the multipliers of `SplitMix64` (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
-/// Generators", 2014).
+/// The increment and the multipliers of `SplitMix64` (Steele, Lea, Flood: "Fast Splittable
+/// Pseudorandom Number Generators", 2014).
 const INCREMENT: u64 = 0x9e37_79b9_7f4a_7c15;
 const MULTIPLIERS: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
 

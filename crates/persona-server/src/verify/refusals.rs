@@ -1,8 +1,10 @@
-//! Writes that are refused, each followed by the sudden end of every process: what was refused must not come back.
+//! Writes that are refused, each followed by the sudden end of every process: what was refused must
+//! not come back.
 //!
-//! A store can tell that a write was not kept while its log still holds it, until the next write takes its place; a recovery
-//! of the log then brings it back. So nothing is written between the refusal and the kill. What is there afterwards is read
-//! into the history, and `checks/gaps.rs` finds a revision that only a refused write makes.
+//! A store can tell that a write was not kept while its log still holds it, until the next write
+//! takes its place; a recovery of the log then brings it back. So nothing is written between the
+//! refusal and the kill. What is there afterwards is read into the history, and `checks/gaps.rs`
+//! finds a revision that only a refused write makes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,22 +17,30 @@ use super::scratch::Scratch;
 
 /// The persona that is written to: a hot one, which is never deleted.
 const PERSONA: u32 = 0;
-/// Writes to a server that has no reason to refuse one: more than one in sixteen of them has to be met.
+/// Writes to a server that has no reason to refuse one: more than one in sixteen of them has to be
+/// met.
 const WRITES_MAX: u32 = 24;
-/// Flags of a server that cannot give a write its turn in time, and of one that keeps more space free than the disk has.
+/// Flags of a server that cannot give a write its turn in time, and of one that keeps more space
+/// free than the disk has.
 const NO_TIME: &[&str] = &["--busy-timeout-ms=0"];
 const NO_SPACE: &[&str] = &["--disk-reserve-mb=1048576"];
 /// Streams of random numbers that are not those of clients.
 const STREAM: u64 = u64::MAX - 16;
 
-/// Has writes refused in several ways, kills everything after each, and reads what is there; how many were refused.
+/// Has writes refused in several ways, kills everything after each, and reads what is there; how
+/// many were refused.
 ///
 /// The load has ended, so that nothing else is written.
-pub async fn refuse_and_kill(scratch: &mut Scratch, load: &Arc<Load>, seed: u64) -> Result<u64, Error> {
+pub async fn refuse_and_kill(
+    scratch: &mut Scratch,
+    load: &Arc<Load>,
+    seed: u64,
+) -> Result<u64, Error> {
     load.expect_refusals();
     let before = load.refused.load(Relaxed);
     let mut streams = STREAM..;
-    let mut client = || Client::new(Arc::clone(load), Random::new(seed, streams.next().unwrap_or(STREAM)));
+    let mut client =
+        || Client::new(Arc::clone(load), Random::new(seed, streams.next().unwrap_or(STREAM)));
     client().write_in_vain(PERSONA).await;
     restart(scratch, load, &[]).await?;
     client().write_until_refused(PERSONA, WRITES_MAX).await;

@@ -23,7 +23,12 @@ struct Times {
 impl Times {
     fn of(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
-        let at = |thousandth: usize| micros.get(micros.len().saturating_sub(1) * thousandth / 1000).copied().unwrap_or_default();
+        let at = |thousandth: usize| {
+            micros
+                .get(micros.len().saturating_sub(1) * thousandth / 1000)
+                .copied()
+                .unwrap_or_default()
+        };
         Self { p50: at(500), p99: at(990), p999: at(999), max: at(1000) }
     }
 
@@ -33,7 +38,13 @@ impl Times {
 
     fn text(self) -> String {
         let Self { p50, p99, p999, max } = self;
-        format!("p50 {}, p99 {}, p99.9 {}, longest {}", millis(p50), millis(p99), millis(p999), millis(max))
+        format!(
+            "p50 {}, p99 {}, p99.9 {}, longest {}",
+            millis(p50),
+            millis(p99),
+            millis(p999),
+            millis(max)
+        )
     }
 }
 
@@ -66,13 +77,20 @@ impl Report {
         lasted: Duration,
         kept: Option<PathBuf>,
     ) -> Self {
-        let done = |record: &&Record| record.outcome == Outcome::Done && record.operation != Operation::Export;
+        let done = |record: &&Record| {
+            record.outcome == Outcome::Done && record.operation != Operation::Export
+        };
         let micros = |write: bool| {
-            let wanted = records.iter().filter(done).filter(|record| record.operation.is_write() == write);
-            Times::of(wanted.map(|record| (record.returned_at - record.invoked_at) / 1000).collect())
+            let wanted =
+                records.iter().filter(done).filter(|record| record.operation.is_write() == write);
+            Times::of(
+                wanted.map(|record| (record.returned_at - record.invoked_at) / 1000).collect(),
+            )
         };
         let writes_of = |worker: u8| {
-            let acknowledged = records.iter().filter(|it| it.operation.is_write() && it.outcome == Outcome::Done && !it.replayed);
+            let acknowledged = records.iter().filter(|it| {
+                it.operation.is_write() && it.outcome == Outcome::Done && !it.replayed
+            });
             acknowledged.filter(|it| it.worker == worker).count() as u64
         };
         let mut counts = [[0; 3]; Operation::ALL.len()];
@@ -85,10 +103,24 @@ impl Report {
             counts[record.operation as usize][outcome] += 1;
         }
         let server = plan.place.to_string();
-        let is_restored = matches!(&plan.place, Place::Scratch(scratch) if scratch.database.is_none());
+        let is_restored =
+            matches!(&plan.place, Place::Scratch(scratch) if scratch.database.is_none());
         let workers = workers.iter().map(|worker| (*worker, writes_of(*worker))).collect();
         let (clients, seed, writes, reads) = (plan.clients, plan.seed, micros(true), micros(false));
-        Self { findings, kills, server, workers, clients, seed, lasted, counts, writes, reads, kept, is_restored }
+        Self {
+            findings,
+            kills,
+            server,
+            workers,
+            clients,
+            seed,
+            lasted,
+            counts,
+            writes,
+            reads,
+            kept,
+            is_restored,
+        }
     }
 
     /// Whether every promise was kept.
@@ -101,10 +133,12 @@ impl Report {
         self.findings.count(check)
     }
 
-    /// Jain's index of the workers' acknowledged writes: 1 when all are equal, 1/n when one does everything.
+    /// Jain's index of the workers' acknowledged writes: 1 when all are equal, 1/n when one does
+    /// everything.
     fn fairness(&self) -> f64 {
         let shares: Vec<f64> = self.workers.iter().map(|(_, writes)| float(*writes)).collect();
-        let (sum, squares) = (shares.iter().sum::<f64>(), shares.iter().map(|share| share * share).sum::<f64>());
+        let (sum, squares) =
+            (shares.iter().sum::<f64>(), shares.iter().map(|share| share * share).sum::<f64>());
         if squares > 0.0 { sum * sum / (float(shares.len() as u64) * squares) } else { 1.0 }
     }
 
@@ -119,14 +153,24 @@ impl Report {
 
     /// One object with everything.
     pub fn json(&self) -> Value {
-        let checks = Check::ALL
-            .iter()
-            .map(|check| (check.letter().to_string(), json!({ "promise": check.promise(), "violations": self.findings.count(*check) })));
+        let checks = Check::ALL.iter().map(|check| {
+            (
+                check.letter().to_string(),
+                json!({ "promise": check.promise(), "violations": self.findings.count(*check) }),
+            )
+        });
         let operations = Operation::ALL.iter().map(|operation| {
             let [done, refused, unknown] = self.counts[*operation as usize];
-            (operation.word().to_string(), json!({ "done": done, "refused": refused, "unknown": unknown }))
+            (
+                operation.word().to_string(),
+                json!({ "done": done, "refused": refused, "unknown": unknown }),
+            )
         });
-        let workers = self.workers.iter().map(|(worker, writes)| json!({ "worker": worker, "writes": writes })).collect::<Vec<_>>();
+        let workers = self
+            .workers
+            .iter()
+            .map(|(worker, writes)| json!({ "worker": worker, "writes": writes }))
+            .collect::<Vec<_>>();
         json!({
             "verdict": if self.is_good() { "ok" } else { "violated" },
             "server": self.server,
@@ -175,14 +219,18 @@ impl Report {
         if !self.findings.examples.is_empty() {
             text.push('\n');
             line(&mut text, "The first violations:");
-            self.findings.examples.iter().for_each(|it| line(&mut text, &format!("{}  {}", it.check.letter(), it.what)));
+            self.findings
+                .examples
+                .iter()
+                .for_each(|it| line(&mut text, &format!("{}  {}", it.check.letter(), it.what)));
         }
         text.push('\n');
         text.push_str(&self.verdict());
         text
     }
 
-    /// Whether the server named the worker of each answer; without that, nothing is known of what workers see of each other.
+    /// Whether the server named the worker of each answer; without that, nothing is known of what
+    /// workers see of each other.
     fn names_workers(&self) -> bool {
         self.workers.iter().all(|(worker, _)| *worker != 0)
     }
@@ -190,19 +238,37 @@ impl Report {
     fn head(&self) -> String {
         let Self { server, clients, .. } = self;
         let workers = self.workers.len();
-        let workers = if self.names_workers() { format!("{workers} workers") } else { "workers that are not named".to_owned() };
-        format!("{clients} clients through {workers} for {:.1} s on {server}, seed {}\n\n", self.lasted.as_secs_f64(), self.seed)
+        let workers = if self.names_workers() {
+            format!("{workers} workers")
+        } else {
+            "workers that are not named".to_owned()
+        };
+        format!(
+            "{clients} clients through {workers} for {:.1} s on {server}, seed {}\n\n",
+            self.lasted.as_secs_f64(),
+            self.seed
+        )
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let rate = float(self.requests()) / self.lasted.as_secs_f64().max(0.001);
-        let by_operation = Operation::ALL.iter().filter(|operation| **operation != Operation::Export).map(|operation| {
-            let [done, refused, _] = self.counts[*operation as usize];
-            let refused = if refused > 0 { format!(" (+{} refused)", grouped(refused)) } else { String::new() };
-            format!("{} {}{refused}", operation.word(), grouped(done))
-        });
-        let shares = self.workers.iter().map(|(_, writes)| grouped(*writes)).collect::<Vec<_>>().join(", ");
-        let Findings { visits, staleness_max, unknown_applied, unknown_missing, unattributed, .. } = &self.findings;
+        let by_operation = Operation::ALL
+            .iter()
+            .filter(|operation| **operation != Operation::Export)
+            .map(|operation| {
+                let [done, refused, _] = self.counts[*operation as usize];
+                let refused = if refused > 0 {
+                    format!(" (+{} refused)", grouped(refused))
+                } else {
+                    String::new()
+                };
+                format!("{} {}{refused}", operation.word(), grouped(done))
+            });
+        let shares =
+            self.workers.iter().map(|(_, writes)| grouped(*writes)).collect::<Vec<_>>().join(", ");
+        let Findings {
+            visits, staleness_max, unknown_applied, unknown_missing, unattributed, ..
+        } = &self.findings;
         let mut facts = vec![
             ("Requests", format!("{}, {rate:.0} a second", grouped(self.requests()))),
             ("", by_operation.collect::<Vec<_>>().join(", ")),
@@ -211,31 +277,56 @@ impl Report {
         ];
         if self.names_workers() {
             let worst = staleness_max.div_ceil(1000);
-            facts.push(("Staleness", format!("worst {worst} us, over {} reads on other workers right after a write", grouped(*visits))));
-            facts.push(("Fairness", format!("{:.3} (writes of each worker: {shares})", self.fairness())));
+            facts.push((
+                "Staleness",
+                format!(
+                    "worst {worst} us, over {} reads on other workers right after a write",
+                    grouped(*visits)
+                ),
+            ));
+            facts.push((
+                "Fairness",
+                format!("{:.3} (writes of each worker: {shares})", self.fairness()),
+            ));
         } else {
             facts.push(("Workers", "not named by the server, so V and fairness were not looked at: start it with --expose-worker".into()));
         }
         facts.push(("Lost answers", grouped(self.lost_answers())));
         if unknown_applied + unknown_missing + unattributed > 0 {
-            let told = format!("of their writes {unknown_applied} were found and {unknown_missing} were not");
-            facts.push(("", format!("{told}; {unattributed} revisions could be one's or another's")));
+            let told = format!(
+                "of their writes {unknown_applied} were found and {unknown_missing} were not"
+            );
+            facts.push((
+                "",
+                format!("{told}; {unattributed} revisions could be one's or another's"),
+            ));
         }
         let Kills { workers, keepers, supervisors, refusals } = self.kills;
         if workers + keepers + supervisors > 0 {
-            facts.push(("Killed", format!("{workers} workers, {keepers} keepers, {supervisors} supervisors")));
+            facts.push((
+                "Killed",
+                format!("{workers} workers, {keepers} keepers, {supervisors} supervisors"),
+            ));
         }
         if refusals > 0 {
-            facts.push(("Refused", format!("{refusals} writes with the sudden end of everything behind them")));
+            facts.push((
+                "Refused",
+                format!("{refusals} writes with the sudden end of everything behind them"),
+            ));
         }
         facts
     }
 
     fn verdict(&self) -> String {
         match &self.kept {
-            _ if self.is_good() && !self.names_workers() => "Nothing lost and nothing locked, as far as it was looked at.".into(),
+            _ if self.is_good() && !self.names_workers() => {
+                "Nothing lost and nothing locked, as far as it was looked at.".into()
+            }
             _ if self.is_good() => "Nothing lost, nothing stale, nothing locked.".into(),
-            Some(folder) => format!("The promise was broken. The database and the log are kept in {}", folder.display()),
+            Some(folder) => format!(
+                "The promise was broken. The database and the log are kept in {}",
+                folder.display()
+            ),
             None => "The promise was broken.".into(),
         }
     }
@@ -248,7 +339,12 @@ fn line(text: &mut String, content: &str) {
 /// A number with its thousands set apart.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap_or_default()).collect();
+    let parts: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|part| std::str::from_utf8(part).unwrap_or_default())
+        .collect();
     parts.join(",")
 }
 

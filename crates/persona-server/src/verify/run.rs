@@ -51,7 +51,8 @@ pub struct Plan {
     pub chaos: Chaos,
     /// What the random numbers follow from.
     pub seed: u64,
-    /// Tells this run from all others, also from those with the same seed: names and idempotency keys must be new.
+    /// Tells this run from all others, also from those with the same seed: names and idempotency
+    /// keys must be new.
     pub run: u32,
 }
 
@@ -67,7 +68,9 @@ pub enum Place {
 impl Display for Place {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scratch(scratch) => write!(out, "a scratch database in {}", scratch.folder.display()),
+            Self::Scratch(scratch) => {
+                write!(out, "a scratch database in {}", scratch.folder.display())
+            }
             Self::Server(address) => write!(out, "http://{}{}", address.authority, address.prefix),
         }
     }
@@ -149,7 +152,11 @@ pub struct Progress {
 }
 
 /// Runs the plan. The load ends early, and is still checked, when `interrupted` is.
-pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Future<Output = ()>) -> Result<Report, Error> {
+pub async fn run(
+    plan: &Plan,
+    progress: &dyn Fn(&Progress),
+    interrupted: impl Future<Output = ()>,
+) -> Result<Report, Error> {
     let (mut scratch, address) = match &plan.place {
         Place::Scratch(scratch) => {
             let scratch = Scratch::start(scratch).await?;
@@ -195,7 +202,13 @@ pub async fn run(plan: &Plan, progress: &dyn Fn(&Progress), interrupted: impl Fu
 }
 
 /// Waits until the load ends, in whatever way, and tells how far it is.
-async fn watch(plan: &Plan, load: &Load, began: Instant, progress: &dyn Fn(&Progress), interrupted: impl Future<Output = ()>) {
+async fn watch(
+    plan: &Plan,
+    load: &Load,
+    began: Instant,
+    progress: &dyn Fn(&Progress),
+    interrupted: impl Future<Output = ()>,
+) {
     let mut interrupted = std::pin::pin!(interrupted);
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
@@ -214,8 +227,16 @@ async fn watch(plan: &Plan, load: &Load, began: Instant, progress: &dyn Fn(&Prog
 
 fn progress_of(plan: &Plan, load: &Load, began: Instant, checking: bool) -> Progress {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
-    let (operations, writes, unknown) = (count(&load.operations), count(&load.writes), count(&load.unknown));
-    Progress { elapsed: began.elapsed(), duration: plan.duration, operations, writes, unknown, checking }
+    let (operations, writes, unknown) =
+        (count(&load.operations), count(&load.writes), count(&load.unknown));
+    Progress {
+        elapsed: began.elapsed(),
+        duration: plan.duration,
+        operations,
+        writes,
+        unknown,
+        checking,
+    }
 }
 
 async fn judge(
@@ -241,17 +262,27 @@ async fn judge(
     {
         load.complain(Check::Errors, what);
     }
-    let mut findings = std::mem::take(&mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let mut findings = std::mem::take(
+        &mut *load.findings.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+    );
     match &mut scratch {
-        Some(scratch) => scratch.stop_and_check().await.into_iter().for_each(|problem| findings.add(Check::Intact, problem)),
+        Some(scratch) => scratch
+            .stop_and_check()
+            .await
+            .into_iter()
+            .for_each(|problem| findings.add(Check::Intact, problem)),
         None => remove_personas(load).await,
     }
     let mut records = load.history.take();
     findings.merge(checks::check_followed(&polls, &records));
     findings.merge(checks::check(&mut records));
-    // What was found until then stands; that nothing was found says little of a load that was cut short.
+    // What was found until then stands; that nothing was found says little of a load that was cut
+    // short.
     if load.is_full() && findings.total() == 0 {
-        return Err(Error::NoSpace { what: plan.place.to_string(), writes: load.writes.load(Relaxed) });
+        return Err(Error::NoSpace {
+            what: plan.place.to_string(),
+            writes: load.writes.load(Relaxed),
+        });
     }
     let kept = scratch.filter(|_| findings.total() > 0).map(Scratch::keep);
     Ok(Report::new(plan, &load.workers, &records, findings, kills, lasted, kept))
@@ -281,9 +312,12 @@ async fn get(address: &Address, path: &str) -> Result<super::connection::Answer,
 async fn workers_of(address: &Address) -> Result<Vec<u8>, Error> {
     let foreign = |why: String| Error::Foreign { server: address.authority.clone(), why };
     let status = get(address, "/api/v1/status").await?;
-    let value: Value = serde_json::from_slice(&status.body).map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
-    let workers = value["workers"].as_array().ok_or_else(|| foreign("its status names no workers".into()))?;
-    let slots = workers.iter().filter_map(|worker| worker["slot"].as_u64()?.try_into().ok()).collect();
+    let value: Value = serde_json::from_slice(&status.body)
+        .map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
+    let workers =
+        value["workers"].as_array().ok_or_else(|| foreign("its status names no workers".into()))?;
+    let slots =
+        workers.iter().filter_map(|worker| worker["slot"].as_u64()?.try_into().ok()).collect();
     Ok(if status.headers.contains_key("x-persona-worker") { slots } else { vec![0] })
 }
 
@@ -293,7 +327,9 @@ async fn wait_until_back(address: &Address) -> Result<(), Error> {
         match get(address, "/readyz").await {
             // Reads work all the same where there is no space for writes.
             Ok(answer) if answer.status.is_success() || is_only_full(&answer.body) => return Ok(()),
-            Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => tokio::time::sleep(LOOK_INTERVAL).await,
+            Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => {
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
             Ok(answer) => return Err(gone(address, &answer.status)),
             Err(error) => return Err(error),
         }
@@ -311,7 +347,10 @@ async fn remove_personas(load: &Load) {
     let ids: Vec<_> = load.personas().iter().copied().flatten().collect();
     for id in ids {
         let request = Request::delete(format!("{}/api/v1/personas/{id}", load.address.prefix));
-        let request = request.header("host", &load.address.authority).header("if-match", "*").body(Full::default());
+        let request = request
+            .header("host", &load.address.authority)
+            .header("if-match", "*")
+            .body(Full::default());
         let Ok(request) = request else { return };
         if connection.send(request).await.is_err() {
             return;

@@ -44,9 +44,17 @@ impl Scratch {
     /// Makes a folder and starts a server in it.
     pub async fn start(plan: &ScratchPlan) -> Result<Self, Error> {
         let failed = |source: io::Error| Error::Folder { path: plan.folder.clone(), source };
-        let folder = tempfile::Builder::new().prefix("persona-verify-").tempdir_in(&plan.folder).map_err(failed)?;
+        let folder = tempfile::Builder::new()
+            .prefix("persona-verify-")
+            .tempdir_in(&plan.folder)
+            .map_err(failed)?;
         let (child, authority) = launch(folder.path(), plan, "0").await?;
-        Ok(Self { folder, plan: plan.clone(), child, address: Address { authority, prefix: String::new() } })
+        Ok(Self {
+            folder,
+            plan: plan.clone(),
+            child,
+            address: Address { authority, prefix: String::new() },
+        })
     }
 
     /// The folder of its files.
@@ -59,19 +67,28 @@ impl Scratch {
         self.child.id()
     }
 
-    /// Kills the supervisor, and with it everything, and starts it again on the same address and file.
+    /// Kills the supervisor, and with it everything, and starts it again on the same address and
+    /// file.
     pub async fn kill_and_restart(&mut self) -> Result<(), Error> {
-        self.child.kill().await.map_err(|source| Error::Folder { path: self.folder().into(), source })?;
+        self.child
+            .kill()
+            .await
+            .map_err(|source| Error::Folder { path: self.folder().into(), source })?;
         self.launch_again(&[]).await
     }
 
-    /// Kills all processes at the same moment, and starts the server again with these flags besides.
+    /// Kills all processes at the same moment, and starts the server again with these flags
+    /// besides.
     pub async fn kill_everything_and_restart(&mut self, flags: &[&str]) -> Result<(), Error> {
-        if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+        if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
+        {
             // Where it fails it ended by itself, which the next line finds out.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        self.child.wait().await.map_err(|source| Error::Folder { path: self.folder().into(), source })?;
+        self.child
+            .wait()
+            .await
+            .map_err(|source| Error::Folder { path: self.folder().into(), source })?;
         self.launch_again(flags).await
     }
 
@@ -85,9 +102,18 @@ impl Scratch {
         let named = |why: String| format!("persona {}: {why}", arguments.join(" "));
         let program = std::env::current_exe().map_err(|error| named(error.to_string()))?;
         let mut command = Command::new(program);
-        command.env_clear().current_dir(self.folder()).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .env_clear()
+            .current_dir(self.folder())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         let output = command.output().await.map_err(|error| named(error.to_string()))?;
-        if output.status.success() { Ok(()) } else { Err(named(String::from_utf8_lossy(&output.stderr).into_owned())) }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(named(String::from_utf8_lossy(&output.stderr).into_owned()))
+        }
     }
 
     /// Ends the server, restores a backup into its file, and starts it again.
@@ -111,7 +137,9 @@ impl Scratch {
                     self.child = child;
                     return Ok(());
                 }
-                Err(Error::Start { code: Some(ADDRESS_IN_USE), .. }) if attempts < RESTARTS_MAX => attempts += 1,
+                Err(Error::Start { code: Some(ADDRESS_IN_USE), .. }) if attempts < RESTARTS_MAX => {
+                    attempts += 1;
+                }
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(RESTART_PAUSE).await;
@@ -129,9 +157,12 @@ impl Scratch {
         match ended {
             Ok(Ok(status)) if status.success() => {}
             Ok(Ok(status)) => problems.push(format!("the server ended with {status}")),
-            Ok(Err(error)) => problems.push(format!("the server's end could not be waited for: {error}")),
+            Ok(Err(error)) => {
+                problems.push(format!("the server's end could not be waited for: {error}"));
+            }
             Err(_) => {
-                problems.push(format!("the server did not stop within {} s", END_WAIT_MAX.as_secs()));
+                problems
+                    .push(format!("the server did not stop within {} s", END_WAIT_MAX.as_secs()));
                 let _ = self.child.kill().await;
             }
         }
@@ -142,11 +173,14 @@ impl Scratch {
     pub async fn stop_and_check(&mut self) -> Vec<String> {
         let mut problems = self.stop().await;
         if self.plan.database.is_some() {
-            // PostgreSQL looks after its own pages, and the history was compared with what it answers.
+            // PostgreSQL looks after its own pages, and the history was compared with what it
+            // answers.
             return problems;
         }
         let database = database_in(self.folder());
-        let checking = tokio::task::spawn_blocking(move || check(&database, &mut |_| ControlFlow::Continue(())));
+        let checking = tokio::task::spawn_blocking(move || {
+            check(&database, &mut |_| ControlFlow::Continue(()))
+        });
         match checking.await {
             Ok(Ok(report)) => problems.extend(report.problems.iter().map(ToString::to_string)),
             Ok(Err(error)) => problems.push(format!("the file could not be checked: {error}")),
@@ -175,20 +209,31 @@ async fn launch(folder: &Path, plan: &ScratchPlan, port: &str) -> Result<(Child,
     let log = File::options().create(true).append(true).open(log_in(folder)).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
-    // An empty environment and a folder of its own, so that no settings of the user come in; a group of its own, so that
-    // a Ctrl-C at the terminal ends the load and not the server.
+    // An empty environment and a folder of its own, so that no settings of the user come in; a
+    // group of its own, so that a Ctrl-C at the terminal ends the load and not the server.
     command.env_clear().current_dir(folder).process_group(0).kill_on_drop(true);
     command.args(["serve", "--port", port, "--expose-worker"]);
     match &plan.database {
-        // Not as a flag, because everybody on the machine can see those, and it may hold a password.
+        // Not as a flag, because everybody on the machine can see those, and it may hold a
+        // password.
         Some(url) => command.env("DATABASE_URL", url),
         None => command.arg("--database").arg(database_in(folder)),
     };
     command.arg(format!("--workers={}", plan.workers)).args(&plan.serve_flags);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().map_err(failed)?;
-    let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe).map_err(|kind| failed(kind.into()))?).lines();
-    let line = tokio::time::timeout(START_WAIT_MAX, lines.next_line()).await.ok().and_then(Result::ok).flatten();
-    if let Some(authority) = line.as_deref().and_then(|line| line.strip_prefix("listening on http://")) {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().map_err(failed)?;
+    let mut lines = BufReader::new(
+        child.stdout.take().ok_or(io::ErrorKind::BrokenPipe).map_err(|kind| failed(kind.into()))?,
+    )
+    .lines();
+    let line = tokio::time::timeout(START_WAIT_MAX, lines.next_line())
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .flatten();
+    if let Some(authority) =
+        line.as_deref().and_then(|line| line.strip_prefix("listening on http://"))
+    {
         return Ok((child, authority.to_owned()));
     }
     let code = match tokio::time::timeout(RESTART_PAUSE, child.wait()).await {

@@ -1,4 +1,5 @@
-//! A backup of a server under load is one moment of its history: everything acknowledged before, nothing out of order.
+//! A backup of a server under load is one moment of its history: everything acknowledged before,
+//! nothing out of order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use crate::program::{persona, succeed};
 /// Bound on the log while backups hold snapshots, in bytes: the promise of `docs/storage.md`.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Pause of a writer between two writes: the backups are to meet writes, and the checks of an unoptimised build are slow.
+/// Pause of a writer between two writes: the backups are to meet writes, and the checks of an
+/// unoptimised build are slow.
 const PACE: Duration = Duration::from_millis(5);
 
-/// One client that makes the personas `w<writer> 1`, `w<writer> 2`, `w<writer> 3`, one after the other.
+/// One client that makes the personas `w<writer> 1`, `w<writer> 2`, `w<writer> 3`, one after the
+/// other.
 struct Writer {
     acknowledged: Arc<AtomicU64>,
     thread: thread::JoinHandle<()>,
@@ -30,8 +33,12 @@ impl Writer {
         let count = Arc::clone(&acknowledged);
         let thread = thread::spawn(move || {
             loop {
-                let body = json!({ "name": format!("w{writer} {}", count.load(Ordering::SeqCst) + 1) }).to_string();
-                let reply = client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
+                let body =
+                    json!({ "name": format!("w{writer} {}", count.load(Ordering::SeqCst) + 1) })
+                        .to_string();
+                let reply = client
+                    .request("POST", "/api/v1/personas", &[], body.as_bytes())
+                    .expect("an answer");
                 assert_eq!(reply.status, 201, "{reply:?}");
                 count.fetch_add(1, Ordering::SeqCst);
                 if stop.load(Ordering::SeqCst) {
@@ -47,11 +54,16 @@ impl Writer {
 /// How many personas of each writer are in a file; they must be its first ones.
 fn kept_in(file: &Path, writers: usize) -> Vec<u64> {
     let connection = rusqlite::Connection::open(file).expect("it opens");
-    let mut statement = connection.prepare("SELECT name FROM personas WHERE name LIKE ?1 || ' %' ORDER BY row_id").expect("SQL");
+    let mut statement = connection
+        .prepare("SELECT name FROM personas WHERE name LIKE ?1 || ' %' ORDER BY row_id")
+        .expect("SQL");
     let mut kept = |writer: usize| {
-        let rows = statement.query_map([format!("w{writer}")], |row| row.get::<_, String>(0)).expect("readable");
+        let rows = statement
+            .query_map([format!("w{writer}")], |row| row.get::<_, String>(0))
+            .expect("readable");
         let names: Vec<String> = rows.collect::<Result<_, _>>().expect("readable");
-        let expected: Vec<String> = (1..=names.len()).map(|number| format!("w{writer} {number}")).collect();
+        let expected: Vec<String> =
+            (1..=names.len()).map(|number| format!("w{writer} {number}")).collect();
         assert_eq!(names, expected, "writer {writer}: not the first ones in order");
         names.len() as u64
     };
@@ -62,9 +74,14 @@ fn back_up_under_load(writers: usize, backups: usize) {
     let server = Server::with_workers(4).start();
     let folder = server.folder().to_owned();
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..writers).map(|number| Writer::start(&server, number, Arc::clone(&stop))).collect();
-    wait_for("a write of each", DEADLINE, || clients.iter().all(|client| client.acknowledged.load(Ordering::SeqCst) > 0).then_some(()));
-    let counts = || clients.iter().map(|client| client.acknowledged.load(Ordering::SeqCst)).collect::<Vec<_>>();
+    let clients: Vec<_> =
+        (0..writers).map(|number| Writer::start(&server, number, Arc::clone(&stop))).collect();
+    wait_for("a write of each", DEADLINE, || {
+        clients.iter().all(|client| client.acknowledged.load(Ordering::SeqCst) > 0).then_some(())
+    });
+    let counts = || {
+        clients.iter().map(|client| client.acknowledged.load(Ordering::SeqCst)).collect::<Vec<_>>()
+    };
     let mut wal_bytes_max = 0;
     for number in 0..backups {
         let (file, restored) = (format!("backup-{number}.db"), format!("restored-{number}.db"));
@@ -79,7 +96,10 @@ fn back_up_under_load(writers: usize, backups: usize) {
         }
         for ((kept, before), after) in kept.iter().zip(&before).zip(&after) {
             // One more than was acknowledged may have been committed, its answer being on the way.
-            assert!(before <= kept && *kept <= after + 1, "{kept} kept, {before} acknowledged before and {after} after");
+            assert!(
+                before <= kept && *kept <= after + 1,
+                "{kept} kept, {before} acknowledged before and {after} after"
+            );
         }
     }
     let checked = succeed(&folder, &["check", "--json"]).json();
@@ -102,7 +122,8 @@ fn every_backup_under_load_is_a_prefix_of_the_history_with_everything_acknowledg
 #[test]
 #[ignore = "long: run by ./test --long"]
 fn a_thousand_backups_under_load_are_prefixes_of_the_history() {
-    // Each server is a new one: a file that grows all the while would make the last backups wait for its size alone.
+    // Each server is a new one: a file that grows all the while would make the last backups wait
+    // for its size alone.
     for _ in 0..100 {
         back_up_under_load(8, 10);
     }
@@ -117,9 +138,15 @@ fn a_restore_over_a_running_server_is_refused_and_one_after_it_is_served() {
     succeed(&folder, &["backup", "b.db"]);
     let refused = persona(&folder, &["restore", "b.db"]);
     assert_eq!(refused.code, Some(75), "{refused:?}");
-    assert!(refused.stderr.contains("persona.db is in use") && refused.stderr.contains("hint:"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("persona.db is in use") && refused.stderr.contains("hint:"),
+        "{refused:?}"
+    );
     // What holds the file is a keeper or worker; what can be stopped is their server.
-    assert!(refused.stderr.contains(&format!("stop the server: kill -TERM {}", server.pid())), "{refused:?}");
+    assert!(
+        refused.stderr.contains(&format!("stop the server: kill -TERM {}", server.pid())),
+        "{refused:?}"
+    );
     server.connect().get("/readyz").expect("it goes on");
     let folder = server.stop_and_keep_the_folder();
     succeed(folder.path(), &["create", "--name", "later"]);

@@ -1,4 +1,5 @@
-//! Files that are removed or replaced under a running server: it stops with the reason, and nothing acknowledged is lost.
+//! Files that are removed or replaced under a running server: it stops with the reason, and nothing
+//! acknowledged is lost.
 
 use serde_json::json;
 
@@ -9,7 +10,10 @@ use crate::program::succeed;
 fn assert_rescued(damage: impl Fn(&std::path::Path)) {
     let server = Server::with_workers(2).start();
     let body = json!({ "name": "acknowledged" }).to_string();
-    let reply = server.connect().request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
+    let reply = server
+        .connect()
+        .request("POST", "/api/v1/personas", &[], body.as_bytes())
+        .expect("an answer");
     assert_eq!(reply.status, 201, "{reply:?}");
     damage(&server.database());
     server.wait_for_log("was removed or replaced");
@@ -17,8 +21,10 @@ fn assert_rescued(damage: impl Fn(&std::path::Path)) {
     // The folder is removed with the server, so everything is looked at before.
     server.wait_for_log("stopped after");
     let entries = std::fs::read_dir(&folder).expect("readable");
-    let rescued: Vec<String> =
-        entries.map(|it| it.expect("an entry").file_name().display().to_string()).filter(|name| name.contains("-rescued-")).collect();
+    let rescued: Vec<String> = entries
+        .map(|it| it.expect("an entry").file_name().display().to_string())
+        .filter(|name| name.contains("-rescued-"))
+        .collect();
     assert_eq!(rescued.len(), 1, "{rescued:?}");
     succeed(&folder, &["check", &rescued[0]]);
     assert!(succeed(&folder, &["list", "--database", &rescued[0]]).stdout.contains("acknowledged"));
@@ -34,13 +40,18 @@ fn a_database_that_is_replaced_under_a_running_server() {
     });
 }
 
-/// Who opens the gate from then on has another one, and takes no turns with those who have the old one.
+/// Who opens the gate from then on has another one, and takes no turns with those who have the old
+/// one.
 #[test]
 fn a_gate_that_is_removed_under_a_running_server() {
-    assert_rescued(|database| std::fs::remove_file(format!("{}-gate", database.display())).expect("removed"));
+    assert_rescued(|database| {
+        std::fs::remove_file(format!("{}-gate", database.display())).expect("removed");
+    });
 }
 
 #[test]
 fn a_log_that_is_removed_under_a_running_server() {
-    assert_rescued(|database| std::fs::remove_file(format!("{}-wal", database.display())).expect("removed"));
+    assert_rescued(|database| {
+        std::fs::remove_file(format!("{}-wal", database.display())).expect("removed");
+    });
 }

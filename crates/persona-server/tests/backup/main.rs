@@ -1,4 +1,5 @@
-//! Backups of a server that is at work, its own backups, restores, and files that go missing under it.
+//! Backups of a server that is at work, its own backups, restores, and files that go missing under
+//! it.
 
 #[path = "../common/mod.rs"]
 mod common;

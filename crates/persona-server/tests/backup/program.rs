@@ -27,7 +27,13 @@ impl Ran {
 /// Runs `persona` with these arguments.
 pub fn persona(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    let output = command.current_dir(folder).env_clear().args(arguments).stdin(Stdio::null()).output().expect("the built program");
+    let output = command
+        .current_dir(folder)
+        .env_clear()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the built program");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

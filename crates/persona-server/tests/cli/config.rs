@@ -17,7 +17,10 @@ fn each_source_outweighs_the_next() {
         .variable("WEB_CONCURRENCY", "3")
         .variable("PERSONA_DURABILITY", "full")
         .variable("RUST_LOG", "info,persona_storage=debug");
-    assert_snapshot!("sources", folder.run(&["config", "show", "--origin", "--port", "5", "--expose-worker"]));
+    assert_snapshot!(
+        "sources",
+        folder.run(&["config", "show", "--origin", "--port", "5", "--expose-worker"])
+    );
     assert_snapshot!("sources_json", folder.run(&["config", "show", "--json", "--workers=1"]));
 }
 
@@ -26,14 +29,19 @@ fn a_named_file_takes_the_place_of_the_project_file() {
     let folder = Folder::new()
         .file("persona.toml", "[listen]\nport = 1\n")
         .file("etc/other.toml", "[workers]\ncount = 1\n[store]\ndatabase = \"a.db\"\n");
-    assert_snapshot!("named_file", folder.run(&["config", "show", "--origin", "--config", "etc/other.toml"]));
-    assert_snapshot!("named_file_missing", folder.run(&["config", "check", "--config", "none.toml"]));
+    assert_snapshot!(
+        "named_file",
+        folder.run(&["config", "show", "--origin", "--config", "etc/other.toml"])
+    );
+    assert_snapshot!(
+        "named_file_missing",
+        folder.run(&["config", "check", "--config", "none.toml"])
+    );
 }
 
 #[test]
 fn every_problem_is_reported_at_once_with_its_place() {
-    let project =
-        "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
+    let project = "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
     let folder = Folder::new()
         .file("persona.toml", project)
         .variable("DATABASE_URL", "mysql://me@db/personas")
@@ -44,18 +52,31 @@ fn every_problem_is_reported_at_once_with_its_place() {
 
 #[test]
 fn a_file_that_is_no_toml_is_reported_with_its_line() {
-    assert_snapshot!("no_toml", Folder::new().file("persona.toml", "[listen]\nport 1\n").run(&["config", "check"]));
+    assert_snapshot!(
+        "no_toml",
+        Folder::new().file("persona.toml", "[listen]\nport 1\n").run(&["config", "check"])
+    );
 }
 
 #[test]
 fn a_log_file_that_cannot_be_opened_is_found_and_a_new_one_is_not_left_behind() {
     let folder = Folder::new().file("old.log", "a line\n").file("no_folder", "");
-    for (path, code) in [("new.log", 0), ("old.log", 0), ("none/new.log", 5), ("no_folder/new.log", 5), ("persona.db", 5), (".", 5)] {
+    for (path, code) in [
+        ("new.log", 0),
+        ("old.log", 0),
+        ("none/new.log", 5),
+        ("no_folder/new.log", 5),
+        ("persona.db", 5),
+        (".", 5),
+    ] {
         let ran = folder.run(&["config", "check", "--log-file", path]);
         assert_eq!(ran.code, code, "{path}: {ran}");
         assert_eq!(ran.stderr.contains("hint: "), code != 0, "{path}: {ran}");
     }
-    assert_eq!((folder.read("old.log"), folder.files()), ("a line\n".into(), vec!["no_folder".to_owned(), "old.log".into()]));
+    assert_eq!(
+        (folder.read("old.log"), folder.files()),
+        ("a line\n".into(), vec!["no_folder".to_owned(), "old.log".into()])
+    );
 }
 
 #[test]
@@ -86,7 +107,11 @@ fn a_value_that_is_not_utf_8_is_refused() {
     let output = command.args(["create", "--name", "Ada"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE_URL: is not UTF-8 text"));
-    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0, "another database was made");
+    assert_eq!(
+        std::fs::read_dir(&folder).expect("a folder").count(),
+        0,
+        "another database was made"
+    );
 }
 
 #[test]
@@ -129,20 +154,35 @@ fn the_reference_is_the_one_that_the_program_prints() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/config.md");
     let written = std::fs::read_to_string(path).unwrap_or_default();
     let printed = Folder::new().results(&["config", "reference"]);
-    assert!(written == printed, "update it with: persona config reference > docs/reference/config.md");
+    assert!(
+        written == printed,
+        "update it with: persona config reference > docs/reference/config.md"
+    );
 }
 
 #[test]
 fn numbers_at_the_edge_of_64_bits_are_used_or_refused_with_their_bounds() {
     let folder = Folder::new();
-    for key in KEYS.iter().filter(|key| matches!(key.shape, Shape::Number { .. } | Shape::Time { .. } | Shape::Workers)) {
-        let units: &[&str] = if matches!(key.shape, Shape::Time { .. }) { &["s", "d"] } else { &[""] };
-        for number in ["0", "2147483648", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616"] {
+    for key in KEYS.iter().filter(|key| {
+        matches!(key.shape, Shape::Number { .. } | Shape::Time { .. } | Shape::Workers)
+    }) {
+        let units: &[&str] =
+            if matches!(key.shape, Shape::Time { .. }) { &["s", "d"] } else { &[""] };
+        for number in [
+            "0",
+            "2147483648",
+            "9223372036854775807",
+            "9223372036854775808",
+            "18446744073709551615",
+            "18446744073709551616",
+        ] {
             for unit in units {
                 let argument = format!("{}={number}{unit}", key.flag());
-                let output = folder.command(&["config", "check", &argument]).output().expect("it runs");
+                let output =
+                    folder.command(&["config", "check", &argument]).output().expect("it runs");
                 let words = String::from_utf8_lossy(&output.stderr).into_owned();
-                let is_good = output.status.success() || (output.status.code() == Some(5) && words.contains("must be "));
+                let is_good = output.status.success()
+                    || (output.status.code() == Some(5) && words.contains("must be "));
                 assert!(is_good, "{argument}: {} {words}", output.status);
             }
         }

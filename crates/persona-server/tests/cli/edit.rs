@@ -10,26 +10,38 @@ use serde_json::Value;
 use crate::runner::{Folder, Ran};
 
 fn ada() -> Folder {
-    Folder::with_personas(&[&["Ada", "--set=handle=ada", "--set=tags=math", "--set=description=Countess"]])
+    Folder::with_personas(&[&[
+        "Ada",
+        "--set=handle=ada",
+        "--set=tags=math",
+        "--set=description=Countess",
+    ]])
 }
 
-/// Edits with a script in place of an editor; while it is open, somebody else may run another script.
+/// Edits with a script in place of an editor; while it is open, somebody else may run another
+/// script.
 fn edit(folder: Folder, script: &str, meanwhile: Option<&str>, flags: &[&str]) -> (Folder, Ran) {
     let program = env!("CARGO_BIN_EXE_persona");
-    let other = meanwhile.map(|script| format!("VISUAL='{script}' '{program}' edit ada --quiet || exit 9\n")).unwrap_or_default();
-    let folder = folder.file("editor", format!("{other}{script} \"$1\"\n")).variable("VISUAL", "sh ./editor");
+    let other = meanwhile
+        .map(|script| format!("VISUAL='{script}' '{program}' edit ada --quiet || exit 9\n"))
+        .unwrap_or_default();
+    let folder = folder
+        .file("editor", format!("{other}{script} \"$1\"\n"))
+        .variable("VISUAL", "sh ./editor");
     let ran = folder.run(&[&["edit", "ada"], flags].concat());
     (folder, ran)
 }
 
 fn description(folder: &Folder) -> (Value, Value, Value) {
-    let persona: Value = serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
     (persona["description"].clone(), persona["tags"][0].clone(), persona["revision"].clone())
 }
 
 /// The one file of what was typed; the name of such a file is random.
 fn kept(folder: &Folder) -> String {
-    let files: Vec<String> = folder.files().into_iter().filter(|name| name.starts_with("persona-edit-")).collect();
+    let files: Vec<String> =
+        folder.files().into_iter().filter(|name| name.starts_with("persona-edit-")).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     folder.read(&files[0])
 }
@@ -47,15 +59,26 @@ fn with_stable_name(ran: &Ran) -> String {
 }
 
 /// Edits at a terminal, on which these answers are typed.
-fn edit_at_terminal(folder: Folder, script: &str, answers: impl AsRef<[u8]>) -> (Folder, i32, String) {
+fn edit_at_terminal(
+    folder: Folder,
+    script: &str,
+    answers: impl AsRef<[u8]>,
+) -> (Folder, i32, String) {
     let folder = folder.file("editor", script).variable("VISUAL", "sh ./editor");
     let outside = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");
     let name = ptsname(&outside, Vec::new()).expect("its name").into_string().expect("text");
     let inside = OpenOptions::new().read(true).write(true).open(name).expect("its inside");
-    File::from(outside.try_clone().expect("a descriptor")).write_all(answers.as_ref()).expect("typed");
+    File::from(outside.try_clone().expect("a descriptor"))
+        .write_all(answers.as_ref())
+        .expect("typed");
     let messages = inside.try_clone().expect("a descriptor");
-    let mut child = folder.command(&["edit", "ada"]).stdin(inside).stderr(messages).spawn().expect("the built program");
+    let mut child = folder
+        .command(&["edit", "ada"])
+        .stdin(inside)
+        .stderr(messages)
+        .spawn()
+        .expect("the built program");
     let mut said = Vec::new();
     // The end is an error on Linux: no process has the terminal open any more.
     let _ = File::from(outside).read_to_end(&mut said);
@@ -88,14 +111,16 @@ fn a_newer_revision_is_not_overwritten_and_what_was_typed_is_kept() {
 
 #[test]
 fn with_merge_edits_of_different_fields_both_win() {
-    let (folder, ran) = edit(ada(), "sed -i s/Countess/Lady/", Some("sed -i s/math/logic/"), &["--merge"]);
+    let (folder, ran) =
+        edit(ada(), "sed -i s/Countess/Lady/", Some("sed -i s/math/logic/"), &["--merge"]);
     assert_snapshot!("edit_merged", ran);
     assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
 }
 
 #[test]
 fn with_merge_edits_of_the_same_field_are_a_conflict_and_what_was_typed_is_kept() {
-    let (folder, ran) = edit(ada(), "sed -i s/Countess/Lady/", Some("sed -i s/Countess/Dame/"), &["--merge"]);
+    let (folder, ran) =
+        edit(ada(), "sed -i s/Countess/Lady/", Some("sed -i s/Countess/Dame/"), &["--merge"]);
     assert_snapshot!("edit_conflict", with_stable_name(&ran));
     assert!(kept(&folder).contains("Lady"));
     assert_eq!(description(&folder), ("Dame".into(), "math".into(), 2.into()));
@@ -128,34 +153,53 @@ fn the_file_of_the_editor_is_private() {
 
 #[test]
 fn a_kept_text_is_gone_on_with_and_overwrites_nothing_unseen() {
-    let (folder, ran) = edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
+    let (folder, ran) =
+        edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
     assert_eq!(ran.code, 1, "{ran}");
-    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    let name =
+        folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
     assert_eq!(folder.run(&["update", "ada", "--set=tags=logic"]).code, 0);
     let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
     let offered = folder.run(&["edit", "ada"]);
     assert!(offered.stderr.contains("--resume [folder]/persona-edit-[id]-r1-"), "{offered}");
-    // It was made from revision 1, and the persona is at 2: that is a conflict, and with --merge both win.
+    // It was made from revision 1, and the persona is at 2: that is a conflict, and with --merge
+    // both win.
     let stale = folder.run(&["edit", "ada", "--resume", &name]);
-    assert!(stale.code == 4 && stale.stderr.contains("caused by: tags is now [\"logic\"]"), "{stale}");
-    let newer = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("the text that was kept in its place");
+    assert!(
+        stale.code == 4 && stale.stderr.contains("caused by: tags is now [\"logic\"]"),
+        "{stale}"
+    );
+    let newer = folder
+        .files()
+        .into_iter()
+        .find(|name| name.ends_with(".kept.toml"))
+        .expect("the text that was kept in its place");
     let merged = folder.run(&["edit", "ada", "--merge", "--resume", &newer]);
     assert_eq!(merged.code, 0, "{merged}");
     assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
     assert!(!folder.files().contains(&newer), "what is saved is not kept");
-    for file in ["editor", "persona-edit-none-r1-x.toml", "persona-edit-0193b0c2-7f3e-7a10-8c1d-000000000001-r1-x.toml"] {
+    for file in [
+        "editor",
+        "persona-edit-none-r1-x.toml",
+        "persona-edit-0193b0c2-7f3e-7a10-8c1d-000000000001-r1-x.toml",
+    ] {
         assert_eq!(folder.run(&["edit", "ada", "--resume", file]).code, 2, "{file}");
     }
 }
 
 #[test]
 fn a_kept_text_is_not_put_over_another_state_with_the_same_revision() {
-    let (folder, ran) = edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
+    let (folder, ran) =
+        edit(ada(), "sed -i s/nickname/nickame/ \"$1\"; sed -i s/Countess/Lady/", None, &[]);
     assert_eq!(ran.code, 1, "{ran}");
-    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    let name =
+        folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
     let (before, checksum) = name.split_once("-r1-").expect("the tag of revision 1");
     let (checksum, after) = checksum.split_once('-').expect("a checksum");
-    let other = format!("{before}-r1-{:08x}-{after}", !u32::from_str_radix(checksum, 16).expect("a checksum"));
+    let other = format!(
+        "{before}-r1-{:08x}-{after}",
+        !u32::from_str_radix(checksum, 16).expect("a checksum")
+    );
     std::fs::rename(folder.path(&name), folder.path(&other)).expect("renamed");
     let folder = folder.file("editor", "sed -i s/nickame/nickname/ \"$1\"\n");
     for flags in [&["edit", "ada"][..], &["edit", "ada", "--merge"]] {
@@ -169,11 +213,19 @@ fn a_kept_text_is_not_put_over_another_state_with_the_same_revision() {
 #[test]
 fn a_kept_text_is_taken_only_from_a_plain_file() {
     let (folder, _) = edit(ada(), "sed -i s/nickname/nickame/", None, &[]);
-    let name = folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    let name =
+        folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
     std::fs::rename(folder.path(&name), folder.path("elsewhere")).expect("renamed");
     let pipe = name.replace(".kept", "x.kept");
     std::os::unix::fs::symlink("elsewhere", folder.path(&name)).expect("a link");
-    rustix::fs::mknodat(rustix::fs::CWD, folder.path(&pipe), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.path(&pipe),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .expect("a pipe");
     let folder = folder.file("editor", "true\n");
     let ran = folder.run(&["edit", "ada"]);
     assert!(ran.code == 0 && !ran.stderr.contains("--resume"), "{ran}");
@@ -188,19 +240,32 @@ fn a_kept_text_is_taken_only_from_a_plain_file() {
 fn kept_texts_do_not_multiply() {
     let (folder, _) = edit(ada(), "sed -i s/nickname/nickame/", None, &[]);
     let folder = folder.file("editor", "sed -i s/Countess/Lady/ \"$1\"\n");
-    let of_kept = |folder: &Folder| folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text");
+    let of_kept = |folder: &Folder| {
+        folder.files().into_iter().find(|name| name.ends_with(".kept.toml")).expect("a kept text")
+    };
     assert_eq!(folder.run(&["edit", "ada", "--resume", &of_kept(&folder)]).code, 1);
     assert!(kept(&folder).contains("Lady"), "the newer one is kept in place of the older one");
     let folder = folder.file("editor", "sed -i 's/Lady/Countess/; s/nickame/nickname/' \"$1\"\n");
     let ran = folder.run(&["edit", "ada", "--resume", &of_kept(&folder)]);
     assert!(ran.code == 0 && ran.stderr.contains("nothing was changed"), "{ran}");
-    assert!(folder.files().iter().all(|name| !name.starts_with("persona-edit-")), "{:?}", folder.files());
+    assert!(
+        folder.files().iter().all(|name| !name.starts_with("persona-edit-")),
+        "{:?}",
+        folder.files()
+    );
 }
 
 #[test]
 fn an_answer_that_cannot_be_read_does_not_lose_what_was_typed() {
-    let (folder, code, said) = edit_at_terminal(ada(), "sed -i 's/nickname/nickame/; s/Countess/Lady/' \"$1\"\n", b"\xff\n");
-    assert!(code != 0 && said.contains("could not ask") && said.contains("what you typed is kept in"), "{said}");
+    let (folder, code, said) = edit_at_terminal(
+        ada(),
+        "sed -i 's/nickname/nickame/; s/Countess/Lady/' \"$1\"\n",
+        b"\xff\n",
+    );
+    assert!(
+        code != 0 && said.contains("could not ask") && said.contains("what you typed is kept in"),
+        "{said}"
+    );
     assert!(kept(&folder).contains("Lady"));
 }
 
@@ -216,7 +281,12 @@ fn a_question_that_cannot_be_seen_is_not_asked() {
     for (arguments, code) in [(&["edit", "ada"], 0), (&["delete", "ada"], 2)] {
         let output = folder.command(arguments).stdin(inside()).output().expect("the built program");
         let said = String::from_utf8(output.stderr).expect("text");
-        assert!(output.status.code() == Some(code) && !said.contains("[Y/n]") && !said.contains("[y/N]"), "{said}");
+        assert!(
+            output.status.code() == Some(code)
+                && !said.contains("[Y/n]")
+                && !said.contains("[y/N]"),
+            "{said}"
+        );
     }
 }
 
@@ -225,7 +295,10 @@ fn at_a_terminal_an_edit_goes_on_after_a_mistake() {
     let script = "if [ -e once ]; then sed -i s/nickame/nickname/ \"$1\"; else touch once; sed -i 's/nickname/nickame/; s/Countess/Lady/' \"$1\"; fi\n";
     let (folder, code, said) = edit_at_terminal(ada(), script, "y\n");
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("did you mean nickname?") && said.contains("Edit again? [Y/n]"), "{said}");
+    assert!(
+        said.contains("did you mean nickname?") && said.contains("Edit again? [Y/n]"),
+        "{said}"
+    );
     assert_eq!(description(&folder), ("Lady".into(), "math".into(), 2.into()));
     let (folder, code, said) = edit_at_terminal(ada(), "sed -i '1,2s/=/:/' \"$1\"\n", "n\n");
     assert!(code == 1 && said.contains("what you typed is kept in"), "{said}");
@@ -236,11 +309,19 @@ fn at_a_terminal_an_edit_goes_on_after_a_mistake() {
 fn at_a_terminal_an_edit_goes_on_on_top_of_what_the_other_side_made() {
     let program = env!("CARGO_BIN_EXE_persona");
     let other = format!("'{program}' update ada --set=tags=logic --set=description=Dame --quiet");
-    let script = format!("if [ ! -e once ]; then touch once; {other}; sed -i s/Countess/Lady/ \"$1\"; else cp \"$1\" second.toml; fi\n");
+    let script = format!(
+        "if [ ! -e once ]; then touch once; {other}; sed -i s/Countess/Lady/ \"$1\"; else cp \"$1\" second.toml; fi\n"
+    );
     let (folder, code, said) = edit_at_terminal(ada(), &script, "\n");
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("description is now \"Dame\"") && said.contains("tags is now [\"logic\"]"), "{said}");
+    assert!(
+        said.contains("description is now \"Dame\"") && said.contains("tags is now [\"logic\"]"),
+        "{said}"
+    );
     let second = folder.read("second.toml");
-    assert!(second.contains("description = \"Lady\"") && second.contains("tags = [\"logic\"]"), "{second}");
+    assert!(
+        second.contains("description = \"Lady\"") && second.contains("tags = [\"logic\"]"),
+        "{second}"
+    );
     assert_eq!(description(&folder), ("Lady".into(), "logic".into(), 3.into()));
 }

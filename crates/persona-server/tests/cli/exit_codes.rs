@@ -15,8 +15,14 @@ const DOCTOR: &str = include_str!("../../../../docs/doctor.md");
 
 /// The codes of the first table with this heading.
 fn documented(page: &str) -> BTreeSet<u8> {
-    let table = page.lines().skip_while(|line| !(line.contains("| code |") || line.contains("| exit code | meaning |"))).skip(2);
-    table.map_while(|line| line.strip_prefix("| ")?.split_once(" |")).map(|(code, _)| code.parse().expect("a number")).collect()
+    let table = page
+        .lines()
+        .skip_while(|line| !(line.contains("| code |") || line.contains("| exit code | meaning |")))
+        .skip(2);
+    table
+        .map_while(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .map(|(code, _)| code.parse().expect("a number"))
+        .collect()
 }
 
 #[test]
@@ -24,7 +30,11 @@ fn the_documents_name_every_code_and_no_other() {
     assert_eq!(documented(OPERATIONS), ExitCode::ALL.map(ExitCode::number).into());
     for (name, page) in [("moving", MOVING), ("doctor", DOCTOR)] {
         assert!(!documented(page).is_empty(), "{name} has a table");
-        assert!(documented(page).is_subset(&documented(OPERATIONS)), "{name}: {:?}", documented(page));
+        assert!(
+            documented(page).is_subset(&documented(OPERATIONS)),
+            "{name}: {:?}",
+            documented(page)
+        );
     }
 }
 
@@ -35,7 +45,9 @@ const SEEN_ELSEWHERE: [u8; 1] = [74];
 fn every_code_that_is_documented_is_seen() {
     let server = Server::with_workers(1).start();
     let database = server.database().display().to_string();
-    let folder = Folder::with_personas(&[&["Ada"]]).file("copy.db", "no database").file("cut.json", "[{\"name\":");
+    let folder = Folder::with_personas(&[&["Ada"]])
+        .file("copy.db", "no database")
+        .file("cut.json", "[{\"name\":");
     assert_eq!(folder.run(&["backup", "good.db"]).code, 0);
     let mut seen: BTreeMap<u8, String> = BTreeMap::new();
     for arguments in [
@@ -51,11 +63,17 @@ fn every_code_that_is_documented_is_seen() {
         let ran = folder.run(arguments);
         seen.insert(u8::try_from(ran.code).expect("no signal"), format!("{arguments:?}"));
     }
-    let mut top = folder.command(&["top", "--server", &format!("http://{}", server.address())]).spawn().expect("the built program");
+    let mut top = folder
+        .command(&["top", "--server", &format!("http://{}", server.address())])
+        .spawn()
+        .expect("the built program");
     let mut line = String::new();
     BufReader::new(top.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     assert!(signal(top.id(), Signal::INT));
-    seen.insert(u8::try_from(top.wait().expect("a child").code().expect("no signal")).expect("a code"), "top and Ctrl-C".into());
+    seen.insert(
+        u8::try_from(top.wait().expect("a child").code().expect("no signal")).expect("a code"),
+        "top and Ctrl-C".into(),
+    );
     let expected = documented(OPERATIONS).into_iter().filter(|code| !SEEN_ELSEWHERE.contains(code));
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{seen:?}");
 }
@@ -63,7 +81,12 @@ fn every_code_that_is_documented_is_seen() {
 #[test]
 fn a_flag_or_text_that_the_api_refuses_is_a_wrong_command_line() {
     let folder = Folder::with_personas(&[&["Ada"]]);
-    for arguments in [&["--sort", "bogus"][..], &["--kind", "robot"], &["--updated-since", "yesterday"], &["!!!"]] {
+    for arguments in [
+        &["--sort", "bogus"][..],
+        &["--kind", "robot"],
+        &["--updated-since", "yesterday"],
+        &["!!!"],
+    ] {
         let ran = folder.run(&[&["list"], arguments].concat());
         assert_eq!(ran.code, 2, "{arguments:?}: {ran}");
     }

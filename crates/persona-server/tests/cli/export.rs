@@ -12,7 +12,8 @@ const AGENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lobe-agent
 
 /// Content hashes by identity.
 fn hashes(export: &str) -> BTreeMap<String, String> {
-    let text = |persona: &Value, member: &str| persona[member].as_str().expect("a text").to_string();
+    let text =
+        |persona: &Value, member: &str| persona[member].as_str().expect("a text").to_string();
     let personas = export.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     personas.map(|persona| (text(&persona, "id"), text(&persona, "content_hash"))).collect()
 }
@@ -23,7 +24,10 @@ fn an_export_that_is_imported_elsewhere_has_the_same_hashes() {
     folder.results(&["import", PROMPTS, AGENTS]);
     assert_snapshot!("export", folder.run(&["export", "-o", "out.ndjson"]));
     folder.results(&["import", "out.ndjson", "--database", "fresh.db"]);
-    let (first, second) = (hashes(&folder.read("out.ndjson")), hashes(&folder.results(&["export", "--database", "fresh.db"])));
+    let (first, second) = (
+        hashes(&folder.read("out.ndjson")),
+        hashes(&folder.results(&["export", "--database", "fresh.db"])),
+    );
     assert_eq!(first.len(), 24);
     assert_eq!(first, second);
 }
@@ -39,5 +43,8 @@ fn a_file_is_only_replaced_by_force() {
 
 #[test]
 fn a_folder_that_is_not_there_is_reported() {
-    assert_snapshot!("export_no_folder", Folder::with_personas(&[&["Ada"]]).run(&["export", "-o", "none/out.ndjson"]));
+    assert_snapshot!(
+        "export_no_folder",
+        Folder::with_personas(&[&["Ada"]]).run(&["export", "-o", "none/out.ndjson"])
+    );
 }

@@ -74,7 +74,10 @@ fn a_command_line_that_is_wrong_is_an_error_in_json_where_json_is_wanted() {
     let missing = error(&["--json", "import"]);
     assert_eq!(missing["message"], "the following required arguments were not provided:");
     assert_eq!(missing["causes"][0], "<FILE>...");
-    assert!(folder.run(&["list", "--limt", "--", "--json"]).stderr.starts_with("error: "), "what follows -- is no flag");
+    assert!(
+        folder.run(&["list", "--limt", "--", "--json"]).stderr.starts_with("error: "),
+        "what follows -- is no flag"
+    );
 }
 
 #[test]
@@ -90,13 +93,20 @@ fn the_version_names_sqlite_too() {
     let text = "persona [version] (SQLite 3.54.1)\n";
     assert_eq!(folder.run(&["--version"]).stdout, text);
     assert_eq!(folder.run(&["version"]).stdout, text);
-    assert_eq!(folder.run(&["version", "--json"]).stdout, "{\"features\":[],\"sqlite_version\":\"3.54.1\",\"version\":\"[version]\"}\n");
+    assert_eq!(
+        folder.run(&["version", "--json"]).stdout,
+        "{\"features\":[],\"sqlite_version\":\"3.54.1\",\"version\":\"[version]\"}\n"
+    );
 }
 
 #[test]
 fn completions_and_the_manual_know_every_command() {
     let folder = Folder::new();
-    for page in [folder.run(&["completions", "bash"]), folder.run(&["completions", "fish"]), folder.run(&["man"])] {
+    for page in [
+        folder.run(&["completions", "bash"]),
+        folder.run(&["completions", "fish"]),
+        folder.run(&["man"]),
+    ] {
         assert_eq!((page.code, page.stderr.as_str()), (0, ""));
         for command in COMMANDS {
             assert!(page.stdout.contains(command), "{command} is missing");
@@ -110,5 +120,10 @@ fn colours_appear_only_when_they_are_asked_for() {
     let folder = Folder::new();
     let plain = folder.run(&["show", "ada"]);
     assert!(!plain.stderr.contains('\x1b'), "{plain}");
-    assert!(folder.run(&["show", "ada", "--color", "always"]).stderr.starts_with("\x1b[1;31merror:\x1b[0m"));
+    assert!(
+        folder
+            .run(&["show", "ada", "--color", "always"])
+            .stderr
+            .starts_with("\x1b[1;31merror:\x1b[0m")
+    );
 }

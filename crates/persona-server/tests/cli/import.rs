@@ -17,7 +17,8 @@ const COLLECTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/
 
 /// The last line of a run with `--json`.
 fn counts(results: &str) -> Value {
-    let last: Value = serde_json::from_str(results.lines().last().expect("a summary")).expect("JSON");
+    let last: Value =
+        serde_json::from_str(results.lines().last().expect("a summary")).expect("JSON");
     last["summary"]["counts"].clone()
 }
 
@@ -33,7 +34,9 @@ fn both_collections_come_in_and_a_second_run_changes_nothing() {
 #[test]
 fn a_changed_prompt_or_agent_of_a_collection_is_updated_and_not_doubled() {
     let agent = |prompt: &str| {
-        format!("{{\"file\":\"ada.json\",\"agent\":{{\"config\":{{\"systemRole\":\"{prompt}\"}},\"meta\":{{\"title\":\"Ada\"}}}}}}\n")
+        format!(
+            "{{\"file\":\"ada.json\",\"agent\":{{\"config\":{{\"systemRole\":\"{prompt}\"}},\"meta\":{{\"title\":\"Ada\"}}}}}}\n"
+        )
     };
     let folder = Folder::new()
         .file("prompts.csv", "act,prompt\nPoet,old\nBard,same\n")
@@ -44,12 +47,20 @@ fn a_changed_prompt_or_agent_of_a_collection_is_updated_and_not_doubled() {
         .file("new/own.json", "{\"name\":\"Eve\",\"handle\":\"eve\",\"nickname\":\"new\"}");
     let run = |flags: &[&str]| counts(&folder.results(&[&["import", "--json"], flags].concat()));
     let newer = ["new/prompts.csv", "new/agents.ndjson", "new/own.json"];
-    assert_eq!(run(&["prompts.csv", "agents.ndjson", "own.json"]), serde_json::json!({ "created": 4 }));
+    assert_eq!(
+        run(&["prompts.csv", "agents.ndjson", "own.json"]),
+        serde_json::json!({ "created": 4 })
+    );
     assert_eq!(run(&newer), serde_json::json!({ "differs": 3, "unchanged": 1 }));
-    assert_eq!(run(&[&newer as &[&str], &["--on-duplicate", "update"]].concat()), serde_json::json!({ "updated": 3, "unchanged": 1 }));
+    assert_eq!(
+        run(&[&newer as &[&str], &["--on-duplicate", "update"]].concat()),
+        serde_json::json!({ "updated": 3, "unchanged": 1 })
+    );
     assert_eq!(run(&newer), serde_json::json!({ "unchanged": 4 }));
-    for (name, field) in [("Poet", "system_prompt"), ("Ada", "system_prompt"), ("Eve", "nickname")] {
-        let persona: Value = serde_json::from_str(&folder.results(&["show", name, "--json"])).expect("JSON");
+    for (name, field) in [("Poet", "system_prompt"), ("Ada", "system_prompt"), ("Eve", "nickname")]
+    {
+        let persona: Value =
+            serde_json::from_str(&folder.results(&["show", name, "--json"])).expect("JSON");
         assert_eq!((&persona[field], &persona["revision"]), (&"new".into(), &2.into()), "{name}");
     }
 }
@@ -59,7 +70,13 @@ fn after_an_import_the_database_file_alone_is_complete() {
     let folder = Folder::new();
     folder.results(&["import", PROMPTS]);
     std::fs::copy(folder.path("persona.db"), folder.path("copy.db")).expect("a copy");
-    assert_eq!(folder.results(&["list", "--plain", "--limit", "100", "--database", "copy.db"]).lines().count(), 13);
+    assert_eq!(
+        folder
+            .results(&["list", "--plain", "--limit", "100", "--database", "copy.db"])
+            .lines()
+            .count(),
+        13
+    );
 }
 
 #[test]
@@ -67,19 +84,30 @@ fn the_whole_collections_come_in_where_they_are_at_hand() {
     let path = |name: &str| Path::new(COLLECTIONS).join(name);
     let (prompts, agents) = (path("prompts.csv"), path("lobe-agents.ndjson"));
     if !(prompts.exists() && agents.exists()) {
-        return eprintln!("skipped: the whole collections are not beside the repository; the excerpts are tested all the same");
+        return eprintln!(
+            "skipped: the whole collections are not beside the repository; the excerpts are tested all the same"
+        );
     }
     let folder = Folder::new();
     let files = [prompts.to_str().expect("text"), agents.to_str().expect("text")];
-    assert_eq!(counts(&folder.results(&["import", files[0], files[1], "--json"])), serde_json::json!({ "created": 2031 }));
-    assert_eq!(counts(&folder.results(&["import", files[0], files[1], "--json"])), serde_json::json!({ "unchanged": 2031 }));
+    assert_eq!(
+        counts(&folder.results(&["import", files[0], files[1], "--json"])),
+        serde_json::json!({ "created": 2031 })
+    );
+    assert_eq!(
+        counts(&folder.results(&["import", files[0], files[1], "--json"])),
+        serde_json::json!({ "unchanged": 2031 })
+    );
 }
 
 #[test]
 fn what_was_repaired_is_a_warning_and_the_original_is_kept() {
-    let folder = Folder::new().file("a.csv", "act,prompt,contributor\n\"two\nlines\",p,me\n").file("quiet.csv", "act,prompt\n,p\n");
+    let folder = Folder::new()
+        .file("a.csv", "act,prompt,contributor\n\"two\nlines\",p,me\n")
+        .file("quiet.csv", "act,prompt\n,p\n");
     assert_snapshot!("import_repaired", folder.run(&["import", "a.csv"]));
-    let persona: Value = serde_json::from_str(&folder.results(&["show", "two lines", "--json"])).expect("JSON");
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", "two lines", "--json"])).expect("JSON");
     assert_eq!(persona["extensions"]["import"]["original"]["name"], "two\nlines");
     assert_snapshot!("import_quiet", folder.run(&["import", "quiet.csv", "--quiet"]));
 }
@@ -109,15 +137,22 @@ fn a_persona_with_other_content_is_left_alone_unless_told_otherwise() {
     assert_eq!(folder.run(&["import", "a.ndjson"]).code, 0);
     assert_snapshot!("import_differs", folder.run(&["import", "b.ndjson"]));
     assert_eq!(folder.run(&["show", "A"]).code, 0);
-    assert_snapshot!("import_updated", folder.run(&["import", "b.ndjson", "--on-duplicate", "update"]));
+    assert_snapshot!(
+        "import_updated",
+        folder.run(&["import", "b.ndjson", "--on-duplicate", "update"])
+    );
     assert_eq!(folder.run(&["show", "B"]).code, 0);
     assert_eq!(folder.run(&["delete", id, "--yes"]).code, 0);
-    assert_snapshot!("import_deleted", folder.run(&["import", "b.ndjson", "--on-duplicate", "update"]));
+    assert_snapshot!(
+        "import_deleted",
+        folder.run(&["import", "b.ndjson", "--on-duplicate", "update"])
+    );
 }
 
 #[test]
 fn a_taken_handle_is_a_failed_item() {
-    let folder = Folder::new().file("a.ndjson", "{\"name\":\"A\",\"handle\":\"x\"}\n{\"name\":\"B\",\"handle\":\"x\"}\n");
+    let folder = Folder::new()
+        .file("a.ndjson", "{\"name\":\"A\",\"handle\":\"x\"}\n{\"name\":\"B\",\"handle\":\"x\"}\n");
     let ran = folder.run(&["import", "a.ndjson"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "2 items in [took]: 1 created, 1 failed\n"));
     assert!(ran.stderr.ends_with("the handle x is taken by [id]\n"), "{ran}");
@@ -140,7 +175,11 @@ fn a_file_that_is_not_there_stops_the_import_before_it_starts() {
 #[test]
 fn an_item_is_reported_as_soon_as_it_is_kept_and_control_c_ends_the_import_with_a_summary() {
     let folder = Folder::new();
-    let mut import = folder.command(&["import", "-", "--json"]).stdin(Stdio::piped()).spawn().expect("the built program");
+    let mut import = folder
+        .command(&["import", "-", "--json"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the built program");
     let mut stdin = import.stdin.take().expect("a pipe");
     let mut stdout = BufReader::new(import.stdout.take().expect("a pipe"));
     // Two, because the format is told from the start of the second line.
@@ -151,7 +190,13 @@ fn an_item_is_reported_as_soon_as_it_is_kept_and_control_c_ends_the_import_with_
     assert!(signal(import.id(), Signal::INT), "the program runs");
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).expect("text");
-    assert!(rest.lines().last().expect("a summary").starts_with("{\"summary\":{\"counts\":{\"created\":"), "{rest}");
+    assert!(
+        rest.lines()
+            .last()
+            .expect("a summary")
+            .starts_with("{\"summary\":{\"counts\":{\"created\":"),
+        "{rest}"
+    );
     assert_eq!(import.wait().expect("a child").code(), Some(130));
     assert_eq!(folder.run(&["show", "A"]).code, 0);
 }
@@ -159,25 +204,38 @@ fn an_item_is_reported_as_soon_as_it_is_kept_and_control_c_ends_the_import_with_
 #[test]
 fn a_second_run_after_a_kill_goes_on_where_the_first_one_stopped() {
     let folder = Folder::new().file("many.ndjson", many(2_000));
-    let mut import = folder.command(&["import", "many.ndjson", "--json"]).spawn().expect("the built program");
+    let mut import =
+        folder.command(&["import", "many.ndjson", "--json"]).spawn().expect("the built program");
     let reported = BufReader::new(import.stdout.take().expect("a pipe")).lines().take(200).count();
     import.kill().expect("the program runs");
     import.wait().expect("a child");
     let counts = counts(&folder.results(&["import", "many.ndjson", "--json"]));
     let of = |status: &str| counts[status].as_u64().unwrap_or(0);
     assert_eq!(of("created") + of("unchanged"), 2_000, "{counts}");
-    assert!(of("unchanged") >= reported.try_into().expect("a small number"), "what was reported was kept: {counts}");
+    assert!(
+        of("unchanged") >= reported.try_into().expect("a small number"),
+        "what was reported was kept: {counts}"
+    );
     assert_eq!(folder.results(&["list", "--plain", "--limit", "3000"]).lines().count(), 2_000);
 }
 
 #[test]
 fn an_item_that_differs_in_a_wide_number_only_updates_its_persona() {
-    let item = |number: &str| format!(r#"{{"id":"0193b0c2-7f3e-7a10-8c1d-000000000001","name":"Big","extensions":{{"n":{number}}}}}"#);
-    let folder = Folder::new().file("a.ndjson", item("9007199254740993")).file("b.ndjson", item("9007199254740992"));
-    let run = |file: &str| counts(&folder.results(&["import", file, "--on-duplicate", "update", "--json"]));
+    let item = |number: &str| {
+        format!(
+            r#"{{"id":"0193b0c2-7f3e-7a10-8c1d-000000000001","name":"Big","extensions":{{"n":{number}}}}}"#
+        )
+    };
+    let folder = Folder::new()
+        .file("a.ndjson", item("9007199254740993"))
+        .file("b.ndjson", item("9007199254740992"));
+    let run = |file: &str| {
+        counts(&folder.results(&["import", file, "--on-duplicate", "update", "--json"]))
+    };
     assert_eq!(run("a.ndjson"), serde_json::json!({ "created": 1 }));
     assert_eq!(run("a.ndjson"), serde_json::json!({ "unchanged": 1 }));
     assert_eq!(run("b.ndjson"), serde_json::json!({ "updated": 1 }));
-    let persona: Value = serde_json::from_str(&folder.results(&["show", "Big", "--json"])).expect("JSON");
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", "Big", "--json"])).expect("JSON");
     assert_eq!(persona["extensions"]["n"], serde_json::json!(9_007_199_254_740_992_u64));
 }

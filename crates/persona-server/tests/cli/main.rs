@@ -1,4 +1,5 @@
-//! The command line as its users see it: the built program, a folder of its own, and what it prints.
+//! The command line as its users see it: the built program, a folder of its own, and what it
+//! prints.
 
 #[path = "../common/mod.rs"]
 mod common;

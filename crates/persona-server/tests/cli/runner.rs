@@ -15,7 +15,8 @@ pub struct Folder {
     variables: Vec<(String, String)>,
 }
 
-/// How a run ended, and what it printed; times, identities and folders are replaced, because they differ each time.
+/// How a run ended, and what it printed; times, identities and folders are replaced, because they
+/// differ each time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {
     /// The exit code; -1 when a signal ended it.
@@ -28,7 +29,10 @@ pub struct Ran {
 
 /// A file of this many personas.
 pub fn many(count: usize) -> String {
-    (0..count).map(|number| format!("{{\"name\":\"Persona {number}\"}}")).collect::<Vec<_>>().join("\n")
+    (0..count)
+        .map(|number| format!("{{\"name\":\"Persona {number}\"}}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl Folder {
@@ -74,7 +78,9 @@ impl Folder {
     /// The names of all files, sorted.
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
-        let mut names: Vec<String> = entries.map(|entry| entry.expect("an entry").file_name().display().to_string()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().display().to_string())
+            .collect();
         names.sort();
         names
     }
@@ -89,7 +95,10 @@ impl Folder {
     pub fn command_as_typed(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
-        command.env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("TMPDIR", self.folder.path());
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -102,30 +111,46 @@ impl Folder {
 
     /// Runs the program with this as standard input.
     pub fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("the built program");
+        let mut child =
+            self.command(arguments).stdin(Stdio::piped()).spawn().expect("the built program");
         // A program that does not read its input may end before everything is written.
         drop(child.stdin.take().expect("a pipe").write_all(stdin));
         let output = child.wait_with_output().expect("a child");
-        let text = |bytes: Vec<u8>| redacted(&String::from_utf8(bytes).expect("text"), self.folder.path());
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let text =
+            |bytes: Vec<u8>| redacted(&String::from_utf8(bytes).expect("text"), self.folder.path());
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// Runs the program and returns its results as they are.
     pub fn results(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("the built program");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text")
     }
 }
 
 impl fmt::Display for Ran {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "exit code {}\n--- results\n{}--- messages\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            out,
+            "exit code {}\n--- results\n{}--- messages\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
 
 fn redacted(text: &str, folder: &Path) -> String {
-    let text = text.replace(folder.to_str().expect("a path of text"), "[folder]").replace(env!("CARGO_PKG_VERSION"), "[version]");
+    let text = text
+        .replace(folder.to_str().expect("a path of text"), "[folder]")
+        .replace(env!("CARGO_PKG_VERSION"), "[version]");
     let text = replace_shaped(&text, "00000000-0000-0000-0000-000000000000", "[id]");
     let text = replace_shaped(&text, "0000-00-00T00:00:00.000000Z", "[time]");
     let text = replace_shaped(&text, "0000-00-00T00:00:00Z", "[time]");
@@ -138,10 +163,14 @@ fn replace_between(text: &str, before: &str, after: &str, name: &str) -> String 
     let mut parts = text.split(before);
     let mut result = parts.next().unwrap_or_default().to_string();
     for part in parts {
-        let number = part.trim_start_matches(|char: char| char.is_ascii_digit() || char == '.' || char == 'e' || char == '-');
+        let number = part.trim_start_matches(|char: char| {
+            char.is_ascii_digit() || char == '.' || char == 'e' || char == '-'
+        });
         result.push_str(before);
         match number.strip_prefix(after) {
-            Some(rest) if number.len() < part.len() => result.extend([name, after.trim_start_matches(" s"), rest]),
+            Some(rest) if number.len() < part.len() => {
+                result.extend([name, after.trim_start_matches(" s"), rest]);
+            }
             _ => result.push_str(part),
         }
     }

@@ -17,16 +17,32 @@ fn commands_do_the_same_over_tcp_as_on_the_file_beside_it() {
     assert_eq!((imported.code, imported.stdout.as_str()), (0, "13 items in [took]: 13 created\n"));
     let again = folder.run(&["import", PROMPTS, "--database", &file]);
     assert_eq!((again.code, again.stdout.as_str()), (0, "13 items in [took]: 13 unchanged\n"));
-    for command in [&["list", "--sort=name"] as &[&str], &["show", "Ethereum Developer"], &["export"], &["list", "--kind", "robot"]] {
+    for command in [
+        &["list", "--sort=name"] as &[&str],
+        &["show", "Ethereum Developer"],
+        &["export"],
+        &["list", "--kind", "robot"],
+    ] {
         let over_tcp = folder.run(&[command, &["--server", &url]].concat());
-        assert_eq!(over_tcp, folder.run(&[command, &["--database", &file]].concat()), "{command:?}");
+        assert_eq!(
+            over_tcp,
+            folder.run(&[command, &["--database", &file]].concat()),
+            "{command:?}"
+        );
     }
     assert_eq!(folder.run(&["health", "--server", &url]).code, 0);
-    assert_eq!(folder.run(&["create", "--name", "Ada", "--server", &server.address().to_string()]).code, 0);
+    assert_eq!(
+        folder.run(&["create", "--name", "Ada", "--server", &server.address().to_string()]).code,
+        0
+    );
     let folder = folder.variable("PERSONA_SERVER", &url);
     assert_eq!(folder.run(&["update", "Ada", "--set", "nickname=A"]).code, 0);
     assert_eq!(folder.run(&["health"]).code, 0);
-    assert_eq!(folder.run(&["list", "--database", "none.db"]).code, 3, "a database that is named is meant");
+    assert_eq!(
+        folder.run(&["list", "--database", "none.db"]).code,
+        3,
+        "a database that is named is meant"
+    );
     assert_eq!(folder.run(&["show", "Ada", "--database", &file]).code, 0);
     assert_eq!(folder.files(), Vec::<String>::new());
 }
@@ -36,7 +52,10 @@ fn an_import_goes_on_while_the_server_restarts_its_workers() {
     let server = Server::with_workers(2).start();
     let url = format!("http://{}", server.address());
     let folder = Folder::new().file("many.ndjson", many(2_000));
-    let import = folder.command(&["import", "many.ndjson", "--json", "--server", &url]).spawn().expect("the built program");
+    let import = folder
+        .command(&["import", "many.ndjson", "--json", "--server", &url])
+        .spawn()
+        .expect("the built program");
     server.signal(rustix::process::Signal::HUP);
     let ended = import.wait_with_output().expect("a child");
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -50,7 +69,10 @@ fn a_server_that_cannot_be_reached_is_unavailable() {
     // Port 9 (discard) has no listener on any machine that runs tests.
     assert_snapshot!("unreachable", folder.run(&["health", "--server", "http://127.0.0.1:9"]));
     assert_snapshot!("https", folder.run(&["list", "--server", "https://127.0.0.1"]));
-    assert_snapshot!("url_of_the_api", folder.run(&["list", "--server", "http://127.0.0.1:9/base/api/v1/"]));
+    assert_snapshot!(
+        "url_of_the_api",
+        folder.run(&["list", "--server", "http://127.0.0.1:9/base/api/v1/"])
+    );
     assert_snapshot!("no_url", folder.run(&["list", "--server", "ftp://x"]));
     let folder = folder.file("one.ndjson", "{\"name\":\"A\"}");
     let began = std::time::Instant::now();

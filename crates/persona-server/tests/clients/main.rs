@@ -1,9 +1,11 @@
-//! Clients that generators make of the OpenAPI document: made, type-checked, and used against a server.
+//! Clients that generators make of the OpenAPI document: made, type-checked, and used against a
+//! server.
 //!
-//! A generator reads the document more strictly than a person does: what it leaves out, demands or fills in by itself is what
-//! users of its clients get. The programs beside this file create, patch, read, list, replace, delete and restore personas and
-//! compare that nothing changed besides what they named. `tools.rs` gets the generators, in the versions that
-//! `requirements.txt` and `package-lock.json` pin.
+//! A generator reads the document more strictly than a person does: what it leaves out, demands or
+//! fills in by itself is what users of its clients get. The programs beside this file create,
+//! patch, read, list, replace, delete and restore personas and compare that nothing changed besides
+//! what they named. `tools.rs` gets the generators, in the versions that `requirements.txt` and
+//! `package-lock.json` pin.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -24,7 +26,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let (server, folder) = (Server::with_workers(2).start(), tempfile::tempdir().expect("a folder"));
+        let (server, folder) =
+            (Server::with_workers(2).start(), tempfile::tempdir().expect("a folder"));
         let document = server.connect().get("/api/v1/openapi.json").expect("an answer").body;
         fs::write(folder.path().join("openapi.json"), document).expect("a file");
         Self { server, folder }
@@ -53,15 +56,41 @@ fn a_client_made_by_openapi_python_client_is_whole_and_changes_only_what_it_name
     let scene = Scene::new();
     let config = scene.folder.path().join("config.yaml");
     fs::write(&config, "package_name_override: persona_client\npost_hooks: []\n").expect("a file");
-    let generate = ["generate", "--path", "openapi.json", "--output-path", "persona_client", "--meta", "none", "--config", "config.yaml"];
-    let said = run(tools.command("openapi-python-client").args(generate).current_dir(scene.folder.path()));
-    // A warning is something that it left out. It knows no lists beside objects as bodies, and no lines of JSON.
-    let warnings: Vec<&str> = said.lines().filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR")).collect();
-    let known = ["WARNING parsing PATCH /api/v1/personas/{id} within personas.", "WARNING parsing GET /api/v1/export within personas."];
+    let generate = [
+        "generate",
+        "--path",
+        "openapi.json",
+        "--output-path",
+        "persona_client",
+        "--meta",
+        "none",
+        "--config",
+        "config.yaml",
+    ];
+    let said =
+        run(tools.command("openapi-python-client").args(generate).current_dir(scene.folder.path()));
+    // A warning is something that it left out. It knows no lists beside objects as bodies, and no
+    // lines of JSON.
+    let warnings: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR"))
+        .collect();
+    let known = [
+        "WARNING parsing PATCH /api/v1/personas/{id} within personas.",
+        "WARNING parsing GET /api/v1/export within personas.",
+    ];
     assert_eq!(warnings, known, "{said}");
-    assert!(said.contains("PersonaJsonPatch") && said.contains("Unsupported content_type application/x-ndjson"), "{said}");
+    assert!(
+        said.contains("PersonaJsonPatch")
+            && said.contains("Unsupported content_type application/x-ndjson"),
+        "{said}"
+    );
     let program = scene.program("use_openapi_python_client.py");
-    run(tools.command("mypy").args(["--strict", "--no-error-summary"]).arg(&program).current_dir(scene.folder.path()));
+    run(tools
+        .command("mypy")
+        .args(["--strict", "--no-error-summary"])
+        .arg(&program)
+        .current_dir(scene.folder.path()));
     run(tools.command("python").arg(&program).arg(scene.url()).current_dir(scene.folder.path()));
 }
 
@@ -69,14 +98,37 @@ fn a_client_made_by_openapi_python_client_is_whole_and_changes_only_what_it_name
 fn models_made_by_datamodel_code_generator_hold_every_answer_and_send_only_what_is_set() {
     let Some(tools) = Tools::python() else { return };
     let scene = Scene::new();
-    let generate = ["--input", "openapi.json", "--input-file-type", "openapi", "--output", "models.py"];
-    let style = ["--output-model-type", "pydantic_v2.BaseModel", "--target-python-version", "3.11", "--formatters", "builtin"];
+    let generate =
+        ["--input", "openapi.json", "--input-file-type", "openapi", "--output", "models.py"];
+    let style = [
+        "--output-model-type",
+        "pydantic_v2.BaseModel",
+        "--target-python-version",
+        "3.11",
+        "--formatters",
+        "builtin",
+    ];
     let types = ["--use-annotated", "--enum-field-as-literal", "all", "--collapse-root-models"];
-    run(tools.command("datamodel-codegen").args(generate).args(style).args(types).current_dir(scene.folder.path()));
-    fs::write(scene.folder.path().join("mypy.ini"), "[mypy]\nplugins = pydantic.mypy\n").expect("a file");
+    run(tools
+        .command("datamodel-codegen")
+        .args(generate)
+        .args(style)
+        .args(types)
+        .current_dir(scene.folder.path()));
+    fs::write(scene.folder.path().join("mypy.ini"), "[mypy]\nplugins = pydantic.mypy\n")
+        .expect("a file");
     let program = scene.program("use_datamodel_code_generator.py");
-    run(tools.command("mypy").args(["--strict", "--no-error-summary"]).arg(&program).current_dir(scene.folder.path()));
-    run(tools.command("python").arg(&program).arg(scene.url()).arg("openapi.json").current_dir(scene.folder.path()));
+    run(tools
+        .command("mypy")
+        .args(["--strict", "--no-error-summary"])
+        .arg(&program)
+        .current_dir(scene.folder.path()));
+    run(tools
+        .command("python")
+        .arg(&program)
+        .arg(scene.url())
+        .arg("openapi.json")
+        .current_dir(scene.folder.path()));
 }
 
 #[test]
@@ -86,10 +138,23 @@ fn types_made_by_openapi_typescript_demand_no_more_than_the_server_does() {
     let folder = scene.folder.path();
     std::os::unix::fs::symlink(tools.modules(), folder.join("node_modules")).expect("a link");
     fs::write(folder.join("package.json"), "{\"type\": \"module\"}").expect("a file");
-    run(tools.command("openapi-typescript").args(["openapi.json", "--output", "schema.ts"]).current_dir(folder));
+    run(tools
+        .command("openapi-typescript")
+        .args(["openapi.json", "--output", "schema.ts"])
+        .current_dir(folder));
     let program = scene.program("use_openapi_typescript.ts");
-    let strict = ["--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes", "--skipLibCheck", "--noEmitOnError"];
+    let strict = [
+        "--strict",
+        "--noUncheckedIndexedAccess",
+        "--exactOptionalPropertyTypes",
+        "--skipLibCheck",
+        "--noEmitOnError",
+    ];
     let target = ["--module", "nodenext", "--target", "es2022", "--types", "node"];
     run(tools.command("tsc").args(strict).args(target).arg(&program).current_dir(folder));
-    run(tools.command("node").arg(program.with_extension("js")).arg(scene.url()).current_dir(folder));
+    run(tools
+        .command("node")
+        .arg(program.with_extension("js"))
+        .arg(scene.url())
+        .current_dir(folder));
 }

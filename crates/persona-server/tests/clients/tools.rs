@@ -17,11 +17,20 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// What `requirements.txt` pins, in a virtual environment; `None` where it cannot be had, which was told then.
+    /// What `requirements.txt` pins, in a virtual environment; `None` where it cannot be had, which
+    /// was told then.
     pub fn python() -> Option<Self> {
         let folder = installed("python", &["requirements.txt"], |folder| {
             must(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"];
+            let pip = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--requirement",
+            ];
             must(Command::new(folder.join("bin/python")).args(pip).arg(beside("requirements.txt")))
         })?;
         Some(Self { programs: folder.join("bin"), folder })
@@ -34,7 +43,11 @@ impl Tools {
                 fs::copy(beside(name), folder.join(name)).map_err(|error| error.to_string())?;
             }
             must(Command::new("node").arg("--version"))?;
-            must(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder))
+            must(
+                Command::new("npm")
+                    .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+                    .current_dir(folder),
+            )
         })?;
         Some(Self { programs: folder.join("node_modules/.bin"), folder })
     }
@@ -51,11 +64,21 @@ impl Tools {
     }
 }
 
-/// The folder with these files' contents installed. It is named by them, so that another version is another folder.
-fn installed(language: &str, pins: &[&str], install: impl FnOnce(&Path) -> Result<(), String>) -> Option<PathBuf> {
-    let pinned: Vec<u8> = pins.iter().flat_map(|name| fs::read(beside(name)).expect("a file of the tests")).collect();
-    let version = Sha256::digest(pinned).iter().take(6).fold(0_u64, |version, byte| version << 8 | u64::from(*byte));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{language}-{version:012x}"));
+/// The folder with these files' contents installed. It is named by them, so that another version is
+/// another folder.
+fn installed(
+    language: &str,
+    pins: &[&str],
+    install: impl FnOnce(&Path) -> Result<(), String>,
+) -> Option<PathBuf> {
+    let pinned: Vec<u8> =
+        pins.iter().flat_map(|name| fs::read(beside(name)).expect("a file of the tests")).collect();
+    let version = Sha256::digest(pinned)
+        .iter()
+        .take(6)
+        .fold(0_u64, |version, byte| version << 8 | u64::from(*byte));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{language}-{version:012x}"));
     let lock = fs::File::create(folder.with_extension("lock")).expect("a lock");
     lock.lock().expect("the other test gives it back");
     if folder.join("complete").exists() {
@@ -71,10 +94,18 @@ fn installed(language: &str, pins: &[&str], install: impl FnOnce(&Path) -> Resul
             Some(folder)
         }
         Err(why) => {
-            #[expect(clippy::disallowed_methods, reason = "what a developer may leave out continuous integration must not")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what a developer may leave out continuous integration must not"
+            )]
             let insists = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!insists, "the generators of clients for {language} cannot be installed: {why}");
-            tell(&format!("SKIPPED: the generators of clients for {language} cannot be installed: {why}"));
+            assert!(
+                !insists,
+                "the generators of clients for {language} cannot be installed: {why}"
+            );
+            tell(&format!(
+                "SKIPPED: the generators of clients for {language} cannot be installed: {why}"
+            ));
             None
         }
     }
@@ -91,8 +122,15 @@ fn must(command: &mut Command) -> Result<(), String> {
 
 /// What a command wrote that ended well.
 fn said(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     if output.status.success() { Ok(text) } else { Err(format!("{command:?} failed: {text}")) }
 }
 

@@ -1,6 +1,7 @@
 //! A small HTTP/1.1 client: one connection, kept alive, and every failure visible.
 //!
-//! Libraries retry on a new connection when a kept one was closed; these tests are about exactly that, so nothing here does.
+//! Libraries retry on a new connection when a kept one was closed; these tests are about exactly
+//! that, so nothing here does.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -72,7 +73,13 @@ impl Client {
 
     /// Sends a request and reads the answer, which must be one that the OpenAPI document declares.
     #[track_caller]
-    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Reply> {
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Reply> {
         let mut message = head(method, path, headers, body.len());
         message.extend_from_slice(body);
         self.send(&message)?;
@@ -94,7 +101,11 @@ impl Client {
     /// Reads one answer.
     pub fn read_reply(&mut self) -> io::Result<Reply> {
         let status_line = self.read_line()?;
-        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| nonsense("no status"))?;
+        let status = status_line
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(|| nonsense("no status"))?;
         let mut headers = Vec::new();
         loop {
             let line = self.read_line()?;
@@ -105,11 +116,15 @@ impl Client {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut reply = Reply { status, headers, body: Vec::new() };
-        self.closes = reply.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        self.closes =
+            reply.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         if reply.header("transfer-encoding") == Some("chunked") {
             self.read_chunks(&mut reply.body)?;
         } else {
-            let length = reply.header("content-length").map_or(Ok(0), str::parse).map_err(|_| nonsense("no length"))?;
+            let length = reply
+                .header("content-length")
+                .map_or(Ok(0), str::parse)
+                .map_err(|_| nonsense("no length"))?;
             reply.body.resize(length, 0);
             self.stream.read_exact(&mut reply.body)?;
         }
@@ -138,7 +153,8 @@ impl Client {
 
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
         loop {
-            let length = usize::from_str_radix(&self.read_line()?, 16).map_err(|_| nonsense("no chunk length"))?;
+            let length = usize::from_str_radix(&self.read_line()?, 16)
+                .map_err(|_| nonsense("no chunk length"))?;
             let start = body.len();
             body.resize(start + length, 0);
             self.stream.read_exact(&mut body[start..])?;
@@ -168,7 +184,12 @@ fn head(method: &str, path: &str, headers: &[(&str, &str)], body_bytes: usize) -
             fields.push(("content-type", "application/json"));
         }
     }
-    let fields = fields.iter().chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
+    let fields = fields
+        .iter()
+        .chain(headers)
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect::<Vec<_>>()
+        .concat();
     format!("{method} {path} HTTP/1.1\r\n{fields}\r\n").into_bytes()
 }
 

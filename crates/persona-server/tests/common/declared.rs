@@ -1,4 +1,5 @@
-//! Every answer that a test gets is one that the OpenAPI document declares: its status, its problem code, and its JSON.
+//! Every answer that a test gets is one that the OpenAPI document declares: its status, its problem
+//! code, and its JSON.
 //!
 //! Both clients of the tests ask here, so every suite is a proof of the document, on both backends.
 
@@ -8,8 +9,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 /// The document of the program under test.
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_slice(&persona_server::http::openapi_document()).expect("the document is JSON"));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_slice(&persona_server::http::openapi_document()).expect("the document is JSON")
+});
 
 /// What a path that no operation has is answered.
 const NO_OPERATION: [&str; 2] = ["no_such_route", "method_not_allowed"];
@@ -18,16 +20,32 @@ const NO_OPERATION: [&str; 2] = ["no_such_route", "method_not_allowed"];
 #[track_caller]
 pub fn check(method: &str, target: &str, status: u16, content_type: Option<&str>, body: &[u8]) {
     let found = faults(method, target, status, content_type, body);
-    assert!(found.is_empty(), "{method} {target} was answered {status}, and the OpenAPI document does not say so:\n{}", found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{method} {target} was answered {status}, and the OpenAPI document does not say so:\n{}",
+        found.join("\n")
+    );
 }
 
-/// Why the document does not declare this answer; empty where it does. A body may be missing: HEAD gets none.
-pub fn faults(method: &str, target: &str, status: u16, content_type: Option<&str>, body: &[u8]) -> Vec<String> {
+/// Why the document does not declare this answer; empty where it does. A body may be missing: HEAD
+/// gets none.
+pub fn faults(
+    method: &str,
+    target: &str,
+    status: u16,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Vec<String> {
     let method = if method == "HEAD" { "GET" } else { method };
-    let Some((id, operation)) = operation(method, target.split('?').next().unwrap_or_default()) else {
-        return code_fault("no operation", status, body, |code| NO_OPERATION.contains(&code) || is_declared_everywhere(code));
+    let Some((id, operation)) = operation(method, target.split('?').next().unwrap_or_default())
+    else {
+        return code_fault("no operation", status, body, |code| {
+            NO_OPERATION.contains(&code) || is_declared_everywhere(code)
+        });
     };
-    let Some(response) = operation["responses"].get(status.to_string()) else { return vec![format!("{id} declares no {status}")] };
+    let Some(response) = operation["responses"].get(status.to_string()) else {
+        return vec![format!("{id} declares no {status}")];
+    };
     if content_type == Some("application/problem+json") {
         let examples = &response["content"]["application/problem+json"]["examples"];
         let mut found = code_fault(id, status, body, |code| examples.get(code).is_some());
@@ -35,7 +53,9 @@ pub fn faults(method: &str, target: &str, status: u16, content_type: Option<&str
         return found;
     }
     match response["content"].get(content_type.unwrap_or_default()) {
-        Some(media) if content_type == Some("application/json") => shape_faults(&media["schema"], body),
+        Some(media) if content_type == Some("application/json") => {
+            shape_faults(&media["schema"], body)
+        }
         _ => Vec::new(),
     }
 }
@@ -45,7 +65,8 @@ fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)>
     let paths = DOCUMENT["paths"].as_object().expect("paths");
     let is_at = |pattern: &str| {
         let (pattern, path) = (pattern.split('/'), path.split('/'));
-        pattern.clone().count() == path.clone().count() && pattern.zip(path).all(|(wanted, had)| wanted.starts_with('{') || wanted == had)
+        pattern.clone().count() == path.clone().count()
+            && pattern.zip(path).all(|(wanted, had)| wanted.starts_with('{') || wanted == had)
     };
     let item = paths.iter().find(|(pattern, _)| is_at(pattern))?.1;
     let operation = item.get(method.to_ascii_lowercase())?;
@@ -54,22 +75,37 @@ fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)>
 
 /// Whether every operation declares this problem: then a request to no operation can meet it too.
 fn is_declared_everywhere(code: &str) -> bool {
-    let operations = DOCUMENT["paths"].as_object().expect("paths").values().filter_map(Value::as_object).flatten();
+    let operations = DOCUMENT["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .filter_map(Value::as_object)
+        .flatten();
     let mut operations = operations.filter(|(name, _)| *name != "parameters");
     operations.all(|(_, operation)| {
         let responses = operation["responses"].as_object().expect("responses");
-        responses.values().any(|response| response["content"]["application/problem+json"]["examples"].get(code).is_some())
+        responses.values().any(|response| {
+            response["content"]["application/problem+json"]["examples"].get(code).is_some()
+        })
     })
 }
 
-fn code_fault(id: &str, status: u16, body: &[u8], is_declared: impl Fn(&str) -> bool) -> Vec<String> {
+fn code_fault(
+    id: &str,
+    status: u16,
+    body: &[u8],
+    is_declared: impl Fn(&str) -> bool,
+) -> Vec<String> {
     if body.is_empty() {
         return Vec::new();
     }
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     match problem["code"].as_str() {
         Some(code) if is_declared(code) => Vec::new(),
-        code => vec![format!("{id} does not declare {} with {status}", code.unwrap_or("an answer that is no problem"))],
+        code => vec![format!(
+            "{id} does not declare {} with {status}",
+            code.unwrap_or("an answer that is no problem")
+        )],
     }
 }
 
@@ -77,14 +113,23 @@ fn shape_faults(schema: &Value, body: &[u8]) -> Vec<String> {
     if body.is_empty() {
         return Vec::new();
     }
-    let Ok(value) = serde_json::from_slice(body) else { return vec!["the body is not JSON".into()] };
+    let Ok(value) = serde_json::from_slice(body) else {
+        return vec!["the body is not JSON".into()];
+    };
     mismatches(schema, &value, "")
 }
 
-/// Where a value is not what a schema says; as much of JSON Schema as the document has, without formats and patterns.
+/// Where a value is not what a schema says; as much of JSON Schema as the document has, without
+/// formats and patterns.
 fn mismatches(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
-        return mismatches(DOCUMENT.pointer(reference.trim_start_matches('#')).expect("a reference leads somewhere"), value, at);
+        return mismatches(
+            DOCUMENT
+                .pointer(reference.trim_start_matches('#'))
+                .expect("a reference leads somewhere"),
+            value,
+            at,
+        );
     }
     let mut found = Vec::new();
     for all in schema["allOf"].as_array().into_iter().flatten() {
@@ -113,7 +158,9 @@ fn mismatches(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if !names.is_empty() && !names.into_iter().any(has_type) {
         found.push(format!("{at} must be {}, is {value:.200}", schema["type"]));
     }
-    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) || schema.get("const").is_some_and(|word| word != value) {
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value))
+        || schema.get("const").is_some_and(|word| word != value)
+    {
         found.push(format!("{at} must not be {value:.200}"));
     }
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
@@ -127,14 +174,25 @@ fn mismatches(schema: &Value, value: &Value, at: &str) -> Vec<String> {
 
 fn member_mismatches(schema: &Value, members: &Map<String, Value>, at: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let required: BTreeSet<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    found.extend(required.into_iter().filter(|name| !members.contains_key(*name)).map(|name| format!("{at}/{name} is missing")));
+    let required: BTreeSet<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    found.extend(
+        required
+            .into_iter()
+            .filter(|name| !members.contains_key(*name))
+            .map(|name| format!("{at}/{name} is missing")),
+    );
     for (name, member) in members {
         match (schema["properties"].get(name), &schema["additionalProperties"]) {
-            (Some(schema), _) | (None, schema @ Value::Object(_)) => found.extend(mismatches(schema, member, &format!("{at}/{name}"))),
+            (Some(schema), _) | (None, schema @ Value::Object(_)) => {
+                found.extend(mismatches(schema, member, &format!("{at}/{name}")));
+            }
             (None, Value::Bool(false)) => found.push(format!("{at}/{name} must not be there")),
-            // A member of an answer that the document does not name is a member that no client knows of.
-            (None, Value::Null) if schema.get("properties").is_some() => found.push(format!("{at}/{name} is not named")),
+            // A member of an answer that the document does not name is a member that no client
+            // knows of.
+            (None, Value::Null) if schema.get("properties").is_some() => {
+                found.push(format!("{at}/{name} is not named"));
+            }
             (None, _) => {}
         }
     }

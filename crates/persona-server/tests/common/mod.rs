@@ -1,6 +1,7 @@
 //! What tests of the running program share: a server in a process of its own, and a client.
 //!
-//! Nothing here sleeps until something is *probably* so: it waits for what the program says or shows, with a deadline.
+//! Nothing here sleeps until something is *probably* so: it waits for what the program says or
+//! shows, with a deadline.
 
 #![allow(dead_code, unused_imports, reason = "every test program uses another part")]
 
@@ -17,7 +18,8 @@ pub use server::{ON_POSTGRES, Server, refused};
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that a test waits for. Far more than it takes, also on a busy machine.
+/// How long anything may take that a test waits for. Far more than it takes, also on a busy
+/// machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at something that cannot be waited for.

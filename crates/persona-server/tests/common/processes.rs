@@ -23,7 +23,8 @@ impl Process {
     pub fn children_of(parent: u32) -> Vec<Self> {
         let entries = fs::read_dir("/proc").expect("a mounted /proc");
         let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let mut children: Vec<Self> = pids.filter(|pid| parent_of(*pid) == Some(parent)).filter_map(Self::of).collect();
+        let mut children: Vec<Self> =
+            pids.filter(|pid| parent_of(*pid) == Some(parent)).filter_map(Self::of).collect();
         children.sort_unstable();
         children
     }
@@ -32,8 +33,10 @@ impl Process {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
         let words: Vec<&str> = line.split('\0').collect();
         let at = words.iter().position(|word| *word == "run-role")?;
-        let after = |flag| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
-        let (slot, generation) = (after("--slot")?.parse().ok()?, after("--generation")?.parse().ok()?);
+        let after =
+            |flag| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
+        let (slot, generation) =
+            (after("--slot")?.parse().ok()?, after("--generation")?.parse().ok()?);
         Some(Self { role: (*words.get(at + 1)?).to_owned(), slot, generation, pid })
     }
 
@@ -49,7 +52,8 @@ impl Process {
 
     /// Whether it is still there and not only waiting to be reaped.
     pub fn is_alive(&self) -> bool {
-        Path::new("/proc").join(self.pid.to_string()).exists() && state_of(self.pid).is_some_and(|state| state != "Z")
+        Path::new("/proc").join(self.pid.to_string()).exists()
+            && state_of(self.pid).is_some_and(|state| state != "Z")
     }
 }
 

@@ -90,10 +90,16 @@ impl Builder {
             collect(unread.take().expect("a pipe"), &stderr);
         }
         let lines = lines_of(child.stdout.take().expect("a pipe"));
-        let address = lines.recv_timeout(DEADLINE).ok().and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
+        let address = lines
+            .recv_timeout(DEADLINE)
+            .ok()
+            .and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
-            panic!("the server did not get ready; it said:\n{}", stderr.lock().expect("no panic").as_str());
+            panic!(
+                "the server did not get ready; it said:\n{}",
+                stderr.lock().expect("no panic").as_str()
+            );
         };
         Server { child, address, stderr, unread, folder: Some(folder) }
     }
@@ -102,7 +108,14 @@ impl Builder {
 impl Server {
     /// A server with this many workers, to be changed before it starts.
     pub fn with_workers(workers: u16) -> Builder {
-        Builder { workers, flags: Vec::new(), variables: Vec::new(), folder: None, has_unread_log: false, open_files: None }
+        Builder {
+            workers,
+            flags: Vec::new(),
+            variables: Vec::new(),
+            folder: None,
+            has_unread_log: false,
+            open_files: None,
+        }
     }
 
     /// Where it listens.
@@ -133,7 +146,10 @@ impl Server {
 
     /// The living children with this role.
     pub fn processes(&self, role: &str) -> Vec<Process> {
-        Process::children_of(self.pid()).into_iter().filter(|process| process.role == role).collect()
+        Process::children_of(self.pid())
+            .into_iter()
+            .filter(|process| process.role == role)
+            .collect()
     }
 
     /// Sends the supervisor a signal.
@@ -169,7 +185,8 @@ impl Server {
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn wait(mut self) -> Ended {
-        let status = wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
+        let status =
+            wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
         Ended { code: status.code(), stderr: self.log() }
     }
 
@@ -177,7 +194,8 @@ impl Server {
     #[track_caller]
     pub fn stop_and_keep_the_folder(mut self) -> TempDir {
         self.signal(Signal::TERM);
-        let status = wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
+        let status =
+            wait_for("the end of the server", DEADLINE, || self.child.try_wait().expect("a child"));
         assert_eq!(status.code(), Some(0), "{}", self.log());
         self.folder.take().expect("it is handed on once")
     }
@@ -188,7 +206,9 @@ impl Server {
         let children = Process::children_of(self.pid());
         self.child.kill().expect("a child");
         self.child.wait().expect("a child");
-        wait_for("the end of the children", DEADLINE, || children.iter().all(|child| !child.is_alive()).then_some(()));
+        wait_for("the end of the children", DEADLINE, || {
+            children.iter().all(|child| !child.is_alive()).then_some(())
+        });
         self.folder.take().expect("it is handed on once")
     }
 }
@@ -218,7 +238,11 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
     command.current_dir(folder).env_clear().arg("serve");
     if !flags.iter().any(|flag| flag.starts_with("--database")) {
-        command.arg("--database").arg(if ON_POSTGRES { url_for(folder).into() } else { database_in(folder) });
+        command.arg("--database").arg(if ON_POSTGRES {
+            url_for(folder).into()
+        } else {
+            database_in(folder)
+        });
     }
     command.args(["--workers", &workers.to_string()]).args(flags);
     if !flags.iter().any(|flag| flag.starts_with("--port")) {
@@ -228,8 +252,10 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
     command
 }
 
-/// Whether the servers of this test program keep their personas in PostgreSQL: by the program's name.
-pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes().last_chunk(), Some(b"_postgres"));
+/// Whether the servers of this test program keep their personas in PostgreSQL: by the program's
+/// name.
+pub const ON_POSTGRES: bool =
+    matches!(env!("CARGO_CRATE_NAME").as_bytes().last_chunk(), Some(b"_postgres"));
 
 /// The URL of a database that belongs to this folder, as the file would.
 fn url_for(folder: &Path) -> String {
@@ -271,10 +297,15 @@ fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// The same program, started by a shell that lowers the limit first: the limit of a process that runs already comes too late.
+/// The same program, started by a shell that lowers the limit first: the limit of a process that
+/// runs already comes too late.
 fn with_open_files(program: &Command, most: u32) -> Command {
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(program.get_program()).args(program.get_args());
+    shell
+        .arg("-c")
+        .arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""))
+        .arg(program.get_program())
+        .args(program.get_args());
     if let Some(folder) = program.get_current_dir() {
         shell.current_dir(folder);
     }

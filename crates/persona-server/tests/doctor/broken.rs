@@ -29,18 +29,27 @@ fn a_folder_that_is_not_there_is_a_failure_too() {
 
 #[test]
 fn what_is_no_database_or_is_of_another_application_is_a_failure() {
-    for (content, reason) in [(b"a,b,c\n".to_vec(), "is not a SQLite database"), (foreign(), "belongs to another application")] {
+    for (content, reason) in [
+        (b"a,b,c\n".to_vec(), "is not a SQLite database"),
+        (foreign(), "belongs to another application"),
+    ] {
         let folder = Folder::new().file("persona.db", content);
         let examined = examined_untouched(&folder, &[]);
         assert_eq!((examined.code, examined.check("File", "database").0), (2, "fail"));
-        assert!(examined.check("File", "database").1.contains(reason), "{:?}", examined.check("File", "database"));
+        assert!(
+            examined.check("File", "database").1.contains(reason),
+            "{:?}",
+            examined.check("File", "database")
+        );
     }
 }
 
 /// A database of another application.
 fn foreign() -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    Connection::open(file.path()).and_then(|it| it.execute_batch("CREATE TABLE notes (text)")).expect("a database");
+    Connection::open(file.path())
+        .and_then(|it| it.execute_batch("CREATE TABLE notes (text)"))
+        .expect("a database");
     std::fs::read(file.path()).expect("a file")
 }
 
@@ -58,7 +67,11 @@ fn a_damaged_file_is_reported_with_what_to_do_and_left_as_it_is() {
         assert_eq!((examined.code, examined.check("Content", "integrity").0), (2, "fail"));
     }
     std::fs::write(folder.path("persona.db"), &sound).expect("a file");
-    assert_eq!(Examined::database(&folder, &["--full"]).code, 0, "the same file is sound without the damage");
+    assert_eq!(
+        Examined::database(&folder, &["--full"]).code,
+        0,
+        "the same file is sound without the damage"
+    );
 }
 
 #[test]

@@ -8,24 +8,42 @@ use super::runner::Folder;
 
 fn of(server: &Server, flags: &[&str]) -> Examined {
     let database = server.database();
-    Examined::database(&Folder::new(), &[&["--database", database.to_str().expect("a path of text")], flags].concat())
+    Examined::database(
+        &Folder::new(),
+        &[&["--database", database.to_str().expect("a path of text")], flags].concat(),
+    )
 }
 
 #[test]
 fn a_running_server_is_found_by_its_file_and_not_disturbed() {
     let server = Server::with_workers(2).start();
-    server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer");
+    server
+        .connect()
+        .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+        .expect("an answer");
     let before = super::common::Process::children_of(server.pid());
     for flags in [&[][..], &["--full"]] {
         let examined = of(&server, flags);
         assert_eq!((examined.code, examined.bad()), (0, vec![]));
-        assert!(examined.check("Server", "server").1.starts_with(&format!("http://{}", server.address())));
+        assert!(
+            examined
+                .check("Server", "server")
+                .1
+                .starts_with(&format!("http://{}", server.address()))
+        );
         let own = examined.check("Processes", "own").1;
         assert!(before.iter().all(|process| own.contains(&process.pid.to_string())), "{own}");
         assert!(examined.check("Connections", "settings").1.starts_with("45 read back"));
     }
     assert_eq!(super::common::Process::children_of(server.pid()), before);
-    assert_eq!(server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#).expect("an answer").status, 201);
+    assert_eq!(
+        server
+            .connect()
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#)
+            .expect("an answer")
+            .status,
+        201
+    );
     assert!(!server.log().contains("\"level\":\"warn\""), "{}", server.log());
 }
 
@@ -51,7 +69,11 @@ fn a_program_without_the_gate_is_named_and_so_is_the_lock_that_it_holds() {
     foreign.query_row("SELECT count(*) FROM personas", [], |_| Ok(())).expect("a read");
     let examined = of(&server, &[]);
     assert_eq!((examined.code, examined.bad()), (1, vec!["foreign"]));
-    assert!(examined.check("Processes", "foreign").1.contains(&own), "{:?}", examined.check("Processes", "foreign"));
+    assert!(
+        examined.check("Processes", "foreign").1.contains(&own),
+        "{:?}",
+        examined.check("Processes", "foreign")
+    );
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     let examined = of(&server, &[]);
     assert_eq!(examined.bad(), ["foreign", "locks"]);

@@ -1,4 +1,5 @@
-//! `persona doctor` on files and servers in every condition: what it says, how it ends, and that it changes nothing.
+//! `persona doctor` on files and servers in every condition: what it says, how it ends, and that it
+//! changes nothing.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -29,8 +30,13 @@ impl Examined {
     #[track_caller]
     fn of(folder: &Folder, arguments: &[&str]) -> Self {
         let ran = folder.run(arguments);
-        let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("no report: {ran}"));
-        assert_eq!(report["verdict"], ["ok", "warn", "fail"][usize::try_from(ran.code).expect("a code of doctor's own")], "{ran}");
+        let report: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("no report: {ran}"));
+        assert_eq!(
+            report["verdict"],
+            ["ok", "warn", "fail"][usize::try_from(ran.code).expect("a code of doctor's own")],
+            "{ran}"
+        );
         Self { code: ran.code, checks: report["checks"].as_array().expect("checks").clone() }
     }
 
@@ -45,7 +51,9 @@ impl Examined {
     /// Names of the checks that are not as they should be, each with a fix.
     fn bad(&self) -> Vec<&str> {
         let bad = self.checks.iter().filter(|it| it["level"] != "ok");
-        bad.inspect(|it| assert!(it["fix"].is_string(), "{it}")).map(|it| it["name"].as_str().expect("a name")).collect()
+        bad.inspect(|it| assert!(it["fix"].is_string(), "{it}"))
+            .map(|it| it["name"].as_str().expect("a name"))
+            .collect()
     }
 }
 
@@ -55,7 +63,10 @@ fn contents_of(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = entries
         .map(|entry| {
             let path = entry.expect("an entry").path();
-            (path.file_name().expect("a name").to_string_lossy().into_owned(), std::fs::read(&path).expect("a file"))
+            (
+                path.file_name().expect("a name").to_string_lossy().into_owned(),
+                std::fs::read(&path).expect("a file"),
+            )
         })
         .collect();
     files.sort();

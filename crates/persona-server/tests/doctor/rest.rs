@@ -26,8 +26,13 @@ fn the_examination_counts_as_the_check_the_backup_and_the_restore_do() {
     let folder = Folder::with_personas(&[&["Ada"], &["Eve"]]);
     assert_eq!(folder.run(&["delete", "Eve", "--yes"]).code, 0);
     let words = "1 persona and 1 deleted";
-    assert_eq!(Examined::database(&folder, &[]).check("Content", "schema").1, format!("version 6, {words}"));
-    for command in [&["check"] as &[&str], &["backup", "copy.db"], &["restore", "copy.db", "--dry-run"]] {
+    assert_eq!(
+        Examined::database(&folder, &[]).check("Content", "schema").1,
+        format!("version 6, {words}")
+    );
+    for command in
+        [&["check"] as &[&str], &["backup", "copy.db"], &["restore", "copy.db", "--dry-run"]]
+    {
         let ran = folder.run(command);
         assert!(ran.code == 0 && ran.stdout.contains(words), "{command:?}: {ran}");
     }
@@ -36,20 +41,41 @@ fn the_examination_counts_as_the_check_the_backup_and_the_restore_do() {
 #[test]
 fn the_log_of_a_killed_server_is_explained_and_left_alone() {
     let server = Server::with_workers(2).start();
-    assert_eq!(server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status, 201);
+    assert_eq!(
+        server
+            .connect()
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+            .expect("an answer")
+            .status,
+        201
+    );
     // The keeper first: it would copy the log back while the others still write.
     assert!(signal(server.processes("keeper")[0].pid, Signal::STOP));
-    assert_eq!(server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#).expect("an answer").status, 201);
+    assert_eq!(
+        server
+            .connect()
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#)
+            .expect("an answer")
+            .status,
+        201
+    );
     let killed = server.kill_and_keep_the_folder();
     let before = contents_of(killed.path());
     let folder = Folder::new();
     let database = killed.path().join("persona.db");
-    let examined = Examined::database(&folder, &["--database", database.to_str().expect("a path of text")]);
+    let examined =
+        Examined::database(&folder, &["--database", database.to_str().expect("a path of text")]);
     assert_eq!((examined.code, examined.bad()), (0, vec![]));
-    assert!(examined.check("File", "log").1.contains("left by processes that were killed"), "{:?}", examined.check("File", "log"));
+    assert!(
+        examined.check("File", "log").1.contains("left by processes that were killed"),
+        "{:?}",
+        examined.check("File", "log")
+    );
     assert_eq!(examined.check("Content", "schema").1, "version 6, 2 personas");
     let unchanged = |name: &str| {
-        let find = |files: &[(String, Vec<u8>)]| files.iter().find(|(known, _)| known == name).expect("there").1.clone();
+        let find = |files: &[(String, Vec<u8>)]| {
+            files.iter().find(|(known, _)| known == name).expect("there").1.clone()
+        };
         assert!(find(&before) == find(&contents_of(killed.path())), "{name} was changed");
     };
     unchanged("persona.db");
@@ -59,19 +85,22 @@ fn the_log_of_a_killed_server_is_explained_and_left_alone() {
 #[test]
 fn a_file_that_others_may_read_is_a_warning_with_the_command_that_helps() {
     let folder = Folder::with_personas(&[&["Ada"]]);
-    fs::set_permissions(folder.path("persona.db"), Permissions::from_mode(0o644)).expect("an owner may");
+    fs::set_permissions(folder.path("persona.db"), Permissions::from_mode(0o644))
+        .expect("an owner may");
     let ran = folder.run(&["doctor"]);
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.stdout.contains("  warn  permissions"), "{ran}");
     assert!(ran.stdout.contains("fix: chmod 600 persona.db"), "{ran}");
     assert!(ran.stdout.ends_with("1 warning, 0 failures\n"), "{ran}");
-    fs::set_permissions(folder.path("persona.db"), Permissions::from_mode(0o600)).expect("an owner may");
+    fs::set_permissions(folder.path("persona.db"), Permissions::from_mode(0o600))
+        .expect("an owner may");
     assert_eq!(folder.run(&["doctor"]).code, 0);
 }
 
 #[test]
 fn leftovers_of_interrupted_work_are_named() {
-    let folder = Folder::with_personas(&[&["Ada"]]).file("persona.db-before-wal.unfinished", "half a copy");
+    let folder =
+        Folder::with_personas(&[&["Ada"]]).file("persona.db-before-wal.unfinished", "half a copy");
     let examined = Examined::database(&folder, &[]);
     assert_eq!((examined.code, examined.bad()), (1, vec!["leftovers"]));
     assert!(examined.check("File", "leftovers").1.contains("persona.db-before-wal.unfinished"));
@@ -80,7 +109,8 @@ fn leftovers_of_interrupted_work_are_named() {
 #[test]
 fn what_is_printed_can_be_pasted_without_telling_where_the_user_lives() {
     let folder = Folder::with_personas(&[&["Ada"]]);
-    // The runner makes the folder the home of the user, and shows any mention of its path as [folder].
+    // The runner makes the folder the home of the user, and shows any mention of its path as
+    // [folder].
     let path = folder.path("persona.db");
     let ran = folder.run(&["doctor", "--database", path.to_str().expect("a path of text")]);
     assert!(ran.stdout.contains("~/persona.db"), "{ran}");

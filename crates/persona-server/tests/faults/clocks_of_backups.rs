@@ -11,7 +11,9 @@ use crate::report::{Form, report};
 /// The backups that are there, in the order of their numbers.
 fn backups(server: &Server) -> Vec<String> {
     let entries = fs::read_dir(server.folder().join("persona.db-backups")).into_iter().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+        .collect();
     names.retain(|name| !name.contains(".unfinished"));
     names.sort();
     names
@@ -21,7 +23,12 @@ fn backups(server: &Server) -> Vec<String> {
 fn backups_of_a_fast_clock_make_way_for_those_that_come_after() {
     let clock = WrongClock::new();
     let server = clock.start(1, None, &["--backup-every=1s", "--backup-keep=2"]);
-    let year = |name: &String| name.rsplit('-').next().and_then(|stamp| stamp.get(..4)?.parse::<i64>().ok()).expect("a year");
+    let year = |name: &String| {
+        name.rsplit('-')
+            .next()
+            .and_then(|stamp| stamp.get(..4)?.parse::<i64>().ok())
+            .expect("a year")
+    };
     let first = wait_for("a backup", DEADLINE, || backups(&server).pop());
     clock.be_ahead(2 * YEAR_S);
     wait_for("two backups with a wrong time", DEADLINE, || {

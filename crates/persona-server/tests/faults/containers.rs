@@ -25,8 +25,22 @@ fn children_of(parent: u32) -> Vec<(u32, char)> {
 /// A server that is process 1 of a namespace of its own, and its number here.
 fn serve_as_process_1(folder: &std::path::Path) -> Option<(Child, u32)> {
     let mut unshare = Command::new("unshare");
-    unshare.args(["--pid", "--fork", "--mount-proc", "--kill-child", env!("CARGO_BIN_EXE_persona"), "serve", "--port=0", "--workers=1"]);
-    unshare.current_dir(folder).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    unshare.args([
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+        env!("CARGO_BIN_EXE_persona"),
+        "serve",
+        "--port=0",
+        "--workers=1",
+    ]);
+    unshare
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = unshare.spawn().ok()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).ok()?;
@@ -46,15 +60,26 @@ fn as_process_1_the_supervisor_reaps_processes_that_lost_their_parent() {
     };
     let before = children_of(server).len();
     let entered = Command::new("nsenter")
-        .args(["--target", &server.to_string(), "--pid", "--mount", "sh", "-c", "sleep 600 >/dev/null 2>&1 &"])
+        .args([
+            "--target",
+            &server.to_string(),
+            "--pid",
+            "--mount",
+            "sh",
+            "-c",
+            "sleep 600 >/dev/null 2>&1 &",
+        ])
         .status();
     assert!(entered.expect("nsenter comes with unshare").success());
     let orphan = wait_for("an orphan", DEADLINE, || {
         let children = children_of(server);
-        (children.len() == before + 1).then(|| children.iter().map(|(pid, _)| *pid).max().expect("an orphan"))
+        (children.len() == before + 1)
+            .then(|| children.iter().map(|(pid, _)| *pid).max().expect("an orphan"))
     });
     signal(orphan, Signal::KILL);
-    wait_for("the orphan to be reaped", DEADLINE, || children_of(server).iter().all(|(pid, _)| *pid != orphan).then_some(()));
+    wait_for("the orphan to be reaped", DEADLINE, || {
+        children_of(server).iter().all(|(pid, _)| *pid != orphan).then_some(())
+    });
     assert!(children_of(server).iter().all(|(_, state)| *state != 'Z'));
     signal(server, Signal::TERM);
     wait_for("the end of the server", DEADLINE, || unshare.try_wait().expect("a child"));

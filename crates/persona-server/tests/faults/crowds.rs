@@ -1,4 +1,5 @@
-//! 35: more connections than places, from clients that ask now and then, and from clients that never finish a head.
+//! 35: more connections than places, from clients that ask now and then, and from clients that
+//! never finish a head.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,7 +16,8 @@ use crate::common::{Client, Server};
 use crate::personas::create;
 use crate::report::{Form, milliseconds, report};
 
-const TARGET: &str = "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
+const TARGET: &str =
+    "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
 
 /// A head of which the end never comes.
 const HALF: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: local";
@@ -28,7 +30,8 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// So many connections, each of which sends these bytes again and again, and is made anew when the server closes it.
+    /// So many connections, each of which sends these bytes again and again, and is made anew when
+    /// the server closes it.
     fn start(address: SocketAddr, count: usize, bytes: &'static [u8], pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -80,7 +83,9 @@ fn victim(server: &Server, path: &str, requests: usize) -> Duration {
         .map(|request| {
             let began = Instant::now();
             let reply = Client::connect(server.address()).and_then(|mut client| client.get(path));
-            let reply = reply.unwrap_or_else(|error| panic!("request {request} after {:?}: {error}", began.elapsed()));
+            let reply = reply.unwrap_or_else(|error| {
+                panic!("request {request} after {:?}: {error}", began.elapsed())
+            });
             assert_eq!(reply.status, 200);
             began.elapsed()
         })
@@ -92,17 +97,29 @@ fn victim(server: &Server, path: &str, requests: usize) -> Duration {
 fn crowds(form: Form) {
     let (places, crowd, requests) = form.pick((64, 200, 300), (1_024, 2_600, 3_000));
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum.map(|maximum| maximum.min(8_192)), ..limit }).expect("more descriptors");
+    setrlimit(
+        Resource::Nofile,
+        Rlimit { current: limit.maximum.map(|maximum| maximum.min(8_192)), ..limit },
+    )
+    .expect("more descriptors");
     let server = Server::with_workers(2).flag(format!("--connections-max={places}")).start();
     let path = create(&mut server.connect(), "victim");
     let usual = victim(&server, &path, requests);
-    let mut figures = json!({ "places": 2 * places, "crowd": crowd, "victim_usual_p99_ms": milliseconds(usual) });
-    for (name, bytes, pause) in [("idle", WHOLE, Duration::from_millis(500)), ("half_heads", HALF, Duration::from_millis(100))] {
+    let mut figures =
+        json!({ "places": 2 * places, "crowd": crowd, "victim_usual_p99_ms": milliseconds(usual) });
+    for (name, bytes, pause) in [
+        ("idle", WHOLE, Duration::from_millis(500)),
+        ("half_heads", HALF, Duration::from_millis(100)),
+    ] {
         let attack = Crowd::start(server.address(), crowd, bytes, pause);
         let beside = victim(&server, &path, requests);
         figures[name] = json!({ "victim_p99_ms": milliseconds(beside), "renewed": attack.end() });
         // An unoptimised build needs its whole time for the crowd's new connections.
-        let bound = (5 * usual).max(Duration::from_millis(if cfg!(debug_assertions) { 3_000 } else { 100 }));
+        let bound = (5 * usual).max(Duration::from_millis(if cfg!(debug_assertions) {
+            3_000
+        } else {
+            100
+        }));
         assert!(beside <= bound, "{name}: {beside:?}, and {usual:?} without it");
     }
     figures["evicted"] = server.metric("persona_connections_evicted_total").into();

@@ -1,7 +1,7 @@
 //! 6: reads, writes and syncs fail with an input/output error, once and from then on.
 //!
-//! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear word, and the next start finds
-//! everything that was acknowledged.
+//! Nothing is acknowledged after a failed sync, the server goes on or ends with a clear word, and
+//! the next start finds everything that was acknowledged.
 
 use std::fs;
 
@@ -16,13 +16,16 @@ use crate::strace::{Attached, Point, fail_at, is_there};
 
 const TARGET: &str = "every n, at least 2,000 points, 0 false acknowledgements";
 
-/// Rounds in a row in which a process did not come to its n-th call, after which it is taken not to make so many.
+/// Rounds in a row in which a process did not come to its n-th call, after which it is taken not to
+/// make so many.
 const MISSES_MAX: usize = 3;
 
 /// Waits until the server answers again or has ended, and tells whether it answers.
 fn served_again(server: &Server, path: &str) -> bool {
     wait_for("an answer or the end of the server", DEADLINE, || {
-        let reads = Client::connect(server.address()).and_then(|mut client| client.get(path)).is_ok_and(|reply| reply.status == 200);
+        let reads = Client::connect(server.address())
+            .and_then(|mut client| client.get(path))
+            .is_ok_and(|reply| reply.status == 200);
         let ended = server.processes("keeper").is_empty() && server.log().contains("stopped after");
         (reads || ended).then_some(reads)
     })
@@ -42,8 +45,8 @@ struct Outcome {
     undeclared: Vec<String>,
 }
 
-/// The codes of the answers that a failure of this call may lead to. SQLite takes a read that fails with EIO for damage
-/// (`SQLITE_IOERR_CORRUPTFS` becomes `SQLITE_CORRUPT`).
+/// The codes of the answers that a failure of this call may lead to. SQLite takes a read that fails
+/// with EIO for damage (`SQLITE_IOERR_CORRUPTFS` becomes `SQLITE_CORRUPT`).
 fn declared_for(call: &str) -> &'static [&'static str] {
     match call {
         "pread64" => &["storage_failed", "damaged"],
@@ -52,13 +55,14 @@ fn declared_for(call: &str) -> &'static [&'static str] {
     }
 }
 
-/// Sends patches, each followed by a read, on connections of their own, and notes what becomes of each.
+/// Sends patches, each followed by a read, on connections of their own, and notes what becomes of
+/// each.
 fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) -> Outcome {
     let mut outcome = Outcome::default();
     for number in 0..patches {
         let key = format!("during/{number}");
-        let reply =
-            Client::connect(server.address()).and_then(|mut client| patch(&mut client, path, &json!({ "extensions": { &key: 1 } })));
+        let reply = Client::connect(server.address())
+            .and_then(|mut client| patch(&mut client, path, &json!({ "extensions": { &key: 1 } })));
         match reply {
             Ok(reply) if reply.status == 200 => outcome.acknowledged.push(key),
             Ok(reply) => {
@@ -74,7 +78,8 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
         match Client::connect(server.address()).and_then(|mut client| client.get(path)) {
             Ok(reply) if reply.status == 200 => {
                 let kept = reply.json();
-                let missing = outcome.acknowledged.iter().find(|key| kept["extensions"].get(key).is_none());
+                let missing =
+                    outcome.acknowledged.iter().find(|key| kept["extensions"].get(key).is_none());
                 assert_eq!(missing, None, "a read came back stale");
                 outcome.reads += 1;
             }
@@ -91,39 +96,59 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
     outcome
 }
 
-/// One server, one kind of failure at one call; everything acknowledged must be there after a clean start.
+/// One server, one kind of failure at one call; everything acknowledged must be there after a clean
+/// start.
 fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Outcome {
-    let server = Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
+    let server =
+        Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
     let path = create(&mut server.connect(), "survivor");
     let victim = server.processes(role).remove(0);
     let record = NamedTempFile::new().expect("a file");
-    let options = ["-o".into(), record.path().display().to_string(), "-e".into(), fail_at(point, "EIO", sticky)];
+    let options = [
+        "-o".into(),
+        record.path().display().to_string(),
+        "-e".into(),
+        fail_at(point, "EIO", sticky),
+    ];
     let strace = Attached::to(victim.pid, &options);
     let mut outcome = send_patches(&server, &path, patches, declared_for(&point.call));
     let syncs = point.call == "fsync" && point.nth == 1;
     if syncs {
         // The keeper syncs at its own pace, so it may still be about to.
-        wait_for("the end of the process whose sync failed", DEADLINE, || (!victim.is_alive()).then_some(()));
+        wait_for("the end of the process whose sync failed", DEADLINE, || {
+            (!victim.is_alive()).then_some(())
+        });
     }
     outcome.replaced = !victim.is_alive();
     assert_eq!(outcome.undeclared, [""; 0], "{role} {point:?}");
     drop(strace);
-    outcome.failed = fs::read_to_string(record.path()).expect("a record").matches("(INJECTED)").count();
+    outcome.failed =
+        fs::read_to_string(record.path()).expect("a record").matches("(INJECTED)").count();
     let goes_on = served_again(&server, &path);
     if goes_on {
         let key = "after".to_owned();
         wait_for("a write after the failure", DEADLINE, || {
-            let reply = patch(&mut Client::connect(server.address()).ok()?, &path, &json!({ "extensions": { &key: 1 } })).ok()?;
+            let reply = patch(
+                &mut Client::connect(server.address()).ok()?,
+                &path,
+                &json!({ "extensions": { &key: 1 } }),
+            )
+            .ok()?;
             (reply.status == 200).then_some(())
         });
         outcome.acknowledged.push(key);
     } else {
-        assert!(server.log().contains("disk failed"), "it ended without a clear word:\n{}", server.log());
+        assert!(
+            server.log().contains("disk failed"),
+            "it ended without a clear word:\n{}",
+            server.log()
+        );
     }
     let folder = server.kill_and_keep_the_folder();
     let server = Server::with_workers(1).in_folder(folder).start();
     let kept = server.connect().get(&path).expect("an answer").json();
-    let lost: Vec<&String> = outcome.acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
+    let lost: Vec<&String> =
+        outcome.acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
     assert!(lost.is_empty(), "{role} {point:?}: lost {lost:?}");
     read_whole(&server.database());
     outcome
@@ -136,9 +161,16 @@ fn every_call_fails_once_and_for_ever(form: Form) {
     // More patches than it takes to come to the last call.
     let (last, patches) = form.pick((1, 12), (250, 120));
     let mut figures = Vec::new();
-    for (role, call) in [("worker", "fsync"), ("worker", "pwrite64"), ("worker", "pread64"), ("keeper", "fsync"), ("keeper", "pwrite64")] {
+    for (role, call) in [
+        ("worker", "fsync"),
+        ("worker", "pwrite64"),
+        ("worker", "pread64"),
+        ("keeper", "fsync"),
+        ("keeper", "pwrite64"),
+    ] {
         for sticky in [false, true] {
-            let (mut points, mut failed, mut replaced, mut refused, mut broken, mut acknowledged) = (0, 0, 0, 0, 0, 0);
+            let (mut points, mut failed, mut replaced, mut refused, mut broken, mut acknowledged) =
+                (0, 0, 0, 0, 0, 0);
             let (mut reads, mut reads_refused, mut misses) = (0, 0, 0);
             for nth in 1..=last {
                 let outcome = fail(role, &Point { call: call.into(), nth }, sticky, patches);
@@ -147,7 +179,10 @@ fn every_call_fails_once_and_for_ever(form: Form) {
                     break;
                 }
                 // The keeper works at its own pace, a worker for the requests that were sent.
-                assert!(nth > 1 || role != "worker" || outcome.failed > 0, "no {call} of the {role} failed");
+                assert!(
+                    nth > 1 || role != "worker" || outcome.failed > 0,
+                    "no {call} of the {role} failed"
+                );
                 points += usize::from(outcome.failed > 0);
                 failed += outcome.failed;
                 replaced += usize::from(outcome.replaced);
@@ -178,7 +213,8 @@ fn a_disk_that_fails_makes_nothing_acknowledged_that_is_not_kept_long() {
     every_call_fails_once_and_for_ever(Form::Long);
 }
 
-/// From so many bytes on in the log a writer copies it back itself: 14 * 1,024 frames of 4,120 bytes.
+/// From so many bytes on in the log a writer copies it back itself: 14 * 1,024 frames of 4,120
+/// bytes.
 const CEILING_BYTES: u64 = 14 * 1024 * 4120;
 
 #[test]
@@ -193,7 +229,10 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     // The keeper cannot copy anything back, so that the log grows up to where the writer does it.
     let attach = |pid, call: &str, sticky| {
         let point = Point { call: call.into(), nth: 1 };
-        Attached::to(pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", sticky)])
+        Attached::to(
+            pid,
+            &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", sticky)],
+        )
     };
     let keeper = attach(before[0].pid, "pwrite64", true);
     let first = json!({ "extensions": { "first": 1 } });
@@ -203,22 +242,28 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     for number in 0..120 {
         let key = number.to_string();
         let change = json!({ "extensions": { &key: 1, "text": "t".repeat(500_000) } });
-        match Client::connect(server.address()).and_then(|mut client| patch(&mut client, &path, &change)) {
+        match Client::connect(server.address())
+            .and_then(|mut client| patch(&mut client, &path, &change))
+        {
             Ok(reply) if reply.status == 200 => acknowledged.push(key),
             // The worker that met the failure refuses what still comes until it has ended.
             Ok(reply) if reply.status == 503 => break,
             Ok(reply) => panic!("{reply:?}"),
             Err(_) => break,
         }
-        log_bytes = log_bytes.max(fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len());
+        log_bytes = log_bytes
+            .max(fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len());
     }
     wait_for("new processes only", DEADLINE, || {
         let now = [server.processes("keeper"), server.processes("worker")].concat();
-        (now.len() == 2 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid))).then_some(())
+        (now.len() == 2 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
+            .then_some(())
     });
     drop((keeper, worker));
     assert!(log_bytes > CEILING_BYTES * 9 / 10, "the log had {log_bytes} bytes");
-    server.wait_for_log("a sync of the disk failed or a commit is in doubt: all processes are replaced");
+    server.wait_for_log(
+        "a sync of the disk failed or a commit is in doubt: all processes are replaced",
+    );
     assert!(served_again(&server, &path));
     let restarts = wait_for("the count", DEADLINE, || {
         let restarts = server.metric("persona_process_restarts_total{slot=\"1\"}");
@@ -227,7 +272,8 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     let folder = server.kill_and_keep_the_folder();
     let server = Server::with_workers(1).in_folder(folder).start();
     let kept = server.connect().get(&path).expect("an answer").json();
-    let lost: Vec<&String> = acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
+    let lost: Vec<&String> =
+        acknowledged.iter().filter(|key| kept["extensions"].get(key).is_none()).collect();
     assert!(lost.is_empty(), "lost {lost:?}");
     let figures = json!({ "acknowledged": acknowledged.len(), "log_bytes": log_bytes, "restarts": restarts, "lost": 0 });
     report(6, NAME, Form::Short, "every process replaced, counted and logged", &figures);
@@ -244,17 +290,30 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
     let point = Point { call: "fsync".into(), nth: 1 };
     let straces: Vec<_> = before[1..]
         .iter()
-        .map(|it| Attached::to(it.pid, &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", false)]))
+        .map(|it| {
+            Attached::to(
+                it.pid,
+                &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", false)],
+            )
+        })
         .collect();
     // The process ends at once, maybe before its last answer is out.
-    if let Ok(reply) = patch(&mut server.connect(), &path, &json!({ "extensions": { "lost": 1 } })) {
-        assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("outcome_unknown")), "{reply:?}");
+    if let Ok(reply) = patch(&mut server.connect(), &path, &json!({ "extensions": { "lost": 1 } }))
+    {
+        assert_eq!(
+            (reply.status, reply.json()["code"].as_str()),
+            (503, Some("outcome_unknown")),
+            "{reply:?}"
+        );
     }
     wait_for("new processes only", DEADLINE, || {
         let now = [server.processes("keeper"), server.processes("worker")].concat();
-        (now.len() == 3 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid))).then_some(())
+        (now.len() == 3 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
+            .then_some(())
     });
     drop(straces);
-    server.wait_for_log("a sync of the disk failed or a commit is in doubt: all processes are replaced");
+    server.wait_for_log(
+        "a sync of the disk failed or a commit is in doubt: all processes are replaced",
+    );
     assert!(served_again(&server, &path));
 }

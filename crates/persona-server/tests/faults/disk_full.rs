@@ -1,6 +1,7 @@
 //! 7: the disk runs full, or becomes one that can only be read.
 //!
-//! Reads go on, writes are refused with one documented code, and when there is room again writes go on by themselves.
+//! Reads go on, writes are refused with one documented code, and when there is room again writes go
+//! on by themselves.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -42,7 +43,9 @@ impl Filler {
     fn leaving(folder: &Path, bytes: u64) -> Self {
         let path = folder.join("filler");
         let mut file = File::create(&path).expect("a file");
-        let free = || rustix::fs::statvfs(folder).map(|it| it.f_bavail * it.f_frsize).expect("a file system");
+        let free = || {
+            rustix::fs::statvfs(folder).map(|it| it.f_bavail * it.f_frsize).expect("a file system")
+        };
         while free() > bytes {
             file.write_all(&vec![7; FILLED_BYTES]).expect("room");
         }
@@ -56,8 +59,12 @@ impl Filler {
 
 fn write(client: &mut Client, path: &str, key: usize) -> (u16, Value) {
     let text = "t".repeat(20_000);
-    let reply =
-        patch(client, path, &json!({ "description": format!("{key} {text}"), "extensions": { key.to_string(): 1 } })).expect("an answer");
+    let reply = patch(
+        client,
+        path,
+        &json!({ "description": format!("{key} {text}"), "extensions": { key.to_string(): 1 } }),
+    )
+    .expect("an answer");
     (reply.status, reply.json()["code"].clone())
 }
 
@@ -71,7 +78,8 @@ struct Seen {
 }
 
 fn disk_runs_full(form: Form) {
-    // Every write that is kept stays in the history, so a disk is really full one day: a long run takes many.
+    // Every write that is kept stays in the history, so a disk is really full one day: a long run
+    // takes many.
     let (disks, cycles) = form.pick((1, 3), (100, 10));
     let mut seen = Seen::default();
     for _ in 0..disks {
@@ -106,7 +114,12 @@ fn fill_and_free(mount: &Mount, cycles: usize, seen: &mut Seen) {
             other => panic!("cycle {cycle}: {other:?}"),
         });
         for _ in 0..20 {
-            assert_eq!(get(&mut client, &path).json()["extensions"].as_object().map_or(0, serde_json::Map::len), keys);
+            assert_eq!(
+                get(&mut client, &path).json()["extensions"]
+                    .as_object()
+                    .map_or(0, serde_json::Map::len),
+                keys
+            );
             seen.reads += 1;
         }
         filler.free();
@@ -138,7 +151,8 @@ fn on_a_full_disk_writes_are_507_reads_go_on_and_writes_resume_by_themselves_lon
 fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so() {
     const NAME: &str = "below_the_reserve";
     let Some(mount) = Mount::tmpfs(NAME, 96) else { return };
-    let server = Server::with_workers(2).flag("--disk-reserve-mb=32").in_folder(mount.folder()).start();
+    let server =
+        Server::with_workers(2).flag("--disk-reserve-mb=32").in_folder(mount.folder()).start();
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let ready = || {
@@ -157,24 +171,42 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
     wait_for("an empty log", DEADLINE, || (log() == 0).then_some(()));
     for key in 0..20 {
         assert_eq!(write(&mut server.connect(), &path, key).0, 507);
-        assert_eq!((log(), get(&mut server.connect(), &path).revision()), (0, revision), "it began");
+        assert_eq!(
+            (log(), get(&mut server.connect(), &path).revision()),
+            (0, revision),
+            "it began"
+        );
     }
     assert_eq!(ready(), (503, Some("storage_full".to_owned())));
     let disk = server.connect().get("/api/v1/status").expect("an answer").json()["disk"].clone();
-    assert_eq!((&disk["state"], &disk["reserve_bytes"]), (&json!("short"), &json!(32 << 20)), "{disk}");
+    assert_eq!(
+        (&disk["state"], &disk["reserve_bytes"]),
+        (&json!("short"), &json!(32 << 20)),
+        "{disk}"
+    );
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
     // Who comes now serves reads.
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
-    wait_for("another worker", DEADLINE, || (server.processes("worker").len() == 2 && !victim.is_alive()).then_some(()));
+    wait_for("another worker", DEADLINE, || {
+        (server.processes("worker").len() == 2 && !victim.is_alive()).then_some(())
+    });
     assert_eq!(get(&mut server.connect(), &path).revision(), revision);
     filler.free();
     // The connection from before may have been to the worker that is gone.
-    wait_for("a write", RESUME_MAX, || (write(&mut server.connect(), &path, 0).0 == 200).then_some(()));
+    wait_for("a write", RESUME_MAX, || {
+        (write(&mut server.connect(), &path, 0).0 == 200).then_some(())
+    });
     wait_for("readiness", RESUME_MAX, || (ready().0 == 200).then_some(()));
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 0).then_some(()));
     server.wait_for_log("the disk has room again");
-    report(7, NAME, Form::Short, "refused before it begins, reads 100 %", &json!({ "refused": 21, "reads_failed": 0 }));
+    report(
+        7,
+        NAME,
+        Form::Short,
+        "refused before it begins, reads 100 %",
+        &json!({ "refused": 21, "reads_failed": 0 }),
+    );
 }
 
 #[test]
@@ -186,7 +218,11 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     let path = create(&mut client, "survivor");
     assert_eq!(write(&mut client, &path, 0).0, 200);
     // The keeper is at rest when the log is empty, as on a server that is mostly read.
-    wait_for("an empty log", DEADLINE, || fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|it| it.len() == 0).then_some(()));
+    wait_for("an empty log", DEADLINE, || {
+        fs::metadata(server.folder().join("persona.db-wal"))
+            .is_ok_and(|it| it.len() == 0)
+            .then_some(())
+    });
     if !mount.turn_read_only() {
         skip(NAME, "this kernel cannot turn a mounted ext4 file system read-only");
         return;
@@ -203,10 +239,17 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     }
     let processes = server.processes("worker");
     assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
-    report(7, NAME, Form::Short, "a declared 5xx, reads 100 %", &json!({ "refused": refused, "reads": reads, "reads_failed": 0 }));
+    report(
+        7,
+        NAME,
+        Form::Short,
+        "a declared 5xx, reads 100 %",
+        &json!({ "refused": refused, "reads": reads, "reads_failed": 0 }),
+    );
 }
 
-/// Files that a file system without room for files had before, and a server's own: enough to start one.
+/// Files that a file system without room for files had before, and a server's own: enough to start
+/// one.
 const FILES_MAX: u32 = 40;
 
 #[test]
@@ -224,13 +267,24 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
     };
     fill(server.folder());
     let mut backup = Command::new(env!("CARGO_BIN_EXE_persona"));
-    let backup = backup.current_dir(server.folder()).env_clear().args(["backup", "copy.db"]).output().expect("the built program");
+    let backup = backup
+        .current_dir(server.folder())
+        .env_clear()
+        .args(["backup", "copy.db"])
+        .output()
+        .expect("the built program");
     let said = String::from_utf8_lossy(&backup.stderr);
-    assert!(backup.status.code() == Some(1) && said.contains("no space left for copy.db"), "{said}");
+    assert!(
+        backup.status.code() == Some(1) && said.contains("no space left for copy.db"),
+        "{said}"
+    );
     for (number, victim) in server.processes("worker").into_iter().enumerate() {
         assert!(signal(victim.pid, Signal::KILL));
         wait_for("another worker", DEADLINE, || {
-            server.processes("worker").into_iter().find(|it| it.slot == victim.slot && it.pid != victim.pid)
+            server
+                .processes("worker")
+                .into_iter()
+                .find(|it| it.slot == victim.slot && it.pid != victim.pid)
         });
         let mut client = wait_for("a server", DEADLINE, || Client::connect(server.address()).ok());
         assert_eq!(write(&mut client, &path, number).0, 200);
@@ -240,13 +294,23 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
     fill(folder.path());
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("no space left for") && ended.stderr.contains("df -i"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("no space left for") && ended.stderr.contains("df -i"),
+        "{}",
+        ended.stderr
+    );
     for number in 0..fillers {
         fs::remove_file(folder.path().join(format!("filler-{number}"))).expect("a file");
     }
     let server = Server::with_workers(2).flag(NO_RESERVE).in_folder(folder).start();
     assert_eq!(get(&mut server.connect(), &path).revision(), 3);
-    report(7, NAME, Form::Short, TARGET, &json!({ "workers_replaced": 2, "writes_refused": 0, "start_refused_with": ended.code }));
+    report(
+        7,
+        NAME,
+        Form::Short,
+        TARGET,
+        &json!({ "workers_replaced": 2, "writes_refused": 0, "start_refused_with": ended.code }),
+    );
 }
 
 #[test]
@@ -260,6 +324,13 @@ fn a_verification_that_fills_the_disk_finds_no_fault_and_gives_no_verdict() {
         .expect("the built program");
     let said = String::from_utf8_lossy(&verify.stderr).into_owned();
     assert_eq!(verify.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&verify.stdout));
-    assert!(said.contains("error: there is no space left for a scratch database in ") && said.contains("hint: free some space"), "{said}");
-    assert!(verify.stdout.is_empty() && fs::read_dir(folder.path()).expect("a folder").next().is_none(), "{verify:?}");
+    assert!(
+        said.contains("error: there is no space left for a scratch database in ")
+            && said.contains("hint: free some space"),
+        "{said}"
+    );
+    assert!(
+        verify.stdout.is_empty() && fs::read_dir(folder.path()).expect("a folder").next().is_none(),
+        "{verify:?}"
+    );
 }

@@ -1,8 +1,9 @@
-//! 6: every sync of every process fails with an input/output error: of commands, of a backup and a restore, and of a server
-//! from its first moment on.
+//! 6: every sync of every process fails with an input/output error: of commands, of a backup and a
+//! restore, and of a server from its first moment on.
 //!
-//! What was not synced is not told as done: the command ends with a failure, the server with a word on the disk or with new
-//! processes. A second sync that succeeds proves nothing, because the kernel has forgotten what the first one was about.
+//! What was not synced is not told as done: the command ends with a failure, the server with a word
+//! on the disk or with new processes. A second sync that succeeds proves nothing, because the
+//! kernel has forgotten what the first one was about.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,8 @@ const TARGET: &str = "every sync, 0 told as done, 0 lost";
 /// Exit codes of a failed disk, and of what has to be tried again or looked at.
 const FAILED: [i32; 2] = [74, 75];
 
-/// What a call in a record of `strace -y` is about, such as `/folder/persona.db-wal`, where it was made to fail.
+/// What a call in a record of `strace -y` is about, such as `/folder/persona.db-wal`, where it was
+/// made to fail.
 fn failed_files(record: &str) -> Vec<String> {
     let failed = record.lines().filter(|line| line.contains("(INJECTED)"));
     failed.filter_map(|line| Some(line.split_once('<')?.1.split_once('>')?.0.to_owned())).collect()
@@ -29,11 +31,18 @@ fn failed_files(record: &str) -> Vec<String> {
 
 /// The options that make a call fail, and note in this file what it was about.
 fn failing(point: &Point, record: &Path) -> Vec<String> {
-    ["-y".into(), "-o".into(), record.display().to_string(), "-e".into(), fail_at(point, "EIO", false)].into()
+    [
+        "-y".into(),
+        "-o".into(),
+        record.display().to_string(),
+        "-e".into(),
+        fail_at(point, "EIO", false),
+    ]
+    .into()
 }
 
-/// Whether one of the failed calls was about a file. The sync of a folder that SQLite itself makes may fail unseen: what it is
-/// for, the entry of the log, was synced before by this program.
+/// Whether one of the failed calls was about a file. The sync of a folder that SQLite itself makes
+/// may fail unseen: what it is for, the entry of the log, was synced before by this program.
 fn has_failed_file(folder: &Path, failed: &[String]) -> bool {
     failed.iter().any(|file| Path::new(file) != folder)
 }
@@ -42,20 +51,34 @@ fn has_failed_file(folder: &Path, failed: &[String]) -> bool {
 fn fail_each_sync(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());
-    let points = spread(points_of(copy_of(template.path()).path(), "fsync,fdatasync", &work.arguments()), most);
+    let points = spread(
+        points_of(copy_of(template.path()).path(), "fsync,fdatasync", &work.arguments()),
+        most,
+    );
     let mut of_files = 0;
     for point in &points {
         let (folder, record) = (copy_of(template.path()), NamedTempFile::new().expect("a file"));
-        let output = traced(folder.path(), &failing(point, record.path()), &work.arguments()).output().expect("strace");
-        let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
+        let output = traced(folder.path(), &failing(point, record.path()), &work.arguments())
+            .output()
+            .expect("strace");
+        let (code, said) =
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
         let failed = failed_files(&fs::read_to_string(record.path()).expect("a record"));
         assert!(!failed.is_empty(), "{}: nothing failed at {point:?}", work.name);
         // The first one of a folder is this program's own.
         if has_failed_file(folder.path(), &failed) || point.nth == 1 {
             of_files += 1;
-            assert!(code.is_some_and(|code| FAILED.contains(&code)), "{}: {code:?} at {point:?} of {failed:?}: {said}", work.name);
+            assert!(
+                code.is_some_and(|code| FAILED.contains(&code)),
+                "{}: {code:?} at {point:?} of {failed:?}: {said}",
+                work.name
+            );
         }
-        work.check(folder.path(), output.status.success(), &format!("failed at {point:?} of {failed:?}"));
+        work.check(
+            folder.path(),
+            output.status.success(),
+            &format!("failed at {point:?} of {failed:?}"),
+        );
     }
     (points.len(), of_files)
 }
@@ -67,7 +90,9 @@ fn every_sync_of_every_command(form: Form) {
     let mut figures = Vec::new();
     for work in &WORKS {
         let (points, of_files) = fail_each_sync(work, form.pick(4, usize::MAX));
-        figures.push(json!({ "work": work.name, "points": points, "of_files": of_files, "told_as_done": 0 }));
+        figures.push(
+            json!({ "work": work.name, "points": points, "of_files": of_files, "told_as_done": 0 }),
+        );
     }
     report(6, "every_sync_of_every_command", form, TARGET, &json!(figures));
 }
@@ -83,7 +108,8 @@ fn a_command_whose_sync_fails_does_not_say_that_it_is_done_long() {
     every_sync_of_every_command(Form::Long);
 }
 
-/// A server all of whose processes fail at their n-th sync, on a file with a long log and changes that follow.
+/// A server all of whose processes fail at their n-th sync, on a file with a long log and changes
+/// that follow.
 fn every_sync_of_a_server(form: Form) {
     if !is_there("every_sync_of_a_server") {
         return;
@@ -94,13 +120,16 @@ fn every_sync_of_a_server(form: Form) {
         let (folder, record) = (copy_of(template.path()), NamedTempFile::new().expect("a file"));
         let point = Point { call: "fsync".into(), nth };
         let arguments = ["--durability=full", "--wal-autocheckpoint=1"];
-        let mut server = TracedServer::start(folder.path(), &failing(&point, record.path()), &arguments);
+        let mut server =
+            TracedServer::start(folder.path(), &failing(&point, record.path()), &arguments);
         let told = server.send_changes(12);
         let said = server.end();
         let failed = failed_files(&fs::read_to_string(record.path()).expect("a record"));
         if has_failed_file(folder.path(), &failed) {
             points += 1;
-            let is_told = ["sync of the disk failed", "disk failed", "disk I/O error"].iter().any(|word| said.contains(word));
+            let is_told = ["sync of the disk failed", "disk failed", "disk I/O error"]
+                .iter()
+                .any(|word| said.contains(word));
             assert!(is_told, "{nth} of {failed:?} failed without a word: {said}");
         }
         acknowledged += told.acknowledged.len();

@@ -16,7 +16,9 @@ const WORKERS: usize = 4;
 /// Jain's index of fairness: 1 when all have the same, 1/n when one has everything.
 #[expect(clippy::cast_precision_loss, reason = "counts of a short test")]
 fn jain(shares: &[u64]) -> f64 {
-    let (sum, squares) = shares.iter().fold((0.0, 0.0), |(sum, squares), &share| (sum + share as f64, squares + (share as f64).powi(2)));
+    let (sum, squares) = shares.iter().fold((0.0, 0.0), |(sum, squares), &share| {
+        (sum + share as f64, squares + (share as f64).powi(2))
+    });
     sum * sum / (shares.len() as f64 * squares)
 }
 
@@ -39,7 +41,12 @@ fn many_writers(form: Form) {
                 let (mut count, mut waited, mut longest) = (0_u64, Duration::ZERO, Duration::ZERO);
                 while !stop.load(Relaxed) {
                     let began = Instant::now();
-                    assert_eq!(patch(&mut client, &path, &json!({ "extensions": { "n": count } })).expect("an answer").status, 200);
+                    assert_eq!(
+                        patch(&mut client, &path, &json!({ "extensions": { "n": count } }))
+                            .expect("an answer")
+                            .status,
+                        200
+                    );
                     let took = began.elapsed();
                     (count, waited, longest) = (count + 1, waited + took, longest.max(took));
                 }
@@ -47,8 +54,11 @@ fn many_writers(form: Form) {
             })
         })
         .collect();
-    let (began, length) = (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_mins(1)));
-    wait_for("the end of the load", length + DEADLINE, || (began.elapsed() >= length).then_some(()));
+    let (began, length) =
+        (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_mins(1)));
+    wait_for("the end of the load", length + DEADLINE, || {
+        (began.elapsed() >= length).then_some(())
+    });
     stop.store(true, Relaxed);
     let (mut by_client, mut by_worker) = (Vec::new(), [0; WORKERS]);
     let (mut waited, mut longest) = (Duration::ZERO, Duration::ZERO);
@@ -66,8 +76,15 @@ fn many_writers(form: Form) {
         "clients": by_client.len(), "writes": acknowledged, "jain_of_clients": clients_index, "jain_of_workers": workers_index,
         "mean_wait_ms": milliseconds(mean), "longest_wait_ms": milliseconds(longest),
     });
-    report(30, "many_writers", form, "Jain index at least 0.98, longest wait at most 10 times the mean", &figures);
-    // Generous, because other programs share this machine; without a gate one process starves and this fails too.
+    report(
+        30,
+        "many_writers",
+        form,
+        "Jain index at least 0.98, longest wait at most 10 times the mean",
+        &figures,
+    );
+    // Generous, because other programs share this machine; without a gate one process starves and
+    // this fails too.
     assert!(clients_index > 0.5 && workers_index > 0.5, "{figures}");
 }
 

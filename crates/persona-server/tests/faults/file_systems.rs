@@ -1,4 +1,5 @@
-//! 18: file systems: those that work do, those that would corrupt are refused before anything is written.
+//! 18: file systems: those that work do, those that would corrupt are refused before anything is
+//! written.
 
 use std::fs;
 
@@ -48,12 +49,20 @@ fn local_file_systems_serve() {
 #[test]
 fn a_file_system_that_can_only_be_read_is_refused_in_words() {
     let Some(mount) = Mount::tmpfs("read-only", 32) else { return };
-    let folder = Server::with_workers(1).flag(NO_RESERVE).in_folder(mount.folder()).start().stop_and_keep_the_folder();
+    let folder = Server::with_workers(1)
+        .flag(NO_RESERVE)
+        .in_folder(mount.folder())
+        .start()
+        .stop_and_keep_the_folder();
     let before = fs::read(folder.path().join("persona.db")).expect("a file");
     mount.remount_read_only();
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("error: could not") && ended.stderr.contains("hint: "), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("error: could not") && ended.stderr.contains("hint: "),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(fs::read(folder.path().join("persona.db")).expect("a file"), before);
     report(18, "read_only", Form::Short, TARGET, &json!({ "refused_with": ended.code }));
 }
@@ -64,7 +73,18 @@ fn a_file_system_without_shared_memory_is_refused_before_anything_is_written() {
     let folder = mount.folder();
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
-    assert!(ended.stderr.contains("FUSE or virtiofs") && ended.stderr.contains("hint: put the file on a local disk"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("FUSE or virtiofs")
+            && ended.stderr.contains("hint: put the file on a local disk"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "something was written");
-    report(18, "without_shared_memory", Form::Short, TARGET, &json!({ "fuse_refused_with": ended.code }));
+    report(
+        18,
+        "without_shared_memory",
+        Form::Short,
+        TARGET,
+        &json!({ "fuse_refused_with": ended.code }),
+    );
 }

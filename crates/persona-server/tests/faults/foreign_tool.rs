@@ -12,14 +12,18 @@ use crate::common::{DEADLINE, Server, wait_for};
 use crate::personas::{create, get, patch};
 use crate::report::{Form, milliseconds, report};
 
-const TARGET: &str = "held for 1, 10, 25, 60 s: 0 \"locked\", 0 HTTP 500, 503 after the deadline, holder named";
+const TARGET: &str =
+    "held for 1, 10, 25, 60 s: 0 \"locked\", 0 HTTP 500, 503 after the deadline, holder named";
 
 /// Clients that write while the lock is held.
 const CLIENTS: usize = 8;
 
 /// Holds the lock for a time while clients write with this patience; how they fared.
 fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
-    let server = Server::with_workers(2).flag(format!("--busy-timeout-ms={patience_ms}")).flag("--gate-warn-ms=200").start();
+    let server = Server::with_workers(2)
+        .flag(format!("--busy-timeout-ms={patience_ms}"))
+        .flag("--gate-warn-ms=200")
+        .start();
     let path = create(&mut server.connect(), "survivor");
     let foreign = Connection::open(server.database()).expect("it opens");
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
@@ -29,7 +33,8 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
             let (mut client, path) = (server.connect(), path.clone());
             client.wait_up_to(Duration::from_millis(patience_ms) + DEADLINE);
             thread::spawn(move || {
-                let (began, body) = (Instant::now(), json!({ "extensions": { number.to_string(): 1 } }));
+                let (began, body) =
+                    (Instant::now(), json!({ "extensions": { number.to_string(): 1 } }));
                 let reply = patch(&mut client, &path, &body).expect("an answer");
                 (reply, began.elapsed())
             })
@@ -52,7 +57,11 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
         match reply.status {
             200 => kept += 1,
             503 => {
-                assert_eq!((reply.json()["code"].as_str(), reply.header("retry-after")), (Some("busy"), Some("1")), "{reply:?}");
+                assert_eq!(
+                    (reply.json()["code"].as_str(), reply.header("retry-after")),
+                    (Some("busy"), Some("1")),
+                    "{reply:?}"
+                );
                 busy += 1;
             }
             _ => panic!("{reply:?}"),
@@ -66,7 +75,10 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
         assert_eq!(busy, 0, "held for {seconds} s, less than the patience of {patience_ms} ms");
     }
     if seconds >= 3 {
-        server.wait_for_log(&format!("(pid {}), which holds the database's lock without the gate", std::process::id()));
+        server.wait_for_log(&format!(
+            "(pid {}), which holds the database's lock without the gate",
+            std::process::id()
+        ));
     }
     json!({ "held_s": seconds, "patience_ms": patience_ms, "kept": kept, "busy": busy, "longest_ms": milliseconds(longest), "reads": reads })
 }

@@ -1,4 +1,5 @@
-//! 38: a heavy write of every worker at once: one of them is at the gate, and light writes go before the others.
+//! 38: a heavy write of every worker at once: one of them is at the gate, and light writes go
+//! before the others.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,7 +29,8 @@ fn waiting_for(file: &Path) -> Vec<u32> {
 fn create_heavy(client: &mut Client, number: usize) -> Reply {
     let words: Vec<String> = (0..WORDS).map(|word| format!("w{number}x{word}")).collect();
     let texts: Vec<String> = words.chunks(WORDS / 4).map(|words| words.join(" ")).collect();
-    let body = json!({ "name": format!("heavy {number}"), "alternate_greetings": texts }).to_string();
+    let body =
+        json!({ "name": format!("heavy {number}"), "alternate_greetings": texts }).to_string();
     client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer")
 }
 
@@ -41,33 +43,53 @@ fn committed(reply: &Reply) -> String {
 #[test]
 fn one_heavy_write_of_all_workers_is_at_the_gate_and_light_ones_go_before_the_others() {
     let server = Server::with_workers(WORKERS).flag("--expose-worker").start();
-    let paths: Vec<String> = (0..WORKERS).map(|number| create(&mut server.connect(), &format!("light {number}"))).collect();
+    let paths: Vec<String> = (0..WORKERS)
+        .map(|number| create(&mut server.connect(), &format!("light {number}")))
+        .collect();
     let workers: Vec<u32> = server.processes("worker").iter().map(|it| it.pid).collect();
     let of_workers = |suffix: &str| {
         let waiting = waiting_for(&server.folder().join(format!("persona.db{suffix}")));
         waiting.into_iter().filter(|pid| workers.contains(pid)).count()
     };
-    let (heavy_clients, light_clients) = (connect_to_each_worker(&server, WORKERS.into()), connect_to_each_worker(&server, WORKERS.into()));
+    let (heavy_clients, light_clients) = (
+        connect_to_each_worker(&server, WORKERS.into()),
+        connect_to_each_worker(&server, WORKERS.into()),
+    );
     let gate = File::open(server.folder().join("persona.db-gate")).expect("the gate");
     gate.lock().expect("locks work");
     let (heavy, light) = thread::scope(|scope| {
         let clients = heavy_clients.into_iter().enumerate();
-        let heavy: Vec<_> = clients.map(|(number, mut client)| scope.spawn(move || create_heavy(&mut client, number))).collect();
+        let heavy: Vec<_> = clients
+            .map(|(number, mut client)| scope.spawn(move || create_heavy(&mut client, number)))
+            .collect();
         // Each worker works at one; those of the others are not even worked out.
-        wait_for("one at the gate", DEADLINE, || (of_workers("-gate") == 1 && of_workers("-heavy") == 2).then_some(()));
+        wait_for("one at the gate", DEADLINE, || {
+            (of_workers("-gate") == 1 && of_workers("-heavy") == 2).then_some(())
+        });
         let clients = light_clients.into_iter().zip(&paths);
         let light: Vec<_> = clients
-            .map(|(mut client, path)| scope.spawn(move || patch(&mut client, path, &json!({ "nickname": "light" })).expect("an answer")))
+            .map(|(mut client, path)| {
+                scope.spawn(move || {
+                    patch(&mut client, path, &json!({ "nickname": "light" })).expect("an answer")
+                })
+            })
             .collect();
         wait_for("light ones at the gate", DEADLINE, || (of_workers("-gate") == 3).then_some(()));
         drop(gate);
-        let join = |all: Vec<thread::ScopedJoinHandle<'_, Reply>>| all.into_iter().map(|it| it.join().expect("no panic")).collect();
+        let join = |all: Vec<thread::ScopedJoinHandle<'_, Reply>>| {
+            all.into_iter().map(|it| it.join().expect("no panic")).collect()
+        };
         let replies: (Vec<Reply>, Vec<Reply>) = (join(heavy), join(light));
         replies
     });
     // Whose heavy write was at the gate when its light one came, had it committed first.
-    let before = heavy.iter().zip(&light).filter(|(heavy, light)| committed(heavy) < committed(light)).count();
-    let order: BTreeMap<String, u16> = heavy.iter().chain(&light).map(|reply| (committed(reply), reply.status)).collect();
+    let before = heavy
+        .iter()
+        .zip(&light)
+        .filter(|(heavy, light)| committed(heavy) < committed(light))
+        .count();
+    let order: BTreeMap<String, u16> =
+        heavy.iter().chain(&light).map(|reply| (committed(reply), reply.status)).collect();
     report(
         38,
         "heavy_writes",

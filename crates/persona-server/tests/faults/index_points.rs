@@ -1,7 +1,9 @@
-//! 4 and 7: the index of the log (the file `-shm`) cannot be made longer at the n-th call that does it, or everything is killed
-//! just before that call, for commands and for a server that recovers a log.
+//! 4 and 7: the index of the log (the file `-shm`) cannot be made longer at the n-th call that does
+//! it, or everything is killed just before that call, for commands and for a server that recovers a
+//! log.
 //!
-//! SQLite cuts the index to nothing when the first process opens the file, and makes it longer a page at a time.
+//! SQLite cuts the index to nothing when the first process opens the file, and makes it longer a
+//! page at a time.
 
 use std::path::Path;
 
@@ -22,20 +24,32 @@ fn of_the_index(folder: &Path) -> [String; 2] {
 }
 
 /// What is done at a point.
-const WAYS: [fn(&Point) -> String; 3] = [kill_at, |point| fail_at(point, "ENOSPC", false), |point| fail_at(point, "ENOSPC", true)];
+const WAYS: [fn(&Point) -> String; 3] =
+    [kill_at, |point| fail_at(point, "ENOSPC", false), |point| fail_at(point, "ENOSPC", true)];
 
-/// Disturbs a command at each point in each way; how many points there are, and how often the command failed.
+/// Disturbs a command at each point in each way; how many points there are, and how often the
+/// command failed.
 fn disturb(work: &Work, most: usize) -> (usize, usize) {
     let template = tempfile::tempdir().expect("a folder");
     (work.prepare)(template.path());
     let undisturbed = copy_of(template.path());
-    let points = points_in_files(undisturbed.path(), EXTENDING, &of_the_index(undisturbed.path()), &work.arguments());
+    let points = points_in_files(
+        undisturbed.path(),
+        EXTENDING,
+        &of_the_index(undisturbed.path()),
+        &work.arguments(),
+    );
     let mut failed = 0;
     for point in spread(points.clone(), most) {
         for way in WAYS {
             let folder = copy_of(template.path());
-            let options = [&of_the_index(folder.path())[..], &["-o".into(), "/dev/null".into(), "-e".into(), way(&point)]].concat();
-            let status = traced(folder.path(), &options, &work.arguments()).output().expect("strace").status;
+            let options = [
+                &of_the_index(folder.path())[..],
+                &["-o".into(), "/dev/null".into(), "-e".into(), way(&point)],
+            ]
+            .concat();
+            let status =
+                traced(folder.path(), &options, &work.arguments()).output().expect("strace").status;
             failed += usize::from(!status.success());
             work.check(folder.path(), status.success(), &way(&point));
         }
@@ -50,7 +64,9 @@ fn every_extension_of_the_index(form: Form) {
     let mut figures = Vec::new();
     for work in &WORKS {
         let (points, failed) = disturb(work, form.pick(2, usize::MAX));
-        figures.push(json!({ "work": work.name, "points": points, "failed": failed, "violations": 0 }));
+        figures.push(
+            json!({ "work": work.name, "points": points, "failed": failed, "violations": 0 }),
+        );
     }
     let template = interrupted();
     let (mut ready, mut not_ready, mut acknowledged, mut refused) = (0, 0, 0, 0);
@@ -58,7 +74,11 @@ fn every_extension_of_the_index(form: Form) {
         for way in WAYS {
             let folder = copy_of(template.path());
             let injection = way(&Point { call: "pwrite64".into(), nth });
-            let options = [&of_the_index(folder.path())[..], &["-o".into(), "/dev/null".into(), "-e".into(), injection]].concat();
+            let options = [
+                &of_the_index(folder.path())[..],
+                &["-o".into(), "/dev/null".into(), "-e".into(), injection],
+            ]
+            .concat();
             let mut server = TracedServer::start(folder.path(), &options, &[]);
             let told = server.send_changes(3);
             server.end();
@@ -68,9 +88,18 @@ fn every_extension_of_the_index(form: Form) {
             assert_agrees(&Server::with_workers(1).in_folder(folder).start(), &told);
         }
     }
-    assert!(ready > 0 && not_ready > 0 && acknowledged > 0, "{ready} starts, {not_ready} failed, {acknowledged} acknowledged");
+    assert!(
+        ready > 0 && not_ready > 0 && acknowledged > 0,
+        "{ready} starts, {not_ready} failed, {acknowledged} acknowledged"
+    );
     let of_servers = json!({ "starts": ready, "starts_failed": not_ready, "acknowledged": acknowledged, "refused": refused, "lost": 0 });
-    report(7, "every_extension_of_the_index", form, TARGET, &json!({ "commands": figures, "servers": of_servers }));
+    report(
+        7,
+        "every_extension_of_the_index",
+        form,
+        TARGET,
+        &json!({ "commands": figures, "servers": of_servers }),
+    );
 }
 
 #[test]

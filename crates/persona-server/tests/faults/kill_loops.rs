@@ -22,7 +22,8 @@ const CLIENTS: usize = 8;
 /// Most that one persona takes in before another one is begun: `extensions` are bounded.
 const KEYS_MAX: u64 = 200;
 
-/// Clients that add key after key to personas of their own, whatever breaks, and remember what was acknowledged.
+/// Clients that add key after key to personas of their own, whatever breaks, and remember what was
+/// acknowledged.
 struct Load {
     stop: Arc<AtomicBool>,
     /// Where the server is now.
@@ -37,7 +38,8 @@ impl Load {
         let address = Arc::new(Mutex::new(address));
         let clients = (0..CLIENTS)
             .map(|_| {
-                let (stop, address, acknowledged) = (Arc::clone(&stop), Arc::clone(&address), Arc::clone(&acknowledged));
+                let (stop, address, acknowledged) =
+                    (Arc::clone(&stop), Arc::clone(&address), Arc::clone(&acknowledged));
                 thread::spawn(move || write_until(&stop, &address, &acknowledged))
             })
             .collect();
@@ -47,7 +49,9 @@ impl Load {
     /// Waits until so many more writes were acknowledged.
     fn wait_for_more(&self, more: u64) {
         let target = self.acknowledged.load(Relaxed) + more;
-        wait_for("writes between two kills", DEADLINE, || (self.acknowledged.load(Relaxed) >= target).then_some(()));
+        wait_for("writes between two kills", DEADLINE, || {
+            (self.acknowledged.load(Relaxed) >= target).then_some(())
+        });
     }
 
     /// Stops, and checks that every acknowledged key is there.
@@ -56,8 +60,12 @@ impl Load {
         for client in self.clients {
             for (path, keys) in client.join().expect("no panic") {
                 let kept = get(&mut server.connect(), &path).json();
-                let kept: BTreeSet<u64> =
-                    kept["extensions"].as_object().into_iter().flat_map(|it| it.keys()).filter_map(|key| key.parse().ok()).collect();
+                let kept: BTreeSet<u64> = kept["extensions"]
+                    .as_object()
+                    .into_iter()
+                    .flat_map(|it| it.keys())
+                    .filter_map(|key| key.parse().ok())
+                    .collect();
                 let lost: Vec<u64> = (0..keys).filter(|key| !kept.contains(key)).collect();
                 assert!(lost.is_empty(), "{path}: lost {lost:?} of {keys}");
             }
@@ -68,7 +76,11 @@ impl Load {
 }
 
 /// Returns each persona with the number of keys that were acknowledged in it.
-fn write_until(stop: &AtomicBool, address: &Mutex<SocketAddr>, acknowledged: &AtomicU64) -> Vec<(String, u64)> {
+fn write_until(
+    stop: &AtomicBool,
+    address: &Mutex<SocketAddr>,
+    acknowledged: &AtomicU64,
+) -> Vec<(String, u64)> {
     let (mut connection, mut personas) = (None::<Client>, Vec::<(String, u64)>::new());
     // A key is sent again until it is acknowledged: adding it twice is adding it once.
     let mut persist = |act: &mut dyn FnMut(&mut Client) -> io::Result<Option<String>>| {
@@ -86,7 +98,8 @@ fn write_until(stop: &AtomicBool, address: &Mutex<SocketAddr>, acknowledged: &At
     while !stop.load(Relaxed) {
         if personas.last().is_none_or(|(_, keys)| *keys >= KEYS_MAX) {
             let path = persist(&mut |client| {
-                let reply = client.request("POST", "/api/v1/personas", &[], br#"{"name":"survivor"}"#)?;
+                let reply =
+                    client.request("POST", "/api/v1/personas", &[], br#"{"name":"survivor"}"#)?;
                 Ok(reply.header("location").filter(|_| reply.status == 201).map(str::to_owned))
             });
             personas.push((path, 0));
@@ -111,12 +124,16 @@ fn workers_are_killed(form: Form) {
     for kill in 0..kills {
         load.wait_for_more(CLIENTS as u64);
         let role = if kill % 8 == 7 { "keeper" } else { "worker" };
-        let victims = wait_for("a victim", DEADLINE, || Some(server.processes(role)).filter(|it| !it.is_empty()));
+        let victims = wait_for("a victim", DEADLINE, || {
+            Some(server.processes(role)).filter(|it| !it.is_empty())
+        });
         let victim = &victims[kill % victims.len()];
         assert!(signal(victim.pid, Signal::KILL));
         let killed = Instant::now();
         let next = |it: &Process| it.slot == victim.slot && it.generation > victim.generation;
-        wait_for("another one in its place", DEADLINE, || server.processes(role).into_iter().find(next));
+        wait_for("another one in its place", DEADLINE, || {
+            server.processes(role).into_iter().find(next)
+        });
         longest = longest.max(killed.elapsed());
         // 29: a counter that counts all workers never goes back.
         let now = server.metric("persona_process_restarts_total{slot=\"1\"}");
@@ -125,7 +142,13 @@ fn workers_are_killed(form: Form) {
     }
     let acknowledged = load.stop_and_check(&server);
     let figures = json!({ "kills": kills, "acknowledged": acknowledged, "lost": 0, "longest_until_replaced_ms": milliseconds(longest) });
-    report(2, "workers_are_killed", form, "at least 10,000 kills, 0 lost, a new worker within 1 s", &figures);
+    report(
+        2,
+        "workers_are_killed",
+        form,
+        "at least 10,000 kills, 0 lost, a new worker within 1 s",
+        &figures,
+    );
 }
 
 #[test]
@@ -149,15 +172,24 @@ fn supervisors_are_killed(form: Form) {
         let orphans = Process::children_of(server.pid());
         let killed = Instant::now();
         let folder = server.kill_and_keep_the_folder();
-        wait_for("the end of the orphans", Duration::from_secs(2), || orphans.iter().all(|it| !it.is_alive()).then_some(()));
+        wait_for("the end of the orphans", Duration::from_secs(2), || {
+            orphans.iter().all(|it| !it.is_alive()).then_some(())
+        });
         longest = longest.max(killed.elapsed());
         server = Server::with_workers(2).in_folder(folder).start();
-        // On another port: a client that tries the old one while nobody listens there can connect to itself and take it.
+        // On another port: a client that tries the old one while nobody listens there can connect
+        // to itself and take it.
         *load.address.lock().expect("no panic") = server.address();
     }
     let acknowledged = load.stop_and_check(&server);
     let figures = json!({ "kills": kills, "acknowledged": acknowledged, "lost": 0, "longest_orphan_ms": milliseconds(longest) });
-    report(3, "supervisors_are_killed", form, "at least 1,000 kills, 0 lost, orphans gone within 2 s", &figures);
+    report(
+        3,
+        "supervisors_are_killed",
+        form,
+        "at least 1,000 kills, 0 lost, orphans gone within 2 s",
+        &figures,
+    );
 }
 
 #[test]
@@ -183,8 +215,15 @@ fn restart_again_and_again(form: Form) {
             thread::spawn(move || {
                 let (mut answers, mut kept) = (0_u64, None::<Client>);
                 while !stop.load(Relaxed) {
-                    let client = kept.get_or_insert_with(|| Client::connect(address).expect("nobody is refused"));
-                    assert_eq!(patch(client, &path, &json!({ "extensions": { "n": answers } })).expect("nobody is cut off").status, 200);
+                    let client = kept.get_or_insert_with(|| {
+                        Client::connect(address).expect("nobody is refused")
+                    });
+                    assert_eq!(
+                        patch(client, &path, &json!({ "extensions": { "n": answers } }))
+                            .expect("nobody is cut off")
+                            .status,
+                        200
+                    );
                     answers += 1;
                     kept = kept.filter(|it| !it.closes);
                 }
@@ -202,10 +241,17 @@ fn restart_again_and_again(form: Form) {
         requests = now;
     }
     stop.store(true, Relaxed);
-    let answers: u64 = clients.into_iter().map(|client| client.join().expect("no client failed")).sum();
+    let answers: u64 =
+        clients.into_iter().map(|client| client.join().expect("no client failed")).sum();
     assert!(requests > 0, "the series of the counter has another name");
     let figures = json!({ "restarts": restarts, "answers": answers, "refused": 0, "reset": 0, "counters": "monotonic" });
-    report(11, "restart_again_and_again", form, "1,000 cycles, 0 refused, 0 reset in flight", &figures);
+    report(
+        11,
+        "restart_again_and_again",
+        form,
+        "1,000 cycles, 0 refused, 0 reset in flight",
+        &figures,
+    );
 }
 
 #[test]

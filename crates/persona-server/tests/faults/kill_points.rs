@@ -1,6 +1,8 @@
-//! 4 and 19: the program is killed just before its n-th call that changes something, for every n and every kind of work.
+//! 4 and 19: the program is killed just before its n-th call that changes something, for every n
+//! and every kind of work.
 //!
-//! After each kill a clean start must find everything that was acknowledged, all or nothing of the rest, and a whole file.
+//! After each kill a clean start must find everything that was acknowledged, all or nothing of the
+//! rest, and a whole file.
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +51,8 @@ pub const WORKS: [Work; 7] = [
         prepare: |_| {},
         arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
         allowed: |count| count <= 1,
-        // Killed after the commit and run again it creates a second one: a command without a key is not repeatable.
+        // Killed after the commit and run again it creates a second one: a command without a key is
+        // not repeatable.
         complete: |count| count == 1 || count == 2,
     },
     Work {
@@ -70,7 +73,9 @@ pub const WORKS: [Work; 7] = [
         name: "import",
         prepare: |folder| {
             make(folder, FOUND, "wal");
-            let lines: Vec<String> = (0..IMPORTED).map(|index| json!({ "name": format!("imported {index}") }).to_string()).collect();
+            let lines: Vec<String> = (0..IMPORTED)
+                .map(|index| json!({ "name": format!("imported {index}") }).to_string())
+                .collect();
             fs::write(folder.join("items.ndjson"), lines.join("\n")).expect("a file");
         },
         arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
@@ -116,17 +121,30 @@ pub const WORKS: [Work; 7] = [
 /// Makes a file with this many personas, in this journal mode.
 fn make(folder: &Path, personas: usize, mode: &str) {
     for index in 0..personas {
-        run(folder, &["create", "--create", "--database", "persona.db", "--name", &format!("old {index}")]);
+        run(
+            folder,
+            &["create", "--create", "--database", "persona.db", "--name", &format!("old {index}")],
+        );
     }
     let file = Connection::open(folder.join("persona.db")).expect("it opens");
-    let now: String = file.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0)).expect("a mode");
+    let now: String =
+        file.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0)).expect("a mode");
     assert_eq!(now, mode);
 }
 
 #[track_caller]
 fn run(folder: &Path, arguments: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_persona")).args(arguments).current_dir(folder).env_clear().output().expect("the program");
-    assert!(output.status.success(), "{arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .expect("the program");
+    assert!(
+        output.status.success(),
+        "{arguments:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// A folder with copies of the files of another one.
@@ -144,18 +162,21 @@ impl Work {
         self.arguments.iter().map(|&it| it.to_owned()).collect()
     }
 
-    /// Kills the work at each point; how many points there were, and at how many of them it was killed.
+    /// Kills the work at each point; how many points there were, and at how many of them it was
+    /// killed.
     fn sweep(&self, most: usize) -> (usize, usize) {
         let template = tempfile::tempdir().expect("a folder");
         (self.prepare)(template.path());
         let points = points_of(copy_of(template.path()).path(), CHANGING, &self.arguments());
         let (all, mut killed) = (points.len(), 0);
-        // Syncs, cuts and removals are few and are where the state of a file changes; of the writes some must do.
+        // Syncs, cuts and removals are few and are where the state of a file changes; of the writes
+        // some must do.
         let (writes, others) = points.into_iter().partition(|it: &Point| it.call.contains("write"));
         for point in [spread(others, most), spread(writes, most / 2)].concat() {
             let folder = copy_of(template.path());
             let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&point)];
-            let status = traced(folder.path(), &options, &self.arguments()).output().expect("strace").status;
+            let status =
+                traced(folder.path(), &options, &self.arguments()).output().expect("strace").status;
             // A kill of the traced program is passed on by strace to itself.
             killed += usize::from(!status.success());
             self.check(folder.path(), status.success(), &format!("killed at {point:?}"));
@@ -174,11 +195,19 @@ impl Work {
             run(folder, &["list", "--database", "persona.db"]);
             let count = read_whole(&database).personas.len();
             assert!((self.allowed)(count), "{}: {count} personas, {how}", self.name);
-            assert!(!succeeded || (self.complete)(count), "{}: {count} personas after it ended well, {how}", self.name);
+            assert!(
+                !succeeded || (self.complete)(count),
+                "{}: {count} personas after it ended well, {how}",
+                self.name
+            );
         }
         run(folder, self.arguments);
         let count = read_whole(&database).personas.len();
-        assert!((self.complete)(count), "{}: {count} personas after a second run, {how}", self.name);
+        assert!(
+            (self.complete)(count),
+            "{}: {count} personas after a second run, {how}",
+            self.name
+        );
     }
 }
 
@@ -190,7 +219,9 @@ fn every_command_killed_at_every_call(form: Form) {
     for work in &WORKS {
         let (points, killed) = work.sweep(form.pick(24, usize::MAX));
         assert!(killed > 0, "{}: nothing was killed", work.name);
-        figures.push(json!({ "work": work.name, "points": points, "killed": killed, "violations": 0 }));
+        figures.push(
+            json!({ "work": work.name, "points": points, "killed": killed, "violations": 0 }),
+        );
     }
     report(4, "every_command_killed_at_every_call", form, TARGET, &json!(figures));
 }
@@ -206,17 +237,19 @@ fn commands_that_are_killed_at_any_call_leave_all_or_nothing_long() {
     every_command_killed_at_every_call(Form::Long);
 }
 
-/// A key sent to a persona again and again until it is acknowledged; connections that break are replaced.
+/// A key sent to a persona again and again until it is acknowledged; connections that break are
+/// replaced.
 fn add_key(server: &Server, path: &str, key: &str) {
     wait_for("an acknowledgement", DEADLINE, || {
-        let reply = Client::connect(server.address())
-            .ok()
-            .and_then(|mut client| patch(&mut client, path, &json!({ "extensions": { key: 1 } })).ok());
+        let reply = Client::connect(server.address()).ok().and_then(|mut client| {
+            patch(&mut client, path, &json!({ "extensions": { key: 1 } })).ok()
+        });
         reply.filter(|reply| reply.status == 200)
     });
 }
 
-/// A process that is old enough for its death not to count as a failed start, eight of which end the server.
+/// A process that is old enough for its death not to count as a failed start, eight of which end
+/// the server.
 fn grown_up(server: &Server, role: &str) -> Process {
     let (mut seen, mut since) = (None, Instant::now());
     wait_for("a process that has served for a while", DEADLINE, || {
@@ -238,13 +271,14 @@ fn expect_keys(server: &Server, keys: usize) {
     assert_eq!(read_whole(&server.database()), expected);
 }
 
-/// A worker is killed at the n-th call of its writer for growing n, then the keeper at the n-th of its upkeep, on one
-/// server that is never started anew: what replaces the killed one must do.
+/// A worker is killed at the n-th call of its writer for growing n, then the keeper at the n-th of
+/// its upkeep, on one server that is never started anew: what replaces the killed one must do.
 fn every_process_killed_at_every_call(form: Form) {
     if !is_there("every_process_killed_at_every_call") {
         return;
     }
-    let server = Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
+    let server =
+        Server::with_workers(1).flag("--durability=full").flag("--wal-autocheckpoint=1").start();
     let path = create(&mut server.connect(), "survivor");
     let (mut keys, mut figures) = (0, Vec::new());
     for (role, call, most, step) in [
@@ -258,8 +292,15 @@ fn every_process_killed_at_every_call(form: Form) {
             let victim = grown_up(&server, role);
             add_key(&server, &path, &format!("{keys}"));
             keys += 1;
-            let mut strace =
-                Attached::to(victim.pid, &["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&Point { call: call.into(), nth })]);
+            let mut strace = Attached::to(
+                victim.pid,
+                &[
+                    "-o".into(),
+                    "/dev/null".into(),
+                    "-e".into(),
+                    kill_at(&Point { call: call.into(), nth }),
+                ],
+            );
             // The calls are counted from here; some keys are enough for any of them.
             for _ in 0..8 {
                 add_key(&server, &path, &format!("{keys}"));
@@ -268,7 +309,8 @@ fn every_process_killed_at_every_call(form: Form) {
                     break;
                 }
             }
-            // The log is cut to nothing once nobody writes; then the keeper has made every call of its work.
+            // The log is cut to nothing once nobody writes; then the keeper has made every call of
+            // its work.
             wait_for("the end of the victim or of its work", DEADLINE, || {
                 (!victim.is_alive() || role == "worker" || is_cut(&server)).then_some(())
             });
@@ -300,7 +342,8 @@ fn processes_that_are_killed_at_any_call_lose_nothing_acknowledged_long() {
     every_process_killed_at_every_call(Form::Long);
 }
 
-/// A server whose first start is killed at a call of any of its processes: the next start must serve.
+/// A server whose first start is killed at a call of any of its processes: the next start must
+/// serve.
 fn first_start_killed_at_every_call(form: Form) {
     if !is_there("first_start_killed_at_every_call") {
         return;
@@ -308,13 +351,24 @@ fn first_start_killed_at_every_call(form: Form) {
     let mut killed = 0;
     for nth in (1..=60).step_by(form.pick(9, 1)) {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&Point { call: "pwrite64".into(), nth })];
-        let arguments = ["serve", "--database", "persona.db", "--port", "0", "--workers", "1"].map(str::to_owned);
-        let mut child = traced(folder.path(), &options, &arguments).stderr(std::process::Stdio::null()).spawn().expect("strace");
+        let options = [
+            "-o".into(),
+            "/dev/null".into(),
+            "-e".into(),
+            kill_at(&Point { call: "pwrite64".into(), nth }),
+        ];
+        let arguments = ["serve", "--database", "persona.db", "--port", "0", "--workers", "1"]
+            .map(str::to_owned);
+        let mut child = traced(folder.path(), &options, &arguments)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("strace");
         // It ends by itself when init was killed; otherwise it serves, and is stopped.
         let ended = wait_for("an end or a start", DEADLINE, || {
             let ended = child.try_wait().expect("a child").is_some();
-            let serves = fs::metadata(folder.path().join("persona.db")).is_ok_and(|it| it.len() > 0) && has_worker(child.id());
+            let serves = fs::metadata(folder.path().join("persona.db"))
+                .is_ok_and(|it| it.len() > 0)
+                && has_worker(child.id());
             (ended || serves).then_some(ended)
         });
         killed += usize::from(ended);
@@ -339,7 +393,10 @@ pub fn children_of(pid: u32) -> Vec<u32> {
 /// Whether the server below a `strace` has got as far as its workers.
 fn has_worker(strace: u32) -> bool {
     let supervisors = children_of(strace);
-    supervisors.into_iter().flat_map(crate::common::Process::children_of).any(|it| it.role == "worker")
+    supervisors
+        .into_iter()
+        .flat_map(crate::common::Process::children_of)
+        .any(|it| it.role == "worker")
 }
 
 #[test]

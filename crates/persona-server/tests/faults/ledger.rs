@@ -13,8 +13,9 @@ pub struct Ledger {
     pub personas: BTreeMap<String, (u64, usize)>,
 }
 
-/// Opens a file and reads it, after every check that SQLite and the schema allow: the file is whole, no reference is
-/// broken, each persona has every revision up to its own and one change for each.
+/// Opens a file and reads it, after every check that SQLite and the schema allow: the file is
+/// whole, no reference is broken, each persona has every revision up to its own and one change for
+/// each.
 #[track_caller]
 pub fn read_whole(database: &Path) -> Ledger {
     try_read_whole(database).unwrap_or_else(|fault| panic!("{}: {fault}", database.display()))
@@ -32,8 +33,12 @@ fn read(database: &Path) -> rusqlite::Result<Result<Ledger, String>> {
     if report != "ok" {
         return Ok(Err(report));
     }
-    let broken: i64 = file.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
-    let tables: i64 = file.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'personas'", [], |row| row.get(0))?;
+    let broken: i64 =
+        file.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
+    let tables: i64 =
+        file.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'personas'", [], |row| {
+            row.get(0)
+        })?;
     if tables == 0 {
         return Ok(Ok(Ledger::default()));
     }
@@ -50,10 +55,13 @@ fn read(database: &Path) -> rusqlite::Result<Result<Ledger, String>> {
     let mut rows = statement.query([])?;
     let mut ledger = Ledger::default();
     while let Some(row) = rows.next()? {
-        let (revision, name, document): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (revision, name, document): (i64, String, String) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
         let (kept, newest, changes): (i64, i64, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);
         if [kept, newest, changes] != [revision; 3] || broken > 0 {
-            return Ok(Err(format!("revision {revision} has {kept} revisions up to {newest} and {changes} changes; {broken} broken")));
+            return Ok(Err(format!(
+                "revision {revision} has {kept} revisions up to {newest} and {changes} changes; {broken} broken"
+            )));
         }
         let document: Value = serde_json::from_str(&document).unwrap_or_default();
         let keys = document["extensions"].as_object().map_or(0, serde_json::Map::len);

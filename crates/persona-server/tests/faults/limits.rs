@@ -10,7 +10,8 @@ use crate::report::{Form, report};
 
 const TARGET: &str = "1,000 times, 0 lost, restart with back-off";
 
-/// Sets how much of something a process may have, and tells how much that was before; `None` is without a limit.
+/// Sets how much of something a process may have, and tells how much that was before; `None` is
+/// without a limit.
 fn limit(process: &Process, resource: Resource, to: Option<u64>) -> Option<u64> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     // Its hard limit is inherited, so it is the same as here.
@@ -20,10 +21,13 @@ fn limit(process: &Process, resource: Resource, to: Option<u64>) -> Option<u64> 
 
 /// Whether a new connection is answered soon.
 fn is_answered(server: &Server) -> bool {
-    Client::connect(server.address()).and_then(|mut client| client.get("/healthz")).is_ok_and(|reply| reply.status == 200)
+    Client::connect(server.address())
+        .and_then(|mut client| client.get("/healthz"))
+        .is_ok_and(|reply| reply.status == 200)
 }
 
-/// How often a connection could not be accepted. Asked on a connection that is there: a new one would have to wait.
+/// How often a connection could not be accepted. Asked on a connection that is there: a new one
+/// would have to wait.
 fn accepts_failed(client: &mut Client) -> u64 {
     let text = String::from_utf8(client.get("/metrics").expect("metrics").body).expect("text");
     let value = text.lines().find_map(|line| line.strip_prefix("persona_accepts_failed_total "));
@@ -36,28 +40,47 @@ fn no_more_descriptors(form: Form) {
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let worker = server.processes("worker").remove(0);
-    let open = std::fs::read_dir(format!("/proc/{}/fd", worker.pid)).expect("it lives").count() as u64;
+    let open =
+        std::fs::read_dir(format!("/proc/{}/fd", worker.pid)).expect("it lives").count() as u64;
     for round in 0..rounds {
         let shortages = accepts_failed(&mut client);
         let before = limit(&worker, Resource::Nofile, Some(open));
         // It cannot be accepted now; it waits in the queue of the listener.
         let mut waiting = server.connect();
         waiting.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
-        wait_for("a shortage", DEADLINE, || (accepts_failed(&mut client) > shortages).then_some(()));
+        wait_for("a shortage", DEADLINE, || {
+            (accepts_failed(&mut client) > shortages).then_some(())
+        });
         for _ in 0..10 {
             // What has its descriptor already goes on.
             get(&mut client, &path);
         }
-        assert_eq!(patch(&mut client, &path, &json!({ "extensions": { round.to_string(): 1 } })).expect("an answer").status, 200);
+        assert_eq!(
+            patch(&mut client, &path, &json!({ "extensions": { round.to_string(): 1 } }))
+                .expect("an answer")
+                .status,
+            200
+        );
         limit(&worker, Resource::Nofile, before);
         assert_eq!(waiting.read_reply().expect("it was only late").status, 200);
     }
     assert!(worker.is_alive() && is_answered(&server));
-    // The rounds of the short form last less than one window of ten seconds; each has several shortages of the same kind.
+    // The rounds of the short form last less than one window of ten seconds; each has several
+    // shortages of the same kind.
     let lines = server.log().matches("could not accept a connection").count();
-    assert!((1..=1 + rounds).contains(&lines), "{lines} lines on {} shortages", accepts_failed(&mut client));
+    assert!(
+        (1..=1 + rounds).contains(&lines),
+        "{lines} lines on {} shortages",
+        accepts_failed(&mut client)
+    );
     assert_eq!(read_whole(&server.database()).personas["survivor"].1, rounds);
-    report(17, "no_more_descriptors", form, TARGET, &json!({ "rounds": rounds, "lost": 0, "workers_lost": 0 }));
+    report(
+        17,
+        "no_more_descriptors",
+        form,
+        TARGET,
+        &json!({ "rounds": rounds, "lost": 0, "workers_lost": 0 }),
+    );
 }
 
 #[test]
@@ -71,9 +94,11 @@ fn a_worker_without_descriptors_serves_what_it_has_and_accepts_again_later_long(
     no_more_descriptors(Form::Long);
 }
 
-/// Bytes that a process may write to and shares with nobody: what `RLIMIT_DATA` limits (`setrlimit(2)`).
+/// Bytes that a process may write to and shares with nobody: what `RLIMIT_DATA` limits
+/// (`setrlimit(2)`).
 fn memory_of(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it lives");
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it lives");
     let size = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("a size");
     1024 * size.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
 }
@@ -82,7 +107,8 @@ fn memory_of(process: &Process) -> u64 {
 const LARGE_BYTES: usize = 200 * 1024;
 const LARGE_CHANGES: usize = 12;
 
-/// A body of this size is never at hand: whoever asks for its memory is refused, and the process ends.
+/// A body of this size is never at hand: whoever asks for its memory is refused, and the process
+/// ends.
 const HUGE_BYTES: usize = 7 * 1024 * 1024;
 
 fn no_more_memory(form: Form) {
@@ -93,15 +119,23 @@ fn no_more_memory(form: Form) {
     for round in 0..rounds {
         let worker = server.processes("worker").remove(0);
         let before = limit(&worker, Resource::Data, Some(memory_of(&worker)));
-        let bytes = [LARGE_BYTES; LARGE_CHANGES].into_iter().chain((round % 2 == 1).then_some(HUGE_BYTES));
+        let bytes =
+            [LARGE_BYTES; LARGE_CHANGES].into_iter().chain((round % 2 == 1).then_some(HUGE_BYTES));
         for bytes in bytes {
             let change = json!({ "description": "t".repeat(bytes), "extensions": { (kept % 500).to_string(): kept } });
-            match Client::connect(server.address()).and_then(|mut client| patch(&mut client, &path, &change)) {
+            match Client::connect(server.address())
+                .and_then(|mut client| patch(&mut client, &path, &change))
+            {
                 Ok(reply) if reply.status == 200 => kept += 1,
-                // The huge text is longer than a description may be, in whatever process it arrives.
+                // The huge text is longer than a description may be, in whatever process it
+                // arrives.
                 Ok(reply) if bytes == HUGE_BYTES && reply.status == 422 => {}
                 Ok(reply) => {
-                    assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")), "{reply:?}");
+                    assert_eq!(
+                        (reply.status, reply.json()["code"].as_str()),
+                        (503, Some("busy")),
+                        "{reply:?}"
+                    );
                     assert!(reply.header("retry-after").is_some(), "{reply:?}");
                     refused += 1;
                 }
@@ -116,18 +150,30 @@ fn no_more_memory(form: Form) {
         // With memory, or as a new process, it goes on by itself.
         wait_for("a write", DEADLINE, || {
             let mut client = Client::connect(server.address()).ok()?;
-            let reply = patch(&mut client, &path, &json!({ "extensions": { (kept % 500).to_string(): kept } })).ok()?;
+            let reply = patch(
+                &mut client,
+                &path,
+                &json!({ "extensions": { (kept % 500).to_string(): kept } }),
+            )
+            .ok()?;
             (reply.status == 200).then_some(())
         });
         kept += 1;
-        let last = get(&mut server.connect(), &path).json()["extensions"][((kept - 1) % 500).to_string()].clone();
+        let last = get(&mut server.connect(), &path).json()["extensions"]
+            [((kept - 1) % 500).to_string()]
+        .clone();
         assert_eq!(last, json!(kept - 1), "round {round}: an acknowledged change is lost");
     }
     assert!(ended > 0, "memory was never short: {refused} refused");
     assert!(!server.log().contains("stopped after"), "{}", server.log());
-    // Each change is a revision of its own, so none was lost and none applied twice; the broken ones may have been kept.
-    let revision = usize::try_from(get(&mut server.connect(), &path).revision()).expect("a small number");
-    assert!((kept + 1..=kept + 1 + broken).contains(&revision), "{kept} kept, {broken} unknown, revision {revision}");
+    // Each change is a revision of its own, so none was lost and none applied twice; the broken
+    // ones may have been kept.
+    let revision =
+        usize::try_from(get(&mut server.connect(), &path).revision()).expect("a small number");
+    assert!(
+        (kept + 1..=kept + 1 + broken).contains(&revision),
+        "{kept} kept, {broken} unknown, revision {revision}"
+    );
     read_whole(&server.database());
     let figures = json!({ "rounds": rounds, "kept": kept, "refused": refused, "broken": broken, "workers_ended": ended, "lost": 0 });
     report(17, "no_more_memory", form, TARGET, &figures);
@@ -152,13 +198,31 @@ fn a_limit_on_the_size_of_files_refuses_writes_and_ends_no_process() {
     let worker = server.processes("worker").remove(0);
     // Nothing may be written behind the first byte of any file.
     let before = limit(&worker, Resource::Fsize, Some(1));
-    let refused = patch(&mut client, &path, &json!({ "nickname": "refused" })).expect("an answer, and not a broken connection");
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (507, Some("storage_full")), "{refused:?}");
+    let refused = patch(&mut client, &path, &json!({ "nickname": "refused" }))
+        .expect("an answer, and not a broken connection");
+    assert_eq!(
+        (refused.status, refused.json()["code"].as_str()),
+        (507, Some("storage_full")),
+        "{refused:?}"
+    );
     assert_eq!(get(&mut client, &path).json()["nickname"], "");
     server.wait_for_log("File too large (os error 27)");
     limit(&worker, Resource::Fsize, before);
     // By itself, and on the same connection to the same process.
-    assert_eq!(patch(&mut client, &path, &json!({ "nickname": "kept" })).expect("an answer").status, 200);
+    assert_eq!(
+        patch(&mut client, &path, &json!({ "nickname": "kept" })).expect("an answer").status,
+        200
+    );
     assert!(worker.is_alive(), "{}", server.log());
-    assert_eq!(server.stop_and_keep_the_folder().path().join("persona.db").metadata().expect("a file").len() % 4096, 0);
+    assert_eq!(
+        server
+            .stop_and_keep_the_folder()
+            .path()
+            .join("persona.db")
+            .metadata()
+            .expect("a file")
+            .len()
+            % 4096,
+        0
+    );
 }

@@ -1,7 +1,8 @@
 //! 15: in a process that has the database open, nobody but SQLite opens its three files.
 //!
-//! Closing any other descriptor of them would drop all locks of the process without a word. SQLite opens its files with
-//! `O_NOFOLLOW`, which nothing else here does; so a foreign open shows in the record of a running server.
+//! Closing any other descriptor of them would drop all locks of the process without a word. SQLite
+//! opens its files with `O_NOFOLLOW`, which nothing else here does; so a foreign open shows in the
+//! record of a running server.
 
 use std::fs;
 use std::path::Path;
@@ -24,20 +25,34 @@ const CALLS: &str = "trace=open,openat,openat2,creat,dup,dup2,dup3,execve,fork,v
 /// Opens of the three files in a record, and those of them that are not SQLite's.
 fn opens_of(record: &str, database: &Path) -> (usize, Vec<String>) {
     let names = ["", "-wal", "-shm"].map(|suffix| format!("\"{}{suffix}\"", database.display()));
-    let opens = record.lines().filter(|line| line.contains("open") && names.iter().any(|name| line.contains(name.as_str())));
-    let (own, foreign): (Vec<&str>, Vec<&str>) = opens.partition(|line| line.contains("O_NOFOLLOW"));
+    let opens = record.lines().filter(|line| {
+        line.contains("open") && names.iter().any(|name| line.contains(name.as_str()))
+    });
+    let (own, foreign): (Vec<&str>, Vec<&str>) =
+        opens.partition(|line| line.contains("O_NOFOLLOW"));
     (own.len(), foreign.into_iter().map(str::to_owned).collect())
 }
 
 /// Lines of a record that make another process or a second descriptor of one of the files.
 fn forks_and_copies(record: &str, database: &Path) -> Vec<String> {
     let name = format!("<{}", database.display());
-    let is_copy = |line: &str| line.contains("dup") && line.contains(&name) && !line.contains("-gate");
-    record.lines().filter(|line| line.contains("execve(") || line.contains("fork(") || is_copy(line)).map(str::to_owned).collect()
+    let is_copy =
+        |line: &str| line.contains("dup") && line.contains(&name) && !line.contains("-gate");
+    record
+        .lines()
+        .filter(|line| line.contains("execve(") || line.contains("fork(") || is_copy(line))
+        .map(str::to_owned)
+        .collect()
 }
 
-/// Requests of every kind that touches the file in its own way, until told to stop: for a second, then a pause, and so on.
-fn load(server: &Server, path: &str, pause: Duration, stop: &Arc<AtomicBool>) -> Vec<thread::JoinHandle<u64>> {
+/// Requests of every kind that touches the file in its own way, until told to stop: for a second,
+/// then a pause, and so on.
+fn load(
+    server: &Server,
+    path: &str,
+    pause: Duration,
+    stop: &Arc<AtomicBool>,
+) -> Vec<thread::JoinHandle<u64>> {
     let start = |number: u64| {
         let (address, path, stop) = (server.address(), path.to_owned(), Arc::clone(stop));
         thread::spawn(move || {
@@ -48,14 +63,30 @@ fn load(server: &Server, path: &str, pause: Duration, stop: &Arc<AtomicBool>) ->
                     began = Instant::now();
                 }
                 let mut client = Client::connect(address).expect("a connection");
-                for read in [path.as_str(), "/api/v1/personas?limit=5", "/api/v1/status", "/readyz", "/metrics", "/api/v1/export"] {
+                for read in [
+                    path.as_str(),
+                    "/api/v1/personas?limit=5",
+                    "/api/v1/status",
+                    "/readyz",
+                    "/metrics",
+                    "/api/v1/export",
+                ] {
                     let status = client.get(read).expect("an answer").status;
                     // One address has two exports at a time, and there are three clients.
-                    assert!(status == 200 || status == 503 && read.ends_with("/export"), "{read}: {status}");
+                    assert!(
+                        status == 200 || status == 503 && read.ends_with("/export"),
+                        "{read}: {status}"
+                    );
                     requests += 1;
                 }
                 assert_eq!(
-                    patch(&mut client, &path, &json!({ "extensions": { number.to_string(): requests } })).expect("an answer").status,
+                    patch(
+                        &mut client,
+                        &path,
+                        &json!({ "extensions": { number.to_string(): requests } })
+                    )
+                    .expect("an answer")
+                    .status,
                     200
                 );
             }
@@ -79,20 +110,38 @@ fn running_server(form: Form) {
         .map(|it| {
             Attached::to(
                 it.pid,
-                &["-y".into(), "-s".into(), "4096".into(), "-o".into(), record_of(it.pid).display().to_string(), "-e".into(), CALLS.into()],
+                &[
+                    "-y".into(),
+                    "-s".into(),
+                    "4096".into(),
+                    "-o".into(),
+                    record_of(it.pid).display().to_string(),
+                    "-e".into(),
+                    CALLS.into(),
+                ],
             )
         })
         .collect();
     let stop = Arc::new(AtomicBool::new(false));
-    // In the long form there are pauses, in which the keeper does what it puts off while somebody writes.
+    // In the long form there are pauses, in which the keeper does what it puts off while somebody
+    // writes.
     let clients = load(&server, &path, form.pick(Duration::ZERO, Duration::from_secs(9)), &stop);
-    let (began, length) = (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
-    wait_for("the end of the load", length + DEADLINE, || (began.elapsed() >= length).then_some(()));
+    let (began, length) =
+        (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
+    wait_for("the end of the load", length + DEADLINE, || {
+        (began.elapsed() >= length).then_some(())
+    });
     stop.store(true, Relaxed);
-    let made = |client: thread::JoinHandle<u64>| client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()));
+    let made = |client: thread::JoinHandle<u64>| {
+        client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()))
+    };
     let requests: u64 = clients.into_iter().map(made).sum();
     // The keeper does its largest piece of work when nobody writes any more.
-    wait_for("an empty log", DEADLINE, || fs::metadata(server.folder().join("persona.db-wal")).is_ok_and(|it| it.len() == 0).then_some(()));
+    wait_for("an empty log", DEADLINE, || {
+        fs::metadata(server.folder().join("persona.db-wal"))
+            .is_ok_and(|it| it.len() == 0)
+            .then_some(())
+    });
     drop(straces);
     let mut opens = 0;
     for process in &processes {
@@ -103,7 +152,10 @@ fn running_server(form: Form) {
         opens += own;
         assert!(holds_the_shared_lock(&server, process.pid), "{process:?} lost its locks");
     }
-    assert!(opens > 0, "exports open connections of their own, so the record is empty or unreadable");
+    assert!(
+        opens > 0,
+        "exports open connections of their own, so the record is empty or unreadable"
+    );
     report(
         15,
         "running_server",
@@ -113,15 +165,20 @@ fn running_server(form: Form) {
     );
 }
 
-/// Whether a process still has SQLite's lock that says "somebody uses the shared memory": byte 128 of the `-shm` file.
+/// Whether a process still has SQLite's lock that says "somebody uses the shared memory": byte 128
+/// of the `-shm` file.
 fn holds_the_shared_lock(server: &Server, pid: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let file = format!(":{}", fs::metadata(server.folder().join("persona.db-shm")).expect("it exists").ino());
+    let file = format!(
+        ":{}",
+        fs::metadata(server.folder().join("persona.db-shm")).expect("it exists").ino()
+    );
     let locks = fs::read_to_string("/proc/locks").expect("a mounted /proc");
     locks.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, "POSIX", _, "READ", holder, place, first, last] = words[..] else { return false };
-        // The kernel shows locks that lie side by side as one: a reader's lock on byte 127 joins this one.
+        // The kernel shows locks that lie side by side as one: a reader's lock on byte 127 joins
+        // this one.
         let range = first.parse::<u64>().unwrap_or(u64::MAX)..=last.parse::<u64>().unwrap_or(0);
         holder == pid.to_string() && place.ends_with(&file) && range.contains(&128)
     })
@@ -146,11 +203,19 @@ fn a_program_that_opens_the_file_by_itself_is_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let (database, record) = (folder.path().join("persona.db"), folder.path().join("record"));
     fs::write(&database, "anything").expect("a file");
-    let status =
-        Command::new("strace").args(["-f", "-qq", "-s", "4096", "-o"]).arg(&record).args(["-e", CALLS, "cat"]).arg(&database).output();
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-s", "4096", "-o"])
+        .arg(&record)
+        .args(["-e", CALLS, "cat"])
+        .arg(&database)
+        .output();
     assert!(status.expect("strace").status.success());
     let record = fs::read_to_string(&record).expect("a record");
     let (own, foreign) = opens_of(&record, &database);
     assert_eq!((own, foreign.len()), (0, 1), "{record}");
-    assert_eq!(forks_and_copies(&record, &database).len(), 1, "the start of the program is one: {record}");
+    assert_eq!(
+        forks_and_copies(&record, &database).len(),
+        1,
+        "the start of the program is one: {record}"
+    );
 }

@@ -18,11 +18,12 @@ use crate::report::{Form, report};
 /// The log may never be larger, in bytes.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The log is meant to grow to this while a snapshot is held, in bytes: from here on the server breaks slow exports off.
+/// The log is meant to grow to this while a snapshot is held, in bytes: from here on the server
+/// breaks slow exports off.
 const LOG_BYTES_HELD: u64 = 16 * 1024 * 1024;
 
-/// So many personas of this size that an export does not fit into the queues between the database and its reader: 128
-/// personas in the server, and the kernel's buffers of the connection.
+/// So many personas of this size that an export does not fit into the queues between the database
+/// and its reader: 128 personas in the server, and the kernel's buffers of the connection.
 const PERSONAS: usize = 400;
 const PERSONA_BYTES: usize = 100_000;
 
@@ -32,20 +33,22 @@ const SIP_BYTES: usize = 16 * 1024;
 /// More than the head of the answer, and less than the head with one persona.
 const HEAD_BYTES_MAX: usize = PERSONA_BYTES / 2;
 
-/// Pause of the slow reader between two sips: it never takes so long that the server takes it for dead.
+/// Pause of the slow reader between two sips: it never takes so long that the server takes it for
+/// dead.
 const SIP_PAUSE: Duration = Duration::from_millis(100);
 
-/// A client that takes an export in sips, and without a pause once it is to hurry; whether the export was broken off, and
-/// how many bytes came.
+/// A client that takes an export in sips, and without a pause once it is to hurry; whether the
+/// export was broken off, and how many bytes came.
 fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, usize)> {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
-    // The kernel takes megabytes for a client by itself, and then the server would have nobody to wait for.
+    // The kernel takes megabytes for a client by itself, and then the server would have nobody to
+    // wait for.
     set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
     let hurry = Arc::clone(hurry);
-    // It waits for its beginning while the log is long, and is to begin before the writers: its head can come before its
-    // snapshot, its first persona cannot.
+    // It waits for its beginning while the log is long, and is to begin before the writers: its
+    // head can come before its snapshot, its first persona cannot.
     let (mut bytes, mut taken) = (vec![0; SIP_BYTES], 0);
     while taken <= HEAD_BYTES_MAX {
         match stream.read(&mut bytes).expect("the export begins") {
@@ -73,11 +76,15 @@ fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, us
     })
 }
 
-/// Waits until the log is cut, and the keeper has said so: the metric is what it was before for as long as the keeper does not
-/// get to run in between, and would then be taken for a log that has started over beside the export.
+/// Waits until the log is cut, and the keeper has said so: the metric is what it was before for as
+/// long as the keeper does not get to run in between, and would then be taken for a log that has
+/// started over beside the export.
 fn wait_for_an_empty_log(server: &Server) {
     let log = server.folder().join("persona.db-wal");
-    let is_empty = || std::fs::metadata(&log).is_ok_and(|it| it.len() == 0) && server.metric("persona_wal_bytes") == 0;
+    let is_empty = || {
+        std::fs::metadata(&log).is_ok_and(|it| it.len() == 0)
+            && server.metric("persona_wal_bytes") == 0
+    };
     wait_for("an empty log", DEADLINE, || is_empty().then_some(()));
 }
 
@@ -85,9 +92,13 @@ fn slow_export(form: Form) {
     let server = Server::with_workers(2).start();
     let text = "t".repeat(PERSONA_BYTES);
     let mut client = server.connect();
-    let paths: Vec<String> = (0..PERSONAS).map(|index| create(&mut client, &format!("long {index}"))).collect();
+    let paths: Vec<String> =
+        (0..PERSONAS).map(|index| create(&mut client, &format!("long {index}"))).collect();
     for path in &paths {
-        assert_eq!(patch(&mut client, path, &json!({ "description": text })).expect("an answer").status, 200);
+        assert_eq!(
+            patch(&mut client, path, &json!({ "description": text })).expect("an answer").status,
+            200
+        );
     }
     drop(client);
     let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -108,7 +119,12 @@ fn slow_export(form: Form) {
                 thread::spawn(move || {
                     while !stop.load(Relaxed) {
                         let number = sent.fetch_add(1, Relaxed);
-                        let reply = patch(&mut client, &path, &json!({ "description": format!("{number} {text}") })).expect("an answer");
+                        let reply = patch(
+                            &mut client,
+                            &path,
+                            &json!({ "description": format!("{number} {text}") }),
+                        )
+                        .expect("an answer");
                         assert_eq!(reply.status, 200, "{reply:?}");
                     }
                 })
@@ -117,7 +133,8 @@ fn slow_export(form: Form) {
         // Beside this export: what the log reached beside an earlier one says nothing about it.
         let (mut reached, mut most_used) = (0, 0);
         wait_for("a log that starts over although somebody reads", 3 * DEADLINE, || {
-            // The file keeps its size when the log starts over in it; what of it is in use is in the metrics.
+            // The file keeps its size when the log starts over in it; what of it is in use is in
+            // the metrics.
             reached = reached.max(std::fs::metadata(&log).map_or(0, |it| it.len()));
             assert!(reached <= LOG_BYTES_MAX, "the log reached {reached} bytes");
             let used = server.metric("persona_wal_bytes");
@@ -139,8 +156,7 @@ fn slow_export(form: Form) {
         // The snapshot is gone, so the log is cut when nobody writes.
         wait_for_an_empty_log(&server);
     }
-    let figures =
-        json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent.load(Relaxed), "writes_failed": 0, "largest_log_bytes": largest });
+    let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent.load(Relaxed), "writes_failed": 0, "largest_log_bytes": largest });
     report(12, "slow_export", form, "log at most 64 MiB, no failed write", &figures);
 }
 

@@ -1,8 +1,9 @@
-//! What can go wrong under the program, done to it on purpose: kills at every call, failing and full disks, stopped
-//! processes, slow readers, foreign programs.
+//! What can go wrong under the program, done to it on purpose: kills at every call, failing and
+//! full disks, stopped processes, slow readers, foreign programs.
 //!
-//! Each test has a short form, which every change must pass, and a long form (`./test --long`); both run the same code
-//! and print their figures beside the target of `docs/reliability.md`. Start reading at `report.rs` and `strace.rs`.
+//! Each test has a short form, which every change must pass, and a long form (`./test --long`);
+//! both run the same code and print their figures beside the target of `docs/reliability.md`. Start
+//! reading at `report.rs` and `strace.rs`.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! 28: two versions of the program meet on one file. There is one release yet, so the other one is played by a connection
-//! that does to the schema what that version would.
+//! 28: two versions of the program meet on one file. There is one release yet, so the other one is
+//! played by a connection that does to the schema what that version would.
 
 use std::io::ErrorKind;
 
@@ -26,7 +26,9 @@ fn a_server_under_which_a_newer_version_changes_the_schema_writes_nothing_more_a
     let (mut refusals, mut broken) = (0, 0);
     wait_for("a server that takes no connections", DEADLINE, || {
         let change = json!({ "extensions": { "late": 1 } });
-        match Client::connect(server.address()).and_then(|mut client| patch(&mut client, &path, &change)) {
+        match Client::connect(server.address())
+            .and_then(|mut client| patch(&mut client, &path, &change))
+        {
             Ok(reply) => {
                 assert_eq!(reply.status, 503, "{reply:?}");
                 refusals += 1;
@@ -39,7 +41,8 @@ fn a_server_under_which_a_newer_version_changes_the_schema_writes_nothing_more_a
     let ended = server.wait();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert!(ended.stderr.contains("version 1000"), "{}", ended.stderr);
-    let revision: i64 = file.query_row("SELECT revision FROM personas", [], |row| row.get(0)).expect("a row");
+    let revision: i64 =
+        file.query_row("SELECT revision FROM personas", [], |row| row.get(0)).expect("a row");
     assert_eq!(revision, 1, "a write was made to a schema that is not known");
     report(
         28,
@@ -60,13 +63,21 @@ fn an_older_file_is_not_migrated_while_another_program_has_it_open() {
         .expect("an older file");
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(75), "{}", ended.stderr);
-    let words = [format!("in use by process {}", std::process::id()), "hint: stop the server".into()];
+    let words =
+        [format!("in use by process {}", std::process::id()), "hint: stop the server".into()];
     assert!(words.iter().all(|words| ended.stderr.contains(words)), "{}", ended.stderr);
-    let version: u32 = file.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
+    let version: u32 =
+        file.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number");
     assert_eq!(version, 3);
     drop(file);
     let server = Server::with_workers(1).in_folder(folder).start();
     create(&mut server.connect(), "later");
     assert_eq!(read_whole(&server.database()).personas.len(), 1);
-    report(28, "older_file_in_use", Form::Short, TARGET, &json!({ "refused_with": ended.code, "migrated_afterwards": true }));
+    report(
+        28,
+        "older_file_in_use",
+        Form::Short,
+        TARGET,
+        &json!({ "refused_with": ended.code, "migrated_afterwards": true }),
+    );
 }

@@ -22,13 +22,23 @@ impl Mount {
     /// Memory of so many MiB; says so when this user may not mount.
     #[track_caller]
     pub fn tmpfs(test: &str, mebibytes: u32) -> Option<Self> {
-        Self::of(test, |point, _| run("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", &text(point)]))
+        Self::of(test, |point, _| {
+            run(
+                "mount",
+                &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs", &text(point)],
+            )
+        })
     }
 
     /// Memory with room for so many files and folders only.
     #[track_caller]
     pub fn few_files(test: &str, files: u32) -> Option<Self> {
-        Self::of(test, |point, _| run("mount", &["-t", "tmpfs", "-o", &format!("nr_inodes={files}"), "tmpfs", &text(point)]))
+        Self::of(test, |point, _| {
+            run(
+                "mount",
+                &["-t", "tmpfs", "-o", &format!("nr_inodes={files}"), "tmpfs", &text(point)],
+            )
+        })
     }
 
     /// An ext4 image of so many MiB on a loop device.
@@ -59,7 +69,8 @@ impl Mount {
         })
     }
 
-    /// A folder behind a file system in a program, as shared folders of virtual machines and clouds are.
+    /// A folder behind a file system in a program, as shared folders of virtual machines and clouds
+    /// are.
     #[track_caller]
     pub fn fuse(test: &str) -> Option<Self> {
         Self::of(test, |point, folder| {
@@ -73,14 +84,16 @@ impl Mount {
     #[track_caller]
     pub fn overlay(test: &str) -> Option<Self> {
         Self::of(test, |point, folder| {
-            // The layers have to lie on a file system that can be one, which another overlay is not.
+            // The layers have to lie on a file system that can be one, which another overlay is
+            // not.
             let base = folder.join("layers");
             fs::create_dir(&base).map_err(|error| error.to_string())?;
             run("mount", &["-t", "tmpfs", "tmpfs", &text(&base)])?;
             for name in ["lower", "upper", "work"] {
                 fs::create_dir(base.join(name)).map_err(|error| error.to_string())?;
             }
-            let layers = ["lower", "upper", "work"].map(|name| format!("{name}dir={}", text(&base.join(name))));
+            let layers = ["lower", "upper", "work"]
+                .map(|name| format!("{name}dir={}", text(&base.join(name))));
             let options = layers.join(",");
             let mounted = run("mount", &["-t", "overlay", "-o", &options, "overlay", &text(point)]);
             // It stays as long as the overlay uses it.
@@ -93,7 +106,9 @@ impl Mount {
     #[track_caller]
     pub fn single_file(test: &str, file: &Path) -> Option<Self> {
         Self::of(test, |point, _| {
-            fs::remove_dir(point).and_then(|()| fs::write(point, "")).map_err(|error| error.to_string())?;
+            fs::remove_dir(point)
+                .and_then(|()| fs::write(point, ""))
+                .map_err(|error| error.to_string())?;
             run("mount", &["--bind", &text(file), &text(point)])
         })
     }
@@ -127,13 +142,16 @@ impl Mount {
         run("mount", &["-o", "remount,ro", &text(&self.point)]).expect("a mounted file system");
     }
 
-    /// Makes an ext4 file system take itself for faulty, upon which it lets nobody write any more, as it does after a
-    /// real fault; whether the kernel has a way to ask for that.
+    /// Makes an ext4 file system take itself for faulty, upon which it lets nobody write any more,
+    /// as it does after a real fault; whether the kernel has a way to ask for that.
     pub fn turn_read_only(&self) -> bool {
         let mounts = fs::read_to_string("/proc/mounts").expect("a mounted /proc");
         let point = text(&self.point);
-        let device =
-            mounts.lines().find_map(|line| line.split_once(' ').filter(|(_, rest)| rest.starts_with(&point)).map(|(device, _)| device));
+        let device = mounts.lines().find_map(|line| {
+            line.split_once(' ')
+                .filter(|(_, rest)| rest.starts_with(&point))
+                .map(|(device, _)| device)
+        });
         let name = device.and_then(|device| device.rsplit('/').next()).expect("it is mounted");
         fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "a test").is_ok()
     }
@@ -152,6 +170,11 @@ fn text(path: &Path) -> String {
 
 /// Runs a tool of the system; what it said when it failed.
 fn run(tool: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(tool).args(arguments).output().map_err(|error| format!("{tool}: {error}"))?;
-    if output.status.success() { Ok(()) } else { Err(format!("{tool}: {}", String::from_utf8_lossy(&output.stderr).trim())) }
+    let output =
+        Command::new(tool).args(arguments).output().map_err(|error| format!("{tool}: {error}"))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{tool}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
 }

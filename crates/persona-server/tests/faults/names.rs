@@ -1,5 +1,5 @@
-//! One file, one name: a database that is reached by a second name is refused, a symbolic link leads to the one file, and no
-//! output goes over a database.
+//! One file, one name: a database that is reached by a second name is refused, a symbolic link
+//! leads to the one file, and no output goes over a database.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,11 @@ use crate::personas::create;
 
 /// Runs the program; its exit code and what it said.
 fn persona(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_persona")).current_dir(folder).args(arguments).output().expect("it runs");
+    let output = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .expect("it runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -40,7 +44,8 @@ fn assert_every_command_refuses(folder: &Path, database: &str, reason: &str) {
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);
     assert!(ended.stderr.contains(reason) && ended.stderr.contains("hint: "), "{}", ended.stderr);
     for command in COMMANDS {
-        let database = if command.contains(&"move") { format!("sqlite:{database}") } else { database.into() };
+        let database =
+            if command.contains(&"move") { format!("sqlite:{database}") } else { database.into() };
         let (code, said) = persona(folder, &[command, &[database.as_str()]].concat());
         assert_eq!(code, Some(5), "{command:?}: {said}");
         assert!(said.contains(reason), "{command:?}: {said}");
@@ -64,7 +69,8 @@ fn a_database_that_is_mounted_as_a_single_file_is_refused_by_every_command() {
 #[test]
 fn a_database_with_a_second_hard_link_is_refused_by_every_command() {
     let folder = folder_with_a_database();
-    fs::hard_link(folder.path().join("persona.db"), folder.path().join("second.db")).expect("a link");
+    fs::hard_link(folder.path().join("persona.db"), folder.path().join("second.db"))
+        .expect("a link");
     for name in ["persona.db", "second.db"] {
         assert_every_command_refuses(folder.path(), name, "has 2 hard links");
     }
@@ -83,11 +89,18 @@ fn a_symbolic_link_leads_to_the_one_file_and_its_one_wal() {
     let folder = server.kill_and_keep_the_folder();
     let path = |name: &str| folder.path().join(name);
     assert!(path("persona.db-wal").exists() && path("persona.db-gate").exists());
-    assert_eq!(fs::read_dir(path("app")).expect("a folder").count(), 1, "something lies beside the link");
+    assert_eq!(
+        fs::read_dir(path("app")).expect("a folder").count(),
+        1,
+        "something lies beside the link"
+    );
     assert_eq!(read_whole(&path("persona.db")).personas.len(), 2);
     let (code, said) = persona(folder.path(), &["restore", "copy.db", "--database", "app/link.db"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(path("app/link.db").symlink_metadata().expect("a link").is_symlink(), "the link was replaced");
+    assert!(
+        path("app/link.db").symlink_metadata().expect("a link").is_symlink(),
+        "the link was replaced"
+    );
     assert_eq!(read_whole(&path("persona.db")).personas.len(), 1);
 }
 

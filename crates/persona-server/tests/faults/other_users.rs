@@ -1,4 +1,5 @@
-//! 5, 6: files of another user. What cannot be written is refused at the start; what root makes the service may use.
+//! 5, 6: files of another user. What cannot be written is refused at the start; what root makes the
+//! service may use.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -26,7 +27,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// The program as this user, in this folder.
 fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    command.args(arguments).current_dir(folder).env_clear().env("TMPDIR", folder).env("PERSONA_DISK_RESERVE_MB", "0");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("TMPDIR", folder)
+        .env("PERSONA_DISK_RESERVE_MB", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if user != ROOT {
         command.uid(user).gid(user);
@@ -50,11 +56,16 @@ fn run(user: u32, folder: &Path, arguments: &[&str]) -> Output {
 #[track_caller]
 fn done(user: u32, folder: &Path, arguments: &[&str]) -> String {
     let output = run(user, folder, arguments);
-    assert!(output.status.success(), "{arguments:?} as {user}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?} as {user}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A folder of the service with a database; `None` where this user cannot run programs as another one.
+/// A folder of the service with a database; `None` where this user cannot run programs as another
+/// one.
 #[track_caller]
 fn folder_of_the_service(test: &str) -> Option<TempDir> {
     if !rustix::process::geteuid().is_root() {
@@ -80,7 +91,12 @@ fn strangers(folder: &Path) -> Vec<String> {
         let metadata = fs::metadata(&path).expect("a file");
         let mode = metadata.mode() & 0o777;
         if metadata.uid() != SERVICE || metadata.gid() != SERVICE || mode & 0o077 != 0 {
-            found.push(format!("{} of {}:{} {mode:o}", path.display(), metadata.uid(), metadata.gid()));
+            found.push(format!(
+                "{} of {}:{} {mode:o}",
+                path.display(),
+                metadata.uid(),
+                metadata.gid()
+            ));
         }
         if metadata.is_dir() {
             found.extend(strangers(&path));
@@ -118,7 +134,9 @@ fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and
     let Some(folder) = folder_of_the_service(NAME) else { return };
     let (folder, database) = (folder.path(), folder.path().join("persona.db"));
     done(SERVICE, folder, &["backup", "copy.db"]);
-    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("root may");
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("root may");
+    };
     let log = ["persona.db-wal", "persona.db-shm"].map(|name| folder.join(name));
     mode(&database, 0o444);
     all_refused(SERVICE, folder, "it belongs to user 65534 with mode 0444", "chmod u+rw");
@@ -131,7 +149,12 @@ fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and
     }
     chown(&database, Some(ROOT), Some(ROOT)).expect("root may");
     mode(&database, 0o644);
-    all_refused(SERVICE, folder, "it belongs to user 0 with mode 0644, and this process runs as user 65534", "sudo -u '#0'");
+    all_refused(
+        SERVICE,
+        folder,
+        "it belongs to user 0 with mode 0644, and this process runs as user 65534",
+        "sudo -u '#0'",
+    );
     chown(&database, Some(SERVICE), Some(SERVICE)).expect("root may");
     mode(&database, 0o600);
     chown(folder.join("persona.db-gate"), Some(ROOT), Some(ROOT)).expect("root may");
@@ -142,7 +165,13 @@ fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and
     all_refused(SERVICE, folder, "mode 0755", "chown 65534");
     chown(folder, Some(SERVICE), Some(SERVICE)).expect("root may");
     done(SERVICE, folder, &["create", "--name=Bob"]);
-    report(5, NAME, Form::Short, "refused with the reason and the cure", &json!({ "refused_with": 5 }));
+    report(
+        5,
+        NAME,
+        Form::Short,
+        "refused with the reason and the cure",
+        &json!({ "refused_with": 5 }),
+    );
 }
 
 #[test]
@@ -152,7 +181,9 @@ fn not_even_root_writes_on_a_read_only_mount_or_to_an_immutable_folder_and_is_to
     let folder = folder.path();
     done(ROOT, folder, &["create", "--create", "--name=Ada"]);
     done(ROOT, folder, &["backup", "copy.db"]);
-    let chattr = |change: &str| Command::new("chattr").arg(change).arg(folder).status().is_ok_and(|it| it.success());
+    let chattr = |change: &str| {
+        Command::new("chattr").arg(change).arg(folder).status().is_ok_and(|it| it.success())
+    };
     if chattr("+i") {
         all_refused(ROOT, folder, "immutable", "chattr -i");
         assert!(chattr("-i"));
@@ -170,33 +201,47 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
     let folder = folder.path();
     fs::write(folder.join("more.ndjson"), "{\"name\":\"Bob\"}\n").expect("a file");
     chown(folder.join("more.ndjson"), Some(SERVICE), Some(SERVICE)).expect("root may");
-    fs::set_permissions(folder.join("more.ndjson"), Permissions::from_mode(0o600)).expect("root may");
+    fs::set_permissions(folder.join("more.ndjson"), Permissions::from_mode(0o600))
+        .expect("root may");
     fs::remove_file(folder.join("persona.db-gate")).expect("a gate");
-    let commands: [&[&str]; 4] =
-        [&["import", "more.ndjson"], &["backup", "copy.db"], &["restore", "copy.db"], &["update", "Bob", "--set=nickname=x"]];
+    let commands: [&[&str]; 4] = [
+        &["import", "more.ndjson"],
+        &["backup", "copy.db"],
+        &["restore", "copy.db"],
+        &["update", "Bob", "--set=nickname=x"],
+    ];
     for arguments in commands {
         done(ROOT, folder, arguments);
         assert_eq!(strangers(folder), [""; 0], "{arguments:?}");
     }
     // A server of root, with scheduled backups, killed: its log and its index stay.
-    let mut server = program(ROOT, folder, &["serve", "--port=0", "--backup-every=1h"]).spawn().expect("the built program");
+    let mut server = program(ROOT, folder, &["serve", "--port=0", "--backup-every=1h"])
+        .spawn()
+        .expect("the built program");
     let mut said = String::new();
     BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut said).expect("text");
     assert!(said.starts_with("listening on "), "{said}");
     wait_for("a backup", DEADLINE, || {
         let files = fs::read_dir(folder.join("persona.db-backups")).ok()?;
-        files.filter_map(|entry| Some(entry.ok()?.path())).any(|path| path.extension().is_some_and(|it| it == "db")).then_some(())
+        files
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .any(|path| path.extension().is_some_and(|it| it == "db"))
+            .then_some(())
     });
     let children = Process::children_of(server.id());
     assert!(signal(server.id(), Signal::KILL));
     server.wait().expect("a child");
-    wait_for("the end of its children", DEADLINE, || children.iter().all(|child| !child.is_alive()).then_some(()));
+    wait_for("the end of its children", DEADLINE, || {
+        children.iter().all(|child| !child.is_alive()).then_some(())
+    });
     assert!(folder.join("persona.db-shm").exists(), "the index of the log was not left");
     assert_eq!(strangers(folder), [""; 0], "a killed server of root");
     // An old file that root converts.
     let connection = rusqlite::Connection::open(folder.join("persona.db")).expect("a database");
     // A killed process is there for as long as one of its threads is.
-    wait_for("nobody has it open", DEADLINE, || connection.pragma_update(None, "journal_mode", "delete").ok());
+    wait_for("nobody has it open", DEADLINE, || {
+        connection.pragma_update(None, "journal_mode", "delete").ok()
+    });
     drop(connection);
     done(ROOT, folder, &["list"]);
     assert!(folder.join("persona.db-before-wal").exists());
@@ -217,20 +262,36 @@ fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
         let report = run(ROOT, folder, &["doctor", "--json"]).stdout;
         let report: serde_json::Value = serde_json::from_slice(&report).expect("a report");
         let checks = report["checks"].as_array().expect("checks").iter();
-        checks.filter(|it| it["name"] == "beside it").map(|it| (it["level"].clone(), it["fix"].clone())).next().expect("the check")
+        checks
+            .filter(|it| it["name"] == "beside it")
+            .map(|it| (it["level"].clone(), it["fix"].clone()))
+            .next()
+            .expect("the check")
     };
     assert_eq!(beside().0, "ok");
     fs::create_dir(folder.join("persona.db-backups")).expect("a folder");
-    fs::write(folder.join("persona.db-backups/persona-auto-000001-20261124T120000Z.db"), "").expect("a file");
-    for name in ["persona.db-gate", "persona.db-backups", "persona.db-backups/persona-auto-000001-20261124T120000Z.db"] {
+    fs::write(folder.join("persona.db-backups/persona-auto-000001-20261124T120000Z.db"), "")
+        .expect("a file");
+    for name in [
+        "persona.db-gate",
+        "persona.db-backups",
+        "persona.db-backups/persona-auto-000001-20261124T120000Z.db",
+    ] {
         chown(folder.join(name), Some(ROOT), Some(ROOT)).expect("root may");
         fs::set_permissions(folder.join(name), Permissions::from_mode(0o700)).expect("root may");
         let (level, fix) = beside();
         assert_eq!(level, "fail", "{name}");
         let fix = fix.as_str().expect("a cure").to_owned();
-        assert!(fix.contains(&format!("chown {SERVICE}:{SERVICE} ")) && fix.contains(name), "{name}: {fix}");
+        assert!(
+            fix.contains(&format!("chown {SERVICE}:{SERVICE} ")) && fix.contains(name),
+            "{name}: {fix}"
+        );
         // The cure as it is told.
-        let cured = Command::new("/bin/sh").args(["-c", &fix]).current_dir(folder).status().expect("a shell");
+        let cured = Command::new("/bin/sh")
+            .args(["-c", &fix])
+            .current_dir(folder)
+            .status()
+            .expect("a shell");
         assert!(cured.success() && beside().0 == "ok", "{name}: {fix}");
     }
 }

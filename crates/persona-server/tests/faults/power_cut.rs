@@ -1,7 +1,9 @@
-//! 5: the power goes. Every write and sync of a server is recorded; from the record come the files that a disk could
-//! hold after a cut at each sync, with any part of what was not synced, whole or torn.
+//! 5: the power goes. Every write and sync of a server is recorded; from the record come the files
+//! that a disk could hold after a cut at each sync, with any part of what was not synced, whole or
+//! torn.
 //!
-//! `full`: nothing acknowledged is lost. `normal`: only the last moments are, and no file is ever corrupt.
+//! `full`: nothing acknowledged is lost. `normal`: only the last moments are, and no file is ever
+//! corrupt.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,25 +64,48 @@ fn record(durability: &str, keys: usize) -> Vec<Deed> {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace");
     let calls = "trace=pwrite64,fsync,fdatasync,ftruncate,unlink,sendto,writev";
-    let options = ["-y", "-xx", "-s", "100000", "-o", &trace.display().to_string(), "-e", calls].map(str::to_owned);
-    let arguments =
-        ["serve", "--database", "persona.db", "--port", "0", "--workers", "1", "--durability", durability, "--wal-autocheckpoint", "20"];
+    let options = ["-y", "-xx", "-s", "100000", "-o", &trace.display().to_string(), "-e", calls]
+        .map(str::to_owned);
+    let arguments = [
+        "serve",
+        "--database",
+        "persona.db",
+        "--port",
+        "0",
+        "--workers",
+        "1",
+        "--durability",
+        durability,
+        "--wal-autocheckpoint",
+        "20",
+    ];
     let (out, into) = std::io::pipe().expect("a pipe");
     let mut command = traced(folder.path(), &options, &arguments.map(str::to_owned));
     let mut child = command.stdout(into).stderr(Stdio::null()).spawn().expect("strace");
     // Else its end of the pipe would stay open here.
     drop(command);
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("the first line");
-    let address = line.trim().strip_prefix("listening on http://").and_then(|it| it.parse().ok()).expect("an address");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line)
+        .expect("the first line");
+    let address = line
+        .trim()
+        .strip_prefix("listening on http://")
+        .and_then(|it| it.parse().ok())
+        .expect("an address");
     let mut client = Client::connect(address).expect("a connection");
     let path = create(&mut client, "survivor");
     for key in 0..keys {
-        let reply = patch(&mut client, &path, &json!({ "extensions": { key.to_string(): 1 } })).expect("an answer");
+        let reply = patch(&mut client, &path, &json!({ "extensions": { key.to_string(): 1 } }))
+            .expect("an answer");
         assert_eq!(reply.status, 200, "{reply:?}");
     }
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).expect("it lives");
-    let supervisor = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a child of strace");
+    let children =
+        fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).expect("it lives");
+    let supervisor = children
+        .split_whitespace()
+        .next()
+        .and_then(|pid| pid.parse().ok())
+        .expect("a child of strace");
     assert!(signal(supervisor, Signal::TERM));
     wait_for("the end of the server", DEADLINE, || child.try_wait().expect("a child"));
     deeds_in(&fs::read_to_string(&trace).expect("a record"), folder.path())
@@ -89,37 +114,58 @@ fn record(durability: &str, keys: usize) -> Vec<Deed> {
 fn deeds_in(trace: &str, folder: &Path) -> Vec<Deed> {
     let folder = format!("{}/", folder.display());
     let mut deeds = Vec::new();
-    // Syncs count when they return; where another thread came between, that is on a line of its own.
+    // Syncs count when they return; where another thread came between, that is on a line of its
+    // own.
     let mut unfinished = BTreeMap::<&str, String>::new();
     for line in trace.lines() {
-        let Some((thread, rest)) = line.split_once(' ').map(|(thread, rest)| (thread, rest.trim_start())) else { continue };
+        let Some((thread, rest)) =
+            line.split_once(' ').map(|(thread, rest)| (thread, rest.trim_start()))
+        else {
+            continue;
+        };
         if rest.starts_with("<... f") && rest.contains("sync resumed>") {
             deeds.extend(unfinished.remove(thread).map(|file| Deed::Sync { file }));
             continue;
         }
         let Some((call, arguments)) = rest.split_once('(') else { continue };
-        let place = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(place, _)| place);
+        let place = arguments
+            .split_once('<')
+            .and_then(|(_, rest)| rest.split_once('>'))
+            .map_or("", |(place, _)| place);
         let file = unescaped_text(place).strip_prefix(&folder).unwrap_or_default().to_owned();
-        let data = arguments.split_once('"').and_then(|(_, rest)| rest.split_once('"')).map(|(data, rest)| (unescaped(data), rest));
+        let data = arguments
+            .split_once('"')
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map(|(data, rest)| (unescaped(data), rest));
         match call {
             "sendto" | "writev" => {
-                let sent = data.is_some_and(|(data, _)| data.starts_with(b"HTTP/1.1 200") || data.starts_with(b"HTTP/1.1 201"));
+                let sent = data.is_some_and(|(data, _)| {
+                    data.starts_with(b"HTTP/1.1 200") || data.starts_with(b"HTTP/1.1 201")
+                });
                 deeds.extend(sent.then_some(Deed::Acknowledge));
             }
             "unlink" => {
-                let name = data.map(|(data, _)| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default();
+                let name = data
+                    .map(|(data, _)| String::from_utf8_lossy(&data).into_owned())
+                    .unwrap_or_default();
                 let file = name.rsplit('/').next().unwrap_or_default().to_owned();
                 deeds.push(Deed::Remove { file });
             }
             _ if file.is_empty() || file.ends_with("-shm") => {}
             "pwrite64" => {
                 let (bytes, rest) = data.expect("the bytes of a write");
-                let at =
-                    rest.split(',').nth(2).and_then(|it| it.trim().split([')', ' ']).next()?.parse().ok()).expect("where it is written");
+                let at = rest
+                    .split(',')
+                    .nth(2)
+                    .and_then(|it| it.trim().split([')', ' ']).next()?.parse().ok())
+                    .expect("where it is written");
                 deeds.push(Deed::Write { file, at, bytes });
             }
             "ftruncate" => {
-                let to = arguments.rsplit_once(", ").and_then(|(_, rest)| rest.split([')', ' ']).next()?.parse().ok()).expect("a size");
+                let to = arguments
+                    .rsplit_once(", ")
+                    .and_then(|(_, rest)| rest.split([')', ' ']).next()?.parse().ok())
+                    .expect("a size");
                 deeds.push(Deed::Cut { file, to });
             }
             _ if rest.contains("<unfinished") => {
@@ -133,11 +179,18 @@ fn deeds_in(trace: &str, folder: &Path) -> Vec<Deed> {
 
 /// `\x41\x42` as bytes.
 fn unescaped(text: &str) -> Vec<u8> {
-    text.split("\\x").skip(1).filter_map(|digits| u8::from_str_radix(digits.get(..2)?, 16).ok()).collect()
+    text.split("\\x")
+        .skip(1)
+        .filter_map(|digits| u8::from_str_radix(digits.get(..2)?, 16).ok())
+        .collect()
 }
 
 fn unescaped_text(text: &str) -> String {
-    if text.contains("\\x") { String::from_utf8_lossy(&unescaped(text)).into_owned() } else { text.to_owned() }
+    if text.contains("\\x") {
+        String::from_utf8_lossy(&unescaped(text)).into_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The files as bytes, and what may or may not have reached them.
@@ -169,13 +222,15 @@ impl Disk {
             Deed::Acknowledge => self.acknowledged += 1,
             Deed::Sync { file: synced } => {
                 let of_it = |deed: &Deed| matches!(deed, Deed::Write { file, .. } | Deed::Cut { file, .. } if file == synced);
-                let (reached, pending) = std::mem::take(&mut self.pending).into_iter().partition::<Vec<_>, _>(of_it);
+                let (reached, pending) =
+                    std::mem::take(&mut self.pending).into_iter().partition::<Vec<_>, _>(of_it);
                 for deed in &reached {
                     apply(&mut self.synced, deed);
                 }
                 self.pending = pending;
             }
-            // That a name is gone is taken as kept at once; the other order is in the images that were made before.
+            // That a name is gone is taken as kept at once; the other order is in the images that
+            // were made before.
             Deed::Remove { file: removed } => {
                 self.pending.retain(|deed| !matches!(deed, Deed::Write { file, .. } | Deed::Cut { file, .. } if file == removed));
                 apply(&mut self.synced, deed);
@@ -184,7 +239,8 @@ impl Disk {
         }
     }
 
-    /// What the disk holds when so many of a hundred pending writes reached it, torn at such sectors.
+    /// What the disk holds when so many of a hundred pending writes reached it, torn at such
+    /// sectors.
     fn image(&self, dice: &mut Dice, percent: usize, tear: usize) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.synced.clone();
         for deed in &self.pending {
@@ -195,7 +251,11 @@ impl Disk {
                     while done < bytes.len() {
                         let length = (tear - (at + done) % tear).min(bytes.len() - done);
                         if dice.roll(100) < percent {
-                            let part = Deed::Write { file: file.clone(), at: at + done, bytes: bytes[done..done + length].to_vec() };
+                            let part = Deed::Write {
+                                file: file.clone(),
+                                at: at + done,
+                                bytes: bytes[done..done + length].to_vec(),
+                            };
                             apply(&mut files, &part);
                         }
                         done += length;
@@ -219,7 +279,10 @@ fn keys_in(image: &BTreeMap<String, Vec<u8>>) -> Result<usize, String> {
         return Ok(0);
     }
     let ledger = try_read_whole(&folder.path().join("persona.db"))?;
-    Ok(ledger.personas.get("survivor").map_or(0, |(revision, _)| usize::try_from(*revision).expect("a small number")))
+    Ok(ledger
+        .personas
+        .get("survivor")
+        .map_or(0, |(revision, _)| usize::try_from(*revision).expect("a small number")))
 }
 
 fn power_goes(durability: &str, form: Form) -> serde_json::Value {
@@ -238,14 +301,22 @@ fn power_goes(durability: &str, form: Form) -> serde_json::Value {
                     .unwrap_or_else(|fault| panic!("{durability}: corrupt after {images} images, {percent} %, {tear} B: {fault}"));
                 images += 1;
                 let lost = disk.acknowledged.saturating_sub(found);
-                assert!(durability == "normal" || lost == 0, "{durability}: lost {lost} of {} at {percent} %, {tear} B", disk.acknowledged);
+                assert!(
+                    durability == "normal" || lost == 0,
+                    "{durability}: lost {lost} of {} at {percent} %, {tear} B",
+                    disk.acknowledged
+                );
                 most_lost = most_lost.max(lost);
             }
         }
         disk.take(deed);
     }
     // The record is complete: without a cut everything is there.
-    assert_eq!(keys_in(&disk.image(&mut dice, 100, TEARS[1])), Ok(disk.acknowledged), "{durability}");
+    assert_eq!(
+        keys_in(&disk.image(&mut dice, 100, TEARS[1])),
+        Ok(disk.acknowledged),
+        "{durability}"
+    );
     json!({ "durability": durability, "syncs": syncs, "images": images, "corrupt": 0, "most_lost": most_lost })
 }
 

@@ -1,4 +1,5 @@
-//! Figures of the tests: printed, and gathered as JSON lines in the file that `PERSONA_FAULT_REPORT` names.
+//! Figures of the tests: printed, and gathered as JSON lines in the file that
+//! `PERSONA_FAULT_REPORT` names.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -25,20 +26,28 @@ impl Form {
     }
 }
 
-/// Tells what a test did and what it was meant to do at full length. `number` is that of the table in the documents.
+/// Tells what a test did and what it was meant to do at full length. `number` is that of the table
+/// in the documents.
 pub fn report(number: u32, test: &str, form: Form, target: &str, figures: &Value) {
     let form = form.pick("short", "long");
     println!("fault {number} {test} ({form}): {figures}; target: {target}");
     let line = json!({ "number": number, "test": test, "form": form, "target": target, "figures": figures });
     if let Some(path) = variable("PERSONA_FAULT_REPORT") {
-        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the report can be written");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("the report can be written");
         writeln!(file, "{line}").expect("the report can be written");
     }
 }
 
 /// A variable of the environment that steers the tests themselves.
 pub fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "tests have no configuration; the program under test never sees this")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests have no configuration; the program under test never sees this"
+    )]
     std::env::var(name).ok()
 }
 

@@ -25,7 +25,8 @@ const WRITES: u32 = 100;
 /// How a slow body ended: with this answer, or without one.
 type End = io::Result<Reply>;
 
-/// A client that sends nearly all of a body at once, and then a byte now and again, until it is answered.
+/// A client that sends nearly all of a body at once, and then a byte now and again, until it is
+/// answered.
 fn send_slowly(address: SocketAddr, client: &str) -> End {
     let mut connection = Client::connect(address)?;
     let head = format!(
@@ -36,7 +37,9 @@ fn send_slowly(address: SocketAddr, client: &str) -> End {
     connection.wait_up_to(SIP_PAUSE);
     for _ in 0..REST_BYTES / 2 {
         match connection.read_reply() {
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => connection.send(b" ")?,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                connection.send(b" ")?;
+            }
             answered => return answered,
         }
     }
@@ -53,14 +56,18 @@ fn attack(server: &Server, bodies: u32, client_of: impl Fn(u32) -> String) -> Re
     ends
 }
 
-/// Small writes of this client, one after the other: how many were refused, and how long the longest took.
+/// Small writes of this client, one after the other: how many were refused, and how long the
+/// longest took.
 fn write_beside(server: &Server, path: &str, client: &str) -> (usize, Duration) {
     let (mut refused, mut longest) = (0, Duration::ZERO);
     for number in 0..WRITES {
         let begun = Instant::now();
         let change = json!({ "extensions": { "n": number } }).to_string();
         // A new connection each, so that both workers are met.
-        let reply = server.connect().request("PATCH", path, &[("x-forwarded-for", client)], change.as_bytes()).expect("an answer");
+        let reply = server
+            .connect()
+            .request("PATCH", path, &[("x-forwarded-for", client)], change.as_bytes())
+            .expect("an answer");
         refused += usize::from(reply.status != 200);
         longest = longest.max(begun.elapsed());
     }
@@ -71,14 +78,20 @@ fn write_beside(server: &Server, path: &str, client: &str) -> (usize, Duration) 
 fn large_write(server: &Server, client: &str, bytes: usize) -> Reply {
     let mut body = vec![b' '; bytes];
     body.extend_from_slice(b"{\"name\":\"large\"}");
-    server.connect().request("POST", PERSONAS, &[("x-forwarded-for", client)], &body).expect("an answer")
+    server
+        .connect()
+        .request("POST", PERSONAS, &[("x-forwarded-for", client)], &body)
+        .expect("an answer")
 }
 
 /// How so many bodies ended: all with an answer. Too slow, and busy.
 fn answered(ends: &Receiver<End>, bodies: u32) -> (u32, u32) {
     let (mut slow, mut busy) = (0, 0);
     for _ in 0..bodies {
-        let reply = ends.recv_timeout(2 * DEADLINE).expect("an end").expect("an answer, and not a broken connection");
+        let reply = ends
+            .recv_timeout(2 * DEADLINE)
+            .expect("an end")
+            .expect("an answer, and not a broken connection");
         match (reply.status, reply.json()["code"].as_str()) {
             (408, Some("body_too_slow")) => slow += 1,
             (503, Some("busy")) => {
@@ -111,7 +124,13 @@ fn small_writes_go_on_beside_slow_bodies_and_every_slow_one_is_told_why() {
     let (slow, busy) = (slow_early + slow, busy_early + busy);
     assert!(slow > 0, "none was held at all");
     let figures = json!({ "bodies": bodies, "too_slow": slow, "busy": busy, "writes": WRITES, "refused": refused, "longest_ms": milliseconds(longest) });
-    report(36, "slow_bodies", Form::Short, "0 of 100 small writes refused, every slow body answered", &figures);
+    report(
+        36,
+        "slow_bodies",
+        Form::Short,
+        "0 of 100 small writes refused, every slow body answered",
+        &figures,
+    );
 }
 
 #[test]

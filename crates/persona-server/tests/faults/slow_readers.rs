@@ -1,5 +1,5 @@
-//! 39: clients that ask for much and do not read it: the memory of a worker stays bounded, others are served meanwhile,
-//! and in the end the memory is given back.
+//! 39: clients that ask for much and do not read it: the memory of a worker stays bounded, others
+//! are served meanwhile, and in the end the memory is given back.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -19,8 +19,8 @@ const PERSONA_PARTS: usize = 12;
 const PART_BYTES: usize = 40_000;
 /// What the system keeps for a client that does not read, in bytes.
 const BUFFER_BYTES: usize = 4096;
-/// What a worker may have beyond the memory for answers: four lists that are read, each twice as it is put together,
-/// and what it had before.
+/// What a worker may have beyond the memory for answers: four lists that are read, each twice as it
+/// is put together, and what it had before.
 const BESIDE: u64 = 4 * 2 * 18 * MIB + 96 * MIB;
 
 /// A server of one worker whose page of a list has 16 MiB, and a small persona beside.
@@ -31,10 +31,18 @@ fn server(answer_memory_mb: u64, answer_patience: Duration) -> (Server, String) 
         .start();
     let mut client = server.connect();
     let text = "y".repeat(PART_BYTES);
-    let extensions: serde_json::Map<_, _> = (0..PERSONA_PARTS).map(|part| (part.to_string(), json!(text))).collect();
+    let extensions: serde_json::Map<_, _> =
+        (0..PERSONA_PARTS).map(|part| (part.to_string(), json!(text))).collect();
     for number in 0..PERSONAS {
-        let body = json!({ "name": format!("large {number}"), "extensions": extensions }).to_string();
-        assert_eq!(client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer").status, 201);
+        let body =
+            json!({ "name": format!("large {number}"), "extensions": extensions }).to_string();
+        assert_eq!(
+            client
+                .request("POST", "/api/v1/personas", &[], body.as_bytes())
+                .expect("an answer")
+                .status,
+            201
+        );
     }
     let small = create(&mut client, "small");
     (server, small)
@@ -45,7 +53,9 @@ fn ask(server: &Server, number: u32) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     set_socket_recv_buffer_size(&stream, BUFFER_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    let head = format!("GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 192.0.2.{number}\r\n\r\n");
+    let head = format!(
+        "GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 192.0.2.{number}\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).expect("sent");
     stream
 }
@@ -60,9 +70,12 @@ fn status(stream: &TcpStream) -> u16 {
     String::from_utf8_lossy(&start[9..]).parse().expect("a status")
 }
 
-/// Waits until the server has broken a connection. What it sent before can still be read, so reading would not tell.
+/// Waits until the server has broken a connection. What it sent before can still be read, so
+/// reading would not tell.
 fn wait_for_reset(stream: &TcpStream, patience: Duration) {
-    let broken = wait_for("the end of a connection", patience + DEADLINE, || stream.take_error().expect("a socket"));
+    let broken = wait_for("the end of a connection", patience + DEADLINE, || {
+        stream.take_error().expect("a socket")
+    });
     assert_eq!(broken.kind(), ErrorKind::ConnectionReset);
 }
 
@@ -72,10 +85,17 @@ fn others_are_served(server: &Server, small: &str) -> Duration {
     let mut client = server.connect();
     for number in 0..50 {
         let begun = Instant::now();
-        assert_eq!(patch(&mut client, small, &json!({ "extensions": { "n": number } })).expect("an answer").status, 200);
+        assert_eq!(
+            patch(&mut client, small, &json!({ "extensions": { "n": number } }))
+                .expect("an answer")
+                .status,
+            200
+        );
         get(&mut client, small);
         longest = longest.max(begun.elapsed());
-        let ready = Client::connect(server.address()).and_then(|mut client| client.get("/readyz")).expect("an answer");
+        let ready = Client::connect(server.address())
+            .and_then(|mut client| client.get("/readyz"))
+            .expect("an answer");
         assert_eq!(ready.status, 200);
     }
     longest
@@ -103,13 +123,21 @@ fn unread_answers(form: Form) {
     }
     let (_, most) = worker.resident();
     assert!(most < memory_mb * MIB + BESIDE, "{} MiB", most / MIB);
-    let kept = wait_for("memory that is given back", DEADLINE, || Some(worker.resident().0).filter(|now| *now < 96 * MIB));
+    let kept = wait_for("memory that is given back", DEADLINE, || {
+        Some(worker.resident().0).filter(|now| *now < 96 * MIB)
+    });
     // And everything is as it was.
     let page = server.connect().get("/api/v1/personas?limit=1000").expect("an answer");
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.body.len() as u64 > 16 * MIB);
     let figures = json!({ "clients": clients, "refused": refused, "most_mib": most / MIB, "kept_mib": kept / MIB, "longest_ms": milliseconds(longest) });
-    report(39, "unread_answers", form, "memory at most the setting and 240 MiB, given back; others are served", &figures);
+    report(
+        39,
+        "unread_answers",
+        form,
+        "memory at most the setting and 240 MiB, given back; others are served",
+        &figures,
+    );
 }
 
 #[test]
@@ -140,7 +168,8 @@ fn a_client_that_reads_at_all_gets_its_answer_and_one_that_does_not_is_cut_off()
     // Reads everything, only later than the other would have been given up.
     let mut slow = TcpStream::connect(server.address()).expect("the server accepts connections");
     slow.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    slow.write_all(b"GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
+    slow.write_all(b"GET /api/v1/personas?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .expect("sent");
     let mut read = 0_u64;
     let begun = Instant::now();
     while read < 16 * MIB {

@@ -1,5 +1,5 @@
-//! 40: lists and exports that take long, that nobody waits for, and that there are too many of: the log stays bounded, and so
-//! do threads, descriptors and memory of each worker.
+//! 40: lists and exports that take long, that nobody waits for, and that there are too many of: the
+//! log stays bounded, and so do threads, descriptors and memory of each worker.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -24,10 +24,11 @@ const WORDS: usize = 14_000;
 const TEXT_BYTES: usize = 100_000;
 /// Lists that are sent at once and abandoned at once.
 const LISTS: usize = 8;
-/// Threads of a worker: its main one, those that serve, the writer, what oversees reads, four for reads, one for what it says
-/// of itself, four for exports, and some room.
+/// Threads of a worker: its main one, those that serve, the writer, what oversees reads, four for
+/// reads, one for what it says of itself, four for exports, and some room.
 const THREADS_MAX: usize = 18;
-/// Memory of a worker that sends exports: what it has without, and a mebibyte and some buffers for each.
+/// Memory of a worker that sends exports: what it has without, and a mebibyte and some buffers for
+/// each.
 const MEMORY_KIB_MAX: u64 = 96 * 1024;
 /// Descriptors of a worker besides those of connections to clients, with some room.
 const DESCRIPTORS_MAX: usize = 80;
@@ -43,9 +44,12 @@ fn filled(server: Server) -> Server {
     let mut client = server.connect();
     for persona in 0..PERSONAS {
         let path = create(&mut client, &format!("wordy {persona}"));
-        let words: Vec<String> = (0..WORDS).map(|number| format!("word{}", number * PERSONAS + persona)).collect();
+        let words: Vec<String> =
+            (0..WORDS).map(|number| format!("word{}", number * PERSONAS + persona)).collect();
         let text = |part: usize| words[part * WORDS / 2..(part + 1) * WORDS / 2].join(" ");
-        let reply = patch(&mut client, &path, &json!({ "description": text(0), "scenario": text(1) })).expect("an answer");
+        let reply =
+            patch(&mut client, &path, &json!({ "description": text(0), "scenario": text(1) }))
+                .expect("an answer");
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     server
@@ -60,7 +64,8 @@ fn endless_list() -> String {
 fn ask(server: &Server, client: usize, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     let address = format!("192.0.{}.{}", client / 250, client % 250);
-    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {address}\r\n\r\n");
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: {address}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     stream
 }
@@ -75,10 +80,19 @@ struct Weight {
 
 impl Weight {
     fn of(process: &Process) -> Self {
-        let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", process.pid)).map_or(0, Iterator::count);
-        let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-        Self { threads: count("task"), descriptors: count("fd"), memory_kib: memory.unwrap_or_default() }
+        let count = |what: &str| {
+            fs::read_dir(format!("/proc/{}/{what}", process.pid)).map_or(0, Iterator::count)
+        };
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+        let memory = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        Self {
+            threads: count("task"),
+            descriptors: count("fd"),
+            memory_kib: memory.unwrap_or_default(),
+        }
     }
 
     fn max(self, other: Self) -> Self {
@@ -119,7 +133,8 @@ fn searches_beside_writers(form: Form) {
         thread::spawn(move || {
             while !stop.load(Relaxed) {
                 let reply = client.get(&slow_list()).expect("an answer");
-                let code = (reply.status != 200).then(|| reply.json()["code"].as_str().unwrap_or_default().to_owned());
+                let code = (reply.status != 200)
+                    .then(|| reply.json()["code"].as_str().unwrap_or_default().to_owned());
                 let count = match code.as_deref() {
                     None => 0,
                     Some("busy") => 1,
@@ -137,7 +152,12 @@ fn searches_beside_writers(form: Form) {
             let text = "t".repeat(TEXT_BYTES);
             while !stop.load(Relaxed) {
                 let number = counts[3].fetch_add(1, Relaxed);
-                let reply = patch(&mut client, &path, &json!({ "description": format!("{number} {text}") })).expect("an answer");
+                let reply = patch(
+                    &mut client,
+                    &path,
+                    &json!({ "description": format!("{number} {text}") }),
+                )
+                .expect("an answer");
                 assert_eq!(reply.status, 200, "{reply:?}");
             }
         })
@@ -153,7 +173,8 @@ fn searches_beside_writers(form: Form) {
     for client in clients {
         client.join().expect("no request failed");
     }
-    let [listed, gave_way, timed_out, written] = [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
+    let [listed, gave_way, timed_out, written] =
+        [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
     let figures = json!({ "largest_log_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
     report(40, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
     assert!(largest <= LOG_BYTES_MAX, "the log reached {largest} bytes");
@@ -178,7 +199,9 @@ fn abandoned_lists(form: Form) {
     let (mut most, mut longest) = (Weight::default(), Duration::ZERO);
     let rounds = form.pick(12, 250);
     for round in 0..rounds {
-        let asked: Vec<_> = (0..LISTS).map(|number| ask(&server, round * LISTS + number, &endless_list())).collect();
+        let asked: Vec<_> = (0..LISTS)
+            .map(|number| ask(&server, round * LISTS + number, &endless_list()))
+            .collect();
         // They have their turns, or wait for them, when their clients go.
         wait_for("lists under way", DEADLINE, || (in_flight(&server) > LISTS as u64).then_some(()));
         drop(asked);
@@ -187,11 +210,23 @@ fn abandoned_lists(form: Form) {
     }
     most = most.max(heaviest(&server));
     // Somebody else's list has its turn soon, because none of those goes on.
-    wait_for("a list", DEADLINE, || (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(()));
+    wait_for("a list", DEADLINE, || {
+        (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(())
+    });
     let figures = json!({ "lists": rounds * LISTS, "most": most.json(), "status_longest_ms": longest.as_millis() });
-    report(40, "abandoned_lists", form, "threads and descriptors bounded, no worker replaced", &figures);
+    report(
+        40,
+        "abandoned_lists",
+        form,
+        "threads and descriptors bounded, no worker replaced",
+        &figures,
+    );
     assert!(most.threads <= THREADS_MAX && most.descriptors <= DESCRIPTORS_MAX, "{figures}");
-    assert_eq!(server.processes("worker").iter().map(|it| it.pid).collect::<Vec<_>>(), workers, "a worker was replaced");
+    assert_eq!(
+        server.processes("worker").iter().map(|it| it.pid).collect::<Vec<_>>(),
+        workers,
+        "a worker was replaced"
+    );
 }
 
 #[test]
@@ -210,13 +245,17 @@ fn a_list_that_takes_too_long_is_ended_and_says_so() {
     let server = filled(Server::with_workers(1).flag("--read-timeout-ms=100").start());
     let mut client = server.connect();
     let reply = client.get(&slow_list()).expect("an answer");
-    assert_eq!((reply.status, reply.json()["code"].as_str(), reply.header("retry-after")), (503, Some("read_timeout"), Some("1")));
+    assert_eq!(
+        (reply.status, reply.json()["code"].as_str(), reply.header("retry-after")),
+        (503, Some("read_timeout"), Some("1"))
+    );
     assert_eq!(reply.json()["detail"], "the read took longer than 100 ms");
     // The connection that was interrupted serves the next one.
     assert_eq!(client.get("/api/v1/personas?limit=1").expect("an answer").status, 200);
 }
 
-/// Clients of one address that ask for slow lists without end, and lists of another address beside them.
+/// Clients of one address that ask for slow lists without end, and lists of another address beside
+/// them.
 #[test]
 fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     let server = filled(Server::with_workers(1).flag("--read-timeout-ms=1000").start());
@@ -236,7 +275,8 @@ fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     let mut client = server.connect();
     for _ in 0..3 {
         let headers = [("x-forwarded-for", "192.0.2.7")];
-        let reply = client.request("GET", "/api/v1/personas?limit=1", &headers, b"").expect("an answer");
+        let reply =
+            client.request("GET", "/api/v1/personas?limit=1", &headers, b"").expect("an answer");
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     // In the order of arrival each would wait for 32 lists of a second, four at once.
@@ -276,7 +316,9 @@ fn unread_exports(form: Form) {
     assert!(most.threads <= THREADS_MAX && most.memory_kib <= MEMORY_KIB_MAX, "{figures}");
     drop(open);
     // Their places are free again as soon as they have gone.
-    wait_for("a whole export", DEADLINE, || (server.connect().get("/api/v1/export").ok()?.status == 200).then_some(()));
+    wait_for("a whole export", DEADLINE, || {
+        (server.connect().get("/api/v1/export").ok()?.status == 200).then_some(())
+    });
 }
 
 /// Requests that are being answered.

@@ -1,4 +1,5 @@
-//! 9 and 10: processes are stopped by a signal, which is the worst of hanging: nothing of them ends by itself.
+//! 9 and 10: processes are stopped by a signal, which is the worst of hanging: nothing of them ends
+//! by itself.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -36,7 +37,10 @@ impl Writer {
                 match patch(&mut client, &path, &json!({ "extensions": { "n": number } })) {
                     Ok(reply) if reply.status == 200 => {
                         count.fetch_add(1, Relaxed);
-                        longest.fetch_max(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Relaxed);
+                        longest.fetch_max(
+                            u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                            Relaxed,
+                        );
                     }
                     Ok(reply) => return Some(format!("{reply:?}")),
                     Err(error) => return Some(error.to_string()),
@@ -85,28 +89,44 @@ fn holder_of_the_gate_is_stopped(form: Form) {
         let others = Writer::start(clients.pop().expect("a client of the second"), &path, &stop);
         let own = Writer::start(clients.pop().expect("a client of the first"), &path, &stop);
         wait_for("writes through both", DEADLINE, || {
-            (own.acknowledged.load(Relaxed) > 5 && others.acknowledged.load(Relaxed) > 5).then_some(())
+            (own.acknowledged.load(Relaxed) > 5 && others.acknowledged.load(Relaxed) > 5)
+                .then_some(())
         });
         stop_inside_the_gate(&server, &victim);
         let (stopped, before) = (Instant::now(), others.acknowledged.load(Relaxed));
         // One may be under way; the one after it has to come through the gate.
-        wait_for("a write of the others", STALL_MAX, || (others.acknowledged.load(Relaxed) > before + 1).then_some(()));
-        longest = longest.max(stopped.elapsed()).max(Duration::from_micros(others.longest_us.load(Relaxed)));
+        wait_for("a write of the others", STALL_MAX, || {
+            (others.acknowledged.load(Relaxed) > before + 1).then_some(())
+        });
+        longest = longest
+            .max(stopped.elapsed())
+            .max(Duration::from_micros(others.longest_us.load(Relaxed)));
         wait_for("another worker in its place", DEADLINE, || {
             server.processes("worker").into_iter().find(|it| it.slot == 1 && it.pid != victim.pid)
         });
         stop.store(true, Relaxed);
         acknowledged += others.acknowledged.load(Relaxed);
-        assert_eq!(others.thread.join().expect("no panic"), None, "round {round}: a client of another worker had an error");
+        assert_eq!(
+            others.thread.join().expect("no panic"),
+            None,
+            "round {round}: a client of another worker had an error"
+        );
         own.thread.join().expect("no panic");
-        wait_for("all workers", DEADLINE, || (server.connect().get("/readyz").ok()?.status == 200).then_some(()));
+        wait_for("all workers", DEADLINE, || {
+            (server.connect().get("/readyz").ok()?.status == 200).then_some(())
+        });
     }
     assert!(longest <= STALL_MAX, "{longest:?}");
     server.wait_for_log("a process shows no sign of life and is killed");
     assert_file_is_whole(&server);
-    let figures =
-        json!({ "rounds": rounds, "longest_stall_ms": milliseconds(longest), "acknowledged": acknowledged, "errors_to_others": 0 });
-    report(9, "holder_of_the_gate_is_stopped", form, "500 times, stall at most 5 s, 0 errors to clients", &figures);
+    let figures = json!({ "rounds": rounds, "longest_stall_ms": milliseconds(longest), "acknowledged": acknowledged, "errors_to_others": 0 });
+    report(
+        9,
+        "holder_of_the_gate_is_stopped",
+        form,
+        "500 times, stall at most 5 s, 0 errors to clients",
+        &figures,
+    );
 }
 
 #[test]
@@ -120,19 +140,22 @@ fn a_stopped_holder_of_the_gate_is_replaced_and_others_succeed_long() {
     holder_of_the_gate_is_stopped(Form::Long);
 }
 
-/// Sends such a signal and waits until it has been handled: one that is still pending when the supervisor is stopped
-/// again is thrown away by the kernel with the `SIGCONT` after it.
+/// Sends such a signal and waits until it has been handled: one that is still pending when the
+/// supervisor is stopped again is thrown away by the kernel with the `SIGCONT` after it.
 fn change_the_number_of_workers(server: &Server, number: Signal) {
     let said = || server.log().matches("the number of workers changes").count();
     let before = said();
     server.signal(number);
-    wait_for("a supervisor that has changed the number of workers", DEADLINE, || (said() > before).then_some(()));
+    wait_for("a supervisor that has changed the number of workers", DEADLINE, || {
+        (said() > before).then_some(())
+    });
 }
 
-/// The supervisor stands still for so long that every heartbeat looks old when it goes on; alone, so that the workers
-/// serve meanwhile, or with everybody, as on a machine that sleeps.
+/// The supervisor stands still for so long that every heartbeat looks old when it goes on; alone,
+/// so that the workers serve meanwhile, or with everybody, as on a machine that sleeps.
 fn supervisor_is_stopped(form: Form) {
-    let (rounds, pause) = (form.pick(1, 50), form.pick(Duration::from_secs(4), Duration::from_secs(30)));
+    let (rounds, pause) =
+        (form.pick(1, 50), form.pick(Duration::from_secs(4), Duration::from_secs(30)));
     let server = Server::with_workers(2).start();
     let path = create(&mut server.connect(), "shared");
     let before = Process::children_of(server.pid());
@@ -150,19 +173,29 @@ fn supervisor_is_stopped(form: Form) {
             (stopped.elapsed() >= pause).then_some(())
         });
         server.signal(Signal::CONT);
-        // It has looked at the heartbeats again when it answers, because signals and looks share one queue.
+        // It has looked at the heartbeats again when it answers, because signals and looks share
+        // one queue.
         change_the_number_of_workers(&server, Signal::TTIN);
         assert!(frozen.iter().all(|child| signal(child.pid, Signal::CONT)));
         change_the_number_of_workers(&server, Signal::TTOU);
         let deadline = Instant::now() + DEADLINE;
         wait_for("the processes of before", 2 * DEADLINE, || {
             let (log, living) = (server.log(), Process::children_of(server.pid()));
-            assert!(!log.contains("no sign of life") && Instant::now() < deadline, "{before:?} before, {living:?} now: {log}");
+            assert!(
+                !log.contains("no sign of life") && Instant::now() < deadline,
+                "{before:?} before, {living:?} now: {log}"
+            );
             (living == before).then_some(())
         });
     }
     let figures = json!({ "rounds": 2 * rounds, "pause_s": pause.as_secs(), "answers_meanwhile": answers, "healthy_workers_killed": 0 });
-    report(10, "supervisor_is_stopped", form, "100 times 5 min, 0 healthy workers killed", &figures);
+    report(
+        10,
+        "supervisor_is_stopped",
+        form,
+        "100 times 5 min, 0 healthy workers killed",
+        &figures,
+    );
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::personas::{create, get, patch};
 use crate::report::{Form, report};
 use crate::strace::{self, Attached};
 
-/// More frames than the first commit of a small change writes, so that it fails at its beginning whatever it writes first.
+/// More frames than the first commit of a small change writes, so that it fails at its beginning
+/// whatever it writes first.
 const FAILED_WRITES: &str = "1+";
 
 #[test]
@@ -22,19 +23,42 @@ fn a_quota_that_is_used_up_is_a_full_disk_and_is_over_when_there_is_room() {
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     let worker = server.processes("worker").remove(0);
-    for (error, told) in [("EDQUOT", "Disk quota exceeded (os error 122)"), ("EIO", "Input/output error (os error 5)")] {
-        let attached = Attached::to(worker.pid, &[format!("--inject=pwrite64:error={error}:when={FAILED_WRITES}")]);
-        let refused = patch(&mut client, &path, &json!({ "nickname": "refused" })).expect("an answer");
-        let expected = if error == "EIO" { (500, Some("storage_failed")) } else { (507, Some("storage_full")) };
-        assert_eq!((refused.status, refused.json()["code"].as_str()), expected, "{error}: {refused:?}");
+    for (error, told) in [
+        ("EDQUOT", "Disk quota exceeded (os error 122)"),
+        ("EIO", "Input/output error (os error 5)"),
+    ] {
+        let attached = Attached::to(
+            worker.pid,
+            &[format!("--inject=pwrite64:error={error}:when={FAILED_WRITES}")],
+        );
+        let refused =
+            patch(&mut client, &path, &json!({ "nickname": "refused" })).expect("an answer");
+        let expected = if error == "EIO" {
+            (500, Some("storage_failed"))
+        } else {
+            (507, Some("storage_full"))
+        };
+        assert_eq!(
+            (refused.status, refused.json()["code"].as_str()),
+            expected,
+            "{error}: {refused:?}"
+        );
         assert_eq!(get(&mut client, &path).json()["nickname"], "", "{error}");
         server.wait_for_log(told);
         drop(attached);
-        let kept = patch(&mut client, &path, &json!({ "nickname": "" , "extensions": { error: 1 } })).expect("an answer");
+        let kept =
+            patch(&mut client, &path, &json!({ "nickname": "" , "extensions": { error: 1 } }))
+                .expect("an answer");
         assert_eq!(kept.status, 200, "{error}: {kept:?}");
     }
     assert!(worker.is_alive(), "{}", server.log());
-    report(5, NAME, Form::Short, "507, reads go on, recovery by itself", &json!({ "refused": 2, "reads_failed": 0 }));
+    report(
+        5,
+        NAME,
+        Form::Short,
+        "507, reads go on, recovery by itself",
+        &json!({ "refused": 2, "reads_failed": 0 }),
+    );
 }
 
 #[test]
@@ -49,7 +73,12 @@ fn shared_memory_that_cannot_be_made_is_told_with_its_name_the_number_and_the_cu
         .expect("a shell");
     let said = String::from_utf8_lossy(&serve.stderr);
     assert_eq!(serve.status.code(), Some(1), "{said}");
-    for words in ["/memfd:persona-shared-page", "File too large (os error 27)", "hint: raise the limit on the size of files", "ulimit -f"] {
+    for words in [
+        "/memfd:persona-shared-page",
+        "File too large (os error 27)",
+        "hint: raise the limit on the size of files",
+        "ulimit -f",
+    ] {
         assert!(said.contains(words), "{words} is missing: {said}");
     }
 }

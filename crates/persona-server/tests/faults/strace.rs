@@ -1,4 +1,5 @@
-//! `strace` as the tool that breaks things: it kills at the n-th call, fails the n-th call, and records calls.
+//! `strace` as the tool that breaks things: it kills at the n-th call, fails the n-th call, and
+//! records calls.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,8 +13,7 @@ use crate::common::{DEADLINE, signal, wait_for};
 use crate::report::skip;
 
 /// The calls that change files. SQLite syncs with `fsync` or `fdatasync`, by how it was built.
-pub const CHANGING: &str =
-    "write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,copy_file_range,sendfile";
+pub const CHANGING: &str = "write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,copy_file_range,sendfile";
 
 /// A call and which one of its kind, in one thread of the program.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,7 +25,12 @@ pub struct Point {
 /// Whether `strace` is there; says so when it is not.
 #[track_caller]
 pub fn is_there(test: &str) -> bool {
-    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|it| it.success());
+    let there = Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|it| it.success());
     if !there {
         skip(test, "strace is missing (apt-get install strace)");
     }
@@ -36,21 +41,40 @@ pub fn is_there(test: &str) -> bool {
 pub fn traced(folder: &Path, options: &[String], arguments: &[String]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq"]).args(options).arg(env!("CARGO_BIN_EXE_persona")).args(arguments);
-    command.current_dir(folder).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     command
 }
 
-/// Every point of a run of the program at which something changes: for each call, as often as the busiest thread made it.
+/// Every point of a run of the program at which something changes: for each call, as often as the
+/// busiest thread made it.
 pub fn points_of(folder: &Path, calls: &str, arguments: &[String]) -> Vec<Point> {
     points_in_files(folder, calls, &[], arguments)
 }
 
 /// The same, for the files that these options choose.
-pub fn points_in_files(folder: &Path, calls: &str, files: &[String], arguments: &[String]) -> Vec<Point> {
+pub fn points_in_files(
+    folder: &Path,
+    calls: &str,
+    files: &[String],
+    arguments: &[String],
+) -> Vec<Point> {
     let record = folder.join("strace.out");
-    let options = [&["-o".into(), record.display().to_string(), "-e".into(), format!("trace={calls}")], files].concat();
+    let options = [
+        &["-o".into(), record.display().to_string(), "-e".into(), format!("trace={calls}")],
+        files,
+    ]
+    .concat();
     let output = traced(folder, &options, arguments).output().expect("strace");
-    assert!(output.status.success(), "the undisturbed run failed: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "the undisturbed run failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = fs::read_to_string(&record).expect("a record");
     fs::remove_file(&record).expect("a record");
     points_in(&text)
@@ -61,7 +85,10 @@ fn points_in(record: &str) -> Vec<Point> {
     for line in record.lines() {
         let mut words = line.splitn(2, ' ').map(str::trim);
         let (Some(thread), Some(rest)) = (words.next(), words.next()) else { continue };
-        if let Some((call, _)) = rest.split_once('(').filter(|(call, _)| call.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')) {
+        if let Some((call, _)) = rest
+            .split_once('(')
+            .filter(|(call, _)| call.chars().all(|it| it.is_ascii_alphanumeric() || it == '_'))
+        {
             *counts.entry((call.to_owned(), thread.to_owned())).or_default() += 1;
         }
     }
@@ -70,7 +97,9 @@ fn points_in(record: &str) -> Vec<Point> {
         let known = most.entry(call).or_default();
         *known = count.max(*known);
     }
-    most.into_iter().flat_map(|(call, count)| (1..=count).map(move |nth| Point { call: call.clone(), nth })).collect()
+    most.into_iter()
+        .flat_map(|(call, count)| (1..=count).map(move |nth| Point { call: call.clone(), nth }))
+        .collect()
 }
 
 /// At most this many of the points, spread evenly.
@@ -89,7 +118,12 @@ pub fn kill_at(point: &Point) -> String {
 
 /// The option that makes a call fail; a sticky one fails from then on.
 pub fn fail_at(point: &Point, error: &str, sticky: bool) -> String {
-    format!("inject={}:error={error}:when={}{}", point.call, point.nth, if sticky { "+" } else { "" })
+    format!(
+        "inject={}:error={error}:when={}{}",
+        point.call,
+        point.nth,
+        if sticky { "+" } else { "" }
+    )
 }
 
 /// `strace` on a process that runs already, until dropped.
@@ -102,7 +136,12 @@ impl Attached {
     #[track_caller]
     pub fn to(pid: u32, options: &[String]) -> Self {
         let mut command = Command::new("strace");
-        command.args(["-f", "-p", &pid.to_string()]).args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["-f", "-p", &pid.to_string()])
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut strace = command.spawn().expect("strace");
         let mut lines = BufReader::new(strace.stderr.take().expect("a pipe"));
         let (said, heard) = channel();
@@ -121,7 +160,9 @@ impl Attached {
     /// Waits until the traced process has ended.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        wait_for("the end of the traced process", DEADLINE, || self.strace.try_wait().expect("a child"))
+        wait_for("the end of the traced process", DEADLINE, || {
+            self.strace.try_wait().expect("a child")
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! A server with all of its processes below `strace`, from its first call on, and what its clients were told.
+//! A server with all of its processes below `strace`, from its first call on, and what its clients
+//! were told.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -17,17 +18,19 @@ use crate::ledger::read_whole;
 use crate::personas::{create, get, patch};
 use crate::strace::traced;
 
-/// Changes in the log of [`interrupted`], and bytes of each: more than one region of the log's index is for.
+/// Changes in the log of [`interrupted`], and bytes of each: more than one region of the log's
+/// index is for.
 const CHANGES: usize = 40;
 const CHANGE_BYTES: usize = 450_000;
 
-/// A folder with a database whose server was killed, so that its log has to be recovered, with an index of two regions. It has
-/// one persona.
+/// A folder with a database whose server was killed, so that its log has to be recovered, with an
+/// index of two regions. It has one persona.
 pub fn interrupted() -> TempDir {
     let server = Server::with_workers(1).flag("--wal-autocheckpoint=1000000").start();
     let path = create(&mut server.connect(), "survivor");
     for number in 0..CHANGES {
-        let change = json!({ "extensions": { "number": number, "text": "t".repeat(CHANGE_BYTES) } });
+        let change =
+            json!({ "extensions": { "number": number, "text": "t".repeat(CHANGE_BYTES) } });
         assert_eq!(patch(&mut server.connect(), &path, &change).expect("an answer").status, 200);
     }
     let small = json!({ "extensions": { "text": "" } });
@@ -54,7 +57,10 @@ pub struct TracedServer {
 impl TracedServer {
     /// Starts it in this folder, and waits until it is ready or has ended.
     pub fn start(folder: &Path, options: &[String], flags: &[&str]) -> Self {
-        let arguments = ["serve", "--database", "persona.db", "--port=0", "--workers=1"].iter().chain(flags).map(ToString::to_string);
+        let arguments = ["serve", "--database", "persona.db", "--port=0", "--workers=1"]
+            .iter()
+            .chain(flags)
+            .map(ToString::to_string);
         let mut command = traced(folder, options, &arguments.collect::<Vec<_>>());
         let mut strace = command.stdout(Stdio::piped()).spawn().expect("strace");
         let mut stderr = strace.stderr.take().expect("a pipe");
@@ -63,8 +69,13 @@ impl TracedServer {
             let _ = stderr.read_to_end(&mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        let first = first_line(strace.stdout.take().expect("a pipe")).recv_timeout(DEADLINE).unwrap_or_default();
-        let address = first.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let first = first_line(strace.stdout.take().expect("a pipe"))
+            .recv_timeout(DEADLINE)
+            .unwrap_or_default();
+        let address = first
+            .trim()
+            .strip_prefix("listening on http://")
+            .and_then(|address| address.parse().ok());
         Self { strace, address, log: Some(log) }
     }
 
@@ -78,14 +89,24 @@ impl TracedServer {
         let mut told = Told::default();
         let Some(address) = self.address else { return told };
         // A server that ends, or replaces its processes, answers no list.
-        let Ok(list) = Client::connect(address).and_then(|mut client| client.get("/api/v1/personas")) else { return told };
-        let Some(id) = list.json()["items"][0]["id"].as_str().map(str::to_owned) else { return told };
+        let Ok(list) =
+            Client::connect(address).and_then(|mut client| client.get("/api/v1/personas"))
+        else {
+            return told;
+        };
+        let Some(id) = list.json()["items"][0]["id"].as_str().map(str::to_owned) else {
+            return told;
+        };
         told.path = format!("/api/v1/personas/{id}");
         for number in 0..count {
             let key = format!("during/{number}");
             let change = json!({ "extensions": { &key: 1 } });
             // A broken connection leaves it open whether the change was kept.
-            let Ok(reply) = Client::connect(address).and_then(|mut client| patch(&mut client, &told.path, &change)) else { continue };
+            let Ok(reply) = Client::connect(address)
+                .and_then(|mut client| patch(&mut client, &told.path, &change))
+            else {
+                continue;
+            };
             match reply.json()["code"].as_str() {
                 None if reply.status == 200 => told.acknowledged.push(key),
                 Some("busy" | "storage_full" | "storage_failed") => told.refused.push(key),
@@ -113,7 +134,11 @@ pub fn assert_agrees(server: &Server, told: &Told) {
         let kept = get(&mut server.connect(), &told.path).json();
         let is_kept = |key: &String| kept["extensions"].get(key).is_some();
         assert_eq!(told.acknowledged.iter().find(|key| !is_kept(key)), None, "lost: {told:?}");
-        assert_eq!(told.refused.iter().find(|key| is_kept(key)), None, "refused, and kept all the same: {told:?}");
+        assert_eq!(
+            told.refused.iter().find(|key| is_kept(key)),
+            None,
+            "refused, and kept all the same: {told:?}"
+        );
     }
     assert_eq!(read_whole(&server.database()).personas.len(), 1);
 }

@@ -1,7 +1,9 @@
-//! 13: the WAL-reset race, with its window held open: the library of this program loses nothing, an older one does.
+//! 13: the WAL-reset race, with its window held open: the library of this program loses nothing, an
+//! older one does.
 //!
-//! The older one is the control: it shows that the race was really run. Both are compiled from the sources of their
-//! crates, ours as they are, with the same program around them (`wal_reset/harness.c`).
+//! The older one is the control: it shows that the race was really run. Both are compiled from the
+//! sources of their crates, ours as they are, with the same program around them
+//! (`wal_reset/harness.c`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +13,13 @@ use serde_json::{Value, json};
 
 use crate::report::{Form, report};
 
-const TARGET: &str = "the control fails on an old library, this one passes; at least 1,000,000 overlaps";
+const TARGET: &str =
+    "the control fails on an old library, this one passes; at least 1,000,000 overlaps";
 
-/// The line in the window, in `sqlite3WalCheckpoint`, after which newer sources have the fault-simulation point.
-const WINDOW: &str = "    /* Copy data from the log to the database file. */\n    if( rc==SQLITE_OK ){\n";
+/// The line in the window, in `sqlite3WalCheckpoint`, after which newer sources have the
+/// fault-simulation point.
+const WINDOW: &str =
+    "    /* Copy data from the log to the database file. */\n    if( rc==SQLITE_OK ){\n";
 const POINT: &str = "      sqlite3FaultSim(660);\n";
 
 /// The folder with `sqlite3.c` of the crate that a package depends on.
@@ -27,7 +32,10 @@ fn sources(manifest: &Path) -> PathBuf {
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("a list");
-    let package = packages.iter().find(|package| package["name"] == "libsqlite3-sys").expect("a package with SQLite");
+    let package = packages
+        .iter()
+        .find(|package| package["name"] == "libsqlite3-sys")
+        .expect("a package with SQLite");
     Path::new(package["manifest_path"].as_str().expect("a path")).with_file_name("sqlite3")
 }
 
@@ -35,8 +43,13 @@ fn sources(manifest: &Path) -> PathBuf {
 fn compiled(manifest: &Path, folder: &Path, name: &str) -> PathBuf {
     let (sources, program) = (sources(manifest), folder.join(name));
     let text = fs::read_to_string(sources.join("sqlite3.c")).expect("the source of SQLite");
-    assert_eq!(text.matches(WINDOW).count(), 1, "the window is not where it was: look at sqlite3WalCheckpoint");
-    let text = if text.contains(POINT) { text } else { text.replace(WINDOW, &format!("{WINDOW}{POINT}")) };
+    assert_eq!(
+        text.matches(WINDOW).count(),
+        1,
+        "the window is not where it was: look at sqlite3WalCheckpoint"
+    );
+    let text =
+        if text.contains(POINT) { text } else { text.replace(WINDOW, &format!("{WINDOW}{POINT}")) };
     fs::write(folder.join(format!("{name}.c")), text).expect("written");
     let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/wal_reset/harness.c");
     let output = Command::new("cc")
@@ -53,21 +66,40 @@ fn compiled(manifest: &Path, folder: &Path, name: &str) -> PathBuf {
 }
 
 fn run(program: &Path, rounds: u64) -> Output {
-    Command::new(program).arg(program.with_extension("db")).arg(rounds.to_string()).output().expect("the harness")
+    Command::new(program)
+        .arg(program.with_extension("db"))
+        .arg(rounds.to_string())
+        .output()
+        .expect("the harness")
 }
 
 fn commits_meet_checkpoints(form: Form) {
     let rounds = form.pick(500, 1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let control = run(&compiled(&here.join("tests/faults/wal_reset/old/Cargo.toml"), folder.path(), "old"), rounds);
+    let control = run(
+        &compiled(&here.join("tests/faults/wal_reset/old/Cargo.toml"), folder.path(), "old"),
+        rounds,
+    );
     let said = String::from_utf8_lossy(&control.stdout).into_owned();
-    assert!(control.status.code() == Some(1) && said.starts_with("lost: "), "the control lost nothing: {control:?}");
+    assert!(
+        control.status.code() == Some(1) && said.starts_with("lost: "),
+        "the control lost nothing: {control:?}"
+    );
     let ours = run(&compiled(&here.join("Cargo.toml"), folder.path(), "ours"), rounds);
     let found = String::from_utf8_lossy(&ours.stdout).into_owned();
-    let wanted = format!("{rounds} overlaps, nothing lost, SQLite {}", persona_storage::sqlite::library_version());
+    let wanted = format!(
+        "{rounds} overlaps, nothing lost, SQLite {}",
+        persona_storage::sqlite::library_version()
+    );
     assert!(ours.status.success() && found.trim() == wanted, "{ours:?}");
-    report(13, "commits_meet_checkpoints", form, TARGET, &json!({ "control": said.trim(), "ours": found.trim() }));
+    report(
+        13,
+        "commits_meet_checkpoints",
+        form,
+        TARGET,
+        &json!({ "control": said.trim(), "ours": found.trim() }),
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A server of one worker over a wire, with a client and one persona: where most of these tests begin.
+//! A server of one worker over a wire, with a client and one persona: where most of these tests
+//! begin.
 
 use crate::common::cluster::Cluster;
 use crate::common::cluster::wire::Wire;
@@ -17,12 +18,14 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With one connection unless the URL says otherwise, these further parameters of the URL, and these flags.
+    /// With one connection unless the URL says otherwise, these further parameters of the URL, and
+    /// these flags.
     pub fn start(parameters: &str, flags: &[&str]) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
         let wire = Wire::to(cluster.port());
-        let builder = Server::with_workers(1).flag(format!("--database={}?pool_max=1{parameters}", wire.url(&database)));
+        let builder = Server::with_workers(1)
+            .flag(format!("--database={}?pool_max=1{parameters}", wire.url(&database)));
         let server = flags.iter().fold(builder, |builder, flag| builder.flag(*flag)).start();
         let (mut client, mut ledger) = (server.connect(), Ledger::default());
         let path = path_in(&ledger.ask(&mut client, Asked::create("first")));

@@ -1,5 +1,5 @@
-//! Every code of the server that means something: what is tried again, what a client is told, and that it is never told in
-//! the database's words.
+//! Every code of the server that means something: what is tried again, what a client is told, and
+//! that it is never told in the database's words.
 
 use crate::bench::Bench;
 use crate::common::cluster::wire::{Fault, STARTUP, Sender, Trap};
@@ -8,7 +8,10 @@ use crate::ledger::{Asked, Told};
 /// The statement was undone, and doing it again can succeed.
 const UNDONE: [&str; 7] = ["40001", "40P01", "55P03", "57014", "53000", "53200", "53400"];
 /// The connection, or the server, is of no more use.
-const AWAY: [&str; 12] = ["57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53300", "08000", "08003", "08006", "08P01", "XX000"];
+const AWAY: [&str; 12] = [
+    "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53300", "08000", "08003", "08006",
+    "08P01", "XX000",
+];
 /// What doing it again cannot help, with the status and the code that a client gets.
 const FINAL: [(&str, u16, &str); 9] = [
     ("53100", 507, "storage_full"),
@@ -30,7 +33,9 @@ fn bench() -> Bench {
 impl Bench {
     /// What a read of the persona meets: its identity is sent as sixteen bytes.
     fn read(&self, fault: Fault) -> Trap {
-        let id: u128 = u128::from_str_radix(&self.path[self.path.len() - 36..].replace('-', ""), 16).expect("an identity");
+        let id: u128 =
+            u128::from_str_radix(&self.path[self.path.len() - 36..].replace('-', ""), 16)
+                .expect("an identity");
         Trap { marker: id.to_be_bytes().to_vec(), ..Trap::at(Sender::Client, b'B', fault) }
     }
 
@@ -41,7 +46,8 @@ impl Bench {
         let trap = Trap::at(Sender::Client, b'B', fault).of(&mark);
         self.wire.arm(if lasts { trap.lasting() } else { trap });
         // Without a key the mark is in the one statement only.
-        let told = self.ledger.ask(&mut self.client, Asked::patch(&self.path, mark).with_key(false));
+        let told =
+            self.ledger.ask(&mut self.client, Asked::patch(&self.path, mark).with_key(false));
         (told, self.wire.disarm())
     }
 }
@@ -72,7 +78,11 @@ fn what_cannot_be_helped_is_told_at_once_by_status_and_code_and_not_in_the_datab
         assert!(told == Told::Refused(word.into()) && met == 1, "{code}, {met} times: {told:?}");
         bench.wire.arm(bench.read(Fault::Fails(code)));
         let reply = bench.client.get(&bench.path).expect("an answer");
-        assert_eq!((reply.status, Told::by(&reply)), (status, Told::Refused(word.into())), "{code}");
+        assert_eq!(
+            (reply.status, Told::by(&reply)),
+            (status, Told::Refused(word.into())),
+            "{code}"
+        );
         assert_eq!(bench.wire.disarm(), 1, "{code}");
     }
     bench.server.wait_for_log("add statement_cache=off to the URL");
@@ -86,7 +96,9 @@ fn a_write_that_may_have_been_done_is_never_told_as_one_that_was_not() {
         let mark = format!("in doubt {code}");
         let of_it = |fault| Trap::at(Sender::Client, b'B', fault).of(&mark);
         bench.wire.arm_in_turn([of_it(Fault::Ends("57P01")), of_it(Fault::Fails(code))]);
-        let told = bench.ledger.ask(&mut bench.client, Asked::patch(&bench.path, mark.as_str()).with_key(false));
+        let told = bench
+            .ledger
+            .ask(&mut bench.client, Asked::patch(&bench.path, mark.as_str()).with_key(false));
         assert_eq!((told, bench.wire.disarm()), (Told::Unknown, 2), "{code}");
     }
     bench.compare();
@@ -99,9 +111,16 @@ fn who_is_not_let_in_waits_and_is_told_to_come_again() {
         bench.wire.arm(Trap::at(Sender::Client, STARTUP, Fault::Ends(code)).lasting());
         bench.wire.cut_all();
         let told = bench.ledger.ask(&mut bench.client, Asked::patch(&bench.path, code));
-        assert!(matches!(&told, Told::Refused(word) if word == "database_unreachable" || word == "busy"), "{code}: {told:?}");
+        assert!(
+            matches!(&told, Told::Refused(word) if word == "database_unreachable" || word == "busy"),
+            "{code}: {told:?}"
+        );
         let reply = bench.client.get(&bench.path).expect("an answer");
-        assert_eq!((reply.status, Told::by(&reply)), (503, Told::Refused("database_unreachable".into())), "{code}");
+        assert_eq!(
+            (reply.status, Told::by(&reply)),
+            (503, Told::Refused("database_unreachable".into())),
+            "{code}"
+        );
         assert!(bench.wire.disarm() > 1, "{code}");
     }
     bench.compare();

@@ -1,5 +1,6 @@
-//! Clients that ask for what lasts, beside one that writes: exports that are not read, lists that are planned and searched
-//! for long, lists whose client goes away at once. No write waits for any of them.
+//! Clients that ask for what lasts, beside one that writes: exports that are not read, lists that
+//! are planned and searched for long, lists whose client goes away at once. No write waits for any
+//! of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -17,7 +18,8 @@ const TARGET: &str = "every write beside them answered within 5 s, none with 503
 const WRITE_MAX: Duration = Duration::from_secs(5);
 /// Sessions of the one worker.
 const POOL_MAX: u64 = 10;
-/// Personas that together are more than sockets and queues hold on the way to a client that does not read.
+/// Personas that together are more than sockets and queues hold on the way to a client that does
+/// not read.
 const LARGE_PERSONAS: usize = 320;
 const LARGE_BYTES: usize = 100_000;
 /// A search that looks into every text, and counts.
@@ -34,12 +36,15 @@ impl World {
     fn start() -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();
-        let server = Server::with_workers(1).flag(format!("--database={}", cluster.url(&database))).start();
+        let server =
+            Server::with_workers(1).flag(format!("--database={}", cluster.url(&database))).start();
         let (mut client, mut ledger) = (server.connect(), Ledger::default());
         let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
         let body = json!({ "name": "large", "description": "x".repeat(LARGE_BYTES), "tags": ["t0", "t1"] }).to_string();
         for _ in 0..LARGE_PERSONAS {
-            let created = client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
+            let created = client
+                .request("POST", "/api/v1/personas", &[], body.as_bytes())
+                .expect("an answer");
             assert_eq!(created.status, 201, "{created:?}");
         }
         Self { server, database, ledger, path }
@@ -60,7 +65,10 @@ impl World {
         let mut times: Vec<Duration> = (0..writes)
             .map(|number| {
                 let began = Instant::now();
-                let told = self.ledger.ask(&mut client, Asked::patch(&self.path, format!("{what} {number}")).with_key(false));
+                let told = self.ledger.ask(
+                    &mut client,
+                    Asked::patch(&self.path, format!("{what} {number}")).with_key(false),
+                );
                 assert!(matches!(told, Told::Kept(_)), "beside {what}: {told:?}");
                 began.elapsed()
             })
@@ -84,7 +92,11 @@ impl Drop for Over<'_> {
 }
 
 /// Does something again and again on so many threads while `meanwhile` runs; tells how often.
-fn while_others<T>(threads: usize, act: impl Fn(usize) + Sync, meanwhile: impl FnOnce() -> T) -> (T, u64) {
+fn while_others<T>(
+    threads: usize,
+    act: impl Fn(usize) + Sync,
+    meanwhile: impl FnOnce() -> T,
+) -> (T, u64) {
     let (is_over, count) = (AtomicBool::new(false), AtomicU64::new(0));
     let result = thread::scope(|scope| {
         for number in 0..threads {
@@ -97,14 +109,18 @@ fn while_others<T>(threads: usize, act: impl Fn(usize) + Sync, meanwhile: impl F
             });
         }
         let _over = Over(&is_over);
-        wait_for("the others have begun", WRITE_MAX * 6, || (count.load(Ordering::SeqCst) > 0).then_some(()));
+        wait_for("the others have begun", WRITE_MAX * 6, || {
+            (count.load(Ordering::SeqCst) > 0).then_some(())
+        });
         meanwhile()
     });
     (result, count.load(Ordering::SeqCst))
 }
 
 fn ask(client: &mut Client, path: &str) {
-    client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).expect("sent");
+    client
+        .send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+        .expect("sent");
 }
 
 fn beside_what_lasts(form: Form) {
@@ -117,7 +133,9 @@ fn beside_what_lasts(form: Form) {
     for reader in &mut readers {
         ask(reader, "/api/v1/export");
     }
-    wait_for("exports", WRITE_MAX * 6, || (world.sessions("query LIKE 'FETCH%'") >= 1).then_some(()));
+    wait_for("exports", WRITE_MAX * 6, || {
+        (world.sessions("query LIKE 'FETCH%'") >= 1).then_some(())
+    });
     let exports = world.write_beside("24 exports that are not read", writes);
     drop(readers);
 
@@ -127,7 +145,8 @@ fn beside_what_lasts(form: Form) {
         let reply = client.get(&format!("{SLOW_LIST}{tags}")).expect("an answer");
         assert!([200, 503].contains(&reply.status), "{reply:?}");
     };
-    let (lists, listed) = while_others(22, list, || world.write_beside("22 lists with many tags", writes));
+    let (lists, listed) =
+        while_others(22, list, || world.write_beside("22 lists with many tags", writes));
 
     let search = |_| {
         let mut client = Client::connect(address).expect("connected");
@@ -135,7 +154,8 @@ fn beside_what_lasts(form: Form) {
         let reply = client.get(SLOW_LIST).expect("an answer");
         assert!([200, 503].contains(&reply.status), "{reply:?}");
     };
-    let (searches, slow_searches) = while_others(22, search, || world.write_beside("22 slow searches", writes));
+    let (searches, slow_searches) =
+        while_others(22, search, || world.write_beside("22 slow searches", writes));
 
     let close = |_| {
         let mut client = Client::connect(address).expect("connected");
@@ -143,7 +163,8 @@ fn beside_what_lasts(form: Form) {
         // It arrives, and nothing of its answer is waited for.
         thread::sleep(Duration::from_millis(5));
     };
-    let (closed, sent) = while_others(8, close, || world.write_beside("lists that are closed at once", writes));
+    let (closed, sent) =
+        while_others(8, close, || world.write_beside("lists that are closed at once", writes));
 
     world.ledger.compare(Cluster::shared(), &world.database);
     let told = |(p99, longest): (Duration, Duration)| json!({ "p99_ms": milliseconds(p99), "longest_ms": milliseconds(longest) });

@@ -1,5 +1,5 @@
-//! Connections that break at every message of a write, also while they are being made: each write is done once and
-//! answered as if nothing had been, or told as unknown.
+//! Connections that break at every message of a write, also while they are being made: each write
+//! is done once and answered as if nothing had been, or told as unknown.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -41,7 +41,13 @@ impl Bench {
     }
 
     /// Does this to the n-th message of a write, for every n; tells how many messages there are.
-    fn at_every_message(&mut self, sender: Sender, fault: Fault, is_new: bool, what: &dyn Fn(String) -> Asked) -> u64 {
+    fn at_every_message(
+        &mut self,
+        sender: Sender,
+        fault: Fault,
+        is_new: bool,
+        what: &dyn Fn(String) -> Asked,
+    ) -> u64 {
         for nth in 0.. {
             if is_new {
                 self.wire.cut_all();
@@ -49,7 +55,10 @@ impl Bench {
             self.wire.arm(Trap::nth(sender, nth, fault).of(WORKER));
             let mark = format!("{sender:?} {fault:?} {nth} {is_new} {}", self.cuts);
             let told = self.ledger.ask(&mut self.client, what(mark).with_key(nth % 2 == 0));
-            assert!(matches!(told, Told::Kept(_)), "one cut is in nobody's way: {sender:?} {fault:?} {nth}: {told:?}");
+            assert!(
+                matches!(told, Told::Kept(_)),
+                "one cut is in nobody's way: {sender:?} {fault:?} {nth}: {told:?}"
+            );
             if self.wire.disarm() == 0 {
                 return nth;
             }
@@ -61,8 +70,12 @@ impl Bench {
     /// Waits until so many sessions of the database are as the condition says.
     #[track_caller]
     fn wait_for_sessions(&self, condition: &str, count: usize) {
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}");
-        wait_for(condition, DEADLINE, || (self.cluster.sql(&self.database, &sql) == count.to_string()).then_some(()));
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"
+        );
+        wait_for(condition, DEADLINE, || {
+            (self.cluster.sql(&self.database, &sql) == count.to_string()).then_some(())
+        });
     }
 
     fn compare(mut self) -> u64 {
@@ -84,13 +97,17 @@ fn a_write_is_done_once_and_answered_at_whichever_message_its_connection_breaks(
         for sender in [Sender::Client, Sender::Server] {
             let known = bench.at_every_message(sender, Fault::Before, false, &Asked::create);
             let new = bench.at_every_message(sender, Fault::Before, true, &change);
-            assert!(known >= 4 && new > known, "{known} messages on a connection that is there, {new} with a new one");
+            assert!(
+                known >= 4 && new > known,
+                "{known} messages on a connection that is there, {new} with a new one"
+            );
         }
         bench.at_every_message(Sender::Client, Fault::After, false, &change);
         bench.at_every_message(Sender::Client, Fault::After, true, &Asked::create);
         cuts += bench.compare();
     }
-    let figures = json!({ "cuts": cuts, "lost": 0, "twice": 0, "seconds": began.elapsed().as_secs_f64() });
+    let figures =
+        json!({ "cuts": cuts, "lost": 0, "twice": 0, "seconds": began.elapsed().as_secs_f64() });
     report(22, "dropped", Form::Short, TARGET, &figures);
     assert!(cuts >= 100, "only {cuts} cuts");
 }
@@ -101,10 +118,16 @@ fn a_read_is_answered_at_whichever_message_the_connection_of_all_reads_breaks() 
     let cluster = Cluster::shared();
     let database = cluster.database();
     let wire = Wire::to(cluster.port());
-    let server = Server::with_workers(1).flag(format!("--database={}?pool_max=3", wire.url(&database))).start();
+    let server = Server::with_workers(1)
+        .flag(format!("--database={}?pool_max=3", wire.url(&database)))
+        .start();
     let (mut client, mut ledger) = (server.connect(), Ledger::default());
     let path = path_in(&ledger.ask(&mut client, Asked::create("first")));
-    for (sender, fault) in [(Sender::Client, Fault::Before), (Sender::Client, Fault::After), (Sender::Server, Fault::Before)] {
+    for (sender, fault) in [
+        (Sender::Client, Fault::Before),
+        (Sender::Client, Fault::After),
+        (Sender::Server, Fault::Before),
+    ] {
         for is_new in [false, true] {
             let mut messages = 0;
             loop {
@@ -130,13 +153,29 @@ fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
     let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
     // Somebody has the row, so the statement waits on the server.
     let mut psql = bench.cluster.command("psql");
-    psql.args(["-X", "-q", "-U", "postgres", "-p", &bench.cluster.port().to_string(), "-d", &bench.database, "-h"]);
-    let mut holder = psql.arg(bench.cluster.folder()).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
+    psql.args([
+        "-X",
+        "-q",
+        "-U",
+        "postgres",
+        "-p",
+        &bench.cluster.port().to_string(),
+        "-d",
+        &bench.database,
+        "-h",
+    ]);
+    let mut holder = psql
+        .arg(bench.cluster.folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("psql");
     let mut input = holder.stdin.take().expect("piped");
     writeln!(input, "BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE;").expect("it reads");
     bench.wait_for_sessions("state = 'idle in transaction'", 1);
     let waiting = thread::spawn({
-        let (mut client, asked) = (bench.server.connect(), Asked::patch(&path, "still running").with_key(false));
+        let (mut client, asked) =
+            (bench.server.connect(), Asked::patch(&path, "still running").with_key(false));
         move || {
             let mut ledger = Ledger::default();
             ledger.ask(&mut client, asked);
@@ -145,7 +184,8 @@ fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
     });
     bench.wait_for_sessions("wait_event_type = 'Lock'", 1);
     bench.wire.cut_all();
-    // The look of the second attempt finds nothing, because the first is not over, and so it is sent again.
+    // The look of the second attempt finds nothing, because the first is not over, and so it is
+    // sent again.
     bench.wait_for_sessions("wait_event_type = 'Lock'", 2);
     writeln!(input, "ROLLBACK;").expect("it reads");
     let told = waiting.join().expect("no panic");
@@ -159,7 +199,8 @@ fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
 #[test]
 #[ignore = "long: run by ./test --long"]
 fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
-    let seed = variable("PERSONA_FAULT_SEED").map_or(20_261_126, |seed| seed.parse().expect("a number"));
+    let seed =
+        variable("PERSONA_FAULT_SEED").map_or(20_261_126, |seed| seed.parse().expect("a number"));
     println!("PERSONA_FAULT_SEED={seed}");
     let mut dice = Dice(seed);
     let mut bench = Bench::new("&statement_timeout=1");
@@ -172,21 +213,26 @@ fn ten_thousand_random_injections_lose_nothing_and_do_nothing_twice() {
             0 => Fault::Silence,
             1..400 => Fault::Before,
             400..800 => Fault::After,
-            800..900 if sender == Sender::Client => Fault::Fails(["40001", "40P01", "55P03"][dice.below(3)]),
+            800..900 if sender == Sender::Client => {
+                Fault::Fails(["40001", "40P01", "55P03"][dice.below(3)])
+            }
             _ => Fault::Ends(["57P01", "57P02", "57P05", "08006", "53300"][dice.below(5)]),
         };
         if dice.below(4) == 0 {
             bench.wire.cut_all();
         }
         bench.wire.arm(Trap::nth(sender, dice.below(16) as u64, fault).of(WORKER));
-        let asked = if dice.below(2) == 0 { Asked::create(format!("{number}")) } else { Asked::patch(&path, format!("{number}")) };
+        let asked = if dice.below(2) == 0 {
+            Asked::create(format!("{number}"))
+        } else {
+            Asked::patch(&path, format!("{number}"))
+        };
         bench.ledger.ask(&mut bench.client, asked.with_key(dice.below(2) == 0));
         bench.cuts += bench.wire.disarm();
     }
     let (kept, refused, unknown) = bench.ledger.counts();
     let injected = bench.compare();
-    let figures =
-        json!({ "writes": number, "injected": injected, "kept": kept, "refused": refused, "unknown": unknown, "lost": 0, "twice": 0 });
+    let figures = json!({ "writes": number, "injected": injected, "kept": kept, "refused": refused, "unknown": unknown, "lost": 0, "twice": 0 });
     report(22, "dropped", Form::Long, TARGET, &figures);
 }
 

@@ -33,9 +33,13 @@ fn twenty_killed_primaries_lose_nothing_acknowledged_and_writes_come_back_within
 fn rounds(form: Form, count: usize) {
     let (mut kept, mut refused, mut unknown, mut longest) = (0, 0, 0, Duration::ZERO);
     for round in 0..count {
-        // In every other round the standby is cut off first, so that the primary has commits that it has not.
+        // In every other round the standby is cut off first, so that the primary has commits that
+        // it has not.
         let (ledger, back) = fail_over(round % 2 == 0);
-        println!("round {round}: {:?} kept, refused, unknown; back after {back:?}", ledger.counts());
+        println!(
+            "round {round}: {:?} kept, refused, unknown; back after {back:?}",
+            ledger.counts()
+        );
         let counts = ledger.counts();
         (kept, refused, unknown) = (kept + counts.0, refused + counts.1, unknown + counts.2);
         longest = longest.max(back);
@@ -54,7 +58,8 @@ struct Load {
     is_over: AtomicBool,
 }
 
-/// One failover; tells what clients were told, and how long after the promotion the first new write was acknowledged.
+/// One failover; tells what clients were told, and how long after the promotion the first new write
+/// was acknowledged.
 fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     let pair = Pair::start();
     let server = Server::with_workers(2).flag(format!("--database={}", pair.url())).start();
@@ -70,14 +75,17 @@ fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
             })
             .collect();
         let has = |wanted: usize| {
-            wait_for("acknowledged writes", DEADLINE, || (load.acknowledged.load(Ordering::Acquire) >= wanted).then_some(()));
+            wait_for("acknowledged writes", DEADLINE, || {
+                (load.acknowledged.load(Ordering::Acquire) >= wanted).then_some(())
+            });
         };
         has(BEFORE);
         if is_cut_off {
             pair.cut_off_standby();
             let more = load.acknowledged.load(Ordering::Acquire) + AFTERWARDS;
             wait_for("commits that the standby has not", DEADLINE, || {
-                (pair.waiter().is_some() || load.acknowledged.load(Ordering::Acquire) >= more).then_some(())
+                (pair.waiter().is_some() || load.acknowledged.load(Ordering::Acquire) >= more)
+                    .then_some(())
             });
         }
         pair.primary.kill();
@@ -101,7 +109,8 @@ fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     (first, back)
 }
 
-/// Creates and changes until the load is over. Each client has a persona of its own, and one is everybody's.
+/// Creates and changes until the load is over. Each client has a persona of its own, and one is
+/// everybody's.
 fn write(server: &Server, load: &Load, number: usize) -> Ledger {
     let (mut client, mut ledger) = (server.connect(), Ledger::default());
     let path = path_in(&ledger.ask(&mut client, Asked::create(format!("own {number}"))));

@@ -1,4 +1,5 @@
-//! What is told of the connections to the database: who uses one, who waits, and what became of those that gave no answer.
+//! What is told of the connections to the database: who uses one, who waits, and what became of
+//! those that gave no answer.
 
 use std::thread;
 
@@ -15,7 +16,9 @@ fn figure(server: &Server, what: &str) -> u64 {
 #[track_caller]
 fn wait_for_figures(server: &Server, figures: [u64; 3]) {
     let what = ["in_use", "idle", "waiting"];
-    wait_for(&format!("{what:?} of {figures:?}"), DEADLINE, || (what.map(|it| figure(server, it)) == figures).then_some(()));
+    wait_for(&format!("{what:?} of {figures:?}"), DEADLINE, || {
+        (what.map(|it| figure(server, it)) == figures).then_some(())
+    });
 }
 
 #[test]
@@ -34,10 +37,15 @@ fn connections_that_are_used_idle_waited_for_and_left_behind_are_told_for_each_w
     assert_eq!((wire.disarm(), figure(&server, "left_behind")), (1, 1));
     wait_for_figures(&server, [0, 1, 0]);
     wire.cut_all();
-    wait_for("nothing left behind", DEADLINE, || (figure(&server, "left_behind") == 0).then_some(()));
+    wait_for("nothing left behind", DEADLINE, || {
+        (figure(&server, "left_behind") == 0).then_some(())
+    });
     wait_for_figures(&server, [0, 0, 0]);
-    // At least the write and both reads waited, and one of these for as long as the other had the connection.
+    // At least the write and both reads waited, and one of these for as long as the other had the
+    // connection.
     assert!(server.metric("persona_database_connection_wait_seconds_count") >= 3);
-    let seconds = |bound: &str| server.metric(&format!("persona_database_connection_wait_seconds_bucket{{le=\"{bound}\"}}"));
+    let seconds = |bound: &str| {
+        server.metric(&format!("persona_database_connection_wait_seconds_bucket{{le=\"{bound}\"}}"))
+    };
     assert!(seconds("1") < seconds("+Inf"), "{} of {}", seconds("1"), seconds("+Inf"));
 }

@@ -1,4 +1,5 @@
-//! What was asked, what was answered, and what the database holds: compared at the end, without the program under test.
+//! What was asked, what was answered, and what the database holds: compared at the end, without the
+//! program under test.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -47,7 +48,8 @@ impl Asked {
         Self { mark: mark.into(), method: "PATCH", path: path.into(), has_key: true }
     }
 
-    /// Sent without a key when this is false: then the program alone sees to it that it is done once.
+    /// Sent without a key when this is false: then the program alone sees to it that it is done
+    /// once.
     pub fn with_key(self, has_key: bool) -> Self {
         Self { has_key, ..self }
     }
@@ -68,7 +70,10 @@ impl Told {
     /// What an answer says.
     #[track_caller]
     pub fn by(reply: &Reply) -> Self {
-        assert!(!String::from_utf8_lossy(&reply.body).contains("words of the database"), "the database's text in an answer: {reply:?}");
+        assert!(
+            !String::from_utf8_lossy(&reply.body).contains("words of the database"),
+            "the database's text in an answer: {reply:?}"
+        );
         if (200..300).contains(&reply.status) {
             return Self::Kept(String::from_utf8(reply.body.clone()).expect("text"));
         }
@@ -97,11 +102,18 @@ impl Ledger {
 
     /// How many were told that they are kept, that they are not, and that it is unknown.
     pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |wanted: fn(&Told) -> bool| self.entries.iter().filter(|(_, told)| wanted(told)).count();
-        (count(|told| matches!(told, Told::Kept(_))), count(|told| matches!(told, Told::Refused(_))), count(|told| *told == Told::Unknown))
+        let count = |wanted: fn(&Told) -> bool| {
+            self.entries.iter().filter(|(_, told)| wanted(told)).count()
+        };
+        (
+            count(|told| matches!(told, Told::Kept(_))),
+            count(|told| matches!(told, Told::Refused(_))),
+            count(|told| *told == Told::Unknown),
+        )
     }
 
-    /// Repeats every write that has a key: who was told something gets the same again, and who was not gets it now.
+    /// Repeats every write that has a key: who was told something gets the same again, and who was
+    /// not gets it now.
     #[track_caller]
     pub fn repeat_all(&mut self, client: &mut Client) {
         for (asked, told) in self.entries.iter_mut().filter(|(asked, _)| asked.has_key) {
@@ -114,19 +126,22 @@ impl Ledger {
         }
     }
 
-    /// What was told is so: once where it was acknowledged, never where it was refused; nothing else is there, and the
-    /// feed has each revision once.
+    /// What was told is so: once where it was acknowledged, never where it was refused; nothing
+    /// else is there, and the feed has each revision once.
     #[track_caller]
     pub fn compare(&self, cluster: &Cluster, database: &str) {
         let sql = "SELECT json_object_agg(mark, times) FROM (
                        SELECT coalesce(document::json ->> 'description', '') AS mark, count(*) AS times
                        FROM persona_store.revisions
                        GROUP BY 1) AS found";
-        let found: BTreeMap<String, u64> = serde_json::from_str(&cluster.sql(database, sql)).unwrap_or_default();
+        let found: BTreeMap<String, u64> =
+            serde_json::from_str(&cluster.sql(database, sql)).unwrap_or_default();
         for (asked, told) in &self.entries {
             let times = found.get(&asked.mark).copied().unwrap_or(0);
             match told {
-                Told::Kept(_) => assert_eq!(times, 1, "acknowledged, and there {times} times: {asked:?}"),
+                Told::Kept(_) => {
+                    assert_eq!(times, 1, "acknowledged, and there {times} times: {asked:?}");
+                }
                 Told::Refused(_) => assert_eq!(times, 0, "refused, and there: {asked:?} {told:?}"),
                 Told::Unknown => assert!(times <= 1, "there {times} times: {asked:?}"),
             }

@@ -40,8 +40,15 @@ impl Pooler {
         let file = cluster.folder().join(format!("pgbouncer-{port}.ini"));
         fs::write(&file, settings).expect("the folder is writable");
         let mut command = cluster.program(Path::new(PROGRAM));
-        command.arg("-q").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("pgbouncer is not installed: `./test` installs it, or `apt-get install pgbouncer`");
+        command
+            .arg("-q")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = command.spawn().expect(
+            "pgbouncer is not installed: `./test` installs it, or `apt-get install pgbouncer`",
+        );
         wait_for("the pooler", DEADLINE, || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { child, port: reserved }
     }
@@ -73,7 +80,8 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
         let write = |number: usize| {
             let (mut client, mut ledger) = (server.connect(), Ledger::default());
             for count in 0..10 {
-                let told = ledger.ask(&mut client, Asked::patch(&path, format!("{number} {count}")));
+                let told =
+                    ledger.ask(&mut client, Asked::patch(&path, format!("{number} {count}")));
                 assert!(matches!(told, Told::Kept(_)), "{told:?}");
                 assert_eq!(client.get(&path).expect("an answer").status, 200);
             }
@@ -85,10 +93,24 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
         }
     });
     let stale = client
-        .request("PATCH", &path, &[("If-Match", "\"1-00000000\"")], json!({ "name": "x" }).to_string().as_bytes())
+        .request(
+            "PATCH",
+            &path,
+            &[("If-Match", "\"1-00000000\"")],
+            json!({ "name": "x" }).to_string().as_bytes(),
+        )
         .expect("an answer");
-    assert_eq!((stale.status, stale.json()["current_revision"].as_u64()), (412, Some(81)), "{stale:?}");
-    let conflict = client.request("PATCH", &format!("{path}?base_revision=1"), &[], json!({ "description": "x" }).to_string().as_bytes());
+    assert_eq!(
+        (stale.status, stale.json()["current_revision"].as_u64()),
+        (412, Some(81)),
+        "{stale:?}"
+    );
+    let conflict = client.request(
+        "PATCH",
+        &format!("{path}?base_revision=1"),
+        &[],
+        json!({ "description": "x" }).to_string().as_bytes(),
+    );
     assert_eq!(conflict.expect("an answer").status, 409);
     ledger.compare(cluster, &database);
     ledger.repeat_all(&mut client);
@@ -96,31 +118,46 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
     assert_eq!(cluster.sql(&database, "SELECT count(*) FROM pg_prepared_statements"), "0");
 }
 
-/// The request to cancel goes to the pooler, which passes it on to whichever connection does the statement.
+/// The request to cancel goes to the pooler, which passes it on to whichever connection does the
+/// statement.
 #[test]
 fn a_list_whose_client_is_gone_is_cancelled_through_a_pooler() {
     let cluster = Cluster::shared();
     let database = cluster.database();
     let pooler = Pooler::start(cluster, "");
-    let server = Server::with_workers(1).flag(format!("--database={}?statement_cache=off", pooler.url(&database))).start();
+    let server = Server::with_workers(1)
+        .flag(format!("--database={}?statement_cache=off", pooler.url(&database)))
+        .start();
     let list = b"GET /api/v1/personas?tag=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    let waiting =
-        || cluster.sql(&database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+    let waiting = || {
+        cluster.sql(&database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    };
     // Held until its standard input ends.
     let mut holder = cluster.command("psql");
-    holder.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &cluster.port().to_string(), "-d", &database]).stdin(Stdio::piped());
+    holder
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-p",
+            &cluster.port().to_string(),
+            "-d",
+            &database,
+        ])
+        .stdin(Stdio::piped());
     let mut holder = holder.stdout(Stdio::null()).spawn().expect("psql");
     let lock = "BEGIN; LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE;\n";
     holder.stdin.as_mut().expect("a pipe").write_all(lock.as_bytes()).expect("it reads");
-    let is_locked =
-        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'persona_store.persona_tags'::regclass";
+    let is_locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'persona_store.persona_tags'::regclass";
     wait_for("the lock", DEADLINE, || (cluster.sql(&database, is_locked) == "1").then_some(()));
     for _ in 0..2 {
         let mut client = server.connect();
         client.send(list).expect("sent");
         wait_for("the list reaches the server", DEADLINE, || (waiting() != "0").then_some(()));
         drop(client);
-        // The server knows no limit of locks or statements here: it would wait for as long as the lock is held.
+        // The server knows no limit of locks or statements here: it would wait for as long as the
+        // lock is held.
         wait_for("the list is cancelled", DEADLINE, || (waiting() == "0").then_some(()));
     }
     drop(holder.stdin.take());

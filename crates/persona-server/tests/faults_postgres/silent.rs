@@ -21,7 +21,9 @@ fn a_connection_that_falls_silent_is_given_up_and_the_request_is_served_by_anoth
     assert_eq!(bench.wire.disarm(), 1);
     // The statement is done, and its answer never comes.
     bench.wire.arm(Trap::at(Sender::Server, b'2', Fault::Silence).of("unanswered"));
-    let told = bench.ledger.ask(&mut bench.client, Asked::patch(&bench.path, "unanswered").with_key(false));
+    let told = bench
+        .ledger
+        .ask(&mut bench.client, Asked::patch(&bench.path, "unanswered").with_key(false));
     assert!(matches!(told, Told::Kept(_)), "{told:?}");
     assert_eq!(bench.wire.disarm(), 1);
     bench.compare();
@@ -47,10 +49,16 @@ fn where_everything_is_silent_requests_end_with_a_503() {
     // Silent from the statement on that changes something, on every connection.
     wire.arm(Trap::at(Sender::Client, b'B', Fault::Silence).of("silent").lasting());
     // The key is in the first statement already, so nothing was sent that changes anything.
-    assert_eq!(ledger.ask(&mut client, Asked::patch(&path, "silent")), Told::Refused("busy".into()));
+    assert_eq!(
+        ledger.ask(&mut client, Asked::patch(&path, "silent")),
+        Told::Refused("busy".into())
+    );
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER).lasting());
     let reply = client.get(&path).expect("an answer");
-    assert_eq!((reply.status, Told::by(&reply)), (503, Told::Refused("database_unreachable".into())));
+    assert_eq!(
+        (reply.status, Told::by(&reply)),
+        (503, Told::Refused("database_unreachable".into()))
+    );
     wire.disarm();
     wire.cut_all();
     assert!(matches!(ledger.ask(&mut client, Asked::patch(&path, "afterwards")), Told::Kept(_)));
@@ -99,8 +107,14 @@ fn a_silent_host_does_not_hold_up_the_others() {
     let database = cluster.database();
     // The system accepts for it, and nobody ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", silent.local_addr().expect("bound").port(), cluster.port());
-    let server = Server::with_workers(1).flag(format!("--database=postgres://postgres@{hosts}/{database}")).start();
+    let hosts = format!(
+        "127.0.0.1:{},127.0.0.1:{}",
+        silent.local_addr().expect("bound").port(),
+        cluster.port()
+    );
+    let server = Server::with_workers(1)
+        .flag(format!("--database=postgres://postgres@{hosts}/{database}"))
+        .start();
     let mut ledger = Ledger::default();
     assert!(matches!(ledger.ask(&mut server.connect(), Asked::create("first")), Told::Kept(_)));
 }

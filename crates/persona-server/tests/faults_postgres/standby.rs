@@ -1,5 +1,5 @@
-//! Commits whose wait for the synchronous standby is ended from outside: PostgreSQL says success with a warning, or ends the
-//! connection, and in both cases the standby does not have them.
+//! Commits whose wait for the synchronous standby is ended from outside: PostgreSQL says success
+//! with a warning, or ends the connection, and in both cases the standby does not have them.
 
 use std::thread::{self, JoinHandle};
 
@@ -30,7 +30,9 @@ impl Pair {
     #[track_caller]
     pub fn wait_until_synchronous(&self) {
         let is_so = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        wait_for("a synchronous standby", DEADLINE, || (self.primary.sql("postgres", is_so) == "1").then_some(()));
+        wait_for("a synchronous standby", DEADLINE, || {
+            (self.primary.sql("postgres", is_so) == "1").then_some(())
+        });
     }
 
     /// The standby hears nothing more of its primary.
@@ -38,7 +40,9 @@ impl Pair {
         self.standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
         self.standby.sql("postgres", "SELECT pg_reload_conf()");
         let is_connected = "SELECT count(*) FROM pg_stat_wal_receiver";
-        wait_for("the end of replication", DEADLINE, || (self.standby.sql("postgres", is_connected) == "0").then_some(()));
+        wait_for("the end of replication", DEADLINE, || {
+            (self.standby.sql("postgres", is_connected) == "0").then_some(())
+        });
     }
 
     /// The process of the primary that began last to wait for the standby.
@@ -49,7 +53,12 @@ impl Pair {
 
     /// The URL that names both.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{}", self.primary.port(), self.standby.port(), self.database)
+        format!(
+            "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{}",
+            self.primary.port(),
+            self.standby.port(),
+            self.database
+        )
     }
 }
 
@@ -57,7 +66,10 @@ impl Pair {
 fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_standby_has_it() {
     let pair = Pair::start();
     let url = format!("{}?statement_timeout=1", pair.url());
-    let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=1000").start();
+    let server = Server::with_workers(1)
+        .flag(format!("--database={url}"))
+        .flag("--busy-timeout-ms=1000")
+        .start();
     let mut ledger = Ledger::default();
     let path = path_in(&ledger.ask(&mut server.connect(), Asked::create("first")));
     // Without it commits wait for ever.
@@ -65,9 +77,14 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
     let waiting = write(&server, Asked::patch(&path, "terminated"));
     let first = waiting_for_standby(&pair);
     pair.primary.sql("postgres", &format!("SELECT pg_terminate_backend({first})"));
-    // The write is looked for on another connection and found, which is not enough: the new connection waits too.
+    // The write is looked for on another connection and found, which is not enough: the new
+    // connection waits too.
     wait_for("another wait for the standby", DEADLINE, || {
-        assert!(!waiting.is_finished(), "acknowledged, and the standby has it not: {:?}", server.log());
+        assert!(
+            !waiting.is_finished(),
+            "acknowledged, and the standby has it not: {:?}",
+            server.log()
+        );
         pair.waiter().filter(|found| *found != first)
     });
     pair.standby.start_again();
@@ -99,12 +116,17 @@ fn a_commit_whose_wait_for_the_standby_was_ended_is_not_acknowledged_before_the_
 fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_waits_for() {
     let pair = Pair::start();
     let url = format!("{}?statement_timeout=1&pool_max=2", pair.url());
-    let server = Server::with_workers(1).flag(format!("--database={url}")).flag("--busy-timeout-ms=8000").start();
+    let server = Server::with_workers(1)
+        .flag(format!("--database={url}"))
+        .flag("--busy-timeout-ms=8000")
+        .start();
     let mut ledger = Ledger::default();
     assert!(matches!(ledger.ask(&mut server.connect(), Asked::create("first")), Told::Kept(_)));
     pair.standby.stop();
     for round in 0..2 {
-        let waiting: Vec<_> = (0..6).map(|number| write(&server, Asked::create(format!("{round} {number}")))).collect();
+        let waiting: Vec<_> = (0..6)
+            .map(|number| write(&server, Asked::create(format!("{round} {number}"))))
+            .collect();
         for client in waiting {
             wait_for("an answer", DEADLINE, || client.is_finished().then_some(()));
             let told = client.join().expect("no panic");
@@ -112,12 +134,20 @@ fn while_the_standby_is_away_the_server_is_not_filled_with_commits_that_nobody_w
             ledger.add(told);
         }
     }
-    let left: u32 =
-        pair.primary.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").parse().expect("a number");
-    assert!((1..=10).contains(&left), "{left} commits wait: more than the eight that may be left behind and the pool of two");
+    let left: u32 = pair
+        .primary
+        .sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        .parse()
+        .expect("a number");
+    assert!(
+        (1..=10).contains(&left),
+        "{left} commits wait: more than the eight that may be left behind and the pool of two"
+    );
     pair.standby.start_again();
     pair.wait_until_synchronous();
-    wait_for("service", DEADLINE, || (server.connect().get("/readyz").ok()?.status == 200).then_some(()));
+    wait_for("service", DEADLINE, || {
+        (server.connect().get("/readyz").ok()?.status == 200).then_some(())
+    });
     ledger.repeat_all(&mut server.connect());
     ledger.compare(&pair.primary, &pair.database);
 }

@@ -1,6 +1,7 @@
 //! A small HTTP/1.1 client: one connection a request, nothing decided on the caller's behalf.
 //!
-//! Beside the blocking client of `common`, because these tests send headers and bodies of every kind, many at once.
+//! Beside the blocking client of `common`, because these tests send headers and bodies of every
+//! kind, many at once.
 
 use std::net::SocketAddr;
 
@@ -23,12 +24,15 @@ pub struct Sending {
 impl Sending {
     pub fn new(address: SocketAddr, method: &str, path: &str) -> Self {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = Request::builder().method(method).uri(path).header("host", address.to_string());
+        let request =
+            Request::builder().method(method).uri(path).header("host", address.to_string());
         Self { address, request: request.body(Full::default()).expect("a request") }
     }
 
     pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
-        self.request.headers_mut().append(name, HeaderValue::from_bytes(value.as_ref()).expect("a header value"));
+        self.request
+            .headers_mut()
+            .append(name, HeaderValue::from_bytes(value.as_ref()).expect("a header value"));
         self
     }
 
@@ -45,7 +49,8 @@ impl Sending {
     pub async fn send(self) -> Reply {
         let (method, target) = (self.request.method().to_string(), self.request.uri().to_string());
         let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         let connection = tokio::spawn(connection);
         let response = sender.send_request(self.request).await.expect("an answer");
         let (parts, body) = response.into_parts();
@@ -53,7 +58,13 @@ impl Sending {
         drop(sender);
         connection.await.expect("no panic").expect("a clean end");
         let reply = Reply { status: parts.status, headers: parts.headers, body };
-        declared::check(&method, &target, reply.status.as_u16(), reply.header("content-type"), &reply.body);
+        declared::check(
+            &method,
+            &target,
+            reply.status.as_u16(),
+            reply.header("content-type"),
+            &reply.body,
+        );
         reply
     }
 }
@@ -77,18 +88,27 @@ impl Reply {
         self.header("etag").expect("an entity tag")
     }
 
-    /// The revision that the entity tag names, which must have the form of all tags: clients take it as it is.
+    /// The revision that the entity tag names, which must have the form of all tags: clients take
+    /// it as it is.
     #[track_caller]
     pub fn revision(&self) -> u64 {
         let tag = self.etag();
-        let parts = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.split_once('-'));
+        let parts = tag
+            .strip_prefix('"')
+            .and_then(|tag| tag.strip_suffix('"'))
+            .and_then(|tag| tag.split_once('-'));
         let (revision, checksum) = parts.unwrap_or_else(|| panic!("{tag} is no entity tag"));
-        assert!(checksum.len() == 8 && checksum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{tag}");
+        assert!(
+            checksum.len() == 8
+                && checksum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+            "{tag}"
+        );
         revision.parse().unwrap_or_else(|error| panic!("{error}: {tag}"))
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The problem without what follows from its code and from the request; those are checked here.
@@ -96,9 +116,15 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"));
         let Value::Object(mut problem) = self.json() else { panic!("{self:?} is no problem") };
-        assert_eq!(problem.remove("request_id").as_ref().and_then(Value::as_str), self.header("x-request-id"));
+        assert_eq!(
+            problem.remove("request_id").as_ref().and_then(Value::as_str),
+            self.header("x-request-id")
+        );
         assert_eq!(problem.remove("status"), Some(self.status.as_u16().into()));
-        assert_eq!(problem.remove("type"), Some(format!("/api/v1/problems#{}", problem["code"].as_str().expect("a word")).into()));
+        assert_eq!(
+            problem.remove("type"),
+            Some(format!("/api/v1/problems#{}", problem["code"].as_str().expect("a word")).into())
+        );
         assert!(problem.remove("title").is_some_and(|title| title.is_string()));
         problem.into()
     }

@@ -7,7 +7,10 @@ use crate::server::Server;
 
 async fn exported(server: &Server, query: &str) -> Vec<Value> {
     let reply = server.get(&format!("/api/v1/export{query}")).await;
-    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/x-ndjson")));
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("content-type")),
+        (200, Some("application/x-ndjson"))
+    );
     let text = String::from_utf8(reply.body.to_vec()).expect("UTF-8");
     assert!(text.is_empty() || text.ends_with('\n'));
     text.lines().map(|line| serde_json::from_str(line).expect("one JSON text a line")).collect()
@@ -33,9 +36,15 @@ async fn an_export_holds_every_persona_in_order_of_creation() {
 async fn an_export_of_many_parts_is_whole() {
     let server = Server::start();
     for index in 0..20 {
-        server.persona_with(&json!({ "name": format!("{index}"), "description": "d".repeat(20_000) })).await;
+        server
+            .persona_with(&json!({ "name": format!("{index}"), "description": "d".repeat(20_000) }))
+            .await;
     }
-    let names: Vec<String> = exported(&server, "").await.iter().map(|it| it["name"].as_str().expect("a name").to_owned()).collect();
+    let names: Vec<String> = exported(&server, "")
+        .await
+        .iter()
+        .map(|it| it["name"].as_str().expect("a name").to_owned())
+        .collect();
     assert_eq!(names, (0..20).map(|index| index.to_string()).collect::<Vec<_>>());
 }
 
@@ -49,6 +58,12 @@ async fn a_client_that_cannot_tell_half_from_whole_is_refused() {
 #[tokio::test]
 async fn a_bad_query_is_refused() {
     let server = Server::start();
-    assert_eq!(server.get("/api/v1/export?include_deleted=maybe").await.refusal(), (400, "bad_parameter".into()));
-    assert_eq!(server.get("/api/v1/export?format=csv").await.refusal(), (400, "bad_parameter".into()));
+    assert_eq!(
+        server.get("/api/v1/export?include_deleted=maybe").await.refusal(),
+        (400, "bad_parameter".into())
+    );
+    assert_eq!(
+        server.get("/api/v1/export?format=csv").await.refusal(),
+        (400, "bad_parameter".into())
+    );
 }

@@ -18,7 +18,10 @@ async fn a_running_server_is_alive_and_ready() {
 async fn metrics_are_prometheus_text() {
     let server = Server::start();
     let reply = server.get("/metrics").await;
-    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("text/plain; version=0.0.4")));
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("content-type")),
+        (200, Some("text/plain; version=0.0.4"))
+    );
     let text = String::from_utf8(reply.body.to_vec()).expect("UTF-8");
     assert!(text.starts_with("# HELP persona_"), "{text}");
 }

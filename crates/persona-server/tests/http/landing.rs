@@ -15,6 +15,10 @@ async fn programs_get_links_and_each_of_them_leads_somewhere() {
 #[tokio::test]
 async fn browsers_are_sent_to_the_documentation() {
     let server = Server::start();
-    let reply = server.send("GET", "/").header("accept", "text/html,application/xhtml+xml;q=0.9").send().await;
+    let reply = server
+        .send("GET", "/")
+        .header("accept", "text/html,application/xhtml+xml;q=0.9")
+        .send()
+        .await;
     assert_eq!((reply.status.as_u16(), reply.header("location")), (303, Some("/api/v1/docs")));
 }

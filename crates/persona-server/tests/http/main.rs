@@ -1,4 +1,5 @@
-//! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a server over TCP.
+//! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a
+//! server over TCP.
 
 mod client;
 #[path = "../common/mod.rs"]

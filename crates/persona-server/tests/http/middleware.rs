@@ -14,7 +14,10 @@ async fn every_answer_carries_the_id_of_its_request() {
         assert_eq!(id.len(), 36, "{id}");
     }
     let reply = server.send("GET", NOBODY).header("x-request-id", "trace/7").send().await;
-    assert_eq!((reply.header("x-request-id"), &reply.json()["request_id"]), (Some("trace/7"), &json!("trace/7")));
+    assert_eq!(
+        (reply.header("x-request-id"), &reply.json()["request_id"]),
+        (Some("trace/7"), &json!("trace/7"))
+    );
 }
 
 #[tokio::test]
@@ -32,6 +35,11 @@ async fn the_worker_and_its_timing_are_named_where_that_is_switched_on() {
     let reply = server.get("/healthz").await;
     let slot: u16 = reply.header("x-persona-worker").expect("a worker").parse().expect("a slot");
     assert!(slot >= 1);
-    let timing = reply.header("server-timing").expect("a timing").strip_prefix("total;dur=").expect("a duration").to_owned();
+    let timing = reply
+        .header("server-timing")
+        .expect("a timing")
+        .strip_prefix("total;dur=")
+        .expect("a duration")
+        .to_owned();
     assert!(timing.parse::<f64>().is_ok_and(|millis| millis >= 0.0), "{timing}");
 }

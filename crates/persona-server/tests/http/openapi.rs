@@ -22,7 +22,10 @@ async fn the_document_describes_exactly_the_routes_of_the_router() {
         let methods = item.as_object().expect("a path").keys().filter(|key| *key != "parameters");
         described.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
     }
-    let routed = ROUTES.iter().flat_map(|route| route.methods.iter().map(|method| format!("{method} {}", route.path))).collect();
+    let routed = ROUTES
+        .iter()
+        .flat_map(|route| route.methods.iter().map(|method| format!("{method} {}", route.path)))
+        .collect();
     assert_eq!(described, routed);
 }
 
@@ -30,27 +33,58 @@ async fn the_document_describes_exactly_the_routes_of_the_router() {
 #[test]
 fn an_answer_that_is_not_declared_is_noticed() {
     let faults = |target: &str, status, body: &str| {
-        let content_type = if status < 400 { "application/json" } else { "application/problem+json" };
+        let content_type =
+            if status < 400 { "application/json" } else { "application/problem+json" };
         declared::faults("GET", target, status, Some(content_type), body.as_bytes())
     };
-    let problem = |code: &str| json!({ "type": "", "title": "", "status": 0, "code": code, "detail": "", "request_id": "" }).to_string();
+    let problem = |code: &str| {
+        json!({ "type": "", "title": "", "status": 0, "code": code, "detail": "", "request_id": "" }).to_string()
+    };
     let cases = [
         (NOBODY, 404, problem("no_such_persona"), ""),
-        (NOBODY, 404, problem("no_such_route"), "get_persona does not declare no_such_route with 404"),
+        (
+            NOBODY,
+            404,
+            problem("no_such_route"),
+            "get_persona does not declare no_such_route with 404",
+        ),
         (NOBODY, 418, problem("no_such_persona"), "get_persona declares no 418"),
         (NOBODY, 404, json!({ "code": "no_such_persona" }).to_string(), "/detail is missing"),
         (NOBODY, 200, json!({ "name": "Ada" }).to_string(), "/id is missing"),
-        ("/api/v1/personas?limit=1", 200, json!({ "items": [], "next_cursor": null }).to_string(), ""),
-        ("/api/v1/personas", 200, json!({ "items": [{ "name": 1 }], "next_cursor": null }).to_string(), "/items/0/name must be"),
-        ("/api/v1/personas", 200, json!({ "items": [], "next_cursor": null, "more": 1 }).to_string(), "/more is not named"),
+        (
+            "/api/v1/personas?limit=1",
+            200,
+            json!({ "items": [], "next_cursor": null }).to_string(),
+            "",
+        ),
+        (
+            "/api/v1/personas",
+            200,
+            json!({ "items": [{ "name": 1 }], "next_cursor": null }).to_string(),
+            "/items/0/name must be",
+        ),
+        (
+            "/api/v1/personas",
+            200,
+            json!({ "items": [], "next_cursor": null, "more": 1 }).to_string(),
+            "/more is not named",
+        ),
         ("/healthz", 200, json!({ "status": "well" }).to_string(), "/status must not be"),
         ("/nowhere", 404, problem("no_such_route"), ""),
         ("/nowhere", 431, problem("head_too_large"), ""),
-        ("/nowhere", 404, problem("no_such_persona"), "no operation does not declare no_such_persona"),
+        (
+            "/nowhere",
+            404,
+            problem("no_such_persona"),
+            "no operation does not declare no_such_persona",
+        ),
     ];
     for (target, status, body, expected) in cases {
         let found = faults(target, status, &body).join("; ");
-        assert!(if expected.is_empty() { found.is_empty() } else { found.contains(expected) }, "{target} {status}: {found}");
+        assert!(
+            if expected.is_empty() { found.is_empty() } else { found.contains(expected) },
+            "{target} {status}: {found}"
+        );
     }
 }
 
@@ -58,7 +92,9 @@ fn an_answer_that_is_not_declared_is_noticed() {
 async fn every_example_of_a_problem_is_a_problem_of_its_answer() {
     let (document, mut examples) = (document().await, 0);
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters") {
+        for (method, operation) in
+            item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters")
+        {
             for (status, response) in operation["responses"].as_object().expect("responses") {
                 let named = response["content"]["application/problem+json"]["examples"].as_object();
                 for code in named.into_iter().flat_map(serde_json::Map::keys) {
@@ -66,7 +102,13 @@ async fn every_example_of_a_problem_is_a_problem_of_its_answer() {
                     let number = status.parse().expect("a status");
                     assert_eq!((&value["status"], &value["code"]), (&json!(number), &json!(code)));
                     let body = value.to_string();
-                    let found = declared::faults(&method.to_uppercase(), path, number, Some("application/problem+json"), body.as_bytes());
+                    let found = declared::faults(
+                        &method.to_uppercase(),
+                        path,
+                        number,
+                        Some("application/problem+json"),
+                        body.as_bytes(),
+                    );
                     assert!(found.is_empty(), "{code}: {found:?}");
                     examples += 1;
                 }
@@ -76,7 +118,8 @@ async fn every_example_of_a_problem_is_a_problem_of_its_answer() {
     assert!(examples > 200, "only {examples}");
 }
 
-/// What a page shows first, and sends when its button is pressed, changes nothing that it does not name.
+/// What a page shows first, and sends when its button is pressed, changes nothing that it does not
+/// name.
 #[tokio::test]
 async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_name() {
     let server = Server::start();
@@ -84,29 +127,49 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
     let mut sent = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("a path") {
-            for (media, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            for (media, content) in
+                operation["requestBody"]["content"].as_object().into_iter().flatten()
+            {
                 sent += 1;
                 if path.contains("{revision}") {
-                    // A past revision of a persona that is not there yet: there is nothing that it could change.
-                    let target = path.replace("/api/v1/personas/{id}", NOBODY).replace("{revision}", "1");
-                    let reply = server.send("PUT", &target).body(media, content["example"].to_string()).send().await;
+                    // A past revision of a persona that is not there yet: there is nothing that it
+                    // could change.
+                    let target =
+                        path.replace("/api/v1/personas/{id}", NOBODY).replace("{revision}", "1");
+                    let reply = server
+                        .send("PUT", &target)
+                        .body(media, content["example"].to_string())
+                        .send()
+                        .await;
                     assert_eq!(reply.status, 201, "{path}: {}", reply.json());
                     continue;
                 }
                 let full = json!({ "name": "Grace", "nickname": "G", "tags": ["x"], "extensions": { "a": 1 }, "is_active": false });
                 let target = server.persona_with(&full).await;
                 let before = server.get(&target).await.json();
-                let request = server.send(&method.to_uppercase(), &path.replace("/api/v1/personas/{id}", &target));
-                let request = if method == "put" { request.header("if-match", server.tag(&target).await) } else { request };
+                let request = server
+                    .send(&method.to_uppercase(), &path.replace("/api/v1/personas/{id}", &target));
+                let request = if method == "put" {
+                    request.header("if-match", server.tag(&target).await)
+                } else {
+                    request
+                };
                 let reply = request.body(media, content["example"].to_string()).send().await;
                 assert!(reply.status.is_success(), "{method} {path} {media}: {}", reply.json());
                 let after = server.get(&target).await.json();
-                let changed: Vec<&str> = FIELDS.iter().map(|field| field.name).filter(|name| before[name] != after[name]).collect();
+                let changed: Vec<&str> = FIELDS
+                    .iter()
+                    .map(|field| field.name)
+                    .filter(|name| before[name] != after[name])
+                    .collect();
                 match method.as_str() {
                     "post" => assert!(changed.is_empty(), "{changed:?}"),
                     "patch" => assert_eq!(changed, ["description"], "{media}"),
                     // A replacement is one: it names the whole document.
-                    _ => assert_eq!((&after["name"], &after["tags"]), (&content["example"]["name"], &json!([]))),
+                    _ => assert_eq!(
+                        (&after["name"], &after["tags"]),
+                        (&content["example"]["name"], &json!([]))
+                    ),
                 }
             }
         }
@@ -118,11 +181,19 @@ async fn the_examples_of_bodies_can_be_sent_as_they_are_and_change_what_they_nam
 async fn no_schema_of_a_request_has_a_default_and_every_free_form_object_is_open() {
     let document = document().await;
     let schemas = &document["components"]["schemas"];
-    for name in ["Persona", "PersonaCreate", "PersonaReplace", "PersonaMergePatch", "PastRevision"] {
+    for name in ["Persona", "PersonaCreate", "PersonaReplace", "PersonaMergePatch", "PastRevision"]
+    {
         visit(&schemas[name], &mut |object| {
-            assert!(!object.contains_key("default") || object["default"].is_object(), "{name}: {object:?}");
+            assert!(
+                !object.contains_key("default") || object["default"].is_object(),
+                "{name}: {object:?}"
+            );
             if object.get("type") == Some(&json!("object")) {
-                assert!(object.contains_key("properties") || object.contains_key("additionalProperties"), "{name}: {object:?}");
+                assert!(
+                    object.contains_key("properties")
+                        || object.contains_key("additionalProperties"),
+                    "{name}: {object:?}"
+                );
             }
         });
         for free in ["extensions", "character_book", "style_preferences"] {
@@ -136,10 +207,20 @@ async fn no_schema_of_a_request_has_a_default_and_every_free_form_object_is_open
 #[tokio::test]
 async fn what_is_for_machines_comes_last() {
     let server = Server::start();
-    let text = String::from_utf8(server.get("/api/v1/openapi.json").await.body.to_vec()).expect("UTF-8");
-    let place = |path: &str| text.find(&format!("\"{path}\":{{")).unwrap_or_else(|| panic!("{path} is not there"));
-    let order =
-        ["/api/v1/personas", "/api/v1/personas/{id}", "/api/v1/status", "/api/v1/export", "/api/v1/docs/{file}", "/healthz", "/metrics"];
+    let text =
+        String::from_utf8(server.get("/api/v1/openapi.json").await.body.to_vec()).expect("UTF-8");
+    let place = |path: &str| {
+        text.find(&format!("\"{path}\":{{")).unwrap_or_else(|| panic!("{path} is not there"))
+    };
+    let order = [
+        "/api/v1/personas",
+        "/api/v1/personas/{id}",
+        "/api/v1/status",
+        "/api/v1/export",
+        "/api/v1/docs/{file}",
+        "/healthz",
+        "/metrics",
+    ];
     assert!(order.map(place).is_sorted());
     assert!(text.starts_with("{\"openapi\":\"3.1.0\",\"info\":"));
 }
@@ -163,12 +244,28 @@ async fn the_operations_are_as_reviewed() {
     let document = document().await;
     let mut lines = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("a path").iter().filter(|(key, _)| *key != "parameters") {
-            lines.push(format!("{} {path} = {}: {}", method.to_uppercase(), text(&operation["operationId"]), text(&operation["summary"])));
+        for (method, operation) in
+            item.as_object().expect("a path").iter().filter(|(key, _)| *key != "parameters")
+        {
+            lines.push(format!(
+                "{} {path} = {}: {}",
+                method.to_uppercase(),
+                text(&operation["operationId"]),
+                text(&operation["summary"])
+            ));
             let parameters = operation["parameters"].as_array().expect("a list");
-            lines.extend(parameters.iter().map(|it| format!("    {} {} {}", text(&it["in"]), text(&it["name"]), it["schema"])));
-            let media_types = |content: &Value| content.as_object().map(|kinds| kinds.keys().cloned().collect::<Vec<_>>().join(", "));
-            lines.extend(media_types(&operation["requestBody"]["content"]).map(|kinds| format!("    body {kinds}")));
+            lines.extend(parameters.iter().map(|it| {
+                format!("    {} {} {}", text(&it["in"]), text(&it["name"]), it["schema"])
+            }));
+            let media_types = |content: &Value| {
+                content
+                    .as_object()
+                    .map(|kinds| kinds.keys().cloned().collect::<Vec<_>>().join(", "))
+            };
+            lines.extend(
+                media_types(&operation["requestBody"]["content"])
+                    .map(|kinds| format!("    body {kinds}")),
+            );
             for (status, answer) in operation["responses"].as_object().expect("answers") {
                 lines.push(format!("    {status} {}", text(&answer["description"])));
             }

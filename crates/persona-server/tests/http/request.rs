@@ -32,7 +32,11 @@ async fn malformed_json_is_refused_with_line_column_and_pointer() {
 #[tokio::test]
 async fn what_readers_of_json_disagree_about_is_refused() {
     let server = Server::start();
-    let deep = format!("{{\"name\":\"Ada\",\"extensions\":{}{}}}", "{\"a\":".repeat(120), "1".to_owned() + &"}".repeat(120));
+    let deep = format!(
+        "{{\"name\":\"Ada\",\"extensions\":{}{}}}",
+        "{\"a\":".repeat(120),
+        "1".to_owned() + &"}".repeat(120)
+    );
     let bodies: [&[u8]; 8] = [
         b"",
         b"{\"name\": \"Ada\", \"name\": \"Eve\"}",
@@ -45,7 +49,12 @@ async fn what_readers_of_json_disagree_about_is_refused() {
     ];
     for body in bodies {
         let reply = post_text(&server, body.to_vec()).await;
-        assert_eq!(reply.refusal(), (400, "malformed_json".into()), "{}", String::from_utf8_lossy(body));
+        assert_eq!(
+            reply.refusal(),
+            (400, "malformed_json".into()),
+            "{}",
+            String::from_utf8_lossy(body)
+        );
     }
 }
 
@@ -64,7 +73,10 @@ async fn every_text_that_json_can_hold_comes_back() {
     let reply = server.post(&json!({ "name": "Ada", "description": text, "extensions": { text: text, "big": u64::MAX } })).await;
     assert_eq!(reply.status, 201);
     let persona = server.get(reply.header("location").expect("a location")).await.json();
-    assert_eq!((&persona["description"], &persona["extensions"]), (&json!(text), &json!({ text: text, "big": u64::MAX })));
+    assert_eq!(
+        (&persona["description"], &persona["extensions"]),
+        (&json!(text), &json!({ text: text, "big": u64::MAX }))
+    );
 }
 
 #[tokio::test]
@@ -99,9 +111,16 @@ async fn a_client_that_waits_for_100_continue_is_refused_before_it_sends_too_muc
 async fn the_wrong_media_type_is_refused_and_the_right_one_is_named() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let wrong = ["text/plain", "application/x-www-form-urlencoded", "application/merge-patch+json", "application/json; charset=latin1", ""];
+    let wrong = [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/merge-patch+json",
+        "application/json; charset=latin1",
+        "",
+    ];
     for media_type in wrong {
-        let reply = server.send("POST", PERSONAS).body(media_type, "{\"name\":\"Ada\"}").send().await;
+        let reply =
+            server.send("POST", PERSONAS).body(media_type, "{\"name\":\"Ada\"}").send().await;
         assert_eq!(
             (reply.refusal(), reply.header("accept")),
             ((415, "unsupported_media_type".into()), Some("application/json")),
@@ -128,15 +147,29 @@ async fn a_body_without_media_type_or_with_an_encoding_is_refused() {
     let answer = raw(server.address(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
     assert!(answer.contains("Content-Type is missing; accepted: application/json"), "{answer}");
-    let reply = server.send("POST", PERSONAS).header("content-encoding", "gzip").json(&json!({ "name": "Ada" })).send().await;
-    assert_eq!((reply.refusal(), reply.header("accept-encoding")), ((415, "unsupported_media_type".into()), Some("identity")));
+    let reply = server
+        .send("POST", PERSONAS)
+        .header("content-encoding", "gzip")
+        .json(&json!({ "name": "Ada" }))
+        .send()
+        .await;
+    assert_eq!(
+        (reply.refusal(), reply.header("accept-encoding")),
+        ((415, "unsupported_media_type".into()), Some("identity"))
+    );
 }
 
 #[tokio::test]
 async fn every_spelling_of_json_is_accepted() {
     let server = Server::start();
-    for media_type in ["application/json", "Application/JSON", "application/json;charset=utf-8", "application/json; charset=\"UTF-8\""] {
-        let reply = server.send("POST", PERSONAS).body(media_type, "{\"name\":\"Ada\"}").send().await;
+    for media_type in [
+        "application/json",
+        "Application/JSON",
+        "application/json;charset=utf-8",
+        "application/json; charset=\"UTF-8\"",
+    ] {
+        let reply =
+            server.send("POST", PERSONAS).body(media_type, "{\"name\":\"Ada\"}").send().await;
         assert_eq!(reply.status, 201, "{media_type}");
     }
 }
@@ -145,13 +178,21 @@ async fn every_spelling_of_json_is_accepted() {
 async fn a_repetition_with_the_same_key_gets_the_first_answer() {
     let server = Server::start();
     let body = json!({ "name": "Ada" });
-    let create = |key: &str| server.send("POST", PERSONAS).header("idempotency-key", key).json(&body).send();
+    let create =
+        |key: &str| server.send("POST", PERSONAS).header("idempotency-key", key).json(&body).send();
     let first = create("k-1").await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, None));
     for spelling in ["k-1", "\"k-1\"", "\"k\\-1\""] {
         let again = create(spelling).await;
-        assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, Some("true")), "{spelling}");
-        assert_eq!((&again.body, again.header("location"), again.etag()), (&first.body, first.header("location"), first.etag()));
+        assert_eq!(
+            (again.status.as_u16(), again.header("idempotency-replayed")),
+            (201, Some("true")),
+            "{spelling}"
+        );
+        assert_eq!(
+            (&again.body, again.header("location"), again.etag()),
+            (&first.body, first.header("location"), first.etag())
+        );
     }
     assert_eq!(server.get("/api/v1/personas?count=exact").await.json()["total"], 1);
     assert_ne!(create("k-2").await.body, first.body);
@@ -162,12 +203,22 @@ async fn every_kind_of_write_is_replayed_with_its_own_status() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     let restore = format!("{path}/restore");
-    let writes = [("PUT", &path, 200), ("PATCH", &path, 200), ("DELETE", &path, 204), ("POST", &restore, 200)];
+    let writes = [
+        ("PUT", &path, 200),
+        ("PATCH", &path, 200),
+        ("DELETE", &path, 204),
+        ("POST", &restore, 200),
+    ];
     for (method, path, status) in writes {
         for replayed in [None, Some("true")] {
-            let request = server.send(method, path).header("idempotency-key", method).header("if-match", "*");
+            let request =
+                server.send(method, path).header("idempotency-key", method).header("if-match", "*");
             let reply = request.json(&json!({ "name": method })).send().await;
-            assert_eq!((reply.status.as_u16(), reply.header("idempotency-replayed")), (status, replayed), "{method}");
+            assert_eq!(
+                (reply.status.as_u16(), reply.header("idempotency-replayed")),
+                (status, replayed),
+                "{method}"
+            );
         }
     }
     assert_eq!(server.get(&path).await.revision(), 5);
@@ -177,7 +228,12 @@ async fn every_kind_of_write_is_replayed_with_its_own_status() {
 async fn a_key_that_was_used_for_another_request_is_refused() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let first = server.send("PATCH", &path).header("idempotency-key", "k").json(&json!({ "name": "Eve" })).send().await;
+    let first = server
+        .send("PATCH", &path)
+        .header("idempotency-key", "k")
+        .json(&json!({ "name": "Eve" }))
+        .send()
+        .await;
     assert_eq!(first.status, 200);
     let others = [
         server.send("PATCH", &path).json(&json!({ "name": "Bob" })),
@@ -213,11 +269,28 @@ async fn a_key_or_an_author_that_cannot_be_kept_is_refused() {
         ("x-persona-author", long_author.as_bytes()),
     ];
     for (name, value) in cases {
-        let reply = server.send("POST", PERSONAS).header(name, value).json(&json!({ "name": "Ada" })).send().await;
-        assert_eq!(reply.refusal(), (400, "bad_header".into()), "{name}: {}", String::from_utf8_lossy(value));
+        let reply = server
+            .send("POST", PERSONAS)
+            .header(name, value)
+            .json(&json!({ "name": "Ada" }))
+            .send()
+            .await;
+        assert_eq!(
+            reply.refusal(),
+            (400, "bad_header".into()),
+            "{name}: {}",
+            String::from_utf8_lossy(value)
+        );
     }
-    let twice = server.send("POST", PERSONAS).header("idempotency-key", "a").header("idempotency-key", "b").json(&json!({ "name": "Ada" }));
+    let twice = server
+        .send("POST", PERSONAS)
+        .header("idempotency-key", "a")
+        .header("idempotency-key", "b")
+        .json(&json!({ "name": "Ada" }));
     assert_eq!(twice.send().await.problem()["detail"], "Idempotency-Key: is there more than once");
-    let longest = server.send("POST", PERSONAS).header("idempotency-key", "k".repeat(255)).json(&json!({ "name": "Ada" }));
+    let longest = server
+        .send("POST", PERSONAS)
+        .header("idempotency-key", "k".repeat(255))
+        .json(&json!({ "name": "Ada" }));
     assert_eq!(longest.send().await.status, 201);
 }

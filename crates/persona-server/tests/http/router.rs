@@ -36,7 +36,10 @@ async fn a_method_that_a_route_does_not_know_is_refused_with_allow() {
 #[tokio::test]
 async fn a_refusal_repeats_a_part_of_a_long_method_or_path_only() {
     let server = Server::start();
-    for (method, path) in [("A".repeat(60_000), "/api/v1/personas".to_owned()), ("GET".into(), format!("/{}", "x".repeat(60_000)))] {
+    for (method, path) in [
+        ("A".repeat(60_000), "/api/v1/personas".to_owned()),
+        ("GET".into(), format!("/{}", "x".repeat(60_000))),
+    ] {
         let reply = server.send(&method, &path).send().await;
         assert!(matches!(reply.status.as_u16(), 404 | 405), "{}", reply.status);
         assert!(reply.problem().to_string().len() < 2_000, "{}", reply.problem());
@@ -49,7 +52,12 @@ async fn every_route_answers_to_the_methods_of_its_row_and_to_no_other() {
     for route in ROUTES {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             let reply = server.send(method, &route.path.replace(['{', '}'], "")).send().await;
-            assert_eq!(reply.status != 405, route.methods.contains(&method), "{method} {}", route.path);
+            assert_eq!(
+                reply.status != 405,
+                route.methods.contains(&method),
+                "{method} {}",
+                route.path
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A server to test against: the built program with two workers on a database of its own.
 //!
-//! Every request goes over a new connection, so that a write and the read that follows it mostly meet different
-//! workers.
+//! Every request goes over a new connection, so that a write and the read that follows it mostly
+//! meet different workers.
 
 use serde_json::{Value, json};
 

@@ -13,7 +13,10 @@ async fn the_status_tells_of_database_and_processes() {
     let reply = server.get("/api/v1/status").await;
     assert_eq!(reply.status, 200);
     let status = reply.json();
-    assert_eq!((&status["personas"], &status["version"]), (&json!(1), &json!(env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        (&status["personas"], &status["version"]),
+        (&json!(1), &json!(env!("CARGO_PKG_VERSION")))
+    );
     let members: Vec<&String> = status.as_object().expect("an object").keys().collect();
     assert_eq!(
         members,

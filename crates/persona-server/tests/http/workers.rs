@@ -16,7 +16,11 @@ async fn a_write_is_seen_by_every_read_that_starts_after_its_answer() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     for written in 2..=WRITES {
-        let reply = server.send("PATCH", &path).json(&json!({ "description": format!("{written}") })).send().await;
+        let reply = server
+            .send("PATCH", &path)
+            .json(&json!({ "description": format!("{written}") }))
+            .send()
+            .await;
         assert_eq!(reply.revision(), written);
         let mut workers = BTreeSet::new();
         for _ in 0..READS_MAX {
@@ -36,7 +40,13 @@ async fn of_all_writers_with_the_same_tag_one_wins() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     let tag = server.tag(&path).await;
-    let put = |name: usize| server.send("PUT", &path).header("if-match", &tag).json(&json!({ "name": format!("{name}") })).send();
+    let put = |name: usize| {
+        server
+            .send("PUT", &path)
+            .header("if-match", &tag)
+            .json(&json!({ "name": format!("{name}") }))
+            .send()
+    };
     let writers: Vec<_> = (0..16).map(|name| tokio::spawn(put(name))).collect();
     let mut statuses = Vec::new();
     for writer in writers {
@@ -53,13 +63,19 @@ async fn of_all_writers_with_the_same_tag_one_wins() {
 async fn patches_of_different_fields_at_once_are_all_kept() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let add = |key: usize| server.send("PATCH", &path).json(&json!({ "extensions": { format!("k{key}"): key } })).send();
+    let add = |key: usize| {
+        server
+            .send("PATCH", &path)
+            .json(&json!({ "extensions": { format!("k{key}"): key } }))
+            .send()
+    };
     let writers: Vec<_> = (0..32).map(|key| tokio::spawn(add(key))).collect();
     for writer in writers {
         assert_eq!(writer.await.expect("no panic").status, 200);
     }
     let reply = server.get(&path).await;
     assert_eq!(reply.revision(), 33);
-    let expected: serde_json::Map<String, serde_json::Value> = (0..32).map(|key| (format!("k{key}"), json!(key))).collect();
+    let expected: serde_json::Map<String, serde_json::Value> =
+        (0..32).map(|key| (format!("k{key}"), json!(key))).collect();
     assert_eq!(reply.json()["extensions"], json!(expected));
 }

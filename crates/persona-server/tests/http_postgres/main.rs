@@ -1,4 +1,5 @@
-//! The HTTP API over PostgreSQL: the tests of `tests/http`, as far as they are about personas, with the same answers.
+//! The HTTP API over PostgreSQL: the tests of `tests/http`, as far as they are about personas, with
+//! the same answers.
 
 #[path = "../http/client.rs"]
 mod client;

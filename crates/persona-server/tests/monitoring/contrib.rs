@@ -11,7 +11,8 @@ use crate::common::cluster::Cluster;
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 fn contrib(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib").join(name)).expect("a file")
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib").join(name))
+        .expect("a file")
 }
 
 /// Every word that looks like the name of a series of ours.
@@ -23,14 +24,22 @@ fn named_in(text: &str) -> BTreeSet<String> {
 /// Every name that a server gives, over a file and over PostgreSQL.
 fn given() -> BTreeSet<String> {
     let cluster = Cluster::shared();
-    let over_postgres = Server::with_workers(1).flag(format!("--database={}", cluster.url(&cluster.database())));
-    [Server::with_workers(1), over_postgres].into_iter().flat_map(|server| given_by(&server.start())).collect()
+    let over_postgres =
+        Server::with_workers(1).flag(format!("--database={}", cluster.url(&cluster.database())));
+    [Server::with_workers(1), over_postgres]
+        .into_iter()
+        .flat_map(|server| given_by(&server.start()))
+        .collect()
 }
 
 fn given_by(server: &Server) -> BTreeSet<String> {
     server.connect().get("/healthz").expect("an answer");
-    let text = String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
-    let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());
+    let text =
+        String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
+    let series = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['{', ' ']).next());
     series.map(str::to_owned).collect()
 }
 
@@ -54,7 +63,9 @@ fn every_series_of_the_dashboard_and_of_the_alerts_exists() {
 #[test]
 fn every_metric_of_the_server_is_on_the_dashboard() {
     let (given, shown) = (given(), named_in(&contrib("grafana-dashboard.json")));
-    let base = |name: &str| SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned();
+    let base = |name: &str| {
+        SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()
+    };
     let bases: BTreeSet<String> = shown.iter().map(|name| base(name)).collect();
     let missing: Vec<&String> = given.iter().filter(|name| !bases.contains(&base(name))).collect();
     assert_eq!(missing, [""; 0]);
@@ -62,14 +73,17 @@ fn every_metric_of_the_server_is_on_the_dashboard() {
 
 #[test]
 fn the_dashboard_is_json_and_its_panels_do_not_overlap() {
-    let dashboard: serde_json::Value = serde_json::from_str(&contrib("grafana-dashboard.json")).expect("JSON");
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&contrib("grafana-dashboard.json")).expect("JSON");
     let panels = dashboard["panels"].as_array().expect("panels");
     assert!(panels.len() >= 10, "{}", panels.len());
     let mut taken = BTreeSet::new();
     for panel in panels {
         let at = |member: &str| panel["gridPos"][member].as_u64().expect("a place");
         assert!(at("x") + at("w") <= 24, "{}", panel["title"]);
-        for (x, y) in (at("x")..at("x") + at("w")).flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y))) {
+        for (x, y) in (at("x")..at("x") + at("w"))
+            .flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y)))
+        {
             assert!(taken.insert((x, y)), "{} overlaps", panel["title"]);
         }
     }

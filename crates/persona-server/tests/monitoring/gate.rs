@@ -10,7 +10,11 @@ use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 const WARN: &str = "--gate-warn-ms=300";
 
 fn create(server: &Server) -> u16 {
-    server.connect().request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status
+    server
+        .connect()
+        .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+        .expect("an answer")
+        .status
 }
 
 #[test]
@@ -25,7 +29,10 @@ fn a_program_that_stays_at_the_gate_is_named_while_a_worker_waits() {
         server.wait_for_log(&format!("(pid {own}) is in"));
         wait_for("the wait is on the page", DEADLINE, || {
             let status = server.connect().get("/api/v1/status").expect("a status").json();
-            let waiting = status["gate"].as_array()?.iter().any(|it| it["waiting_micros"].as_u64() > Some(300_000));
+            let waiting = status["gate"]
+                .as_array()?
+                .iter()
+                .any(|it| it["waiting_micros"].as_u64() > Some(300_000));
             waiting.then_some(())
         });
         drop(pass);
@@ -34,14 +41,18 @@ fn a_program_that_stays_at_the_gate_is_named_while_a_worker_waits() {
 }
 
 #[test]
-fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_the_one_that_waits_for_it() {
+fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_the_one_that_waits_for_it()
+ {
     let server = Server::with_workers(2).flag(WARN).start();
     let foreign = Connection::open(server.database()).expect("a database");
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     std::thread::scope(|scope| {
         let created = scope.spawn(|| create(&server));
         server.wait_for_log("is in and waits for");
-        server.wait_for_log(&format!("(pid {}), which holds the database's lock without the gate", std::process::id()));
+        server.wait_for_log(&format!(
+            "(pid {}), which holds the database's lock without the gate",
+            std::process::id()
+        ));
         foreign.execute_batch("ROLLBACK").expect("a rollback");
         assert_eq!(created.join().expect("no panic"), 201);
     });
@@ -57,9 +68,15 @@ fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
     let pass = gate.enter().expect("locks work");
     std::thread::scope(|scope| {
         let created: Vec<_> = (0..WRITES).map(|_| scope.spawn(|| create(&server))).collect();
-        wait_for("all of them wait", DEADLINE, || (server.metric("persona_write_queue_depth") == WRITES as u64).then_some(()));
+        wait_for("all of them wait", DEADLINE, || {
+            (server.metric("persona_write_queue_depth") == WRITES as u64).then_some(())
+        });
         let status = server.connect().get("/api/v1/status").expect("a status").json();
-        let depths = status["workers"].as_array().expect("workers").iter().map(|it| it["queue_depth"].as_u64().expect("a number"));
+        let depths = status["workers"]
+            .as_array()
+            .expect("workers")
+            .iter()
+            .map(|it| it["queue_depth"].as_u64().expect("a number"));
         assert_eq!(depths.sum::<u64>(), WRITES as u64, "{status}");
         drop(pass);
         assert!(created.into_iter().all(|it| it.join().expect("no panic") == 201));
@@ -85,21 +102,36 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
         })
         .collect();
     let (mut first, slot) = clients.remove(0);
-    let (mut second, _) = clients.into_iter().find(|(_, other)| *other != slot).expect("both workers have connections");
+    let (mut second, _) = clients
+        .into_iter()
+        .find(|(_, other)| *other != slot)
+        .expect("both workers have connections");
     // A foreign lock keeps the first worker in, long enough to stop it there.
     let foreign = Connection::open(server.database()).expect("a database");
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
-    let write = |client: &mut Client| client.request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#).expect("an answer").status;
+    let write = |client: &mut Client| {
+        client
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+            .expect("an answer")
+            .status
+    };
     std::thread::scope(|scope| {
         let stopped = scope.spawn(|| write(&mut first));
         server.wait_for_log("is in and waits for");
-        let holder = server.processes("worker").into_iter().find(|it| it.slot.to_string() == slot).expect("it lives");
+        let holder = server
+            .processes("worker")
+            .into_iter()
+            .find(|it| it.slot.to_string() == slot)
+            .expect("it lives");
         assert!(signal(holder.pid, Signal::STOP));
         foreign.execute_batch("ROLLBACK").expect("a rollback");
         let waiting = scope.spawn(|| write(&mut second));
         server.wait_for_log("waits for the gate for");
         server.wait_for_log(&format!(": worker {slot} (pid {}) has been in for", holder.pid));
         assert!(signal(holder.pid, Signal::CONT));
-        assert_eq!((stopped.join().expect("no panic"), waiting.join().expect("no panic")), (201, 201));
+        assert_eq!(
+            (stopped.join().expect("no panic"), waiting.join().expect("no panic")),
+            (201, 201)
+        );
     });
 }

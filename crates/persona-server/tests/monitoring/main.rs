@@ -1,4 +1,5 @@
-//! What a running server tells of itself: figures, warnings, and the files that others make of them.
+//! What a running server tells of itself: figures, warnings, and the files that others make of
+//! them.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -5,7 +5,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::common::Server;
-use crate::personas::{Seen, assert_file_is_whole, connect_to_each_worker, create, get, patch, worker_of};
+use crate::personas::{
+    Seen, assert_file_is_whole, connect_to_each_worker, create, get, patch, worker_of,
+};
 
 const WORKERS: usize = 4;
 
@@ -24,7 +26,12 @@ fn concurrent_updates_from_four_workers_all_succeed() {
                 let own = create(&mut client, &format!("own {index}"));
                 for round in 0..ROUNDS {
                     for path in [&own, &shared] {
-                        let reply = patch(&mut client, path, &json!({ "extensions": { format!("{index}"): round } })).expect("an answer");
+                        let reply = patch(
+                            &mut client,
+                            path,
+                            &json!({ "extensions": { format!("{index}"): round } }),
+                        )
+                        .expect("an answer");
                         assert_eq!(reply.status, 200, "{reply:?}");
                     }
                 }
@@ -50,19 +57,30 @@ fn nothing_is_lost_or_corrupt_under_concurrent_access() {
         .map(|number| {
             let (mut client, path) = (server.connect(), path.clone());
             thread::spawn(move || {
-                let reply = patch(&mut client, &path, &json!({ "extensions": { format!("key {number}"): number } })).expect("an answer");
+                let reply = patch(
+                    &mut client,
+                    &path,
+                    &json!({ "extensions": { format!("key {number}"): number } }),
+                )
+                .expect("an answer");
                 Seen::of(&reply).revision()
             })
         })
         .collect();
-    let mut revisions: Vec<u64> = clients.into_iter().map(|client| client.join().expect("no panic")).collect();
+    let mut revisions: Vec<u64> =
+        clients.into_iter().map(|client| client.join().expect("no panic")).collect();
     revisions.sort_unstable();
     let acknowledged = (CLIENTS * WORKERS) as u64;
-    assert_eq!(revisions, (2..=acknowledged + 1).collect::<Vec<_>>(), "each acknowledged write made one revision");
+    assert_eq!(
+        revisions,
+        (2..=acknowledged + 1).collect::<Vec<_>>(),
+        "each acknowledged write made one revision"
+    );
 
     let seen = get(&mut server.connect(), &path);
     assert_eq!(seen.revision(), acknowledged + 1);
-    let expected: serde_json::Map<String, Value> = (0..CLIENTS * WORKERS).map(|number| (format!("key {number}"), json!(number))).collect();
+    let expected: serde_json::Map<String, Value> =
+        (0..CLIENTS * WORKERS).map(|number| (format!("key {number}"), json!(number))).collect();
     assert_eq!(seen.json()["extensions"], Value::Object(expected));
     assert_eq!(server.metric("persona_writes_given_up_total"), 0);
     assert_file_is_whole(&server);
@@ -80,8 +98,12 @@ fn of_two_editors_with_the_same_revision_one_wins_and_the_other_is_told() {
         for (index, mut client) in workers.drain(..).enumerate() {
             let (path, tag) = (path.clone(), tag.clone());
             editors.push(thread::spawn(move || {
-                let body = json!({ "name": "Ada", "description": format!("round {round} by {index}") }).to_string();
-                let reply = client.request("PUT", &path, &[("if-match", &tag)], body.as_bytes()).expect("an answer");
+                let body =
+                    json!({ "name": "Ada", "description": format!("round {round} by {index}") })
+                        .to_string();
+                let reply = client
+                    .request("PUT", &path, &[("if-match", &tag)], body.as_bytes())
+                    .expect("an answer");
                 (client, reply.status)
             }));
         }

@@ -13,8 +13,8 @@ use crate::personas::{assert_file_is_whole, create, get, patch};
 
 const CLIENTS: usize = 16;
 
-/// Adds its own keys one after the other until it is stopped; a broken connection is replaced and the key sent again.
-/// Returns the acknowledged keys.
+/// Adds its own keys one after the other until it is stopped; a broken connection is replaced and
+/// the key sent again. Returns the acknowledged keys.
 fn write_until(
     stop: &AtomicBool,
     server: std::net::SocketAddr,
@@ -34,7 +34,8 @@ fn write_until(
                 connection = Client::connect(server).ok();
             }
             // Adding a key twice is adding it once, so an unknown outcome is simply tried again.
-            let reply = patch(connection.as_mut()?, path, &json!({ "extensions": { &key: 1 } })).ok();
+            let reply =
+                patch(connection.as_mut()?, path, &json!({ "extensions": { &key: 1 } })).ok();
             if reply.is_none() {
                 connection = None;
             }
@@ -58,25 +59,33 @@ fn killing_workers_and_keeper_amid_writes_loses_nothing_acknowledged() {
     let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let writers: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let (stop, acknowledged, path, address) = (Arc::clone(&stop), Arc::clone(&acknowledged), path.clone(), server.address());
+            let (stop, acknowledged, path, address) =
+                (Arc::clone(&stop), Arc::clone(&acknowledged), path.clone(), server.address());
             thread::spawn(move || write_until(&stop, address, &path, number, &acknowledged))
         })
         .collect();
     for kill in 0..KILLS {
-        // Each kill comes when some more writes were acknowledged since the last, so it does hit a working server.
+        // Each kill comes when some more writes were acknowledged since the last, so it does hit a
+        // working server.
         let target = acknowledged.load(Ordering::Relaxed) + 2 * CLIENTS;
-        wait_for("writes between two kills", DEADLINE, || (acknowledged.load(Ordering::Relaxed) >= target).then_some(()));
+        wait_for("writes between two kills", DEADLINE, || {
+            (acknowledged.load(Ordering::Relaxed) >= target).then_some(())
+        });
         let role = if kill % 4 == 3 { "keeper" } else { "worker" };
-        let victims = wait_for("a victim", DEADLINE, || Some(server.processes(role)).filter(|it| !it.is_empty()));
+        let victims = wait_for("a victim", DEADLINE, || {
+            Some(server.processes(role)).filter(|it| !it.is_empty())
+        });
         assert!(signal(victims[kill % victims.len()].pid, Signal::KILL));
     }
     stop.store(true, Ordering::Relaxed);
-    let keys: BTreeSet<String> = writers.into_iter().flat_map(|writer| writer.join().expect("no panic")).collect();
+    let keys: BTreeSet<String> =
+        writers.into_iter().flat_map(|writer| writer.join().expect("no panic")).collect();
     assert!(keys.len() >= KILLS * 2 * CLIENTS, "{} acknowledged writes", keys.len());
 
     let seen = get(&mut server.connect(), &path);
     let body = seen.json();
-    let kept: BTreeSet<String> = body["extensions"].as_object().expect("an object").keys().cloned().collect();
+    let kept: BTreeSet<String> =
+        body["extensions"].as_object().expect("an object").keys().cloned().collect();
     let lost: Vec<_> = keys.difference(&kept).collect();
     assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), keys.len());
     assert_eq!(seen.revision(), kept.len() as u64 + 1, "every key made one revision");
@@ -89,7 +98,9 @@ fn killing_everything_at_once_loses_nothing_acknowledged() {
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     for number in 0..200 {
-        let reply = patch(&mut client, &path, &json!({ "extensions": { number.to_string(): number } })).expect("an answer");
+        let reply =
+            patch(&mut client, &path, &json!({ "extensions": { number.to_string(): number } }))
+                .expect("an answer");
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     let before = get(&mut client, &path);

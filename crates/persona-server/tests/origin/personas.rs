@@ -20,7 +20,10 @@ impl Seen {
     #[track_caller]
     pub fn of(reply: &Reply) -> Self {
         assert!(matches!(reply.status, 200 | 201), "{reply:?}");
-        Self { body: reply.body.clone(), etag: reply.header("etag").expect("an entity tag").to_owned() }
+        Self {
+            body: reply.body.clone(),
+            etag: reply.header("etag").expect("an entity tag").to_owned(),
+        }
     }
 
     /// The body as JSON.
@@ -32,7 +35,11 @@ impl Seen {
     #[track_caller]
     pub fn revision(&self) -> u64 {
         let revision = self.json()["revision"].as_u64().expect("a number");
-        assert!(self.etag.starts_with(&format!("\"{revision}-")), "revision {revision} has the tag {}", self.etag);
+        assert!(
+            self.etag.starts_with(&format!("\"{revision}-")),
+            "revision {revision} has the tag {}",
+            self.etag
+        );
         revision
     }
 }
@@ -41,7 +48,8 @@ impl Seen {
 #[track_caller]
 pub fn create(client: &mut Client, name: &str) -> String {
     let body = json!({ "name": name }).to_string();
-    let reply = client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
+    let reply =
+        client.request("POST", "/api/v1/personas", &[], body.as_bytes()).expect("an answer");
     assert_eq!(reply.status, 201, "{reply:?}");
     reply.header("location").expect("a location").to_owned()
 }
@@ -60,7 +68,8 @@ pub fn patch(client: &mut Client, path: &str, members: &Value) -> io::Result<Rep
 /// Most connections that are kept open while one to each worker is looked for.
 const OTHERS_MAX: usize = 100;
 
-/// One connection to each of the workers, found by the slot that answers name. Waits for those that are about to start.
+/// One connection to each of the workers, found by the slot that answers name. Waits for those that
+/// are about to start.
 #[track_caller]
 pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
     let mut found: Vec<Option<Client>> = (0..workers).map(|_| None).collect();
@@ -82,7 +91,10 @@ pub fn connect_to_each_worker(server: &Server, workers: usize) -> Vec<Client> {
 #[track_caller]
 pub fn worker_of(client: &mut Client) -> usize {
     let reply = client.get("/healthz").expect("an answer");
-    reply.header("x-persona-worker").and_then(|slot| slot.parse().ok()).expect("the server was started with --expose-worker")
+    reply
+        .header("x-persona-worker")
+        .and_then(|slot| slot.parse().ok())
+        .expect("the server was started with --expose-worker")
 }
 
 /// Asks SQLite itself whether the file is whole. PostgreSQL has no file of ours.
@@ -92,8 +104,11 @@ pub fn assert_file_is_whole(server: &Server) {
         return;
     }
     let file = rusqlite::Connection::open(server.database()).expect("it opens");
-    let report: String = file.pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("a report");
+    let report: String =
+        file.pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("a report");
     assert_eq!(report, "ok");
-    let broken: i64 = file.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a count");
+    let broken: i64 = file
+        .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+        .expect("a count");
     assert_eq!(broken, 0);
 }

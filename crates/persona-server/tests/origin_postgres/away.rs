@@ -9,13 +9,20 @@ use crate::personas::create;
 #[test]
 fn while_the_database_is_away_requests_are_told_to_come_again_and_afterwards_all_goes_on() {
     let cluster = Cluster::start(&[]);
-    let server = Server::with_workers(2).flag(format!("--database={}", cluster.url(&cluster.database()))).start();
+    let server = Server::with_workers(2)
+        .flag(format!("--database={}", cluster.url(&cluster.database())))
+        .start();
     let mut client = server.connect();
     let path = create(&mut client, "Ada");
     cluster.stop();
     for asked in [path.as_str(), "/api/v1/personas", "/readyz"] {
         let reply = client.get(asked).expect("an answer");
-        assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{asked}: {}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (503, Some("1")),
+            "{asked}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
         let text = String::from_utf8_lossy(&reply.body).to_lowercase();
         assert!(text.contains("database_unreachable"), "{asked}: {text}");
     }
@@ -30,7 +37,8 @@ fn while_the_database_is_away_requests_are_told_to_come_again_and_afterwards_all
     cluster.start_again();
     wait_for("readiness by itself", DEADLINE, || {
         let mut client = server.connect();
-        (client.get("/readyz").ok()?.status == 200 && client.get(&path).ok()?.status == 200).then_some(())
+        (client.get("/readyz").ok()?.status == 200 && client.get(&path).ok()?.status == 200)
+            .then_some(())
     });
     create(&mut server.connect(), "Bea");
 }

@@ -29,9 +29,12 @@ fn personas_are_created_listed_found_changed_imported_and_exported() {
 #[test]
 fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
     let file = Folder::with_personas(&[&["Ada", "--author=Eve"], &["Bob"]]);
-    for command in
-        [&["update", "Ada", "--set=tags=a"] as &[&str], &["delete", "Ada", "--yes"], &["undelete", "Ada"], &["delete", "Bob", "--yes"]]
-    {
+    for command in [
+        &["update", "Ada", "--set=tags=a"] as &[&str],
+        &["delete", "Ada", "--yes"],
+        &["undelete", "Ada"],
+        &["delete", "Bob", "--yes"],
+    ] {
         assert_eq!(file.run(command).code, 0, "{command:?}");
     }
     let history = file.results(&["export", "--history"]);
@@ -40,22 +43,37 @@ fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
     let imported = database.run(&["import", "all.ndjson"]);
     assert_eq!(imported.code, 0, "{imported}");
     let back = database.results(&["export", "--history"]);
-    let sorted = |text: &str| text.lines().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    let sorted = |text: &str| {
+        text.lines().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
     assert_eq!(sorted(&back), sorted(&history));
     let again = Folder::new().file("all.ndjson", back);
     assert_eq!(again.run(&["import", "all.ndjson"]).code, 0);
-    assert_eq!((sorted(&again.results(&["export", "--history"])), again.run(&["check"]).code), (sorted(&history), 0));
+    assert_eq!(
+        (sorted(&again.results(&["export", "--history"])), again.run(&["check"]).code),
+        (sorted(&history), 0)
+    );
 }
 
 #[test]
 fn a_doctor_looks_at_the_database_and_changes_nothing() {
     let empty = folder();
     let found = empty.run(&["doctor"]);
-    assert!(found.code == 2 && found.stdout.contains("schema version 0") && found.stdout.contains("persona serve"), "{found}");
+    assert!(
+        found.code == 2
+            && found.stdout.contains("schema version 0")
+            && found.stdout.contains("persona serve"),
+        "{found}"
+    );
     assert_eq!(empty.run(&["create", "--name", "Ada"]).code, 0);
     let found = empty.run(&["doctor"]);
     // fsync is off in tests, and that is worth an alarm.
-    assert!(found.code == 2 && found.stdout.contains("1 persona in") && found.stdout.contains("fsync is off"), "{found}");
+    assert!(
+        found.code == 2
+            && found.stdout.contains("1 persona in")
+            && found.stdout.contains("fsync is off"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -63,7 +81,10 @@ fn commands_for_files_say_what_to_use_instead() {
     let folder = folder();
     for arguments in [&["backup", "copy.db"][..], &["restore", "copy.db"], &["check"]] {
         let ran = folder.run(arguments);
-        assert!(ran.code == 2 && ran.stderr.contains("is no file") && ran.stderr.contains("pg_dump"), "{ran}");
+        assert!(
+            ran.code == 2 && ran.stderr.contains("is no file") && ran.stderr.contains("pg_dump"),
+            "{ran}"
+        );
     }
 }
 
@@ -78,12 +99,28 @@ fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_
     );
     let port = cluster.port();
     for (url, code, words) in [
-        ("postgres://ada:secret@127.0.0.1:1/personas".to_owned(), 69, "could not reach 127.0.0.1:1/personas"),
+        (
+            "postgres://ada:secret@127.0.0.1:1/personas".to_owned(),
+            69,
+            "could not reach 127.0.0.1:1/personas",
+        ),
         (format!("postgres://ada:secret@127.0.0.1:{port}/postgres"), 5, "refuses the user ada"),
-        (format!("postgres://ada@127.0.0.1:{port}/postgres"), 5, "refuses the user ada: password missing"),
-        (cluster.url("nowhere").replace("postgres@", "postgres:secret@"), 3, "there is no database nowhere"),
+        (
+            format!("postgres://ada@127.0.0.1:{port}/postgres"),
+            5,
+            "refuses the user ada: password missing",
+        ),
+        (
+            cluster.url("nowhere").replace("postgres@", "postgres:secret@"),
+            3,
+            "there is no database nowhere",
+        ),
         (cluster.url(&newer), 5, "schema version 9"),
-        (cluster.url("postgres").replace("/postgres", "/postgres?sslmode=verify-full"), 5, "no trusted connection"),
+        (
+            cluster.url("postgres").replace("/postgres", "/postgres?sslmode=verify-full"),
+            5,
+            "no trusted connection",
+        ),
         ("postgres://ada:secret@db/personas?sslmode=maybe".to_owned(), 5, "sslmode must be"),
     ] {
         let flag = format!("--database={url}");
@@ -99,9 +136,16 @@ fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_
 
 #[test]
 fn settings_are_shown_without_the_password_and_more_workers_are_allowed_than_on_a_file() {
-    let folder = Folder::new().variable("DATABASE_URL", "postgres://ada:secret@db/personas").variable("WEB_CONCURRENCY", "64");
+    let folder = Folder::new()
+        .variable("DATABASE_URL", "postgres://ada:secret@db/personas")
+        .variable("WEB_CONCURRENCY", "64");
     let shown = folder.results(&["config", "show"]);
-    assert!(shown.contains("postgres://db:5432/personas") && shown.contains("64") && !shown.contains("secret"), "{shown}");
+    assert!(
+        shown.contains("postgres://db:5432/personas")
+            && shown.contains("64")
+            && !shown.contains("secret"),
+        "{shown}"
+    );
     assert!(!folder.results(&["config", "show", "--json"]).contains("secret"));
     let refused = folder.run(&["config", "check", "--workers=65"]);
     assert!(refused.code == 5 && refused.stderr.contains("from 1 to 64"), "{refused}");

@@ -1,5 +1,6 @@
-//! The promise, on the built program over PostgreSQL: the same tests as over SQLite, as far as they do not look into the
-//! file, and what is different there: any number of workers, and a database that can be away.
+//! The promise, on the built program over PostgreSQL: the same tests as over SQLite, as far as they
+//! do not look into the file, and what is different there: any number of workers, and a database
+//! that can be away.
 
 #[path = "../common/mod.rs"]
 mod common;

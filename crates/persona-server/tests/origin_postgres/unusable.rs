@@ -1,5 +1,6 @@
-//! Databases that cannot be used, each by itself: one message that names host and database and never the password, the
-//! documented exit code from the server, from a command and from a move, and nothing changed.
+//! Databases that cannot be used, each by itself: one message that names host and database and
+//! never the password, the documented exit code from the server, from a command and from a move,
+//! and nothing changed.
 
 use crate::common::cluster::Cluster;
 use crate::common::{DEADLINE, Server, refused, wait_for};
@@ -19,7 +20,8 @@ fn unusable(cluster: &Cluster, standby: &Cluster) -> Vec<(String, i32, &'static 
     role(cluster, "guest", "");
     role(cluster, "crowded", "CONNECTION LIMIT 0");
     let (plain, foreign, old) = (cluster.database(), cluster.database(), cluster.database());
-    cluster.sql(&foreign, "CREATE SCHEMA persona_store; CREATE TABLE persona_store.theirs (id INT)");
+    cluster
+        .sql(&foreign, "CREATE SCHEMA persona_store; CREATE TABLE persona_store.theirs (id INT)");
     // Found before the server's own function of this name.
     cluster.sql(
         &old,
@@ -42,10 +44,13 @@ fn each_is_told_by_host_and_database_with_its_exit_code_and_nothing_is_changed()
     let standby = Cluster::standby_of(&cluster);
     let schemas = "SELECT string_agg(nspname, ' ' ORDER BY nspname) FROM pg_namespace";
     for (url, code, words) in unusable(&cluster, &standby) {
-        let (server_of, database) = url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL");
-        let at = if server_of.ends_with(&format!(":{}", standby.port())) { &standby } else { &cluster };
+        let (server_of, database) =
+            url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("a URL");
+        let at =
+            if server_of.ends_with(&format!(":{}", standby.port())) { &standby } else { &cluster };
         let before = at.sql(database, schemas);
-        let server = refused(tempfile::tempdir().expect("a folder").path(), &[&format!("--database={url}")]);
+        let server =
+            refused(tempfile::tempdir().expect("a folder").path(), &[&format!("--database={url}")]);
         assert_eq!(server.code, Some(code), "{words}: {}", server.stderr);
         let folder = Folder::new().file("many.ndjson", many(3));
         assert_eq!(folder.run(&["import", "many.ndjson", "--database", "persona.db"]).code, 0);
@@ -54,7 +59,10 @@ fn each_is_told_by_host_and_database_with_its_exit_code_and_nothing_is_changed()
         assert_eq!((command.code, moved.code), (code, code), "{words}: {command} {moved}");
         for said in [&server.stderr, &command.stderr, &moved.stderr] {
             let place = format!("{server_of}/{database}");
-            assert!(said.contains(words) && said.contains(&place) && !said.contains("secret"), "{place}: {said}");
+            assert!(
+                said.contains(words) && said.contains(&place) && !said.contains("secret"),
+                "{place}: {said}"
+            );
         }
         assert_eq!(at.sql(database, schemas), before, "{words}");
     }
@@ -66,15 +74,24 @@ fn a_limit_of_connections_that_is_reached_while_serving_is_503_until_it_is_not_a
     role(cluster, "limited", "");
     let database = cluster.database();
     cluster.sql(&database, &format!("GRANT CREATE ON DATABASE {database} TO limited"));
-    let server = Server::with_workers(1).flag(format!("--database={}", url_of(cluster, "limited", &database))).start();
+    let server = Server::with_workers(1)
+        .flag(format!("--database={}", url_of(cluster, "limited", &database)))
+        .start();
     let get = || server.connect().request("GET", "/api/v1/personas", &[], b"").expect("an answer");
     assert_eq!(get().status, 200);
     cluster.sql(&database, "ALTER ROLE limited CONNECTION LIMIT 0");
-    cluster.sql(&database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'limited'");
-    let refused = wait_for("a refusal", DEADLINE, || Some(get()).filter(|answer| answer.status == 503));
+    cluster.sql(
+        &database,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'limited'",
+    );
+    let refused =
+        wait_for("a refusal", DEADLINE, || Some(get()).filter(|answer| answer.status == 503));
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
     let said = String::from_utf8(refused.body).expect("text");
-    assert!(!said.contains("secret") && !said.contains("limited") && !said.contains("role"), "{said}");
+    assert!(
+        !said.contains("secret") && !said.contains("limited") && !said.contains("role"),
+        "{said}"
+    );
     cluster.sql(&database, "ALTER ROLE limited CONNECTION LIMIT -1");
     wait_for("it goes on by itself", DEADLINE, || (get().status == 200).then_some(()));
 }

@@ -12,7 +12,8 @@ const REPLACED_WITHIN: Duration = Duration::from_secs(1);
 /// How long processes may outlive their supervisor.
 const ORPHANS_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long a process that hangs may stay: ten seconds without a sign of life, and a little to look.
+/// How long a process that hangs may stay: ten seconds without a sign of life, and a little to
+/// look.
 const HANGING_WITHIN: Duration = Duration::from_secs(15);
 
 #[test]
@@ -20,10 +21,13 @@ fn a_killed_worker_is_replaced_within_a_second() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(1);
     assert!(signal(victim.pid, Signal::KILL));
-    let next =
-        wait_for("a new worker", REPLACED_WITHIN, || server.processes("worker").into_iter().find(|it| it.slot == 2 && it.generation == 2));
+    let next = wait_for("a new worker", REPLACED_WITHIN, || {
+        server.processes("worker").into_iter().find(|it| it.slot == 2 && it.generation == 2)
+    });
     assert_ne!(next.pid, victim.pid);
-    wait_for("it serves", REPLACED_WITHIN, || (server.metric("persona_process_restarts_total{slot=\"2\"}") == 1).then_some(()));
+    wait_for("it serves", REPLACED_WITHIN, || {
+        (server.metric("persona_process_restarts_total{slot=\"2\"}") == 1).then_some(())
+    });
 }
 
 #[test]
@@ -31,7 +35,9 @@ fn a_killed_keeper_is_replaced_within_a_second() {
     let server = Server::with_workers(1).start();
     let victim = server.processes("keeper").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
-    wait_for("a new keeper", REPLACED_WITHIN, || server.processes("keeper").into_iter().find(|it| it.generation == 2));
+    wait_for("a new keeper", REPLACED_WITHIN, || {
+        server.processes("keeper").into_iter().find(|it| it.generation == 2)
+    });
 }
 
 #[test]
@@ -39,7 +45,9 @@ fn a_worker_that_hangs_is_killed_and_replaced() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::STOP));
-    wait_for("a new worker", HANGING_WITHIN, || server.processes("worker").into_iter().find(|it| it.slot == 1 && it.generation == 2));
+    wait_for("a new worker", HANGING_WITHIN, || {
+        server.processes("worker").into_iter().find(|it| it.slot == 1 && it.generation == 2)
+    });
     assert!(!victim.is_alive());
     server.wait_for_log("a process shows no sign of life and is killed");
 }
@@ -51,15 +59,18 @@ fn a_killed_supervisor_leaves_no_process_behind_not_even_a_stopped_one() {
     assert_eq!(children.len(), 4, "{children:?}");
     assert!(signal(children[1].pid, Signal::STOP));
     server.signal(Signal::KILL);
-    wait_for("the end of all children", ORPHANS_WITHIN, || children.iter().all(|child| !child.is_alive()).then_some(()));
+    wait_for("the end of all children", ORPHANS_WITHIN, || {
+        children.iter().all(|child| !child.is_alive()).then_some(())
+    });
 }
 
 #[test]
 fn a_worker_that_cannot_open_the_file_any_more_ends_the_program_with_its_code() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(0);
-    // Stopped, because it looks at the schema too, and on a busy machine it ended the server before the worker was killed. A
-    // keeper that takes its place after a while cannot open the file either.
+    // Stopped, because it looks at the schema too, and on a busy machine it ended the server before
+    // the worker was killed. A keeper that takes its place after a while cannot open the file
+    // either.
     assert!(signal(server.processes("keeper")[0].pid, Signal::STOP));
     let database = rusqlite::Connection::open(server.database()).expect("the database");
     database.pragma_update(None, "user_version", 1_000).expect("a write");
@@ -76,11 +87,16 @@ fn a_worker_that_cannot_be_started_again_ends_the_program_instead_of_a_loop_that
     let server = Server::with_workers(1).start();
     // A supervisor that may open nothing more has no socket for a new child: every start fails.
     let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw);
-    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) }).expect("a limit may always be lowered");
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) })
+        .expect("a limit may always be lowered");
     assert!(signal(server.processes("worker")[0].pid, Signal::KILL));
     let ended = server.wait();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("a process ended too often right after its start: the server stops"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("a process ended too often right after its start: the server stops"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -95,6 +111,8 @@ fn counters_survive_the_end_of_the_worker_that_counted() {
     let before = server.metric(series);
     assert!(before >= 5, "{before}");
     assert!(signal(server.processes("worker")[0].pid, Signal::KILL));
-    wait_for("a new worker", REPLACED_WITHIN, || server.processes("worker").into_iter().find(|it| it.generation == 2));
+    wait_for("a new worker", REPLACED_WITHIN, || {
+        server.processes("worker").into_iter().find(|it| it.generation == 2)
+    });
     assert_eq!(server.metric(series), before);
 }

@@ -14,7 +14,9 @@ const FIELDS_MAX: usize = 100;
 fn refused(server: &Server, bytes: &[u8]) -> Reply {
     let mut client = server.connect();
     client.send(bytes).expect("an open connection");
-    let reply = client.read_reply().unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
+    let reply = client
+        .read_reply()
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
     client.wait_for_close().expect("the end of the connection");
     assert_eq!(reply.header("connection"), Some("close"));
     reply
@@ -38,35 +40,76 @@ fn head_of(bytes: usize) -> Vec<u8> {
 #[test]
 fn requests_that_two_readers_could_understand_differently_are_refused() {
     let server = Server::with_workers(1).start();
-    let post = "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let post =
+        "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let cases = [
         ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
-        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (
+            "GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n".to_owned(),
+            400,
+            "malformed_request",
+        ),
         ("GET /healthz HTTP/1.1\nhost: a\n\n".to_owned(), 400, "malformed_request"),
-        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nbad name: 1\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (
+            "GET /healthz HTTP/1.1\r\nhost: localhost\r\nbad name: 1\r\n\r\n".to_owned(),
+            400,
+            "malformed_request",
+        ),
         ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("\u{16}\u{3}\u{1}\u{2}".to_owned(), 400, "malformed_request"),
-        (format!("{post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
-        (format!("{post}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
-        (format!("{post}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"), 400, "malformed_request"),
-        (format!("{post}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}"), 400, "malformed_request"),
+        (
+            format!("{post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+            400,
+            "malformed_request",
+        ),
+        (
+            format!(
+                "{post}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+            400,
+            "malformed_request",
+        ),
+        (
+            format!("{post}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+            400,
+            "malformed_request",
+        ),
+        (
+            format!("{post}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}"),
+            400,
+            "malformed_request",
+        ),
         (format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 501, "unknown_coding"),
         (format!("{post}transfer-encoding: xchunked\r\n\r\n"), 501, "unknown_coding"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505, "old_protocol"),
     ];
     for (head, status, code) in &cases {
-        assert_eq!(problem(&refused(&server, head.as_bytes())), (*status, (*code).to_owned()), "{head}");
+        assert_eq!(
+            problem(&refused(&server, head.as_bytes())),
+            (*status, (*code).to_owned()),
+            "{head}"
+        );
     }
     assert_eq!(server.metric("persona_heads_refused_total"), cases.len() as u64);
     let counted = "persona_http_requests_total{method=\"other\",route=\"other\",status=\"4xx\"}";
-    assert_eq!(server.metric(counted), cases.iter().filter(|(_, status, _)| *status < 500).count() as u64);
+    assert_eq!(
+        server.metric(counted),
+        cases.iter().filter(|(_, status, _)| *status < 500).count() as u64
+    );
     server.wait_for_log("refused a request by its head or the frame of its body");
     assert!(server.log().contains("Host is missing"), "{}", server.log());
     // The control: the same without the fault is answered.
     let mut client = server.connect();
     client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
-    client.send(format!("{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n").as_bytes()).expect("open");
+    client
+        .send(
+            format!(
+                "{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n"
+            )
+            .as_bytes(),
+        )
+        .expect("open");
     assert_eq!(client.read_reply().expect("an answer").status, 201);
     assert_eq!(client.get("/healthz").expect("the connection goes on").status, 200);
 }
@@ -98,7 +141,9 @@ fn a_body_whose_frame_breaks_is_refused_like_a_head() {
                 }
             }
             assert_eq!(client.read_reply().expect("an answer").status, 200);
-            let reply = client.read_reply().unwrap_or_else(|error| panic!("{error}: {body:.40} in pieces of {pieces}"));
+            let reply = client
+                .read_reply()
+                .unwrap_or_else(|error| panic!("{error}: {body:.40} in pieces of {pieces}"));
             assert_eq!(problem(&reply), (400, "malformed_request".into()), "{body:.40}");
             assert_eq!(reply.header("connection"), Some("close"));
             client.wait_for_close().expect("the end of the connection");
@@ -107,9 +152,15 @@ fn a_body_whose_frame_breaks_is_refused_like_a_head() {
     assert_eq!(server.metric("persona_heads_refused_total"), 3 * broken.len() as u64);
     server.wait_for_log("the chunks of the body are broken");
     let mut client = server.connect();
-    assert_eq!(client.get("/api/v1/personas").expect("an answer").json()["items"], serde_json::json!([]), "nothing was made of them");
+    assert_eq!(
+        client.get("/api/v1/personas").expect("an answer").json()["items"],
+        serde_json::json!([]),
+        "nothing was made of them"
+    );
     // The control: the same without the fault.
-    client.send(format!("{head}e;a=b\r\n{{\"name\":\"Ada\"}}\r\n0\r\nx: y\r\n\r\n").as_bytes()).expect("an open connection");
+    client
+        .send(format!("{head}e;a=b\r\n{{\"name\":\"Ada\"}}\r\n0\r\nx: y\r\n\r\n").as_bytes())
+        .expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 201);
 }
 
@@ -125,7 +176,9 @@ fn a_client_that_closes_its_half_is_taken_for_one_that_left_and_its_work_is_give
     }
     let in_flight = |count: u64| {
         // The request that asks is one of them.
-        wait_for("as many requests as that", DEADLINE, || (server.metric("persona_http_requests_in_flight") == count + 1).then_some(()));
+        wait_for("as many requests as that", DEADLINE, || {
+            (server.metric("persona_http_requests_in_flight") == count + 1).then_some(())
+        });
     };
     in_flight(2);
     half.close_its_half().expect("an open connection");
@@ -153,7 +206,8 @@ fn a_refusal_comes_after_the_answers_to_the_requests_before_it() {
         {
             client.send(piece).expect("an open connection");
         }
-        let statuses: Vec<u16> = (0..3).map(|_| client.read_reply().expect("an answer").status).collect();
+        let statuses: Vec<u16> =
+            (0..3).map(|_| client.read_reply().expect("an answer").status).collect();
         assert_eq!(statuses, [200, 201, 400]);
         client.wait_for_close().expect("nothing after the refusal");
     }
@@ -168,12 +222,21 @@ fn a_head_of_exactly_the_bound_is_answered_and_one_byte_more_is_refused() {
         assert_eq!(client.read_reply().expect("an answer").status, 200);
     }
     for bytes in [HEAD_BYTES_MAX + 1, 4 * HEAD_BYTES_MAX] {
-        assert_eq!(problem(&refused(&server, &head_of(bytes))), (431, "head_too_large".into()), "{bytes}");
+        assert_eq!(
+            problem(&refused(&server, &head_of(bytes))),
+            (431, "head_too_large".into()),
+            "{bytes}"
+        );
     }
-    let fields = |count: usize| format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: 1\r\n".repeat(count - 1));
+    let fields = |count: usize| {
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: 1\r\n".repeat(count - 1))
+    };
     client.send(fields(FIELDS_MAX).as_bytes()).expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 200);
-    assert_eq!(problem(&refused(&server, fields(FIELDS_MAX + 1).as_bytes())), (431, "head_too_large".into()));
+    assert_eq!(
+        problem(&refused(&server, fields(FIELDS_MAX + 1).as_bytes())),
+        (431, "head_too_large".into())
+    );
 }
 
 #[test]
@@ -196,5 +259,7 @@ fn an_idle_connection_is_closed_after_its_time() {
     let began = Instant::now();
     client.wait_for_close().expect("no bytes");
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
-    wait_for("no connection", DEADLINE, || (server.metric("persona_connections_open{slot=\"1\"}") == 1).then_some(()));
+    wait_for("no connection", DEADLINE, || {
+        (server.metric("persona_connections_open{slot=\"1\"}") == 1).then_some(())
+    });
 }

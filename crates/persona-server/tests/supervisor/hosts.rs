@@ -1,13 +1,17 @@
-//! Which hosts a server answers for: a page of a foreign site must not reach it by a name that it has lead to this machine.
+//! Which hosts a server answers for: a page of a foreign site must not reach it by a name that it
+//! has lead to this machine.
 
 use serde_json::json;
 
 use crate::common::{Reply, Server};
 
-/// The answer to a request with these lines, which is the last of its connection where it is refused.
+/// The answer to a request with these lines, which is the last of its connection where it is
+/// refused.
 fn ask(server: &Server, head: &str, body: &str) -> Reply {
     let mut client = server.connect();
-    client.send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("an open connection");
+    client
+        .send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+        .expect("an open connection");
     client.read_reply().unwrap_or_else(|error| panic!("{error}: {head}"))
 }
 
@@ -24,7 +28,11 @@ fn a_server_on_loopback_answers_for_loopback_only() {
             assert_eq!(get(&server, &format!("{host}{port}")), 200, "{host}{port}");
         }
     }
-    assert_eq!(ask(&server, "GET /healthz HTTP/1.0", "").status, 200, "a program of old names no host");
+    assert_eq!(
+        ask(&server, "GET /healthz HTTP/1.0", "").status,
+        200,
+        "a program of old names no host"
+    );
     let body = r#"{"name":"Ada"}"#;
     let evil = format!("evil.example:{port}");
     let requests = [
@@ -39,17 +47,34 @@ fn a_server_on_loopback_answers_for_loopback_only() {
     ];
     for request in &requests {
         let reply = ask(&server, request, body);
-        assert_eq!((reply.status, reply.json()["code"].as_str()), (421, Some("foreign_host")), "{request}");
-        assert_eq!((reply.header("x-request-id"), reply.header("connection")), (reply.json()["request_id"].as_str(), Some("close")));
+        assert_eq!(
+            (reply.status, reply.json()["code"].as_str()),
+            (421, Some("foreign_host")),
+            "{request}"
+        );
+        assert_eq!(
+            (reply.header("x-request-id"), reply.header("connection")),
+            (reply.json()["request_id"].as_str(), Some("close"))
+        );
         assert_eq!(reply.header("access-control-allow-origin"), None);
     }
     assert_eq!(server.metric("persona_heads_refused_total"), requests.len() as u64);
     server.wait_for_log("does not answer for the host");
-    assert_eq!(ask(&server, &format!("GET http://localhost:{port}/healthz HTTP/1.1\r\nhost: {evil}"), "").status, 200);
+    assert_eq!(
+        ask(&server, &format!("GET http://localhost:{port}/healthz HTTP/1.1\r\nhost: {evil}"), "")
+            .status,
+        200
+    );
     let mut client = server.connect();
-    assert_eq!(client.get("/api/v1/personas").expect("an answer").json()["items"], json!([]), "nothing was made of them");
+    assert_eq!(
+        client.get("/api/v1/personas").expect("an answer").json()["items"],
+        json!([]),
+        "nothing was made of them"
+    );
     // On a connection that began well.
-    client.send(format!("GET /healthz HTTP/1.1\r\nhost: {evil}\r\n\r\n").as_bytes()).expect("an open connection");
+    client
+        .send(format!("GET /healthz HTTP/1.1\r\nhost: {evil}\r\n\r\n").as_bytes())
+        .expect("an open connection");
     assert_eq!(client.read_reply().expect("an answer").status, 421);
 }
 
@@ -64,10 +89,15 @@ fn the_settings_name_further_hosts() {
     }
     // The control, and the default of a server that others reach.
     for flags in [&["--allowed-hosts=any"][..], &["--host=0.0.0.0", "--allow-open"]] {
-        let server = flags.iter().fold(Server::with_workers(1), |server, flag| server.flag(*flag)).start();
+        let server =
+            flags.iter().fold(Server::with_workers(1), |server, flag| server.flag(*flag)).start();
         assert_eq!(get(&server, "evil.example"), 200, "{flags:?}");
     }
-    let listed = Server::with_workers(1).flag("--host=0.0.0.0").flag("--allow-open").flag("--allowed-hosts=persona.example").start();
+    let listed = Server::with_workers(1)
+        .flag("--host=0.0.0.0")
+        .flag("--allow-open")
+        .flag("--allowed-hosts=persona.example")
+        .start();
     assert_eq!((get(&listed, "persona.example"), get(&listed, "evil.example")), (200, 421));
 }
 
@@ -77,6 +107,10 @@ fn hosts_that_no_request_can_name_are_refused_at_the_start() {
     for hosts in ["persona.example:443", "http://persona.example", "a b", "a,,b", "*.example"] {
         let ended = crate::common::refused(folder.path(), &[&format!("--allowed-hosts={hosts}")]);
         assert_eq!(ended.code, Some(5), "{hosts}: {}", ended.stderr);
-        assert!(ended.stderr.contains("names and addresses of hosts without a port"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("names and addresses of hosts without a port"),
+            "{}",
+            ended.stderr
+        );
     }
 }

@@ -13,7 +13,8 @@ const REQUESTS: u64 = 8_000;
 fn ask(server: &Server, requests: u64) {
     let mut client = server.connect();
     for request in 0..requests {
-        let reply = client.get("/healthz").unwrap_or_else(|error| panic!("request {request}: {error}"));
+        let reply =
+            client.get("/healthz").unwrap_or_else(|error| panic!("request {request}: {error}"));
         assert_eq!(reply.status, 200);
     }
 }
@@ -23,7 +24,10 @@ fn a_log_that_is_not_read_stops_neither_requests_nor_the_end_of_the_server() {
     let server = Server::with_workers(2).flag("--access-log").unread_log().start();
     ask(&server, REQUESTS);
     ask(&server, REQUESTS);
-    assert!(server.metric("persona_log_lines_dropped_total") > 0, "the log was not full, so nothing was proved");
+    assert!(
+        server.metric("persona_log_lines_dropped_total") > 0,
+        "the log was not full, so nothing was proved"
+    );
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
 }
@@ -66,7 +70,14 @@ fn a_log_file_is_for_its_owner_only_also_after_it_was_opened_again() {
 fn what_a_client_sends_is_short_in_the_log() {
     let server = Server::with_workers(1).flag("--access-log").start();
     let method = "A".repeat(5_000);
-    assert_eq!(server.connect().request(&method, "/healthz", &[("x-request-id", &"i".repeat(5_000))], b"").expect("an answer").status, 405);
+    assert_eq!(
+        server
+            .connect()
+            .request(&method, "/healthz", &[("x-request-id", &"i".repeat(5_000))], b"")
+            .expect("an answer")
+            .status,
+        405
+    );
     server.wait_for_log("answered a request");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("answered a request")).expect("a line");

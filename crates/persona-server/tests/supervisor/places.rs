@@ -11,7 +11,8 @@ use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
 /// Places of a worker in these tests.
 const PLACES: usize = 16;
 
-/// One worker with few places, which trusts no proxy: all of 127.0.0.0/8 are clients like any other.
+/// One worker with few places, which trusts no proxy: all of 127.0.0.0/8 are clients like any
+/// other.
 fn server() -> Server {
     let places = format!("--connections-max={PLACES}");
     Server::with_workers(1).flag(places).flag("--trusted-proxies=none").start()
@@ -75,14 +76,21 @@ fn a_new_client_gets_in_at_once_and_the_longest_idle_connection_of_the_one_that_
 #[test]
 fn one_client_cannot_take_more_than_its_share_while_others_want_in() {
     let server = server();
-    let others: Vec<Client> = (0..PLACES / 2).flat_map(|number| idle(10 + u8::try_from(number).expect("few"), &server, 1)).collect();
+    let others: Vec<Client> = (0..PLACES / 2)
+        .flat_map(|number| idle(10 + u8::try_from(number).expect("few"), &server, 1))
+        .collect();
     let greedy = idle(1, &server, PLACES / 2);
     // All places are taken, half of them by one client. Whatever it opens now it pays for itself.
     let more: Vec<Client> = (0..PLACES).flat_map(|_| idle(1, &server, 1)).collect();
-    wait_for("one connection to close for each that came", DEADLINE, || (closed(&greedy) + closed(&more) == PLACES).then_some(()));
+    wait_for("one connection to close for each that came", DEADLINE, || {
+        (closed(&greedy) + closed(&more) == PLACES).then_some(())
+    });
     assert_eq!(closed(&others), 0);
     // The control: a proxy is not bound, because it comes for many.
-    let proxied = Server::with_workers(1).flag(format!("--connections-max={PLACES}")).flag("--trusted-proxies=127.0.0.1").start();
+    let proxied = Server::with_workers(1)
+        .flag(format!("--connections-max={PLACES}"))
+        .flag("--trusted-proxies=127.0.0.1")
+        .start();
     let others = idle(10, &proxied, PLACES / 4);
     let proxy = idle(1, &proxied, PLACES - PLACES / 4);
     assert_eq!(closed(&others) + closed(&proxy), 0);
@@ -92,10 +100,14 @@ fn one_client_cannot_take_more_than_its_share_while_others_want_in() {
 fn half_heads_make_room_for_those_that_ask() {
     let server = server();
     let quiet = idle(2, &server, PLACES / 4);
-    let mut halves: Vec<Client> = (0..PLACES - PLACES / 4).map(|_| connect_from(1, &server)).collect();
+    let mut halves: Vec<Client> =
+        (0..PLACES - PLACES / 4).map(|_| connect_from(1, &server)).collect();
     for client in &mut halves {
-        // In one piece, so that with the answer to the first it is known that the half of the second was read.
-        client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nho").expect("an open connection");
+        // In one piece, so that with the answer to the first it is known that the half of the
+        // second was read.
+        client
+            .send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nho")
+            .expect("an open connection");
         assert_eq!(client.read_reply().expect("an answer").status, 200);
     }
     for number in 0..PLACES / 4 {
@@ -142,7 +154,11 @@ fn a_client_that_keeps_every_place_busy_keeps_no_other_client_out() {
 fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered() {
     // Bodies that do not come keep their requests open, and one client may hold all places.
     let places = format!("--connections-max={PLACES}");
-    let server = Server::with_workers(1).flag(places).flag("--connections-share=100").flag("--trusted-proxies=none").start();
+    let server = Server::with_workers(1)
+        .flag(places)
+        .flag("--connections-share=100")
+        .flag("--trusted-proxies=none")
+        .start();
     let mut busy: Vec<Client> = Vec::new();
     wait_for("all to be busy", DEADLINE, || {
         busy.push(unfinished(1, &server));
@@ -167,7 +183,9 @@ fn health_is_told_while_every_place_is_taken_by_requests_that_are_being_answered
     assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")));
     assert!(reply.header("retry-after").is_some());
     drop((busy, halves));
-    wait_for("a place", DEADLINE, || (get(&mut connect_from(3, &server)).status == 200).then_some(()));
+    wait_for("a place", DEADLINE, || {
+        (get(&mut connect_from(3, &server)).status == 200).then_some(())
+    });
 }
 
 #[test]
@@ -182,5 +200,7 @@ fn a_worker_takes_only_connections_that_its_open_files_allow() {
 
 fn server_metric(client: &mut Client, series: &str) -> u64 {
     let text = String::from_utf8(client.get("/metrics").expect("metrics").body).expect("text");
-    text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()).expect("the series")
+    text.lines()
+        .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+        .expect("the series")
 }

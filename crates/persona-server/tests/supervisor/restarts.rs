@@ -18,8 +18,9 @@ struct Seen {
     failures: Vec<String>,
 }
 
-/// Sends requests until it is told to stop. A client that keeps its connection opens a new one only when the server
-/// said that it would close the old one, as HTTP/1.1 wants it; the other one opens a new one for each request.
+/// Sends requests until it is told to stop. A client that keeps its connection opens a new one only
+/// when the server said that it would close the old one, as HTTP/1.1 wants it; the other one opens
+/// a new one for each request.
 fn load(address: std::net::SocketAddr, keeps: bool, pause: Duration, stop: &AtomicBool) -> Seen {
     let (mut seen, mut kept) = (Seen::default(), None::<Client>);
     while !stop.load(Relaxed) {
@@ -50,8 +51,18 @@ fn ask(address: std::net::SocketAddr, kept: &mut Option<Client>) -> io::Result<u
 fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
     let server = Server::with_workers(3).start();
     let stop = Arc::new(AtomicBool::new(false));
-    // Busy clients, and some that come by only once in a while: those meet idle connections that are about to be closed.
-    let kinds = [(true, 1), (true, 1), (true, 1), (false, 2), (false, 2), (true, 700), (true, 1_100), (true, 1_500)];
+    // Busy clients, and some that come by only once in a while: those meet idle connections that
+    // are about to be closed.
+    let kinds = [
+        (true, 1),
+        (true, 1),
+        (true, 1),
+        (false, 2),
+        (false, 2),
+        (true, 700),
+        (true, 1_100),
+        (true, 1_500),
+    ];
     let clients: Vec<_> = kinds
         .into_iter()
         .map(|(keeps, pause_ms)| {
@@ -67,11 +78,13 @@ fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
         });
     }
     stop.store(true, Relaxed);
-    let seen: Vec<Seen> = clients.into_iter().map(|client| client.join().expect("no panic")).collect();
+    let seen: Vec<Seen> =
+        clients.into_iter().map(|client| client.join().expect("no panic")).collect();
     let failures: Vec<&String> = seen.iter().flat_map(|it| &it.failures).collect();
     assert!(failures.is_empty(), "{failures:?}");
     assert!(seen.iter().all(|it| it.answers > 0), "{seen:?}");
-    let generations: Vec<(u16, u64)> = server.processes("worker").iter().map(|it| (it.slot, it.generation)).collect();
+    let generations: Vec<(u16, u64)> =
+        server.processes("worker").iter().map(|it| (it.slot, it.generation)).collect();
     assert_eq!(generations, [(1, 3), (2, 3), (3, 3)]);
 }
 

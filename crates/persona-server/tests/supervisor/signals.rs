@@ -25,7 +25,9 @@ fn begin_request(server: &Server) -> (Client, &'static [u8]) {
     let mut client = server.connect();
     client.send(&first).expect("an open connection");
     // One is the request for the metrics itself.
-    wait_for("a request in flight", DEADLINE, || (server.metric("persona_http_requests_in_flight") == 2).then_some(()));
+    wait_for("a request in flight", DEADLINE, || {
+        (server.metric("persona_http_requests_in_flight") == 2).then_some(())
+    });
     (client, rest)
 }
 
@@ -35,7 +37,9 @@ fn terminate_answers_the_requests_that_are_there_and_then_ends_cleanly() {
     let (mut client, rest) = begin_request(&server);
     server.signal(Signal::TERM);
     server.wait_for_log("draining 1 requests");
-    wait_for("new connections to be refused", DEADLINE, || Client::connect(server.address()).is_err().then_some(()));
+    wait_for("new connections to be refused", DEADLINE, || {
+        Client::connect(server.address()).is_err().then_some(())
+    });
     client.send(rest).expect("an open connection");
     let reply = client.read_reply().expect("an answer");
     assert_eq!((reply.status, reply.header("connection")), (201, Some("close")));
@@ -44,7 +48,8 @@ fn terminate_answers_the_requests_that_are_there_and_then_ends_cleanly() {
     assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
 }
 
-/// One request on each connection, until nobody accepts any more. Whoever was let in has to have an answer.
+/// One request on each connection, until nobody accepts any more. Whoever was let in has to have an
+/// answer.
 fn ask_until_refused(address: SocketAddr) -> io::Result<u64> {
     for answers in 0.. {
         match Client::connect(address) {
@@ -60,10 +65,14 @@ fn ask_until_refused(address: SocketAddr) -> io::Result<u64> {
 fn whoever_is_let_in_before_the_end_has_an_answer() {
     let server = Server::with_workers(2).start();
     let address = server.address();
-    let clients: Vec<_> = (0..8).map(|_| thread::spawn(move || ask_until_refused(address))).collect();
-    wait_for("requests", DEADLINE, || (server.metric("persona_connections_total{slot=\"1\"}") > 100).then_some(()));
+    let clients: Vec<_> =
+        (0..8).map(|_| thread::spawn(move || ask_until_refused(address))).collect();
+    wait_for("requests", DEADLINE, || {
+        (server.metric("persona_connections_total{slot=\"1\"}") > 100).then_some(())
+    });
     server.signal(Signal::TERM);
-    let answers: Vec<_> = clients.into_iter().map(|client| client.join().expect("no panic")).collect();
+    let answers: Vec<_> =
+        clients.into_iter().map(|client| client.join().expect("no panic")).collect();
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(server.wait().code, Some(0));
 }
@@ -125,7 +134,8 @@ fn an_idle_server_stops_at_once_although_a_client_keeps_its_connection() {
 fn workers_are_added_and_removed_one_by_one_within_the_limits() {
     let server = Server::with_workers(3).start();
     let slots = || server.processes("worker").iter().map(|it| it.slot).collect::<Vec<_>>();
-    let wait_for_slots = |expected: &[u16]| wait_for("workers", DEADLINE, || (slots() == expected).then_some(()));
+    let wait_for_slots =
+        |expected: &[u16]| wait_for("workers", DEADLINE, || (slots() == expected).then_some(()));
     server.signal(Signal::TTIN);
     wait_for_slots(&[1, 2, 3, 4]);
     server.signal(Signal::TTIN);
@@ -146,11 +156,16 @@ fn a_log_file_that_was_moved_away_is_opened_again_by_every_process() {
     let (log, moved) = (folder.path().join("persona.log"), folder.path().join("persona.log.1"));
     let server = Server::with_workers(1).flag(format!("--log-file={}", log.display())).start();
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    // Lines are written by a thread of their own, and this one may come after the server said that it is ready.
-    wait_for("the line of the start", DEADLINE, || read(&log).contains("\"message\":\"ready\"").then_some(()));
+    // Lines are written by a thread of their own, and this one may come after the server said that
+    // it is ready.
+    wait_for("the line of the start", DEADLINE, || {
+        read(&log).contains("\"message\":\"ready\"").then_some(())
+    });
     std::fs::rename(&log, &moved).expect("a log file");
     server.signal(Signal::USR1);
-    wait_for("a new log file", DEADLINE, || read(&log).contains("log file opened again").then_some(()));
+    wait_for("a new log file", DEADLINE, || {
+        read(&log).contains("log file opened again").then_some(())
+    });
     let files_of = |pid: u32| {
         let links = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a living process");
         links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok()).collect::<Vec<_>>()

@@ -12,10 +12,15 @@ fn kept_connections_are_spread_evenly_over_the_workers() {
     for client in &mut clients {
         assert_eq!(client.get("/healthz").expect("an answer").status, 200);
     }
-    let open = || (1..=4).map(|slot| server.metric(&format!("persona_connections_open{{slot=\"{slot}\"}}"))).collect::<Vec<_>>();
+    let open = || {
+        (1..=4)
+            .map(|slot| server.metric(&format!("persona_connections_open{{slot=\"{slot}\"}}")))
+            .collect::<Vec<_>>()
+    };
     // Asking takes a connection itself, so the sum may be one more.
-    let spread =
-        wait_for("all connections", DEADLINE, || Some(open()).filter(|it| (CONNECTIONS..CONNECTIONS + 8).contains(&it.iter().sum())));
+    let spread = wait_for("all connections", DEADLINE, || {
+        Some(open()).filter(|it| (CONNECTIONS..CONNECTIONS + 8).contains(&it.iter().sum()))
+    });
     println!("connections by worker: {spread:?}");
     assert!(spread.iter().all(|it| (12..=20).contains(it)), "{spread:?}");
 }

@@ -30,13 +30,21 @@ impl Terminal {
         grantpt(&outside).and_then(|()| unlockpt(&outside)).expect("a terminal");
         let name = ptsname(&outside, Vec::new()).expect("its name").into_string().expect("text");
         let inside = OpenOptions::new().read(true).write(true).open(name).expect("its inside");
-        tcsetwinsize(&inside, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).expect("a size");
+        tcsetwinsize(&inside, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })
+            .expect("a size");
         let url = format!("http://{}", server.address());
         let end = || Stdio::from(inside.try_clone().expect("a descriptor"));
         let mut command = folder.command(&[&["top", "--server", &url], flags].concat());
-        let child = command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end()).spawn().expect("the built program");
+        let child = command
+            .env("TERM", "xterm")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("the built program");
         let keys = File::from(outside);
-        let (shown, mut screen) = (Arc::new(Mutex::new(String::new())), keys.try_clone().expect("a descriptor"));
+        let (shown, mut screen) =
+            (Arc::new(Mutex::new(String::new())), keys.try_clone().expect("a descriptor"));
         let seen = Arc::clone(&shown);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
@@ -63,7 +71,10 @@ impl Terminal {
         assert_eq!(status.code(), Some(code), "{}", self.shown());
         self.wait_until_shown(GIVEN_BACK);
         let modes = tcgetattr(&self.inside).expect("modes").local_modes;
-        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "the terminal is left in raw mode");
+        assert!(
+            modes.contains(LocalModes::ICANON | LocalModes::ECHO),
+            "the terminal is left in raw mode"
+        );
     }
 }
 
@@ -74,7 +85,11 @@ fn the_view_is_shown_and_a_key_ends_it_and_gives_the_terminal_back() {
     for key in [&b"q"[..], b"\x03"] {
         let mut terminal = Terminal::watching(&server, &folder, &[]);
         terminal.wait_until_shown("worker 2");
-        assert!(terminal.shown().contains(TAKEN) && terminal.shown().contains("\x1b[1m"), "{}", terminal.shown());
+        assert!(
+            terminal.shown().contains(TAKEN) && terminal.shown().contains("\x1b[1m"),
+            "{}",
+            terminal.shown()
+        );
         terminal.keys.write_all(key).expect("a key");
         terminal.ended(0);
     }
@@ -98,7 +113,8 @@ fn colours_can_be_forbidden() {
     terminal.wait_until_shown("worker 1");
     let shown = terminal.shown();
     let styled = shown.split("\x1b[").skip(1).any(|rest| {
-        rest.split_once(|char: char| char.is_ascii_alphabetic()).is_some_and(|(numbers, _)| rest[numbers.len()..].starts_with('m'))
+        rest.split_once(|char: char| char.is_ascii_alphabetic())
+            .is_some_and(|(numbers, _)| rest[numbers.len()..].starts_with('m'))
     });
     assert!(!styled, "{shown:?}");
     terminal.keys.write_all(b"q").expect("a key");

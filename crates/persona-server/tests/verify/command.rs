@@ -29,30 +29,48 @@ fn text(bytes: &[u8]) -> String {
 fn good(output: &Output) -> Value {
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    assert_eq!((&report["verdict"], &report["staleness_max_micros"]), (&"ok".into(), &0.into()), "{report}");
+    assert_eq!(
+        (&report["verdict"], &report["staleness_max_micros"]),
+        (&"ok".into(), &0.into()),
+        "{report}"
+    );
     report
 }
 
 #[test]
 fn a_scratch_server_keeps_its_promise_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
-    let report = good(&run(folder.path(), &["--seconds=2", "--clients=8", "--hot-keys=2", "--json", "--seed=1"]));
+    let report = good(&run(
+        folder.path(),
+        &["--seconds=2", "--clients=8", "--hot-keys=2", "--json", "--seed=1"],
+    ));
     for operation in ["create", "patch", "replace", "read", "visit"] {
-        assert!(report["operations"][operation]["done"].as_u64() > Some(0), "{operation}: {report}");
+        assert!(
+            report["operations"][operation]["done"].as_u64() > Some(0),
+            "{operation}: {report}"
+        );
     }
     assert_eq!(report["writes_without_answer"]["happened"], 0, "{report}");
     assert!(report["visits"].as_u64() > Some(100), "{report}");
     assert_eq!(report["workers"].as_array().map(Vec::len), Some(4), "{report}");
-    // Two on a condition, one without time for its turn, and one without space, where the disk has less than a tebibyte.
+    // Two on a condition, one without time for its turn, and one without space, where the disk has
+    // less than a tebibyte.
     assert!(report["refused_before_a_kill"].as_u64() >= Some(3), "{report}");
     assert_eq!(report["restored"], true);
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "the scratch folder is removed");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        0,
+        "the scratch folder is removed"
+    );
 }
 
 #[test]
 fn kills_of_workers_keeper_and_supervisor_break_no_promise() {
     let folder = tempfile::tempdir().expect("a folder");
-    let report = good(&run(folder.path(), &["--seconds=4", "--clients=16", "--chaos=supervisor", "--json", "--seed=4"]));
+    let report = good(&run(
+        folder.path(),
+        &["--seconds=4", "--clients=16", "--chaos=supervisor", "--json", "--seed=4"],
+    ));
     let kills = |role: &str| report["kills"][role].as_u64().unwrap_or_default();
     assert!(kills("workers") + kills("keepers") + kills("supervisors") >= 4, "{report}");
 }
@@ -70,13 +88,27 @@ fn ten_minutes_of_kills_break_no_promise() {
 #[test]
 fn the_report_for_people_ends_with_the_verdict() {
     let folder = tempfile::tempdir().expect("a folder");
-    let output = run(folder.path(), &["--seconds=1", "--clients=4", "--workers=2", "--durability=full"]);
+    let output =
+        run(folder.path(), &["--seconds=1", "--clients=4", "--workers=2", "--durability=full"]);
     let report = text(&output.stdout);
-    assert!(output.status.success() && report.ends_with("Nothing lost, nothing stale, nothing locked.\n"), "{report}");
-    for part in ["4 clients through 2 workers", "D  every acknowledged write is there", "Staleness     worst 0 us", "Fairness"] {
+    assert!(
+        output.status.success()
+            && report.ends_with("Nothing lost, nothing stale, nothing locked.\n"),
+        "{report}"
+    );
+    for part in [
+        "4 clients through 2 workers",
+        "D  every acknowledged write is there",
+        "Staleness     worst 0 us",
+        "Fairness",
+    ] {
         assert!(report.contains(part), "{part}: {report}");
     }
-    assert!(text(&output.stderr).contains("of 1 s: "), "progress is told: {}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("of 1 s: "),
+        "progress is told: {}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -85,7 +117,10 @@ fn a_running_server_is_verified_and_left_without_the_personas_of_the_run() {
     let url = format!("http://{}", server.address());
     // Twice with the same seed: the second run must not meet the keys and names of the first.
     for _ in 0..2 {
-        let report = good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=6", "--json", "--seed=5"]));
+        let report = good(&run(
+            server.folder(),
+            &["--server", &url, "--seconds=1", "--clients=6", "--json", "--seed=5"],
+        ));
         assert_eq!(report["workers"].as_array().map(Vec::len), Some(3), "{report}");
     }
     let status = server.connect().get("/api/v1/status").expect("an answer").json();
@@ -96,13 +131,18 @@ fn a_running_server_is_verified_and_left_without_the_personas_of_the_run() {
 fn a_server_that_does_not_name_its_workers_is_verified_all_the_same() {
     let server = Server::with_workers(2).start();
     let url = format!("http://{}", server.address());
-    let report = good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4", "--json"]));
+    let report =
+        good(&run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4", "--json"]));
     assert!(report["visits"].as_u64() > Some(0), "{report}");
     assert_eq!(report["workers_named"], false);
     let output = run(server.folder(), &["--server", &url, "--seconds=1", "--clients=4"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("outlives a restore not looked at"), "{text}");
-    assert!(text.contains("see a write at once     not looked at") && text.contains("start it with --expose-worker"), "{text}");
+    assert!(
+        text.contains("see a write at once     not looked at")
+            && text.contains("start it with --expose-worker"),
+        "{text}"
+    );
 }
 
 /// Starts a run and waits until it says how far it is.
@@ -131,7 +171,8 @@ fn a_server_that_goes_away_is_told_with_code_69() {
     let server = Server::with_workers(2).flag("--expose-worker").start();
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("http://{}", server.address());
-    let (mut child, mut stderr) = started(folder.path(), &["--server", &url, "--seconds=600", "--clients=4"]);
+    let (mut child, mut stderr) =
+        started(folder.path(), &["--server", &url, "--seconds=600", "--clients=4"]);
     drop(server);
     let ended = wait_for("the end of the run", DEADLINE, || child.try_wait().expect("a child"));
     let mut said = String::new();
@@ -143,7 +184,9 @@ fn a_server_that_goes_away_is_told_with_code_69() {
 /// The process number of the scratch server whose folder is in this one.
 fn scratch_server(folder: &Path) -> Option<u32> {
     let of = folder.to_str().expect("a path of text").to_owned();
-    let pids = std::fs::read_dir("/proc").expect("a mounted /proc").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let pids = std::fs::read_dir("/proc")
+        .expect("a mounted /proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let serves = |pid: &u32| {
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.contains("\0serve\0") && line.contains(&of)
@@ -159,7 +202,11 @@ fn a_scratch_server_that_ends_by_itself_is_a_broken_promise_and_its_files_are_ke
     let output = child.wait_with_output().expect("a child");
     drop(stderr);
     let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    assert_eq!((output.status.code(), &report["verdict"]), (Some(1), &"violated".into()), "{report}");
+    assert_eq!(
+        (output.status.code(), &report["verdict"]),
+        (Some(1), &"violated".into()),
+        "{report}"
+    );
     let kept = Path::new(report["kept"].as_str().expect("a folder"));
     assert!(kept.join("persona.db").exists() && kept.join("server.log").exists(), "{report}");
 }

@@ -1,6 +1,8 @@
-//! Positive controls: a store that is broken on purpose, in each way that the promise forbids, is caught every time.
+//! Positive controls: a store that is broken on purpose, in each way that the promise forbids, is
+//! caught every time.
 //!
-//! Needs the cargo feature `faults`: `cargo test -p persona-server --features faults --test verify_controls`.
+//! Needs the cargo feature `faults`: `cargo test -p persona-server --features faults --test
+//! verify_controls`.
 
 use std::process::{Command, Stdio};
 
@@ -15,10 +17,16 @@ const RUNS_LONG: u64 = 25;
 fn verify(fault: &str, seed: u64) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
-    command.args(["verify", "--seconds=1", "--clients=12", "--hot-keys=2", "--json", "--quiet"]).env_clear();
-    command.arg(format!("--fault={fault}")).arg(format!("--seed={seed}")).current_dir(folder.path());
+    command
+        .args(["verify", "--seconds=1", "--clients=12", "--hot-keys=2", "--json", "--quiet"])
+        .env_clear();
+    command
+        .arg(format!("--fault={fault}"))
+        .arg(format!("--seed={seed}"))
+        .current_dir(folder.path());
     let output = command.stdin(Stdio::null()).output().expect("the built program");
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let code = i32::from(report["verdict"] != "ok");
     assert_eq!(output.status.code(), Some(code), "{report}");
     report
@@ -27,7 +35,10 @@ fn verify(fault: &str, seed: u64) -> Value {
 /// The checks that a report says were broken.
 fn broken(report: &Value) -> String {
     let checks = report["checks"].as_object().expect("an object").iter();
-    checks.filter(|(_, check)| check["violations"] != 0).map(|(letter, _)| letter.as_str()).collect()
+    checks
+        .filter(|(_, check)| check["violations"] != 0)
+        .map(|(letter, _)| letter.as_str())
+        .collect()
 }
 
 /// Which of these checks must be among the broken ones.
@@ -50,7 +61,11 @@ fn assert_each_is_caught(runs: u64) {
     for fault in Fault::ALL {
         for seed in 0..runs {
             let report = verify(fault.name(), seed);
-            assert!(broken(&report).contains(expected(fault)), "{}, seed {seed}: {report}", fault.name());
+            assert!(
+                broken(&report).contains(expected(fault)),
+                "{}, seed {seed}: {report}",
+                fault.name()
+            );
         }
         println!("{}: caught in {runs} of {runs} runs", fault.name());
     }

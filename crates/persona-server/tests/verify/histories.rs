@@ -1,4 +1,5 @@
-//! Histories that were made up: what clients of a correct store could have recorded, and the same with one lie in it.
+//! Histories that were made up: what clients of a correct store could have recorded, and the same
+//! with one lie in it.
 
 use std::num::NonZeroU64;
 
@@ -48,7 +49,8 @@ impl World {
     }
 
     fn step(&mut self) {
-        let persona = u32::try_from(self.random.below(self.personas.len() as u64)).expect("few personas");
+        let persona =
+            u32::try_from(self.random.below(self.personas.len() as u64)).expect("few personas");
         match self.random.below(100) {
             0..40 => self.read(persona, Operation::Read),
             40..55 => self.read(persona, Operation::Visit),
@@ -98,7 +100,9 @@ impl World {
         let mut record = self.record(persona, Operation::Replace);
         record.request = self.new_request();
         record.effect = effect_of(record.request);
-        record.expected = record.revision.unwrap_or_default() + 1 + u32::try_from(self.random.below(3)).expect("small");
+        record.expected = record.revision.unwrap_or_default()
+            + 1
+            + u32::try_from(self.random.below(3)).expect("small");
         (record.state, record.outcome) = (None, Outcome::Refused);
         self.records.push(record);
     }
@@ -112,7 +116,11 @@ impl World {
     fn apply(&mut self, persona: u32, operation: Operation) -> Record {
         let request = self.new_request();
         let before = self.personas[persona as usize];
-        let effect = if matches!(operation, Operation::Delete | Operation::Restore) { DELETED } else { effect_of(request) };
+        let effect = if matches!(operation, Operation::Delete | Operation::Restore) {
+            DELETED
+        } else {
+            effect_of(request)
+        };
         let replaces = matches!(operation, Operation::Create | Operation::Replace);
         let state = if replaces { effect } else { before.state ^ effect };
         self.personas[persona as usize] = Persona { revision: before.revision + 1, state };
@@ -128,18 +136,23 @@ impl World {
         if !self.random.once_in(12) || operation == Operation::Create {
             return self.records.push(acknowledged);
         }
-        // The answer is lost. Some ask again and are told what they were to be told; others never know.
+        // The answer is lost. Some ask again and are told what they were to be told; others never
+        // know.
         self.records.push(unanswered(acknowledged));
         if operation != Operation::Patch || self.random.once_in(2) {
             let again = self.record(persona, operation);
-            let (invoked_at, returned_at) = (acknowledged.returned_at + 1, acknowledged.returned_at + again.returned_at - self.now + 2);
+            let (invoked_at, returned_at) = (
+                acknowledged.returned_at + 1,
+                acknowledged.returned_at + again.returned_at - self.now + 2,
+            );
             self.records.push(Record { invoked_at, returned_at, replayed: true, ..acknowledged });
         }
     }
 
     fn delete_or_restore(&mut self, persona: u32) {
         let is_deleted = self.deleted[persona as usize];
-        let mut record = self.apply(persona, if is_deleted { Operation::Restore } else { Operation::Delete });
+        let mut record =
+            self.apply(persona, if is_deleted { Operation::Restore } else { Operation::Delete });
         if !is_deleted {
             record.state = None;
         }
@@ -162,7 +175,11 @@ impl World {
             self.records.push(unanswered(happened));
         }
         let request = self.new_request();
-        let never = Record { request, effect: effect_of(request), ..self.record(persona, Operation::Patch) };
+        let never = Record {
+            request,
+            effect: effect_of(request),
+            ..self.record(persona, Operation::Patch)
+        };
         self.records.push(unanswered(never));
     }
 

@@ -4,15 +4,28 @@ use persona_model::Expect;
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, create_write, delete, document, get, id, json_of, merge, named, replace, restore, revision};
+use super::steps::{
+    Subject, create, create_write, delete, document, get, id, json_of, merge, named, replace,
+    restore, revision,
+};
 use crate::{Error, Outcome};
 
 pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _clock: &TestClock) {
-    let written = create_write(store, 1, json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } })).await.expect("created");
-    assert_eq!((written.outcome, written.replayed, written.answer.revision), (Outcome::Created, false, revision(1)));
+    let written = create_write(
+        store,
+        1,
+        json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } }),
+    )
+    .await
+    .expect("created");
+    assert_eq!(
+        (written.outcome, written.replayed, written.answer.revision),
+        (Outcome::Created, false, revision(1))
+    );
     assert_eq!(get(store, 1).await, written.answer);
     let body = json_of(&written.answer);
-    let expected = document(json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } }));
+    let expected =
+        document(json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } }));
     for field in persona_model::FIELDS {
         assert_eq!(body.get(field.name), expected.get(field.name), "{}", field.name);
     }
@@ -24,22 +37,41 @@ pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _c
     assert_eq!(store.get(id(2)).await.expect("readable"), None);
 }
 
-pub async fn creating_an_identity_twice_is_refused_with_the_current_revision(store: &Subject, _clock: &TestClock) {
+pub async fn creating_an_identity_twice_is_refused_with_the_current_revision(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let first = create(store, 1, named("Ada")).await;
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
-    assert!(matches!(refused, Error::AlreadyExists { current } if current.revision == revision(1)), "{refused}");
+    assert!(
+        matches!(refused, Error::AlreadyExists { current } if current.revision == revision(1)),
+        "{refused}"
+    );
     assert_eq!(get(store, 1).await, first);
     delete(store, 1, Expect::Any).await.expect("deleted");
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
-    assert!(matches!(refused, Error::AlreadyExists { current } if current.revision == revision(2)), "{refused}");
+    assert!(
+        matches!(refused, Error::AlreadyExists { current } if current.revision == revision(2)),
+        "{refused}"
+    );
 }
 
-pub async fn documents_that_differ_in_a_number_have_different_hashes(store: &Subject, _clock: &TestClock) {
-    let numbers = [json!(9_007_199_254_740_992_u64), json!(9_007_199_254_740_993_u64), json!(u64::MAX), json!(1e30), json!(0.1)];
+pub async fn documents_that_differ_in_a_number_have_different_hashes(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    let numbers = [
+        json!(9_007_199_254_740_992_u64),
+        json!(9_007_199_254_740_993_u64),
+        json!(u64::MAX),
+        json!(1e30),
+        json!(0.1),
+    ];
     let mut hashes = Vec::new();
     create(store, 1, named("Ada")).await;
     for number in numbers {
-        let written = merge(store, 1, json!({ "extensions": { "n": number } })).await.expect("patched");
+        let written =
+            merge(store, 1, json!({ "extensions": { "n": number } })).await.expect("patched");
         assert_eq!(written.outcome, Outcome::Updated, "{number}");
         hashes.push(json_of(&written.answer)["content_hash"].as_str().expect("a hash").to_owned());
     }
@@ -49,16 +81,33 @@ pub async fn documents_that_differ_in_a_number_have_different_hashes(store: &Sub
 
 pub async fn a_handle_belongs_to_one_living_persona(store: &Subject, _clock: &TestClock) {
     create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
-    let refused = create_write(store, 2, json!({ "name": "Eve", "handle": "ada" })).await.expect_err("refused");
-    assert!(matches!(&refused, Error::HandleTaken { handle, holder } if handle == "ada" && *holder == id(1)), "{refused}");
+    let refused = create_write(store, 2, json!({ "name": "Eve", "handle": "ada" }))
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(&refused, Error::HandleTaken { handle, holder } if handle == "ada" && *holder == id(1)),
+        "{refused}"
+    );
     assert_eq!(store.get(id(2)).await.expect("readable"), None);
     create(store, 2, named("Eve")).await;
-    let refused = replace(store, 2, Expect::Any, json!({ "name": "Eve", "handle": "ada" })).await.expect_err("refused");
+    let refused = replace(store, 2, Expect::Any, json!({ "name": "Eve", "handle": "ada" }))
+        .await
+        .expect_err("refused");
     assert!(matches!(refused, Error::HandleTaken { .. }), "{refused}");
-    replace(store, 1, Expect::Any, json!({ "name": "Ada", "handle": "ada", "description": "same handle" })).await.expect("its own handle");
+    replace(
+        store,
+        1,
+        Expect::Any,
+        json!({ "name": "Ada", "handle": "ada", "description": "same handle" }),
+    )
+    .await
+    .expect("its own handle");
 }
 
-pub async fn a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_from_a_new_holder(store: &Subject, _clock: &TestClock) {
+pub async fn a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_from_a_new_holder(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
     delete(store, 1, Expect::Any).await.expect("deleted");
     create(store, 2, json!({ "name": "Eve", "handle": "ada" })).await;

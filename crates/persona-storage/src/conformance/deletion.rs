@@ -4,23 +4,40 @@ use persona_model::Expect;
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, delete, get, json_of, merge, named, replace, restore, revision};
+use super::steps::{
+    Subject, create, delete, get, json_of, merge, named, replace, restore, revision,
+};
 use crate::{Error, Outcome};
 
-pub async fn a_deleted_persona_still_reads_but_cannot_be_changed(store: &Subject, clock: &TestClock) {
+pub async fn a_deleted_persona_still_reads_but_cannot_be_changed(
+    store: &Subject,
+    clock: &TestClock,
+) {
     let living = create(store, 1, named("Ada")).await;
     clock.advance_micros(5);
     let written = delete(store, 1, Expect::at(living.tag())).await.expect("deleted");
-    assert_eq!((written.outcome, written.answer.revision, written.answer.deleted), (Outcome::Deleted, revision(2), true));
+    assert_eq!(
+        (written.outcome, written.answer.revision, written.answer.deleted),
+        (Outcome::Deleted, revision(2), true)
+    );
     assert_eq!(get(store, 1).await, written.answer);
     assert_eq!(json_of(&written.answer)["deleted_at"], json!("2026-11-24T12:00:00.000005Z"));
-    for refused in [merge(store, 1, json!({ "name": "Eve" })).await, replace(store, 1, Expect::Any, named("Eve")).await] {
+    for refused in [
+        merge(store, 1, json!({ "name": "Eve" })).await,
+        replace(store, 1, Expect::Any, named("Eve")).await,
+    ] {
         let refused = refused.expect_err("refused");
-        assert!(matches!(refused, Error::Deleted { current } if current.revision == revision(2)), "{refused}");
+        assert!(
+            matches!(refused, Error::Deleted { current } if current.revision == revision(2)),
+            "{refused}"
+        );
     }
 }
 
-pub async fn deleting_again_changes_nothing_whatever_is_expected(store: &Subject, _clock: &TestClock) {
+pub async fn deleting_again_changes_nothing_whatever_is_expected(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let living = create(store, 1, named("Ada")).await;
     let first = delete(store, 1, Expect::Any).await.expect("deleted").answer;
     let again = delete(store, 1, Expect::at(living.tag())).await.expect("accepted");
@@ -29,11 +46,18 @@ pub async fn deleting_again_changes_nothing_whatever_is_expected(store: &Subject
     assert!(matches!(refused, Error::NotFound), "{refused}");
 }
 
-pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(store: &Subject, _clock: &TestClock) {
-    let first = json_of(&create(store, 1, json!({ "name": "Ada", "tags": ["a"], "handle": "ada" })).await);
+pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    let first =
+        json_of(&create(store, 1, json!({ "name": "Ada", "tags": ["a"], "handle": "ada" })).await);
     delete(store, 1, Expect::Any).await.expect("deleted");
     let written = restore(store, 1).await.expect("restored");
-    assert_eq!((written.outcome, written.answer.revision, written.answer.deleted), (Outcome::Restored, revision(3), false));
+    assert_eq!(
+        (written.outcome, written.answer.revision, written.answer.deleted),
+        (Outcome::Restored, revision(3), false)
+    );
     assert_eq!(get(store, 1).await, written.answer);
     let body = json_of(&written.answer);
     for member in ["name", "tags", "handle", "content_hash", "created_at", "deleted_at"] {
@@ -46,6 +70,9 @@ pub async fn deleting_with_a_stale_revision_is_refused(store: &Subject, _clock: 
     let first = create(store, 1, named("Ada")).await;
     let second = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced").answer;
     let refused = delete(store, 1, Expect::at(first.tag())).await.expect_err("refused");
-    assert!(matches!(refused, Error::Stale { current } if current.revision == revision(2)), "{refused}");
+    assert!(
+        matches!(refused, Error::Stale { current } if current.revision == revision(2)),
+        "{refused}"
+    );
     assert_eq!(get(store, 1).await, second);
 }

@@ -4,7 +4,9 @@ use persona_model::{Change, ChangeKind, Expect};
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, create_write, delete, guess, id, merge, named, replace, restore, revision};
+use super::steps::{
+    Subject, create, create_write, delete, guess, id, merge, named, replace, restore, revision,
+};
 
 pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _clock: &TestClock) {
     create(store, 1, named("Ada")).await;
@@ -14,7 +16,8 @@ pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _
     delete(store, 2, Expect::Any).await.expect("deleted");
     restore(store, 2).await.expect("restored");
     let feed = store.changes_after(0, 100).await.expect("readable");
-    let seen: Vec<_> = feed.iter().map(|change| (change.persona, change.revision, change.kind)).collect();
+    let seen: Vec<_> =
+        feed.iter().map(|change| (change.persona, change.revision, change.kind)).collect();
     let expected = [
         (id(1), revision(1), ChangeKind::Created),
         (id(2), revision(1), ChangeKind::Created),
@@ -23,7 +26,10 @@ pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _
         (id(2), revision(3), ChangeKind::Restored),
     ];
     assert_eq!(seen, expected);
-    assert!(feed.windows(2).all(|pair| pair[0].sequence < pair[1].sequence && pair[0].at < pair[1].at), "{feed:?}");
+    assert!(
+        feed.windows(2).all(|pair| pair[0].sequence < pair[1].sequence && pair[0].at < pair[1].at),
+        "{feed:?}"
+    );
     let part: Vec<Change> = store.changes_after(feed[1].sequence, 2).await.expect("readable");
     assert_eq!(part, feed[2..4]);
     assert_eq!(store.changes_after(u64::MAX, 10).await.expect("readable"), []);

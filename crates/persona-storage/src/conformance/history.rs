@@ -4,13 +4,22 @@ use persona_model::{Expect, FIELDS, Filter, ListRequest, Sort};
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named, revision, write};
+use super::steps::{
+    Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named,
+    revision, write,
+};
 use crate::{Answer, Error, Exported, GLANCE_BYTES_MAX, Glance, Operation};
 
-pub async fn every_revision_stays_readable_with_author_and_changed_fields(store: &Subject, _clock: &TestClock) {
+pub async fn every_revision_stays_readable_with_author_and_changed_fields(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let first = create(store, 1, named("Ada")).await;
-    let mut second =
-        write(Operation::Replace { id: id(1), expect: Expect::Any, document: document(json!({ "name": "Ada", "tags": ["a"] })) });
+    let mut second = write(Operation::Replace {
+        id: id(1),
+        expect: Expect::Any,
+        document: document(json!({ "name": "Ada", "tags": ["a"] })),
+    });
     second.author = Some("Eve".into());
     let second = store.write(second).await.expect("replaced").answer;
     delete(store, 1, Expect::Any).await.expect("deleted");
@@ -24,7 +33,10 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(store:
     assert_eq!(one.changed, FIELDS.iter().map(|field| field.name.to_owned()).collect::<Vec<_>>());
     let two = record(2).await.expect("it exists");
     assert_eq!(json_of(&two.answer)["updated_by"], json!("Eve"));
-    assert_eq!((two.answer, two.author, two.changed), (second, Some("Eve".into()), vec!["tags".into()]));
+    assert_eq!(
+        (two.answer, two.author, two.changed),
+        (second, Some("Eve".into()), vec!["tags".into()])
+    );
     let three = record(3).await.expect("it exists");
     assert_eq!((three.answer.deleted, three.changed), (true, vec![]));
     assert_eq!(record(4).await, None);
@@ -43,7 +55,10 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
     assert_eq!(glance(1, Some(1)).await, Glance::Whole(Some(small)));
     assert_eq!(glance(1, Some(2)).await, Glance::Large);
     assert_eq!(get(store, 1).await, large);
-    assert_eq!(store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.answer), Some(large));
+    assert_eq!(
+        store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.answer),
+        Some(large)
+    );
     let small = merge(store, 1, json!({ "description": "" })).await.expect("patched").answer;
     assert_eq!(glance(1, None).await, Glance::Whole(Some(small.clone())));
     assert_eq!(get(store, 1).await, small);
@@ -53,18 +68,30 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
 }
 
 /// In lists, exports, revisions, replays and refusals, as in the answer to the write.
-pub async fn a_tag_names_the_same_state_wherever_it_is_answered(store: &Subject, _clock: &TestClock) {
-    let creation = || idempotent(write(Operation::Create { id: id(1), document: document(named("Ada")) }), "c", 1);
+pub async fn a_tag_names_the_same_state_wherever_it_is_answered(
+    store: &Subject,
+    _clock: &TestClock,
+) {
+    let creation = || {
+        idempotent(write(Operation::Create { id: id(1), document: document(named("Ada")) }), "c", 1)
+    };
     let first = store.write(creation()).await.expect("created").answer.tag();
     let second = merge(store, 1, named("Bea")).await.expect("patched").answer.tag();
     assert_ne!((first.revision, first.checksum), (second.revision, second.checksum));
     assert_eq!(store.write(creation()).await.expect("replayed").answer.tag(), first);
     assert_eq!(get(store, 1).await.tag(), second);
     for tag in [first, second] {
-        let record = store.revision(id(1), tag.revision).await.expect("readable").expect("it exists");
+        let record =
+            store.revision(id(1), tag.revision).await.expect("readable").expect("it exists");
         assert_eq!(record.answer.tag(), tag);
     }
-    let request = ListRequest { filter: Filter::default(), sort: Sort::DEFAULT, after: None, limit: 10, count: false };
+    let request = ListRequest {
+        filter: Filter::default(),
+        sort: Sort::DEFAULT,
+        after: None,
+        limit: 10,
+        count: false,
+    };
     let page = store.list(request).await.expect("readable");
     assert_eq!(page.items.iter().map(Answer::tag).collect::<Vec<_>>(), [second]);
     let mut export = store.export(Exported::Living).await.expect("started");

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::TestClock;
 use super::polling::Poller;
-use super::steps::{Subject, create, delete, document, get, id, json_of, member, merge, named, restore, revision, write};
+use super::steps::{
+    Subject, create, delete, document, get, id, json_of, member, merge, named, restore, revision,
+    write,
+};
 use crate::{Error, Exported, Operation, Outcome, Written};
 
 /// 2020-01-01T00:00:00Z and this many seconds, long before the clock of the tests.
@@ -33,7 +36,8 @@ async fn import(store: &Subject, number: u8, past: PastRevision) -> Result<Writt
 
 /// A history with every kind of change.
 fn history() -> [PastRevision; 4] {
-    let (ada, bea) = (|| document(named("Ada")), || document(json!({ "name": "Ada", "tags": ["b"] })));
+    let (ada, bea) =
+        (|| document(named("Ada")), || document(json!({ "name": "Ada", "tags": ["b"] })));
     [
         past(1, ada()),
         PastRevision { base: Revision::new(1), ..past(2, bea()) },
@@ -61,24 +65,47 @@ pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
     }
     let changed = [None, Some(vec!["tags".to_owned()]), Some(vec![]), Some(vec![])];
     for (past, changed) in history().into_iter().zip(changed) {
-        let record = store.revision(id(1), past.revision).await.expect("readable").expect("it exists");
+        let record =
+            store.revision(id(1), past.revision).await.expect("readable").expect("it exists");
         let text = json_of(&record.answer);
-        assert_eq!((record.at, record.author, record.base), (past.updated_at, past.updated_by.clone(), past.base));
+        assert_eq!(
+            (record.at, record.author, record.base),
+            (past.updated_at, past.updated_by.clone(), past.base)
+        );
         assert_eq!(text["created_at"], past.created_at.to_string());
         assert_eq!(text["updated_at"], past.updated_at.to_string());
-        assert_eq!((&text["created_by"], &text["updated_by"]), (&json!("Ada"), &json!(past.updated_by)));
-        assert_eq!(text["deleted_at"], if past.is_deleted { json!(past.updated_at.to_string()) } else { Value::Null });
-        assert!(changed.is_none_or(|changed| changed == record.changed), "revision {}", past.revision);
+        assert_eq!(
+            (&text["created_by"], &text["updated_by"]),
+            (&json!("Ada"), &json!(past.updated_by))
+        );
+        assert_eq!(
+            text["deleted_at"],
+            if past.is_deleted { json!(past.updated_at.to_string()) } else { Value::Null }
+        );
+        assert!(
+            changed.is_none_or(|changed| changed == record.changed),
+            "revision {}",
+            past.revision
+        );
     }
-    let bases: Vec<Value> = lines(store, Exported::History).await.into_iter().map(|line| line["history"]["base"].clone()).collect();
+    let bases: Vec<Value> = lines(store, Exported::History)
+        .await
+        .into_iter()
+        .map(|line| line["history"]["base"].clone())
+        .collect();
     assert_eq!(bases, [json!(null), json!(1), json!(null), json!(null)]);
     let feed = store.changes_after(0, 10).await.expect("readable");
-    let kinds: Vec<(ChangeKind, u64)> = feed.iter().map(|change| (change.kind, change.revision.number())).collect();
-    let expected = [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Deleted, ChangeKind::Restored];
+    let kinds: Vec<(ChangeKind, u64)> =
+        feed.iter().map(|change| (change.kind, change.revision.number())).collect();
+    let expected =
+        [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Deleted, ChangeKind::Restored];
     assert_eq!(kinds, expected.into_iter().zip(1..).collect::<Vec<_>>());
 }
 
-pub async fn an_exported_history_has_every_revision_of_every_persona(store: &Subject, clock: &TestClock) {
+pub async fn an_exported_history_has_every_revision_of_every_persona(
+    store: &Subject,
+    clock: &TestClock,
+) {
     create(store, 1, named("Ada")).await;
     merge(store, 1, json!({ "nickname": "A" })).await.expect("patched");
     clock.advance_micros(1_000_000);
@@ -90,44 +117,89 @@ pub async fn an_exported_history_has_every_revision_of_every_persona(store: &Sub
     let told: Vec<(u64, u64, u64)> = all
         .iter()
         .map(|line| {
-            let number = |pointer: &str| line.pointer(pointer).and_then(Value::as_u64).expect("a number");
-            let last_digit = line["id"].as_str().expect("an id").chars().last().and_then(|digit| digit.to_digit(10));
+            let number =
+                |pointer: &str| line.pointer(pointer).and_then(Value::as_u64).expect("a number");
+            let last_digit = line["id"]
+                .as_str()
+                .expect("an id")
+                .chars()
+                .last()
+                .and_then(|digit| digit.to_digit(10));
             (last_digit.expect("a digit").into(), number("/revision"), number("/history/last"))
         })
         .collect();
     assert_eq!(told, [(1, 1, 4), (1, 2, 4), (1, 3, 4), (1, 4, 4), (2, 1, 2), (2, 2, 2)]);
     for mut line in all {
         line.as_object_mut().expect("an object").remove("history").expect("each has it");
-        let number = u8::try_from(line["id"].as_str().expect("an id").chars().last().expect("a digit").to_digit(10).expect("a digit"));
-        let revision = Revision::new(line["revision"].as_u64().expect("a number")).expect("not zero");
-        let record = store.revision(id(number.expect("small")), revision).await.expect("readable").expect("it exists");
+        let number = u8::try_from(
+            line["id"]
+                .as_str()
+                .expect("an id")
+                .chars()
+                .last()
+                .expect("a digit")
+                .to_digit(10)
+                .expect("a digit"),
+        );
+        let revision =
+            Revision::new(line["revision"].as_u64().expect("a number")).expect("not zero");
+        let record = store
+            .revision(id(number.expect("small")), revision)
+            .await
+            .expect("readable")
+            .expect("it exists");
         assert_eq!(json_of(&record.answer), line);
     }
-    assert_eq!((lines(store, Exported::Living).await.len(), lines(store, Exported::All).await.len()), (1, 2));
+    assert_eq!(
+        (lines(store, Exported::Living).await.len(), lines(store, Exported::All).await.len()),
+        (1, 2)
+    );
 }
 
 pub async fn a_history_keeps_the_hashes_that_were_stated(store: &Subject, _clock: &TestClock) {
     let wide = document(json!({ "name": "Ada", "extensions": { "n": 9_007_199_254_740_993_u64 } }));
     let (exact, rounded) = (wide.content_hash(), wide.content_hashes().last());
-    let cases = [(rounded, rounded), (None, Some(exact)), (Some(document(named("Eve")).content_hash()), Some(exact))];
+    let cases = [
+        (rounded, rounded),
+        (None, Some(exact)),
+        (Some(document(named("Eve")).content_hash()), Some(exact)),
+    ];
     for (number, (stated, kept)) in (1..).zip(cases) {
         let past = PastRevision { content_hash: stated, ..past(1, wide.clone()) };
         let written = import(store, number, past.clone()).await.expect("kept");
-        assert_eq!(Some(json_of(&written.answer)["content_hash"].clone()), kept.map(|hash| json!(hash.to_string())));
-        assert_eq!(import(store, number, past).await.expect("the same again").outcome, Outcome::Unchanged);
+        assert_eq!(
+            Some(json_of(&written.answer)["content_hash"].clone()),
+            kept.map(|hash| json!(hash.to_string()))
+        );
+        assert_eq!(
+            import(store, number, past).await.expect("the same again").outcome,
+            Outcome::Unchanged
+        );
     }
 }
 
 pub async fn a_history_is_continued_and_never_rewritten(store: &Subject, clock: &TestClock) {
     let [one, two, three, four] = history();
-    assert!(matches!(import(store, 1, two.clone()).await, Err(Error::NotFound)), "it has no beginning");
+    assert!(
+        matches!(import(store, 1, two.clone()).await, Err(Error::NotFound)),
+        "it has no beginning"
+    );
     import(store, 1, one.clone()).await.expect("kept");
     let at_one = get(store, 1).await;
     let tag = at_one.tag();
     let stale = |refused: Result<Written, Error>| matches!(refused, Err(Error::Stale { current }) if current == tag);
     assert!(stale(import(store, 1, three.clone()).await), "a revision is missing between");
-    assert!(stale(import(store, 1, PastRevision { document: document(named("Eve")), ..one.clone() }).await), "another content");
-    assert!(stale(import(store, 1, PastRevision { updated_by: None, ..one.clone() }).await), "another author");
+    assert!(
+        stale(
+            import(store, 1, PastRevision { document: document(named("Eve")), ..one.clone() })
+                .await
+        ),
+        "another content"
+    );
+    assert!(
+        stale(import(store, 1, PastRevision { updated_by: None, ..one.clone() }).await),
+        "another author"
+    );
     let invalid = |refused: Result<Written, Error>| match refused {
         Err(Error::Invalid(invalid)) => invalid.faults[0].pointer.clone(),
         other => panic!("{other:?}"),
@@ -153,18 +225,30 @@ pub async fn a_history_is_continued_and_never_rewritten(store: &Subject, clock: 
     ] {
         assert!(matches!(import(store, 2, past).await, Err(Error::Invalid(_))));
     }
-    assert!(matches!(import(store, 2, PastRevision { is_deleted: true, ..one.clone() }).await, Err(Error::Invalid(_))));
+    assert!(matches!(
+        import(store, 2, PastRevision { is_deleted: true, ..one.clone() }).await,
+        Err(Error::Invalid(_))
+    ));
     assert_eq!(get(store, 1).await, at_one, "nothing of this was kept");
     for past in [two.clone(), three.clone()] {
         import(store, 1, past).await.expect("kept");
     }
-    assert_eq!(invalid(import(store, 1, PastRevision { is_deleted: true, ..four.clone() }).await), "/deleted_at");
+    assert_eq!(
+        invalid(import(store, 1, PastRevision { is_deleted: true, ..four.clone() }).await),
+        "/deleted_at"
+    );
     import(store, 1, four).await.expect("kept");
-    assert!(matches!(import(store, 1, two).await, Err(Error::Stale { .. })), "it is passed already");
+    assert!(
+        matches!(import(store, 1, two).await, Err(Error::Stale { .. })),
+        "it is passed already"
+    );
     assert_eq!(store.changes_after(0, 10).await.expect("readable").len(), 4);
 }
 
-pub async fn an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp(store: &Subject, clock: &TestClock) {
+pub async fn an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp(
+    store: &Subject,
+    clock: &TestClock,
+) {
     create(store, 1, named("Ada")).await;
     let mut poller = Poller::default();
     poller.poll(store, 10).await.expect("a list");
@@ -172,13 +256,27 @@ pub async fn an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp(stor
     import(store, 2, one).await.expect("kept");
     import(store, 2, two).await.expect("kept");
     poller.poll(store, 10).await.expect("a list");
-    assert_eq!(poller.seen.get(&id(2)), Some(&revision(2)), "a follower sees it, however old its times are");
-    let since_start = Poller::changed(store, Since::Time(persona_model::Clock::now(clock)), 10, None).await.expect("a list");
-    assert!(since_start.items.iter().all(|item| item.id != id(2)), "a list by time goes by updated_at");
-    // What was made here last is what the next stamp has to be later than, also when the clock goes back.
+    assert_eq!(
+        poller.seen.get(&id(2)),
+        Some(&revision(2)),
+        "a follower sees it, however old its times are"
+    );
+    let since_start =
+        Poller::changed(store, Since::Time(persona_model::Clock::now(clock)), 10, None)
+            .await
+            .expect("a list");
+    assert!(
+        since_start.items.iter().all(|item| item.id != id(2)),
+        "a list by time goes by updated_at"
+    );
+    // What was made here last is what the next stamp has to be later than, also when the clock goes
+    // back.
     clock.jump_micros(-1_000_000);
     create(store, 3, named("Zoe")).await;
-    assert!(member(store, 3, "created_at").await.as_str() > member(store, 1, "created_at").await.as_str());
+    assert!(
+        member(store, 3, "created_at").await.as_str()
+            > member(store, 1, "created_at").await.as_str()
+    );
     clock.advance_micros(3_000_000);
     let now = persona_model::Clock::now(clock);
     for number in [1, 2] {

@@ -1,15 +1,26 @@
 //! Many personas at once.
 
-use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Since, Sort, Timestamp, filter_tags};
+use persona_model::{
+    Cursor, Expect, Filter, Kind, ListRequest, Since, Sort, Timestamp, filter_tags,
+};
 use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, delete, id, json_of, merge, named};
 use crate::{Answer, Exported, PAGE_BYTES_MAX, Page};
 
-async fn list(store: &Subject, filter: &Filter, sort: Sort, limit: usize, cursor: Option<&str>) -> Page {
+async fn list(
+    store: &Subject,
+    filter: &Filter,
+    sort: Sort,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Page {
     let after = cursor.map(|text| Cursor::decode(text, filter, sort).expect("its own cursor"));
-    store.list(ListRequest { filter: filter.clone(), sort, after, limit, count: true }).await.expect("listed")
+    store
+        .list(ListRequest { filter: filter.clone(), sort, after, limit, count: true })
+        .await
+        .expect("listed")
 }
 
 /// Every persona of a list, page by page.
@@ -18,7 +29,9 @@ async fn walk(store: &Subject, filter: &Filter, sort: Sort, limit: usize) -> Vec
     let mut cursor: Option<String> = None;
     loop {
         let page = list(store, filter, sort, limit, cursor.as_deref()).await;
-        assert!(page.items.len() <= limit && (page.next_cursor.is_none() || page.items.len() == limit));
+        assert!(
+            page.items.len() <= limit && (page.next_cursor.is_none() || page.items.len() == limit)
+        );
         all.extend(page.items);
         match page.next_cursor {
             Some(next) => cursor = Some(next),
@@ -32,7 +45,8 @@ fn ids(answers: &[Answer]) -> Vec<u8> {
 }
 
 pub async fn every_order_pages_through_every_persona_once(store: &Subject, _clock: &TestClock) {
-    // Equal names, names that sort bytewise and not by alphabet, and an update that changes the order by time.
+    // Equal names, names that sort bytewise and not by alphabet, and an update that changes the
+    // order by time.
     for (number, name) in [(3, "b"), (1, "a"), (2, "b"), (5, "Z"), (4, "é")] {
         create(store, number, named(name)).await;
     }
@@ -48,7 +62,11 @@ pub async fn every_order_pages_through_every_persona_once(store: &Subject, _cloc
     for (word, order) in expected {
         let sort = Sort::from_word(word).expect("an order");
         for limit in 1..=6 {
-            assert_eq!(ids(&walk(store, &Filter::default(), sort, limit).await), order, "{word} by {limit}");
+            assert_eq!(
+                ids(&walk(store, &Filter::default(), sort, limit).await),
+                order,
+                "{word} by {limit}"
+            );
         }
     }
     let page = list(store, &Filter::default(), Sort::DEFAULT, 2, None).await;
@@ -56,7 +74,10 @@ pub async fn every_order_pages_through_every_persona_once(store: &Subject, _cloc
     assert_eq!(page.items[0], store.get(id(4)).await.expect("readable").expect("it exists"));
 }
 
-pub async fn filters_select_exactly_the_personas_that_meet_them(store: &Subject, clock: &TestClock) {
+pub async fn filters_select_exactly_the_personas_that_meet_them(
+    store: &Subject,
+    clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "a", "kind": "agent", "tags": ["x", "y", "x"] })).await;
     create(store, 2, json!({ "name": "b", "tags": ["y"], "is_active": false })).await;
     create(store, 3, json!({ "name": "c", "tags": ["x"] })).await;
@@ -65,7 +86,10 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(store: &Subject,
     merge(store, 2, json!({ "tags": ["Y", "z"] })).await.expect("patched");
 
     let by_name = Sort::from_word("name").expect("an order");
-    let tags = |tags: &[&str]| Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
+    let tags = |tags: &[&str]| Filter {
+        tags: filter_tags(tags.iter().copied()).expect("few"),
+        ..Filter::default()
+    };
     let since = Timestamp::parse("2026-11-24T12:00:01Z").map(Since::Time);
     let expected: [(Filter, &[u8]); 10] = [
         (Filter::default(), &[1, 2]),
@@ -81,7 +105,11 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(store: &Subject,
     ];
     for (filter, wanted) in expected {
         let page = list(store, &filter, by_name, 10, None).await;
-        assert_eq!((ids(&page.items), page.total), (wanted.to_vec(), Some(wanted.len() as u64)), "{filter:?}");
+        assert_eq!(
+            (ids(&page.items), page.total),
+            (wanted.to_vec(), Some(wanted.len() as u64)),
+            "{filter:?}"
+        );
     }
 }
 
@@ -99,17 +127,30 @@ pub async fn a_list_is_stable_while_personas_come_and_go(store: &Subject, _clock
     assert_eq!(ids(&second.items), [25, 30]);
 }
 
-pub async fn a_page_of_large_personas_ends_early_and_the_next_one_goes_on(store: &Subject, _clock: &TestClock) {
+pub async fn a_page_of_large_personas_ends_early_and_the_next_one_goes_on(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let text = "t".repeat(256 * 1024);
     for number in 1..=30 {
-        create(store, number, json!({ "name": "large", "description": text, "scenario": text, "personality": text })).await;
+        create(
+            store,
+            number,
+            json!({ "name": "large", "description": text, "scenario": text, "personality": text }),
+        )
+        .await;
     }
     let by_creation = Sort::from_word("created_at").expect("an order");
     let page = list(store, &Filter::default(), by_creation, 1000, None).await;
     let bytes: usize = page.items.iter().map(|answer| answer.body.len()).sum();
     let last = page.items.last().expect("an item").body.len();
-    assert!(page.items.len() < 30 && bytes >= PAGE_BYTES_MAX && bytes - last < PAGE_BYTES_MAX, "{} items, {bytes} bytes", page.items.len());
-    let rest = list(store, &Filter::default(), by_creation, 1000, page.next_cursor.as_deref()).await;
+    assert!(
+        page.items.len() < 30 && bytes >= PAGE_BYTES_MAX && bytes - last < PAGE_BYTES_MAX,
+        "{} items, {bytes} bytes",
+        page.items.len()
+    );
+    let rest =
+        list(store, &Filter::default(), by_creation, 1000, page.next_cursor.as_deref()).await;
     let all: Vec<u8> = ids(&page.items).into_iter().chain(ids(&rest.items)).collect();
     assert_eq!((all, rest.next_cursor), ((1..=30).collect::<Vec<_>>(), None));
 }
@@ -120,7 +161,10 @@ pub async fn an_export_holds_every_living_persona_once(store: &Subject, _clock: 
     }
     delete(store, 7, Expect::Any).await.expect("deleted");
     for (include_deleted, wanted) in [(false, 199), (true, 200)] {
-        let mut export = store.export(if include_deleted { Exported::All } else { Exported::Living }).await.expect("started");
+        let mut export = store
+            .export(if include_deleted { Exported::All } else { Exported::Living })
+            .await
+            .expect("started");
         let mut seen = Vec::new();
         while let Some(item) = export.recv().await {
             let answer = item.expect("no error");

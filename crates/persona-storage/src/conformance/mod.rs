@@ -1,6 +1,7 @@
 //! What every backend must do: one list of cases, each a function of a store.
 //!
-//! A backend opts in with one line, `conformance_suite!(open)`, and cannot leave a case out. Start reading at the macro.
+//! A backend opts in with one line, `conformance_suite!(open)`, and cannot leave a case out. Start
+//! reading at the macro.
 
 #![expect(missing_docs, reason = "the name of a case is the statement that it proves")]
 

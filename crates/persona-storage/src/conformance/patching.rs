@@ -7,12 +7,20 @@ use super::TestClock;
 use super::steps::{Subject, create, get, id, json_of, member, merge, named, revision, write};
 use crate::{Error, Operation, Outcome, Written};
 
-pub async fn a_merge_patch_leaves_what_it_does_not_name_and_null_clears(store: &Subject, _clock: &TestClock) {
+pub async fn a_merge_patch_leaves_what_it_does_not_name_and_null_clears(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Ada", "description": "kept", "nickname": "A", "extensions": { "a": 1, "b": 2 } })).await;
-    let written = merge(store, 1, json!({ "nickname": null, "extensions": { "a": null, "c": 3 } })).await.expect("patched");
+    let written = merge(store, 1, json!({ "nickname": null, "extensions": { "a": null, "c": 3 } }))
+        .await
+        .expect("patched");
     assert_eq!(written.outcome, Outcome::Updated);
     let body = json_of(&written.answer);
-    assert_eq!((&body["description"], &body["nickname"], &body["extensions"]), (&json!("kept"), &json!(""), &json!({ "b": 2, "c": 3 })));
+    assert_eq!(
+        (&body["description"], &body["nickname"], &body["extensions"]),
+        (&json!("kept"), &json!(""), &json!({ "b": 2, "c": 3 }))
+    );
     assert_eq!(get(store, 1).await, written.answer);
     let again = merge(store, 1, json!({ "nickname": null })).await.expect("accepted");
     assert_eq!((again.outcome, again.answer.revision), (Outcome::Unchanged, revision(2)));
@@ -44,22 +52,42 @@ pub async fn a_json_patch_is_applied_whole_or_not_at_all(store: &Subject, _clock
 
 pub async fn a_patch_that_breaks_a_rule_names_every_fault(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
-    let refused = merge(store, 1, json!({ "name": null, "kind": "robot", "discription": "typo" })).await.expect_err("refused");
+    let refused = merge(store, 1, json!({ "name": null, "kind": "robot", "discription": "typo" }))
+        .await
+        .expect_err("refused");
     let Error::Invalid(invalid) = refused else { panic!("{refused}") };
-    let faults: Vec<_> = invalid.faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-    assert_eq!(faults, [("/name", "required"), ("/kind", "not_allowed"), ("/discription", "unknown_member")]);
+    let faults: Vec<_> =
+        invalid.faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+    assert_eq!(
+        faults,
+        [("/name", "required"), ("/kind", "not_allowed"), ("/discription", "unknown_member")]
+    );
     assert_eq!(get(store, 1).await, first);
 }
 
 async fn merge_from(store: &Subject, base: u64, patch: Value) -> Result<Written, Error> {
     let patch = Patch::merge(patch).expect("a merge patch");
-    store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: Some(revision(base)) })).await
+    store
+        .write(write(Operation::Patch {
+            id: id(1),
+            expect: Expect::Any,
+            patch,
+            base: Some(revision(base)),
+        }))
+        .await
 }
 
-pub async fn a_patch_of_an_older_base_keeps_what_others_changed_meanwhile(store: &Subject, _clock: &TestClock) {
+pub async fn a_patch_of_an_older_base_keeps_what_others_changed_meanwhile(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Ada", "extensions": { "a": 1 } })).await;
-    merge(store, 1, json!({ "description": "theirs", "extensions": { "b": 2 } })).await.expect("patched");
-    let written = merge_from(store, 1, json!({ "scenario": "yours", "extensions": { "c": 3 } })).await.expect("merged");
+    merge(store, 1, json!({ "description": "theirs", "extensions": { "b": 2 } }))
+        .await
+        .expect("patched");
+    let written = merge_from(store, 1, json!({ "scenario": "yours", "extensions": { "c": 3 } }))
+        .await
+        .expect("merged");
     assert_eq!(written.answer.revision, revision(3));
     let body = json_of(&written.answer);
     assert_eq!(
@@ -70,13 +98,23 @@ pub async fn a_patch_of_an_older_base_keeps_what_others_changed_meanwhile(store:
     assert_eq!(record.base, Some(revision(1)));
 }
 
-pub async fn a_patch_of_an_older_base_that_conflicts_returns_all_three_sides(store: &Subject, _clock: &TestClock) {
+pub async fn a_patch_of_an_older_base_that_conflicts_returns_all_three_sides(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Ada", "description": "base" })).await;
     let second = merge(store, 1, json!({ "description": "theirs" })).await.expect("patched").answer;
-    let refused = merge_from(store, 1, json!({ "description": "yours", "scenario": "free" })).await.expect_err("refused");
+    let refused = merge_from(store, 1, json!({ "description": "yours", "scenario": "free" }))
+        .await
+        .expect_err("refused");
     let Error::Conflicts { conflicts, current } = refused else { panic!("{refused}") };
     let sides = |text: &str| Some(json!(text));
-    let expected = Conflict { pointer: "/description".into(), base: sides("base"), theirs: sides("theirs"), yours: sides("yours") };
+    let expected = Conflict {
+        pointer: "/description".into(),
+        base: sides("base"),
+        theirs: sides("theirs"),
+        yours: sides("yours"),
+    };
     assert_eq!((conflicts, current), (vec![expected], second.tag()));
     assert_eq!(get(store, 1).await, second);
 }

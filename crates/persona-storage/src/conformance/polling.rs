@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use persona_model::{Cursor, Expect, Filter, ListRequest, PersonaId, Position, Revision, Since, Sort, Timestamp};
+use persona_model::{
+    Cursor, Expect, Filter, ListRequest, PersonaId, Position, Revision, Since, Sort, Timestamp,
+};
 use serde_json::json;
 
 use super::TestClock;
@@ -34,8 +36,14 @@ impl Default for Poller {
 
 impl Poller {
     /// One page of what changed.
-    pub async fn changed(store: &Subject, since: Since, limit: usize, cursor: Option<&str>) -> Result<Page, Error> {
-        let filter = Filter { updated_since: Some(since), include_deleted: true, ..Filter::default() };
+    pub async fn changed(
+        store: &Subject,
+        since: Since,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page, Error> {
+        let filter =
+            Filter { updated_since: Some(since), include_deleted: true, ..Filter::default() };
         let sort = Sort::from_word("name").expect("an order");
         let after = cursor.map(|text| Cursor::decode(text, &filter, sort).expect("its own cursor"));
         store.list(ListRequest { filter, sort, after, limit, count: false }).await
@@ -60,7 +68,13 @@ impl Poller {
     /// Asks until it is at the end of the feed.
     async fn poll_to_the_end(&mut self, store: &Subject) {
         let began = Instant::now();
-        let newest = store.changes_after(0, usize::MAX).await.expect("readable").last().map(Position::of).unwrap_or_default();
+        let newest = store
+            .changes_after(0, usize::MAX)
+            .await
+            .expect("readable")
+            .last()
+            .map(Position::of)
+            .unwrap_or_default();
         loop {
             self.poll(store, 100).await.expect("listed");
             if self.since == Since::Position(newest) {
@@ -72,14 +86,18 @@ impl Poller {
     }
 }
 
-pub async fn a_poller_sees_each_change_of_a_kind_and_none_a_second_time(store: &Subject, clock: &TestClock) {
+pub async fn a_poller_sees_each_change_of_a_kind_and_none_a_second_time(
+    store: &Subject,
+    clock: &TestClock,
+) {
     let mut poller = Poller::default();
     poller.poll_to_the_end(store).await;
     assert!(poller.seen.is_empty());
     let mut new = async |wanted: &[(u8, u64)]| {
         poller.seen.clear();
         poller.poll_to_the_end(store).await;
-        let wanted: HashMap<_, _> = wanted.iter().map(|(number, seen)| (id(*number), revision(*seen))).collect();
+        let wanted: HashMap<_, _> =
+            wanted.iter().map(|(number, seen)| (id(*number), revision(*seen))).collect();
         assert_eq!(poller.seen, wanted);
         poller.seen.clear();
         poller.poll_to_the_end(store).await;
@@ -107,7 +125,10 @@ pub async fn the_first_list_of_a_poller_may_be_one_by_time(store: &Subject, _clo
     poller.poll_to_the_end(store).await;
     assert_eq!(poller.seen.len(), 2);
     let filter = Filter::default();
-    let plain = store.list(ListRequest { filter, sort: Sort::DEFAULT, after: None, limit: 1, count: false }).await.expect("listed");
+    let plain = store
+        .list(ListRequest { filter, sort: Sort::DEFAULT, after: None, limit: 1, count: false })
+        .await
+        .expect("listed");
     assert_eq!(plain.position, None, "nobody asked for it");
 }
 
@@ -116,7 +137,10 @@ pub async fn a_position_of_another_history_is_refused(store: &Subject, _clock: &
     create(store, 2, named("Bea")).await;
     let lines = store.changes_after(0, 10).await.expect("readable");
     let at = Position::of(&lines[0]);
-    assert_eq!(Poller::changed(store, Since::Position(at), 10, None).await.expect("listed").items.len(), 1);
+    assert_eq!(
+        Poller::changed(store, Since::Position(at), 10, None).await.expect("listed").items.len(),
+        1
+    );
     for wrong in [
         Position { proof: at.proof ^ 1, ..at },
         Position { sequence: lines[1].sequence, ..at },
@@ -124,7 +148,9 @@ pub async fn a_position_of_another_history_is_refused(store: &Subject, _clock: &
         Position { sequence: u64::MAX, ..at },
         Position { sequence: 0, proof: 1 },
     ] {
-        let refused = Poller::changed(store, Since::Position(wrong), 10, None).await.expect_err("another history");
+        let refused = Poller::changed(store, Since::Position(wrong), 10, None)
+            .await
+            .expect_err("another history");
         assert!(matches!(refused, Error::UnknownPosition), "{wrong}: {refused}");
     }
 }
@@ -149,7 +175,10 @@ impl Writers {
                     let mut bytes = [0; 16];
                     bytes[..2].copy_from_slice(&writer.to_be_bytes());
                     bytes[14..].copy_from_slice(&number.to_be_bytes());
-                    let create = Operation::Create { id: PersonaId::from_bytes(bytes), document: document(named("many")) };
+                    let create = Operation::Create {
+                        id: PersonaId::from_bytes(bytes),
+                        document: document(named("many")),
+                    };
                     store.write(write(create)).await.expect("created");
                 }
             })

@@ -19,7 +19,9 @@ pub async fn concurrent_patches_of_one_persona_lose_nothing(store: &Subject, _cl
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let store = Arc::clone(store);
-        writers.spawn(async move { merge(&store, 1, json!({ "extensions": { format!("key {writer}"): writer } })).await });
+        writers.spawn(async move {
+            merge(&store, 1, json!({ "extensions": { format!("key {writer}"): writer } })).await
+        });
     }
     let mut revisions: Vec<u64> = Vec::new();
     while let Some(written) = writers.join_next().await {
@@ -27,16 +29,22 @@ pub async fn concurrent_patches_of_one_persona_lose_nothing(store: &Subject, _cl
     }
     revisions.sort_unstable();
     assert_eq!(revisions, (2..=WRITERS + 1).collect::<Vec<_>>());
-    let expected: serde_json::Map<_, _> = (0..WRITERS).map(|writer| (format!("key {writer}"), json!(writer))).collect();
+    let expected: serde_json::Map<_, _> =
+        (0..WRITERS).map(|writer| (format!("key {writer}"), json!(writer))).collect();
     assert_eq!(member(store, 1, "extensions").await, json!(expected));
 }
 
-pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(store: &Subject, _clock: &TestClock) {
+pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let first = create(store, 1, named("Ada")).await.tag();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let store = Arc::clone(store);
-        writers.spawn(async move { replace(&store, 1, Expect::at(first), named(&format!("writer {writer}"))).await });
+        writers.spawn(async move {
+            replace(&store, 1, Expect::at(first), named(&format!("writer {writer}"))).await
+        });
     }
     let (mut won, mut stale) = (Vec::new(), 0);
     while let Some(written) = writers.join_next().await {
@@ -50,9 +58,14 @@ pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(store: 
     assert_eq!(store.get(id(1)).await.expect("readable").as_ref(), won.first());
 }
 
-pub async fn a_write_whose_deadline_has_passed_is_never_applied(store: &Subject, _clock: &TestClock) {
+pub async fn a_write_whose_deadline_has_passed_is_never_applied(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     let mut late = write(Operation::Create { id: id(1), document: document(named("Ada")) });
-    late.deadline = Instant::now().checked_sub(Duration::from_millis(1)).expect("the machine runs for a while already");
+    late.deadline = Instant::now()
+        .checked_sub(Duration::from_millis(1))
+        .expect("the machine runs for a while already");
     let refused = store.write(late).await.expect_err("refused");
     assert!(matches!(refused, Error::Busy { .. }), "{refused}");
     // A later write goes through the same queue, so by then the late one has had its turn.
@@ -63,7 +76,10 @@ pub async fn a_write_whose_deadline_has_passed_is_never_applied(store: &Subject,
 pub async fn a_closed_store_refuses_and_does_not_hang(store: &Subject, _clock: &TestClock) {
     create(store, 1, named("Ada")).await;
     store.close().await;
-    let refused = store.write(write(Operation::Create { id: id(2), document: document(named("Bea")) })).await.expect_err("refused");
+    let refused = store
+        .write(write(Operation::Create { id: id(2), document: document(named("Bea")) }))
+        .await
+        .expect_err("refused");
     assert!(matches!(refused, Error::Closed(_)), "{refused}");
     store.close().await;
 }

@@ -7,7 +7,8 @@ use super::TestClock;
 use super::steps::{Subject, create, delete, guess, merge, replace, restore, revision};
 
 fn request(text: &str, sort: Sort) -> ListRequest {
-    let filter = Filter { search: Some(Search::parse(text).expect("a search")), ..Filter::default() };
+    let filter =
+        Filter { search: Some(Search::parse(text).expect("a search")), ..Filter::default() };
     ListRequest { filter, sort, after: None, limit: 100, count: true }
 }
 
@@ -22,10 +23,23 @@ pub(super) async fn search(store: &Subject, text: &str) -> Vec<u8> {
     search_by(store, text, Sort::from_word("created_at").expect("an order")).await
 }
 
-pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(store: &Subject, _clock: &TestClock) {
+pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Linux Terminal", "tags": ["shell"], "system_prompt": "Act as a linux terminal." })).await;
-    create(store, 2, json!({ "name": "Zoë", "nickname": "Crème", "description": "terminal velocity, linux" })).await;
-    create(store, 3, json!({ "name": "中日双语翻译专家", "tags": ["翻译"], "alternate_greetings": ["你好 👋"] })).await;
+    create(
+        store,
+        2,
+        json!({ "name": "Zoë", "nickname": "Crème", "description": "terminal velocity, linux" }),
+    )
+    .await;
+    create(
+        store,
+        3,
+        json!({ "name": "中日双语翻译专家", "tags": ["翻译"], "alternate_greetings": ["你好 👋"] }),
+    )
+    .await;
     let expected: [(&str, &[u8]); 26] = [
         ("linux", &[1, 2]),
         ("LINUX terminal", &[1, 2]),
@@ -60,10 +74,14 @@ pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(sto
     }
 }
 
-pub async fn signs_belong_to_words_and_letters_are_folded_fully(store: &Subject, _clock: &TestClock) {
+pub async fn signs_belong_to_words_and_letters_are_folded_fully(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "C++ tutor", "description": "Templates, and C++17." })).await;
     create(store, 2, json!({ "name": "C tutor", "tags": ["C#"], "description": "Pointers" })).await;
-    create(store, 3, json!({ "name": ".NET helper", "description": "F#, node.js; die Straße" })).await;
+    create(store, 3, json!({ "name": ".NET helper", "description": "F#, node.js; die Straße" }))
+        .await;
     create(store, 4, json!({ "name": "net fisher", "nickname": "Σίσυφος", "description": "ﬁne STRASSE in İzmir" })).await;
     let expected: [(&str, &[u8]); 21] = [
         ("c++", &[1]),
@@ -98,21 +116,33 @@ pub async fn signs_belong_to_words_and_letters_are_folded_fully(store: &Subject,
     assert_eq!(search_by(store, "c#", Sort::RELEVANCE).await, [2]);
 }
 
-pub async fn tags_are_found_in_any_case_after_every_kind_of_change(store: &Subject, _clock: &TestClock) {
+pub async fn tags_are_found_in_any_case_after_every_kind_of_change(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "a", "tags": ["Math", "MATH", "Straße"] })).await;
     create(store, 2, json!({ "name": "b", "tags": ["math", "Ähre"] })).await;
     let found = async |tags: &[&str]| {
-        let filter = Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
+        let filter =
+            Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
         let sort = Sort::from_word("created_at").expect("an order");
-        let page = store.list(ListRequest { filter, sort, after: None, limit: 10, count: true }).await.expect("listed");
+        let page = store
+            .list(ListRequest { filter, sort, after: None, limit: 10, count: true })
+            .await
+            .expect("listed");
         assert_eq!(page.total, Some(page.items.len() as u64));
         page.items.iter().map(|answer| answer.id.as_bytes()[15]).collect::<Vec<u8>>()
     };
     assert_eq!((found(&["MATH"]).await, found(&["math", "Math"]).await), (vec![1, 2], vec![1, 2]));
-    assert_eq!((found(&["STRASSE"]).await, found(&["ähre"]).await, found(&["Ahre"]).await), (vec![1], vec![2], vec![]));
+    assert_eq!(
+        (found(&["STRASSE"]).await, found(&["ähre"]).await, found(&["Ahre"]).await),
+        (vec![1], vec![2], vec![])
+    );
     merge(store, 1, json!({ "tags": ["mAth"] })).await.expect("patched");
     assert_eq!((found(&["MATH"]).await, found(&["strasse"]).await), (vec![1, 2], vec![]));
-    replace(store, 2, Expect::Any, json!({ "name": "b", "tags": ["Poet"] })).await.expect("replaced");
+    replace(store, 2, Expect::Any, json!({ "name": "b", "tags": ["Poet"] }))
+        .await
+        .expect("replaced");
     assert_eq!((found(&["MATH"]).await, found(&["POET"]).await), (vec![1], vec![2]));
     assert_eq!((search(store, "MATH").await, search(store, "poet").await), (vec![1], vec![2]));
 }
@@ -124,7 +154,10 @@ pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &Tes
     merge(store, 1, json!({ "extensions": { "words": "hidden" } })).await.expect("patched");
     assert_eq!((search(store, "hidden").await, search(store, "letters").await), (vec![], vec![1]));
     replace(store, 1, Expect::Any, json!({ "name": "Bea" })).await.expect("replaced");
-    assert_eq!((search(store, "letters").await, search(store, "ada").await, search(store, "bea").await), (vec![], vec![], vec![1]));
+    assert_eq!(
+        (search(store, "letters").await, search(store, "ada").await, search(store, "bea").await),
+        (vec![], vec![], vec![1])
+    );
     delete(store, 1, Expect::Any).await.expect("deleted");
     assert_eq!(search(store, "bea").await, Vec::<u8>::new());
     restore(store, 1).await.expect("restored");
@@ -133,7 +166,10 @@ pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &Tes
     assert_eq!((search(store, "cleo").await, search(store, "bea").await), (vec![], vec![1]));
 }
 
-pub async fn a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text(store: &Subject, _clock: &TestClock) {
+pub async fn a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text(
+    store: &Subject,
+    _clock: &TestClock,
+) {
     create(store, 1, json!({ "name": "Ada", "description": "A wizard of numbers." })).await;
     create(store, 2, json!({ "name": "Bea", "tags": ["wizard"], "description": "Letters." })).await;
     create(store, 3, json!({ "name": "Wizard", "description": "Spells." })).await;
@@ -151,7 +187,8 @@ pub async fn a_name_counts_for_more_than_a_tag_and_a_tag_for_more_than_a_text(st
         let page = store.list(request.clone()).await.expect("listed");
         seen.extend(page.items.iter().map(|answer| answer.id.as_bytes()[15]));
         let Some(next) = page.next_cursor else { break };
-        request.after = Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
+        request.after =
+            Some(Cursor::decode(&next, &request.filter, request.sort).expect("its own cursor"));
     }
     assert_eq!(seen, [3, 2, 1]);
 }

@@ -38,12 +38,16 @@ pub(super) fn revision(number: u64) -> Revision {
     Revision::new(number).expect("not zero")
 }
 
-/// An expectation of these revisions with a checksum that no state has; [`with_real_tags`] makes real ones of them.
+/// An expectation of these revisions with a checksum that no state has; [`with_real_tags`] makes
+/// real ones of them.
 pub fn guess(revisions: &[Revision]) -> Expect {
-    Expect::OneOf(revisions.iter().map(|revision| EntityTag { revision: *revision, checksum: 0 }).collect())
+    Expect::OneOf(
+        revisions.iter().map(|revision| EntityTag { revision: *revision, checksum: 0 }).collect(),
+    )
 }
 
-/// The same request, where each tag of [`guess`] is that of the revision that it names, if there is one.
+/// The same request, where each tag of [`guess`] is that of the revision that it names, if there is
+/// one.
 pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
     let id = write.operation.id();
     if let Operation::Replace { expect: Expect::OneOf(tags), .. }
@@ -64,17 +68,30 @@ pub(super) async fn create(store: &Subject, number: u8, members: Value) -> Answe
     create_write(store, number, members).await.expect("created").answer
 }
 
-pub(super) async fn create_write(store: &Subject, number: u8, members: Value) -> Result<Written, Error> {
+pub(super) async fn create_write(
+    store: &Subject,
+    number: u8,
+    members: Value,
+) -> Result<Written, Error> {
     store.write(write(Operation::Create { id: id(number), document: document(members) })).await
 }
 
-pub(super) async fn replace(store: &Subject, number: u8, expect: Expect, members: Value) -> Result<Written, Error> {
-    store.write(write(Operation::Replace { id: id(number), expect, document: document(members) })).await
+pub(super) async fn replace(
+    store: &Subject,
+    number: u8,
+    expect: Expect,
+    members: Value,
+) -> Result<Written, Error> {
+    store
+        .write(write(Operation::Replace { id: id(number), expect, document: document(members) }))
+        .await
 }
 
 pub(super) async fn merge(store: &Subject, number: u8, patch: Value) -> Result<Written, Error> {
     let patch = Patch::merge(patch).expect("a merge patch");
-    store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await
+    store
+        .write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None }))
+        .await
 }
 
 pub(super) async fn delete(store: &Subject, number: u8, expect: Expect) -> Result<Written, Error> {

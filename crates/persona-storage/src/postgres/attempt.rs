@@ -1,4 +1,5 @@
-//! One attempt at a write: read, decide, write. Two statements, of which only the second changes anything.
+//! One attempt at a write: read, decide, write. Two statements, of which only the second changes
+//! anything.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -21,7 +22,8 @@ pub(super) struct Request<'a> {
     /// What recognises it where it was done without anybody hearing of it.
     operation: Uuid,
     time: &'a Time,
-    /// Time of the newest change of this process: the next one is later, also when the clock is set back.
+    /// Time of the newest change of this process: the next one is later, also when the clock is set
+    /// back.
     newest: &'a AtomicI64,
     quota: &'a Quota,
     tried: Option<Tried>,
@@ -68,10 +70,22 @@ impl From<Error> for Failure {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(write: &'a Write, time: &'a Time, newest: &'a AtomicI64, quota: &'a Quota) -> Result<Self, Error> {
+    pub(super) fn new(
+        write: &'a Write,
+        time: &'a Time,
+        newest: &'a AtomicI64,
+        quota: &'a Quota,
+    ) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
-        Ok(Self { write, operation: uuid::Builder::from_random_bytes(bytes).into_uuid(), time, newest, quota, tried: None })
+        Ok(Self {
+            write,
+            operation: uuid::Builder::from_random_bytes(bytes).into_uuid(),
+            time,
+            newest,
+            quota,
+            tried: None,
+        })
     }
 
     /// Whether something was sent that changes the persona.
@@ -90,12 +104,19 @@ impl<'a> Request<'a> {
     }
 
     /// Tries it; `None` when somebody else was faster, and everything has to be read again.
-    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Option<Written>, Failure> {
+    pub(super) async fn attempt(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Option<Written>, Failure> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
         let current = look(connection, self.write, self.operation, tried_from).await??;
         if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
             change::wait_for_standbys(connection, answer).await?;
-            return Ok(Some(Written { outcome: tried.outcome, answer: answer.clone(), replayed: false }));
+            return Ok(Some(Written {
+                outcome: tried.outcome,
+                answer: answer.clone(),
+                replayed: false,
+            }));
         }
         if current.schema_version != migrate::stored_version() {
             return Err(Failure::OtherSchema);
@@ -106,11 +127,16 @@ impl<'a> Request<'a> {
         {
             return Ok(Some(written));
         }
-        if self.write.idempotency.is_some() && !self.was_sent() && !self.quota.has_room(connection).await? {
+        if self.write.idempotency.is_some()
+            && !self.was_sent()
+            && !self.quota.has_room(connection).await?
+        {
             return Err(Failure::Refused(Error::TooManyKeys { max: self.quota.max() }));
         }
         let Current { persona, base, .. } = current;
-        let seen = persona.as_ref().map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
+        let seen = persona
+            .as_ref()
+            .map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
         match decide::decide(self.write, seen, now, None, |_| Ok(base))? {
             Decision::Unchanged => {
                 let (_, answer) = persona.ok_or(Error::NotFound)?;
@@ -126,7 +152,10 @@ impl<'a> Request<'a> {
     }
 
     /// Tries it while nobody else can change the persona: for one that many change at once.
-    pub(super) async fn attempt_alone(&mut self, connection: &Connection) -> Result<Option<Written>, Failure> {
+    pub(super) async fn attempt_alone(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Option<Written>, Failure> {
         connection.execute("BEGIN").await?;
         change::lock(connection, self.write.operation.id()).await?;
         let written = self.attempt(connection).await?;
@@ -134,7 +163,11 @@ impl<'a> Request<'a> {
         Ok(written)
     }
 
-    async fn apply(&mut self, connection: &Connection, revised: &Revised) -> Result<Option<Written>, Failure> {
+    async fn apply(
+        &mut self,
+        connection: &Connection,
+        revised: &Revised,
+    ) -> Result<Option<Written>, Failure> {
         let persona = &revised.persona;
         let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
         let handle = persona.document.handle().map(str::to_owned);
@@ -144,24 +177,43 @@ impl<'a> Request<'a> {
         Ok(answer.map(|answer| {
             // The stamp of another store says nothing of the time here.
             let stamp = if is_past { self.time.now() } else { persona.updated_at };
-            let newer = |newest| if newest > newest_of(stamp).as_micros() { stamp.as_micros() } else { stamp.as_micros().max(newest) };
-            self.newest.fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest))).unwrap_or_else(|never| never);
+            let newer = |newest| {
+                if newest > newest_of(stamp).as_micros() {
+                    stamp.as_micros()
+                } else {
+                    stamp.as_micros().max(newest)
+                }
+            };
+            self.newest
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest)))
+                .unwrap_or_else(|never| never);
             Written { outcome: revised.outcome, answer, replayed: false }
         }))
     }
 
-    /// The time of day, but later than every change that this process made and than the persona's last one.
+    /// The time of day, but later than every change that this process made and than the persona's
+    /// last one.
     fn now(&self, current: &Current) -> Timestamp {
         let now = self.time.now();
-        // One that a wrong clock made is in the way of no other: the later of the two may be such a one.
-        let believable = |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
-        let before = current.persona.as_ref().map_or(i64::MIN, |(persona, _)| persona.updated_at.as_micros());
+        // One that a wrong clock made is in the way of no other: the later of the two may be such a
+        // one.
+        let believable =
+            |stamp: i64| if stamp > newest_of(now).as_micros() { i64::MIN } else { stamp };
+        let before = current
+            .persona
+            .as_ref()
+            .map_or(i64::MIN, |(persona, _)| persona.updated_at.as_micros());
         let newest = believable(before).max(believable(self.newest.load(Ordering::Acquire)));
         after(Timestamp::from_micros(newest), now)
     }
 
-    /// What was answered to the same request before. A record is valid for as long as it is there; only keepers remove it.
-    async fn replay(&self, connection: &Connection, earlier: &Earlier) -> Result<Option<Written>, Failure> {
+    /// What was answered to the same request before. A record is valid for as long as it is there;
+    /// only keepers remove it.
+    async fn replay(
+        &self,
+        connection: &Connection,
+        earlier: &Earlier,
+    ) -> Result<Option<Written>, Failure> {
         let Some(wanted) = &self.write.idempotency else { return Ok(None) };
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));

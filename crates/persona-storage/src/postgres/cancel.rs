@@ -1,8 +1,9 @@
 //! Asks the server to end what a connection is busy with.
 //!
-//! The driver closes the connection of such a request as soon as it is written. A server has read it by then; a pooler, which
-//! still has to connect for it, takes the end for a client that has left, and passes nothing on (pgbouncer 1.18: "client
-//! unexpected eof"). libpq waits until the other side closes (`PQcancel`), and so does this.
+//! The driver closes the connection of such a request as soon as it is written. A server has read
+//! it by then; a pooler, which still has to connect for it, takes the end for a client that has
+//! left, and passes nothing on (pgbouncer 1.18: "client unexpected eof"). libpq waits until the
+//! other side closes (`PQcancel`), and so does this.
 
 use std::io;
 use std::pin::Pin;
@@ -38,12 +39,16 @@ impl Cancels {
 
     async fn send(&self, client: &Client) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let token = client.cancel_token();
-        // Of several hosts the driver knows which one it is connected to, and does not tell; a socket of this machine leads to
-        // a server.
+        // Of several hosts the driver knows which one it is connected to, and does not tell; a
+        // socket of this machine leads to a server.
         let Some((name, port)) = self.only_host() else {
             return Ok(token.cancel_query(self.tls.clone()).await?);
         };
-        let address = self.driver.get_hostaddrs().first().map_or_else(|| name.to_owned(), ToString::to_string);
+        let address = self
+            .driver
+            .get_hostaddrs()
+            .first()
+            .map_or_else(|| name.to_owned(), ToString::to_string);
         let stream = Patient(TcpStream::connect((address, port)).await?);
         let tls = MakeTlsConnect::<Patient>::make_tls_connect(&mut self.tls.clone(), name)?;
         Ok(token.cancel_query_raw(stream, tls).await?)
@@ -51,7 +56,9 @@ impl Cancels {
 
     fn only_host(&self) -> Option<(&str, u16)> {
         match self.driver.get_hosts() {
-            [Host::Tcp(name)] => Some((name, self.driver.get_ports().first().copied().unwrap_or(5432))),
+            [Host::Tcp(name)] => {
+                Some((name, self.driver.get_ports().first().copied().unwrap_or(5432)))
+            }
             _ => None,
         }
     }
@@ -61,13 +68,21 @@ impl Cancels {
 struct Patient(TcpStream);
 
 impl AsyncRead for Patient {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Patient {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 

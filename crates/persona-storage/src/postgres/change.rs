@@ -1,9 +1,9 @@
 //! Everything that a write changes, in one statement: all of it, or nothing.
 //!
-//! The expected revision is in the condition, and so is the version of the schema: what a newer version of this program
-//! keeps beside a persona, this one would not write.
-//! Where somebody else was faster no row meets it, and then nothing at all is
-//! written, because every other part takes its rows from the one that was.
+//! The expected revision is in the condition, and so is the version of the schema: what a newer
+//! version of this program keeps beside a persona, this one would not write. Where somebody else
+//! was faster no row meets it, and then nothing at all is written, because every other part takes
+//! its rows from the one that was.
 
 use persona_model::{PersonaId, Revision, SearchWords, Timestamp};
 use tokio_postgres::Error as DriverError;
@@ -109,8 +109,8 @@ const CREATE: &str = concat!(
 /// See `update`, with everything that a change may bring about.
 const UPDATE: &str = concat!(update!(), record!(), rarer!(), whether!());
 
-/// The same where tags stay as they are and no answer is to be replayed, as in most changes: each part takes the server
-/// time, also one that writes nothing.
+/// The same where tags stay as they are and no answer is to be replayed, as in most changes: each
+/// part takes the server time, also one that writes nothing.
 const UPDATE_PLAIN: &str = concat!(update!(), record!(), whether!());
 
 /// Keeps the answer to a request that changed nothing.
@@ -118,16 +118,18 @@ const KEEP_ANSWER: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
     VALUES ($1, $2, $3, $4, $5, $6, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $7))";
 
-/// Changes nothing and commits that, where commits wait for standbys. The log is kept in order, so what was seen before is
-/// then kept there too.
+/// Changes nothing and commits that, where commits wait for standbys. The log is kept in order, so
+/// what was seen before is then kept there too.
 const WAIT_FOR_STANDBYS: &str = "
     UPDATE persona_store.revisions SET operation = operation
     WHERE persona = $1 AND revision = $2 AND current_setting('synchronous_standby_names') <> ''";
 
 /// Who else has a handle, among the living.
-const HOLDER: &str = "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
+const HOLDER: &str =
+    "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
 
-/// Writes a new revision, and tells its answer; `None` when the persona is not, or not any more, as it was seen.
+/// Writes a new revision, and tells its answer; `None` when the persona is not, or not any more, as
+/// it was seen.
 pub(super) async fn apply(
     connection: &Connection,
     write: &Write,
@@ -142,7 +144,10 @@ pub(super) async fn apply(
     let deleted_at = persona.deleted_at.map(Timestamp::as_micros);
     let base = revised.base.map(|base| row::stored(base.number()));
     let changed = serde_json::to_string(&revised.changed).expect("a list of words is JSON");
-    let tags: Option<Vec<String>> = revised.changed.contains(&"tags").then(|| persona.document.folded_tags().into_iter().collect());
+    let tags: Option<Vec<String>> = revised
+        .changed
+        .contains(&"tags")
+        .then(|| persona.document.folded_tags().into_iter().collect());
     let has_words = revised.changed.iter().any(|field| SearchWords::come_from(field));
     let words = has_words.then(|| search::Indexed::of(persona.document.words()));
     let words = words.as_ref();
@@ -212,16 +217,29 @@ pub(super) async fn keep_answer(
     connection.rows(Statement::Kept(KEEP_ANSWER), &parameters).await.map(drop)
 }
 
-/// Waits until an answer that was found, and not made on this connection, is kept as a new one would be. What can be seen
-/// need not be: a commit whose wait for a standby was cancelled, or ended with its connection, is visible all the same.
-pub(super) async fn wait_for_standbys(connection: &Connection, found: &Answer) -> Result<(), DriverError> {
-    let parameters = [(&row::uuid(found.id) as _, Type::UUID), (&row::stored(found.revision.number()) as _, Type::INT8)];
+/// Waits until an answer that was found, and not made on this connection, is kept as a new one
+/// would be. What can be seen need not be: a commit whose wait for a standby was cancelled, or
+/// ended with its connection, is visible all the same.
+pub(super) async fn wait_for_standbys(
+    connection: &Connection,
+    found: &Answer,
+) -> Result<(), DriverError> {
+    let parameters = [
+        (&row::uuid(found.id) as _, Type::UUID),
+        (&row::stored(found.revision.number()) as _, Type::INT8),
+    ];
     connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &parameters).await.map(drop)
 }
 
 /// Who else has a handle, among the living.
-pub(super) async fn holder_of(pool: &Pool, handle: &str, except: PersonaId) -> Result<Option<PersonaId>, Error> {
-    let rows = pool.read(Statement::Kept(HOLDER), &[(&handle, Type::TEXT), (&row::uuid(except), Type::UUID)]).await?;
+pub(super) async fn holder_of(
+    pool: &Pool,
+    handle: &str,
+    except: PersonaId,
+) -> Result<Option<PersonaId>, Error> {
+    let rows = pool
+        .read(Statement::Kept(HOLDER), &[(&handle, Type::TEXT), (&row::uuid(except), Type::UUID)])
+        .await?;
     rows.first().map(|found| row::id(found, 0)).transpose()
 }
 

@@ -1,7 +1,8 @@
 //! Rows of `changes`: the feed, in the order of the transactions' numbers.
 //!
-//! Transactions do not end in the order in which they got their numbers, so a reader stops below the oldest that still
-//! runs: what is there will never change any more, and nothing can come to lie before what was read.
+//! Transactions do not end in the order in which they got their numbers, so a reader stops below
+//! the oldest that still runs: what is there will never change any more, and nothing can come to
+//! lie before what was read.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,15 @@ use super::row;
 use super::shares::Kind;
 use crate::Error;
 
-/// Longest wait for older transactions to end before the feed is told without what lies behind them. Ours take
-/// milliseconds; whose takes longer is somebody else's, and the feed goes on when it has ended.
+/// Longest wait for older transactions to end before the feed is told without what lies behind
+/// them. Ours take milliseconds; whose takes longer is somebody else's, and the feed goes on when
+/// it has ended.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks whether they have.
 const PAUSE: Duration = Duration::from_millis(3);
 
-/// The lines that are settled; in each row also the newest line that was committed when the statement began.
+/// The lines that are settled; in each row also the newest line that was committed when the
+/// statement began.
 const AFTER: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence
     FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS sequence
@@ -37,7 +40,8 @@ const AFTER: &str = "
     ) AS c ON true
     ORDER BY c.sequence";
 
-/// The newest line that is settled in the picture of the statement: every line that is not in that picture comes after it.
+/// The newest line that is settled in the picture of the statement: every line that is not in that
+/// picture comes after it.
 pub(super) const SETTLED: &str = "
     SELECT sequence, persona, revision, at
     FROM persona_store.changes
@@ -60,8 +64,13 @@ pub(super) fn position(found: &Row, column: usize) -> Result<Position, Error> {
 
 /// At most `limit` lines after a sequence number.
 ///
-/// Everything that was committed before is among them, or behind them, as long as no transaction outlasts [`WAIT_MAX`].
-pub(super) async fn after(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
+/// Everything that was committed before is among them, or behind them, as long as no transaction
+/// outlasts [`WAIT_MAX`].
+pub(super) async fn after(
+    leases: &Leases,
+    sequence: u64,
+    limit: usize,
+) -> Result<Vec<Change>, Error> {
     let began = Instant::now();
     let mut wanted = None;
     loop {
@@ -69,8 +78,15 @@ pub(super) async fn after(leases: &Leases, sequence: u64, limit: usize) -> Resul
         let first = rows.first().ok_or(Error::Closed("the schema is gone"))?;
         let newest = *wanted.get_or_insert(row::number(first, 5)?);
         let bound = row::number(first, 6)?;
-        let changes = rows.iter().filter_map(|found| change(found).transpose()).collect::<Result<Vec<_>, _>>()?;
-        if newest < bound || newest <= sequence || changes.len() >= limit || began.elapsed() >= WAIT_MAX {
+        let changes = rows
+            .iter()
+            .filter_map(|found| change(found).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        if newest < bound
+            || newest <= sequence
+            || changes.len() >= limit
+            || began.elapsed() >= WAIT_MAX
+        {
             return Ok(changes);
         }
         tokio::time::sleep(PAUSE).await;
@@ -79,7 +95,9 @@ pub(super) async fn after(leases: &Leases, sequence: u64, limit: usize) -> Resul
 
 async fn read(leases: &Leases, sequence: u64, limit: usize) -> Result<Vec<Row>, Error> {
     let (sequence, limit) = (row::stored(sequence), i64::try_from(limit).unwrap_or(i64::MAX));
-    leases.read(Kind::Look, Statement::Kept(AFTER), &[(&sequence, Type::INT8), (&limit, Type::INT8)]).await
+    leases
+        .read(Kind::Look, Statement::Kept(AFTER), &[(&sequence, Type::INT8), (&limit, Type::INT8)])
+        .await
 }
 
 /// A line; `None` where there is none.
@@ -92,7 +110,8 @@ fn change(found: &Row) -> Result<Option<Change>, Error> {
         sequence: row::number(found, 0)?,
         persona: row::id(found, 1)?,
         revision: row::revision(found, 2)?,
-        kind: ChangeKind::from_word(word).ok_or_else(|| damaged(&"a change has an unknown word"))?,
+        kind: ChangeKind::from_word(word)
+            .ok_or_else(|| damaged(&"a change has an unknown word"))?,
         at: row::time(found, 4)?,
     }))
 }

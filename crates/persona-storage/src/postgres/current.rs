@@ -21,8 +21,8 @@ macro_rules! persona {
     };
 }
 
-/// The persona, the base revision that the write names, what was answered under its key, and what itself left behind if
-/// it was done without anybody hearing of it.
+/// The persona, the base revision that the write names, what was answered under its key, and what
+/// itself left behind if it was done without anybody hearing of it.
 const LOOK: &str = concat!(
     persona!(),
     "
@@ -39,8 +39,8 @@ const LOOK: &str = concat!(
     LEFT JOIN persona_store.revisions AS o ON o.persona = $1 AND o.revision >= $4 AND o.operation = $5"
 );
 
-/// The same for the first attempt of a write without a base and a key, as most are: there is only the persona. Setting up
-/// the other joins in vain takes the server longer than reading it.
+/// The same for the first attempt of a write without a base and a key, as most are: there is only
+/// the persona. Setting up the other joins in vain takes the server longer than reading it.
 const LOOK_AT_PERSONA: &str = concat!(
     persona!(),
     "
@@ -85,7 +85,8 @@ impl Earlier {
     }
 }
 
-/// Reads it. `tried_from` is the first revision that an earlier attempt of the same write can have made.
+/// Reads it. `tried_from` is the first revision that an earlier attempt of the same write can have
+/// made.
 pub(super) async fn look(
     connection: &Connection,
     write: &Write,
@@ -103,15 +104,26 @@ pub(super) async fn look(
     let rows = connection
         .rows(
             Statement::Kept(if is_plain { LOOK_AT_PERSONA } else { LOOK }),
-            &[(&row::uuid(id), Type::UUID), (&base, Type::INT8), (&key, Type::TEXT), (&tried_from, Type::INT8), (&operation, Type::UUID)],
+            &[
+                (&row::uuid(id), Type::UUID),
+                (&base, Type::INT8),
+                (&key, Type::TEXT),
+                (&tried_from, Type::INT8),
+                (&operation, Type::UUID),
+            ],
         )
         .await?;
-    Ok(rows.first().ok_or_else(|| damaged(&"a row that is always there is missing")).and_then(|found| current_from(found, id)))
+    Ok(rows
+        .first()
+        .ok_or_else(|| damaged(&"a row that is always there is missing"))
+        .and_then(|found| current_from(found, id)))
 }
 
 fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
-    let exists = |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
-    let document = |text: &str| Document::from_stored(text).map_err(|invalid: Invalid| damaged(&invalid));
+    let exists =
+        |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
+    let document =
+        |text: &str| Document::from_stored(text).map_err(|invalid: Invalid| damaged(&invalid));
     let base = row::value::<Option<&str>>(found, 10)?.map(document).transpose()?;
     Ok(Current {
         persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },
@@ -132,9 +144,12 @@ fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Answer), Error> 
         deleted_at: row::value::<Option<i64>>(found, 6)?.map(Timestamp::from_micros),
         created_by: row::value(found, 7)?,
         updated_by: row::value(found, 8)?,
-        content_hash: ContentHash::from_bytes(hash.try_into().map_err(|_| damaged(&"a hash has another length"))?),
+        content_hash: ContentHash::from_bytes(
+            hash.try_into().map_err(|_| damaged(&"a hash has another length"))?,
+        ),
         labels: BTreeMap::new(),
-        document: Document::from_stored(row::value(found, 3)?).map_err(|invalid| damaged(&invalid))?,
+        document: Document::from_stored(row::value(found, 3)?)
+            .map_err(|invalid| damaged(&invalid))?,
     };
     Ok((persona, row::answer(found, 0, id)?))
 }
@@ -144,7 +159,8 @@ fn earlier_from(found: &Row) -> Result<Earlier, Error> {
     Ok(Earlier {
         fingerprint: row::value(found, 12)?,
         operation: row::value(found, 16)?,
-        outcome: Outcome::from_word(word).ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
+        outcome: Outcome::from_word(word)
+            .ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
         answer: row::answer(found, 17, row::id(found, 14)?)?,
     })
 }

@@ -1,4 +1,5 @@
-//! What PostgreSQL's errors mean, in the vocabulary of the contract. The only place that looks at its error codes.
+//! What PostgreSQL's errors mean, in the vocabulary of the contract. The only place that looks at
+//! its error codes.
 
 use std::error::Error as _;
 use std::fmt::Display;
@@ -10,11 +11,13 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use super::Settings;
 use crate::Error;
 
-/// The constraint that no new line of the feed meets: it is added when the personas were moved away.
+/// The constraint that no new line of the feed meets: it is added when the personas were moved
+/// away.
 pub(super) const MOVED_AWAY: &str = "moved_away";
 
 /// What is to be done about a pooler that exchanges sessions.
-const POOLER_CURE: &str = "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
+const POOLER_CURE: &str =
+    "add statement_cache=off to the URL, which needs no sessions, or connect without the pooler";
 /// The driver's words for a server that is not of the wanted kind.
 const TAKES_NO_WRITES: &str = "does not allow writes";
 /// The driver's words for a server that wants a password where the URL has none.
@@ -131,7 +134,8 @@ pub enum StartError {
         /// Hosts and database.
         place: String,
     },
-    /// Its personas were moved to another database, and what is written here would be missing there.
+    /// Its personas were moved to another database, and what is written here would be missing
+    /// there.
     #[error("{place} was moved to another database")]
     Retired {
         /// Hosts and database.
@@ -145,7 +149,8 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
-    /// A pooler stands in between that hands each transaction to another connection, or takes no settings.
+    /// A pooler stands in between that hands each transaction to another connection, or takes no
+    /// settings.
     #[error("{place} is behind a pooler without sessions: {reason}")]
     Pooler {
         /// Hosts and database.
@@ -205,9 +210,14 @@ impl StartError {
             if reason == NO_PASSWORD {
                 return Self::Refused { place, user, reason };
             }
-            return if is_about_trust(error) { Self::NotTrusted { place, reason } } else { Self::Unreachable { place, reason } };
+            return if is_about_trust(error) {
+                Self::NotTrusted { place, reason }
+            } else {
+                Self::Unreachable { place, reason }
+            };
         };
-        let reason = error.as_db_error().map_or_else(String::new, |answer| answer.message().to_owned());
+        let reason =
+            error.as_db_error().map_or_else(String::new, |answer| answer.message().to_owned());
         match code.code() {
             "28P01" | "28000" => Self::Refused { place, user, reason },
             "3D000" => Self::NoDatabase { place, database: settings.database().to_owned() },
@@ -249,19 +259,28 @@ pub(super) enum Meaning {
 impl Meaning {
     pub(super) fn of(error: &DriverError) -> Self {
         let Some(code) = error.code() else {
-            // Broken connections and failures to connect have no code; a value that cannot be read is our own fault.
-            let is_own_fault = error.source().is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none()) && !error.is_closed();
-            return if is_own_fault && !is_about_connecting(error) { Self::Other } else { Self::Away };
+            // Broken connections and failures to connect have no code; a value that cannot be read
+            // is our own fault.
+            let is_own_fault = error
+                .source()
+                .is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none())
+                && !error.is_closed();
+            return if is_own_fault && !is_about_connecting(error) {
+                Self::Other
+            } else {
+                Self::Away
+            };
         };
         match code.code() {
             code if is_about_being_away(code) => Self::Away,
-            // Waits that took too long are given up by the server, and what waited is undone; so is what met a limit of
-            // its memory or of its settings.
+            // Waits that took too long are given up by the server, and what waited is undone; so is
+            // what met a limit of its memory or of its settings.
             "40001" | "40P01" | "55P03" | "57014" | "53000" | "53200" | "53400" => Self::Again,
             "23505" => Self::Taken,
             "53100" => Self::Full,
             "26000" | "42P05" => Self::Sessions,
-            // While a connection is being made, whoever is refused now may be let in after a failover or a new password.
+            // While a connection is being made, whoever is refused now may be let in after a
+            // failover or a new password.
             "28000" | "28P01" | "3D000" => Self::Away,
             // The last word of a connection: it was idle for too long, or whatever else ends one.
             _ if is_last_word(error) => Self::Away,
@@ -270,9 +289,11 @@ impl Meaning {
     }
 }
 
-/// Whether a code says that the server cannot be used now, and soon can: it starts, ends, is full, or is a standby.
+/// Whether a code says that the server cannot be used now, and soon can: it starts, ends, is full,
+/// or is a standby.
 fn is_about_being_away(code: &str) -> bool {
-    matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "53300") || code.starts_with("08")
+    matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "53300")
+        || code.starts_with("08")
 }
 
 /// Whether the server closes the connection after this error.
@@ -286,8 +307,9 @@ pub(super) fn silent() -> DriverError {
     DriverError::__private_api_timeout()
 }
 
-/// How much an error of a host says, beside those of other hosts: what is wrong with a server that answered is more than
-/// that another one is a standby, and that is more than that one cannot be reached.
+/// How much an error of a host says, beside those of other hosts: what is wrong with a server that
+/// answered is more than that another one is a standby, and that is more than that one cannot be
+/// reached.
 pub(super) fn worth(error: &DriverError) -> u8 {
     match error.code() {
         Some(_) => 2,
@@ -298,7 +320,9 @@ pub(super) fn worth(error: &DriverError) -> u8 {
 fn is_about_connecting(error: &DriverError) -> bool {
     // The driver keeps its kinds to itself and tells them in words only.
     let words = error.to_string();
-    ["connecting", "TLS", "timeout", "communicating", "unexpected message", "authentication"].iter().any(|word| words.contains(word))
+    ["connecting", "TLS", "timeout", "communicating", "unexpected message", "authentication"]
+        .iter()
+        .any(|word| words.contains(word))
 }
 
 fn is_about_trust(error: &DriverError) -> bool {
@@ -329,10 +353,17 @@ pub(super) fn from_driver(error: DriverError) -> Error {
         (Meaning::Again, _) => Error::Busy { what: "the database" },
         (Meaning::Full, _) => Error::Full(Box::new(error)),
         (Meaning::Sessions, _) => {
-            tracing::error!(hint = POOLER_CURE, "a pooler exchanges the sessions under prepared statements");
+            tracing::error!(
+                hint = POOLER_CURE,
+                "a pooler exchanges the sessions under prepared statements"
+            );
             Error::Backend(Box::new(error))
         }
-        (_, Some(code)) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => damaged(&error),
+        (_, Some(code))
+            if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED =>
+        {
+            damaged(&error)
+        }
         (_, Some(code)) if *code == SqlState::IO_ERROR => Error::Disk(Box::new(error)),
         _ => Error::Backend(Box::new(error)),
     }
@@ -345,7 +376,9 @@ pub(super) fn from_pool(error: PoolError) -> Error {
             tracing::debug!(error = innermost(&error), "the database failed");
             from_driver(error)
         }
-        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => Error::Busy { what: "a connection to the database" },
+        PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+            Error::Busy { what: "a connection to the database" }
+        }
         PoolError::Timeout(_) => Error::Unreachable,
         PoolError::Closed => Error::Closed("it was closed"),
         other => Error::Backend(Box::new(other)),

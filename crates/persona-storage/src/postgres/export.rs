@@ -1,8 +1,9 @@
 //! Every persona of one snapshot, as a stream.
 //!
-//! A cursor of the database, read row by row: what the reader has not taken waits in a queue with a bound, then in the
-//! socket, then in the server. So neither side ever holds more than a few personas, and an export that is dropped ends at
-//! once. It has a place among the exports of the process until its connection has ended, however it ends.
+//! A cursor of the database, read row by row: what the reader has not taken waits in a queue with a
+//! bound, then in the socket, then in the server. So neither side ever holds more than a few
+//! personas, and an export that is dropped ends at once. It has a place among the exports of the
+//! process until its connection has ended, however it ends.
 
 use std::time::{Duration, Instant};
 
@@ -20,17 +21,19 @@ use crate::{Answer, Error, Export, Exported};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
 const FETCH_ROWS: usize = 256;
-/// Longest wait for a place: one that has just ended is gone in a moment, and the others can take hours.
+/// Longest wait for a place: one that has just ended is gone in a moment, and the others can take
+/// hours.
 const PLACE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often it is begun on another connection.
 const OPEN_ATTEMPTS_MAX: usize = 3;
 
-/// How far a reader may fall behind the least rate before it loses the export: its snapshot keeps the database from
-/// tidying up.
+/// How far a reader may fall behind the least rate before it loses the export: its snapshot keeps
+/// the database from tidying up.
 const READER_LAG_MAX: Duration = Duration::from_secs(30);
-/// The least rate of a reader, in bytes of a second in which it is waited for; the same as for a file.
+/// The least rate of a reader, in bytes of a second in which it is waited for; the same as for a
+/// file.
 const READER_BYTES_PER_SECOND_MIN: u32 = 64 * 1024;
 
 /// Why an export ended before its end.
@@ -60,7 +63,8 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
     let exporting = leases.clone();
-    // All of it in one task: a connection in the middle of a transaction must not go back to the pool, whoever gives up.
+    // All of it in one task: a connection in the middle of a transaction must not go back to the
+    // pool, whoever gives up.
     leases.pool.home().spawn(async move {
         match open(&exporting, exported).await {
             Ok(connection) => {
@@ -75,8 +79,8 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
     Ok(export)
 }
 
-/// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the server has no limit for
-/// it; the queue has.
+/// Opens the cursor: the snapshot is that of now. A fetch takes as long as its reader does, so the
+/// server has no limit for it; the queue has.
 async fn open(leases: &Leases, exported: Exported) -> Result<Connection, Error> {
     let sql = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -125,13 +129,21 @@ const fn sql_of(exported: Exported) -> &'static str {
 
 /// The same answer as a line of a history.
 fn in_history(found: &Row, answer: &Answer) -> Result<Answer, Error> {
-    let base = row::value::<Option<i64>>(found, 6)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new);
+    let base = row::value::<Option<i64>>(found, 6)?
+        .and_then(|base| u64::try_from(base).ok())
+        .and_then(Revision::new);
     let line = history_line(&answer.body, row::revision(found, 5)?, base);
     Ok(Answer { body: line.into(), ..answer.clone() })
 }
 
 /// Sends everything, and ends the connection before the place is free again.
-async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermit, outlet: Outlet, exported: Exported) {
+async fn run(
+    leases: &Leases,
+    connection: Connection,
+    place: OwnedSemaphorePermit,
+    outlet: Outlet,
+    exported: Exported,
+) {
     let ended = match send_all(&connection, &outlet, exported).await {
         Ok(()) => {
             drop((connection, place));
@@ -148,7 +160,11 @@ async fn run(leases: &Leases, connection: Connection, place: OwnedSemaphorePermi
     drop(place);
 }
 
-async fn send_all(connection: &Connection, outlet: &Outlet, exported: Exported) -> Result<(), Ended> {
+async fn send_all(
+    connection: &Connection,
+    outlet: &Outlet,
+    exported: Exported,
+) -> Result<(), Ended> {
     let (leave, mut left) = oneshot::channel();
     outlet.on_left(move || {
         // Whatever waits for it is over where nothing receives it.
@@ -167,11 +183,14 @@ async fn send_all(connection: &Connection, outlet: &Outlet, exported: Exported) 
             let Some(found) = found else { break };
             count += 1;
             let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
-            let answer = if exported == Exported::History { in_history(&found, &answer)? } else { answer };
+            let answer =
+                if exported == Exported::History { in_history(&found, &answer)? } else { answer };
             let (bytes, began) = (answer.body.len(), Instant::now());
             match tokio::time::timeout(lag.left(), outlet.send(answer)).await {
                 Ok(sent) => sent.map_err(|_| Ended::Dropped)?,
-                Err(_) => return Err(Ended::Failed(Error::Busy { what: "the reader of the export" })),
+                Err(_) => {
+                    return Err(Ended::Failed(Error::Busy { what: "the reader of the export" }));
+                }
             }
             lag.pass(began.elapsed(), bytes);
         }
@@ -181,7 +200,8 @@ async fn send_all(connection: &Connection, outlet: &Outlet, exported: Exported) 
     }
 }
 
-/// How far a reader is behind the least rate. What it is ahead does not count: a fast beginning earns no pause.
+/// How far a reader is behind the least rate. What it is ahead does not count: a fast beginning
+/// earns no pause.
 #[derive(Clone, Copy, Default, Debug)]
 struct Lag(Duration);
 
@@ -189,7 +209,8 @@ impl Lag {
     /// The reader was waited for this long and then took this much.
     fn pass(&mut self, waited: Duration, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.0 = (self.0 + waited).saturating_sub(Duration::from_secs(1) * bytes / READER_BYTES_PER_SECOND_MIN);
+        self.0 = (self.0 + waited)
+            .saturating_sub(Duration::from_secs(1) * bytes / READER_BYTES_PER_SECOND_MIN);
     }
 
     fn left(self) -> Duration {

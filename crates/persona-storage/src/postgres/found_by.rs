@@ -1,4 +1,5 @@
-//! What personas are found by, their tags and their words, of many at once: each column a list, unfolded by the database.
+//! What personas are found by, their tags and their words, of many at once: each column a list,
+//! unfolded by the database.
 
 use persona_model::{Document, PersonaId, SearchWords};
 use tokio_postgres::types::Type;
@@ -21,7 +22,8 @@ const WORDS: &str = "
     ON CONFLICT (persona) DO UPDATE
     SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
 
-/// The next personas by identity, from the first one on where there is none before, up to so many bytes, and at least one.
+/// The next personas by identity, from the first one on where there is none before, up to so many
+/// bytes, and at least one.
 const NEXT: &str = "
     SELECT id, document
     FROM (
@@ -40,14 +42,21 @@ pub(super) struct FoundBy<'a> {
 }
 
 /// Writes it for personas that have no tags there, in the transaction of the caller.
-pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn put(
+    connection: &Connection,
+    rows: &[FoundBy<'_>],
+) -> Result<(), tokio_postgres::Error> {
     let tags: Vec<&str> = rows.iter().flat_map(|it| it.tags.iter().map(String::as_str)).collect();
-    let tagged: Vec<Uuid> = rows.iter().flat_map(|it| it.tags.iter().map(|_| row::uuid(it.id))).collect();
-    connection.rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)]).await?;
+    let tagged: Vec<Uuid> =
+        rows.iter().flat_map(|it| it.tags.iter().map(|_| row::uuid(it.id))).collect();
+    connection
+        .rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])
+        .await?;
     let ids: Vec<Uuid> = rows.iter().map(|it| row::uuid(it.id)).collect();
     let words: Vec<search::Indexed> = rows.iter().map(|it| search::Indexed::of(it.words)).collect();
     let part = |part: fn(&search::Indexed) -> &str| words.iter().map(part).collect::<Vec<&str>>();
-    let beginnings: Vec<Option<String>> = words.iter().map(|it| it.beginnings.as_ref().map(|words| words.join(" "))).collect();
+    let beginnings: Vec<Option<String>> =
+        words.iter().map(|it| it.beginnings.as_ref().map(|words| words.join(" "))).collect();
     let values: [Parameter<'_>; 5] = [
         (&ids, Type::UUID_ARRAY),
         (&part(|it| &it.name), Type::TEXT_ARRAY),
@@ -58,16 +67,25 @@ pub(super) async fn put(connection: &Connection, rows: &[FoundBy<'_>]) -> Result
     connection.rows(Statement::Once(WORDS), &values).await.map(drop)
 }
 
-/// Writes it anew for every persona that there is, in the transaction of a migration that has taken all tags away.
-pub(super) async fn fill_all(connection: &Connection, settings: &Settings) -> Result<(), StartError> {
+/// Writes it anew for every persona that there is, in the transaction of a migration that has taken
+/// all tags away.
+pub(super) async fn fill_all(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<(), StartError> {
     let failed = |error: tokio_postgres::Error| StartError::from_driver(settings, &error);
     let mut after: Option<Uuid> = None;
     loop {
-        let next = [(&after as _, Type::UUID), (&BATCH_PERSONAS as _, Type::INT8), (&BATCH_BYTES as _, Type::INT8)];
+        let next = [
+            (&after as _, Type::UUID),
+            (&BATCH_PERSONAS as _, Type::INT8),
+            (&BATCH_BYTES as _, Type::INT8),
+        ];
         let found = connection.rows(Statement::Once(NEXT), &next).await.map_err(failed)?;
         let mut documents = Vec::with_capacity(found.len());
         for found in &found {
-            let (id, text): (Uuid, &str) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+            let (id, text): (Uuid, &str) =
+                (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
             let document = Document::from_stored(text).map_err(|invalid| StartError::Backend {
                 place: settings.place(),
                 reason: format!("persona {id} cannot be read: {invalid}"),
@@ -77,7 +95,10 @@ pub(super) async fn fill_all(connection: &Connection, settings: &Settings) -> Re
         }
         let Some((last, ..)) = documents.last() else { return Ok(()) };
         after = Some(row::uuid(*last));
-        let rows: Vec<_> = documents.iter().map(|(id, tags, document)| FoundBy { id: *id, tags, words: document.words() }).collect();
+        let rows: Vec<_> = documents
+            .iter()
+            .map(|(id, tags, document)| FoundBy { id: *id, tags, words: document.words() })
+            .collect();
         put(connection, &rows).await.map_err(failed)?;
     }
 }

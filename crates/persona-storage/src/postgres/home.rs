@@ -1,7 +1,8 @@
 //! Where connections live: one thread with a runtime of its own.
 //!
-//! A connection is read and written by a task, and a write that was begun is ended by one, whatever becomes of the request
-//! that asked for it. Both must outlive the runtimes of those who ask, which come and go.
+//! A connection is read and written by a task, and a write that was begun is ended by one, whatever
+//! becomes of the request that asked for it. Both must outlive the runtimes of those who ask, which
+//! come and go.
 
 use std::io;
 use std::sync::Mutex;
@@ -36,8 +37,12 @@ impl Home {
         &self.handle
     }
 
-    /// Does something here, and holds the calling thread until it is done. Also from within another runtime.
-    pub(super) fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+    /// Does something here, and holds the calling thread until it is done. Also from within another
+    /// runtime.
+    pub(super) fn wait_for<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.handle.spawn(async move {
             // The caller waits, so it is there to receive.

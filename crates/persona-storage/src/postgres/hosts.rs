@@ -1,5 +1,6 @@
-//! Which of several hosts answers. They are tried in order, and one that is silent does not hold up the others: the next
-//! one is tried beside it after a moment. The one that answered last is tried first.
+//! Which of several hosts answers. They are tried in order, and one that is silent does not hold up
+//! the others: the next one is tried beside it after a moment. The one that answered last is tried
+//! first.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,12 +14,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::{silent, worth};
 use super::settings::CONNECT_WAIT_MAX;
 
-/// How long one host is waited for before the next one is tried beside it: longer than a host far away needs, and short
-/// beside the time in which writes are to be back after a failover.
+/// How long one host is waited for before the next one is tried beside it: longer than a host far
+/// away needs, and short beside the time in which writes are to be back after a failover.
 const HEAD_START: Duration = Duration::from_secs(1);
 
 /// A connection that nobody drives yet.
-pub(super) type Made = (Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
+pub(super) type Made =
+    (Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
 
 /// The hosts of a URL, and which of them is good.
 #[derive(Default)]
@@ -32,7 +34,11 @@ impl Hosts {
     /// # Errors
     ///
     /// None is; of their errors the one that says most.
-    pub(super) async fn connect(&self, config: &Config, tls: &MakeRustlsConnect) -> Result<Made, DriverError> {
+    pub(super) async fn connect(
+        &self,
+        config: &Config,
+        tls: &MakeRustlsConnect,
+    ) -> Result<Made, DriverError> {
         let count = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
         let first = match config.get_load_balance_hosts() {
             LoadBalanceHosts::Random => any_below(count),
@@ -60,8 +66,8 @@ impl Hosts {
                     }
                     next = untried.next();
                 }
-                // Those that are under way have had their start. An attempt that panicked was reported by the panic hook; it
-                // counts as one that is silent.
+                // Those that are under way have had their start. An attempt that panicked was
+                // reported by the panic hook; it counts as one that is silent.
                 Err(_) | Ok(Some(Err(_))) => next = untried.next(),
                 Ok(None) => return Err(worst.unwrap_or_else(silent)),
             }
@@ -69,13 +75,15 @@ impl Hosts {
     }
 }
 
-/// Connects to the one host, in the time that one host has: the driver's own limit ends when somebody accepts.
+/// Connects to the one host, in the time that one host has: the driver's own limit ends when
+/// somebody accepts.
 async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<Made, DriverError> {
     let wait = config.get_connect_timeout().copied().unwrap_or(CONNECT_WAIT_MAX);
     tokio::time::timeout(wait, config.connect(tls)).await.unwrap_or_else(|_| Err(silent()))
 }
 
-/// The same settings for one of the hosts. The driver can add hosts to a configuration and take none away.
+/// The same settings for one of the hosts. The driver can add hosts to a configuration and take
+/// none away.
 fn only(all: &Config, index: usize) -> Config {
     let mut config = Config::new();
     if let Some(user) = all.get_user() {
@@ -117,8 +125,13 @@ fn only(all: &Config, index: usize) -> Config {
     if let Some(times) = all.get_keepalives_retries() {
         config.keepalives_retries(times);
     }
-    config.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation()).channel_binding(all.get_channel_binding());
-    config.target_session_attrs(all.get_target_session_attrs()).load_balance_hosts(all.get_load_balance_hosts());
+    config
+        .ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .channel_binding(all.get_channel_binding());
+    config
+        .target_session_attrs(all.get_target_session_attrs())
+        .load_balance_hosts(all.get_load_balance_hosts());
     config
 }
 
@@ -140,12 +153,21 @@ mod tests {
         let rest = "user=ada password=secret dbname=personas options='-c a=b' application_name=x sslmode=require connect_timeout=7 \
                     tcp_user_timeout=8 keepalives=0 keepalives_idle=9 keepalives_interval=10 keepalives_retries=11 \
                     target_session_attrs=read-write channel_binding=disable load_balance_hosts=random sslnegotiation=direct";
-        let all = Config::from_str(&format!("host=a,/run,c port=1,2,3 hostaddr=10.0.0.1,10.0.0.2,10.0.0.3 {rest}")).expect("settings");
+        let all = Config::from_str(&format!(
+            "host=a,/run,c port=1,2,3 hostaddr=10.0.0.1,10.0.0.2,10.0.0.3 {rest}"
+        ))
+        .expect("settings");
         for (index, host) in ["a", "/run", "c"].into_iter().enumerate() {
             let place = format!("host={host} port={} hostaddr=10.0.0.{}", index + 1, index + 1);
-            assert_eq!(only(&all, index), Config::from_str(&format!("{place} {rest}")).expect("settings"));
+            assert_eq!(
+                only(&all, index),
+                Config::from_str(&format!("{place} {rest}")).expect("settings")
+            );
         }
         let all = Config::from_str(&format!("host=a,b port=7 {rest}")).expect("settings");
-        assert_eq!(only(&all, 1), Config::from_str(&format!("host=b port=7 {rest}")).expect("settings"));
+        assert_eq!(
+            only(&all, 1),
+            Config::from_str(&format!("host=b port=7 {rest}")).expect("settings")
+        );
     }
 }

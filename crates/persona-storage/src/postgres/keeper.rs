@@ -19,14 +19,15 @@ const EXPIRED_BATCH_MAX: u32 = 500;
 /// Pause between two ticks: short, so that whoever runs the keeper soon hears that it is to end.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Two keepers of two machines do not wait for each other: what one is about to remove, the other skips.
+/// Two keepers of two machines do not wait for each other: what one is about to remove, the other
+/// skips.
 const REMOVE_EXPIRED: &str = "
     DELETE FROM persona_store.idempotency
     WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
     RETURNING 1";
 
-/// Sets records that are ahead of the count to it: a fast clock made them before the count began, or they are of another
-/// database, and they would be kept for longer than a day otherwise.
+/// Sets records that are ahead of the count to it: a fast clock made them before the count began,
+/// or they are of another database, and they would be kept for longer than a day otherwise.
 const SET_BACK: &str = "
     UPDATE persona_store.idempotency SET at = $1
     WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -101,12 +102,15 @@ impl Keeper {
         let read = async move { pool.read(Statement::Once(COUNTED), &[]).await };
         let rows = self.home.wait_for(read)??;
         let first = rows.first().ok_or(Error::Closed("the schema is gone"))?;
-        let (stored, newest) = (row::value::<Option<i64>>(first, 0)?, row::value::<Option<i64>>(first, 1)?);
+        let (stored, newest) =
+            (row::value::<Option<i64>>(first, 0)?, row::value::<Option<i64>>(first, 1)?);
         let Some(newest) = newest else {
             self.observed.pause();
             return Ok(0);
         };
-        let count = self.observed.count(stored.unwrap_or_else(|| Observed::first(newest, &*self.clock)), &*self.clock);
+        let count = self
+            .observed
+            .count(stored.unwrap_or_else(|| Observed::first(newest, &*self.clock)), &*self.clock);
         let until = Observed::oldest_kept(count);
         let pool = self.pool.clone();
         self.home.wait_for(async move {
@@ -120,11 +124,17 @@ impl Keeper {
     }
 }
 
-/// Repeats a statement with this count and a limit, until it finds less than the limit; tells how many rows it changed.
+/// Repeats a statement with this count and a limit, until it finds less than the limit; tells how
+/// many rows it changed.
 async fn in_batches(pool: &Pool, sql: &'static str, count: i64) -> Result<u64, Error> {
     let mut all = 0;
     loop {
-        let rows = pool.read(Statement::Once(sql), &[(&count, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)]).await?;
+        let rows = pool
+            .read(
+                Statement::Once(sql),
+                &[(&count, Type::INT8), (&i64::from(EXPIRED_BATCH_MAX), Type::INT8)],
+            )
+            .await?;
         all += rows.len() as u64;
         if rows.len() < EXPIRED_BATCH_MAX as usize {
             return Ok(all);

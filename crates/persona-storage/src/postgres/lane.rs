@@ -1,11 +1,13 @@
 //! The lane: one connection that the short reads of a process share.
 //!
-//! A short read is one statement that waits for no row's lock and answers with one row. Such statements can follow each
-//! other on one connection without waiting for each other's answers (PostgreSQL documentation, "Pipelining"), and under load
-//! many of them go out, and come back, in one piece. With a connection for each as many sessions of the server would have to
-//! be woken up, on cores that have better things to do: ADR 0020.
+//! A short read is one statement that waits for no row's lock and answers with one row. Such
+//! statements can follow each other on one connection without waiting for each other's answers
+//! (PostgreSQL documentation, "Pipelining"), and under load many of them go out, and come back, in
+//! one piece. With a connection for each as many sessions of the server would have to be woken up,
+//! on cores that have better things to do: ADR 0020.
 //!
-//! Each statement has a snapshot of its own, taken when the server comes to it, so a read here is as strict as any.
+//! Each statement has a snapshot of its own, taken when the server comes to it, so a read here is
+//! as strict as any.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,9 @@ use crate::Error;
 /// The way of short reads.
 pub(super) struct Lane {
     pool: Pool,
-    /// The shared connection, out of the pool from the first read on and replaced when it breaks; `None` where the pool is too
-    /// small for one, or where a pooler stands between, which hands each statement to whichever session it likes.
+    /// The shared connection, out of the pool from the first read on and replaced when it breaks;
+    /// `None` where the pool is too small for one, or where a pooler stands between, which hands
+    /// each statement to whichever session it likes.
     shared: Option<Mutex<Option<Arc<Connection>>>>,
 }
 
@@ -34,7 +37,8 @@ impl Lane {
         Self { pool, shared }
     }
 
-    /// Makes the shared connection now: from then on short reads need none of the pool, also when all of it is taken.
+    /// Makes the shared connection now: from then on short reads need none of the pool, also when
+    /// all of it is taken.
     pub(super) async fn connect(&self) -> Result<(), PoolError> {
         match &self.shared {
             Some(shared) => self.connection(shared, READ_WAIT_MAX).await.map(drop),
@@ -48,7 +52,11 @@ impl Lane {
     }
 
     /// The rows of a short read. It is repeated where that can help.
-    pub(super) async fn read(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    pub(super) async fn read(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
         let statement = Statement::Kept(sql);
         let Some(shared) = &self.shared else { return self.pool.read(statement, parameters).await };
         let mut reading = Reading::begin();
@@ -76,18 +84,24 @@ impl Lane {
     }
 
     /// The connection, made by the first that wants one while the others wait.
-    async fn connection(&self, shared: &Mutex<Option<Arc<Connection>>>, wait: Duration) -> Result<Arc<Connection>, PoolError> {
+    async fn connection(
+        &self,
+        shared: &Mutex<Option<Arc<Connection>>>,
+        wait: Duration,
+    ) -> Result<Arc<Connection>, PoolError> {
         let made = async {
             let mut current = shared.lock().await;
             if let Some(connection) = &*current {
                 return Ok(Arc::clone(connection));
             }
-            // A read that is not answered in the time for which it may wait for a connection leads nowhere, and others may
-            // be right behind it.
+            // A read that is not answered in the time for which it may wait for a connection leads
+            // nowhere, and others may be right behind it.
             let made = self.pool.connection(wait).await?.answering_within(READ_WAIT_MAX);
             Ok(Arc::clone(current.insert(Arc::new(made))))
         };
-        tokio::time::timeout(wait, made).await.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)))
+        tokio::time::timeout(wait, made)
+            .await
+            .unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)))
     }
 }
 

@@ -1,10 +1,13 @@
-//! A read that may last, with everything that it holds: a place of its kind, a connection and a deadline.
+//! A read that may last, with everything that it holds: a place of its kind, a connection and a
+//! deadline.
 //!
-//! All of it belongs to the work and not to the request. Where the work is given up, because its time is over or because
-//! its client is gone, the server is told to end it, and place and connection are held until it has.
+//! All of it belongs to the work and not to the request. Where the work is given up, because its
+//! time is over or because its client is gone, the server is told to end it, and place and
+//! connection are held until it has.
 //!
-//! A request to cancel reaches whatever the session does when it arrives, also late (PostgreSQL documentation, "Canceling
-//! Requests in Progress"). So a connection that was the aim of one is closed and never used again: it cannot hit a write.
+//! A request to cancel reaches whatever the session does when it arrives, also late (PostgreSQL
+//! documentation, "Canceling Requests in Progress"). So a connection that was the aim of one is
+//! closed and never used again: it cannot hit a write.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +22,8 @@ use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement
 use super::shares::{Kind, Shares};
 use crate::{Error, ReadRoom};
 
-/// A read whose client is gone may go on for this long before it is cancelled: most are over by then, and their
-/// connection can be used again.
+/// A read whose client is gone may go on for this long before it is cancelled: most are over by
+/// then, and their connection can be used again.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Gives out leases.
@@ -49,9 +52,14 @@ impl Leases {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when there was no place for it in time, [`Error::ReadTimedOut`] when it took too long and was
-    /// cancelled.
-    pub(super) async fn read(&self, kind: Kind, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    /// [`Error::Busy`] when there was no place for it in time, [`Error::ReadTimedOut`] when it took
+    /// too long and was cancelled.
+    pub(super) async fn read(
+        &self,
+        kind: Kind,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
         let mut reading = Reading::begin();
         loop {
             let place = self.place(kind, reading.wait()).await?;
@@ -62,7 +70,8 @@ impl Leases {
                     continue;
                 }
             };
-            let mut lease = Lease { pool: self.pool.clone(), held: Some((connection, place)), grace: GRACE };
+            let mut lease =
+                Lease { pool: self.pool.clone(), held: Some((connection, place)), grace: GRACE };
             let began = Instant::now();
             let Some(read) = lease.rows(statement, parameters, self.limit).await else {
                 return Err(Error::ReadTimedOut { limit: self.limit });
@@ -70,9 +79,12 @@ impl Leases {
             match read {
                 Ok(rows) => return Ok(rows),
                 Err(error)
-                    if error.code() == Some(&SqlState::QUERY_CANCELED) && began.elapsed() >= self.statement_wait.min(READ_WAIT_MAX) =>
+                    if error.code() == Some(&SqlState::QUERY_CANCELED)
+                        && began.elapsed() >= self.statement_wait.min(READ_WAIT_MAX) =>
                 {
-                    return Err(Error::ReadTimedOut { limit: self.statement_wait.min(began.elapsed()) });
+                    return Err(Error::ReadTimedOut {
+                        limit: self.statement_wait.min(began.elapsed()),
+                    });
                 }
                 Err(error) => reading.again(error.into())?,
             }
@@ -80,7 +92,11 @@ impl Leases {
     }
 
     /// A place for a read of this kind.
-    pub(super) async fn place(&self, kind: Kind, wait: Duration) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) async fn place(
+        &self,
+        kind: Kind,
+        wait: Duration,
+    ) -> Result<OwnedSemaphorePermit, Error> {
         self.shares.place(kind, wait).await
     }
 
@@ -90,7 +106,8 @@ impl Leases {
     }
 }
 
-/// What a statement holds. Where it is dropped before the statement has ended, both are held on until it has.
+/// What a statement holds. Where it is dropped before the statement has ended, both are held on
+/// until it has.
 struct Lease {
     pool: Pool,
     held: Option<(Connection, OwnedSemaphorePermit)>,
@@ -107,7 +124,8 @@ impl Lease {
         limit: Duration,
     ) -> Option<Result<Vec<Row>, tokio_postgres::Error>> {
         let (connection, _) = self.held.as_ref()?;
-        let Ok(rows) = tokio::time::timeout(limit, connection.rows(statement, parameters)).await else {
+        let Ok(rows) = tokio::time::timeout(limit, connection.rows(statement, parameters)).await
+        else {
             self.grace = Duration::ZERO;
             return None;
         };
@@ -135,7 +153,8 @@ impl Drop for Lease {
 
 /// Ends the statement that a connection is busy with.
 async fn end(pool: &Pool, connection: Connection, grace: Duration) {
-    if tokio::time::timeout(grace, connection.settles()).await.is_ok_and(|settled| settled.is_ok()) {
+    if tokio::time::timeout(grace, connection.settles()).await.is_ok_and(|settled| settled.is_ok())
+    {
         return;
     }
     pool.cancel(&connection).await;

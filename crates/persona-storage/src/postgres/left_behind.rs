@@ -1,7 +1,8 @@
 //! Connections that gave no answer in time and that nobody waits for any more.
 //!
-//! The server keeps its side of each: a commit that waits for a standby does not notice that its client is gone. So they are
-//! counted, here as long as there is hope for an answer, and afterwards by the server itself (ADR 0018).
+//! The server keeps its side of each: a commit that waits for a standby does not notice that its
+//! client is gone. So they are counted, here as long as there is hope for an answer, and afterwards
+//! by the server itself (ADR 0018).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +20,12 @@ use crate::{Connected, Observer};
 
 /// How many may be left behind, for each connection that the pool may have.
 const TIMES: usize = 2;
-/// As many may be left behind by a small pool too: a few that something on the way swallowed must not stop it.
+/// As many may be left behind by a small pool too: a few that something on the way swallowed must
+/// not stop it.
 const MIN: usize = 8;
 
-/// Sessions of this process, by its name, that wait for a standby. Whoever is not allowed to know counts none.
+/// Sessions of this process, by its name, that wait for a standby. Whoever is not allowed to know
+/// counts none.
 const WAITING_FOR_STANDBY: &str = "
     SELECT count(*)
     FROM pg_stat_activity
@@ -35,9 +38,11 @@ pub(super) struct LeftBehind {
     pub observer: Arc<dyn Observer>,
     max: usize,
     room: Arc<Semaphore>,
-    /// How long each counts here: then it is closed, and a server that is still silent gets another one.
+    /// How long each counts here: then it is closed, and a server that is still silent gets another
+    /// one.
     time: Duration,
-    /// Some were closed without their answer, so the server may be busy with more than are counted here.
+    /// Some were closed without their answer, so the server may be busy with more than are counted
+    /// here.
     forgot: Arc<AtomicBool>,
 }
 
@@ -50,7 +55,8 @@ impl LeftBehind {
 
     /// Keeps a connection until its answer comes after all, or until it breaks.
     pub(super) fn keep(&self, client: ClientWrapper) {
-        // Where there is no room it is closed. That happens only to those that were made while there still was some.
+        // Where there is no room it is closed. That happens only to those that were made while
+        // there still was some.
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
             self.forgot.store(true, Ordering::Relaxed);
             return;
@@ -58,7 +64,8 @@ impl LeftBehind {
         let counted = Counted::begin(&self.observer, Connected::LeftBehind);
         let (time, forgot) = (self.time, Arc::clone(&self.forgot));
         self.home.spawn(async move {
-            // Answers come in the order of questions: this one is the last, and whatever it says is the end.
+            // Answers come in the order of questions: this one is the last, and whatever it says is
+            // the end.
             if tokio::time::timeout(time, client.simple_query("")).await.is_err() {
                 forgot.store(true, Ordering::Relaxed);
             }
@@ -70,14 +77,20 @@ impl LeftBehind {
         self.room.available_permits() == 0
     }
 
-    /// Asks the server over a new connection whether as many commits of this process wait for a standby as may be left
-    /// behind, where some were closed without their answer. One that does not know is believed to have none.
+    /// Asks the server over a new connection whether as many commits of this process wait for a
+    /// standby as may be left behind, where some were closed without their answer. One that does
+    /// not know is believed to have none.
     pub(super) async fn fills_the_server(&self, client: &Client) -> bool {
         if !self.forgot.load(Ordering::Relaxed) {
             return false;
         }
-        let Ok(told) = tokio::time::timeout(ANSWER_GRACE, client.query_typed(WAITING_FOR_STANDBY, &[])).await else { return true };
-        let waiting: i64 = told.ok().and_then(|rows| rows.first()?.try_get(0).ok()).unwrap_or_default();
+        let Ok(told) =
+            tokio::time::timeout(ANSWER_GRACE, client.query_typed(WAITING_FOR_STANDBY, &[])).await
+        else {
+            return true;
+        };
+        let waiting: i64 =
+            told.ok().and_then(|rows| rows.first()?.try_get(0).ok()).unwrap_or_default();
         if waiting == 0 {
             self.forgot.store(false, Ordering::Relaxed);
         }

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use persona_model::{Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, Sort, SortKey, Term, Timestamp};
+use persona_model::{
+    Cursor, Filter, ListRequest, Nearness, PersonaId, Position, Rank, Search, Since, Sort, SortKey,
+    Term, Timestamp,
+};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -21,19 +24,26 @@ const TAGS_ONE_BY_ONE_MAX: usize = 4;
 /// One page, and the count where it was asked for.
 pub(super) async fn page(leases: &Leases, request: &ListRequest) -> Result<Page, Error> {
     let query = Query::of(request);
-    let found = leases.read(Kind::List, Statement::Once(&query.sql), &query.values.parameters()).await?;
+    let found =
+        leases.read(Kind::List, Statement::Once(&query.sql), &query.values.parameters()).await?;
     let first = found.first();
     let total = first.filter(|_| request.count).map(|first| row::number(first, 0)).transpose()?;
     let since = request.filter.updated_since;
     let settled = first.zip(since).map(|(first, since)| settled(first, since)).transpose()?;
-    let rows = found.iter().filter_map(|found| read(found, request.sort.key).transpose()).collect::<Result<Vec<_>, _>>()?;
+    let rows = found
+        .iter()
+        .filter_map(|found| read(found, request.sort.key).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Page::of(rows, request, total, settled))
 }
 
-/// The newest line of the feed that is settled. Fails when the line from which on changes are wanted is another one.
+/// The newest line of the feed that is settled. Fails when the line from which on changes are
+/// wanted is another one.
 fn settled(found: &Row, since: Since) -> Result<Position, Error> {
     match since {
-        Since::Position(wanted) if changes::position(found, 11)? != wanted => Err(Error::UnknownPosition),
+        Since::Position(wanted) if changes::position(found, 11)? != wanted => {
+            Err(Error::UnknownPosition)
+        }
         _ => changes::position(found, 7),
     }
 }
@@ -45,7 +55,9 @@ fn read(found: &Row, key: SortKey) -> Result<Option<(String, Answer)>, Error> {
     }
     let text = match key {
         SortKey::Name => row::value::<&str>(found, 1)?.to_owned(),
-        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => row::value::<i64>(found, 1)?.to_string(),
+        SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => {
+            row::value::<i64>(found, 1)?.to_string()
+        }
     };
     Ok(Some((text, row::answer(found, 3, row::id(found, 2)?)?)))
 }
@@ -94,7 +106,8 @@ impl Query {
             "SELECT NULL::bigint AS total".into()
         };
         let feed = feed(request.filter.updated_since, &mut values);
-        // The bytes before the row before this one: the one that comes after a full page is read too.
+        // The bytes before the row before this one: the one that comes after a full page is read
+        // too.
         let sql = format!(
             "SELECT counted.total, page.key, page.id, page.revision, page.deleted, page.head, page.document,
                     settled.sequence, settled.persona, settled.revision, settled.at,
@@ -118,14 +131,17 @@ impl Query {
     }
 }
 
-/// Of the same picture as the page: the newest line of the feed that is settled, and the one from which on changes are wanted.
+/// Of the same picture as the page: the newest line of the feed that is settled, and the one from
+/// which on changes are wanted.
 fn feed(since: Option<Since>, values: &mut Values) -> String {
     const NO_LINE: &str = "SELECT NULL::bigint AS sequence, NULL::uuid AS persona, NULL::bigint AS revision, NULL::bigint AS at";
     let settled = if since.is_some() { changes::SETTLED } else { NO_LINE };
     let wanted = match since {
         Some(Since::Position(wanted)) => {
             let sequence = values.add(row::stored(wanted.sequence), Type::INT8);
-            format!("SELECT sequence, persona, revision, at FROM persona_store.changes WHERE sequence = {sequence}")
+            format!(
+                "SELECT sequence, persona, revision, at FROM persona_store.changes WHERE sequence = {sequence}"
+            )
         }
         Some(Since::Time(_)) | None => NO_LINE.into(),
     };
@@ -133,10 +149,15 @@ fn feed(since: Option<Since>, values: &mut Values) -> String {
 }
 
 fn clause(conditions: &[String]) -> String {
-    if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) }
+    if conditions.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE {}", conditions.join(" AND "))
+    }
 }
 
-/// What a list is ordered by. One index exists for each column, so that no order of them costs a sort.
+/// What a list is ordered by. One index exists for each column, so that no order of them costs a
+/// sort.
 fn key_sql(key: SortKey, search: Option<&Search>, values: &mut Values) -> String {
     match key {
         SortKey::Name => "p.name".into(),
@@ -146,15 +167,19 @@ fn key_sql(key: SortKey, search: Option<&Search>, values: &mut Values) -> String
     }
 }
 
-/// The number of [`Rank`], by its own arithmetic: where the wanted terms are, then the newest first.
+/// The number of [`Rank`], by its own arithmetic: where the wanted terms are, then the newest
+/// first.
 fn rank(search: &Search, values: &mut Values) -> String {
     let mut all_in = |parts: &[&str]| {
         let terms = search.wanted.iter().map(|term| is_in(parts, term, values)).collect::<Vec<_>>();
         if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
     };
     let (in_name, in_name_or_tags) = (all_in(&["name"]), all_in(&["name", "tags"]));
-    let [name, tags, text] = Nearness::ALL.map(|nearness| Rank::new(nearness, Timestamp::default()).number());
-    format!("(CASE WHEN {in_name} THEN {name} WHEN {in_name_or_tags} THEN {tags} ELSE {text} END - p.created_at)")
+    let [name, tags, text] =
+        Nearness::ALL.map(|nearness| Rank::new(nearness, Timestamp::default()).number());
+    format!(
+        "(CASE WHEN {in_name} THEN {name} WHEN {in_name_or_tags} THEN {tags} ELSE {text} END - p.created_at)"
+    )
 }
 
 const fn direction(descending: bool) -> &'static str {
@@ -165,12 +190,15 @@ fn direction_of_equals(sort: Sort) -> &'static str {
     direction(sort.is_newest_first_among_equals())
 }
 
-/// What comes after the page before. No text of the database holds the character NUL, so a name with it, which only a
-/// forged cursor can have, comes right after everything that is equal up to there.
+/// What comes after the page before. No text of the database holds the character NUL, so a name
+/// with it, which only a forged cursor can have, comes right after everything that is equal up to
+/// there.
 fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String {
     let (value, id) = match sort.key {
         SortKey::Name => match after.key.split_once('\0') {
-            Some((before, _)) => (values.add(before.to_owned(), Type::TEXT), PersonaId::from_bytes([0xff; 16])),
+            Some((before, _)) => {
+                (values.add(before.to_owned(), Type::TEXT), PersonaId::from_bytes([0xff; 16]))
+            }
             None => (values.add(after.key.clone(), Type::TEXT), after.id),
         },
         SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => {
@@ -182,7 +210,10 @@ fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String 
     match (sort.descending, sort.is_newest_first_among_equals()) {
         // Two directions are no comparison of rows. No index has a rank, so that costs nothing.
         (false, true) => format!("({key} > {value} OR ({key} = {value} AND p.id < {id}))"),
-        (descending, _) => format!("({key}, p.id) {} ({value}{collation}, {id})", if descending { "<" } else { ">" }),
+        (descending, _) => format!(
+            "({key}, p.id) {} ({value}{collation}, {id})",
+            if descending { "<" } else { ">" }
+        ),
     }
 }
 
@@ -191,11 +222,18 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     let mut conditions = Vec::new();
     if let Some(search) = &filter.search {
         if let Some(candidates) = search::candidates(search) {
-            conditions.push(format!("(s.words @@ {}::text::tsquery OR s.words IS NULL)", values.add(candidates, Type::TEXT)));
+            conditions.push(format!(
+                "(s.words @@ {}::text::tsquery OR s.words IS NULL)",
+                values.add(candidates, Type::TEXT)
+            ));
         }
-        let parts = |term: &Term| if term.is_of_titles() { &["name", "tags"][..] } else { &["name", "tags", "text"] };
+        let parts = |term: &Term| {
+            if term.is_of_titles() { &["name", "tags"][..] } else { &["name", "tags", "text"] }
+        };
         conditions.extend(search.wanted.iter().map(|term| is_in(parts(term), term, values)));
-        conditions.extend(search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts(term), term, values))));
+        conditions.extend(
+            search.unwanted.iter().map(|term| format!("NOT {}", is_in(parts(term), term, values))),
+        );
     }
     if !filter.include_deleted {
         conditions.push("p.deleted_at IS NULL".into());
@@ -208,10 +246,16 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     }
     match filter.updated_since {
         None => {}
-        Some(Since::Time(time)) => conditions.push(format!("p.updated_at >= {}", values.add(time.as_micros(), Type::INT8))),
+        Some(Since::Time(time)) => {
+            conditions
+                .push(format!("p.updated_at >= {}", values.add(time.as_micros(), Type::INT8)));
+        }
         Some(Since::Position(after)) => {
-            let sequence = values.add(row::stored(fault::followed_from(after.sequence)), Type::INT8);
-            let changed = format!("SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}");
+            let sequence =
+                values.add(row::stored(fault::followed_from(after.sequence)), Type::INT8);
+            let changed = format!(
+                "SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}"
+            );
             conditions.push(format!("EXISTS ({changed})"));
         }
     }
@@ -219,11 +263,13 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     conditions
 }
 
-/// Whether a persona has every one of these tags: the first few one by one, so that the server can begin with the rarest of
-/// them, and all others in one count. The server plans each subquery anew, so their number has a bound.
+/// Whether a persona has every one of these tags: the first few one by one, so that the server can
+/// begin with the rarest of them, and all others in one count. The server plans each subquery anew,
+/// so their number has a bound.
 fn tags(wanted: &[String], values: &mut Values) -> Vec<String> {
     let wanted: BTreeSet<&String> = wanted.iter().collect();
-    // No tag holds control characters, and the database takes no text with NUL, not even to compare it.
+    // No tag holds control characters, and the database takes no text with NUL, not even to compare
+    // it.
     if wanted.iter().any(|tag| tag.contains('\0')) {
         return vec!["false".into()];
     }
@@ -249,6 +295,7 @@ fn tags(wanted: &[String], values: &mut Values) -> Vec<String> {
 /// Whether a term is in any of these parts.
 fn is_in(parts: &[&str], term: &Term, values: &mut Values) -> String {
     let run = values.add(search::run_of(term), Type::TEXT);
-    let parts: Vec<String> = parts.iter().map(|part| format!("strpos(s.{part}, {run}) > 0")).collect();
+    let parts: Vec<String> =
+        parts.iter().map(|part| format!("strpos(s.{part}, {run}) > 0")).collect();
     format!("({})", parts.join(" OR "))
 }

@@ -1,7 +1,7 @@
 //! The schema and its versions.
 //!
-//! Only init migrates; everybody else checks. A version is one file of `migrations/postgres/`, numbered without a gap,
-//! never edited once it was released. Who writes has the version in its
+//! Only init migrates; everybody else checks. A version is one file of `migrations/postgres/`,
+//! numbered without a gap, never edited once it was released. Who writes has the version in its
 //! statement, so nobody writes to a schema that it does not know.
 
 use tokio_postgres::Error as DriverError;
@@ -23,13 +23,14 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 /// The first version whose databases have an epoch.
 pub(super) const EPOCH_SINCE: u32 = 2;
 
-/// What a schema whose number is not known, because personas are being moved into it, has of each version: whether there is
-/// the table of version 2, and the row of version 3 in it.
+/// What a schema whose number is not known, because personas are being moved into it, has of each
+/// version: whether there is the table of version 2, and the row of version 3 in it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 
-/// Writers wait until the migration is done, and see its version then: what one of an earlier version wrote meanwhile would be
-/// found by the words of that version only. Readers are not held up.
+/// Writers wait until the migration is done, and see its version then: what one of an earlier
+/// version wrote meanwhile would be found by the words of that version only. Readers are not held
+/// up.
 const HOLD_WRITERS: &str = "
     LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
 
@@ -41,15 +42,16 @@ pub(super) fn stored_version() -> i32 {
 /// What the schema says of itself where it is ours.
 const APPLICATION: &str = "persona";
 
-/// Two inits do not migrate at once. The limits of a session do not hold here: a step may take as long as it takes.
+/// Two inits do not migrate at once. The limits of a session do not hold here: a step may take as
+/// long as it takes.
 pub(super) const BEGIN: &str = "
     BEGIN;
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = '60s';
     SELECT pg_advisory_xact_lock(8101820165193428323)";
 
-/// The next transaction has to come after everything that is in the feed. It does not in a database that was restored
-/// into another cluster, whose transactions have lower numbers.
+/// The next transaction has to come after everything that is in the feed. It does not in a database
+/// that was restored into another cluster, whose transactions have lower numbers.
 pub(super) const MOVE_FEED: &str = "
     UPDATE persona_store.about
     SET feed_offset = newest.sequence + 1 - next.number
@@ -88,9 +90,12 @@ pub(super) struct Found {
     pub is_retired: bool,
 }
 
-/// The schema version of a database; 0 where there is none. Refuses what is not ours, what is too new, and what holds only
-/// a part of what is being moved there, or what was moved away.
-pub(super) async fn version_of(connection: &Connection, settings: &Settings) -> Result<u32, StartError> {
+/// The schema version of a database; 0 where there is none. Refuses what is not ours, what is too
+/// new, and what holds only a part of what is being moved there, or what was moved away.
+pub(super) async fn version_of(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<u32, StartError> {
     let found = find(connection, settings).await?;
     if found.is_being_filled {
         return Err(StartError::BeingFilled { place: settings.place() });
@@ -102,10 +107,14 @@ pub(super) async fn version_of(connection: &Connection, settings: &Settings) -> 
 }
 
 /// The same for a move, which may be what the database is marked for.
-pub(super) async fn find(connection: &Connection, settings: &Settings) -> Result<Found, StartError> {
+pub(super) async fn find(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<Found, StartError> {
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     let foreign = || StartError::ForeignApplication { place: settings.place() };
-    let there = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'persona_store'),
+    let there =
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'persona_store'),
                         EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
                                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                                 WHERE n.nspname = 'persona_store' AND c.relname = 'about'),
@@ -116,7 +125,8 @@ pub(super) async fn find(connection: &Connection, settings: &Settings) -> Result
                                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.connamespace
                                 WHERE n.nspname = 'persona_store' AND c.conname = 'moved_away')";
     let rows = connection.rows(Statement::Once(there), &[]).await.map_err(failed)?;
-    let is_there = |column: usize| rows.first().is_some_and(|found| found.try_get(column).unwrap_or_default());
+    let is_there =
+        |column: usize| rows.first().is_some_and(|found| found.try_get(column).unwrap_or_default());
     if !is_there(0) {
         return Ok(Found::default());
     }
@@ -127,13 +137,18 @@ pub(super) async fn find(connection: &Connection, settings: &Settings) -> Result
     let about = "SELECT application, schema_version FROM persona_store.about";
     let rows = connection.rows(Statement::Once(about), &[]).await.map_err(failed)?;
     let found = rows.first().ok_or_else(foreign)?;
-    let (application, version): (&str, i32) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+    let (application, version): (&str, i32) =
+        (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
     let version = u32::try_from(version).map_err(|_| foreign())?;
     if application != APPLICATION {
         return Err(foreign());
     }
     if version > VERSION {
-        return Err(StartError::NewerSchema { place: settings.place(), found: version, known: VERSION });
+        return Err(StartError::NewerSchema {
+            place: settings.place(),
+            found: version,
+            known: VERSION,
+        });
     }
     Ok(Found { version, is_being_filled, is_retired })
 }
@@ -148,18 +163,26 @@ pub(super) async fn check(connection: &Connection, settings: &Settings) -> Resul
 
 /// Brings a database to the version of this build. One that is ready is only read.
 ///
-/// All steps are one transaction: whatever breaks leaves the old version or the new one. The caller closes the connection
-/// when this fails.
-pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Result<Migrated, StartError> {
+/// All steps are one transaction: whatever breaks leaves the old version or the new one. The caller
+/// closes the connection when this fails.
+pub(super) async fn migrate(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<Migrated, StartError> {
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
-    if version_of(connection, settings).await? == VERSION && !feed_is_behind(connection).await.map_err(failed)? {
+    if version_of(connection, settings).await? == VERSION
+        && !feed_is_behind(connection).await.map_err(failed)?
+    {
         return Ok(Migrated::default());
     }
     connection.execute(BEGIN).await.map_err(failed)?;
     // Another init may have been faster.
     let from = version_of(connection, settings).await?;
     apply(connection, settings, from).await?;
-    connection.execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}")).await.map_err(failed)?;
+    connection
+        .execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}"))
+        .await
+        .map_err(failed)?;
     let moved = connection.rows(Statement::Once(MOVE_FEED), &[]).await.map_err(failed)?;
     if !moved.is_empty() {
         connection.execute(RENEW_EPOCH).await.map_err(failed)?;
@@ -169,7 +192,11 @@ pub(super) async fn migrate(connection: &Connection, settings: &Settings) -> Res
 }
 
 /// Takes a schema from one version to that of this build, in the transaction of the caller.
-pub(super) async fn apply(connection: &Connection, settings: &Settings, from: u32) -> Result<(), StartError> {
+pub(super) async fn apply(
+    connection: &Connection,
+    settings: &Settings,
+    from: u32,
+) -> Result<(), StartError> {
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     if from == VERSION {
         return Ok(());

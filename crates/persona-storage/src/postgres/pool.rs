@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
 use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -21,18 +23,20 @@ use super::{Settings, StartError, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
 
-/// Longest wait of a read for a connection: a client that waits longer is better told to come again.
+/// Longest wait of a read for a connection: a client that waits longer is better told to come
+/// again.
 pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How often a read is tried: once on a connection that was broken without anybody noticing, and once more on one that
-/// broke while the server restarted.
+/// How often a read is tried: once on a connection that was broken without anybody noticing, and
+/// once more on one that broke while the server restarted.
 const READ_ATTEMPTS_MAX: usize = 3;
-/// What every session of ours is set to. A statement, a lock and an idle transaction that take longer are given up by the
-/// server; and a statement whose client is gone is not worked on for longer than the last of these.
+/// What every session of ours is set to. A statement, a lock and an idle transaction that take
+/// longer are given up by the server; and a statement whose client is gone is not worked on for
+/// longer than the last of these.
 const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
                        -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
                        -c persona_store.session=on";
-/// How much longer than the server works on a statement its answer is waited for: past it, the server or the way to it is
-/// silent, which the system notices only when nobody is there at all.
+/// How much longer than the server works on a statement its answer is waited for: past it, the
+/// server or the way to it is silent, which the system notices only when nobody is there at all.
 pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// A value of a statement with its type.
@@ -48,13 +52,18 @@ pub(super) struct Pool {
     left_behind: Arc<LeftBehind>,
     cancels: Arc<Cancels>,
     observer: Arc<dyn Observer>,
-    /// How often the server said that it gave up to wait for a standby: then a commit is not what it should be.
+    /// How often the server said that it gave up to wait for a standby: then a commit is not what
+    /// it should be.
     unreplicated: Arc<AtomicU64>,
 }
 
 impl Pool {
     /// A pool whose connections live on this runtime; none is made yet.
-    pub(super) fn new(settings: &Settings, home: &Handle, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    pub(super) fn new(
+        settings: &Settings,
+        home: &Handle,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         observer.connections_max(settings.pool_max);
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
@@ -69,13 +78,33 @@ impl Pool {
         let mut driver = settings.driver.clone();
         if settings.has_sessions {
             let chosen = driver.get_options().unwrap_or_default();
-            driver.options(format!("{SESSION} -c statement_timeout={}ms {chosen}", settings.statement_wait().as_millis()));
+            driver.options(format!(
+                "{SESSION} -c statement_timeout={}ms {chosen}",
+                settings.statement_wait().as_millis()
+            ));
         }
-        let manager = Manager::from_connect(driver, connect, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let builder = deadpool_postgres::Pool::builder(manager).max_size(settings.pool_max).runtime(Runtime::Tokio1);
-        let connections = builder.build().map_err(|error| StartError::System { place: settings.place(), reason: error.to_string() })?;
+        let manager = Manager::from_connect(
+            driver,
+            connect,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let builder = deadpool_postgres::Pool::builder(manager)
+            .max_size(settings.pool_max)
+            .runtime(Runtime::Tokio1);
+        let connections = builder.build().map_err(|error| StartError::System {
+            place: settings.place(),
+            reason: error.to_string(),
+        })?;
         let answer_wait = settings.statement_wait() + ANSWER_GRACE;
-        Ok(Self { connections, has_sessions: settings.has_sessions, answer_wait, left_behind, cancels, observer, unreplicated })
+        Ok(Self {
+            connections,
+            has_sessions: settings.has_sessions,
+            answer_wait,
+            left_behind,
+            cancels,
+            observer,
+            unreplicated,
+        })
     }
 
     /// A connection, if one is to be had in time.
@@ -87,7 +116,8 @@ impl Pool {
         self.observer.connection_waited(began.elapsed());
         let client = got?;
         let in_use = Counted::begin(&self.observer, Connected::InUse);
-        let (has_sessions, answer_wait, left_behind) = (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
+        let (has_sessions, answer_wait, left_behind) =
+            (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
         Ok(Connection {
             client: Some(client),
             _in_use: in_use,
@@ -100,7 +130,11 @@ impl Pool {
     }
 
     /// The rows of a statement that only reads. It is repeated where that can help.
-    pub(super) async fn read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+    pub(super) async fn read(
+        &self,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, Error> {
         let mut reading = Reading::begin();
         loop {
             match self.try_read(statement, parameters, reading.wait()).await {
@@ -110,7 +144,12 @@ impl Pool {
         }
     }
 
-    async fn try_read(&self, statement: Statement<'_>, parameters: &[Parameter<'_>], wait: Duration) -> Result<Vec<Row>, PoolError> {
+    async fn try_read(
+        &self,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+        wait: Duration,
+    ) -> Result<Vec<Row>, PoolError> {
         let connection = self.connection(wait).await?;
         let rows = connection.rows(statement, parameters).await;
         if rows.as_ref().is_err_and(Reading::broke) {
@@ -119,8 +158,8 @@ impl Pool {
         Ok(rows?)
     }
 
-    /// Asks the server to end what a connection is busy with. The connection must not be used for anything else afterwards:
-    /// the request can arrive late.
+    /// Asks the server to end what a connection is busy with. The connection must not be used for
+    /// anything else afterwards: the request can arrive late.
     pub(super) async fn cancel(&self, connection: &Connection) {
         self.cancels.ask(connection.client()).await;
     }
@@ -166,7 +205,11 @@ impl Reading {
     pub(super) fn again(&mut self, error: PoolError) -> Result<(), Error> {
         self.attempts += 1;
         let helps = matches!(&error, PoolError::Backend(cause) if matches!(Meaning::of(cause), Meaning::Away | Meaning::Again));
-        if helps && self.attempts < READ_ATTEMPTS_MAX && !self.wait().is_zero() { Ok(()) } else { Err(from_pool(error)) }
+        if helps && self.attempts < READ_ATTEMPTS_MAX && !self.wait().is_zero() {
+            Ok(())
+        } else {
+            Err(from_pool(error))
+        }
     }
 }
 
@@ -194,21 +237,30 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// The rows of a statement. With [`Statement::Once`], or without sessions, in one message that leaves nothing behind.
-    pub(super) async fn rows(&self, statement: Statement<'_>, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, DriverError> {
+    /// The rows of a statement. With [`Statement::Once`], or without sessions, in one message that
+    /// leaves nothing behind.
+    pub(super) async fn rows(
+        &self,
+        statement: Statement<'_>,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, DriverError> {
         let client = self.client();
         match statement {
             Statement::Kept(sql) if self.has_sessions => {
                 let types: Vec<Type> = parameters.iter().map(|(_, kind)| kind.clone()).collect();
                 let prepared = self.in_time(client.prepare_typed_cached(sql, &types)).await?;
-                let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
+                let values: Vec<&(dyn ToSql + Sync)> =
+                    parameters.iter().map(|(value, _)| *value).collect();
                 self.in_time(client.query(&prepared, &values)).await
             }
-            Statement::Kept(sql) | Statement::Once(sql) => self.in_time(client.query_typed(sql, parameters)).await,
+            Statement::Kept(sql) | Statement::Once(sql) => {
+                self.in_time(client.query_typed(sql, parameters)).await
+            }
         }
     }
 
-    /// The rows of a statement without values, one after the other: what is not taken stays with the server.
+    /// The rows of a statement without values, one after the other: what is not taken stays with
+    /// the server.
     pub(super) async fn stream(&self, sql: &str) -> Result<Rows<'_>, DriverError> {
         let nothing: [(&(dyn ToSql + Sync), Type); 0] = [];
         let rows = self.in_time(self.client().query_typed_raw(sql, nothing)).await?;
@@ -225,7 +277,8 @@ impl Connection {
         self.in_time(self.client().simple_query("")).await.map(drop)
     }
 
-    /// Whether this is a session that has our settings, and not one of a pooler that keeps its sessions to itself.
+    /// Whether this is a session that has our settings, and not one of a pooler that keeps its
+    /// sessions to itself.
     pub(super) async fn is_our_session(&self) -> Result<bool, DriverError> {
         if !self.has_sessions {
             return Ok(true);
@@ -235,7 +288,8 @@ impl Connection {
         rows.first().map_or(Ok(false), |found| found.try_get(0))
     }
 
-    /// For statements that are short: a longer wait for an answer than this means that none will come.
+    /// For statements that are short: a longer wait for an answer than this means that none will
+    /// come.
     pub(super) fn answering_within(mut self, limit: Duration) -> Self {
         self.answer_wait = self.answer_wait.map(|wait| wait.min(limit));
         self
@@ -252,7 +306,8 @@ impl Connection {
         self.close();
     }
 
-    /// Says that it is broken, where several hold it: the last of them closes it instead of giving it back.
+    /// Says that it is broken, where several hold it: the last of them closes it instead of giving
+    /// it back.
     pub(super) fn spoil(&self) {
         self.is_spoilt.store(true, Ordering::Relaxed);
     }
@@ -274,8 +329,12 @@ impl Connection {
         self.client.as_ref().expect("it is there until it is discarded")
     }
 
-    /// What is given up is never cancelled: a commit that waits for a standby would go through without it.
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
+    /// What is given up is never cancelled: a commit that waits for a standby would go through
+    /// without it.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, DriverError>>,
+    ) -> Result<T, DriverError> {
         let Some(wait) = self.answer_wait else { return answer.await };
         tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| {
             self.is_silent.store(true, Ordering::Relaxed);
@@ -314,7 +373,8 @@ struct AtHome {
     unreplicated: Arc<AtomicU64>,
 }
 
-type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), DriverError>> + Send + 'a>>;
+type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), DriverError>> + Send + 'a>>;
 
 impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
@@ -330,14 +390,20 @@ impl Connect for AtHome {
             let open = Counted::begin(&left_behind.observer, Connected::Open);
             let driven = tokio::spawn(async move {
                 let _open = open;
-                while let Some(message) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+                while let Some(message) =
+                    std::future::poll_fn(|context| connection.poll_message(context)).await
+                {
                     match message {
                         Ok(AsyncMessage::Notice(notice)) => {
-                            // Its words depend on the server's language; the routine that says it does not.
+                            // Its words depend on the server's language; the routine that says it
+                            // does not.
                             if notice.routine() == Some("SyncRepWaitForLSN") {
                                 unreplicated.fetch_add(1, Ordering::Release);
                             }
-                            tracing::debug!(code = notice.code().code(), "the database has a notice");
+                            tracing::debug!(
+                                code = notice.code().code(),
+                                "the database has a notice"
+                            );
                         }
                         Ok(_) => {}
                         Err(error) => {

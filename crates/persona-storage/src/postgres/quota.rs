@@ -1,8 +1,9 @@
 //! How many idempotency keys are kept, as far as this process needs to know.
 //!
-//! Counting takes as long as there are keys, so it is done again only after this process has added a part of what was left.
-//! Other processes add meanwhile: the limit is passed by a little, at most by a thousandth for each of them. Ten million keys
-//! take about a second, so one write at a time counts, and those beside it go on with what was found before.
+//! Counting takes as long as there are keys, so it is done again only after this process has added
+//! a part of what was left. Other processes add meanwhile: the limit is passed by a little, at most
+//! by a thousandth for each of them. Ten million keys take about a second, so one write at a time
+//! counts, and those beside it go on with what was found before.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +35,12 @@ pub(super) struct Quota {
 
 impl Quota {
     pub(super) fn new(max: u64) -> Self {
-        Self { max, left: AtomicU64::new(0), reached: Mutex::default(), counting: tokio::sync::Mutex::default() }
+        Self {
+            max,
+            left: AtomicU64::new(0),
+            reached: Mutex::default(),
+            counting: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Keys that may be kept.
@@ -44,7 +50,8 @@ impl Quota {
 
     /// Whether one more key can be kept; counts it as added.
     pub(super) async fn has_room(&self, connection: &Connection) -> Result<bool, DriverError> {
-        let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        let taken =
+            self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
         if taken.is_ok() {
             return Ok(true);
         }
@@ -54,12 +61,17 @@ impl Quota {
         }
         let Ok(_counting) = self.counting.try_lock() else { return Ok(reached.is_none()) };
         let sql = "SELECT count(*) FROM (SELECT FROM persona_store.idempotency LIMIT $1) AS kept";
-        let rows = connection.rows(Statement::Kept(sql), &[(&row::stored(self.max), Type::INT8)]).await?;
+        let rows =
+            connection.rows(Statement::Kept(sql), &[(&row::stored(self.max), Type::INT8)]).await?;
         let kept = rows.first().map_or(0, |found| found.get::<_, i64>(0).unsigned_abs());
         let left = self.max.saturating_sub(kept);
-        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = (left == 0).then(Instant::now);
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) =
+            (left == 0).then(Instant::now);
         // One of them is this key.
-        self.left.store((left / PART).max(self.max / PART_OF_MAX).min(left).saturating_sub(1), Ordering::Release);
+        self.left.store(
+            (left / PART).max(self.max / PART_OF_MAX).min(left).saturating_sub(1),
+            Ordering::Release,
+        );
         Ok(left > 0)
     }
 }

@@ -1,11 +1,13 @@
 //! Whether the database can be used now, told in bounded time.
 //!
-//! Whoever watches a server asks often and does not wait long, while a statement to a silent database is waited for as long
-//! as any other one. So the answer is waited for only briefly, and the question goes on without who asked: breaking it
-//! off would give a connection back in the middle of something.
+//! Whoever watches a server asks often and does not wait long, while a statement to a silent
+//! database is waited for as long as any other one. So the answer is waited for only briefly, and
+//! the question goes on without who asked: breaking it off would give a connection back in the
+//! middle of something.
 //!
-//! The question takes two ways at once, and the first answer counts: over the connection that short reads share, which is
-//! there also while all others are taken, and over one of the others, because one that is silent must not tell for all.
+//! The question takes two ways at once, and the first answer counts: over the connection that short
+//! reads share, which is there also while all others are taken, and over one of the others, because
+//! one that is silent must not tell for all.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +23,8 @@ use crate::Error;
 
 /// Longest wait for the answer: watchers give up after a few seconds, and then learn nothing.
 const WAIT_MAX: Duration = Duration::from_secs(2);
-/// Questions under way at once over connections of the pool. Each holds one as long as the database is silent.
+/// Questions under way at once over connections of the pool. Each holds one as long as the database
+/// is silent.
 const QUESTIONS_MAX: usize = 2;
 
 /// Asks, and does not ask more often than is useful.

@@ -35,11 +35,13 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
     value(row, column).map(Timestamp::from_micros)
 }
 
-/// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the ready answer.
+/// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the
+/// ready answer.
 pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, Error> {
     let (head, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
     let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
-    // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows from the texts.
+    // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows
+    // from the texts.
     let checksum = checksum::of(id, revision.number(), deleted, head, document);
     let body = persona_model::answer_text(head, document).into();
     Ok(Answer { id, revision, checksum, deleted, body })
@@ -48,7 +50,11 @@ pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, E
 /// The same columns, where `document` is null when it is a large one.
 pub(super) fn glance(row: &Row, first: usize, id: PersonaId) -> Result<Glance, Error> {
     let document: Option<&str> = value(row, first + 3)?;
-    if document.is_none() { Ok(Glance::Large) } else { answer(row, first, id).map(|answer| Glance::Whole(Some(answer))) }
+    if document.is_none() {
+        Ok(Glance::Large)
+    } else {
+        answer(row, first, id).map(|answer| Glance::Whole(Some(answer)))
+    }
 }
 
 /// An identity as the database keeps it.
@@ -56,7 +62,8 @@ pub(super) fn uuid(id: PersonaId) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 
-/// A number as the database keeps it. What is larger than any that it holds is like its largest: nothing has it.
+/// A number as the database keeps it. What is larger than any that it holds is like its largest:
+/// nothing has it.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,15 +1,18 @@
 //! Searches: candidates by an index of word beginnings, then the words themselves.
 //!
-//! The words come folded (persona-model/src/search), so the database only compares bytes. The index may find too many,
-//! never too few: it holds the beginning of each word, and the exact condition stands beside it.
+//! The words come folded (persona-model/src/search), so the database only compares bytes. The index
+//! may find too many, never too few: it holds the beginning of each word, and the exact condition
+//! stands beside it.
 
 use std::collections::BTreeSet;
 
 use persona_model::{Search, SearchWords, Term};
 
-/// Characters of a word that the index holds: longer words are rare, and an entry has a limit of about 2,000 bytes.
+/// Characters of a word that the index holds: longer words are rare, and an entry has a limit of
+/// about 2,000 bytes.
 const BEGINNING_CHARS: usize = 32;
-/// Bytes of beginnings of one persona: PostgreSQL holds at most 1 MiB in a value of this kind, with some for each word.
+/// Bytes of beginnings of one persona: PostgreSQL holds at most 1 MiB in a value of this kind, with
+/// some for each word.
 const BEGINNINGS_BYTES_MAX: usize = 512 * 1024;
 /// What the database adds to each beginning.
 const ENTRY_BYTES: usize = 8;
@@ -27,12 +30,22 @@ pub(super) struct Indexed {
 impl Indexed {
     pub(super) fn of(words: &SearchWords) -> Self {
         let parts = [&words.name, &words.tags, &words.text];
-        let all: BTreeSet<&str> =
-            parts.into_iter().flat_map(|part| part.split(' ')).filter(|word| !word.is_empty()).map(beginning).collect();
+        let all: BTreeSet<&str> = parts
+            .into_iter()
+            .flat_map(|part| part.split(' '))
+            .filter(|word| !word.is_empty())
+            .map(beginning)
+            .collect();
         let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
-        let beginnings = (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect());
+        let beginnings =
+            (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect());
         let between_blanks = |part: &str| format!(" {part} ");
-        Self { name: between_blanks(&words.name), tags: between_blanks(&words.tags), text: between_blanks(&words.text), beginnings }
+        Self {
+            name: between_blanks(&words.name),
+            tags: between_blanks(&words.tags),
+            text: between_blanks(&words.text),
+            beginnings,
+        }
     }
 }
 
@@ -43,17 +56,26 @@ fn beginning(word: &str) -> &str {
 
 /// The query of the index that finds every candidate; `None` when no term is wanted.
 ///
-/// Words hold neither quotes nor backslashes, and each stands between quotes, so nothing that a user types is an operator.
+/// Words hold neither quotes nor backslashes, and each stands between quotes, so nothing that a
+/// user types is an operator.
 pub(super) fn candidates(search: &Search) -> Option<String> {
     let word = |word: &str, is_prefix: bool| {
         let short = beginning(word);
         // A word that goes on behind what the index holds begins like every other such word.
-        if is_prefix && short.len() == word.len() { format!("'{short}':*") } else { format!("'{short}'") }
+        if is_prefix && short.len() == word.len() {
+            format!("'{short}':*")
+        } else {
+            format!("'{short}'")
+        }
     };
     let term = |term: &Term| {
         let last = term.words.len() - 1;
         // A single letter that may go on is no help: every persona has a word that begins like it.
-        let words = term.words.iter().enumerate().filter(|(index, _)| *index < last || !term.is_of_titles());
+        let words = term
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index < last || !term.is_of_titles());
         words.map(|(index, text)| word(text, term.prefix && index == last)).collect::<Vec<_>>()
     };
     let terms = search.wanted.iter().flat_map(term).collect::<Vec<_>>();
@@ -76,7 +98,10 @@ mod tests {
     #[test]
     fn the_index_is_asked_for_every_word_and_for_no_more_of_it_than_it_holds() {
         let query = |text: &str| candidates(&Search::parse(text).expect("a search"));
-        assert_eq!(query(r#"Wizard "Linux Term"* -excel"#).as_deref(), Some("'wizard' & 'linux' & 'term':*"));
+        assert_eq!(
+            query(r#"Wizard "Linux Term"* -excel"#).as_deref(),
+            Some("'wizard' & 'linux' & 'term':*")
+        );
         assert_eq!((query("-excel"), query("w*")), (None, None));
         assert_eq!(query("\"linux t\"* wi*").as_deref(), Some("'linux' & 'wi':*"));
         let long = "x".repeat(40);
@@ -84,9 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_persona_with_too_many_words_for_the_index_is_kept_without_and_others_with_each_word_once() {
+    fn a_persona_with_too_many_words_for_the_index_is_kept_without_and_others_with_each_word_once()
+    {
         let words = |description: &str, scenario: &str| {
-            let members = json!({ "name": "Ada", "description": description, "scenario": scenario });
+            let members =
+                json!({ "name": "Ada", "description": description, "scenario": scenario });
             SearchWords::of(&Document::from_json(members).expect("valid"))
         };
         let few = Indexed::of(&words("one two two", ""));

@@ -1,7 +1,7 @@
 //! What a user may choose about the database: one URL.
 //!
-//! The parts that other programs know too (host, user, `target_session_attrs`, ...) are read by the driver; the few that
-//! are ours are taken out first. Nothing here ever prints the password.
+//! The parts that other programs know too (host, user, `target_session_attrs`, ...) are read by the
+//! driver; the few that are ours are taken out first. Nothing here ever prints the password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,23 +13,27 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::pool::ANSWER_GRACE;
 
-/// How long a connection counts that gave no answer in time: what is silent may be the way to the server, and not the server.
+/// How long a connection counts that gave no answer in time: what is silent may be the way to the
+/// server, and not the server.
 const LEFT_BEHIND_TIME: Duration = Duration::from_mins(10);
 /// Longest time of one statement of a list when nothing else was chosen, as on SQLite.
 const READ_TIME_DEFAULT: Duration = Duration::from_secs(5);
-/// Most connections of one process when the URL does not say: a worker has few cores, and the server has to have room
-/// for the connections of all workers.
+/// Most connections of one process when the URL does not say: a worker has few cores, and the
+/// server has to have room for the connections of all workers.
 const POOL_DEFAULT: usize = 10;
-/// Most connections that can be chosen: a server with more would spend its time on switching between them.
+/// Most connections that can be chosen: a server with more would spend its time on switching
+/// between them.
 const POOL_MAX: usize = 500;
-/// Longest wait for a connection to be made: past it another host, or a later attempt, is more likely to answer.
+/// Longest wait for a connection to be made: past it another host, or a later attempt, is more
+/// likely to answer.
 pub(super) const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// A connection that was silent for this long is asked whether the other side still lives.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// How often it is asked, and how many times without an answer before it counts as broken.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMES: u32 = 3;
-/// What was sent and not acknowledged for this long breaks the connection: a host that vanished says nothing.
+/// What was sent and not acknowledged for this long breaks the connection: a host that vanished
+/// says nothing.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// Longest work of the server on one statement when the URL does not say.
@@ -74,8 +78,9 @@ pub struct Settings {
     pub(super) tls: TlsMode,
     /// Authorities that are trusted; those of the system when not set.
     pub(super) authorities: Option<PathBuf>,
-    /// Whether statements are prepared once for each connection, and settings of the session may be made. Neither is
-    /// possible through a pooler that hands each transaction to another connection.
+    /// Whether statements are prepared once for each connection, and settings of the session may be
+    /// made. Neither is possible through a pooler that hands each transaction to another
+    /// connection.
     pub(super) has_sessions: bool,
     pub(super) pool_max: usize,
     /// Longest work of the server on one statement, where the URL says so.
@@ -113,19 +118,28 @@ impl Settings {
     ///
     /// [`SettingsError`]; its text never holds the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Self, SettingsError> {
-        let rest = url.split_once("://").map(|(_, rest)| rest).ok_or_else(|| SettingsError::Malformed("it has no ://".into()))?;
+        let rest = url
+            .split_once("://")
+            .map(|(_, rest)| rest)
+            .ok_or_else(|| SettingsError::Malformed("it has no ://".into()))?;
         // A password may hold a question mark.
         let after_user = rest.rfind('@').unwrap_or(0);
         let end = rest[after_user..].find('?').map_or(rest.len(), |length| after_user + length);
         let (place, parameters) = (&rest[..end], rest[end..].trim_start_matches('?'));
         let mut own = Own::default();
         let theirs: Vec<&str> = parameters.split('&').filter(|pair| !pair.is_empty()).collect();
-        let theirs = theirs.into_iter().filter_map(|pair| own.take(pair).map(|taken| (!taken).then_some(pair)).transpose());
+        let theirs = theirs
+            .into_iter()
+            .filter_map(|pair| own.take(pair).map(|taken| (!taken).then_some(pair)).transpose());
         let theirs = theirs.collect::<Result<Vec<_>, _>>()?.join("&");
         // The driver's own words are about form and never repeat a value.
-        let mut driver = Config::from_str(&format!("postgres://{place}?{theirs}")).map_err(|error| {
-            SettingsError::Malformed(std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
-        })?;
+        let mut driver =
+            Config::from_str(&format!("postgres://{place}?{theirs}")).map_err(|error| {
+                SettingsError::Malformed(
+                    std::error::Error::source(&error)
+                        .map_or_else(|| error.to_string(), ToString::to_string),
+                )
+            })?;
         if driver.get_hosts().is_empty() && driver.get_hostaddrs().is_empty() {
             return Err(SettingsError::Malformed("it names no host".into()));
         }
@@ -160,20 +174,23 @@ impl Settings {
         self
     }
 
-    /// The same, with another time after which a list, a page of the feed or the status is cancelled.
+    /// The same, with another time after which a list, a page of the feed or the status is
+    /// cancelled.
     #[must_use]
     pub fn reading_within(mut self, time: Duration) -> Self {
         self.read_time = time;
         self
     }
 
-    /// Longest work of the server on one statement. Where the URL leaves that to us it is no shorter than what a list may
-    /// take, which is then cancelled by its own limit.
+    /// Longest work of the server on one statement. Where the URL leaves that to us it is no
+    /// shorter than what a list may take, which is then cancelled by its own limit.
     pub(super) fn statement_wait(&self) -> Duration {
-        self.statement_wait.unwrap_or_else(|| STATEMENT_WAIT_DEFAULT.max(self.read_time + ANSWER_GRACE))
+        self.statement_wait
+            .unwrap_or_else(|| STATEMENT_WAIT_DEFAULT.max(self.read_time + ANSWER_GRACE))
     }
 
-    /// The same, with another time for which a connection counts that gave no answer: a test cannot wait ten minutes.
+    /// The same, with another time for which a connection counts that gave no answer: a test cannot
+    /// wait ten minutes.
     #[must_use]
     pub fn left_behind_for(mut self, time: Duration) -> Self {
         self.left_behind_time = time;
@@ -195,10 +212,18 @@ impl Settings {
     /// Hosts and database, as people name them: without user and password.
     pub fn place(&self) -> String {
         let names: Vec<String> = self.driver.get_hosts().iter().map(host_name).collect();
-        let hosts = if names.is_empty() { self.driver.get_hostaddrs().iter().map(ToString::to_string).collect() } else { names };
+        let hosts = if names.is_empty() {
+            self.driver.get_hostaddrs().iter().map(ToString::to_string).collect()
+        } else {
+            names
+        };
         let ports = self.driver.get_ports();
         let port_of = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-        let hosts: Vec<String> = hosts.iter().enumerate().map(|(index, host)| format!("{host}:{}", port_of(index))).collect();
+        let hosts: Vec<String> = hosts
+            .iter()
+            .enumerate()
+            .map(|(index, host)| format!("{host}:{}", port_of(index)))
+            .collect();
         format!("{}/{}", hosts.join(","), self.database())
     }
 
@@ -237,10 +262,13 @@ impl Own {
         match name {
             "sslmode" => {
                 let wanted = "disable, prefer, require, verify-ca or verify-full";
-                self.tls = Some(TlsMode::from_word(value).ok_or_else(|| refuse("sslmode", wanted))?);
+                self.tls =
+                    Some(TlsMode::from_word(value).ok_or_else(|| refuse("sslmode", wanted))?);
             }
             "sslrootcert" => match value {
-                "" => return Err(refuse("sslrootcert", "system, or the path of a file in PEM form")),
+                "" => {
+                    return Err(refuse("sslrootcert", "system, or the path of a file in PEM form"));
+                }
                 "system" => self.authorities = None,
                 path => self.authorities = Some(PathBuf::from(unescaped(path))),
             },
@@ -253,11 +281,19 @@ impl Own {
             }
             "pool_max" => {
                 let number = value.parse().ok().filter(|number| (1..=POOL_MAX).contains(number));
-                self.pool_max = Some(number.ok_or_else(|| refuse("pool_max", "a number of connections from 1 to 500"))?);
+                self.pool_max =
+                    Some(number.ok_or_else(|| {
+                        refuse("pool_max", "a number of connections from 1 to 500")
+                    })?);
             }
             "statement_timeout" => {
-                let seconds = value.parse().ok().filter(|seconds| (1..=STATEMENT_WAIT_SECONDS_MAX).contains(seconds));
-                let seconds = seconds.ok_or_else(|| refuse("statement_timeout", "a number of seconds from 1 to 3600"))?;
+                let seconds = value
+                    .parse()
+                    .ok()
+                    .filter(|seconds| (1..=STATEMENT_WAIT_SECONDS_MAX).contains(seconds));
+                let seconds = seconds.ok_or_else(|| {
+                    refuse("statement_timeout", "a number of seconds from 1 to 3600")
+                })?;
                 self.statement_wait = Some(Duration::from_secs(seconds));
             }
             _ => return Ok(false),
@@ -269,11 +305,18 @@ impl Own {
 /// Whoever names a host over the network wants to reach that host and no impostor.
 fn default_tls(driver: &Config) -> TlsMode {
     let is_near = |host: &Host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
         Host::Unix(_) => true,
     };
     let addresses_are_near = driver.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
-    if driver.get_hosts().iter().all(is_near) && addresses_are_near { TlsMode::Prefer } else { TlsMode::VerifyFull }
+    if driver.get_hosts().iter().all(is_near) && addresses_are_near {
+        TlsMode::Prefer
+    } else {
+        TlsMode::VerifyFull
+    }
 }
 
 /// What holds where the URL says nothing.
@@ -294,7 +337,8 @@ fn set_defaults(driver: &mut Config, chosen: &str) {
     if !is_chosen("keepalives_retries") {
         driver.keepalives_retries(KEEPALIVE_TIMES);
     }
-    // The one that takes writes, because reads have to see them; a primary that comes back as a standby is not used.
+    // The one that takes writes, because reads have to see them; a primary that comes back as a
+    // standby is not used.
     if !is_chosen("target_session_attrs") {
         driver.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
@@ -314,7 +358,10 @@ fn host_name(host: &Host) -> String {
 fn unescaped(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, after @ ..] = rest {
-        let pair = after.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        let pair = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|pair| std::str::from_utf8(pair).ok());
         if let Some(byte) = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             bytes.push(byte);
             rest = &after[2..];
@@ -337,17 +384,24 @@ mod tests {
     #[test]
     fn the_server_works_on_a_list_for_as_long_as_a_list_may_take() {
         let wait = |url, seconds| {
-            let settings = Settings::parse(url).expect("a URL").reading_within(Duration::from_secs(seconds));
+            let settings =
+                Settings::parse(url).expect("a URL").reading_within(Duration::from_secs(seconds));
             settings.statement_wait().as_secs()
         };
         let of_ours = [5, 28, 29, 600].map(|seconds| wait("postgres://ada@db/personas", seconds));
         assert_eq!(of_ours, [30, 30, 31, 602]);
-        assert_eq!(wait("postgres://ada@db/personas?statement_timeout=7", 600), 7, "what the URL says holds");
+        assert_eq!(
+            wait("postgres://ada@db/personas?statement_timeout=7", 600),
+            7,
+            "what the URL says holds"
+        );
     }
 
     #[test]
     fn a_url_names_hosts_and_database_and_its_password_is_never_printed() {
-        let settings = parse("postgresql+asyncpg://ada:se%40cret@db1:5433,db2:5434/personas?target_session_attrs=read-write");
+        let settings = parse(
+            "postgresql+asyncpg://ada:se%40cret@db1:5433,db2:5434/personas?target_session_attrs=read-write",
+        );
         assert_eq!(settings.place(), "db1:5433,db2:5434/personas");
         assert_eq!(settings.driver.get_password(), Some(&b"se@cret"[..]));
         assert_eq!((settings.user(), settings.database()), ("ada", "personas"));
@@ -361,7 +415,12 @@ mod tests {
         assert_eq!(tls("postgres://a@db.example.com/p"), TlsMode::VerifyFull);
         assert_eq!(tls("postgres://a@localhost,db/p"), TlsMode::VerifyFull);
         assert_eq!(tls("postgres://a@10.0.0.1/p"), TlsMode::VerifyFull);
-        for near in ["postgres://a@localhost/p", "postgres://a@127.0.0.1/p", "postgres://a@[::1]/p", "postgres://a@%2Frun/p"] {
+        for near in [
+            "postgres://a@localhost/p",
+            "postgres://a@127.0.0.1/p",
+            "postgres://a@[::1]/p",
+            "postgres://a@%2Frun/p",
+        ] {
             assert_eq!(tls(near), TlsMode::Prefer, "{near}");
         }
         assert_eq!(tls("postgres://a@db/p?sslmode=require"), TlsMode::Require);
@@ -369,7 +428,9 @@ mod tests {
 
     #[test]
     fn own_parameters_are_taken_and_wrong_ones_are_refused_by_name() {
-        let settings = parse("postgres://a@db/p?sslrootcert=%2Fetc%2Fca.pem&statement_cache=off&pool_max=3&connect_timeout=7");
+        let settings = parse(
+            "postgres://a@db/p?sslrootcert=%2Fetc%2Fca.pem&statement_cache=off&pool_max=3&connect_timeout=7",
+        );
         assert_eq!(settings.authorities.as_deref(), Some(std::path::Path::new("/etc/ca.pem")));
         assert_eq!((settings.has_sessions, settings.pool_max), (false, 3));
         assert_eq!(settings.driver.get_connect_timeout(), Some(&std::time::Duration::from_secs(7)));
@@ -379,12 +440,25 @@ mod tests {
             ("pool_max=0", "pool_max"),
             ("statement_timeout=0", "statement_timeout"),
         ] {
-            let refused = Settings::parse(&format!("postgres://a:secret@db/p?{query}")).expect_err(query);
-            assert!(matches!(&refused, SettingsError::Parameter { name: found, .. } if *found == name), "{refused}");
+            let refused =
+                Settings::parse(&format!("postgres://a:secret@db/p?{query}")).expect_err(query);
+            assert!(
+                matches!(&refused, SettingsError::Parameter { name: found, .. } if *found == name),
+                "{refused}"
+            );
         }
-        for malformed in ["postgres:db", "postgres://a:secret@db:x/p", "postgres://a:secret@db/p?nonsense=1", "postgres:///p"] {
+        for malformed in [
+            "postgres:db",
+            "postgres://a:secret@db:x/p",
+            "postgres://a:secret@db/p?nonsense=1",
+            "postgres:///p",
+        ] {
             let refused = Settings::parse(malformed).expect_err(malformed);
-            assert!(matches!(refused, SettingsError::Malformed(_)) && !refused.to_string().contains("secret"), "{refused}");
+            assert!(
+                matches!(refused, SettingsError::Malformed(_))
+                    && !refused.to_string().contains("secret"),
+                "{refused}"
+            );
         }
     }
 }

@@ -1,9 +1,10 @@
 //! How the connections of a process are shared out, so that no read that lasts makes a write wait.
 //!
-//! Each kind of long read has a room of its own. All rooms together, with the lane of short reads, leave at least one
-//! connection of the pool free; from six up, about a third of them. Writes may use every connection that is free, and the
-//! pool serves those that wait for one in the order of their arrival, so at most the rooms' number of connections is
-//! ever held by reads, and a write waits for other writes only: ADR 0028.
+//! Each kind of long read has a room of its own. All rooms together, with the lane of short reads,
+//! leave at least one connection of the pool free; from six up, about a third of them. Writes may
+//! use every connection that is free, and the pool serves those that wait for one in the order of
+//! their arrival, so at most the rooms' number of connections is ever held by reads, and a write
+//! waits for other writes only: ADR 0028.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, ReadRoom};
 
-/// Most exports of one process: each holds a connection, a snapshot and a queue for as long as its reader takes.
+/// Most exports of one process: each holds a connection, a snapshot and a queue for as long as its
+/// reader takes.
 const EXPORTS_MAX: usize = 4;
-/// A pool of this many connections has one for the lane, one for all long reads, and one for writes. A smaller one has no
-/// lane: its short reads are moments, and go where writes go.
+/// A pool of this many connections has one for the lane, one for all long reads, and one for
+/// writes. A smaller one has no lane: its short reads are moments, and go where writes go.
 const LANE_MIN: usize = 3;
 /// From this size on exports do not share a connection with lists.
 const EXPORTS_APART_MIN: usize = 4;
@@ -75,14 +77,24 @@ impl Shares {
         }
         if pool_max < LOOKS_APART_MIN {
             let reads = room(1);
-            return Self { lists: Arc::clone(&reads), looks: reads, exports: room(1), room: ReadRoom { lists: 1, exports: 1, large: 1 } };
+            return Self {
+                lists: Arc::clone(&reads),
+                looks: reads,
+                exports: room(1),
+                room: ReadRoom { lists: 1, exports: 1, large: 1 },
+            };
         }
         let exports = (pool_max / POOL_PER_EXPORT).clamp(1, EXPORTS_MAX);
         let looks = (pool_max / POOL_PER_LOOK).max(1);
         let lane = 1;
         // At least as many are left to writes as lists have.
         let lists = (pool_max - lane - exports - looks) / 2;
-        Self { lists: room(lists), looks: room(looks), exports: room(exports), room: ReadRoom { lists, exports, large: looks } }
+        Self {
+            lists: room(lists),
+            looks: room(looks),
+            exports: room(exports),
+            room: ReadRoom { lists, exports, large: looks },
+        }
     }
 
     /// A place for a read of this kind.
@@ -90,7 +102,11 @@ impl Shares {
     /// # Errors
     ///
     /// [`Error::Busy`] when none was free in this time.
-    pub(super) async fn place(&self, kind: Kind, wait: Duration) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) async fn place(
+        &self,
+        kind: Kind,
+        wait: Duration,
+    ) -> Result<OwnedSemaphorePermit, Error> {
         let room = Arc::clone(match kind {
             Kind::List => &self.lists,
             Kind::Look => &self.looks,
@@ -127,11 +143,17 @@ mod tests {
             let shares = Shares::of(pool_max);
             let left = pool_max - held_by_reads(&shares) - usize::from(has_lane(pool_max));
             assert!(left >= 1 && left >= pool_max / 4, "of {pool_max} only {left} are left");
-            assert!(shares.lists.available_permits() >= 1 && shares.looks.available_permits() >= 1, "{pool_max}");
+            assert!(
+                shares.lists.available_permits() >= 1 && shares.looks.available_permits() >= 1,
+                "{pool_max}"
+            );
             assert!((1..=EXPORTS_MAX).contains(&shares.exports.available_permits()), "{pool_max}");
         }
         let of_ten = Shares::of(10);
-        assert_eq!([&of_ten.lists, &of_ten.looks, &of_ten.exports].map(|room| room.available_permits()), [3, 1, 2]);
+        assert_eq!(
+            [&of_ten.lists, &of_ten.looks, &of_ten.exports].map(|room| room.available_permits()),
+            [3, 1, 2]
+        );
     }
 
     #[tokio::test]

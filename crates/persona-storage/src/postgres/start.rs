@@ -10,12 +10,15 @@ use super::pool::{Connection, Pool, Statement};
 use super::{Settings, StartError, migrate, status};
 use crate::NoObserver;
 
-/// The oldest server that is supported: what it has is used, such as 64-bit numbers of transactions.
+/// The oldest server that is supported: what it has is used, such as 64-bit numbers of
+/// transactions.
 const SERVER_VERSION_MIN: u32 = 15;
-/// Longest wait for a connection while starting. Shorter than a supervisor's patience, longer than a slow host needs.
+/// Longest wait for a connection while starting. Shorter than a supervisor's patience, longer than
+/// a slow host needs.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Connections that are to be left beside those of the workers: for the keeper, commands, backups and an administrator.
+/// Connections that are to be left beside those of the workers: for the keeper, commands, backups
+/// and an administrator.
 pub const RESERVED_CONNECTIONS: u64 = 10;
 
 /// What init found and did.
@@ -49,7 +52,8 @@ pub struct InitReport {
 ///
 /// # Errors
 ///
-/// [`StartError`] says what is wrong with the way to the server, with the server, or with the database.
+/// [`StartError`] says what is wrong with the way to the server, with the server, or with the
+/// database.
 pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     let system = |reason: String| StartError::System { place: settings.place(), reason };
     let home = Home::start().map_err(|error| system(error.to_string()))?;
@@ -70,7 +74,9 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartEr
             return Err(error);
         }
     };
-    let facts = status::read(&connection).await.map_err(|error| StartError::from_driver(settings, &error))?;
+    let facts = status::read(&connection)
+        .await
+        .map_err(|error| StartError::from_driver(settings, &error))?;
     let created = migrated.from == Some(0);
     Ok(InitReport {
         created,
@@ -86,7 +92,8 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartEr
     })
 }
 
-/// Checks a database that init made ready. One that is only away is no reason not to begin: it comes back by itself.
+/// Checks a database that init made ready. One that is only away is no reason not to begin: it
+/// comes back by itself.
 pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartError> {
     let checked = match connect(pool, settings).await {
         Ok(connection) => migrate::check(&connection, settings).await,
@@ -103,18 +110,27 @@ pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartE
 
 /// A connection to a server that can be used: new enough, writable, and with texts in UTF-8.
 pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
-    let connection = pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(settings, &error))?;
+    let connection = pool
+        .connection(CONNECTION_WAIT_MAX)
+        .await
+        .map_err(|error| StartError::from_pool(settings, &error))?;
     let failed = |error: DriverError| StartError::from_driver(settings, &error);
     if !connection.is_our_session().await.map_err(failed)? {
         let reason = "the settings of a session do not arrive".into();
         return Err(StartError::Pooler { place: settings.place(), reason });
     }
-    let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
+    let sql =
+        "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
                       pg_is_in_recovery(), current_setting('server_encoding')";
     let rows = connection.rows(Statement::Once(sql), &[]).await.map_err(failed)?;
-    let found = rows.first().ok_or_else(|| StartError::Backend { place: settings.place(), reason: "it says nothing of itself".into() })?;
-    let (number, version): (i64, String) = (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
-    let (is_standby, encoding): (bool, String) = (found.try_get(2).map_err(failed)?, found.try_get(3).map_err(failed)?);
+    let found = rows.first().ok_or_else(|| StartError::Backend {
+        place: settings.place(),
+        reason: "it says nothing of itself".into(),
+    })?;
+    let (number, version): (i64, String) =
+        (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
+    let (is_standby, encoding): (bool, String) =
+        (found.try_get(2).map_err(failed)?, found.try_get(3).map_err(failed)?);
     let place = settings.place();
     if number / 10_000 < i64::from(SERVER_VERSION_MIN) {
         return Err(StartError::OldServer { place, found: version, needed: SERVER_VERSION_MIN });

@@ -47,10 +47,16 @@ impl Durability {
 
     pub(super) const fn meaning(self) -> &'static str {
         match self {
-            Self::None => "fsync is off: a crash of the database's machine can lose or damage everything",
-            Self::Normal => "synchronous_commit is off: a crash of the database server may take back the last moments",
+            Self::None => {
+                "fsync is off: a crash of the database's machine can lose or damage everything"
+            }
+            Self::Normal => {
+                "synchronous_commit is off: a crash of the database server may take back the last moments"
+            }
             Self::Full => "acknowledged writes survive process crashes and power cuts",
-            Self::Replicated => "acknowledged writes survive power cuts and the loss of the database's primary",
+            Self::Replicated => {
+                "acknowledged writes survive power cuts and the loss of the database's primary"
+            }
         }
     }
 }
@@ -96,7 +102,11 @@ pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Statu
         schema_version: migrate::VERSION,
         personas: facts.personas,
         database_bytes: facts.database_bytes,
-        home: Home::Server { place: settings.place(), connections: facts.connections, connections_max: facts.connections_max },
+        home: Home::Server {
+            place: settings.place(),
+            connections: facts.connections,
+            connections_max: facts.connections_max,
+        },
     })
 }
 

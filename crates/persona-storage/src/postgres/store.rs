@@ -17,12 +17,12 @@ use super::shares::Kind;
 use super::writer::Writer;
 use super::{Settings, StartError, changes, export, list, row, start, status};
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write,
-    Written,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
+    RevisionRecord, Status, Store, Write, Written,
 };
 
-/// What there is of a persona without a large document, whose bytes the server knows without reading it: the whole cost of a
-/// GET, on a connection that others share.
+/// What there is of a persona without a large document, whose bytes the server knows without
+/// reading it: the whole cost of a GET, on a connection that others share.
 const GLANCE: &str = "
     SELECT revision, deleted_at IS NOT NULL, head, CASE WHEN octet_length(document) <= $2 THEN document END
     FROM persona_store.personas
@@ -60,16 +60,23 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// The database cannot be reached, is of another application or another version, or cannot be written.
-    pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    /// The database cannot be reached, is of another application or another version, or cannot be
+    /// written.
+    pub fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         let system = |reason: String| StartError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(&settings, home.handle(), Arc::clone(&observer))?;
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = home.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        let writer = Writer::new(pool.clone(), settings.keys_max, home.handle().clone(), clock, observer);
-        let (lane, leases) = (Arc::new(Lane::new(pool.clone(), &settings)), Leases::new(pool.clone(), &settings));
+        let writer =
+            Writer::new(pool.clone(), settings.keys_max, home.handle().clone(), clock, observer);
+        let (lane, leases) =
+            (Arc::new(Lane::new(pool.clone(), &settings)), Leases::new(pool.clone(), &settings));
         let short_reads = Arc::clone(&lane);
         // Where it cannot be made just now, the first read makes it.
         let _ = home.wait_for(async move { short_reads.connect().await });
@@ -84,10 +91,20 @@ impl Store for PostgresStore {
         let (id_of, bytes_max) = (row::uuid(id), row::stored(GLANCE_BYTES_MAX as u64));
         let number = revision.map(|revision| row::stored(revision.number()));
         let rows = match &number {
-            None => self.lane.read(GLANCE, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8)]).await?,
-            Some(number) => self.lane.read(GLANCE_AT, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8), (number, Type::INT8)]).await?,
+            None => {
+                self.lane.read(GLANCE, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8)]).await?
+            }
+            Some(number) => {
+                self.lane
+                    .read(
+                        GLANCE_AT,
+                        &[(&id_of, Type::UUID), (&bytes_max, Type::INT8), (number, Type::INT8)],
+                    )
+                    .await?
+            }
         };
-        let glance = rows.first().map_or(Ok(Glance::Whole(None)), |found| row::glance(found, 0, id));
+        let glance =
+            rows.first().map_or(Ok(Glance::Whole(None)), |found| row::glance(found, 0, id));
         if revision.is_none() && matches!(glance, Ok(Glance::Large)) {
             self.writer.learn(id, GLANCE_BYTES_MAX + 1);
         }
@@ -98,7 +115,10 @@ impl Store for PostgresStore {
         if let Glance::Whole(answer) = self.glance(id, None).await? {
             return Ok(answer);
         }
-        let rows = self.leases.read(Kind::Look, Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)]).await?;
+        let rows = self
+            .leases
+            .read(Kind::Look, Statement::Kept(ANSWER), &[(&row::uuid(id), Type::UUID)])
+            .await?;
         rows.first().map(|found| row::answer(found, 0, id)).transpose()
     }
 
@@ -106,7 +126,11 @@ impl Store for PostgresStore {
         list::page(&self.leases, &request).await
     }
 
-    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
+    async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error> {
         let number = row::stored(revision.number());
         let parameters: &[Parameter<'_>] = &[(&row::uuid(id), Type::UUID), (&number, Type::INT8)];
         let rows = self.leases.read(Kind::Look, Statement::Kept(REVISION), parameters).await?;
@@ -141,7 +165,8 @@ impl Store for PostgresStore {
     }
 
     async fn lost(&self) -> Loss {
-        // A database that is away comes back, and then everything goes on in this process. A schema does not.
+        // A database that is away comes back, and then everything goes on in this process. A schema
+        // does not.
         self.writer.other_schema().await;
         Loss::Schema
     }
@@ -160,6 +185,8 @@ fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
         at: row::time(found, 4)?,
         author: row::value(found, 5)?,
         changed: serde_json::from_str(changed).map_err(|error| damaged(&error))?,
-        base: row::value::<Option<i64>>(found, 7)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new),
+        base: row::value::<Option<i64>>(found, 7)?
+            .and_then(|base| u64::try_from(base).ok())
+            .and_then(Revision::new),
     })
 }

@@ -1,6 +1,7 @@
 //! Encryption: what a server has to prove.
 //!
-//! One provider of cryptography, named here and installed nowhere else, so that no other crate can change it.
+//! One provider of cryptography, named here and installed nowhere else, so that no other crate can
+//! change it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Settings, StartError, TlsMode};
@@ -18,17 +21,27 @@ use super::{Settings, StartError, TlsMode};
 /// Makes connections that ask for what the settings want.
 pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, StartError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions();
     let builder = builder.expect("the provider knows the usual versions of TLS");
     let config = match settings.tls {
-        TlsMode::VerifyFull => builder.with_root_certificates(authorities(settings)?).with_no_client_auth(),
+        TlsMode::VerifyFull => {
+            builder.with_root_certificates(authorities(settings)?).with_no_client_auth()
+        }
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => {
             let anybody = Arc::new(Anybody { provider, authorities: None });
             builder.dangerous().with_custom_certificate_verifier(anybody).with_no_client_auth()
         }
         TlsMode::VerifyAuthority => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities(settings)?), Arc::clone(&provider)).build();
-            let verifier = verifier.map_err(|error| StartError::NoAuthorities { from: origin(settings), reason: error.to_string() })?;
+            let verifier = WebPkiServerVerifier::builder_with_provider(
+                Arc::new(authorities(settings)?),
+                Arc::clone(&provider),
+            )
+            .build();
+            let verifier = verifier.map_err(|error| StartError::NoAuthorities {
+                from: origin(settings),
+                reason: error.to_string(),
+            })?;
             let any_name = Arc::new(Anybody { provider, authorities: Some(verifier) });
             builder.dangerous().with_custom_certificate_verifier(any_name).with_no_client_auth()
         }
@@ -37,7 +50,10 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, StartE
 }
 
 fn origin(settings: &Settings) -> String {
-    settings.authorities.as_deref().map_or_else(|| "this system".into(), |path| path.display().to_string())
+    settings
+        .authorities
+        .as_deref()
+        .map_or_else(|| "this system".into(), |path| path.display().to_string())
 }
 
 /// Whom to trust: the file that was named, or whom the system trusts.
@@ -48,7 +64,8 @@ fn authorities(settings: &Settings) -> Result<RootCertStore, StartError> {
     } else {
         let found = rustls_native_certs::load_native_certs();
         if found.certs.is_empty() {
-            let reasons = found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let reasons =
+                found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             return Err(none(if reasons.is_empty() { "there are none".into() } else { reasons }));
         }
         found.certs
@@ -60,8 +77,13 @@ fn authorities(settings: &Settings) -> Result<RootCertStore, StartError> {
 
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
-    let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
-    if certificates.is_empty() { Err("it holds no certificate in PEM form".into()) } else { Ok(certificates) }
+    let certificates =
+        certificates.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    if certificates.is_empty() {
+        Err("it holds no certificate in PEM form".into())
+    } else {
+        Ok(certificates)
+    }
 }
 
 /// Accepts every name, and every authority or only the trusted ones.
@@ -80,12 +102,14 @@ impl ServerCertVerifier for Anybody {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(authorities) = &self.authorities else { return Ok(ServerCertVerified::assertion()) };
+        let Some(authorities) = &self.authorities else {
+            return Ok(ServerCertVerified::assertion());
+        };
         match authorities.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             // The chain is checked before the name.
-            Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })) => {
-                Ok(ServerCertVerified::assertion())
-            }
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
             verified => verified,
         }
     }
@@ -96,7 +120,12 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -105,7 +134,12 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

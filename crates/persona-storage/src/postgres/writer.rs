@@ -1,12 +1,14 @@
 //! Writes: whose turn it is, and again until each is settled.
 //!
-//! Writers of one persona take turns within a process, in order of arrival, so that they do not outrun each other; between
-//! processes the condition in the statement decides, and who loses several times takes the row's own lock. From its turn
-//! on a write is a task of its own, so that it ends whether or not its client still waits.
+//! Writers of one persona take turns within a process, in order of arrival, so that they do not
+//! outrun each other; between processes the condition in the statement decides, and who loses
+//! several times takes the row's own lock. From its turn on a write is a task of its own, so that
+//! it ends whether or not its client still waits.
 //!
-//! A heavy write, which brings or changes a large document, takes a turn before: one at a time in a process, so that heavy ones
-//! do not hold the connections that others need. It is worked on by a thread of its own, because reading, patching and
-//! folding such a document would hold up the thread that all connections live on.
+//! A heavy write, which brings or changes a large document, takes a turn before: one at a time in a
+//! process, so that heavy ones do not hold the connections that others need. It is worked on by a
+//! thread of its own, because reading, patching and folding such a document would hold up the
+//! thread that all connections live on.
 //!
 //! Start reading at [`Writer::write`], then `Shared::settle`.
 
@@ -37,11 +39,13 @@ const HEAVY_AT_ONCE: usize = 1;
 const TURNS: usize = 4096;
 /// After so many lost races a writer takes the row's lock and cannot lose another one.
 const RACES_MAX: u32 = 2;
-/// Longest wait for a database that is away, while nothing was sent to it: longer than a failover takes.
+/// Longest wait for a database that is away, while nothing was sent to it: longer than a failover
+/// takes.
 const AWAY_MAX: Duration = Duration::from_secs(10);
 /// Longest time beyond the deadline for finding out what became of a write whose connection broke.
 const DOUBT_MAX: Duration = Duration::from_secs(10);
-/// Pauses before trying again: a part of the first at random, twice as much each time, up to the second.
+/// Pauses before trying again: a part of the first at random, twice as much each time, up to the
+/// second.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
@@ -68,10 +72,17 @@ struct Shared {
 }
 
 impl Writer {
-    pub(super) fn new(pool: Pool, keys_max: u64, home: Handle, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+    pub(super) fn new(
+        pool: Pool,
+        keys_max: u64,
+        home: Handle,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let turns = (0..TURNS).map(|_| Arc::default()).collect();
         let room = Arc::new(Semaphore::new(WRITES_MAX as usize));
-        let (newest, closing, hasher) = (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
+        let (newest, closing, hasher) =
+            (AtomicI64::new(i64::MIN), AtomicBool::new(false), RandomState::new());
         let other_schema = watch::Sender::new(false);
         Self {
             shared: Arc::new(Shared {
@@ -106,8 +117,10 @@ impl Writer {
         let heavy = shared.heavy_turn(&write).await?;
         let is_heavy = heavy.is_some();
         let turn = shared.turn(&write).await?;
-        // What comes too late asks for no connection: none may be made yet, and that one would be missing says something else.
-        let is_late = || (Instant::now() >= write.deadline).then(|| shared.gave_up("its turn to write"));
+        // What comes too late asks for no connection: none may be made yet, and that one would be
+        // missing says something else.
+        let is_late =
+            || (Instant::now() >= write.deadline).then(|| shared.gave_up("its turn to write"));
         is_late().map_or(Ok(()), Err)?;
         let connection = shared.connection(write.deadline, began + AWAY_MAX).await?;
         is_late().map_or(Ok(()), Err)?;
@@ -141,11 +154,13 @@ impl Writer {
     /// Takes no further write, and waits until all that were taken are settled.
     pub(super) async fn close(&self) {
         self.shared.closing.store(true, Ordering::Release);
-        // Every write holds a place until it is settled. The semaphore is never closed, so this always succeeds.
+        // Every write holds a place until it is settled. The semaphore is never closed, so this
+        // always succeeds.
         drop(self.shared.room.acquire_many(WRITES_MAX).await);
     }
 
-    /// Waits until a write has found another version of the schema; then no write succeeds any more.
+    /// Waits until a write has found another version of the schema; then no write succeeds any
+    /// more.
     pub(super) async fn other_schema(&self) {
         // The sender lives as long as this.
         let _ = self.shared.other_schema.subscribe().wait_for(|changed| *changed).await;
@@ -164,8 +179,12 @@ impl Shared {
 
     /// The turn that a heavy write needs before anything else; `None` for a light one.
     async fn heavy_turn(&self, write: &Write) -> Result<Option<Turn>, Error> {
-        let cost = write.bytes.max(write.operation.document_bytes()).max(self.weights.of(write.operation.id()));
-        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
+        let cost = write
+            .bytes
+            .max(write.operation.document_bytes())
+            .max(self.weights.of(write.operation.id()));
+        let multiplies =
+            matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
         if cost <= GLANCE_BYTES_MAX && !multiplies {
             return Ok(None);
         }
@@ -179,7 +198,10 @@ impl Shared {
         waited.map_err(|_| self.gave_up("its turn to write"))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "every part of a hash is as good as another")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "every part of a hash is as good as another"
+    )]
     fn turn_of(&self, id: PersonaId) -> usize {
         self.hasher.hash_one(id) as usize % TURNS
     }
@@ -204,8 +226,9 @@ impl Shared {
         }
     }
 
-    /// Tries a write until it is done, refused, or given up. While it is in doubt whether an earlier attempt was done, it is
-    /// tried on: the condition of the statement lets only one of them through, and only what that proves is told.
+    /// Tries a write until it is done, refused, or given up. While it is in doubt whether an
+    /// earlier attempt was done, it is tried on: the condition of the statement lets only one of
+    /// them through, and only what that proves is told.
     async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
         let began = Instant::now();
         let mut request = Request::new(write, &self.time, &self.newest, &self.quota)?;
@@ -222,9 +245,15 @@ impl Shared {
             };
             let is_alone = races > RACES_MAX;
             let unreplicated = self.pool.unreplicated();
-            let attempt = if is_alone { request.attempt_alone(&held).await } else { request.attempt(&held).await };
+            let attempt = if is_alone {
+                request.attempt_alone(&held).await
+            } else {
+                request.attempt(&held).await
+            };
             let error = match attempt {
-                Ok(Some(_)) if self.pool.unreplicated() != unreplicated => return Err(Error::OutcomeUnknown),
+                Ok(Some(_)) if self.pool.unreplicated() != unreplicated => {
+                    return Err(Error::OutcomeUnknown);
+                }
                 Ok(Some(written)) => {
                     self.observer.committed(began.elapsed(), 1);
                     return Ok(written);
@@ -247,13 +276,19 @@ impl Shared {
                 } else {
                     // Given back first: who holds a connection must not wait for a second one.
                     give_back(held, is_alone || kind == Some(Meaning::Sessions));
-                    self.refuse(&request, failure).await.map_err(|error| told_in_doubt(error, doubt.is_some()))?;
+                    self.refuse(&request, failure)
+                        .await
+                        .map_err(|error| told_in_doubt(error, doubt.is_some()))?;
                     failures += u32::from(kind == Some(Meaning::Again));
                     races += u32::from(kind == Some(Meaning::Taken));
                 }
             }
             if Instant::now() >= limit(write, doubt) {
-                return Err(if doubt.is_some() { Error::OutcomeUnknown } else { self.gave_up("its turn to write") });
+                return Err(if doubt.is_some() {
+                    Error::OutcomeUnknown
+                } else {
+                    self.gave_up("its turn to write")
+                });
             }
             pause(races + failures, request.dice()).await;
         }
@@ -275,10 +310,18 @@ impl Shared {
         }
     }
 
-    /// Fails when a handle that the write wants has another holder. Who has left it meanwhile is in nobody's way.
-    async fn refuse_taken_handle(&self, request: &Request<'_>, error: &tokio_postgres::Error) -> Result<(), Error> {
+    /// Fails when a handle that the write wants has another holder. Who has left it meanwhile is in
+    /// nobody's way.
+    async fn refuse_taken_handle(
+        &self,
+        request: &Request<'_>,
+        error: &tokio_postgres::Error,
+    ) -> Result<(), Error> {
         let constraint = error.as_db_error().and_then(|answer| answer.constraint());
-        let Some(handle) = request.handle().filter(|_| constraint == Some("personas_by_handle")) else { return Ok(()) };
+        let Some(handle) = request.handle().filter(|_| constraint == Some("personas_by_handle"))
+        else {
+            return Ok(());
+        };
         match change::holder_of(&self.pool, handle, request.write.operation.id()).await? {
             Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder }),
             None => Ok(()),
@@ -291,9 +334,10 @@ fn limit(write: &Write, doubt: Option<Instant>) -> Instant {
     doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX))
 }
 
-/// What is told of a write that may have been done before it met this error. The current revision proves that it was not,
-/// because its statement names another one; so does a key that another request has. Everything else proves nothing: the
-/// statement may still be on its way to the server.
+/// What is told of a write that may have been done before it met this error. The current revision
+/// proves that it was not, because its statement names another one; so does a key that another
+/// request has. Everything else proves nothing: the statement may still be on its way to the
+/// server.
 fn told_in_doubt(error: Error, is_in_doubt: bool) -> Error {
     match error {
         _ if !is_in_doubt => error,
@@ -317,9 +361,11 @@ fn give_back(connection: Connection, is_in_between: bool) {
     }
 }
 
-/// Waits longer with each failure, and never as long as another writer that failed at the same time.
+/// Waits longer with each failure, and never as long as another writer that failed at the same
+/// time.
 async fn pause(failures: u32, dice: u64) {
     let longest = PAUSE_MIN.saturating_mul(1 << failures.min(12)).min(PAUSE_MAX);
-    let share = u32::try_from(dice.wrapping_mul(u64::from(failures) | 1) % 1000).expect("below 1000");
+    let share =
+        u32::try_from(dice.wrapping_mul(u64::from(failures) | 1) % 1000).expect("below 1000");
     tokio::time::sleep(longest * share / 1000).await;
 }

@@ -1,7 +1,8 @@
 //! Whether this process may write to a database, asked before anything is opened.
 //!
-//! SQLite opens a file that cannot be written for reading only, without a word, and the first write fails. So every command
-//! that is going to write asks the system first, by name (`access(2)`), which opens nothing.
+//! SQLite opens a file that cannot be written for reading only, without a word, and the first write
+//! fails. So every command that is going to write asks the system first, by name (`access(2)`),
+//! which opens nothing.
 
 use std::fmt::{Display, Formatter};
 use std::os::unix::fs::MetadataExt;
@@ -41,7 +42,10 @@ impl Display for Obstacle {
             Self::ReadOnlyMount => out.write_str("its file system is mounted read-only"),
             Self::Immutable => out.write_str("it has the attribute immutable or append-only"),
             Self::Permissions { owner, mode, user, .. } => {
-                write!(out, "it belongs to user {owner} with mode {mode:04o}, and this process runs as user {user}")
+                write!(
+                    out,
+                    "it belongs to user {owner} with mode {mode:04o}, and this process runs as user {user}"
+                )
             }
         }
     }
@@ -52,22 +56,27 @@ impl Obstacle {
     pub(super) fn cure(self, path: &Path) -> String {
         let shown = path.display();
         match self {
-            Self::ReadOnlyMount => format!("mount it for writing (findmnt -T {shown} shows the mount), or name a database elsewhere"),
+            Self::ReadOnlyMount => format!(
+                "mount it for writing (findmnt -T {shown} shows the mount), or name a database elsewhere"
+            ),
             Self::Immutable => format!("take the attribute away: chattr -i -a {shown}"),
             Self::Permissions { owner, user, is_folder, .. } if owner == user => {
                 format!("chmod u+{} {shown}", if is_folder { "wx" } else { "rw" })
             }
             Self::Permissions { owner, user, .. } => {
-                format!("run this as the user that it belongs to (sudo -u '#{owner}'), or give it to this one: chown {user} {shown}")
+                format!(
+                    "run this as the user that it belongs to (sudo -u '#{owner}'), or give it to this one: chown {user} {shown}"
+                )
             }
         }
     }
 
-    /// What the system's refusal means for this path; `None` where there is nothing at the path, or it is refused for another
-    /// reason, which whoever opens it is told.
+    /// What the system's refusal means for this path; `None` where there is nothing at the path, or
+    /// it is refused for another reason, which whoever opens it is told.
     fn of(path: &Path, wanted: Access) -> Option<Self> {
         let refusal = match accessat(CWD, path, wanted, AtFlags::EACCESS) {
-            // A kernel before 5.8 answers for the real user only, which for this program is the same one.
+            // A kernel before 5.8 answers for the real user only, which for this program is the
+            // same one.
             Err(Errno::NOSYS) => accessat(CWD, path, wanted, AtFlags::empty()),
             answer => answer,
         };
@@ -88,16 +97,21 @@ impl Obstacle {
     }
 }
 
-/// Refuses a database that this process may not write to: the file, its folder, in which the log and the gate are made, or one
-/// of those that are there already. A database that does not exist yet needs its folder only.
+/// Refuses a database that this process may not write to: the file, its folder, in which the log
+/// and the gate are made, or one of those that are there already. A database that does not exist
+/// yet needs its folder only.
 ///
 /// # Errors
 ///
-/// [`StartError::NotWritable`], which names the first of them that is in the way and says what to do.
+/// [`StartError::NotWritable`], which names the first of them that is in the way and says what to
+/// do.
 pub fn refuse_unwritable(database: &Path) -> Result<(), StartError> {
     let gate = Gate::path(database);
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    let files = [database.to_path_buf(), gate].into_iter().chain(companions).map(|path| (path, Access::READ_OK | Access::WRITE_OK));
+    let files = [database.to_path_buf(), gate]
+        .into_iter()
+        .chain(companions)
+        .map(|path| (path, Access::READ_OK | Access::WRITE_OK));
     let folder = (folder_of(database).to_path_buf(), Access::WRITE_OK | Access::EXEC_OK);
     for (path, wanted) in files.chain([folder]) {
         if let Some(obstacle) = Obstacle::of(&path, wanted) {

@@ -1,4 +1,5 @@
-//! Backups: one consistent snapshot of a live file, as one complete file that was checked before it got its name.
+//! Backups: one consistent snapshot of a live file, as one complete file that was checked before it
+//! got its name.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -30,9 +31,14 @@ pub struct BackupReport {
 ///
 /// # Errors
 ///
-/// The database or the folder of the backup cannot be used, the backup exists already and is not to be replaced, or the
-/// database is damaged: then no backup is made and older ones stay as they are.
-pub fn back_up(database: &Path, file: &Path, replace: bool, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
+/// The database or the folder of the backup cannot be used, the backup exists already and is not to
+/// be replaced, or the database is damaged: then no backup is made and older ones stay as they are.
+pub fn back_up(
+    database: &Path,
+    file: &Path,
+    replace: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<BackupReport, StartError> {
     library::check_library()?;
     let file = real_path(file).map_err(|source| StartError::from_file(file, source))?;
     let (source, _) = open_any(database)?;

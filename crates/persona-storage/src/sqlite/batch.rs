@@ -1,7 +1,9 @@
-//! One transaction of the writer: the request that waited longest and those behind it, each in a savepoint of its own.
+//! One transaction of the writer: the request that waited longest and those behind it, each in a
+//! savepoint of its own.
 //!
-//! A request is refused alone only while its savepoint can be undone. Where that fails, or SQLite has rolled back the whole
-//! transaction, nothing of it is committed: otherwise a change would be kept although its request was refused.
+//! A request is refused alone only while its savepoint can be undone. Where that fails, or SQLite
+//! has rolled back the whole transaction, nothing of it is committed: otherwise a change would be
+//! kept although its request was refused.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +24,9 @@ use crate::{Error, Observer, Write};
 
 /// Most requests of one transaction: bounds what a failed commit takes down with it.
 const BATCH_WRITES_MAX: usize = 256;
-/// No further request joins a transaction that is this old, so that other processes are not kept waiting. Long enough for
-/// the 32 that wait in each of two workers with 64 clients: a request that is left over waits for all others once more.
+/// No further request joins a transaction that is this old, so that other processes are not kept
+/// waiting. Long enough for the 32 that wait in each of two workers with 64 clients: a request that
+/// is left over waits for all others once more.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// The running transaction.
@@ -52,7 +55,12 @@ type Applying = Result<Result<Step, Error>, Error>;
 
 impl Batch<'_> {
     /// Applies the first request and those that join it.
-    pub(super) fn apply_all(&self, first: Job, joining: impl Fn() -> Option<Job>, began: Instant) -> Batched {
+    pub(super) fn apply_all(
+        &self,
+        first: Job,
+        joining: impl Fn() -> Option<Job>,
+        began: Instant,
+    ) -> Batched {
         let mut batched = Batched::default();
         let mut now = match changes::last_time_before(self.connection, newest_of(self.time.now())) {
             Ok(last) => last,
@@ -66,7 +74,8 @@ impl Batch<'_> {
         let mut next = Some(first);
         while let Some(job) = next {
             self.apply(job, &mut now, &mut batched);
-            let full = batched.applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
+            let full =
+                batched.applied.len() >= BATCH_WRITES_MAX || began.elapsed() >= BATCH_TIME_MAX;
             next = if full || batched.ended.is_some() { None } else { joining() };
         }
         batched
@@ -80,7 +89,11 @@ impl Batch<'_> {
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
-            batched.applied.push(Applied { reply, result: Err(Error::Busy { what: "its turn to write" }), pass });
+            batched.applied.push(Applied {
+                reply,
+                result: Err(Error::Busy { what: "its turn to write" }),
+                pass,
+            });
             return;
         }
         self.observer.queued(queued_at.elapsed());
@@ -110,14 +123,29 @@ impl Batch<'_> {
         batched.applied.push(Applied { reply, result, pass });
     }
 
-    fn in_savepoint(&self, write: &Write, foreseen: Option<Foreseen>, bytes_max: usize, now: Timestamp) -> Applying {
-        let run = |sql: &str| self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_driver);
+    fn in_savepoint(
+        &self,
+        write: &Write,
+        foreseen: Option<Foreseen>,
+        bytes_max: usize,
+        now: Timestamp,
+    ) -> Applying {
+        let run = |sql: &str| {
+            self.connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(from_driver)
+        };
         run("SAVEPOINT request")?;
-        let result = transaction::apply(self.connection, write, foreseen, bytes_max, now, self.keys_max)
-            .map_err(|error| explain(self.connection, error));
+        let result =
+            transaction::apply(self.connection, write, foreseen, bytes_max, now, self.keys_max)
+                .map_err(|error| explain(self.connection, error));
         if self.connection.is_autocommit() {
-            // Some errors end the whole transaction, whatever the savepoints are: a full disk, a failed read.
-            return Err(result.err().unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
+            // Some errors end the whole transaction, whatever the savepoints are: a full disk, a
+            // failed read.
+            return Err(result
+                .err()
+                .unwrap_or(Error::Busy { what: "a transaction that was not rolled back" }));
         }
         match result {
             // What could not be synced is not only this request's.
@@ -152,14 +180,18 @@ mod tests {
     use crate::weights::Weights;
     use crate::{Error, NoObserver, Observer, Operation, Write};
 
-    /// A file with one persona, and a connection with a running transaction in which these actions are refused.
+    /// A file with one persona, and a connection with a running transaction in which these actions
+    /// are refused.
     fn begun(refused: fn(&AuthAction<'_>) -> bool) -> (tempfile::TempDir, Connection) {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
-        let mut connection = connection::open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
+        let mut connection =
+            connection::open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
         connection.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
-        let answer = move |context: AuthContext<'_>| if refused(&context.action) { Authorization::Deny } else { Authorization::Allow };
+        let answer = move |context: AuthContext<'_>| {
+            if refused(&context.action) { Authorization::Deny } else { Authorization::Allow }
+        };
         connection.authorizer(Some(answer)).expect("a hook");
         (folder, connection)
     }
@@ -173,7 +205,17 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
         let waiting = Waiting::begin(&observer);
-        (Job { write, queued_at: Instant::now(), was_looked_at: false, claim: Claim::new(None), waiting, reply }, answer)
+        (
+            Job {
+                write,
+                queued_at: Instant::now(),
+                was_looked_at: false,
+                claim: Claim::new(None),
+                waiting,
+                reply,
+            },
+            answer,
+        )
     }
 
     type Answers = [oneshot::Receiver<Told>; 2];
@@ -183,9 +225,16 @@ mod tests {
         let ((first, one), (second, two)) = (job(1), job(2));
         let waiting = RefCell::new(Some(second));
         let time = Time::new(Arc::new(Noon));
-        let batch = Batch { connection, time: &time, observer: &NoObserver, weights: &Weights::default(), keys_max: 9 };
+        let batch = Batch {
+            connection,
+            time: &time,
+            observer: &NoObserver,
+            weights: &Weights::default(),
+            keys_max: 9,
+        };
         // However slowly this runs, the transaction is a young one.
-        let batched = batch.apply_all(first, || waiting.take(), Instant::now() + Duration::from_mins(1));
+        let batched =
+            batch.apply_all(first, || waiting.take(), Instant::now() + Duration::from_mins(1));
         (batched, [one, two], waiting.take())
     }
 
@@ -209,13 +258,25 @@ mod tests {
             let (_folder, connection) = begun(match operation {
                 TransactionOperation::Rollback => |action| {
                     matches!(action, AuthAction::Insert { table_name: "changes" })
-                        || matches!(action, AuthAction::Savepoint { operation: TransactionOperation::Rollback, .. })
+                        || matches!(
+                            action,
+                            AuthAction::Savepoint { operation: TransactionOperation::Rollback, .. }
+                        )
                 },
-                _ => |action| matches!(action, AuthAction::Savepoint { operation: TransactionOperation::Release, .. }),
+                _ => |action| {
+                    matches!(
+                        action,
+                        AuthAction::Savepoint { operation: TransactionOperation::Release, .. }
+                    )
+                },
             });
             let (batched, _answers, left) = apply_two(&connection);
             assert!(batched.ended.is_some(), "{operation:?}: its change would be committed");
-            assert_eq!((batched.applied.len(), left.is_some()), (1, true), "{operation:?}: the next one joined it");
+            assert_eq!(
+                (batched.applied.len(), left.is_some()),
+                (1, true),
+                "{operation:?}: the next one joined it"
+            );
         }
     }
 
@@ -234,11 +295,15 @@ mod tests {
 
     #[test]
     fn a_time_that_cannot_be_read_ends_the_transaction_before_anything_is_written() {
-        let (_folder, connection) =
-            begun(|action| matches!(action, AuthAction::Read { table_name: "personas", column_name: "updated_at" }));
+        let (_folder, connection) = begun(|action| {
+            matches!(action, AuthAction::Read { table_name: "personas", column_name: "updated_at" })
+        });
         let (batched, mut answers, left) = apply_two(&connection);
         assert!(batched.ended.is_some() && batched.applied.is_empty() && left.is_some());
-        assert!(matches!(answers[0].try_recv(), Ok(Ok(Err(Error::Backend(_))))), "the first is refused");
+        assert!(
+            matches!(answers[0].try_recv(), Ok(Ok(Err(Error::Backend(_))))),
+            "the first is refused"
+        );
         assert_eq!(connection.total_changes(), 0, "something was written");
     }
 }

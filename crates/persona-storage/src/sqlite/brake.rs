@@ -1,7 +1,9 @@
-//! A brake for all writers: they go on, but slower, while the keeper comes closer to the end of the log.
+//! A brake for all writers: they go on, but slower, while the keeper comes closer to the end of the
+//! log.
 //!
-//! A disk takes about as many random pages a second as writers change. So however often the log is copied back beside them,
-//! as many pages as before are left at the end, and they would have to be copied while nobody can write (ADR 0024).
+//! A disk takes about as many random pages a second as writers change. So however often the log is
+//! copied back beside them, as many pages as before are left at the end, and they would have to be
+//! copied while nobody can write (ADR 0024).
 
 use std::io;
 use std::panic::resume_unwind;
@@ -11,15 +13,20 @@ use std::time::Duration;
 
 use super::gate::{Gate, Pass};
 
-/// How long the brake is in at the gate at a time: as long as a transaction, so that it is one more writer that takes turns.
+/// How long the brake is in at the gate at a time: as long as a transaction, so that it is one more
+/// writer that takes turns.
 const HOLD: Duration = Duration::from_millis(10);
 
-/// Does some work, on a thread of its own, while writers are slowed down. Then nobody is in any more but the caller.
+/// Does some work, on a thread of its own, while writers are slowed down. Then nobody is in any
+/// more but the caller.
 ///
 /// # Errors
 ///
 /// The file system does not know locks; the work was done.
-pub(super) fn braked<T: Send>(gate: &Gate, work: impl FnOnce() -> T + Send) -> io::Result<(T, Pass<'_>)> {
+pub(super) fn braked<T: Send>(
+    gate: &Gate,
+    work: impl FnOnce() -> T + Send,
+) -> io::Result<(T, Pass<'_>)> {
     // Nothing is ever sent; it is over when the sender is gone, also when the work panics.
     braked_in_holds(gate, work, |ended| ended.recv_timeout(HOLD) != Err(RecvTimeoutError::Timeout))
 }
@@ -64,7 +71,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let open = || Gate::open(&folder.path().join("persona.db")).expect("a gate");
         let (brake, writer) = (open(), open());
-        let is_free = |writer: &Gate| writer.enter_until(Instant::now()).expect("locks work").is_some();
+        let is_free =
+            |writer: &Gate| writer.enter_until(Instant::now()).expect("locks work").is_some();
         let ((is_in, comes_in), (leave, left)) = (mpsc::channel(), mpsc::channel());
         let writer_waits = AtomicBool::new(false);
         let work = {

@@ -20,13 +20,24 @@ pub(super) fn insert(
     at: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![persona.as_bytes(), row::stored(revision.number()), kind.word(), at.as_micros()])
+        .prepare_cached(
+            "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            persona.as_bytes(),
+            row::stored(revision.number()),
+            kind.word(),
+            at.as_micros()
+        ])
         .map(drop)
 }
 
 /// At most `limit` lines after a sequence number.
-pub(super) fn after(connection: &Connection, sequence: u64, limit: usize) -> rusqlite::Result<Vec<Change>> {
+pub(super) fn after(
+    connection: &Connection,
+    sequence: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Change>> {
     let sequence = stored(sequence);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
@@ -50,12 +61,14 @@ pub(super) fn after(connection: &Connection, sequence: u64, limit: usize) -> rus
     changes.collect()
 }
 
-/// A sequence number from outside. Those beyond the largest that SQLite can hold are beyond the end of the feed too.
+/// A sequence number from outside. Those beyond the largest that SQLite can hold are beyond the end
+/// of the feed too.
 pub(super) fn stored(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
-/// The newest line. One transaction at a time writes, so every line that is not there yet comes after it.
+/// The newest line. One transaction at a time writes, so every line that is not there yet comes
+/// after it.
 ///
 /// # Errors
 ///
@@ -64,22 +77,33 @@ pub(super) fn position(connection: &Connection, since: Since) -> Result<Position
     let line = |sql: &str, sequence: Option<i64>| {
         let mut statement = connection.prepare_cached(sql)?;
         let found = statement.query_row(rusqlite::params_from_iter(sequence), |found| {
-            Ok(Position::at(row::number(found, 0)?, row::id(found, 1)?, row::revision(found, 2)?, row::time(found, 3)?))
+            Ok(Position::at(
+                row::number(found, 0)?,
+                row::id(found, 1)?,
+                row::revision(found, 2)?,
+                row::time(found, 3)?,
+            ))
         });
         found.optional().map(Option::unwrap_or_default)
     };
     if let Since::Position(wanted) = since {
         let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
-        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted && !fault::is_on(Fault::TrustPositions) {
+        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted
+            && !fault::is_on(Fault::TrustPositions)
+        {
             return Err(Error::UnknownPosition);
         }
     }
-    line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None).map_err(from_driver)
+    line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None)
+        .map_err(from_driver)
 }
 
-/// The newest stamp of a change up to this one; the epoch where there is none. Every change is some persona's newest, or an
-/// older one than that.
-pub(super) fn last_time_before(connection: &Connection, latest: Timestamp) -> rusqlite::Result<Timestamp> {
+/// The newest stamp of a change up to this one; the epoch where there is none. Every change is some
+/// persona's newest, or an older one than that.
+pub(super) fn last_time_before(
+    connection: &Connection,
+    latest: Timestamp,
+) -> rusqlite::Result<Timestamp> {
     connection
         .prepare_cached("SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1")?
         .query_row([latest.as_micros()], |found| row::time(found, 0))
@@ -87,8 +111,9 @@ pub(super) fn last_time_before(connection: &Connection, latest: Timestamp) -> ru
         .map(Option::unwrap_or_default)
 }
 
-/// When the newest change was committed; the epoch for an empty feed. Not always that of the last line: in a file that came
-/// from PostgreSQL, neighbouring lines may be of writers with clocks of their own. Every change is some persona's newest.
+/// When the newest change was committed; the epoch for an empty feed. Not always that of the last
+/// line: in a file that came from PostgreSQL, neighbouring lines may be of writers with clocks of
+/// their own. Every change is some persona's newest.
 pub(super) fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
     connection
         .prepare_cached("SELECT updated_at FROM personas ORDER BY updated_at DESC LIMIT 1")?

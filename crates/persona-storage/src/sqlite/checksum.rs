@@ -1,8 +1,9 @@
 //! The checksum of a row whose texts are sent as they are stored.
 //!
-//! A read parses nothing, so nothing else would notice a flipped bit in a text. The checksum is taken with the identity
-//! that was *asked for*, so that a damaged index, which leads to the row of another persona, is found as well. What it
-//! costs and what else was considered: ADR 0010. It is also a part of the entity tag: ADR 0032.
+//! A read parses nothing, so nothing else would notice a flipped bit in a text. The checksum is
+//! taken with the identity that was *asked for*, so that a damaged index, which leads to the row of
+//! another persona, is found as well. What it costs and what else was considered: ADR 0010. It is
+//! also a part of the entity tag: ADR 0032.
 
 use persona_model::PersonaId;
 use rusqlite::functions::FunctionFlags;
@@ -30,25 +31,41 @@ pub(super) struct Verified<'a> {
 /// # Errors
 ///
 /// The code for a damaged database, when they are not what was written for this persona.
-pub(super) fn verified<'a>(row: &'a Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Verified<'a>> {
+pub(super) fn verified<'a>(
+    row: &'a Row<'_>,
+    first: usize,
+    id: PersonaId,
+) -> rusqlite::Result<Verified<'a>> {
     let text = |column: usize| {
         let value = row.get_ref(column)?;
-        value.as_str().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+        value.as_str().map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+        })
     };
-    let (revision, deleted, head, document): (i64, _, _, _) = (row.get(first)?, row.get(first + 1)?, text(first + 2)?, text(first + 3)?);
+    let (revision, deleted, head, document): (i64, _, _, _) =
+        (row.get(first)?, row.get(first + 1)?, text(first + 2)?, text(first + 3)?);
     let stored: i64 = row.get(first + 4)?;
     let checksum = checksum::of(id, revision.cast_unsigned(), deleted, head, document);
     if i64::from(checksum) == stored {
         return Ok(Verified { deleted, head, document, checksum });
     }
-    Err(damage(format!("the stored text of persona {id} at revision {revision} does not match its checksum")))
+    Err(damage(format!(
+        "the stored text of persona {id} at revision {revision} does not match its checksum"
+    )))
 }
 
 /// Gives a connection the function `row_checksum`, for migrations.
 pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("row_checksum", 5, flags, |context| {
-        let text = |index| context.get_raw(index).as_str().map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)));
+        let text = |index| {
+            context
+                .get_raw(index)
+                .as_str()
+                .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
+        };
         let id = PersonaId::from_bytes(context.get(0)?);
         Ok(of(id, context.get(1)?, context.get(2)?, text(3)?, text(4)?))
     })
@@ -71,7 +88,11 @@ mod tests {
             let mut bytes = document.as_bytes().to_vec();
             bytes[bit / 7] ^= 1 << (bit % 7);
             let damaged = String::from_utf8(bytes).expect("seven bits stay ASCII");
-            assert_ne!(right, of(PersonaId::from_bytes([9; 16]), 7, false, head, &damaged), "bit {bit}");
+            assert_ne!(
+                right,
+                of(PersonaId::from_bytes([9; 16]), 7, false, head, &damaged),
+                "bit {bit}"
+            );
         }
     }
 }

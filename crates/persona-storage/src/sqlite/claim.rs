@@ -1,10 +1,11 @@
-//! Whether a request is applied or withdrawn: both sides may want to at the same moment, and one of them does.
+//! Whether a request is applied or withdrawn: both sides may want to at the same moment, and one of
+//! them does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Decides once about a request, and keeps what was prepared for it: that goes with a withdrawal, and does not wait until
-/// the writer comes to the request.
+/// Decides once about a request, and keeps what was prepared for it: that goes with a withdrawal,
+/// and does not wait until the writer comes to the request.
 pub(super) struct Claim<T>(Arc<Inner<T>>);
 
 struct Inner<T> {

@@ -1,9 +1,11 @@
-//! Commits, and what became of each one: the only place that decides whether a transaction was kept.
+//! Commits, and what became of each one: the only place that decides whether a transaction was
+//! kept.
 //!
-//! A commit has three results. SQLite writes the frames of a transaction to the log, the last one with the commit mark,
-//! and only then enters them into the index of the log (`walFrames` in `sqlite3.c`). So an error that comes after the
-//! mark was written does not undo it: until other frames are written over them, a recovery of the log applies these. An
-//! error is "not kept" only where it is in a short list; every other one is doubt (ADR 0025).
+//! A commit has three results. SQLite writes the frames of a transaction to the log, the last one
+//! with the commit mark, and only then enters them into the index of the log (`walFrames` in
+//! `sqlite3.c`). So an error that comes after the mark was written does not undo it: until other
+//! frames are written over them, a recovery of the log applies these. An error is "not kept" only
+//! where it is in a short list; every other one is doubt (ADR 0025).
 //!
 //! Start reading at [`WriteTransaction::commit`].
 
@@ -28,7 +30,8 @@ pub(super) struct WriteConnection {
 /// What SQLite itself says while it commits.
 #[derive(Default)]
 struct Marks {
-    /// Everything before the frames of the transaction was done, the work of virtual tables included.
+    /// Everything before the frames of the transaction was done, the work of virtual tables
+    /// included.
     frames_begun: AtomicBool,
     /// Frames in the log after the last commit.
     log_frames: AtomicU64,
@@ -54,7 +57,10 @@ pub(super) enum Committed {
 
 impl WriteConnection {
     /// Opens a connection to an existing file.
-    pub(super) fn open(settings: &Settings, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    pub(super) fn open(
+        settings: &Settings,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         let mut connection = connection::open(settings, Purpose::Write, observer)?;
         let marks = Arc::new(Marks::default());
         let (before, after) = (Arc::clone(&marks), Arc::clone(&marks));
@@ -63,10 +69,13 @@ impl WriteConnection {
                 before.frames_begun.store(true, Ordering::Relaxed);
                 false
             }))
-            // Takes the place of SQLite's own hook, which would copy a long log back inside the commit and drop the errors.
+            // Takes the place of SQLite's own hook, which would copy a long log back inside the
+            // commit and drop the errors.
             .and_then(|()| {
                 connection.wal_hook(Some(move |_: &mut _, frames: i32| {
-                    after.log_frames.store(u64::try_from(frames).unwrap_or_default(), Ordering::Relaxed);
+                    after
+                        .log_frames
+                        .store(u64::try_from(frames).unwrap_or_default(), Ordering::Relaxed);
                     Ok(())
                 }))
             });
@@ -75,17 +84,20 @@ impl WriteConnection {
             // Reads are not to end for want of space that only writes need.
             tracing::warn!(%error, "no room was taken ahead for the index of the log; a write that needs it can end in doubt");
         }
-        // SQLite drops the error of its own sync of the folder, without which a power cut takes the log away as a whole.
-        convert::sync_folder_of(&settings.path).map_err(|error| StartError::from_file(&settings.path, error))?;
+        // SQLite drops the error of its own sync of the folder, without which a power cut takes the
+        // log away as a whole.
+        convert::sync_folder_of(&settings.path)
+            .map_err(|error| StartError::from_file(&settings.path, error))?;
         Ok(Self { connection, marks })
     }
 
     /// Begins a transaction with the database's write lock.
     pub(super) fn begin(&mut self) -> rusqlite::Result<WriteTransaction<'_>> {
         let Self { connection, marks } = self;
-        // Not the way that borrows the connection for itself: a failed commit is asked of it what the system said.
-        let transaction =
-            Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(|error| explained(connection, error))?;
+        // Not the way that borrows the connection for itself: a failed commit is asked of it what
+        // the system said.
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+            .map_err(|error| explained(connection, error))?;
         Ok(WriteTransaction { transaction, connection, marks })
     }
 
@@ -110,13 +122,17 @@ impl WriteTransaction<'_> {
         let hidden = Hidden::before_a_commit(self.transaction.path());
         let error = match self.transaction.commit() {
             Ok(()) if hidden.is_some_and(Hidden::hide) => {
-                return Committed::NotKept(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_WRITE), None));
+                return Committed::NotKept(rusqlite::Error::SqliteFailure(
+                    ffi::Error::new(ffi::SQLITE_IOERR_WRITE),
+                    None,
+                ));
             }
             Ok(()) => return Committed::Kept,
             Err(error) => error,
         };
         // Judged by SQLite's own code; what the system said only explains it.
-        let is_not_kept = !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error);
+        let is_not_kept =
+            !self.marks.frames_begun.load(Ordering::Relaxed) || comes_before_the_mark(&error);
         let error = explained(self.connection, error);
         if is_not_kept { Committed::NotKept(error) } else { Committed::Unknown(error) }
     }
@@ -136,23 +152,29 @@ impl Deref for WriteTransaction<'_> {
     }
 }
 
-/// Whether an error of a commit can only have come before the frame with the commit mark was complete in the log, by what
-/// `walFrames` does in SQLite 3.54:
+/// Whether an error of a commit can only have come before the frame with the commit mark was
+/// complete in the log, by what `walFrames` does in SQLite 3.54:
 ///
 /// - `BUSY` is an answer of locks, and all locks are taken before the first frame.
-/// - `FULL` and `IOERR_WRITE` are answers of writes to the log. The frame with the mark is the last one that is written, and
-///   one that is not whole is not valid. Frames behind it are written only on file systems that may damage neighbouring
-///   sectors, which SQLite assumes of none (`SQLITE_POWERSAFE_OVERWRITE`). Writes to the index have codes of their own.
-/// - A transaction that wrote a frame over again, because its pages did not all fit into memory, writes checksums of zero from
-///   there on. After the last frame `walRewriteChecksums` puts the right ones in, in the order of the frames. The header of
-///   the frame with the mark is the last that it writes; before that the mark is not valid, and so the same holds of its errors.
+/// - `FULL` and `IOERR_WRITE` are answers of writes to the log. The frame with the mark is the last
+///   one that is written, and one that is not whole is not valid. Frames behind it are written only
+///   on file systems that may damage neighbouring sectors, which SQLite assumes of none
+///   (`SQLITE_POWERSAFE_OVERWRITE`). Writes to the index have codes of their own.
+/// - A transaction that wrote a frame over again, because its pages did not all fit into memory,
+///   writes checksums of zero from there on. After the last frame `walRewriteChecksums` puts the
+///   right ones in, in the order of the frames. The header of the frame with the mark is the last
+///   that it writes; before that the mark is not valid, and so the same holds of its errors.
 ///
 /// What is not here is doubt. An error that could be added is not worth it: doubt is only slower.
 fn comes_before_the_mark(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|it| {
         matches!(
             it.extended_code,
-            ffi::SQLITE_BUSY | ffi::SQLITE_BUSY_RECOVERY | ffi::SQLITE_BUSY_SNAPSHOT | ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE
+            ffi::SQLITE_BUSY
+                | ffi::SQLITE_BUSY_RECOVERY
+                | ffi::SQLITE_BUSY_SNAPSHOT
+                | ffi::SQLITE_FULL
+                | ffi::SQLITE_IOERR_WRITE
         )
     })
 }
@@ -169,8 +191,12 @@ mod tests {
 
     #[test]
     fn only_errors_that_come_before_the_commit_mark_mean_that_nothing_was_kept() {
-        let of = |code| comes_before_the_mark(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE] {
+        let of = |code| {
+            comes_before_the_mark(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+        };
+        for code in
+            [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE]
+        {
             assert!(of(code), "{code}");
         }
         for code in [

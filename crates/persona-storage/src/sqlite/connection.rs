@@ -1,8 +1,8 @@
 //! Connections, and every pragma on every one of them.
 //!
-//! Most settings of SQLite belong to a connection and not to the file: a pragma that ran on one connection of a pool
-//! does nothing for the others. So each connection is made here, and the list takes no lock (setting `user_version` or
-//! `auto_vacuum` would wait for the writer).
+//! Most settings of SQLite belong to a connection and not to the file: a pragma that ran on one
+//! connection of a pool does nothing for the others. So each connection is made here, and the list
+//! takes no lock (setting `user_version` or `auto_vacuum` would wait for the writer).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,14 +16,16 @@ use super::place::Identity;
 use super::{Settings, StartError};
 use crate::Observer;
 
-/// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those who wait longest.
+/// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those
+/// who wait longest.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// The log file is cut back to this size when it starts over: 64 MiB.
 pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`): 56 MiB. Well above where
-/// the keeper has it start over (`keeper.rs`), because writers go on until the keeper has its turn, and others wait meanwhile.
+/// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`):
+/// 56 MiB. Well above where the keeper has it start over (`keeper.rs`), because writers go on until
+/// the keeper has its turn, and others wait meanwhile.
 pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
@@ -53,29 +55,39 @@ impl Purpose {
 /// Longest wait of a checkpoint for readers.
 const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// Opens a connection to an existing file. The observer is told of each attempt that met a lock of the database: on a
-/// writer, which is behind the gate, that lock is of a program without the gate; a reader or the keeper may just as well
-/// have met a commit or another reader, so theirs tell nobody.
-pub(super) fn open(settings: &Settings, purpose: Purpose, observer: Arc<dyn Observer>) -> Result<Connection, StartError> {
+/// Opens a connection to an existing file. The observer is told of each attempt that met a lock of
+/// the database: on a writer, which is behind the gate, that lock is of a program without the gate;
+/// a reader or the keeper may just as well have met a commit or another reader, so theirs tell
+/// nobody.
+pub(super) fn open(
+    settings: &Settings,
+    purpose: Purpose,
+    observer: Arc<dyn Observer>,
+) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(&settings.path, error);
-    let identity = || Identity::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source));
+    let identity = || {
+        Identity::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))
+    };
     let before = identity()?;
-    // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come back empty.
+    // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come
+    // back empty.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&settings.path, flags).map_err(failed)?;
     let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
-    configure(&connection, settings, purpose).map_err(|error| StartError::from_connection(&settings.path, &connection, error))?;
-    // By now it holds its shared lock, and nobody restores over a file that is locked. But it may have waited for that
-    // lock while the file was renamed and another one took its place: then it would write into the log of that one.
+    configure(&connection, settings, purpose)
+        .map_err(|error| StartError::from_connection(&settings.path, &connection, error))?;
+    // By now it holds its shared lock, and nobody restores over a file that is locked. But it may
+    // have waited for that lock while the file was renamed and another one took its place: then it
+    // would write into the log of that one.
     if identity()? != before {
         return Err(StartError::Replaced { path: settings.path.clone() });
     }
     Ok(connection)
 }
 
-/// Opens a file that nobody else has open and that is in a rollback mode, such as a backup, for reading; no other file
-/// appears beside it.
+/// Opens a file that nobody else has open and that is in a rollback mode, such as a backup, for
+/// reading; no other file appears beside it.
 pub(super) fn open_alone(path: &Path) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -90,7 +102,8 @@ pub(super) fn open_alone(path: &Path) -> Result<Connection, StartError> {
     Ok(connection)
 }
 
-/// Opens an existing file without configuring anything, for the moments before it is known to be ours and in WAL mode.
+/// Opens an existing file without configuring anything, for the moments before it is known to be
+/// ours and in WAL mode.
 pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -101,7 +114,11 @@ pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connectio
     Ok(connection)
 }
 
-fn wait_for_lock(connection: &mut Connection, wait: Duration, observer: Arc<dyn Observer>) -> rusqlite::Result<()> {
+fn wait_for_lock(
+    connection: &mut Connection,
+    wait: Duration,
+    observer: Arc<dyn Observer>,
+) -> rusqlite::Result<()> {
     let mut since = Instant::now();
     connection.busy_handler(Some(move |attempt| {
         if attempt == 0 {
@@ -116,7 +133,11 @@ fn wait_for_lock(connection: &mut Connection, wait: Duration, observer: Arc<dyn 
     }))
 }
 
-fn configure(connection: &Connection, settings: &Settings, purpose: Purpose) -> rusqlite::Result<()> {
+fn configure(
+    connection: &Connection,
+    settings: &Settings,
+    purpose: Purpose,
+) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     for (flag, value) in flags(purpose) {
         connection.set_db_config(flag, value)?;
@@ -139,7 +160,8 @@ pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, 
         // 2 is memory.
         ("temp_store", 2),
         ("cache_size", -CACHE_KIB),
-        // The log is never copied back as a side effect of something else: SQLite drops the errors of that (ADR 0025).
+        // The log is never copied back as a side effect of something else: SQLite drops the errors
+        // of that (ADR 0025).
         ("wal_autocheckpoint", 0),
         ("query_only", (purpose == Purpose::Read).into()),
     ]
@@ -158,13 +180,16 @@ pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
 
 /// Bytes of a page; the size that every file of ours is made with.
 const PAGE_BYTES: u64 = 4096;
-/// Bytes of the log's header, and of the header of each frame in it (SQLite documentation, "WAL-mode File Format").
+/// Bytes of the log's header, and of the header of each frame in it (SQLite documentation,
+/// "WAL-mode File Format").
 const LOG_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
 /// Bytes of the database without its log.
 pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
-    let pages: u64 = connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
+    let pages: u64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)?;
     Ok(pages * PAGE_BYTES)
 }
 
@@ -179,13 +204,18 @@ pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
         match look_at_log(connection)? {
             Some(log) => return Ok(log.bytes()),
             None if began.elapsed() < LOOK_MAX => std::thread::sleep(LOOK_PAUSE),
-            None => return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+            None => {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    None,
+                ));
+            }
         }
     }
 }
 
-/// The log as it is; `None` when a writer is just publishing its commit, which takes less than a microsecond where it is
-/// let run.
+/// The log as it is; `None` when a writer is just publishing its commit, which takes less than a
+/// microsecond where it is let run.
 pub(super) fn look_at_log(connection: &Connection) -> rusqlite::Result<Option<Log>> {
     match checkpoint(connection, CheckpointMode::NOOP) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
@@ -205,12 +235,16 @@ pub(super) struct Log {
 impl Log {
     /// Bytes that the frames take up.
     pub(super) const fn bytes(self) -> u64 {
-        if self.frames == 0 { 0 } else { LOG_HEADER_BYTES + self.frames * (PAGE_BYTES + FRAME_HEADER_BYTES) }
+        if self.frames == 0 {
+            0
+        } else {
+            LOG_HEADER_BYTES + self.frames * (PAGE_BYTES + FRAME_HEADER_BYTES)
+        }
     }
 }
 
-/// Runs a checkpoint; mode NOOP only tells the size of the log, through SQLite and not through the file system, which
-/// must not be asked by a process that has the file open.
+/// Runs a checkpoint; mode NOOP only tells the size of the log, through SQLite and not through the
+/// file system, which must not be asked by a process that has the file open.
 pub(super) fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusqlite::Result<Log> {
     let (frames, copied) = connection.wal_checkpoint_v2(None::<&str>, mode)?;
     let count = |frames: i32| u64::try_from(frames).unwrap_or_default();
@@ -233,7 +267,9 @@ mod tests {
     use crate::NoObserver;
 
     fn read_back(connection: &Connection, pragma: &str) -> Value {
-        connection.pragma_query_value(None, pragma, |row| row.get(0)).expect("a pragma that answers")
+        connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .expect("a pragma that answers")
     }
 
     #[test]
@@ -259,9 +295,17 @@ mod tests {
                     ("page_size", 4096),
                 ];
                 for (pragma, value) in expected {
-                    assert_eq!(read_back(&connection, pragma), Value::Integer(value), "{pragma} of {purpose:?}");
+                    assert_eq!(
+                        read_back(&connection, pragma),
+                        Value::Integer(value),
+                        "{pragma} of {purpose:?}"
+                    );
                 }
-                assert_eq!(read_back(&connection, "journal_mode"), Value::Text("wal".into()), "{purpose:?}");
+                assert_eq!(
+                    read_back(&connection, "journal_mode"),
+                    Value::Text("wal".into()),
+                    "{purpose:?}"
+                );
                 let flags = [
                     (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
                     (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
@@ -284,8 +328,11 @@ mod tests {
         initialise(&settings).expect("a new file");
         let foreign = Connection::open(&settings.path).expect("it opens");
         foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
-        for (purpose, wait) in [(Purpose::Write, settings.busy_timeout), (Purpose::Keep, super::KEEP_WAIT_MAX)] {
-            let connection = open(&settings, purpose, Arc::new(NoObserver)).expect("opening takes no lock");
+        for (purpose, wait) in
+            [(Purpose::Write, settings.busy_timeout), (Purpose::Keep, super::KEEP_WAIT_MAX)]
+        {
+            let connection =
+                open(&settings, purpose, Arc::new(NoObserver)).expect("opening takes no lock");
             let began = std::time::Instant::now();
             let refused = connection.execute_batch("BEGIN IMMEDIATE").expect_err("it is held");
             assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
@@ -303,7 +350,8 @@ mod tests {
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
     }
 
-    /// Where the second copy of the header begins in the index of the log (SQLite, "WAL-mode File Format", section 2.1).
+    /// Where the second copy of the header begins in the index of the log (SQLite, "WAL-mode File
+    /// Format", section 2.1).
     const SECOND_HEADER: u64 = 48;
 
     #[test]
@@ -313,13 +361,23 @@ mod tests {
         initialise(&settings).expect("a new file");
         let opened = || open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
         let (reader, writer) = (opened(), opened());
-        writer.execute_batch("BEGIN; DELETE FROM changes; COMMIT; BEGIN IMMEDIATE").expect("its turn");
-        // The two copies of the header differ while a writer publishes; here it stands still in between.
-        let index = File::options().read(true).write(true).open(folder.path().join("persona.db-shm")).expect("it exists");
+        writer
+            .execute_batch("BEGIN; DELETE FROM changes; COMMIT; BEGIN IMMEDIATE")
+            .expect("its turn");
+        // The two copies of the header differ while a writer publishes; here it stands still in
+        // between.
+        let index = File::options()
+            .read(true)
+            .write(true)
+            .open(folder.path().join("persona.db-shm"))
+            .expect("it exists");
         let mut byte = [0];
         index.read_exact_at(&mut byte, SECOND_HEADER).expect("a header");
         index.write_all_at(&[!byte[0]], SECOND_HEADER).expect("written");
-        assert!(look_at_log(&reader).expect("it can be looked at").is_none(), "the look did not meet the commit");
+        assert!(
+            look_at_log(&reader).expect("it can be looked at").is_none(),
+            "the look did not meet the commit"
+        );
         let published = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
             index.write_all_at(&byte, SECOND_HEADER).expect("written");

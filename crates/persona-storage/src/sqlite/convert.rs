@@ -1,7 +1,8 @@
 //! Old files into WAL mode, and the copy that is made before an old file is changed.
 //!
-//! Killable at any instruction: the copy is made under another name, checked, synced and renamed before the file itself
-//! is touched, and the switch is one change of two bytes that SQLite makes in a transaction of its own.
+//! Killable at any instruction: the copy is made under another name, checked, synced and renamed
+//! before the file itself is touched, and the switch is one change of two bytes that SQLite makes
+//! in a transaction of its own.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,12 @@ use super::place::with_suffix;
 use super::snapshot::to_rollback_mode;
 use super::unfinished::Unfinished;
 
-/// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the memory.
+/// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the
+/// memory.
 const COPY_PAGES: i32 = 1024;
 
-/// Switches a file to WAL, reads the mode back from a second connection, and tells which mode it was in before.
+/// Switches a file to WAL, reads the mode back from a second connection, and tells which mode it
+/// was in before.
 ///
 /// A file that is in WAL mode already is only read.
 pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, StartError> {
@@ -29,7 +32,8 @@ pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
         let before = mode_of(&connection).map_err(failed)?;
         if before != "wal" {
             // Outside any transaction: inside one the switch is refused without an error.
-            let now = set_mode(&connection, "wal").map_err(|error| StartError::from_connection(path, &connection, error))?;
+            let now = set_mode(&connection, "wal")
+                .map_err(|error| StartError::from_connection(path, &connection, error))?;
             if now != "wal" {
                 return Err(StartError::NotWal { path: path.into(), mode: now });
             }
@@ -43,8 +47,8 @@ pub(super) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
     }
 }
 
-/// Switches the mode and tells which one there is now. What was switched is committed when the statement ends, so an error of
-/// that comes behind the row with the mode.
+/// Switches the mode and tells which one there is now. What was switched is committed when the
+/// statement ends, so an error of that comes behind the row with the mode.
 pub(super) fn set_mode(connection: &Connection, mode: &str) -> rusqlite::Result<String> {
     let mut statement = connection.prepare(&format!("PRAGMA journal_mode = {mode}"))?;
     let mut rows = statement.query([])?;
@@ -59,7 +63,8 @@ fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
 }
 
-/// Lets SQLite take a file back to before the transaction in which another program was killed, if there was one.
+/// Lets SQLite take a file back to before the transaction in which another program was killed, if
+/// there was one.
 pub(super) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
     let connection = open_unconfigured(path, wait)?;
     // Any statement that reads the first page does it.
@@ -69,7 +74,8 @@ pub(super) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
         .map_err(|error| StartError::from_driver(path, error))
 }
 
-/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is. It is one complete file.
+/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is. It is one
+/// complete file.
 ///
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.
 pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
@@ -89,7 +95,10 @@ pub(super) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathB
 }
 
 fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let source = Connection::open_with_flags(
+        from,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     source.busy_timeout(wait)?;
     let mut target = Connection::open(to)?;
     let backup = Backup::new(&source, &mut target)?;
@@ -98,7 +107,12 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
             // The lock was waited for already; whoever has it does not let go.
-            _ => return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+            _ => {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    None,
+                ));
+            }
         }
     }
 }
@@ -106,7 +120,8 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
 /// What SQLite's full check says of a file; "ok" if nothing.
 fn integrity_of(path: &Path) -> rusqlite::Result<String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags)?.pragma_query_value(None, "integrity_check", |row| row.get(0))
+    Connection::open_with_flags(path, flags)?
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
 }
 
 /// Makes a new or renamed entry of a folder survive a power cut.

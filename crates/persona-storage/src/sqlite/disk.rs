@@ -1,7 +1,8 @@
 //! Free space of the disk, and the reserve that writes leave alone.
 //!
-//! Below the reserve a write is refused before it begins, so that what must not fail for want of space does not: copying the
-//! log back, the index of the log, the log of the server itself. Reads go on. Nothing has to be done when there is room again.
+//! Below the reserve a write is refused before it begins, so that what must not fail for want of
+//! space does not: copying the log back, the index of the log, the log of the server itself. Reads
+//! go on. Nothing has to be done when there is room again.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -11,8 +12,8 @@ use super::Settings;
 use super::convert::folder_of;
 use crate::Error;
 
-/// How old a look at the disk may be: what all writers can fill meanwhile is small against the reserve, and a call of the
-/// system for each write is not needed.
+/// How old a look at the disk may be: what all writers can fill meanwhile is small against the
+/// reserve, and a call of the system for each write is not needed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The disk that a database lies on.
@@ -42,7 +43,13 @@ impl Space {
     /// Why they are.
     pub(super) fn shortage(self) -> Error {
         let Self { free_bytes, reserve_bytes } = self;
-        Error::Full(format!("{} bytes are free, and {reserve_bytes} are to stay free", free_bytes.unwrap_or_default()).into())
+        Error::Full(
+            format!(
+                "{} bytes are free, and {reserve_bytes} are to stay free",
+                free_bytes.unwrap_or_default()
+            )
+            .into(),
+        )
     }
 }
 
@@ -56,9 +63,12 @@ impl Disk {
         }
     }
 
-    /// The space as it was at most a quarter of a second ago; as it was seen last while another thread looks.
+    /// The space as it was at most a quarter of a second ago; as it was seen last while another
+    /// thread looks.
     pub(super) fn space(&self) -> Space {
-        self.space_by(|folder| rustix::fs::statvfs(folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize)))
+        self.space_by(|folder| {
+            rustix::fs::statvfs(folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize))
+        })
     }
 
     /// The same, with what looks for the free bytes of a folder's disk.
@@ -95,7 +105,10 @@ mod tests {
     #[test]
     fn a_disk_is_short_below_the_reserve_and_where_the_system_is_silent_it_is_not() {
         let of = |free_bytes, reserve_bytes| Space { free_bytes, reserve_bytes }.is_short();
-        assert_eq!([of(Some(9), 10), of(Some(10), 10), of(Some(0), 0), of(None, 10)], [true, false, false, false]);
+        assert_eq!(
+            [of(Some(9), 10), of(Some(10), 10), of(Some(0), 0), of(None, 10)],
+            [true, false, false, false]
+        );
     }
 
     #[test]
@@ -125,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_look_that_takes_long_holds_up_no_other() {
-        let disk = Disk::of(&Settings::new(tempfile::tempdir().expect("a folder").path().join("persona.db")));
+        let disk = Disk::of(&Settings::new(
+            tempfile::tempdir().expect("a folder").path().join("persona.db"),
+        ));
         let before = Space { free_bytes: Some(1), reserve_bytes: 2 };
         *disk.seen() = Instant::now().checked_sub(2 * LOOK_EVERY).map(|at| (at, before));
         let looking = disk.looking.lock();

@@ -1,4 +1,5 @@
-//! Driver errors in the vocabulary of the contract. The only place that looks at SQLite's result codes.
+//! Driver errors in the vocabulary of the contract. The only place that looks at SQLite's result
+//! codes.
 
 use std::path::PathBuf;
 
@@ -45,7 +46,8 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
     },
-    /// The file is reached by more than one name, and what belongs to it lies beside one of them only.
+    /// The file is reached by more than one name, and what belongs to it lies beside one of them
+    /// only.
     #[error("{} {name}: a process that opens it by another name would overwrite what is written here", path.display())]
     SecondName {
         /// Which file.
@@ -115,7 +117,8 @@ pub enum StartError {
         /// The version that is needed.
         known: u32,
     },
-    /// Its personas were moved to another database, and what is written here would be missing there.
+    /// Its personas were moved to another database, and what is written here would be missing
+    /// there.
     #[error("{} was moved to another database", path.display())]
     Retired {
         /// Which file.
@@ -230,18 +233,28 @@ impl StartError {
 
     /// The error for a file without a single byte, or for none.
     pub(super) fn missing_or_empty(path: &std::path::Path) -> Self {
-        if path.exists() { Self::NotADatabase { path: path.into() } } else { Self::Missing { path: path.into() } }
+        if path.exists() {
+            Self::NotADatabase { path: path.into() }
+        } else {
+            Self::Missing { path: path.into() }
+        }
     }
 
     /// Takes an error of the file system about this file.
     pub(super) fn from_file(path: &std::path::Path, source: std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, FileTooLarge, QuotaExceeded, ResourceBusy, StorageFull};
+        use std::io::ErrorKind::{
+            AlreadyExists, FileTooLarge, QuotaExceeded, ResourceBusy, StorageFull,
+        };
         let path = path.to_path_buf();
         match source.kind() {
             AlreadyExists => Self::Exists { path },
             ResourceBusy => Self::InUse { path, pid: None },
-            StorageFull | QuotaExceeded | FileTooLarge => Self::NoSpace { path, source: Box::new(source) },
-            _ if source.raw_os_error() == Some(Errno::IO.raw_os_error()) => Self::Disk { path, source: Box::new(source) },
+            StorageFull | QuotaExceeded | FileTooLarge => {
+                Self::NoSpace { path, source: Box::new(source) }
+            }
+            _ if source.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                Self::Disk { path, source: Box::new(source) }
+            }
             _ => Self::Unreadable { path, source },
         }
     }
@@ -259,8 +272,12 @@ impl StartError {
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
             Some(ErrorCode::DiskFull) => Self::NoSpace { path, source: Box::new(error) },
             // What cannot be opened is then what SQLite has to create: the log and its index.
-            Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => Self::NoSpace { path, source: Box::new(error) },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, waited_ms: 0 },
+            Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => {
+                Self::NoSpace { path, source: Box::new(error) }
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Held { path, waited_ms: 0 }
+            }
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Unreadable { path, source: std::io::Error::other(error.to_string()) }
             }
@@ -272,12 +289,17 @@ impl StartError {
 
 impl StartError {
     /// Takes a driver error of an open connection to this file, with what the system said.
-    pub(super) fn from_connection(path: &std::path::Path, connection: &Connection, error: rusqlite::Error) -> Self {
+    pub(super) fn from_connection(
+        path: &std::path::Path,
+        connection: &Connection,
+        error: rusqlite::Error,
+    ) -> Self {
         Self::from_driver(path, explained(connection, error))
     }
 }
 
-/// Whether the file system has no room for another file; some, such as btrfs, have no such limit and say 0 of 0.
+/// Whether the file system has no room for another file; some, such as btrfs, have no such limit
+/// and say 0 of 0.
 fn no_more_files_beside(path: &std::path::Path) -> bool {
     rustix::fs::statvfs(folder_of(path)).is_ok_and(|it| it.f_files > 0 && it.f_favail == 0)
 }
@@ -285,20 +307,24 @@ fn no_more_files_beside(path: &std::path::Path) -> bool {
 /// Takes a driver error into the contract's vocabulary. Never shown to clients with its text.
 pub(super) fn from_driver(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            Error::Busy { what: "the database lock" }
-        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => Error::Busy { what: "the database lock" },
         Some(ErrorCode::DiskFull) => Error::Full(Box::new(error)),
         _ if is_shortage_of_memory(&error) => Error::OutOfMemory,
-        Some(ErrorCode::SystemIoFailure) if is_failed_sync(&error) => Error::Unsynced(Box::new(error)),
+        Some(ErrorCode::SystemIoFailure) if is_failed_sync(&error) => {
+            Error::Unsynced(Box::new(error))
+        }
         _ if is_damage(&error) || is_of_a_value(&error) => Error::Damaged(error.to_string()),
         Some(ErrorCode::SystemIoFailure) => Error::Disk(Box::new(error)),
         _ => Error::Backend(Box::new(error)),
     }
 }
 
-/// The same failure with what the system said of it, and as [`Error::Full`] where that means that there is no room. To be
-/// called while this was the connection's last failure.
+/// The same failure with what the system said of it, and as [`Error::Full`] where that means that
+/// there is no room. To be called while this was the connection's last failure.
 pub(super) fn explain(connection: &Connection, error: Error) -> Error {
     match error {
         Error::Disk(cause) => match cause.downcast() {
@@ -334,10 +360,14 @@ pub(super) fn another(error: &Error) -> Error {
     }
 }
 
-/// Whether a column holds what no program of ours writes there; strict tables leave no other reason.
+/// Whether a column holds what no program of ours writes there; strict tables leave no other
+/// reason.
 pub(super) fn is_of_a_value(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+    )
 }
 
 /// Whether the bytes of the file are not what they should be.
@@ -357,17 +387,23 @@ pub(super) fn damaged(invalid: &Invalid) -> Error {
 
 /// Whether memory was refused, for the program itself or for its view of the log's index.
 fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
-    error
-        .sqlite_error()
-        .is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP))
+    error.sqlite_error().is_some_and(|it| {
+        matches!(
+            it.extended_code,
+            ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP
+        )
+    })
 }
 
-/// Whether it is unknown from now on what reached the disk: after a failed sync the kernel has forgotten the pages, and
-/// a second sync would succeed without them (Rebello et al., USENIX ATC 2020).
+/// Whether it is unknown from now on what reached the disk: after a failed sync the kernel has
+/// forgotten the pages, and a second sync would succeed without them (Rebello et al., USENIX ATC
+/// 2020).
 ///
 /// What a failed write means, and any other error of a commit, is said in `commit.rs`.
 pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|it| matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
+    error.sqlite_error().is_some_and(|it| {
+        matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    })
 }
 
 #[cfg(test)]

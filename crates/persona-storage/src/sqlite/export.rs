@@ -16,8 +16,8 @@ use crate::{Answer, Error, Export, Exported};
 
 /// A client that takes nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own pace does not count. A
-/// slower one would keep its place from others for hours.
+/// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own
+/// pace does not count. A slower one would keep its place from others for hours.
 const CLIENT_RATE_MIN: u64 = 64 * 1024;
 /// For so long, in sum, a client is waited for whatever its rate.
 const CLIENT_GRACE: Duration = Duration::from_secs(10);
@@ -26,13 +26,17 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over first.
+/// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over
+/// first.
 pub(super) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
     let place = readers.place_for_export()?;
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
     let work = move || run(place, outlet, opened, exported);
-    thread::Builder::new().name("export".into()).spawn(work).map_err(|error| Error::Backend(Box::new(error)))?;
+    thread::Builder::new()
+        .name("export".into())
+        .spawn(work)
+        .map_err(|error| Error::Backend(Box::new(error)))?;
     is_open.await.map_err(|_| Error::Closed("the export ended by a fault of the program"))??;
     Ok(export)
 }
@@ -45,7 +49,12 @@ enum Ended {
     Failed(Error),
 }
 
-fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>, exported: Exported) {
+fn run(
+    place: Place,
+    outlet: Outlet,
+    opened: oneshot::Sender<Result<(), Error>>,
+    exported: Exported,
+) {
     let (connection, held) = match place.begin(|| !opened.is_closed()) {
         Ok(begun) => begun,
         Err(error) => return drop(opened.send(Err(error))),
@@ -63,7 +72,8 @@ fn run(place: Place, outlet: Outlet, opened: oneshot::Sender<Result<(), Error>>,
         Ok(()) => Some(Ok(())),
         Err(Ended::Left) => None,
     };
-    // All of it is given back before the end is told: after that the caller may begin another, or close the file.
+    // All of it is given back before the end is told: after that the caller may begin another, or
+    // close the file.
     drop(held);
     drop(connection);
     place.leave();
@@ -97,7 +107,10 @@ const fn sql_of(exported: Exported) -> &'static str {
 
 /// The same answer as a line of a history.
 fn in_history(found: &Row<'_>, answer: &Answer) -> rusqlite::Result<Answer> {
-    let base = found.get::<_, Option<i64>>(7)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new);
+    let base = found
+        .get::<_, Option<i64>>(7)?
+        .and_then(|base| u64::try_from(base).ok())
+        .and_then(Revision::new);
     let line = history_line(&answer.body, row::revision(found, 6)?, base);
     Ok(Answer { body: line.into(), ..answer.clone() })
 }
@@ -122,7 +135,11 @@ impl Pace {
             match sent {
                 Ok(()) => return Ok(()),
                 Err(Unsent::Left) => return Err(Ended::Left),
-                Err(Unsent::NoRoom(_)) if began.elapsed() >= CLIENT_WAIT_MAX || self.is_below_least_rate() => return Err(too_slow()),
+                Err(Unsent::NoRoom(_))
+                    if began.elapsed() >= CLIENT_WAIT_MAX || self.is_below_least_rate() =>
+                {
+                    return Err(too_slow());
+                }
                 Err(Unsent::NoRoom(unsent)) => answer = unsent,
             }
         }
@@ -138,14 +155,24 @@ fn too_slow() -> Ended {
     Ended::Failed(Error::Busy { what: "the reader of the export" })
 }
 
-fn send_all(connection: &Connection, exported: Exported, client: &mut Pace, held: &Held) -> Result<(), Ended> {
+fn send_all(
+    connection: &Connection,
+    exported: Exported,
+    client: &mut Pace,
+    held: &Held,
+) -> Result<(), Ended> {
     let failed = |error| Ended::Failed(from_driver(told(connection, error)));
-    // One statement is one snapshot. Row numbers grow in the order in which this file got its personas.
+    // One statement is one snapshot. Row numbers grow in the order in which this file got its
+    // personas.
     let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
-        let answer = if exported == Exported::History { in_history(found, &answer).map_err(failed)? } else { answer };
+        let answer = if exported == Exported::History {
+            in_history(found, &answer).map_err(failed)?
+        } else {
+            answer
+        };
         client.send(answer, held)?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! What kind of file system a file lies on.
 //!
-//! WAL keeps its index in memory that the processes of one machine share. Over a network or through a virtual machine's
-//! shared folder that memory is not shared, and the file is corrupted without an error (SQLite documentation,
-//! "Write-Ahead Logging", section 1).
+//! WAL keeps its index in memory that the processes of one machine share. Over a network or through
+//! a virtual machine's shared folder that memory is not shared, and the file is corrupted without
+//! an error (SQLite documentation, "Write-Ahead Logging", section 1).
 
 use std::path::Path;
 
@@ -55,7 +55,10 @@ impl FileSystem {
 
     /// Its name for people; the magic number where it is not a known one.
     pub fn name(self) -> String {
-        self.known().map_or_else(|| format!("file system {:#x}", self.magic), |(_, name, _)| (*name).to_owned())
+        self.known().map_or_else(
+            || format!("file system {:#x}", self.magic),
+            |(_, name, _)| (*name).to_owned(),
+        )
     }
 
     fn known(self) -> Option<&'static (u64, &'static str, bool)> {
@@ -69,7 +72,12 @@ mod tests {
 
     #[test]
     fn network_and_shared_folders_are_remote_and_disks_are_not() {
-        for (magic, name) in [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0x0102_1997, "9p"), (0x6573_5546, "FUSE or virtiofs")] {
+        for (magic, name) in [
+            (0x6969, "NFS"),
+            (0xff53_4d42, "CIFS"),
+            (0x0102_1997, "9p"),
+            (0x6573_5546, "FUSE or virtiofs"),
+        ] {
             let found = FileSystem::from_magic(magic);
             assert!(found.is_remote(), "{name}");
             assert_eq!(found.name(), name);

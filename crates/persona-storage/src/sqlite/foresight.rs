@@ -1,12 +1,15 @@
-//! What a heavy write will come to, worked out before its turn: the lock is then held for the statements only.
+//! What a heavy write will come to, worked out before its turn: the lock is then held for the
+//! statements only.
 //!
-//! Reading, patching, checking and folding a document of some megabytes takes many times as long as writing it. All of that
-//! is done here against the revision that a reader sees. Behind the lock only its tag is compared; where
-//! another write was faster, everything is worked out again there, and nothing of this counts.
+//! Reading, patching, checking and folding a document of some megabytes takes many times as long as
+//! writing it. All of that is done here against the revision that a reader sees. Behind the lock
+//! only its tag is compared; where another write was faster, everything is worked out again there,
+//! and nothing of this counts.
 //!
-//! Two parsed documents are many times the body of a small patch. So at most one such result is there at a time, over all
-//! processes: its write keeps its pass (`heavy_gate.rs`) until it is committed, refused or withdrawn, and clients take turns.
-//! That costs little, because the work is the longer part; and two writes of one persona do not make each other's work void.
+//! Two parsed documents are many times the body of a small patch. So at most one such result is
+//! there at a time, over all processes: its write keeps its pass (`heavy_gate.rs`) until it is
+//! committed, refused or withdrawn, and clients take turns. That costs little, because the work is
+//! the longer part; and two writes of one persona do not make each other's work void.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -40,7 +43,9 @@ impl Foreseen {
     /// Bytes of the larger one of what there is and what becomes of it, as far as they are known.
     fn bytes(&self) -> usize {
         let document = self.patched.as_ref().and_then(|patched| patched.as_ref().ok());
-        document.map_or(0, |document| document.text().len()).max(self.before.persona.document.text().len())
+        document
+            .map_or(0, |document| document.text().len())
+            .max(self.before.persona.document.text().len())
     }
 }
 
@@ -52,7 +57,8 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Bytes that the write has to read or write beside those that it brings, as far as they are known.
+    /// Bytes that the write has to read or write beside those that it brings, as far as they are
+    /// known.
     pub(super) fn bytes(&self) -> usize {
         self.foreseen.as_ref().map_or(0, Foreseen::bytes)
     }
@@ -71,12 +77,14 @@ impl Foresight {
         Self { gate: HeavyGate::of(&settings.path), settings, reader: Arc::default() }
     }
 
-    /// Looks ahead, and hands the write back, with its pass where it is heavy. Nothing is foreseen where the persona is not
-    /// there, where all of this is light, or where reading fails: behind the lock the same failure is told.
+    /// Looks ahead, and hands the write back, with its pass where it is heavy. Nothing is foreseen
+    /// where the persona is not there, where all of this is light, or where reading fails: behind
+    /// the lock the same failure is told.
     ///
     /// # Errors
     ///
-    /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the program.
+    /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the
+    /// program.
     pub(super) async fn of(&self, write: Write) -> Result<(Write, Option<Box<Ahead>>), Error> {
         let pass = self.gate.enter(write.client, write.deadline).await?;
         let (settings, reader) = (self.settings.clone(), Arc::clone(&self.reader));
@@ -87,7 +95,8 @@ impl Foresight {
             if reader.is_none() {
                 *reader = connection::open(&settings, Purpose::Read, Arc::new(NoObserver)).ok();
             }
-            let foreseen = reader.as_ref().and_then(|reader| look(reader, &write)).filter(Foreseen::is_heavy);
+            let foreseen =
+                reader.as_ref().and_then(|reader| look(reader, &write)).filter(Foreseen::is_heavy);
             let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
             let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, pass }));
             (write, ahead)
@@ -98,7 +107,9 @@ impl Foresight {
 
 fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
     match &write.operation {
-        Operation::Create { document, .. } | Operation::Replace { document, .. } => document.prepare(),
+        Operation::Create { document, .. } | Operation::Replace { document, .. } => {
+            document.prepare();
+        }
         Operation::Import { past, .. } => past.document.prepare(),
         _ => {}
     }
@@ -108,7 +119,8 @@ fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
     let before = personas::find(&snapshot, id).ok()??;
     let patched = match &write.operation {
         Operation::Patch { patch, base, .. } => {
-            let document_at = |revision: Revision| revisions::document(&snapshot, id, before.row_id, revision);
+            let document_at =
+                |revision: Revision| revisions::document(&snapshot, id, before.row_id, revision);
             Some(patched(patch, *base, before.current(), document_at)).filter(is_of_the_rules)
         }
         _ => None,
@@ -128,7 +140,13 @@ fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
 /// Whether the same comes of the same revision every time. A failure to read does not.
 fn is_of_the_rules(patched: &Patched) -> bool {
     let Err(error) = patched else { return true };
-    matches!(error, Error::Invalid(_) | Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. })
+    matches!(
+        error,
+        Error::Invalid(_)
+            | Error::TestFailed { .. }
+            | Error::UnknownBase { .. }
+            | Error::Conflicts { .. }
+    )
 }
 
 #[cfg(test)]
@@ -164,9 +182,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
-        let store = SqliteStore::open(settings.clone(), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+        let store = SqliteStore::open(
+            settings.clone(),
+            Arc::new(TestClock::default()),
+            Arc::new(NoObserver),
+        )
+        .expect("it opens");
         for (id, length) in [(HEAVY, LIGHT_BYTES_MAX + 1), (LIGHT, 10)] {
-            let document = Document::from_json(json!({ "name": "Ada", "description": "x".repeat(length) })).expect("a document");
+            let document =
+                Document::from_json(json!({ "name": "Ada", "description": "x".repeat(length) }))
+                    .expect("a document");
             store.write(write(1, Operation::Create { id, document })).await.expect("created");
         }
         store.close().await;
@@ -188,7 +213,10 @@ mod tests {
                 drop(ahead);
             }));
             while foresight.gate.turns().waiting() < expected {
-                assert!(waiting.iter().all(|one| !one.is_finished()), "a second one was worked out beside the first");
+                assert!(
+                    waiting.iter().all(|one| !one.is_finished()),
+                    "a second one was worked out beside the first"
+                );
                 tokio::task::yield_now().await;
             }
         }

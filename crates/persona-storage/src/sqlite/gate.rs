@@ -1,11 +1,12 @@
 //! The gate: a lock in front of SQLite's own writer lock, at which nobody starves.
 //!
-//! SQLite waits for its lock by polling, which is unfair and has a tail of seconds. The gate waits in the kernel, on
-//! `flock(2)` of a file beside the database, and a killed holder lets go at once. The file is never the database itself and
-//! is never removed, so that all processes always lock the same file.
+//! SQLite waits for its lock by polling, which is unfair and has a tail of seconds. The gate waits
+//! in the kernel, on `flock(2)` of a file beside the database, and a killed holder lets go at once.
+//! The file is never the database itself and is never removed, so that all processes always lock
+//! the same file.
 //!
-//! The kernel wakes who waits, but does not hold the lock back for them: whoever has just been in, and is still running,
-//! would be quicker. So they let the others in first.
+//! The kernel wakes who waits, but does not hold the lock back for them: whoever has just been in,
+//! and is still running, would be quicker. So they let the others in first.
 //!
 //! Every writer of every process goes through it: workers, keeper, command line.
 
@@ -20,10 +21,12 @@ use super::ownership::open_or_make;
 use super::place::with_suffix;
 use crate::{NoObserver, Observer};
 
-/// Pause between attempts where waiting needs a deadline, which the kernel's blocking lock does not have.
+/// Pause between attempts where waiting needs a deadline, which the kernel's blocking lock does not
+/// have.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
 
-/// How long who has just been in lets others go first, at most: longer than a waiter needs to wake up on a busy machine.
+/// How long who has just been in lets others go first, at most: longer than a waiter needs to wake
+/// up on a busy machine.
 const COURTESY_MAX: Duration = Duration::from_millis(2);
 /// Pause between two looks whether one of them is in.
 const COURTESY_PAUSE: Duration = Duration::from_micros(50);
@@ -46,7 +49,8 @@ impl Gate {
     /// What is added to the name of a database for the name of its gate.
     pub(super) const SUFFIX: &str = "-gate";
 
-    /// Opens the gate of a database, and makes its file when it is the first; then it belongs to whom the database belongs to.
+    /// Opens the gate of a database, and makes its file when it is the first; then it belongs to
+    /// whom the database belongs to.
     ///
     /// # Errors
     ///
@@ -56,7 +60,8 @@ impl Gate {
         Ok(Self { file, observer: Arc::new(NoObserver), left_at: Cell::default() })
     }
 
-    /// Reports who waits and who is in, while it lasts: others must be able to say whom they wait for.
+    /// Reports who waits and who is in, while it lasts: others must be able to say whom they wait
+    /// for.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
         Self { observer, ..self }
@@ -97,8 +102,8 @@ impl Gate {
         }
     }
 
-    /// Tries to enter until a deadline; `None` when others were in all the time. Not fair: for init only, which comes
-    /// before the first writer.
+    /// Tries to enter until a deadline; `None` when others were in all the time. Not fair: for init
+    /// only, which comes before the first writer.
     ///
     /// # Errors
     ///
@@ -124,7 +129,8 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        // Cannot fail on a descriptor that holds the lock; and if it did, the lock would go with the process.
+        // Cannot fail on a descriptor that holds the lock; and if it did, the lock would go with
+        // the process.
         let _ = self.gate.file.unlock();
         self.gate.observer.gate_held(self.since.elapsed());
         self.gate.left_at.set(Some(Instant::now()));
@@ -156,7 +162,9 @@ mod tests {
     fn who_has_just_been_in_lets_others_go_first_and_nobody_else_does() {
         let folder = tempfile::tempdir().expect("a folder");
         let waking = Arc::new(Waking::default());
-        let gate = Gate::open(&folder.path().join("persona.db")).expect("a gate").observed_by(waking.clone());
+        let gate = Gate::open(&folder.path().join("persona.db"))
+            .expect("a gate")
+            .observed_by(waking.clone());
         let looks_of_entering = || {
             let before = waking.looks.load(Ordering::Relaxed);
             drop(gate.enter().expect("locks work"));
@@ -175,10 +183,13 @@ mod tests {
     fn only_one_holder_is_let_in_and_the_next_enters_when_it_leaves() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("persona.db");
-        let (first, second) = (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
+        let (first, second) =
+            (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
         let pass = first.enter().expect("locks work");
         assert!(second.enter_until(Instant::now()).expect("locks work").is_none());
-        let waiting = std::thread::spawn(move || second.enter().map(|pass| pass.held() < Duration::from_mins(1)));
+        let waiting = std::thread::spawn(move || {
+            second.enter().map(|pass| pass.held() < Duration::from_mins(1))
+        });
         drop(pass);
         assert!(waiting.join().expect("no panic").expect("locks work"));
     }

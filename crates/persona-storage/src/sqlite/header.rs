@@ -1,5 +1,5 @@
-//! A database file before it is open: its first 100 bytes (SQLite documentation, "Database File Format", section 1.3), and
-//! who has it open.
+//! A database file before it is open: its first 100 bytes (SQLite documentation, "Database File
+//! Format", section 1.3), and who has it open.
 //!
 //! Read with plain file calls, so only before this process opens the file with SQLite.
 
@@ -46,13 +46,16 @@ impl Header {
             100 if bytes.starts_with(b"SQLite format 3\0") => {}
             _ => return Err(StartError::NotADatabase { path: path.into() }),
         }
-        let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let word = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         Ok(Some(Self { wal: bytes[18] == 2, user_version: word(60), application_id: word(68) }))
     }
 }
 
-/// A process that holds a lock on a file, such as SQLite's on a database that is open. Only to be asked in a process that
-/// does not have the database open itself: closing the file would drop its locks.
+/// A process that holds a lock on a file, such as SQLite's on a database that is open. Only to be
+/// asked in a process that does not have the database open itself: closing the file would drop its
+/// locks.
 pub(super) fn holder_of(file: &File) -> std::io::Result<Option<u32>> {
     let found = fcntl_getlk(file, &Flock::from(FlockType::WriteLock))?;
     Ok(found.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().unsigned_abs()))

@@ -1,11 +1,14 @@
-//! The gate of heavy writes: one of them at a time over all processes, from when it is worked out until it is committed.
+//! The gate of heavy writes: one of them at a time over all processes, from when it is worked out
+//! until it is committed.
 //!
-//! With one heavy write of each process at the gate of all writers, a light one would wait for as many as there are
-//! processes. With one over all, light writes go through between two heavy ones: the next one is only worked out then. So
-//! nothing that was worked out is made void by a heavy write of another process either.
+//! With one heavy write of each process at the gate of all writers, a light one would wait for as
+//! many as there are processes. With one over all, light writes go through between two heavy ones:
+//! the next one is only worked out then. So nothing that was worked out is made void by a heavy
+//! write of another process either.
 //!
-//! As the gate of all writers it waits in the kernel, and a killed holder lets go at once. It keeps order and nothing else: a
-//! heavy write behind a lock that cannot be had, such as that of a file of another user, goes on without it.
+//! As the gate of all writers it waits in the kernel, and a killed holder lets go at once. It keeps
+//! order and nothing else: a heavy write behind a lock that cannot be had, such as that of a file
+//! of another user, goes on without it.
 
 use std::fs::File;
 use std::io::{ErrorKind, Result};
@@ -47,7 +50,8 @@ impl HeavyGate {
         Self { database: database.into(), turns: Turns::new(AT_ONCE), was_told: Arc::default() }
     }
 
-    /// Where it lies: beside the database. The file is made by the first heavy write, and never removed.
+    /// Where it lies: beside the database. The file is made by the first heavy write, and never
+    /// removed.
     pub(super) fn path(database: &Path) -> PathBuf {
         with_suffix(database, Self::SUFFIX)
     }
@@ -56,12 +60,18 @@ impl HeavyGate {
     ///
     /// # Errors
     ///
-    /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the program.
-    pub(super) async fn enter(&self, client: Option<IpAddr>, deadline: Instant) -> std::result::Result<HeavyPass, Error> {
+    /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the
+    /// program.
+    pub(super) async fn enter(
+        &self,
+        client: Option<IpAddr>,
+        deadline: Instant,
+    ) -> std::result::Result<HeavyPass, Error> {
         let busy = || Error::Busy { what: "its turn to write" };
         let turn = self.turns.take(client, deadline).await.ok_or_else(busy)?;
         let (database, was_told) = (self.database.clone(), Arc::clone(&self.was_told));
-        // The kernel's lock has no deadline: a request that gives up leaves the thread to it, with the turn of this process.
+        // The kernel's lock has no deadline: a request that gives up leaves the thread to it, with
+        // the turn of this process.
         let waiting = tokio::task::spawn_blocking(move || {
             let locked = lock(&database);
             if let Err(error) = &locked
@@ -81,7 +91,8 @@ impl HeavyGate {
     }
 }
 
-/// Opened for each turn, so that nothing has to be kept in order between two, and the lock goes with the file.
+/// Opened for each turn, so that nothing has to be kept in order between two, and the lock goes
+/// with the file.
 fn lock(database: &Path) -> Result<File> {
     let file = open_or_make(&HeavyGate::path(database), database)?;
     loop {

@@ -10,12 +10,16 @@ use crate::fault::{self, Fault};
 use crate::time::Observed;
 use crate::{Error, Idempotency, Outcome, Written};
 
-/// The answer to an earlier request with this key. A record is valid for as long as it is there; only the keeper removes it.
+/// The answer to an earlier request with this key. A record is valid for as long as it is there;
+/// only the keeper removes it.
 ///
 /// # Errors
 ///
 /// [`Error::KeyReused`] when the earlier request was another one.
-pub(super) fn find(connection: &Connection, wanted: &Idempotency) -> Result<Option<Written>, Error> {
+pub(super) fn find(
+    connection: &Connection,
+    wanted: &Idempotency,
+) -> Result<Option<Written>, Error> {
     if fault::is_on(Fault::ForgetRepetitions) {
         return Ok(None);
     }
@@ -55,7 +59,8 @@ pub(super) fn insert(
     written: &Written,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    // `at` is the count of elapsed time (`time.rs`). Where no keeper has begun to count, the time of day stands in for it.
+    // `at` is the count of elapsed time (`time.rs`). Where no keeper has begun to count, the time
+    // of day stands in for it.
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
@@ -75,8 +80,9 @@ pub(super) fn insert(
         .map(drop)
 }
 
-/// Whether as many keys are kept as may be. Rows are numbered as they come and removed in the same order, so the first and
-/// the last number tell how many there are, or a little more: counting a million rows in each write would take too long.
+/// Whether as many keys are kept as may be. Rows are numbered as they come and removed in the same
+/// order, so the first and the last number tell how many there are, or a little more: counting a
+/// million rows in each write would take too long.
 pub(super) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<bool> {
     let kept: i64 = connection
         .prepare_cached(
@@ -94,17 +100,21 @@ pub(super) struct Removed {
     pub is_more: bool,
 }
 
-/// Counts the time that has elapsed, and removes at most `limit` records that were kept long enough.
+/// Counts the time that has elapsed, and removes at most `limit` records that were kept long
+/// enough.
 ///
-/// A record that is ahead of the count was made by a fast clock before the count began, or is of another database. It is set
-/// to the count: it would stay for long otherwise, and as the oldest row make [`is_full`] count all that were removed since.
+/// A record that is ahead of the count was made by a fast clock before the count began, or is of
+/// another database. It is set to the count: it would stay for long otherwise, and as the oldest
+/// row make [`is_full`] count all that were removed since.
 pub(super) fn remove_expired(
     connection: &Connection,
     observed: &mut Observed,
     clock: &dyn Clock,
     limit: usize,
 ) -> rusqlite::Result<Removed> {
-    let newest: Option<i64> = connection.prepare_cached("SELECT max(at) FROM idempotency")?.query_row([], |found| found.get(0))?;
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT max(at) FROM idempotency")?
+        .query_row([], |found| found.get(0))?;
     let Some(newest) = newest else {
         observed.pause();
         return Ok(Removed { records: 0, is_more: false });
@@ -115,7 +125,9 @@ pub(super) fn remove_expired(
         .optional()?;
     let count = observed.count(stored.unwrap_or_else(|| Observed::first(newest, clock)), clock);
     if stored != Some(count) {
-        connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('observed_us', ?1)")?.execute([count.to_string()])?;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('observed_us', ?1)")?
+            .execute([count.to_string()])?;
     }
     let rows_max = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut ahead = 0;

@@ -1,6 +1,7 @@
 //! What can be told of a file without changing it: for `persona doctor`.
 //!
-//! What lives here: reading. What must not: anything that creates, converts, copies back or repairs.
+//! What lives here: reading. What must not: anything that creates, converts, copies back or
+//! repairs.
 //!
 //! Start reading at [`contents`].
 
@@ -20,10 +21,12 @@ use super::header::Header;
 use super::{CheckReport, Progress, Settings, StartError, changes, migrate, personas};
 use crate::NoObserver;
 
-/// Most faults that a check of the content lists: enough to see that the file is damaged, and where.
+/// Most faults that a check of the content lists: enough to see that the file is damaged, and
+/// where.
 const FAULTS_MAX: usize = 10;
 
-/// How long a lock of another program is waited for: an examination must neither hang nor hold anybody up.
+/// How long a lock of another program is waited for: an examination must neither hang nor hold
+/// anybody up.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What the first page of a file of ours says.
@@ -35,8 +38,8 @@ pub struct FirstPage {
     pub schema_version: u32,
 }
 
-/// Reads the first page of a file with plain file calls, so before anything in this process opens it with SQLite.
-/// `None` when there is no file, or an empty one.
+/// Reads the first page of a file with plain file calls, so before anything in this process opens
+/// it with SQLite. `None` when there is no file, or an empty one.
 ///
 /// # Errors
 ///
@@ -90,19 +93,29 @@ pub fn read_back(settings: &Settings) -> Result<ReadBack, StartError> {
     let mut found = ReadBack::default();
     for purpose in [Purpose::Write, Purpose::Read, Purpose::Keep] {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
-        read_back_one(&connection, settings, purpose, &mut found).map_err(|error| StartError::from_driver(&settings.path, error))?;
-        // A keeper copies the log back when it is the last to leave; an examination leaves everything as it is.
+        read_back_one(&connection, settings, purpose, &mut found)
+            .map_err(|error| StartError::from_driver(&settings.path, error))?;
+        // A keeper copies the log back when it is the last to leave; an examination leaves
+        // everything as it is.
         let keep_log = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         keep_log.map_err(|error| StartError::from_driver(&settings.path, error))?;
     }
     Ok(found)
 }
 
-fn read_back_one(connection: &Connection, settings: &Settings, purpose: Purpose, found: &mut ReadBack) -> rusqlite::Result<()> {
+fn read_back_one(
+    connection: &Connection,
+    settings: &Settings,
+    purpose: Purpose,
+    found: &mut ReadBack,
+) -> rusqlite::Result<()> {
     let mut compare = |name: &str, wanted: i64, value: i64| {
         found.settings += 1;
         if value != wanted {
-            found.wrong.push(format!("{name} is {value} instead of {wanted} on a connection to {}", purpose.word()));
+            found.wrong.push(format!(
+                "{name} is {value} instead of {wanted} on a connection to {}",
+                purpose.word()
+            ));
         }
     };
     for (pragma, wanted) in connection::pragmas(settings, purpose) {
@@ -117,9 +130,11 @@ fn read_back_one(connection: &Connection, settings: &Settings, purpose: Purpose,
 /// How a file is opened for an examination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// There is a log beside it: others may be at work, or were killed. Opened like any other reader.
+    /// There is a log beside it: others may be at work, or were killed. Opened like any other
+    /// reader.
     WithLog,
-    /// Nobody works with it. Opened without locks and without making the log and its index, so that nothing changes.
+    /// Nobody works with it. Opened without locks and without making the log and its index, so that
+    /// nothing changes.
     AtRest,
 }
 
@@ -138,35 +153,51 @@ pub struct Contents {
     pub faults: Vec<String>,
 }
 
-/// Reads what is in a file and checks that it is sound: quickly (structure), or fully, as [`super::check`] does (every
-/// index entry, every row with its checksum and hash, every revision, the search index). Nothing is made beside a file at
-/// rest. Must be called before anything else in this process opens the file.
+/// Reads what is in a file and checks that it is sound: quickly (structure), or fully, as
+/// [`super::check`] does (every index entry, every row with its checksum and hash, every revision,
+/// the search index). Nothing is made beside a file at rest. Must be called before anything else in
+/// this process opens the file.
 ///
 /// # Errors
 ///
-/// The file cannot be opened or read, in the worst case because it is damaged ([`StartError::Damaged`]).
-pub fn contents(settings: &Settings, presence: Presence, full: bool) -> Result<Contents, StartError> {
+/// The file cannot be opened or read, in the worst case because it is damaged
+/// ([`StartError::Damaged`]).
+pub fn contents(
+    settings: &Settings,
+    presence: Presence,
+    full: bool,
+) -> Result<Contents, StartError> {
     // Before the connection below, because it reads the first page with plain file calls.
     let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
     let connection = match presence {
         Presence::WithLog => {
-            let settings = Settings { busy_timeout: settings.busy_timeout.min(WAIT_MAX), ..settings.clone() };
+            let settings =
+                Settings { busy_timeout: settings.busy_timeout.min(WAIT_MAX), ..settings.clone() };
             connection::open(&settings, Purpose::Read, Arc::new(NoObserver))?
         }
         Presence::AtRest => open_at_rest(&settings.path)?,
     };
     let read = || -> rusqlite::Result<Contents> {
         let faults = match compared {
-            Some(report) => report.problems.iter().take(FAULTS_MAX).map(ToString::to_string).collect(),
+            Some(report) => {
+                report.problems.iter().take(FAULTS_MAX).map(ToString::to_string).collect()
+            }
             None => faults_of_structure(&connection)?,
         };
         let schema_version = migrate::version_of(&connection)?;
         if schema_version != migrate::VERSION {
             // The tables of another version are not known.
-            return Ok(Contents { schema_version, personas: 0, deleted: 0, newest_change: Timestamp::default(), faults });
+            return Ok(Contents {
+                schema_version,
+                personas: 0,
+                deleted: 0,
+                newest_change: Timestamp::default(),
+                faults,
+            });
         }
         let newest_change = changes::last_time(&connection)?;
-        let (personas, deleted) = (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
+        let (personas, deleted) =
+            (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
         Ok(Contents { schema_version, personas, deleted, newest_change, faults })
     };
     read().map_err(|error| StartError::from_driver(&settings.path, error))
@@ -197,12 +228,16 @@ fn open_at_rest(path: &Path) -> Result<Connection, StartError> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
             byte => write!(uri, "%{byte:02x}").expect("a string takes everything that is written"),
         }
     }
     uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(uri, flags).map_err(|error| StartError::from_driver(path, error))
 }
 
@@ -225,11 +260,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
-        let connection =
-            super::connection::open(&settings, super::Purpose::Read, std::sync::Arc::new(crate::NoObserver)).expect("it opens");
+        let connection = super::connection::open(
+            &settings,
+            super::Purpose::Read,
+            std::sync::Arc::new(crate::NoObserver),
+        )
+        .expect("it opens");
         connection.pragma_update(None, "foreign_keys", false).expect("a setting");
         let mut found = super::ReadBack::default();
-        super::read_back_one(&connection, &settings, super::Purpose::Read, &mut found).expect("readable");
+        super::read_back_one(&connection, &settings, super::Purpose::Read, &mut found)
+            .expect("readable");
         assert_eq!(found.wrong, ["foreign_keys is 0 instead of 1 on a connection to read"]);
     }
 
@@ -240,7 +280,10 @@ mod tests {
         initialise(&settings).expect("a new file");
         assert!(first_page(&settings.path).expect("readable").is_some_and(|page| page.wal));
         // Closed by a program that copies the log back and removes it.
-        drop(rusqlite::Connection::open(&settings.path).and_then(|last| last.execute_batch("PRAGMA wal_checkpoint")));
+        drop(
+            rusqlite::Connection::open(&settings.path)
+                .and_then(|last| last.execute_batch("PRAGMA wal_checkpoint")),
+        );
         let names = || std::fs::read_dir(folder.path()).expect("readable").count();
         assert_eq!(names(), 2, "the file and its gate");
         let before = (names(), std::fs::read(&settings.path).expect("readable"));
@@ -258,7 +301,10 @@ mod tests {
         initialise(&settings).expect("a new file");
         for full in [false, true] {
             let found = contents(&settings, Presence::WithLog, full).expect("readable");
-            assert_eq!((found.faults, found.schema_version, found.personas), (vec![], SCHEMA_VERSION, 0));
+            assert_eq!(
+                (found.faults, found.schema_version, found.personas),
+                (vec![], SCHEMA_VERSION, 0)
+            );
         }
     }
 

@@ -1,7 +1,8 @@
 //! The keeper: looks after the file while others use it.
 //!
-//! It copies the log back into the database, so that no writer has to, merges the search index, and removes what has
-//! expired. Its connection is open from before the first worker until after the last one, so that no worker ever is the last to close the file.
+//! It copies the log back into the database, so that no writer has to, merges the search index, and
+//! removes what has expired. Its connection is open from before the first worker until after the
+//! last one, so that no worker ever is the last to close the file.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -29,20 +30,26 @@ use super::{Settings, Space, StartError, idempotency, migrate, search};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
-/// Above this many frames in the log it is copied back with the gate held, so that it starts over: 32 MiB of pages.
-/// Half of what the log may ever be, because writers go on until the keeper has its turn at the gate.
+/// Above this many frames in the log it is copied back with the gate held, so that it starts over:
+/// 32 MiB of pages. Half of what the log may ever be, because writers go on until the keeper has
+/// its turn at the gate.
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 // Once they were the same, and writers copied the log back inside their writes.
-const _: () = assert!(connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3, "no room for the keeper's turn");
-/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait for long: about 10 ms.
+const _: () = assert!(
+    connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3,
+    "no room for the keeper's turn"
+);
+/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
+/// for long: about 10 ms.
 const FEW_FRAMES: u64 = 256;
-/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves what three or four
-/// transactions wrote meanwhile, so more of them would not leave less.
+/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
+/// what three or four transactions wrote meanwhile, so more of them would not leave less.
 const BRAKED_COPIES_MAX: usize = 3;
-/// A log that has not grown for this long is cut to nothing: then a copy of the file alone is complete.
+/// A log that has not grown for this long is cut to nothing: then a copy of the file alone is
+/// complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
-/// Pause between two looks at the log while writers add to the search index faster than it is merged, while somebody
-/// writes, and while nobody does.
+/// Pause between two looks at the log while writers add to the search index faster than it is
+/// merged, while somebody writes, and while nobody does.
 const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
@@ -52,14 +59,16 @@ const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
-/// Pause after a log could not start over because of a reader on an old snapshot: each attempt makes writers wait.
+/// Pause after a log could not start over because of a reader on an old snapshot: each attempt
+/// makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
-/// While nobody else writes, the search index is merged only while the log is shorter than this: 8 MiB of pages. Merging
-/// fills the log as writers do, and an export that holds its beginning would be broken off for it (`export.rs`).
+/// While nobody else writes, the search index is merged only while the log is shorter than this: 8
+/// MiB of pages. Merging fills the log as writers do, and an export that holds its beginning would
+/// be broken off for it (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
-/// Steps of merging the search index in one tick, between which writers go through the gate; the log is looked at after
-/// them, because each may have let a dozen transactions in.
+/// Steps of merging the search index in one tick, between which writers go through the gate; the
+/// log is looked at after them, because each may have let a dozen transactions in.
 const MERGE_STEPS_MAX: usize = 2;
 
 /// Looks after the file while others use it.
@@ -69,7 +78,8 @@ pub struct Keeper {
     observer: Arc<dyn Observer>,
     gate: Gate,
     writer: WriteConnection,
-    /// Declared after the writer and so closed after it: only this one copies the log back when it is the last.
+    /// Declared after the writer and so closed after it: only this one copies the log back when it
+    /// is the last.
     connection: Connection,
     seen: Log,
     grew_at: Instant,
@@ -101,14 +111,19 @@ impl Keeper {
     /// # Errors
     ///
     /// As for [`super::SqliteStore::open`].
-    pub fn open(settings: &Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    pub fn open(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         let gate = Gate::open(&settings.path)
             .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;
         let writer = WriteConnection::open(settings, Arc::clone(&observer))?;
-        let watch = Watch::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))?;
+        let watch = Watch::of(&settings.path)
+            .map_err(|source| StartError::from_file(&settings.path, source))?;
         let now = Instant::now();
         let mut keeper = Self {
             settings: settings.clone(),
@@ -129,35 +144,47 @@ impl Keeper {
             watch,
             scrub: Scrub::new(),
         };
-        // After a failed sync the log on the disk may lack pages that all processes still see in it. Copied back, they
-        // are written and synced once more, before anything else is acknowledged.
+        // After a failed sync the log on the disk may lack pages that all processes still see in
+        // it. Copied back, they are written and synced once more, before anything else is
+        // acknowledged.
         match keeper.copy_back() {
             Err(Error::Unsynced(source)) => {
                 keeper.leave_the_log();
                 Err(StartError::Disk { path: settings.path.clone(), source })
             }
-            // Whatever else is in the way, such as a full disk, is in nobody's way who only reads; a tick reports it.
+            // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
+            // a tick reports it.
             Ok(()) | Err(_) => Ok(keeper),
         }
     }
 
-    /// Whether a file of the database was removed or replaced by another one while it was open here.
+    /// Whether a file of the database was removed or replaced by another one while it was open
+    /// here.
     ///
-    /// Then no writer is let in any more, and everything that was acknowledged is copied to a backup beside the database,
-    /// because with the last process that has the old files open it would be gone. The gate stays closed until this
-    /// keeper is dropped: the caller has to end the server.
+    /// Then no writer is let in any more, and everything that was acknowledged is copied to a
+    /// backup beside the database, because with the last process that has the old files open it
+    /// would be gone. The gate stays closed until this keeper is dropped: the caller has to end the
+    /// server.
     pub fn lost(&mut self) -> Option<Lost> {
         let file = self.watch.lost()?.to_path_buf();
         if let Ok(pass) = self.gate.enter() {
             std::mem::forget(pass);
         }
-        // A log that somebody replaced must not find anything to be replayed into the file beside it.
+        // A log that somebody replaced must not find anything to be replayed into the file beside
+        // it.
         if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
             tracing::warn!(%error, "could not copy the log back");
         }
         let path = &self.settings.path;
         let rescue = with_suffix(path, &format!("-rescued-{}", stamp(self.clock.now())));
-        let rescued = back_up_from(&self.connection, path, &rescue, false, &mut |_| ControlFlow::Continue(()));
+        let rescued =
+            back_up_from(
+                &self.connection,
+                path,
+                &rescue,
+                false,
+                &mut |_| ControlFlow::Continue(()),
+            );
         if let Err(error) = &rescued {
             tracing::error!(%error, "could not rescue what was acknowledged");
         }
@@ -170,15 +197,17 @@ impl Keeper {
     ///
     /// The database failed; asking again may succeed.
     pub fn knows_the_schema(&self) -> Result<bool, Error> {
-        migrate::version_of(&self.connection).map(|version| version == migrate::VERSION).map_err(from_driver)
+        migrate::version_of(&self.connection)
+            .map(|version| version == migrate::VERSION)
+            .map_err(from_driver)
     }
 
     /// Does what is due and tells after how long to come again.
     ///
     /// # Errors
     ///
-    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and [`Error::OutcomeUnknown`], after
-    /// which every process must open the file again.
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and
+    /// [`Error::OutcomeUnknown`], after which every process must open the file again.
     pub fn tick(&mut self) -> Result<Duration, Error> {
         let result = self.look_after();
         if matches!(&result, Err(Error::Unsynced(_) | Error::OutcomeUnknown)) {
@@ -201,7 +230,9 @@ impl Keeper {
         }
         self.seen = log;
         // One that is wholly copied starts over with the next write, which may be under way.
-        let is_full = log.frames >= LOG_FRAMES_CEILING && log.copied < log.frames && Instant::now() >= self.start_over_from;
+        let is_full = log.frames >= LOG_FRAMES_CEILING
+            && log.copied < log.frames
+            && Instant::now() >= self.start_over_from;
         // Writers do not wait with their next pages until the index is merged.
         if self.merge_is_due && !is_full && (grew || log.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
@@ -214,10 +245,12 @@ impl Keeper {
         // What merging adds is cut when there is no more to merge, or no more room for it.
         let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
         if is_full || done && Instant::now() >= self.start_over_from {
-            // Cut while somebody writes, the file would grow again at once, and its blocks and its size would be part of
-            // every sync until it has.
+            // Cut while somebody writes, the file would grow again at once, and its blocks and its
+            // size would be part of every sync until it has.
             self.start_over(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
-        } else if log.frames.saturating_sub(log.copied) >= u64::from(self.settings.wal_autocheckpoint.max(1)) {
+        } else if log.frames.saturating_sub(log.copied)
+            >= u64::from(self.settings.wal_autocheckpoint.max(1))
+        {
             self.copy_back()?;
         }
         if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
@@ -247,14 +280,19 @@ impl Keeper {
             self.disk_is_short = space.is_short();
             let Space { free_bytes, reserve_bytes } = space;
             if space.is_short() {
-                tracing::error!(free_bytes, reserve_bytes, "the disk has less free than is to stay free: writes are refused, reads go on");
+                tracing::error!(
+                    free_bytes,
+                    reserve_bytes,
+                    "the disk has less free than is to stay free: writes are refused, reads go on"
+                );
             } else {
                 tracing::info!(free_bytes, reserve_bytes, "the disk has room again: writes go on");
             }
         }
     }
 
-    /// Copies the whole log back and closes. As the last connection it leaves a single complete file.
+    /// Copies the whole log back and closes. As the last connection it leaves a single complete
+    /// file.
     ///
     /// # Errors
     ///
@@ -273,16 +311,19 @@ impl Keeper {
         }
     }
 
-    /// Has the log stay when this is the last connection that is closed. SQLite would copy it back once more and remove it,
-    /// and after a failed sync that succeeds although the disk lacks pages.
+    /// Has the log stay when this is the last connection that is closed. SQLite would copy it back
+    /// once more and remove it, and after a failed sync that succeeds although the disk lacks
+    /// pages.
     fn leave_the_log(&self) {
-        if let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
             tracing::error!(%error, "could not have the log stay");
         }
     }
 
-    /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in. A reader that is still
-    /// on an old snapshot puts it off.
+    /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in.
+    /// A reader that is still on an old snapshot puts it off.
     ///
     /// It is copied back as far as possible before, so that they do not wait for long.
     fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
@@ -291,14 +332,16 @@ impl Keeper {
         let began = Instant::now();
         let log = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                self.observer.checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
+                self.observer
+                    .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
                 self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
                 return Ok(());
             }
             Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
             Ok(log) => log,
         };
-        self.observer.checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
+        self.observer
+            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
         self.observer.wal_bytes(log.bytes());
         self.seen = log;
         Ok(())
@@ -310,7 +353,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Merges some of what the last writes added to the search index, and tells whether there is more.
+    /// Merges some of what the last writes added to the search index, and tells whether there is
+    /// more.
     fn merge_search_index(&mut self) -> Result<bool, Error> {
         for _ in 0..MERGE_STEPS_MAX {
             if !self.write(search::merge)? {
@@ -329,7 +373,9 @@ impl Keeper {
         let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
         let mut all = 0;
         let ended = loop {
-            match self.write(|connection| idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)) {
+            match self.write(|connection| {
+                idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
+            }) {
                 Ok(removed) => {
                     all += removed.records;
                     if !removed.is_more {
@@ -344,10 +390,14 @@ impl Keeper {
     }
 
     /// One transaction of upkeep, behind the gate like any other write.
-    fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
         let transaction = self.writer.begin().map_err(from_driver)?;
-        let result = change(&transaction).map_err(|error| from_driver(explained(&transaction, error)))?;
+        let result =
+            change(&transaction).map_err(|error| from_driver(explained(&transaction, error)))?;
         match transaction.commit() {
             Committed::Kept => Ok(result),
             Committed::NotKept(error) => Err(from_driver(error)),
@@ -360,13 +410,20 @@ impl Keeper {
     }
 }
 
-/// Enters the gate when little of the log is left to copy. Writers are slowed down for it: the disk is about as fast as they
-/// are, so beside them as much as before would be left each time.
-fn close_in<'gate>(gate: &'gate Gate, connection: &mut Connection, observer: &dyn Observer, seen: &mut Log) -> Result<Pass<'gate>, Error> {
+/// Enters the gate when little of the log is left to copy. Writers are slowed down for it: the disk
+/// is about as fast as they are, so beside them as much as before would be left each time.
+fn close_in<'gate>(
+    gate: &'gate Gate,
+    connection: &mut Connection,
+    observer: &dyn Observer,
+    seen: &mut Log,
+) -> Result<Pass<'gate>, Error> {
     let no_gate = |error| Error::Backend(Box::new(error));
     let mut pass = gate.enter().map_err(no_gate)?;
     for _ in 0..BRAKED_COPIES_MAX {
-        let left = connection::look_at_log(connection).map_err(from_driver)?.map(|log| log.frames.saturating_sub(log.copied));
+        let left = connection::look_at_log(connection)
+            .map_err(from_driver)?
+            .map(|log| log.frames.saturating_sub(log.copied));
         if left.is_some_and(|left| left < FEW_FRAMES) {
             break;
         }

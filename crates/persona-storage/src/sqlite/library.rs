@@ -1,8 +1,8 @@
 //! The SQLite library that this program is linked with.
 //!
-//! Versions 3.7.0 to 3.51.2 have the WAL-reset bug: several processes that checkpoint and commit can silently lose
-//! committed transactions (SQLite documentation, "Write-Ahead Logging", section "WAL-reset bug"). Fixed in 3.51.3 and,
-//! as backports, in 3.50.7 and 3.44.6.
+//! Versions 3.7.0 to 3.51.2 have the WAL-reset bug: several processes that checkpoint and commit
+//! can silently lose committed transactions (SQLite documentation, "Write-Ahead Logging", section
+//! "WAL-reset bug"). Fixed in 3.51.3 and, as backports, in 3.50.7 and 3.44.6.
 
 use super::StartError;
 
@@ -11,13 +11,20 @@ pub fn library_version() -> &'static str {
     rusqlite::version()
 }
 
-/// Whether a library with this version number (major * 1,000,000 + minor * 1,000 + patch) is free of the WAL-reset bug.
+/// Whether a library with this version number (major * 1,000,000 + minor * 1,000 + patch) is free
+/// of the WAL-reset bug.
 pub const fn library_is_safe(number: i32) -> bool {
-    number >= 3_051_003 || (number >= 3_050_007 && number < 3_051_000) || (number >= 3_044_006 && number < 3_045_000)
+    number >= 3_051_003
+        || (number >= 3_050_007 && number < 3_051_000)
+        || (number >= 3_044_006 && number < 3_045_000)
 }
 
 pub(super) fn check_library() -> Result<(), StartError> {
-    if library_is_safe(rusqlite::version_number()) { Ok(()) } else { Err(StartError::UnsafeLibrary { version: library_version() }) }
+    if library_is_safe(rusqlite::version_number()) {
+        Ok(())
+    } else {
+        Err(StartError::UnsafeLibrary { version: library_version() })
+    }
 }
 
 #[cfg(test)]
@@ -29,7 +36,9 @@ mod tests {
         for safe in [3_044_006, 3_044_999, 3_050_007, 3_050_999, 3_051_003, 3_053_000, 3_054_001] {
             assert!(library_is_safe(safe), "{safe}");
         }
-        for unsafe_ in [3_007_000, 3_040_001, 3_044_005, 3_045_000, 3_050_002, 3_050_006, 3_051_000, 3_051_002] {
+        for unsafe_ in
+            [3_007_000, 3_040_001, 3_044_005, 3_045_000, 3_050_002, 3_050_006, 3_051_000, 3_051_002]
+        {
             assert!(!library_is_safe(unsafe_), "{unsafe_}");
         }
     }

@@ -15,16 +15,29 @@ use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
 /// One page, and the count where it was asked for, of one snapshot.
 pub(super) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
     let snapshot = connection.unchecked_transaction().map_err(from_driver)?;
-    let position = request.filter.updated_since.map(|since| changes::position(&snapshot, since)).transpose()?;
-    let total = request.count.then(|| count(&snapshot, &request.filter)).transpose().map_err(from_driver)?;
+    let position = request
+        .filter
+        .updated_since
+        .map(|since| changes::position(&snapshot, since))
+        .transpose()?;
+    let total = request
+        .count
+        .then(|| count(&snapshot, &request.filter))
+        .transpose()
+        .map_err(from_driver)?;
     let rows = rows(&snapshot, request).map_err(from_driver)?;
     Ok(Page::of(rows, request, total, position))
 }
 
-/// One more row than the page holds, which tells whether there is another page; each with its sort value as text.
+/// One more row than the page holds, which tells whether there is another page; each with its sort
+/// value as text.
 fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<(String, Answer)>> {
     let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
-    let search = request.filter.search.as_ref().filter(|it| request.sort.key == SortKey::Relevance && !it.wanted.is_empty());
+    let search = request
+        .filter
+        .search
+        .as_ref()
+        .filter(|it| request.sort.key == SortKey::Relevance && !it.wanted.is_empty());
     match search {
         Some(search) => by_relevance(connection, request, search, &mut rows)?,
         None => by_column(connection, request, &mut rows)?,
@@ -32,7 +45,11 @@ fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<
     Ok(rows.found)
 }
 
-fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) -> rusqlite::Result<()> {
+fn by_column(
+    connection: &Connection,
+    request: &ListRequest,
+    rows: &mut Rows,
+) -> rusqlite::Result<()> {
     let mut conditions = Conditions::of(&request.filter);
     let key = key_sql(request.sort.key);
     let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
@@ -40,12 +57,17 @@ fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) ->
     if let Some(after) = &request.after {
         let value = match request.sort.key {
             SortKey::Name => Value::Text(after.key.clone()),
-            SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => Value::Integer(after.key.parse().unwrap_or_default()),
+            SortKey::CreatedAt | SortKey::UpdatedAt | SortKey::Relevance => {
+                Value::Integer(after.key.parse().unwrap_or_default())
+            }
         };
         let id = Value::Blob(after.id.as_bytes().to_vec());
         if newest_first && !request.sort.descending {
             // Two directions are no comparison of rows.
-            conditions.add(&format!("({key} > ? OR ({key} = ? AND p.id < ?))"), [value.clone(), value, id]);
+            conditions.add(
+                &format!("({key} > ? OR ({key} = ? AND p.id < ?))"),
+                [value.clone(), value, id],
+            );
         } else {
             conditions.add(&format!("({key}, p.id) {beyond} (?, ?)"), [value, id]);
         }
@@ -54,20 +76,30 @@ fn by_column(connection: &Connection, request: &ListRequest, rows: &mut Rows) ->
     rows.read(connection, &key, "personas AS p", conditions, &order, |value| match value {
         Value::Text(text) => text,
         Value::Integer(number) => number.to_string(),
-        Value::Null | Value::Blob(_) | Value::Real(_) => unreachable!("nothing is ordered by these"),
+        Value::Null | Value::Blob(_) | Value::Real(_) => {
+            unreachable!("nothing is ordered by these")
+        }
     })
 }
 
-/// Nearness by nearness, as far as the page reaches: the index gives the rows of each from the newest to the oldest, so
-/// what comes after the page is not looked at.
-fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search, rows: &mut Rows) -> rusqlite::Result<()> {
-    let after = request.after.as_ref().and_then(|cursor| Rank::from_number(cursor.key.parse().ok()?));
+/// Nearness by nearness, as far as the page reaches: the index gives the rows of each from the
+/// newest to the oldest, so what comes after the page is not looked at.
+fn by_relevance(
+    connection: &Connection,
+    request: &ListRequest,
+    search: &Search,
+    rows: &mut Rows,
+) -> rusqlite::Result<()> {
+    let after =
+        request.after.as_ref().and_then(|cursor| Rank::from_number(cursor.key.parse().ok()?));
     let in_titles = Looked::in_titles(&search.wanted);
     let Some(wanted) = in_titles.all() else { return Ok(()) };
     let [everywhere, titles_only] = Looked::each(&search.wanted);
     // Where a clock was wrong once they are not, and then all that is found has to be sorted.
     let is_ordered = meta::has_ordered_rows(connection)?;
-    for nearness in Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness())) {
+    for nearness in
+        Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness()))
+    {
         if rows.are_enough() {
             break;
         }
@@ -83,16 +115,21 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
         let mut conditions = Conditions::default();
         conditions.add(&format!("{index} MATCH ?"), [Value::Text(expression)]);
         if let Some(after) = after.filter(|after| after.nearness() == nearness) {
-            // Rows are numbered in order of creation, and those that were created at the same time, which only a file
-            // that came from PostgreSQL has, in order of their identities.
+            // Rows are numbered in order of creation, and those that were created at the same time,
+            // which only a file that came from PostgreSQL has, in order of their identities.
             let older = if is_ordered {
                 let newest = "SELECT row_id FROM personas WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 1";
                 format!("{index}.rowid <= ({newest})")
             } else {
                 "(p.created_at, p.id) < (?, ?)".into()
             };
-            let id = request.after.as_ref().map(|cursor| cursor.id.as_bytes().to_vec()).unwrap_or_default();
-            conditions.add(&older, [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
+            let id = request
+                .after
+                .as_ref()
+                .map(|cursor| cursor.id.as_bytes().to_vec())
+                .unwrap_or_default();
+            conditions
+                .add(&older, [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
         }
         // Of the index and not of the persona, so that no row is read for nothing.
         let row = format!("{index}.rowid");
@@ -102,11 +139,18 @@ fn by_relevance(connection: &Connection, request: &ListRequest, search: &Search,
         }
         conditions.add_unwanted(&row, search);
         conditions.add_plain(&request.filter);
-        // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans Using CROSS JOIN").
+        // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans
+        // Using CROSS JOIN").
         let tables = format!("{index} CROSS JOIN personas AS p ON p.row_id = {index}.rowid");
-        let order = if is_ordered { format!("{index}.rowid DESC") } else { "p.created_at DESC, p.id DESC".into() };
+        let order = if is_ordered {
+            format!("{index}.rowid DESC")
+        } else {
+            "p.created_at DESC, p.id DESC".into()
+        };
         rows.read(connection, "p.created_at", &tables, conditions, &order, |value| match value {
-            Value::Integer(micros) => Rank::new(nearness, Timestamp::from_micros(micros)).number().to_string(),
+            Value::Integer(micros) => {
+                Rank::new(nearness, Timestamp::from_micros(micros)).number().to_string()
+            }
             _ => unreachable!("a time is a number"),
         })?;
     }
@@ -148,7 +192,8 @@ impl Rows {
         while let Some(row) = found.next()? {
             let id = row::id(row, 1)?;
             let answer = row::answer(row, 2, id)?;
-            // The one that comes after a full page is read too: it tells that there is another page.
+            // The one that comes after a full page is read too: it tells that there is another
+            // page.
             self.full = self.bytes >= PAGE_BYTES_MAX;
             self.bytes += answer.body.len();
             self.found.push((key_text(row.get(0)?), answer));
@@ -174,7 +219,9 @@ fn key_sql(key: SortKey) -> String {
         SortKey::CreatedAt => "p.created_at".into(),
         SortKey::UpdatedAt => "p.updated_at".into(),
         // Nothing is wanted that could be nearer or farther.
-        SortKey::Relevance => format!("{} - p.created_at", Rank::new(Nearness::Name, Timestamp::default()).number()),
+        SortKey::Relevance => {
+            format!("{} - p.created_at", Rank::new(Nearness::Name, Timestamp::default()).number())
+        }
     }
 }
 
@@ -202,7 +249,10 @@ impl Conditions {
     /// Only rows that are, or are not, in what an index finds.
     fn add_search(&mut self, row: &str, is_in: &str, index: &str, expression: Option<String>) {
         if let Some(expression) = expression {
-            self.add(&format!("{row} {is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"), [Value::Text(expression)]);
+            self.add(
+                &format!("{row} {is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"),
+                [Value::Text(expression)],
+            );
         }
     }
 
@@ -226,14 +276,18 @@ impl Conditions {
         }
         match filter.updated_since {
             None => {}
-            Some(Since::Time(time)) => self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]),
+            Some(Since::Time(time)) => {
+                self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]);
+            }
             Some(Since::Position(after)) => {
-                let sequence = Value::Integer(changes::stored(fault::followed_from(after.sequence)));
+                let sequence =
+                    Value::Integer(changes::stored(fault::followed_from(after.sequence)));
                 self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
             }
         }
         for tag in &filter.tags {
-            let has = "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
+            let has =
+                "EXISTS (SELECT 1 FROM persona_tags AS t WHERE t.tag = ? AND t.persona = p.row_id)";
             self.add(has, [Value::Text(tag.clone())]);
         }
     }
@@ -244,6 +298,10 @@ impl Conditions {
     }
 
     fn clause(&self) -> String {
-        if self.sql.is_empty() { String::new() } else { format!("WHERE {}", self.sql.join(" AND ")) }
+        if self.sql.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE {}", self.sql.join(" AND "))
+        }
     }
 }

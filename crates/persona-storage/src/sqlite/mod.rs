@@ -1,13 +1,16 @@
 //! The SQLite backend: one file, several processes.
 //!
-//! What lives here: every SQL statement, every pragma, every lock. What must not: HTTP, configuration, formatting of answers.
+//! What lives here: every SQL statement, every pragma, every lock. What must not: HTTP,
+//! configuration, formatting of answers.
 //!
-//! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (queue, group commit) -> `gate.rs`
-//! (one process at a time) -> `batch.rs` (one transaction) -> `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`,
-//! `search.rs`, `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reads/` -> `personas.rs`.
+//! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (queue,
+//! group commit) -> `gate.rs` (one process at a time) -> `batch.rs` (one transaction) ->
+//! `transaction.rs` (one request) -> `personas.rs`, `revisions.rs`, `changes.rs`, `search.rs`,
+//! `idempotency.rs` (rows). A read of one persona goes `store.rs` -> `reads/` -> `personas.rs`.
 //!
-//! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm` files; closing any
-//! other descriptor of them would drop the POSIX locks of the whole process (SQLite documentation, "How To Corrupt", 2.2).
+//! Invariant: in a process that has SQLite open, only SQLite opens the database, `-wal` and `-shm`
+//! files; closing any other descriptor of them would drop the POSIX locks of the whole process
+//! (SQLite documentation, "How To Corrupt", 2.2).
 
 mod access;
 mod backup;

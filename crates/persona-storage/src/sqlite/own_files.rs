@@ -1,11 +1,13 @@
 //! Which files belong to a database, and by which name they are reached.
 //!
-//! SQLite keeps `-wal`, `-shm` and this program keeps `-gate` beside the *name* of a database, so one file must be reached
-//! by one name only: [`real_path`] follows symbolic links once, where a name comes in, and [`refuse_second_name`] refuses
-//! a file that has a second name by a hard link or by a mount of its own. [`refuse_output`] keeps every other output
-//! of the program away from a database and from what belongs to one.
+//! SQLite keeps `-wal`, `-shm` and this program keeps `-gate` beside the *name* of a database, so
+//! one file must be reached by one name only: [`real_path`] follows symbolic links once, where a
+//! name comes in, and [`refuse_second_name`] refuses a file that has a second name by a hard link
+//! or by a mount of its own. [`refuse_output`] keeps every other output of the program away from a
+//! database and from what belongs to one.
 //!
-//! What reads here opens files with plain calls: only before this process opens the database with SQLite.
+//! What reads here opens files with plain calls: only before this process opens the database with
+//! SQLite.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result as IoResult};
@@ -20,16 +22,18 @@ use super::heavy_gate::HeavyGate;
 use super::place::{COMPANIONS, Identity, with_suffix};
 use super::{Gate, StartError};
 
-/// Most symbolic links that are followed one after the other, as in the kernel (`path_resolution(7)`).
+/// Most symbolic links that are followed one after the other, as in the kernel
+/// (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
-/// The first bytes of a database file (SQLite documentation, "Database File Format", section 1.3.1).
+/// The first bytes of a database file (SQLite documentation, "Database File Format", section
+/// 1.3.1).
 const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
 /// The first bytes of a write-ahead log, in either byte order (the same, section 4.1).
 const WAL_MAGIC: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
 
-/// The path at which the file itself lies, or will lie: the last part of a path is followed while it is a symbolic link,
-/// also where the link leads to nothing yet. A folder that is a link needs no following, because what lies
-/// beside a file in it is reached by the same link.
+/// The path at which the file itself lies, or will lie: the last part of a path is followed while
+/// it is a symbolic link, also where the link leads to nothing yet. A folder that is a link needs
+/// no following, because what lies beside a file in it is reached by the same link.
 ///
 /// # Errors
 ///
@@ -39,7 +43,8 @@ pub fn real_path(path: &Path) -> IoResult<PathBuf> {
     for _ in 0..LINKS_MAX {
         match std::fs::read_link(&path) {
             Ok(target) => path = folder_of(&path).join(target),
-            // EINVAL: it is no link. Whatever else is wrong with the path is told when it is opened.
+            // EINVAL: it is no link. Whatever else is wrong with the path is told when it is
+            // opened.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
             Err(_) => return Ok(path),
         }
@@ -87,8 +92,8 @@ pub fn second_name(path: &Path) -> IoResult<Option<SecondName>> {
     Ok((metadata.is_file() && is_mount_point).then_some(SecondName::MountPoint))
 }
 
-/// Refuses a database that is reached by more than one name: a process that comes by the other name would have another WAL
-/// and another gate, and each would overwrite what the other acknowledged.
+/// Refuses a database that is reached by more than one name: a process that comes by the other name
+/// would have another WAL and another gate, and each would overwrite what the other acknowledged.
 pub(super) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
     match second_name(path).map_err(|source| StartError::from_file(path, source))? {
         Some(name) => Err(StartError::SecondName { path: path.into(), name }),
@@ -99,22 +104,28 @@ pub(super) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
 /// Everything that belongs to a database while it is in use, by name.
 fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    [database.to_path_buf(), Gate::path(database), HeavyGate::path(database)].into_iter().chain(companions)
+    [database.to_path_buf(), Gate::path(database), HeavyGate::path(database)]
+        .into_iter()
+        .chain(companions)
 }
 
 /// Refuses a copy over the database that is copied, or over what belongs to it.
 pub(super) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), StartError> {
     for own in own_files(database) {
-        let identity = |path| Identity::of(path).map_err(|source| StartError::from_file(path, source));
-        if file == own || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file))) {
+        let identity =
+            |path| Identity::of(path).map_err(|source| StartError::from_file(path, source));
+        if file == own
+            || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file)))
+        {
             return Err(StartError::OwnFile { path: file.into() });
         }
     }
     Ok(())
 }
 
-/// Refuses to write something else, such as an export or a log, over a database, a backup, or what belongs to either; by
-/// whatever name it is reached, and also where it is not the database that the program works with.
+/// Refuses to write something else, such as an export or a log, over a database, a backup, or what
+/// belongs to either; by whatever name it is reached, and also where it is not the database that
+/// the program works with.
 ///
 /// Must be called before this process opens any database.
 ///
@@ -133,11 +144,14 @@ pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), Start
     Ok(())
 }
 
-/// Whether a name is that of a companion of a database that exists, also where the companion itself does not yet.
+/// Whether a name is that of a companion of a database that exists, also where the companion itself
+/// does not yet.
 fn is_beside_a_database(path: &Path) -> bool {
     let Some(name) = path.to_str() else { return false };
     let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX, HeavyGate::SUFFIX]);
-    suffixes.filter_map(|suffix| name.strip_suffix(suffix)).any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())
+    suffixes
+        .filter_map(|suffix| name.strip_suffix(suffix))
+        .any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())
 }
 
 /// Whether a file is a database or a write-ahead log of SQLite, by its first bytes.
@@ -201,9 +215,16 @@ mod tests {
         fs::write(path("log.txt"), "a line").expect("written");
         symlink("persona.db", path("link.txt")).expect("a link");
         fs::hard_link(path("persona.db"), path("hard.txt")).expect("a link");
-        for name in
-            ["persona.db", "persona.db-wal", "persona.db-shm", "persona.db-gate", "persona.db-heavy", "backup.db", "link.txt", "hard.txt"]
-        {
+        for name in [
+            "persona.db",
+            "persona.db-wal",
+            "persona.db-shm",
+            "persona.db-gate",
+            "persona.db-heavy",
+            "backup.db",
+            "link.txt",
+            "hard.txt",
+        ] {
             let refused = refuse_output(None, &path(name));
             assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
         }

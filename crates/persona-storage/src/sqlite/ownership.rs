@@ -1,10 +1,11 @@
 //! Files that are made beside a database belong to the user that the database belongs to.
 //!
-//! A command that root runs beside a service would otherwise leave a gate or a restored database that the service may not
-//! open. SQLite does the same for what it makes itself (`findCreateFileMode` and `robustFchown` in `os_unix.c`).
+//! A command that root runs beside a service would otherwise leave a gate or a restored database
+//! that the service may not open. SQLite does the same for what it makes itself
+//! (`findCreateFileMode` and `robustFchown` in `os_unix.c`).
 //!
-//! Only a file that this process has just made is given away, and it is made so that no symbolic link is followed: in a folder
-//! of another user, the name could lead to any file of the system.
+//! Only a file that this process has just made is given away, and it is made so that no symbolic
+//! link is followed: in a folder of another user, the name could lead to any file of the system.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Result};
@@ -17,9 +18,11 @@ use rustix::process::geteuid;
 
 use super::convert::folder_of;
 
-/// How often a file may vanish between two looks; another process makes and removes it in a loop then.
+/// How often a file may vanish between two looks; another process makes and removes it in a loop
+/// then.
 const LOOKS_MAX: u32 = 10;
-/// A file of this program is no symbolic link; in a folder of another user, one could lead anywhere.
+/// A file of this program is no symbolic link; in a folder of another user, one could lead
+/// anywhere.
 const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 /// Mode of a file that is made where there is no database yet.
 const NEW_MODE: u32 = 0o600;
@@ -33,10 +36,13 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// The owner of what belongs to a database: that of the database itself, and before there is one, that of its folder.
+    /// The owner of what belongs to a database: that of the database itself, and before there is
+    /// one, that of its folder.
     pub(super) fn of(database: &Path) -> Result<Self> {
         match std::fs::metadata(database) {
-            Ok(found) => Ok(Self { user: found.uid(), group: found.gid(), mode: found.mode() & 0o666 }),
+            Ok(found) => {
+                Ok(Self { user: found.uid(), group: found.gid(), mode: found.mode() & 0o666 })
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let folder = std::fs::metadata(folder_of(database))?;
                 Ok(Self { user: folder.uid(), group: folder.gid(), mode: NEW_MODE })
@@ -45,7 +51,8 @@ impl Owner {
         }
     }
 
-    /// Gives a file that was just made to this owner. Only root can; for other users it is theirs, and has the mode.
+    /// Gives a file that was just made to this owner. Only root can; for other users it is theirs,
+    /// and has the mode.
     pub(super) fn take(self, file: &File) -> Result<()> {
         file.set_permissions(Permissions::from_mode(self.mode))?;
         self.take_ownership(file);
@@ -57,14 +64,18 @@ impl Owner {
         if !geteuid().is_root() || self.user == 0 {
             return;
         }
-        if let Err(error) = fchown(made, Some(Uid::from_raw(self.user)), Some(Gid::from_raw(self.group))) {
-            // A container can lack this right of root. The file can be used by this process all the same.
+        if let Err(error) =
+            fchown(made, Some(Uid::from_raw(self.user)), Some(Gid::from_raw(self.group)))
+        {
+            // A container can lack this right of root. The file can be used by this process all the
+            // same.
             tracing::warn!(error = %error, user = self.user, "a new file could not be given to the user that the database belongs to");
         }
     }
 }
 
-/// Opens a file for reading and writing; one that is made for it belongs to whom the database belongs to.
+/// Opens a file for reading and writing; one that is made for it belongs to whom the database
+/// belongs to.
 pub(super) fn open_or_make(path: &Path, database: &Path) -> Result<File> {
     // Before the file is made, which may be the database itself.
     let owner = Owner::of(database)?;

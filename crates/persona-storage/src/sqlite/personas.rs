@@ -39,7 +39,13 @@ pub(super) struct Texts<'a> {
 impl<'a> Texts<'a> {
     pub(super) fn of(persona: &'a Persona) -> Self {
         let (head, document) = (persona_model::head_text(persona), persona.document.text());
-        let checksum = crate::checksum::of(persona.id, persona.revision.number(), persona.deleted_at.is_some(), &head, document);
+        let checksum = crate::checksum::of(
+            persona.id,
+            persona.revision.number(),
+            persona.deleted_at.is_some(),
+            &head,
+            document,
+        );
         Self { head, document, checksum }
     }
 }
@@ -64,10 +70,18 @@ pub(super) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result
 }
 
 /// What names the current state of a persona.
-pub(super) fn tag_of(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<EntityTag>> {
+pub(super) fn tag_of(
+    connection: &Connection,
+    id: PersonaId,
+) -> rusqlite::Result<Option<EntityTag>> {
     connection
         .prepare_cached("SELECT revision, checksum FROM personas WHERE id = ?1")?
-        .query_row([id.as_bytes()], |found| Ok(fault::tag(EntityTag { revision: row::revision(found, 0)?, checksum: found.get(1)? })))
+        .query_row([id.as_bytes()], |found| {
+            Ok(fault::tag(EntityTag {
+                revision: row::revision(found, 0)?,
+                checksum: found.get(1)?,
+            }))
+        })
         .optional()
 }
 
@@ -90,11 +104,19 @@ pub(super) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stor
 }
 
 /// The whole persona where its document has at most so many bytes.
-pub(super) fn find_up_to(connection: &Connection, id: PersonaId, bytes_max: usize) -> Result<Found, Error> {
+pub(super) fn find_up_to(
+    connection: &Connection,
+    id: PersonaId,
+    bytes_max: usize,
+) -> Result<Found, Error> {
     let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
         // SQLite knows it from the head of the row, without the text.
         let bytes = row::number(found, 12)?.try_into().unwrap_or(usize::MAX);
-        Ok(if bytes > bytes_max { Ok(Found::Larger(bytes)) } else { persona_from(found, id).map(Box::new).map(Found::Whole) })
+        Ok(if bytes > bytes_max {
+            Ok(Found::Larger(bytes))
+        } else {
+            persona_from(found, id).map(Box::new).map(Found::Whole)
+        })
     };
     connection
         .prepare_cached(
@@ -109,7 +131,8 @@ pub(super) fn find_up_to(connection: &Connection, id: PersonaId, bytes_max: usiz
 }
 
 fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
-    // Checked here too: a change of a damaged persona would make the damage look like what somebody wrote.
+    // Checked here too: a change of a damaged persona would make the damage look like what somebody
+    // wrote.
     let verified = checksum::verified(found, 7, id).map_err(from_driver)?;
     let document = Document::from_stored(verified.document).map_err(|invalid| damaged(&invalid))?;
     let members = || -> rusqlite::Result<Stored> {
@@ -135,15 +158,22 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
 }
 
 /// Who else has a handle, among the living.
-pub(super) fn holder_of(connection: &Connection, handle: &str, except: PersonaId) -> rusqlite::Result<Option<PersonaId>> {
+pub(super) fn holder_of(
+    connection: &Connection,
+    handle: &str,
+    except: PersonaId,
+) -> rusqlite::Result<Option<PersonaId>> {
     connection
-        .prepare_cached("SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2")?
+        .prepare_cached(
+            "SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2",
+        )?
         .query_row(params![handle, except.as_bytes()], |found| row::id(found, 0))
         .optional()
 }
 
-/// What lists filter and sort by, besides the time of the change. SQLite takes an entry out of an index and puts it back
-/// when its column is set, also to what it was, and then the page goes into the log: so these are set only when they change.
+/// What lists filter and sort by, besides the time of the change. SQLite takes an entry out of an
+/// index and puts it back when its column is set, also to what it was, and then the page goes into
+/// the log: so these are set only when they change.
 #[derive(PartialEq, Eq)]
 struct Columns<'a> {
     name: &'a str,
@@ -173,7 +203,11 @@ impl<'a> Columns<'a> {
 }
 
 /// Adds a persona and tells the number of its row.
-pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts<'_>) -> rusqlite::Result<i64> {
+pub(super) fn insert(
+    connection: &Connection,
+    persona: &Persona,
+    texts: &Texts<'_>,
+) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
@@ -211,8 +245,14 @@ pub(super) fn insert(connection: &Connection, persona: &Persona, texts: &Texts<'
 
 /// Writes the next revision over the one that the writer saw, and over no other.
 ///
-/// The check is part of the statement: even if the decision had been made on a stale row, nothing newer is lost.
-pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona, texts: &Texts<'_>) -> Result<(), Error> {
+/// The check is part of the statement: even if the decision had been made on a stale row, nothing
+/// newer is lost.
+pub(super) fn update(
+    connection: &Connection,
+    before: &Stored,
+    persona: &Persona,
+    texts: &Texts<'_>,
+) -> Result<(), Error> {
     let changed = connection
         .prepare_cached(
             "UPDATE personas
@@ -235,7 +275,9 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
         })
         .map_err(from_driver)?;
     if changed == 0 {
-        let current = answer(connection, persona.id).map_err(from_driver)?.map_or(before.tag, |answer| answer.tag());
+        let current = answer(connection, persona.id)
+            .map_err(from_driver)?
+            .map_or(before.tag, |answer| answer.tag());
         return Err(Error::Stale { current });
     }
     if Columns::of(persona) != Columns::of(&before.persona) {
@@ -251,15 +293,28 @@ pub(super) fn update(connection: &Connection, before: &Stored, persona: &Persona
     Ok(())
 }
 
-pub(super) fn insert_tags(connection: &Connection, row_id: i64, document: &Document) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
-    document.folded_tags().iter().try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
+pub(super) fn insert_tags(
+    connection: &Connection,
+    row_id: i64,
+    document: &Document,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    document
+        .folded_tags()
+        .iter()
+        .try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
 }
 
 /// How many personas are alive; `None` where more than so many would have to be counted.
-pub(super) fn count_living_up_to(connection: &Connection, most: u64) -> rusqlite::Result<Option<u64>> {
+pub(super) fn count_living_up_to(
+    connection: &Connection,
+    most: u64,
+) -> rusqlite::Result<Option<u64>> {
     let sql = "SELECT count(*) FROM (SELECT 1 FROM personas LIMIT ?1)";
-    let counted = connection.prepare_cached(sql)?.query_row([row::stored(most + 1)], |found| row::number(found, 0))?;
+    let counted = connection
+        .prepare_cached(sql)?
+        .query_row([row::stored(most + 1)], |found| row::number(found, 0))?;
     if counted > most { Ok(None) } else { count_living(connection).map(Some) }
 }
 
@@ -299,6 +354,9 @@ mod tests {
             connection.execute(add, [deleted_at]).expect("added");
         }
         assert_eq!(count_living(&connection), Ok(2));
-        assert_eq!([2, 3, 4].map(|most| count_living_up_to(&connection, most).expect("counted")), [None, Some(2), Some(2)]);
+        assert_eq!(
+            [2, 3, 4].map(|most| count_living_up_to(&connection, most).expect("counted")),
+            [None, Some(2), Some(2)]
+        );
     }
 }

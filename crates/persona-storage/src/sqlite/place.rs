@@ -1,6 +1,8 @@
-//! Which file lies at a path: names beside a database, and whether a file is still the one that was opened.
+//! Which file lies at a path: names beside a database, and whether a file is still the one that was
+//! opened.
 //!
-//! Everything here asks by name (`stat(2)`) and opens nothing, so it is safe in a process that has the file open.
+//! Everything here asks by name (`stat(2)`) and opens nothing, so it is safe in a process that has
+//! the file open.
 
 use std::fs::File;
 use std::io::{ErrorKind, Result};
@@ -10,7 +12,8 @@ use std::time::UNIX_EPOCH;
 
 use persona_model::Timestamp;
 
-/// What SQLite keeps beside a database; each belongs to the database that it was written for and to no other one.
+/// What SQLite keeps beside a database; each belongs to the database that it was written for and to
+/// no other one.
 pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-journal", "-shm"];
 
 /// A file as the kernel knows it, whatever its name is.
@@ -49,7 +52,8 @@ pub(super) fn modified(path: &Path) -> Result<Timestamp> {
     Ok(Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// A time for names of files: to the second, in UTC, and such that the order of names is the order of times.
+/// A time for names of files: to the second, in UTC, and such that the order of names is the order
+/// of times.
 pub(super) fn stamp(time: Timestamp) -> String {
     let text = time.to_string();
     let to_the_second = text.split('.').next().unwrap_or_default();

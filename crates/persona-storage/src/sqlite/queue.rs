@@ -1,12 +1,14 @@
 //! The queue of writes of one process: bounded by count and by bytes, and fair to clients.
 //!
-//! Writes are **light** or **heavy**. A heavy one (more than [`LIGHT_BYTES_MAX`]) takes tens of milliseconds behind the
-//! write lock, so it has a transaction of its own, and transactions of light writes and of heavy ones take turns: a light
-//! write waits for at most one heavy one, however many are queued. Over all processes `heavy_gate.rs` sees to the same.
+//! Writes are **light** or **heavy**. A heavy one (more than [`LIGHT_BYTES_MAX`]) takes tens of
+//! milliseconds behind the write lock, so it has a transaction of its own, and transactions of
+//! light writes and of heavy ones take turns: a light write waits for at most one heavy one,
+//! however many are queued. Over all processes `heavy_gate.rs` sees to the same.
 //!
-//! Within each kind clients take turns by bytes (deficit round robin; M. Shreedhar and G. Varghese, "Efficient Fair Queuing
-//! Using Deficit Round Robin", 1995): a client that sends much waits for itself. When the queue is full, the newest write
-//! of the client that holds most is refused, so that one client cannot keep all others out.
+//! Within each kind clients take turns by bytes (deficit round robin; M. Shreedhar and G. Varghese,
+//! "Efficient Fair Queuing Using Deficit Round Robin", 1995): a client that sends much waits for
+//! itself. When the queue is full, the newest write of the client that holds most is refused, so
+//! that one client cannot keep all others out.
 //!
 //! Nothing here knows SQLite. Start reading at [`Queue::push`] and [`Queue::next`].
 
@@ -18,7 +20,8 @@ use crate::GLANCE_BYTES_MAX;
 
 /// A write of more bytes is heavy. Ten times the largest ordinary persona.
 pub(super) const LIGHT_BYTES_MAX: usize = GLANCE_BYTES_MAX;
-/// Most writes that wait in one process. At 10,000 writes a second this is a tenth of a second of work.
+/// Most writes that wait in one process. At 10,000 writes a second this is a tenth of a second of
+/// work.
 pub(super) const QUEUE_WRITES_MAX: usize = 1024;
 /// Most bytes of all writes that wait in one process: eight of the largest bodies.
 pub(super) const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -36,7 +39,8 @@ pub(super) type Client = Option<IpAddr>;
 pub(super) struct Size {
     /// Bytes that it holds while it waits.
     pub bytes: usize,
-    /// Bytes that it has to read or write behind the lock: a short patch of a large document costs the document.
+    /// Bytes that it has to read or write behind the lock: a short patch of a large document costs
+    /// the document.
     pub cost: usize,
 }
 
@@ -76,7 +80,8 @@ pub(super) struct Queue<T> {
     arrived: Condvar,
 }
 
-/// The taker's side, of which there is one. When it is dropped, the queue is closed and what waits is dropped.
+/// The taker's side, of which there is one. When it is dropped, the queue is closed and what waits
+/// is dropped.
 pub(super) struct Taker<T>(Arc<Queue<T>>);
 
 struct State<T> {
@@ -102,8 +107,8 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     ///
-    /// The queue is closed, or it is full: then the item that is handed back can be an older one, of the client that holds
-    /// most of the queue.
+    /// The queue is closed, or it is full: then the item that is handed back can be an older one,
+    /// of the client that holds most of the queue.
     pub(super) fn push(&self, client: Client, size: Size, item: T) -> Result<(), Refused<T>> {
         let mut state = self.lock();
         if state.closed {
@@ -199,10 +204,12 @@ impl<T> State<T> {
         Some(item)
     }
 
-    /// Sees to room for one more item of a client. At most one other item goes for it, the newest of the client that holds
-    /// most, and only where that is more than this client would hold then.
+    /// Sees to room for one more item of a client. At most one other item goes for it, the newest
+    /// of the client that holds most, and only where that is more than this client would hold then.
     fn make_room(&mut self, client: Client, size: Size) -> Room<T> {
-        let fits = |count: usize, held: usize| count < QUEUE_WRITES_MAX && (count == 0 || held + size.bytes <= QUEUE_BYTES_MAX);
+        let fits = |count: usize, held: usize| {
+            count < QUEUE_WRITES_MAX && (count == 0 || held + size.bytes <= QUEUE_BYTES_MAX)
+        };
         if fits(self.count, self.bytes) {
             return Room::Free;
         }

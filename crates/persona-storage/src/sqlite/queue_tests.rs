@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 
-use super::{Client, LIGHT_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Queue, Refused, Size, Weight};
+use super::{
+    Client, LIGHT_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_WRITES_MAX, Queue, Refused, Size, Weight,
+};
 
 const MIB: usize = 1024 * 1024;
 
@@ -31,7 +33,11 @@ fn a_light_write_waits_for_at_most_one_heavy_one() {
     queue.push(client(9), size(100), "light").expect("room");
     queue.push(client(9), size(100), "light").expect("room");
     assert_eq!(taker.next(), Some((Weight::Light, "light")));
-    assert_eq!((taker.next_light(), taker.next_light()), (Some("light"), None), "heavy ones do not join");
+    assert_eq!(
+        (taker.next_light(), taker.next_light()),
+        (Some("light"), None),
+        "heavy ones do not join"
+    );
 }
 
 #[test]
@@ -60,7 +66,8 @@ fn a_client_with_many_writes_does_not_hold_up_another() {
         queue.push(client(1), size(100), (1, number)).expect("room");
     }
     queue.push(client(2), size(100), (2, 0)).expect("room");
-    let before = std::iter::from_fn(|| taker.next_light()).take_while(|(owner, _)| *owner == 1).count();
+    let before =
+        std::iter::from_fn(|| taker.next_light()).take_while(|(owner, _)| *owner == 1).count();
     assert!(before <= 16, "{before} writes of the other client came first");
 }
 
@@ -84,15 +91,27 @@ fn a_full_queue_refuses_the_newest_write_of_the_client_that_holds_most() {
     for number in 0..QUEUE_WRITES_MAX {
         queue.push(client(1), size(100), (1, number)).expect("room");
     }
-    assert_eq!(queue.push(client(1), size(100), (1, 9999)), Err(Refused::Full((1, 9999))), "its own");
-    assert_eq!(queue.push(client(2), size(100), (2, 0)), Err(Refused::Full((1, QUEUE_WRITES_MAX - 1))), "another client's");
+    assert_eq!(
+        queue.push(client(1), size(100), (1, 9999)),
+        Err(Refused::Full((1, 9999))),
+        "its own"
+    );
+    assert_eq!(
+        queue.push(client(2), size(100), (2, 0)),
+        Err(Refused::Full((1, QUEUE_WRITES_MAX - 1))),
+        "another client's"
+    );
     let all: Vec<_> = std::iter::from_fn(|| taker.next_light()).collect();
     assert_eq!(all.len(), QUEUE_WRITES_MAX);
     assert!(all.contains(&(2, 0)));
     for number in 0..8 {
         queue.push(client(1), size(QUEUE_BYTES_MAX / 8), (1, number)).expect("room");
     }
-    assert_eq!(queue.push(client(2), size(100), (2, 1)), Err(Refused::Full((1, 7))), "by bytes too");
+    assert_eq!(
+        queue.push(client(2), size(100), (2, 1)),
+        Err(Refused::Full((1, 7))),
+        "by bytes too"
+    );
 }
 
 #[test]

@@ -12,7 +12,12 @@ use crate::decide::Revised;
 use crate::{Error, Glance, RevisionRecord};
 
 /// Keeps a new revision.
-pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, texts: &Texts<'_>) -> rusqlite::Result<()> {
+pub(super) fn insert(
+    connection: &Connection,
+    row_id: i64,
+    revised: &Revised,
+    texts: &Texts<'_>,
+) -> rusqlite::Result<()> {
     let persona = &revised.persona;
     let number = row::stored(persona.revision.number());
     connection
@@ -37,7 +42,11 @@ pub(super) fn insert(connection: &Connection, row_id: i64, revised: &Revised, te
 }
 
 /// What there was of a persona at a revision, without a large document.
-pub(super) fn glance(connection: &Connection, id: PersonaId, revision: Revision) -> rusqlite::Result<Glance> {
+pub(super) fn glance(
+    connection: &Connection,
+    id: PersonaId,
+    revision: Revision,
+) -> rusqlite::Result<Glance> {
     connection
         .prepare_cached(
             "SELECT r.revision, r.deleted, r.head, r.document, r.checksum, octet_length(r.document)
@@ -45,13 +54,19 @@ pub(super) fn glance(connection: &Connection, id: PersonaId, revision: Revision)
              JOIN personas AS p ON p.row_id = r.persona
              WHERE p.id = ?1 AND r.revision = ?2",
         )?
-        .query_row(params![id.as_bytes(), row::stored(revision.number())], |found| row::glance(found, 0, id))
+        .query_row(params![id.as_bytes(), row::stored(revision.number())], |found| {
+            row::glance(found, 0, id)
+        })
         .optional()
         .map(|found| found.unwrap_or(Glance::Whole(None)))
 }
 
 /// One entry of a persona's history.
-pub(super) fn find(connection: &Connection, id: PersonaId, revision: Revision) -> rusqlite::Result<Option<RevisionRecord>> {
+pub(super) fn find(
+    connection: &Connection,
+    id: PersonaId,
+    revision: Revision,
+) -> rusqlite::Result<Option<RevisionRecord>> {
     connection
         .prepare_cached(
             "SELECT r.revision, r.deleted, r.head, r.document, r.checksum, r.at, r.author, r.changed, r.base
@@ -65,19 +80,28 @@ pub(super) fn find(connection: &Connection, id: PersonaId, revision: Revision) -
 
 fn record_from(found: &Row<'_>, id: PersonaId) -> rusqlite::Result<RevisionRecord> {
     let changed: String = found.get(7)?;
-    let changed =
-        serde_json::from_str(&changed).map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Text, Box::new(error)))?;
+    let changed = serde_json::from_str(&changed).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(7, Type::Text, Box::new(error))
+    })?;
     Ok(RevisionRecord {
         answer: row::answer(found, 0, id)?,
         at: row::time(found, 5)?,
         author: found.get(6)?,
         changed,
-        base: found.get::<_, Option<i64>>(8)?.and_then(|base| u64::try_from(base).ok()).and_then(Revision::new),
+        base: found
+            .get::<_, Option<i64>>(8)?
+            .and_then(|base| u64::try_from(base).ok())
+            .and_then(Revision::new),
     })
 }
 
 /// The document of an older revision, the base of a three-way merge.
-pub(super) fn document(connection: &Connection, id: PersonaId, row_id: i64, revision: Revision) -> Result<Option<Document>, Error> {
+pub(super) fn document(
+    connection: &Connection,
+    id: PersonaId,
+    row_id: i64,
+    revision: Revision,
+) -> Result<Option<Document>, Error> {
     connection
         .prepare_cached("SELECT revision, deleted, head, document, checksum FROM revisions WHERE persona = ?1 AND revision = ?2")
         .and_then(|mut statement| {

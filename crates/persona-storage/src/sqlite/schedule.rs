@@ -1,8 +1,9 @@
 //! Backups at regular times, made by the keeper's process while everybody else goes on.
 //!
-//! A round runs on a thread of its own with a connection of its own, so that the keeper goes on copying the log back.
-//! The folder is the memory (`backup_folder.rs`): the newest backup in it tells when the next one is due, also after a
-//! restart, and only files whose name is exactly one that is given there are ever removed.
+//! A round runs on a thread of its own with a connection of its own, so that the keeper goes on
+//! copying the log back. The folder is the memory (`backup_folder.rs`): the newest backup in it
+//! tells when the next one is due, also after a restart, and only files whose name is exactly one
+//! that is given there are ever removed.
 
 use std::fs::{DirBuilder, File};
 use std::io::Result as IoResult;
@@ -22,7 +23,8 @@ use super::progress::Watcher;
 use super::{Settings, StartError};
 use crate::{NoObserver, Observer};
 
-/// Pause after a backup that failed, unless the next one is due before: a full disk may have room again.
+/// Pause after a backup that failed, unless the next one is due before: a full disk may have room
+/// again.
 const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// What is wanted.
@@ -36,13 +38,15 @@ pub struct BackupPlan {
     pub folder: PathBuf,
 }
 
-/// Makes the folder of the backups, where there is none yet, for the user that the database belongs to.
+/// Makes the folder of the backups, where there is none yet, for the user that the database belongs
+/// to.
 fn make_folder(folder: &Path, database: &Path) -> IoResult<()> {
     if folder.is_dir() {
         return Ok(());
     }
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // The last part cannot be a link: this process has just made it, or another one a folder in the same moment.
+    // The last part cannot be a link: this process has just made it, or another one a folder in the
+    // same moment.
     Owner::of(database)?.take_ownership(File::open(folder)?);
     Ok(())
 }
@@ -59,16 +63,31 @@ pub struct BackupSchedule {
 
 impl BackupSchedule {
     /// Looks for the newest backup that is there; without one, the first is due at once.
-    pub fn new(settings: &Settings, plan: BackupPlan, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        plan: BackupPlan,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let folder = BackupFolder::of(&plan.folder, &settings.path);
         folder.remove_abandoned();
-        let mut schedule = Self { settings: settings.clone(), plan, folder, clock, observer, due_at: Instant::now() };
-        if let Some(made_at) = schedule.folder.newest().ok().flatten().and_then(|file| modified(&file).ok()) {
+        let mut schedule = Self {
+            settings: settings.clone(),
+            plan,
+            folder,
+            clock,
+            observer,
+            due_at: Instant::now(),
+        };
+        if let Some(made_at) =
+            schedule.folder.newest().ok().flatten().and_then(|file| modified(&file).ok())
+        {
             schedule.observer.backed_up(made_at);
-            // A backup of the future says that a clock was wrong, and nothing about what is due. From here on the time until
-            // the next one is measured on a clock that cannot be set, so a wrong clock puts it off by `every` at most.
-            let age =
-                u64::try_from(schedule.clock.now().as_micros() - made_at.as_micros()).map_or(schedule.plan.every, Duration::from_micros);
+            // A backup of the future says that a clock was wrong, and nothing about what is due.
+            // From here on the time until the next one is measured on a clock that cannot be set,
+            // so a wrong clock puts it off by `every` at most.
+            let age = u64::try_from(schedule.clock.now().as_micros() - made_at.as_micros())
+                .map_or(schedule.plan.every, Duration::from_micros);
             schedule.due_at += schedule.plan.every.saturating_sub(age);
         }
         schedule
@@ -83,7 +102,8 @@ impl BackupSchedule {
     ///
     /// # Errors
     ///
-    /// As for [`super::back_up`]; then nothing was removed, and the next attempt is due a minute later.
+    /// As for [`super::back_up`]; then nothing was removed, and the next attempt is due a minute
+    /// later.
     pub fn make(&mut self, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
         let began = Instant::now();
         let made_at = self.clock.now();
@@ -100,7 +120,11 @@ impl BackupSchedule {
         made
     }
 
-    fn try_make(&self, made_at: Timestamp, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
+    fn try_make(
+        &self,
+        made_at: Timestamp,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<BackupReport, StartError> {
         let folder = &self.plan.folder;
         let unusable = |source| StartError::from_file(folder, source);
         make_folder(folder, &self.settings.path).map_err(unusable)?;

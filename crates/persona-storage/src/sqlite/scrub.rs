@@ -1,8 +1,10 @@
-//! A slow, endless look at every persona, so that damage is reported before somebody asks for what is damaged.
+//! A slow, endless look at every persona, so that damage is reported before somebody asks for what
+//! is damaged.
 //!
-//! Readers find a damaged text by its checksum when they send it. What nobody reads, and what readers cannot see, such as
-//! a column that a persona is found by, is found here: a few personas each second, each a read of well under a
-//! millisecond. The whole of a file, with revisions and feed, is looked at by [`super::check`].
+//! Readers find a damaged text by its checksum when they send it. What nobody reads, and what
+//! readers cannot see, such as a column that a persona is found by, is found here: a few personas
+//! each second, each a read of well under a millisecond. The whole of a file, with revisions and
+//! feed, is looked at by [`super::check`].
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ use super::error::is_damage;
 use super::migrate;
 use crate::Observer;
 
-/// Pause between two looks, and personas of each: 100,000 personas take an hour, and less than a hundredth of a core.
+/// Pause between two looks, and personas of each: 100,000 personas take an hour, and less than a
+/// hundredth of a core.
 const EVERY: Duration = Duration::from_secs(1);
 const PERSONAS: usize = 32;
 /// Most damaged personas that are remembered, so that each is reported once and not in every round.
@@ -53,7 +56,8 @@ impl Scrub {
                 }
                 Err(error) if is_damage(&error) => {
                     self.report(self.after, "", &error.to_string(), observer);
-                    self.after = row_after(connection, self.after).ok().flatten().unwrap_or(i64::MIN);
+                    self.after =
+                        row_after(connection, self.after).ok().flatten().unwrap_or(i64::MIN);
                     return;
                 }
                 // Busy or out of memory: nothing about the file, and the next look comes.
@@ -65,7 +69,11 @@ impl Scrub {
     fn report(&mut self, row_id: i64, persona: &str, what: &str, observer: &dyn Observer) {
         if self.reported.len() < REMEMBERED_MAX && self.reported.insert(row_id) {
             observer.damage_found();
-            tracing::error!(persona, what, "the database is damaged; run `persona check`, and restore a backup");
+            tracing::error!(
+                persona,
+                what,
+                "the database is damaged; run `persona check`, and restore a backup"
+            );
         }
     }
 }

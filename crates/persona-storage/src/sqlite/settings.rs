@@ -8,7 +8,8 @@ use crate::write::IDEMPOTENCY_KEYS_MAX;
 /// What an acknowledged write survives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
-    /// `synchronous=NORMAL`: every crash of a process; a power cut may take back the last moments, but corrupts nothing.
+    /// `synchronous=NORMAL`: every crash of a process; a power cut may take back the last moments,
+    /// but corrupts nothing.
     #[default]
     Normal,
     /// `synchronous=FULL`: a power cut too.
@@ -43,7 +44,9 @@ impl Durability {
     /// What the class promises.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Normal => "acknowledged writes survive every process crash; a power cut may take back the last moments",
+            Self::Normal => {
+                "acknowledged writes survive every process crash; a power cut may take back the last moments"
+            }
             Self::Full => "acknowledged writes survive process crashes and power cuts",
         }
     }
@@ -62,17 +65,20 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// From how many pages in the log on the keeper copies them back. A page has 4,096 bytes.
     pub wal_autocheckpoint: u32,
-    /// Bytes of the disk that writes leave free: below, they are refused with [`crate::Error::Full`] before they begin.
+    /// Bytes of the disk that writes leave free: below, they are refused with
+    /// [`crate::Error::Full`] before they begin.
     pub disk_reserve_bytes: u64,
     /// Most idempotency keys that are kept, about.
     pub idempotency_keys_max: u64,
 }
 
-/// The usual reserve, 64 MiB: as much as the log may ever be, and what all writers can add between two looks at the disk.
+/// The usual reserve, 64 MiB: as much as the log may ever be, and what all writers can add between
+/// two looks at the disk.
 pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 impl Settings {
-    /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000 pages, a reserve of 64 MiB.
+    /// The usual settings for a file: durability `normal`, 30 s for writes, 5 s for reads, 1,000
+    /// pages, a reserve of 64 MiB.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

@@ -9,10 +9,13 @@ use super::disk::Disk;
 use super::error::from_driver;
 use super::reads::Readers;
 use super::writer::Writer;
-use super::{FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list, migrate, personas, revisions};
+use super::{
+    FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list,
+    migrate, personas, revisions,
+};
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom, RevisionRecord, Status, Store, Write,
-    Written, fault,
+    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page,
+    ReadRoom, RevisionRecord, Status, Store, Write, Written, fault,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -24,12 +27,18 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file that [`super::initialise`] made ready, checks whose it is, and starts the writer.
+    /// Opens a file that [`super::initialise`] made ready, checks whose it is, and starts the
+    /// writer.
     ///
     /// # Errors
     ///
-    /// The file is gone, of another application or another version, not in WAL mode, or cannot be opened.
-    pub fn open(settings: Settings, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
+    /// The file is gone, of another application or another version, not in WAL mode, or cannot be
+    /// opened.
+    pub fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
         let readers = Readers::new(settings.clone(), Arc::clone(&observer));
         migrate::check(&readers.open()?, &settings.path)?;
         let disk = Arc::new(Disk::of(&settings));
@@ -49,7 +58,9 @@ impl Store for SqliteStore {
             glance.map_err(from_driver)
         });
         match glance? {
-            Glance::Whole(answer) if revision.is_none() => Ok(Glance::Whole(fault::answer(id, answer))),
+            Glance::Whole(answer) if revision.is_none() => {
+                Ok(Glance::Whole(fault::answer(id, answer)))
+            }
             Glance::Large if revision.is_none() => {
                 self.writer.learn(id, GLANCE_BYTES_MAX + 1);
                 Ok(Glance::Large)
@@ -62,7 +73,10 @@ impl Store for SqliteStore {
         if let Glance::Whole(answer) = self.glance(id, None).await? {
             return Ok(answer);
         }
-        let read = self.readers.large(move |connection| personas::answer(connection, id).map_err(from_driver)).await;
+        let read = self
+            .readers
+            .large(move |connection| personas::answer(connection, id).map_err(from_driver))
+            .await;
         read.map(|answer| fault::answer(id, answer))
     }
 
@@ -70,12 +84,22 @@ impl Store for SqliteStore {
         self.readers.long(move |connection| list::page(connection, &request)).await
     }
 
-    async fn revision(&self, id: PersonaId, revision: Revision) -> Result<Option<RevisionRecord>, Error> {
-        self.readers.large(move |connection| revisions::find(connection, id, revision).map_err(from_driver)).await
+    async fn revision(
+        &self,
+        id: PersonaId,
+        revision: Revision,
+    ) -> Result<Option<RevisionRecord>, Error> {
+        self.readers
+            .large(move |connection| revisions::find(connection, id, revision).map_err(from_driver))
+            .await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
-        self.readers.long(move |connection| changes::after(connection, sequence, limit).map_err(from_driver)).await
+        self.readers
+            .long(move |connection| {
+                changes::after(connection, sequence, limit).map_err(from_driver)
+            })
+            .await
     }
 
     async fn export(&self, exported: Exported) -> Result<Export, Error> {
@@ -90,7 +114,11 @@ impl Store for SqliteStore {
         self.writer.ready()?;
         self.readers.short(|connection| {
             let version = migrate::version_of(connection).map_err(from_driver)?;
-            if version == migrate::VERSION { Ok(()) } else { Err(Error::Closed("the schema has another version")) }
+            if version == migrate::VERSION {
+                Ok(())
+            } else {
+                Err(Error::Closed("the schema has another version"))
+            }
         })?;
         // Last, so that reads are known to work where only this is missing.
         let space = self.disk.space();
@@ -103,11 +131,13 @@ impl Store for SqliteStore {
 
     async fn status(&self) -> Result<Status, Error> {
         let Settings { durability, wal_autocheckpoint, .. } = self.settings;
-        let (folder, disk) = (convert::folder_of(&self.settings.path).to_owned(), Arc::clone(&self.disk));
+        let (folder, disk) =
+            (convert::folder_of(&self.settings.path).to_owned(), Arc::clone(&self.disk));
         self.readers
             .of_status(move |connection| {
                 // Here, because a disk that hangs takes the thread that asks.
-                let file_system = FileSystem::of(&folder).map_or_else(|_| "unknown".into(), FileSystem::name);
+                let file_system =
+                    FileSystem::of(&folder).map_or_else(|_| "unknown".into(), FileSystem::name);
                 let space = disk.space();
                 let read = || -> rusqlite::Result<Status> {
                     Ok(Status {
@@ -119,7 +149,11 @@ impl Store for SqliteStore {
                         personas: personas::count_living(connection)?,
                         database_bytes: connection::database_bytes(connection)?,
                         home: Home::File {
-                            journal_mode: connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
+                            journal_mode: connection.pragma_query_value(
+                                None,
+                                "journal_mode",
+                                |row| row.get(0),
+                            )?,
                             wal_bytes: connection::wal_bytes(connection)?,
                             wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
                             wal_autocheckpoint,
@@ -162,16 +196,23 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
-        let store = Arc::new(SqliteStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens"));
+        let store = Arc::new(
+            SqliteStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+                .expect("it opens"),
+        );
         for (number, bytes) in [(SMALL, 10), (LARGE, GLANCE_BYTES_MAX)] {
             let document = document(json!({ "name": "Ada", "description": "x".repeat(bytes) }));
-            store.write(write(Operation::Create { id: id(number), document })).await.expect("created");
+            store
+                .write(write(Operation::Create { id: id(number), document }))
+                .await
+                .expect("created");
         }
         // All threads for large documents are at work.
         let ((begun, begins), (release, released)) = (mpsc::channel(), mpsc::channel::<()>());
         let released = Arc::new(Mutex::new(released));
         for _ in 0..store.read_room().large {
-            let (store, begun, released) = (Arc::clone(&store), begun.clone(), Arc::clone(&released));
+            let (store, begun, released) =
+                (Arc::clone(&store), begun.clone(), Arc::clone(&released));
             tokio::spawn(async move {
                 let wait = move |_: &rusqlite::Connection| {
                     begun.send(()).expect("it is waited for");
@@ -185,7 +226,10 @@ mod tests {
         }
         let mut context = Context::from_waker(Waker::noop());
         let mut large = pin!(store.get(id(LARGE)));
-        assert!(large.as_mut().poll(&mut context).is_pending(), "it was read on the thread that asks");
+        assert!(
+            large.as_mut().poll(&mut context).is_pending(),
+            "it was read on the thread that asks"
+        );
         let small = pin!(store.get(id(SMALL))).poll(&mut context);
         assert!(matches!(small, Poll::Ready(Ok(Some(_)))), "{small:?}");
         drop(release);

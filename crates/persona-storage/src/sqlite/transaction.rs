@@ -16,17 +16,19 @@ use crate::{Answer, Error, Outcome, Write, Written};
 pub(super) enum Step {
     /// It was applied, with what the search indexes are to be given.
     Applied(Written, Option<Entry>),
-    /// It was not: it changes a persona of so many bytes, and should be worked out outside of the lock first.
+    /// It was not: it changes a persona of so many bytes, and should be worked out outside of the
+    /// lock first.
     IsHeavy(usize),
 }
 
-/// Applies one request, except for what the search indexes are to be given: the caller writes that for all requests of
-/// the transaction together. On an error the caller rolls back to where the request began.
+/// Applies one request, except for what the search indexes are to be given: the caller writes that
+/// for all requests of the transaction together. On an error the caller rolls back to where the
+/// request began.
 ///
 /// `bytes_max` are the most bytes of a document that may be read and worked on here.
 ///
-/// Everything that is read here is read behind the writer lock, so the row that the rules see is the row that the
-/// statements change.
+/// Everything that is read here is read behind the writer lock, so the row that the rules see is
+/// the row that the statements change.
 pub(super) fn apply(
     connection: &Connection,
     write: &Write,
@@ -40,7 +42,9 @@ pub(super) fn apply(
     {
         return Ok(Step::Applied(replay, None));
     }
-    if write.idempotency.is_some() && idempotency::is_full(connection, keys_max).map_err(from_driver)? {
+    if write.idempotency.is_some()
+        && idempotency::is_full(connection, keys_max).map_err(from_driver)?
+    {
         return Err(Error::TooManyKeys { max: keys_max });
     }
     let id = write.operation.id();
@@ -53,16 +57,19 @@ pub(super) fn apply(
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
-    let (written, entry) = match decide(write, current.as_ref().map(Stored::current), now, foreseen, document_at)? {
-        Decision::Unchanged => {
-            let answer = personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
-            (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
-        }
-        Decision::Change(mut revised) => {
-            fault::drop_key(&write.operation, &mut revised.persona);
-            keep(connection, current.as_ref(), &revised)?
-        }
-    };
+    let (written, entry) =
+        match decide(write, current.as_ref().map(Stored::current), now, foreseen, document_at)? {
+            Decision::Unchanged => {
+                let answer = personas::answer(connection, id)
+                    .map_err(from_driver)?
+                    .ok_or(Error::NotFound)?;
+                (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
+            }
+            Decision::Change(mut revised) => {
+                fault::drop_key(&write.operation, &mut revised.persona);
+                keep(connection, current.as_ref(), &revised)?
+            }
+        };
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
@@ -72,13 +79,19 @@ pub(super) fn apply(
 /// The current persona behind the lock.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Seen {
-    /// The persona if there is one; where it is still the one that was seen before, with what was made of that.
+    /// The persona if there is one; where it is still the one that was seen before, with what was
+    /// made of that.
     Whole(Option<Stored>, Option<Patched>),
     /// It has so many bytes, more than are to be read here.
     Larger(usize),
 }
 
-fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>, bytes_max: usize) -> Result<Seen, Error> {
+fn seen(
+    connection: &Connection,
+    id: PersonaId,
+    foreseen: Option<Foreseen>,
+    bytes_max: usize,
+) -> Result<Seen, Error> {
     if let Some(Foreseen { before, patched }) = foreseen
         && personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag)
     {
@@ -91,10 +104,15 @@ fn seen(connection: &Connection, id: PersonaId, foreseen: Option<Foreseen>, byte
     })
 }
 
-fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised) -> Result<(Written, Option<Entry>), Error> {
+fn keep(
+    connection: &Connection,
+    before: Option<&Stored>,
+    revised: &Revised,
+) -> Result<(Written, Option<Entry>), Error> {
     let persona = &revised.persona;
     if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
-        && let Some(holder) = personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
+        && let Some(holder) =
+            personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
     {
         return Err(Error::HandleTaken { handle: handle.into(), holder });
     }
@@ -107,7 +125,8 @@ fn keep(connection: &Connection, before: Option<&Stored>, revised: &Revised) -> 
         }
     };
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
-    changes::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at).map_err(from_driver)?;
+    changes::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at)
+        .map_err(from_driver)?;
     let body = persona_model::answer_text(&texts.head, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
     let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };

@@ -1,8 +1,8 @@
 //! A file that is made under another name and gets its own when it is complete.
 //!
-//! So at every moment there is either no file of that name, or the old one, or the new one as a whole. The unfinished
-//! file is locked while somebody works on it: what a killed attempt left behind is used again, and what a living one is
-//! making is not touched.
+//! So at every moment there is either no file of that name, or the old one, or the new one as a
+//! whole. The unfinished file is locked while somebody works on it: what a killed attempt left
+//! behind is used again, and what a living one is making is not touched.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Result};
@@ -22,13 +22,15 @@ pub(super) const SUFFIX: &str = ".unfinished";
 pub(super) struct Unfinished {
     path: PathBuf,
     target: PathBuf,
-    /// Holds the lock. It is closed only after SQLite has closed the file, because closing drops SQLite's locks too.
+    /// Holds the lock. It is closed only after SQLite has closed the file, because closing drops
+    /// SQLite's locks too.
     file: File,
     finished: bool,
 }
 
 impl Unfinished {
-    /// Starts a file that is to become `target`, empty, with the owner and the mode of the database that it is made of or for.
+    /// Starts a file that is to become `target`, empty, with the owner and the mode of the database
+    /// that it is made of or for.
     pub(super) fn create(target: &Path, database: &Path) -> Result<Self> {
         let file = Self::resume(target, database)?;
         file.file.set_len(0)?;
@@ -40,13 +42,15 @@ impl Unfinished {
         Self::lock(target, |path| open_or_make(path, database))
     }
 
-    /// Removes what an earlier attempt left, with what SQLite left beside it, and tells whether there was something. What
-    /// another process is still making stays.
+    /// Removes what an earlier attempt left, with what SQLite left beside it, and tells whether
+    /// there was something. What another process is still making stays.
     pub(super) fn remove_abandoned(target: &Path) -> Result<bool> {
         match Self::lock(target, |path| OpenOptions::new().read(true).write(true).open(path)) {
             // Dropping it removes it.
             Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ResourceBusy) => Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ResourceBusy) => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -56,11 +60,17 @@ impl Unfinished {
         let path = with_suffix(target, SUFFIX);
         let file = open(&path)?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(Error::new(ErrorKind::ResourceBusy, "somebody else is making this file")),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    ErrorKind::ResourceBusy,
+                    "somebody else is making this file",
+                ));
+            }
             Err(TryLockError::Error(error)) => return Err(error),
             Ok(()) => {}
         }
-        // Between opening and locking, another one may have finished the file and given it its own name.
+        // Between opening and locking, another one may have finished the file and given it its own
+        // name.
         if Identity::of(&path)? != Some(Identity::of_file(&file)?) {
             return Err(Error::new(ErrorKind::ResourceBusy, "somebody else was making this file"));
         }
@@ -93,7 +103,8 @@ impl Unfinished {
         self.file.metadata().map(|metadata| metadata.len())
     }
 
-    /// Makes it survive a power cut and gives it its name. Fails when that name is taken, unless it is to be replaced.
+    /// Makes it survive a power cut and gives it its name. Fails when that name is taken, unless it
+    /// is to be replaced.
     pub(super) fn finish(mut self, replace: bool) -> Result<()> {
         self.file.sync_all()?;
         if replace {
@@ -121,7 +132,9 @@ impl Drop for Unfinished {
 pub(super) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // The file system does not know this way of renaming; then what is left is to look first.
-        Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => std::fs::rename(from, to),
+        Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => {
+            std::fs::rename(from, to)
+        }
         Err(rustix::io::Errno::INVAL) => Err(ErrorKind::AlreadyExists.into()),
         renamed => Ok(renamed?),
     }

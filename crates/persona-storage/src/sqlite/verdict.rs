@@ -39,19 +39,21 @@ impl Verdict {
     fn not_kept(error: Error) -> Self {
         let loss = matches!(error, Error::Unsynced(_)).then_some(Loss::Disk);
         if loss.is_some() {
-            // The kernel has forgotten the pages, and a second sync would succeed without them. So nothing more is
-            // acknowledged through this connection.
+            // The kernel has forgotten the pages, and a second sync would succeed without them. So
+            // nothing more is acknowledged through this connection.
             tracing::error!(%error, "a sync of the disk failed; this writer stops");
         }
         Self { error: Some(error), loss }
     }
 
-    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it was decided in a state
-    /// that never became true, and would tell of a revision that nobody ever sees.
+    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it
+    /// was decided in a state that never became true, and would tell of a revision that nobody ever
+    /// sees.
     pub(super) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
         for Applied { reply, result, pass } in applied {
             drop(pass);
-            // A repetition of a request that was kept before: the error tells only of what is beside it.
+            // A repetition of a request that was kept before: the error tells only of what is
+            // beside it.
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
             let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
             // A request that no longer waits needs no answer.

@@ -1,8 +1,9 @@
 //! The writer: one thread and one connection per process, a bounded queue, group commit.
 //!
-//! The thread waits for a request, then for the gate; by the time it is let in, more requests have queued up behind
-//! the first, and all of them share one transaction, each in a savepoint of its own. Answers go out after the commit
-//! and after the gate is free again. No async code runs here, so nothing can be awaited while the lock is held.
+//! The thread waits for a request, then for the gate; by the time it is let in, more requests have
+//! queued up behind the first, and all of them share one transaction, each in a savepoint of its
+//! own. Answers go out after the commit and after the gate is free again. No async code runs here,
+//! so nothing can be awaited while the lock is held.
 //!
 //! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
 
@@ -45,8 +46,8 @@ pub(super) struct Writer {
     observer: Arc<dyn Observer>,
 }
 
-/// What a request is told: its result, or, once, that it is heavier than it looked and has to be worked out first; nothing
-/// was changed then.
+/// What a request is told: its result, or, once, that it is heavier than it looked and has to be
+/// worked out first; nothing was changed then.
 pub(super) type Told = Result<Result<Written, Error>, Box<Write>>;
 
 /// A request in the queue.
@@ -116,13 +117,26 @@ impl Writer {
         }
     }
 
-    async fn apply(&self, sized: impl Future<Output = Result<Sized, Error>>) -> Result<Told, Error> {
+    async fn apply(
+        &self,
+        sized: impl Future<Output = Result<Sized, Error>>,
+    ) -> Result<Told, Error> {
         let waiting = Waiting::begin(&self.observer);
         let Sized { write, size, was_looked_at, ahead } = sized.await?;
         let deadline = write.deadline;
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::new(ahead);
-        self.enqueue(size, Job { write, queued_at: Instant::now(), was_looked_at, claim: claim.clone(), waiting, reply })?;
+        self.enqueue(
+            size,
+            Job {
+                write,
+                queued_at: Instant::now(),
+                was_looked_at,
+                claim: claim.clone(),
+                waiting,
+                reply,
+            },
+        )?;
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answered) => answered,
@@ -130,10 +144,17 @@ impl Writer {
                 self.observer.gave_up();
                 return Err(Error::Busy { what: "its turn to write" });
             }
-            // The writer took it just before the deadline: the outcome is on its way, and only it may be told.
+            // The writer took it just before the deadline: the outcome is on its way, and only it
+            // may be told.
             Err(_) => answer.await,
         };
-        let gone = |_| Err(if withdrawal.0.withdraw() { Error::Closed("its writer ended") } else { Error::OutcomeUnknown });
+        let gone = |_| {
+            Err(if withdrawal.0.withdraw() {
+                Error::Closed("its writer ended")
+            } else {
+                Error::OutcomeUnknown
+            })
+        };
         answered.or_else(gone)
     }
 
@@ -142,7 +163,8 @@ impl Writer {
         let bytes = write.bytes;
         let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
         // One copy at most doubles a document, and a light one stays about light.
-        let multiplies = matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
+        let multiplies =
+            matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
         if size.weight() == Weight::Light && !multiplies && !is_heavy {
             return Ok(Sized { write, size, was_looked_at: false, ahead: None });
         }
@@ -167,7 +189,8 @@ impl Writer {
         let refused = self.queue.push(job.write.client, size, job);
         match refused {
             Ok(()) => {}
-            // Perhaps an older write of another client, which had its room; its own side hears of it.
+            // Perhaps an older write of another client, which had its room; its own side hears of
+            // it.
             Err(Refused::Full(job)) => {
                 self.observer.gave_up();
                 refuse(job, Error::Busy { what: "a place in the queue of writes" });
@@ -180,7 +203,11 @@ impl Writer {
     /// Whether writes can still be taken.
     pub(super) fn ready(&self) -> Result<(), Error> {
         // An error says that the sender is gone, and with it the thread.
-        if self.gave_up.has_changed().is_err() { Err(Error::Closed("its writer ended")) } else { Ok(()) }
+        if self.gave_up.has_changed().is_err() {
+            Err(Error::Closed("its writer ended"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until the thread has ended, and tells why.
@@ -248,7 +275,8 @@ impl Thread {
         }
     }
 
-    /// Serves the first request together with all light ones that wait behind it, in one transaction; a heavy one alone.
+    /// Serves the first request together with all light ones that wait behind it, in one
+    /// transaction; a heavy one alone.
     ///
     /// Breaks when nothing more may be written through this connection.
     fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
@@ -258,7 +286,12 @@ impl Thread {
             return ControlFlow::Continue(());
         }
         let id = first.write.operation.id();
-        fault::look_outside(id, || personas::find(&self.connection, id).ok().flatten().map(|stored| stored.persona.document));
+        fault::look_outside(id, || {
+            personas::find(&self.connection, id)
+                .ok()
+                .flatten()
+                .map(|stored| stored.persona.document)
+        });
         let pass = match self.gate.enter() {
             Ok(pass) => pass,
             Err(error) => {
@@ -318,9 +351,14 @@ impl Thread {
         result
     }
 
-    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing was changed" would be wrong.
+    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
+    /// was changed" would be wrong.
     fn refuse_for_want_of_space(&self, job: Job, space: Space) {
-        let known = job.write.idempotency.as_ref().map(|wanted| idempotency::find(&self.connection, wanted));
+        let known = job
+            .write
+            .idempotency
+            .as_ref()
+            .map(|wanted| idempotency::find(&self.connection, wanted));
         answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
     }
 
@@ -332,14 +370,16 @@ impl Thread {
                 tracing::error!(error = %error, "a sync of the disk failed; this writer stops");
                 return ControlFlow::Break(Loss::Disk);
             }
-            Err(error) => tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write"),
+            Err(error) => {
+                tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write");
+            }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Looks at the schema behind the lock. A program that knows another one may have come between, and what it keeps beside a
-/// persona, this one does not.
+/// Looks at the schema behind the lock. A program that knows another one may have come between, and
+/// what it keeps beside a persona, this one does not.
 fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option<Loss>)> {
     match migrate::version_of(transaction) {
         Ok(migrate::VERSION) => Ok(()),
@@ -348,7 +388,11 @@ fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option
             Err((Error::Closed("its personas were moved to another database"), Some(Loss::Schema)))
         }
         Ok(version) => {
-            tracing::error!(version, known = migrate::VERSION, "another version of the program changed the schema; this writer stops");
+            tracing::error!(
+                version,
+                known = migrate::VERSION,
+                "another version of the program changed the schema; this writer stops"
+            );
             Err((Error::Closed("the schema was changed"), Some(Loss::Schema)))
         }
         Err(error) => Err((from_driver(explained(transaction, error)), None)),

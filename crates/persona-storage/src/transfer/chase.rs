@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 /// How often it is looked how much is left: counting takes the source a moment.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// After so many looks in a row at which as much was left as at the best one before, two minutes, it is in vain.
+/// After so many looks in a row at which as much was left as at the best one before, two minutes,
+/// it is in vain.
 const LOOKS_MAX: u32 = 8;
 
 /// A copy beside writers.
@@ -54,10 +55,25 @@ mod tests {
 
     #[test]
     fn who_comes_nearer_is_never_given_up_and_who_does_not_is_after_two_minutes() {
-        assert_eq!(given_up_after(|look| u64::from(2000 - look)), None, "slow, but nearer each time");
-        assert_eq!(given_up_after(|look| if look % LOOKS_MAX == 0 { u64::from(2000 - look) } else { 5000 }), None, "nearer at times");
+        assert_eq!(
+            given_up_after(|look| u64::from(2000 - look)),
+            None,
+            "slow, but nearer each time"
+        );
+        assert_eq!(
+            given_up_after(|look| if look % LOOKS_MAX == 0 {
+                u64::from(2000 - look)
+            } else {
+                5000
+            }),
+            None,
+            "nearer at times"
+        );
         assert_eq!(given_up_after(|_| 1000), Some(LOOKS_MAX + 1));
         assert_eq!(given_up_after(u64::from), Some(LOOKS_MAX + 1));
-        assert_eq!(given_up_after(|look| u64::from(200_u32.saturating_sub(look).max(100))), Some(100 + LOOKS_MAX));
+        assert_eq!(
+            given_up_after(|look| u64::from(200_u32.saturating_sub(look).max(100))),
+            Some(100 + LOOKS_MAX)
+        );
     }
 }

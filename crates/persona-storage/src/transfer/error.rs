@@ -65,7 +65,8 @@ pub enum TransferError {
         /// What the database said.
         reason: String,
     },
-    /// Processes of a server have a source on a database server open, and would go on acknowledging what the target lacks.
+    /// Processes of a server have a source on a database server open, and would go on acknowledging
+    /// what the target lacks.
     #[error("{place} is in use by {process}")]
     SourceInUse {
         /// The source.
@@ -98,7 +99,9 @@ pub enum TransferError {
         what: String,
     },
     /// Writers add lines as quickly as they are copied.
-    #[error("{place} is written to as quickly as it is copied: {left} changes are left, as many as two minutes ago or more")]
+    #[error(
+        "{place} is written to as quickly as it is copied: {left} changes are left, as many as two minutes ago or more"
+    )]
     Outrun {
         /// The source.
         place: String,
@@ -106,7 +109,9 @@ pub enum TransferError {
         left: u64,
     },
     /// The last lines could not be moved and compared as quickly as writers can be made to wait.
-    #[error("the last changes took longer than {limit_ms} ms, {attempts} times; writers were let go on each time")]
+    #[error(
+        "the last changes took longer than {limit_ms} ms, {attempts} times; writers were let go on each time"
+    )]
     FenceTooLong {
         /// How long writers may wait.
         limit_ms: u128,

@@ -43,7 +43,8 @@ impl PlaceError {
 }
 
 impl Place {
-    /// Reads `sqlite:persona.db`, `sqlite:/srv/persona.db` or `postgres://ada@db.example.com/personas`.
+    /// Reads `sqlite:persona.db`, `sqlite:/srv/persona.db` or
+    /// `postgres://ada@db.example.com/personas`.
     ///
     /// # Errors
     ///
@@ -52,10 +53,15 @@ impl Place {
         let (scheme, rest) = name.split_once(':').ok_or(PlaceError::Scheme)?;
         match scheme.split('+').next().unwrap_or_default() {
             "sqlite" | "sqlite3" => {
-                let file = database_url::sqlite_file(rest, scheme.contains('+')).map_err(PlaceError::File)?;
-                real_path(&file).map(Self::File).map_err(|error| PlaceError::Unreadable(error.to_string()))
+                let file = database_url::sqlite_file(rest, scheme.contains('+'))
+                    .map_err(PlaceError::File)?;
+                real_path(&file)
+                    .map(Self::File)
+                    .map_err(|error| PlaceError::Unreadable(error.to_string()))
             }
-            "postgres" | "postgresql" => Ok(Self::Server(Box::new(postgres::Settings::parse(name)?.named("persona move")))),
+            "postgres" | "postgresql" => {
+                Ok(Self::Server(Box::new(postgres::Settings::parse(name)?.named("persona move"))))
+            }
             _ => Err(PlaceError::Scheme),
         }
     }
@@ -105,14 +111,21 @@ mod tests {
         assert_eq!(file("sqlite:/srv/persona.db"), "/srv/persona.db");
         assert_eq!(file("sqlite+aiosqlite:///persona.db"), "persona.db");
         assert!(matches!(Place::parse("postgres://ada@localhost/personas"), Ok(Place::Server(_))));
-        assert!(matches!(Place::parse("postgresql+asyncpg://localhost/personas"), Ok(Place::Server(_))));
+        assert!(matches!(
+            Place::parse("postgresql+asyncpg://localhost/personas"),
+            Ok(Place::Server(_))
+        ));
         for name in ["persona.db", "mysql://localhost/x", ""] {
             assert_eq!(Place::parse(name), Err(PlaceError::Scheme), "{name}");
         }
-        for name in ["sqlite:", "sqlite::memory:", "sqlite:///srv/persona.db", "sqlite:persona.db?mode=ro"] {
+        for name in
+            ["sqlite:", "sqlite::memory:", "sqlite:///srv/persona.db", "sqlite:persona.db?mode=ro"]
+        {
             assert!(matches!(Place::parse(name), Err(PlaceError::File(_))), "{name}");
         }
-        let wrong = Place::parse("postgres://ada:secret@localhost:port/x").expect_err("no port").to_string();
+        let wrong = Place::parse("postgres://ada:secret@localhost:port/x")
+            .expect_err("no port")
+            .to_string();
         assert!(!wrong.contains("secret"), "{wrong}");
     }
 }

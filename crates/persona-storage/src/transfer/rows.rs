@@ -1,8 +1,9 @@
 //! What is moved, row by row, and the digests that tell whether it arrived.
 //!
-//! Both backends bring a row into the same text, piece by piece, and take SHA-256 of it: PostgreSQL in the database, so
-//! that nothing but digests comes back. Numbers stand between bars; texts come with their length, so that no two different
-//! rows have the same text, and a null differs from an empty one.
+//! Both backends bring a row into the same text, piece by piece, and take SHA-256 of it: PostgreSQL
+//! in the database, so that nothing but digests comes back. Numbers stand between bars; texts come
+//! with their length, so that no two different rows have the same text, and a null differs from an
+//! empty one.
 
 use std::fmt::Write;
 
@@ -38,11 +39,17 @@ impl Entry {
 
     /// The row of the persona after this revision.
     pub(crate) fn persona_row(&self) -> Result<PersonaRow, String> {
-        let document = Document::from_stored(&self.document)
-            .map_err(|invalid| format!("revision {} of persona {} cannot be read: {invalid}", self.revision, self.persona))?;
+        let document = Document::from_stored(&self.document).map_err(|invalid| {
+            format!(
+                "revision {} of persona {} cannot be read: {invalid}",
+                self.revision, self.persona
+            )
+        })?;
         // The one that its head states, which may be of an earlier rule.
-        let is_stated = |hash: &ContentHash| self.head.contains(&format!("\"content_hash\":\"{hash}\""));
-        let content_hash = document.content_hashes().find(is_stated).unwrap_or_else(|| document.content_hash());
+        let is_stated =
+            |hash: &ContentHash| self.head.contains(&format!("\"content_hash\":\"{hash}\""));
+        let content_hash =
+            document.content_hashes().find(is_stated).unwrap_or_else(|| document.content_hash());
         Ok(PersonaRow {
             id: self.persona,
             revision: self.revision,
@@ -145,7 +152,8 @@ impl Text {
     }
 }
 
-/// The digest of a line with its revision. PostgreSQL has the same in `postgres/transfer/digest.rs`.
+/// The digest of a line with its revision. PostgreSQL has the same in
+/// `postgres/transfer/digest.rs`.
 pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     let mut text = Text::default();
     text.number(entry.persona);
@@ -173,7 +181,9 @@ pub(crate) fn persona_digest(row: &PersonaRow) -> Vec<u8> {
     text.number(row.created_at);
     text.number(row.updated_at);
     text.optional(row.deleted_at);
-    text.number(row.content_hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")));
+    text.number(
+        row.content_hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+    );
     text.text(Some(&row.name));
     text.text(Some(&row.kind));
     text.text(row.handle.as_deref());

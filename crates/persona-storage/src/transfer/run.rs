@@ -1,8 +1,9 @@
 //! The order of a move: copy, compare, and only then let the target be used.
 //!
-//! Without `live` the source is fenced from the beginning to the end. With it, writers go on while nearly everything is
-//! copied and compared; then they are held up for the last lines, and never for longer than [`FENCE_MAX`]: what takes
-//! longer is given up, they are let go on, and it is tried again when it has caught up.
+//! Without `live` the source is fenced from the beginning to the end. With it, writers go on while
+//! nearly everything is copied and compared; then they are held up for the last lines, and never
+//! for longer than [`FENCE_MAX`]: what takes longer is given up, they are let go on, and it is
+//! tried again when it has caught up.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -23,8 +24,8 @@ use crate::{postgres, sqlite};
 const FENCE_MAX: Duration = Duration::from_secs(2);
 /// From then on no further step of it begins, so that the last one ends in time too.
 const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
-/// Writers are held up only when copying and comparing what came since the last time took no longer than this: what came
-/// meanwhile is then quickly done.
+/// Writers are held up only when copying and comparing what came since the last time took no longer
+/// than this: what came meanwhile is then quickly done.
 const ROUND_SHORT: Duration = Duration::from_millis(300);
 /// So many rounds at most: where writers are as quick as the copy, it gets no better.
 const ROUNDS_MAX: u32 = 20;
@@ -32,13 +33,16 @@ const ROUNDS_MAX: u32 = 20;
 const FENCES_MAX: u32 = 10;
 /// A live move has caught up when no more lines than this are left: they take a few milliseconds.
 const CAUGHT_UP: usize = 100;
-/// A slow writer can keep a record with the count of a minute before (`time.rs`): records of keys that are this much older
-/// can still be new.
+/// A slow writer can keep a record with the count of a minute before (`time.rs`): records of keys
+/// that are this much older can still be new.
 const CLOCKS_DIFFER_MAX_US: i64 = 120_000_000;
 
 /// What is to be moved, and how.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command, and they are independent of each other")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command, and they are independent of each other"
+)]
 pub struct Plan {
     /// From where.
     pub from: Place,
@@ -73,9 +77,9 @@ pub struct TransferReport {
 
 /// Moves everything, and compares it on both sides.
 ///
-/// A move that ends early, however it ends, is continued by the next one from the same source. Until everything was
-/// compared, no server and no command uses the target. Must be called before anything else in this process opens the
-/// file, and not from within an asynchronous task.
+/// A move that ends early, however it ends, is continued by the next one from the same source.
+/// Until everything was compared, no server and no command uses the target. Must be called before
+/// anything else in this process opens the file, and not from within an asynchronous task.
 ///
 /// # Errors
 ///
@@ -83,7 +87,16 @@ pub struct TransferReport {
 pub fn transfer(plan: &Plan, watcher: &mut Watcher<'_>) -> Result<TransferReport, TransferError> {
     let began = Instant::now();
     let (source, target) = open(plan)?;
-    let mut work = Work { plan, source, target, watcher, start: Start::default(), position: 0, total: 0, touched: BTreeSet::new() };
+    let mut work = Work {
+        plan,
+        source,
+        target,
+        watcher,
+        start: Start::default(),
+        position: 0,
+        total: 0,
+        touched: BTreeSet::new(),
+    };
     let mut report = if plan.dry_run { work.rehearse()? } else { work.run()? };
     report.took = began.elapsed();
     Ok(report)
@@ -96,14 +109,26 @@ fn open(plan: &Plan) -> Result<Sides, TransferError> {
     match (&plan.from, &plan.to) {
         (Place::File(from), Place::Server(to)) => {
             let source = sqlite::transfer::FileSource::open(from, plan.live)?;
-            Ok((Box::new(source), Box::new(postgres::transfer::ServerTarget::open(to, plan.into_existing, plan.start_over)?)))
+            Ok((
+                Box::new(source),
+                Box::new(postgres::transfer::ServerTarget::open(
+                    to,
+                    plan.into_existing,
+                    plan.start_over,
+                )?),
+            ))
         }
         (Place::Server(from), Place::File(to)) => {
             let target = sqlite::transfer::FileTarget::new(to, plan.start_over)?;
-            Ok((Box::new(postgres::transfer::ServerSource::open(from, plan.live)?), Box::new(target)))
+            Ok((
+                Box::new(postgres::transfer::ServerSource::open(from, plan.live)?),
+                Box::new(target),
+            ))
         }
         (Place::File(_), Place::File(_)) => Err(TransferError::SameKind { kind: "SQLite file" }),
-        (Place::Server(_), Place::Server(_)) => Err(TransferError::SameKind { kind: "PostgreSQL database" }),
+        (Place::Server(_), Place::Server(_)) => {
+            Err(TransferError::SameKind { kind: "PostgreSQL database" })
+        }
     }
 }
 
@@ -129,7 +154,8 @@ struct Work<'a, 'w> {
 struct Keys {
     /// Time of the newest one; `None` before the first.
     newest: Option<i64>,
-    /// Those that are read again, because records with earlier times can still come, by their time and key.
+    /// Those that are read again, because records with earlier times can still come, by their time
+    /// and key.
     recent: BTreeSet<(i64, String)>,
     /// How many were copied.
     count: u64,
@@ -138,7 +164,10 @@ struct Keys {
 impl Keys {
     /// Where reading begins: what is older came long ago.
     fn begin(&self) -> (i64, String) {
-        (self.newest.map_or(i64::MIN, |newest| newest.saturating_sub(CLOCKS_DIFFER_MAX_US)), String::new())
+        (
+            self.newest.map_or(i64::MIN, |newest| newest.saturating_sub(CLOCKS_DIFFER_MAX_US)),
+            String::new(),
+        )
     }
 
     /// Notes what was copied.
@@ -162,7 +191,10 @@ impl Work<'_, '_> {
         loop {
             let batch = self.source.batch(position)?;
             for entry in &batch.entries {
-                entry.persona_row().map_err(|what| TransferError::DamagedSource { place: self.source.side().place(), what })?;
+                entry.persona_row().map_err(|what| TransferError::DamagedSource {
+                    place: self.source.side().place(),
+                    what,
+                })?;
                 position = entry.sequence;
             }
             done += batch.entries.len() as u64;
@@ -171,7 +203,11 @@ impl Work<'_, '_> {
                 break;
             }
         }
-        Ok(TransferReport { moved: counts, resumed_at: self.start.position.unsigned_abs(), ..TransferReport::default() })
+        Ok(TransferReport {
+            moved: counts,
+            resumed_at: self.start.position.unsigned_abs(),
+            ..TransferReport::default()
+        })
     }
 
     fn run(mut self) -> Result<TransferReport, TransferError> {
@@ -209,24 +245,37 @@ impl Work<'_, '_> {
         let Self { mut source, target, start, .. } = self;
         target.finish()?;
         source.unfence()?;
-        Ok(TransferReport { moved, keys: keys.count, resumed_at: start.position.unsigned_abs(), copying, fence, took: Duration::ZERO })
+        Ok(TransferReport {
+            moved,
+            keys: keys.count,
+            resumed_at: start.position.unsigned_abs(),
+            copying,
+            fence,
+            took: Duration::ZERO,
+        })
     }
 
     fn tell(&mut self, step: Step, done: u64) -> Result<(), TransferError> {
         match (self.watcher)(Progress { step, done, total: self.total.max(done) }) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(TransferError::Interrupted { place: self.plan.to.to_string() }),
+            ControlFlow::Break(()) => {
+                Err(TransferError::Interrupted { place: self.plan.to.to_string() })
+            }
         }
     }
 
-    /// Refuses to add personas to others where both sides have a persona, a handle or a key of a request.
+    /// Refuses to add personas to others where both sides have a persona, a handle or a key of a
+    /// request.
     fn look_for_clashes(&mut self) -> Result<(), TransferError> {
         if self.start.before == Counts::default() || self.start.resumed {
             return Ok(());
         }
         let (mut persona, mut key) = (None, (i64::MIN, String::new()));
         let what = loop {
-            let sent = self.source.side().personas_after(persona, i64::try_from(verify::PERSONAS_AT_ONCE).unwrap_or(i64::MAX))?;
+            let sent = self.source.side().personas_after(
+                persona,
+                i64::try_from(verify::PERSONAS_AT_ONCE).unwrap_or(i64::MAX),
+            )?;
             let Some(last) = sent.last() else { break None };
             persona = Some(last.id);
             if let Some(what) = verify::clash(&mut *self.target, &sent)? {
@@ -246,8 +295,8 @@ impl Work<'_, '_> {
         what.map_or(Ok(()), |what| Err(TransferError::Clash { place, source_place, what }))
     }
 
-    /// Copies up to the end of the feed, or until it has caught up with the writers. Without a limit it goes on as long as
-    /// it comes nearer to them.
+    /// Copies up to the end of the feed, or until it has caught up with the writers. Without a
+    /// limit it goes on as long as it comes nearer to them.
     fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
         let mut done = self.target.side().counts()?.since(self.start.before).changes;
         let mut chase = Chase::begin(Instant::now());
@@ -260,7 +309,9 @@ impl Work<'_, '_> {
                 self.touched.extend(batch.entries.iter().map(|entry| entry.persona));
             }
             done += batch.entries.len() as u64;
-            if batch.is_last && (limit.is_some() || !self.plan.live || batch.entries.len() <= CAUGHT_UP) {
+            if batch.is_last
+                && (limit.is_some() || !self.plan.live || batch.entries.len() <= CAUGHT_UP)
+            {
                 return Ok(true);
             }
             let now = Instant::now();
@@ -278,7 +329,11 @@ impl Work<'_, '_> {
     }
 
     /// Copies the records of keys that came since, and compares them. Tells whether it was in time.
-    fn copy_keys(&mut self, keys: &mut Keys, limit: Option<Instant>) -> Result<bool, TransferError> {
+    fn copy_keys(
+        &mut self,
+        keys: &mut Keys,
+        limit: Option<Instant>,
+    ) -> Result<bool, TransferError> {
         let mut after = keys.begin();
         loop {
             if limit.is_some_and(|limit| Instant::now() >= limit) {
@@ -287,7 +342,8 @@ impl Work<'_, '_> {
             let mut records = self.source.keys(&after)?;
             let Some(last) = records.last() else { return Ok(true) };
             after = (last.at, last.key.clone());
-            // Reading again what is there already costs little, and writing it again would cost much.
+            // Reading again what is there already costs little, and writing it again would cost
+            // much.
             records.retain(|record| !keys.recent.contains(&(record.at, record.key.clone())));
             self.tell(Step::Moving, self.total)?;
             if records.is_empty() {
@@ -296,7 +352,9 @@ impl Work<'_, '_> {
             if self.start.before != Counts::default() {
                 // A request that came since the move began.
                 let clash = verify::key_clash(&mut *self.target, &records)?;
-                clash.map_or(Ok(()), |reason| Err(TransferError::Taken { place: self.plan.to.to_string(), reason }))?;
+                clash.map_or(Ok(()), |reason| {
+                    Err(TransferError::Taken { place: self.plan.to.to_string(), reason })
+                })?;
             }
             self.target.put_keys(&records)?;
             verify::keys(self.target.side(), &records)?;
@@ -310,7 +368,13 @@ impl Work<'_, '_> {
         let (mut after, mut done) = (after, 0);
         while after < until {
             self.tell(Step::Comparing, done)?;
-            let (last, count) = verify::lines(self.source.side(), self.target.side(), self.start.base, after, until)?;
+            let (last, count) = verify::lines(
+                self.source.side(),
+                self.target.side(),
+                self.start.base,
+                after,
+                until,
+            )?;
             after = last;
             done += count;
         }
@@ -320,7 +384,9 @@ impl Work<'_, '_> {
     /// Compares every persona; those that writers have changed since are left for later.
     fn compare_personas(&mut self) -> Result<(), TransferError> {
         let mut after = None;
-        while let Some((last, later)) = verify::personas(self.source.side(), self.target.side(), after, self.plan.live)? {
+        while let Some((last, later)) =
+            verify::personas(self.source.side(), self.target.side(), after, self.plan.live)?
+        {
             after = Some(last);
             self.touched.extend(later);
             self.tell(Step::Comparing, self.total)?;
@@ -328,15 +394,21 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// The end of a live move: the source has ended when this returns, with the fence still up, so that nothing is ever
-    /// written to both. Tells how long the fence has been.
-    fn catch_up(&mut self, mut compared_to: i64, keys: &mut Keys) -> Result<Duration, TransferError> {
+    /// The end of a live move: the source has ended when this returns, with the fence still up, so
+    /// that nothing is ever written to both. Tells how long the fence has been.
+    fn catch_up(
+        &mut self,
+        mut compared_to: i64,
+        keys: &mut Keys,
+    ) -> Result<Duration, TransferError> {
         for _ in 0..FENCES_MAX {
             compared_to = self.come_near(compared_to, keys)?;
             let began = Instant::now();
             self.source.fence()?;
             let limit = began + FENCE_STEPS_MAX;
-            let is_all = self.copy(Some(limit))? && self.compare_rest(compared_to, limit)? && self.copy_keys(keys, Some(limit))?;
+            let is_all = self.copy(Some(limit))?
+                && self.compare_rest(compared_to, limit)?
+                && self.copy_keys(keys, Some(limit))?;
             if is_all && Instant::now() < limit {
                 self.target.complete()?;
                 if self.source.retire(&self.plan.to.to_string(), self.position)? {
@@ -348,7 +420,8 @@ impl Work<'_, '_> {
         Err(TransferError::FenceTooLong { limit_ms: FENCE_MAX.as_millis(), attempts: FENCES_MAX })
     }
 
-    /// Copies and compares what came meanwhile, until that is so little that the rest is quickly done.
+    /// Copies and compares what came meanwhile, until that is so little that the rest is quickly
+    /// done.
     fn come_near(&mut self, mut compared_to: i64, keys: &mut Keys) -> Result<i64, TransferError> {
         for _ in 0..ROUNDS_MAX {
             let began = Instant::now();
@@ -356,7 +429,8 @@ impl Work<'_, '_> {
             compared_to = self.compare_lines(compared_to)?;
             let ids: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
             for ids in ids.chunks(verify::PERSONAS_AT_ONCE) {
-                let later = verify::personas_named(self.source.side(), self.target.side(), ids, true)?;
+                let later =
+                    verify::personas_named(self.source.side(), self.target.side(), ids, true)?;
                 self.touched.extend(later);
             }
             self.copy_keys(keys, None)?;
@@ -368,7 +442,8 @@ impl Work<'_, '_> {
         Ok(compared_to)
     }
 
-    /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was in time.
+    /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was
+    /// in time.
     fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
         self.compare_lines(after)?;
         let ids: Vec<_> = self.touched.iter().copied().collect();

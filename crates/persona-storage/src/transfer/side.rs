@@ -48,7 +48,11 @@ pub(crate) trait Side {
     fn lines(&mut self, after: i64, limit: i64) -> Result<Vec<Line>, TransferError>;
 
     /// The next personas in order of their identities, at most so many.
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError>;
+    fn personas_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaDigest>, TransferError>;
 
     /// These personas, as far as they are there, in any order.
     fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError>;
@@ -62,7 +66,8 @@ pub(crate) trait Source {
     /// What is read of it to compare.
     fn side(&mut self) -> &mut dyn Side;
 
-    /// What tells it from every other source, and from itself before it was restored: its epoch and its first line.
+    /// What tells it from every other source, and from itself before it was restored: its epoch and
+    /// its first line.
     fn origin(&mut self) -> Result<String, TransferError>;
 
     /// The next entries after a sequence number: as many as fit a batch.
@@ -71,9 +76,12 @@ pub(crate) trait Source {
     /// The next records of keys, in order of their time and key, after these.
     fn keys(&mut self, after: &(i64, String)) -> Result<Vec<KeyRecord>, TransferError>;
 
-    /// The identities of all personas in the order of rows in a file: of creation, equal times in order of identities.
-    /// Nothing where the feed has that order.
-    fn order(&mut self, each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError>;
+    /// The identities of all personas in the order of rows in a file: of creation, equal times in
+    /// order of identities. Nothing where the feed has that order.
+    fn order(
+        &mut self,
+        each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>,
+    ) -> Result<(), TransferError>;
 
     /// From now on no process writes.
     fn fence(&mut self) -> Result<(), TransferError>;
@@ -81,10 +89,12 @@ pub(crate) trait Source {
     /// Writers may go on.
     fn unfence(&mut self) -> Result<(), TransferError>;
 
-    /// No process will write any more, also when the fence is gone: what is written would be missing in the target.
+    /// No process will write any more, also when the fence is gone: what is written would be
+    /// missing in the target.
     ///
-    /// Looks at the last line once more, in the transaction that ends the source: `false`, and nothing is changed, where it
-    /// is not the one at this position of the life that the move began in.
+    /// Looks at the last line once more, in the transaction that ends the source: `false`, and
+    /// nothing is changed, where it is not the one at this position of the life that the move began
+    /// in.
     fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError>;
 }
 
@@ -118,7 +128,8 @@ pub(crate) trait Target {
     /// Marks the target as being moved into, or goes on with what was begun.
     fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError>;
 
-    /// Adds entries that come right after a place in the feed; all or nothing, together with the new place.
+    /// Adds entries that come right after a place in the feed; all or nothing, together with the
+    /// new place.
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError>;
 
     /// Adds records of keys, or replaces those with the same keys.
@@ -127,7 +138,8 @@ pub(crate) trait Target {
     /// Puts in order what bulk work leaves behind. Reading is quicker after it.
     fn tidy(&mut self) -> Result<(), TransferError>;
 
-    /// Numbers rows in order of creation, as far as they are there. Quick when it was done a moment before.
+    /// Numbers rows in order of creation, as far as they are there. Quick when it was done a moment
+    /// before.
     fn put_in_order(&mut self) -> Result<(), TransferError>;
 
     /// Everything is there; still no process may use it.

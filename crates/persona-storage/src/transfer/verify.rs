@@ -1,5 +1,6 @@
-//! Whether what arrived is what was sent: digests of every line with its revision, of every persona as it is now, and of
-//! every record of a key, taken on both sides; and the counts, so that nothing is there that was not sent.
+//! Whether what arrived is what was sent: digests of every line with its revision, of every persona
+//! as it is now, and of every record of a key, taken on both sides; and the counts, so that nothing
+//! is there that was not sent.
 
 use std::collections::HashMap;
 
@@ -19,15 +20,29 @@ fn differs(target: &dyn Side, persona: Option<PersonaId>, what: String) -> Trans
 }
 
 /// Compares the next lines, none after `until`; tells the last one and how many there were.
-pub(super) fn lines(source: &mut dyn Side, target: &mut dyn Side, base: i64, after: i64, until: i64) -> Result<(i64, u64), TransferError> {
+pub(super) fn lines(
+    source: &mut dyn Side,
+    target: &mut dyn Side,
+    base: i64,
+    after: i64,
+    until: i64,
+) -> Result<(i64, u64), TransferError> {
     let mut sent = source.lines(after, LINES_AT_ONCE)?;
     sent.retain(|line| line.sequence <= until);
     let arrived = target.lines(after + base, i64::try_from(sent.len()).unwrap_or(i64::MAX))?;
     for (index, line) in sent.iter().enumerate() {
-        let Some(found) = arrived.get(index).filter(|found| found.sequence - base == line.sequence) else {
-            return Err(differs(target, Some(line.persona), format!("change {} is missing", line.sequence)));
+        let Some(found) = arrived.get(index).filter(|found| found.sequence - base == line.sequence)
+        else {
+            return Err(differs(
+                target,
+                Some(line.persona),
+                format!("change {} is missing", line.sequence),
+            ));
         };
-        if found.persona != line.persona || found.revision != line.revision || found.digest != line.digest {
+        if found.persona != line.persona
+            || found.revision != line.revision
+            || found.digest != line.digest
+        {
             let what = format!("revision {} is not as it was", line.revision);
             return Err(differs(target, Some(line.persona), what));
         }
@@ -35,8 +50,9 @@ pub(super) fn lines(source: &mut dyn Side, target: &mut dyn Side, base: i64, aft
     Ok((sent.last().map_or(until, |line| line.sequence), sent.len() as u64))
 }
 
-/// Compares the next personas in order of their identities. Tells the last one, and which are to be compared later because
-/// the source has newer revisions of them, where that is possible; `None` behind the last persona.
+/// Compares the next personas in order of their identities. Tells the last one, and which are to be
+/// compared later because the source has newer revisions of them, where that is possible; `None`
+/// behind the last persona.
 pub(super) fn personas(
     source: &mut dyn Side,
     target: &mut dyn Side,
@@ -61,9 +77,14 @@ pub(super) fn personas_named(
     compare(target, &sent, is_live)
 }
 
-fn compare(target: &mut dyn Side, sent: &[PersonaDigest], is_live: bool) -> Result<Vec<PersonaId>, TransferError> {
+fn compare(
+    target: &mut dyn Side,
+    sent: &[PersonaDigest],
+    is_live: bool,
+) -> Result<Vec<PersonaId>, TransferError> {
     let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
-    let arrived: HashMap<_, _> = target.personas_named(&ids)?.into_iter().map(|persona| (persona.id, persona)).collect();
+    let arrived: HashMap<_, _> =
+        target.personas_named(&ids)?.into_iter().map(|persona| (persona.id, persona)).collect();
     let mut later = Vec::new();
     for persona in sent {
         let found = arrived.get(&persona.id);
@@ -72,53 +93,93 @@ fn compare(target: &mut dyn Side, sent: &[PersonaDigest], is_live: bool) -> Resu
         } else if found.is_none() {
             return Err(differs(target, Some(persona.id), "it is missing".into()));
         } else if found != Some(persona) {
-            let what = format!("its row, its tags or its words at revision {} are not as they were", persona.revision);
+            let what = format!(
+                "its row, its tags or its words at revision {} are not as they were",
+                persona.revision
+            );
             return Err(differs(target, Some(persona.id), what));
         }
     }
     Ok(later)
 }
 
-/// Compares records of keys that were just moved. They can be newer than in the source, because the target counts from
-/// elsewhere (`put_keys`).
+/// Compares records of keys that were just moved. They can be newer than in the source, because the
+/// target counts from elsewhere (`put_keys`).
 pub(super) fn keys(target: &mut dyn Side, sent: &[KeyRecord]) -> Result<(), TransferError> {
     let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
-    let arrived: HashMap<_, _> = target.keys_named(&names)?.into_iter().map(|record| (record.key.clone(), record)).collect();
+    let arrived: HashMap<_, _> =
+        target.keys_named(&names)?.into_iter().map(|record| (record.key.clone(), record)).collect();
     let is_there = |record: &KeyRecord| {
-        arrived.get(&record.key).is_some_and(|found| found.at >= record.at && KeyRecord { at: record.at, ..found.clone() } == *record)
+        arrived.get(&record.key).is_some_and(|found| {
+            found.at >= record.at && KeyRecord { at: record.at, ..found.clone() } == *record
+        })
     };
     match sent.iter().find(|record| !is_there(record)) {
-        Some(record) => Err(differs(target, Some(record.persona), "the record of a repeated request is not as it was".into())),
+        Some(record) => Err(differs(
+            target,
+            Some(record.persona),
+            "the record of a repeated request is not as it was".into(),
+        )),
         None => Ok(()),
     }
 }
 
 /// Tells the first of these personas that a target has already, by its identity or by its handle.
-pub(super) fn clash(target: &mut dyn Target, sent: &[PersonaDigest]) -> Result<Option<String>, TransferError> {
+pub(super) fn clash(
+    target: &mut dyn Target,
+    sent: &[PersonaDigest],
+) -> Result<Option<String>, TransferError> {
     let ids: Vec<_> = sent.iter().map(|persona| persona.id).collect();
     let mut there: Vec<_> = target.side().personas_named(&ids)?;
     there.sort_by_key(|persona| persona.id);
     if let Some(found) = there.first() {
         let is_same = sent.iter().any(|persona| persona == found);
-        return Ok(Some(format!("persona {}, with {} contents", found.id, if is_same { "the same" } else { "different" })));
+        return Ok(Some(format!(
+            "persona {}, with {} contents",
+            found.id,
+            if is_same { "the same" } else { "different" }
+        )));
     }
     let handles: Vec<_> = sent.iter().filter_map(|persona| persona.handle.clone()).collect();
     let taken = target.handles_taken(&handles)?;
     Ok(taken.first().map(|handle| format!("a persona with the handle {handle}")))
 }
 
-/// Tells the first of these records whose key a target has for another request. Of a persona that is moved it has none but
-/// those that were moved before.
-pub(super) fn key_clash(target: &mut dyn Target, sent: &[KeyRecord]) -> Result<Option<String>, TransferError> {
+/// Tells the first of these records whose key a target has for another request. Of a persona that
+/// is moved it has none but those that were moved before.
+pub(super) fn key_clash(
+    target: &mut dyn Target,
+    sent: &[KeyRecord],
+) -> Result<Option<String>, TransferError> {
     let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
-    let there: HashMap<_, _> = target.side().keys_named(&names)?.into_iter().map(|record| (record.key, record.persona)).collect();
-    let other = sent.iter().find(|record| there.get(&record.key).is_some_and(|persona| *persona != record.persona));
-    Ok(other.map(|record| format!("a request with the idempotency key of a request for persona {}: {:?}", record.persona, record.key)))
+    let there: HashMap<_, _> = target
+        .side()
+        .keys_named(&names)?
+        .into_iter()
+        .map(|record| (record.key, record.persona))
+        .collect();
+    let other = sent
+        .iter()
+        .find(|record| there.get(&record.key).is_some_and(|persona| *persona != record.persona));
+    Ok(other.map(|record| {
+        format!(
+            "a request with the idempotency key of a request for persona {}: {:?}",
+            record.persona, record.key
+        )
+    }))
 }
 
 /// Compares how many there are: a row that was not sent has no digest to be found by.
-pub(super) fn counts(source: &mut dyn Side, target: &mut dyn Side, before: Counts) -> Result<(), TransferError> {
+pub(super) fn counts(
+    source: &mut dyn Side,
+    target: &mut dyn Side,
+    before: Counts,
+) -> Result<(), TransferError> {
     let sent = source.counts()?;
     let arrived = target.counts()?.since(before);
-    if sent == arrived { Ok(()) } else { Err(differs(target, None, format!("it has {arrived:?}, the source has {sent:?}"))) }
+    if sent == arrived {
+        Ok(())
+    } else {
+        Err(differs(target, None, format!("it has {arrived:?}, the source has {sent:?}")))
+    }
 }

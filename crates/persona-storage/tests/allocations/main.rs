@@ -1,7 +1,8 @@
-//! The writer gets no memory, at its n-th request for it, for every n through one transaction of many requests.
+//! The writer gets no memory, at its n-th request for it, for every n through one transaction of
+//! many requests.
 //!
-//! Each answer agrees with what is stored afterwards, and after the log was recovered: what was refused is not there, what
-//! was acknowledged is, and the file is sound.
+//! Each answer agrees with what is stored afterwards, and after the log was recovered: what was
+//! refused is not there, what was acknowledged is, and the file is sound.
 
 #[path = "../files/mod.rs"]
 mod files;
@@ -57,7 +58,10 @@ struct Request {
 fn patch(number: u8, expect: Expect, member: &'static str, round: u64) -> Request {
     let patch = Patch::merge(json!({ "extensions": { member: round } })).expect("a merge patch");
     let write = write(Operation::Patch { id: id(number), expect, patch, base: None });
-    Request { write, is_kept: Box::new(move |states| states[&id(number)].0["extensions"][member] == round) }
+    Request {
+        write,
+        is_kept: Box::new(move |states| states[&id(number)].0["extensions"][member] == round),
+    }
 }
 
 fn of_round(round: u64, twin: u8) -> PersonaId {
@@ -79,7 +83,9 @@ fn create(round: u64, twin: u8) -> Request {
 fn requests(round: u64, before: &States) -> Vec<Request> {
     let stale = EntityTag { revision: Revision::FIRST, checksum: 0 };
     let text = format!("{round} ").repeat(8_000);
-    let replacement = document(json!({ "name": "replaced", "description": text, "extensions": { "round": round } }));
+    let replacement = document(
+        json!({ "name": "replaced", "description": text, "extensions": { "round": round } }),
+    );
     let was_deleted = before[&id(DELETED)].1;
     let expect = Expect::Any;
     let turn = if was_deleted {
@@ -93,21 +99,30 @@ fn requests(round: u64, before: &States) -> Vec<Request> {
         patch(STALE, Expect::OneOf(vec![stale]), "a", round),
         Request {
             write: write(Operation::Replace { id: id(REPLACED), expect, document: replacement }),
-            is_kept: Box::new(move |states| states[&id(REPLACED)].0["extensions"]["round"] == round),
+            is_kept: Box::new(move |states| {
+                states[&id(REPLACED)].0["extensions"]["round"] == round
+            }),
         },
         create(round, 1),
         patch(PATCHED_TWICE, Expect::Any, "a", round),
-        Request { write: write(turn), is_kept: Box::new(move |states| states[&id(DELETED)].1 != was_deleted) },
+        Request {
+            write: write(turn),
+            is_kept: Box::new(move |states| states[&id(DELETED)].1 != was_deleted),
+        },
         patch(PATCHED_TWICE, Expect::Any, "b", round),
     ]
 }
 
 async fn states(store: &SqliteStore, round: u64) -> States {
-    let ids = [PATCHED, PATCHED_TWICE, REPLACED, DELETED, STALE].map(id).into_iter().chain([0, 1].map(|twin| of_round(round, twin)));
+    let ids = [PATCHED, PATCHED_TWICE, REPLACED, DELETED, STALE]
+        .map(id)
+        .into_iter()
+        .chain([0, 1].map(|twin| of_round(round, twin)));
     let mut states = States::new();
     for id in ids {
         if let Some(answer) = store.get(id).await.expect("readable") {
-            states.insert(id, (serde_json::from_slice(&answer.body).expect("JSON"), answer.deleted));
+            states
+                .insert(id, (serde_json::from_slice(&answer.body).expect("JSON"), answer.deleted));
         }
     }
     states
@@ -129,13 +144,16 @@ impl Figures {
         let round = self.rounds;
         for (number, (answer, is_kept)) in requests.iter().enumerate() {
             let agrees = match answer {
-                Ok(written) => states.contains_key(&written.answer.id) && (written.replayed || is_kept(states)),
+                Ok(written) => {
+                    states.contains_key(&written.answer.id) && (written.replayed || is_kept(states))
+                }
                 Err(Error::OutcomeUnknown) => true,
                 Err(_) => !is_kept(states),
             };
             assert!(agrees, "round {round}, request {number}, {when}: {answer:?}");
         }
-        let twins = [0, 1].iter().filter(|twin| states.contains_key(&of_round(round, **twin))).count();
+        let twins =
+            [0, 1].iter().filter(|twin| states.contains_key(&of_round(round, **twin))).count();
         assert!(twins < 2, "round {round}, {when}: one key made two personas");
     }
 
@@ -159,7 +177,8 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     figures.rounds += 1;
     let (store, queued) = open(path);
     let before = states(&store, figures.rounds).await;
-    let (writes, kept): (Vec<_>, Vec<_>) = requests(figures.rounds, &before).into_iter().map(|it| (it.write, it.is_kept)).unzip();
+    let (writes, kept): (Vec<_>, Vec<_>) =
+        requests(figures.rounds, &before).into_iter().map(|it| (it.write, it.is_kept)).unzip();
     // While the gate is held they queue up, so that they share a transaction.
     let gate = Gate::open(path).expect("a gate");
     let pass = gate.enter().expect("locks work");
@@ -183,9 +202,13 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     }
     let asked = memory::relent(nth);
     let in_doubt = |number: &usize| matches!(answers[*number].0, Err(Error::OutcomeUnknown));
-    // What a repetition repeats may have been kept before, so it is in doubt whenever its transaction fails.
+    // What a repetition repeats may have been kept before, so it is in doubt whenever its
+    // transaction fails.
     if (0..answers.len()).filter(|number| *number != REPETITION).any(|number| in_doubt(&number)) {
-        assert!(matches!(store.lost().await, Loss::Doubt | Loss::Writer), "after doubt nothing more is written");
+        assert!(
+            matches!(store.lost().await, Loss::Doubt | Loss::Writer),
+            "after doubt nothing more is written"
+        );
         figures.writers_ended += 1;
     }
     figures.compare(&answers, &states(&store, figures.rounds).await, "at once");
@@ -207,7 +230,11 @@ async fn every_request_for_memory(points: i64) {
     let mut figures = Figures::default();
     let asked = round(&path, NEVER, false, &mut figures).await;
     assert!(asked > 500, "only {asked} requests for memory: nothing is proved");
-    assert_eq!((figures.kept, figures.refused), (7, 1), "without a shortage only the stale one is refused");
+    assert_eq!(
+        (figures.kept, figures.refused),
+        (7, 1),
+        "without a shortage only the stale one is refused"
+    );
     for stays in [false, true] {
         let mut nth = 1;
         while nth <= asked {

@@ -1,8 +1,8 @@
 //! SQLite's memory, which is refused at a chosen request of the writer's thread.
 //!
-//! SQLite takes its memory through a table of functions that can be replaced before its first use (SQLite documentation,
-//! "Dynamic Memory Allocation In SQLite", section 3.1). Memory that it takes ahead of need is switched off, so that every
-//! piece is asked for by itself.
+//! SQLite takes its memory through a table of functions that can be replaced before its first use
+//! (SQLite documentation, "Dynamic Memory Allocation In SQLite", section 3.1). Memory that it takes
+//! ahead of need is switched off, so that every piece is asked for by itself.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -23,14 +23,16 @@ static LEFT: AtomicI64 = AtomicI64::new(0);
 /// Whether those behind it are refused too.
 static STAYS: AtomicBool = AtomicBool::new(false);
 
-/// Refuses the writer's n-th request for memory from now on, and those behind it where that is wanted.
+/// Refuses the writer's n-th request for memory from now on, and those behind it where that is
+/// wanted.
 pub fn refuse(nth: i64, stays: bool) {
     LEFT.store(nth, Ordering::SeqCst);
     STAYS.store(stays, Ordering::SeqCst);
     COUNTS.store(true, Ordering::SeqCst);
 }
 
-/// Refuses nothing more, and tells how many requests there were, when `nth` was asked to be refused.
+/// Refuses nothing more, and tells how many requests there were, when `nth` was asked to be
+/// refused.
 pub fn relent(nth: i64) -> i64 {
     COUNTS.store(false, Ordering::SeqCst);
     nth - LEFT.load(Ordering::SeqCst)
@@ -49,7 +51,10 @@ fn is_refused() -> bool {
 extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     match REAL.get() {
         // SAFETY: SQLite's own function, called as SQLite calls it.
-        #[expect(unsafe_code, reason = "SQLite's memory can be refused through its table of C functions only")]
+        #[expect(
+            unsafe_code,
+            reason = "SQLite's memory can be refused through its table of C functions only"
+        )]
         Some((allocate, _)) if !is_refused() => unsafe { allocate(bytes) },
         _ => ptr::null_mut(),
     }
@@ -57,8 +62,12 @@ extern "C" fn allocate(bytes: c_int) -> *mut c_void {
 
 extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     match REAL.get() {
-        // SAFETY: SQLite's own function, called as SQLite calls it, with memory that `allocate` or this function got from it.
-        #[expect(unsafe_code, reason = "SQLite's memory can be refused through its table of C functions only")]
+        // SAFETY: SQLite's own function, called as SQLite calls it, with memory that `allocate` or
+        // this function got from it.
+        #[expect(
+            unsafe_code,
+            reason = "SQLite's memory can be refused through its table of C functions only"
+        )]
         Some((_, reallocate)) if !is_refused() => unsafe { reallocate(memory, bytes) },
         _ => ptr::null_mut(),
     }
@@ -76,13 +85,14 @@ pub fn watch() {
         xShutdown: None,
         pAppData: ptr::null_mut(),
     };
-    // SAFETY: before its first use SQLite may be configured, by one thread, which the caller sees to. It fills the table, and
-    // copies the one that it is given (SQLite documentation, "Configuration Options"). The other arguments have the types that
-    // the options take.
+    // SAFETY: before its first use SQLite may be configured, by one thread, which the caller sees
+    // to. It fills the table, and copies the one that it is given (SQLite documentation,
+    // "Configuration Options"). The other arguments have the types that the options take.
     #[expect(unsafe_code, reason = "SQLite is configured through a variadic C function")]
     let codes = unsafe {
         let asked = ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETMALLOC, &raw mut methods);
-        let (real, again) = (methods.xMalloc.expect("a function"), methods.xRealloc.expect("a function"));
+        let (real, again) =
+            (methods.xMalloc.expect("a function"), methods.xRealloc.expect("a function"));
         REAL.set((real, again)).expect("set once");
         methods.xMalloc = Some(allocate);
         methods.xRealloc = Some(reallocate);
@@ -90,7 +100,12 @@ pub fn watch() {
             asked,
             ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods),
             ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, 0 as c_int, 0 as c_int),
-            ffi::sqlite3_config(ffi::SQLITE_CONFIG_PAGECACHE, ptr::null_mut::<c_void>(), 0 as c_int, 0 as c_int),
+            ffi::sqlite3_config(
+                ffi::SQLITE_CONFIG_PAGECACHE,
+                ptr::null_mut::<c_void>(),
+                0 as c_int,
+                0 as c_int,
+            ),
         ]
     };
     assert_eq!(codes, [ffi::SQLITE_OK; 4], "SQLite was used before");

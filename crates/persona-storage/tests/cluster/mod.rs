@@ -1,7 +1,9 @@
-//! A PostgreSQL server of the tests' own: made in a temporary folder, gone with the process that made it.
+//! A PostgreSQL server of the tests' own: made in a temporary folder, gone with the process that
+//! made it.
 //!
-//! Debian's binaries, run as the user `postgres` where the tests run as root, which PostgreSQL refuses to. A shell stands
-//! between: it ends the server and removes the folder when its standard input closes, which happens however a test ends.
+//! Debian's binaries, run as the user `postgres` where the tests run as root, which PostgreSQL
+//! refuses to. A shell stands between: it ends the server and removes the folder when its standard
+//! input closes, which happens however a test ends.
 
 #![allow(dead_code, reason = "every test program takes what it needs")]
 
@@ -22,8 +24,15 @@ use port::Port;
 
 /// Longest wait for a server to start: it replays its log after a kill.
 const START_MAX: Duration = Duration::from_mins(1);
-/// What tests change on every server. They lose nothing when the machine crashes, and there are many of them.
-const OPTIONS: [&str; 5] = ["fsync=off", "max_connections=300", "shared_buffers=64MB", "max_wal_size=256MB", "lc_messages=C"];
+/// What tests change on every server. They lose nothing when the machine crashes, and there are
+/// many of them.
+const OPTIONS: [&str; 5] = [
+    "fsync=off",
+    "max_connections=300",
+    "shared_buffers=64MB",
+    "max_wal_size=256MB",
+    "lc_messages=C",
+];
 /// Who may come in: everybody without a password, except for who is named `ada`.
 const HBA: &str = "\
 local all all trust
@@ -33,7 +42,8 @@ hostnossl all tls 127.0.0.1/32 reject
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
 ";
-/// Runs the server given as arguments until standard input closes; then removes the folder, unless it is to be kept.
+/// Runs the server given as arguments until standard input closes; then removes the folder, unless
+/// it is to be kept.
 const WATCHDOG: &str = r#"folder=$1; shift; "$@" & cat > /dev/null; kill -QUIT $!; wait; [ -e "$folder/keep" ] || rm -rf "$folder""#;
 
 /// A server with its folder.
@@ -62,10 +72,16 @@ impl Cluster {
         Self::new(options).with_data()
     }
 
-    /// A server of its own that speaks TLS as `localhost`, with the certificate of an authority of its own in `ca.crt`.
+    /// A server of its own that speaks TLS as `localhost`, with the certificate of an authority of
+    /// its own in `ca.crt`.
     pub fn with_tls() -> Self {
-        let cluster = Self::new(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"]);
-        let key = |name: &str| format!("-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -days 30");
+        let cluster =
+            Self::new(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"]);
+        let key = |name: &str| {
+            format!(
+                "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -days 30"
+            )
+        };
         let ca = format!("req -x509 {} -out ca.crt -subj /CN=authority", key("ca"));
         let server = format!(
             "req -x509 {} -out server.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE \
@@ -80,10 +96,16 @@ impl Cluster {
 
     fn with_data(self) -> Self {
         let cluster = self;
-        // Another order of letters than the bytes', so that a comparison that forgets to be bytewise is found.
+        // Another order of letters than the bytes', so that a comparison that forgets to be
+        // bytewise is found.
         let locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
         let data = cluster.data();
-        run(cluster.command("initdb").args(["--no-sync", "-U", "postgres", "-A", "trust", "-E", "UTF8"]).args(locale).arg("-D").arg(&data));
+        run(cluster
+            .command("initdb")
+            .args(["--no-sync", "-U", "postgres", "-A", "trust", "-E", "UTF8"])
+            .args(locale)
+            .arg("-D")
+            .arg(&data));
         fs::write(data.join("pg_hba.conf"), HBA).expect("the folder is writable");
         cluster.start_again();
         cluster
@@ -94,7 +116,19 @@ impl Cluster {
         let cluster = Self::new(&[]);
         let mut copy = cluster.command("pg_basebackup");
         run(copy
-            .args(["-h", "127.0.0.1", "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-p", &primary.port().to_string()])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-p",
+                &primary.port().to_string(),
+            ])
             .arg("-D")
             .arg(cluster.data()));
         cluster.start_again();
@@ -102,9 +136,14 @@ impl Cluster {
     }
 
     fn new(options: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("persona-postgres-").tempdir().expect("a folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("persona-postgres-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
         if let Some((user, group)) = unprivileged() {
-            std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("root may give it away");
+            std::os::unix::fs::chown(&folder, Some(user), Some(group))
+                .expect("root may give it away");
         }
         let options = OPTIONS.iter().chain(options).map(ToString::to_string).collect();
         Self { folder, port: Port::reserve(), options, running: Mutex::default() }
@@ -137,8 +176,18 @@ impl Cluster {
     /// Starts the server, also after [`Self::stop`], and waits until it takes connections.
     pub fn start_again(&self) {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHDOG, "watchdog"]).arg(&self.folder).arg(binaries().join("postgres")).arg("-D").arg(self.data());
-        command.arg("-k").arg(&self.folder).args(["-p", &self.port().to_string(), "-c", "listen_addresses=127.0.0.1"]);
+        command
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(&self.folder)
+            .arg(binaries().join("postgres"))
+            .arg("-D")
+            .arg(self.data());
+        command.arg("-k").arg(&self.folder).args([
+            "-p",
+            &self.port().to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+        ]);
         for option in &self.options {
             command.args(["-c", option]);
         }
@@ -146,24 +195,36 @@ impl Cluster {
             command.uid(user).gid(group);
         }
         // A group of its own, so that Ctrl-C does not end the watchdog before it has done its work.
-        command.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut watchdog = command.spawn().expect("a shell");
         let input = watchdog.stdin.take().expect("piped");
         let log = BufReader::new(watchdog.stderr.take().expect("piped"));
         let (said, says) = channel();
         // Reads until the server ends: a log that nobody reads would stop it.
-        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| drop(said.send(line))));
+        std::thread::spawn(move || {
+            log.lines().map_while(Result::ok).for_each(|line| drop(said.send(line)));
+        });
         let mut lines = Vec::new();
         loop {
             match says.recv_timeout(START_MAX) {
                 Ok(line) if line.contains("ready to accept") => break,
                 Ok(line) => lines.push(line),
-                Err(RecvTimeoutError::Timeout) => panic!("PostgreSQL did not start in time:\n{}", lines.join("\n")),
-                Err(RecvTimeoutError::Disconnected) => panic!("PostgreSQL did not start:\n{}", lines.join("\n")),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("PostgreSQL did not start in time:\n{}", lines.join("\n"))
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("PostgreSQL did not start:\n{}", lines.join("\n"))
+                }
             }
         }
         let _ = fs::remove_file(self.folder.join("keep"));
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { watchdog, input });
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Running { watchdog, input });
     }
 
     /// Ends the server at once, as a crash would, and keeps its folder.
@@ -172,11 +233,14 @@ impl Cluster {
         self.end();
     }
 
-    /// Kills the server and all its processes with a signal that nobody can handle, and keeps its folder.
+    /// Kills the server and all its processes with a signal that nobody can handle, and keeps its
+    /// folder.
     pub fn kill(&self) {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
-        let postmaster = text.lines().next().and_then(|line| line.parse().ok()).expect("a process number");
-        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap_or_default();
+        let postmaster =
+            text.lines().next().and_then(|line| line.parse().ok()).expect("a process number");
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))
+            .unwrap_or_default();
         let children = children.split_whitespace().filter_map(|number| number.parse().ok());
         for process in std::iter::once(postmaster).chain(children) {
             let process = rustix::process::Pid::from_raw(process).expect("not zero");
@@ -187,7 +251,9 @@ impl Cluster {
     }
 
     fn end(&self) {
-        if let Some(Running { mut watchdog, input }) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(Running { mut watchdog, input }) =
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
             drop(input);
             watchdog.wait().expect("it ends");
         }
@@ -196,15 +262,33 @@ impl Cluster {
     /// Does SQL in a database and returns what it prints, without frills.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.command("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", &self.port().to_string()]);
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-p",
+            &self.port().to_string(),
+        ]);
         run(psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql])).trim().to_owned()
     }
 
     /// A session of its own in a database.
     pub fn session(&self, database: &str) -> Session {
         let mut psql = self.command("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()]).arg("-h").arg(&self.folder);
-        let mut psql = psql.args(["-d", database]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()])
+            .arg("-h")
+            .arg(&self.folder);
+        let mut psql = psql
+            .args(["-d", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql");
         let output = BufReader::new(psql.stdout.take().expect("piped"));
         Session { input: psql.stdin.take().expect("piped"), output, psql }
     }
@@ -224,7 +308,11 @@ impl Cluster {
 
     /// The URL of a database over the socket in the folder.
     pub fn socket_url(&self, database: &str) -> String {
-        format!("postgres://postgres@{}:{}/{database}", self.folder.display().to_string().replace('/', "%2F"), self.port())
+        format!(
+            "postgres://postgres@{}:{}/{database}",
+            self.folder.display().to_string().replace('/', "%2F"),
+            self.port()
+        )
     }
 
     /// The port that it listens on.
@@ -277,7 +365,9 @@ fn run(command: &mut Command) -> String {
 fn unprivileged() -> Option<(u32, u32)> {
     static FOUND: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *FOUND.get_or_init(|| {
-        let number = |arguments: &[&str]| run(Command::new("id").args(arguments)).trim().parse::<u32>().expect("a number");
+        let number = |arguments: &[&str]| {
+            run(Command::new("id").args(arguments)).trim().parse::<u32>().expect("a number")
+        };
         (number(&["-u"]) == 0).then(|| (number(&["-u", "postgres"]), number(&["-g", "postgres"])))
     })
 }
@@ -286,6 +376,8 @@ fn unprivileged() -> Option<(u32, u32)> {
 fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
-    let newest = newest.expect("PostgreSQL is not installed: `./test` installs it, or `apt-get install postgresql`");
+    let newest = newest.expect(
+        "PostgreSQL is not installed: `./test` installs it, or `apt-get install postgresql`",
+    );
     PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
 }

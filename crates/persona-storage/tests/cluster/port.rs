@@ -1,8 +1,9 @@
 //! A port for a program that takes a number and no socket, such as PostgreSQL.
 //!
-//! A port that the system chose for a moment is given to the next program that asks, before the first one listens on it, and
-//! again while a server is stopped. So the ports here are below those that the system chooses from, and each is reserved among
-//! the test programs of this machine for as long as its value lives.
+//! A port that the system chose for a moment is given to the next program that asks, before the
+//! first one listens on it, and again while a server is stopped. So the ports here are below those
+//! that the system chooses from, and each is reserved among the test programs of this machine for
+//! as long as its value lives.
 
 use std::fs;
 use std::net::TcpListener;
@@ -15,7 +16,8 @@ const LOWEST: u16 = 10_000;
 /// A reserved port of the loopback interface.
 pub struct Port {
     number: u16,
-    /// A name without a file, which one socket of the machine can have at a time; gone with the process at the latest.
+    /// A name without a file, which one socket of the machine can have at a time; gone with the
+    /// process at the latest.
     _reserved: UnixListener,
 }
 
@@ -26,7 +28,8 @@ impl Port {
     }
 
     fn of(number: u16) -> Option<Self> {
-        let name = SocketAddr::from_abstract_name(format!("persona-test-port-{number}")).expect("a short name");
+        let name = SocketAddr::from_abstract_name(format!("persona-test-port-{number}"))
+            .expect("a short name");
         let reserved = UnixListener::bind_addr(&name).ok()?;
         // It may be of a program that is no test, or of a server that is just being ended.
         TcpListener::bind(("127.0.0.1", number)).ok()?;
@@ -41,6 +44,7 @@ impl Port {
 
 /// The lowest port that the system gives to programs that name none.
 fn lowest_of_the_system() -> u16 {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("a mounted /proc");
+    let range =
+        fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("a mounted /proc");
     range.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }

@@ -1,4 +1,5 @@
-//! A wire to the server that understands what passes over it: at any message it can be cut, fall silent, or tell an error.
+//! A wire to the server that understands what passes over it: at any message it can be cut, fall
+//! silent, or tell an error.
 //!
 //! Only what is not encrypted can be understood. Start reading at [`Wire::arm`].
 
@@ -12,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub const STARTUP: u8 = b'!';
 /// The kind of the one byte that answers the wish for encryption.
 pub const ENCRYPTION: u8 = b'?';
-/// The number in a packet that wishes encryption, and in one that cancels; every other one begins a session.
+/// The number in a packet that wishes encryption, and in one that cancels; every other one begins a
+/// session.
 const WISHES_ENCRYPTION: u32 = 80_877_103;
 const CANCELS: u32 = 80_877_102;
 /// What asks the server to say that it is ready.
@@ -32,9 +34,11 @@ pub enum Fault {
     Before,
     /// The message arrives, and then the connection is cut: whatever answers it is lost.
     After,
-    /// The message does not arrive, nothing after it does in either direction, and nobody hears that this is so.
+    /// The message does not arrive, nothing after it does in either direction, and nobody hears
+    /// that this is so.
     Silence,
-    /// The server never sees the message, and the client is told that the statement failed with this code.
+    /// The server never sees the message, and the client is told that the statement failed with
+    /// this code.
     Fails(&'static str),
     /// The client is told this code instead, as the last word of the connection.
     Ends(&'static str),
@@ -43,8 +47,8 @@ pub enum Fault {
 /// Which message something is done to.
 #[derive(Clone, Debug)]
 pub struct Trap {
-    /// Only connections count whose client said this: at their start, or in this message or one before it since the trap
-    /// was armed. Nothing means every connection.
+    /// Only connections count whose client said this: at their start, or in this message or one
+    /// before it since the trap was armed. Nothing means every connection.
     pub marker: Vec<u8>,
     pub sender: Sender,
     /// The letter of the protocol; every message when it is not said.
@@ -142,7 +146,8 @@ impl Wire {
         let number = self.shared.arming.fetch_add(1, Ordering::Relaxed) + 1;
         let mut rest: VecDeque<Trap> = traps.into_iter().collect();
         let trap = rest.pop_front();
-        *self.shared.armed() = trap.map(|trap| Armed { trap, number, met: 0, has_sprung: false, sprung: 0, rest });
+        *self.shared.armed() =
+            trap.map(|trap| Armed { trap, number, met: 0, has_sprung: false, sprung: 0, rest });
     }
 
     /// Takes the trap away and tells how often it has sprung.
@@ -152,7 +157,11 @@ impl Wire {
 
     /// Cuts every connection that there is.
     pub fn cut_all(&self) {
-        self.shared.sessions().drain(..).filter_map(|session| session.upgrade()).for_each(|session| session.cut());
+        self.shared
+            .sessions()
+            .drain(..)
+            .filter_map(|session| session.upgrade())
+            .for_each(|session| session.cut());
     }
 
     /// How often the trap has sprung.
@@ -175,12 +184,18 @@ impl Shared {
         let mut armed = self.armed();
         let armed = armed.as_mut()?;
         let Trap { marker, fault, lasts, after, .. } = &armed.trap;
-        let has_marker = |text: &[u8]| marker.is_empty() || text.windows(marker.len()).any(|run| run == marker.as_slice());
+        let has_marker = |text: &[u8]| {
+            marker.is_empty() || text.windows(marker.len()).any(|run| run == marker.as_slice())
+        };
         if sender == Sender::Client && has_marker(message) {
             session.said.store(armed.number, Ordering::Relaxed);
         }
-        let counts = session.said.load(Ordering::Relaxed) == armed.number || has_marker(&session.startup());
-        if !counts || sender != armed.trap.sender || armed.trap.kind.is_some_and(|wanted| wanted != kind) {
+        let counts =
+            session.said.load(Ordering::Relaxed) == armed.number || has_marker(&session.startup());
+        if !counts
+            || sender != armed.trap.sender
+            || armed.trap.kind.is_some_and(|wanted| wanted != kind)
+        {
             return None;
         }
         armed.met += 1;
@@ -205,8 +220,8 @@ struct Session {
     is_silent: AtomicBool,
     /// How often the server was asked to say that it is ready; it says so at the start unasked.
     asked: AtomicU64,
-    /// What is to be told to the client before it hears for the n-th time that the server is ready. A client need not wait
-    /// for that word before it goes on.
+    /// What is to be told to the client before it hears for the n-th time that the server is ready.
+    /// A client need not wait for that word before it goes on.
     fails: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
@@ -227,7 +242,8 @@ impl Session {
         (&self.server).write_all(message)
     }
 
-    /// Closes both sides. The server still gets what was sent before: its answers are read to their end and thrown away.
+    /// Closes both sides. The server still gets what was sent before: its answers are read to their
+    /// end and thrown away.
     fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
         let _ = self.client.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Both);
@@ -249,7 +265,8 @@ impl Session {
                 return Ok(true);
             }
             Fault::Fails(code) => {
-                *self.fails() = Some((self.asked.load(Ordering::Acquire) + 1, error_response("ERROR", code)));
+                *self.fails() =
+                    Some((self.asked.load(Ordering::Acquire) + 1, error_response("ERROR", code)));
                 return Ok(true);
             }
             Fault::Ends(code) => self.to_client(&error_response("FATAL", code))?,
@@ -289,7 +306,12 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) -> 
 }
 
 /// The packets before the first that has a letter; tells whether a session has begun.
-fn begin(client: &mut TcpStream, server: &mut TcpStream, session: &Session, shared: &Shared) -> io::Result<bool> {
+fn begin(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    session: &Session,
+    shared: &Shared,
+) -> io::Result<bool> {
     loop {
         let mut packet = vec![0; 4];
         client.read_exact(&mut packet)?;
@@ -317,7 +339,8 @@ fn begin(client: &mut TcpStream, server: &mut TcpStream, session: &Session, shar
 }
 
 fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Result<()> {
-    // From a statement that fails on, the server hears nothing until the client asks whether it is ready.
+    // From a statement that fails on, the server hears nothing until the client asks whether it is
+    // ready.
     let mut is_kept_back = false;
     loop {
         let message = read_message(&mut client)?;
@@ -325,7 +348,8 @@ fn requests(mut client: TcpStream, session: &Session, shared: &Shared) -> io::Re
         if session.is_silent.load(Ordering::Acquire) {
             continue;
         }
-        let fault = if is_kept_back { None } else { shared.meet(session, Sender::Client, kind, &message) };
+        let fault =
+            if is_kept_back { None } else { shared.meet(session, Sender::Client, kind, &message) };
         match fault {
             Some(Fault::Fails(code)) => {
                 session.suffer(Fault::Fails(code), Sender::Client, &message)?;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{CheckReport, Keeper, Progress, Settings, SqliteStore, StartError, initialise};
+use persona_storage::sqlite::{
+    CheckReport, Keeper, Progress, Settings, SqliteStore, StartError, initialise,
+};
 use persona_storage::{NoObserver, Operation, Store};
 use serde_json::{Value, json};
 
@@ -39,7 +41,9 @@ impl Folder {
     /// The names of all files, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).expect("readable");
-        let mut names: Vec<_> = entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -60,14 +64,17 @@ pub fn settings(path: &Path) -> Settings {
 }
 
 pub fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens")
+    SqliteStore::open(settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens")
 }
 
 pub fn keeper(path: &Path) -> Keeper {
-    Keeper::open(&settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens")
+    Keeper::open(&settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens")
 }
 
-/// Makes a database, or adds to one: personas of various sizes with some history, every fifth deleted.
+/// Makes a database, or adds to one: personas of various sizes with some history, every fifth
+/// deleted.
 pub async fn fill(path: &Path, personas: u8) {
     initialise(&settings(path)).expect("a file of ours");
     let (keeper, store) = (keeper(path), open(path));
@@ -77,7 +84,10 @@ pub async fn fill(path: &Path, personas: u8) {
             patch(&store, number, &json!({ "extensions": { "round": round } })).await;
         }
         if number % 5 == 0 {
-            store.write(write(Operation::Delete { id: id(number), expect: Expect::Any })).await.expect("deleted");
+            store
+                .write(write(Operation::Delete { id: id(number), expect: Expect::Any }))
+                .await
+                .expect("deleted");
         }
     }
     store.close().await;
@@ -90,12 +100,18 @@ pub async fn create(store: &SqliteStore, number: u8) {
     let members = json!({
         "name": format!("name {number}"), "handle": format!("handle-{number}"), "description": description, "tags": ["all", format!("t{number}")],
     });
-    store.write(write(Operation::Create { id: id(number), document: document(members) })).await.expect("created");
+    store
+        .write(write(Operation::Create { id: id(number), document: document(members) }))
+        .await
+        .expect("created");
 }
 
 pub async fn patch(store: &SqliteStore, number: u8, members: &Value) {
     let patch = Patch::merge(members.clone()).expect("a merge patch");
-    store.write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })).await.expect("patched");
+    store
+        .write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None }))
+        .await
+        .expect("patched");
 }
 
 /// A watcher that lets the work go on.
@@ -112,7 +128,9 @@ pub async fn bodies(path: &Path, personas: u8) -> Vec<Option<Vec<u8>>> {
     let store = open(path);
     let mut bodies = Vec::new();
     for number in 1..=personas {
-        bodies.push(store.get(id(number)).await.expect("readable").map(|answer| answer.body.to_vec()));
+        bodies.push(
+            store.get(id(number)).await.expect("readable").map(|answer| answer.body.to_vec()),
+        );
     }
     bodies
 }

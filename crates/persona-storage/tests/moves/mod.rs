@@ -19,7 +19,14 @@ pub const PERSONAS: u8 = 60;
 
 pub fn plan(from: &str, to: &str) -> Plan {
     let place = |name| Place::parse(name).expect("a place");
-    Plan { from: place(from), to: place(to), dry_run: false, live: false, into_existing: false, start_over: false }
+    Plan {
+        from: place(from),
+        to: place(to),
+        dry_run: false,
+        live: false,
+        into_existing: false,
+        start_over: false,
+    }
 }
 
 pub fn name_of(path: &Path) -> String {
@@ -32,21 +39,44 @@ pub fn go(plan: &Plan) -> Result<TransferReport, TransferError> {
     std::thread::spawn(move || transfer(&plan, &mut go_on)).join().expect("no panic")
 }
 
-/// Everything that a store has: history, deleted and restored ones, merges, handles that went from one to another, records
-/// of repeated requests, CJK texts and large documents.
+/// Everything that a store has: history, deleted and restored ones, merges, handles that went from
+/// one to another, records of repeated requests, CJK texts and large documents.
 pub async fn fill(path: &Path) {
     files::fill(path, PERSONAS).await;
     let store = files::open(path);
     let merge = |members| Patch::merge(members).expect("a patch");
-    let change = |number, members, base| write(Operation::Patch { id: id(number), expect: Expect::Any, patch: merge(members), base });
+    let change = |number, members, base| {
+        write(Operation::Patch { id: id(number), expect: Expect::Any, patch: merge(members), base })
+    };
     store.write(change(7, json!({ "handle": null }), None)).await.expect("patched");
-    store.write(change(8, json!({ "handle": "handle-7" }), None)).await.expect("the handle is free");
-    store.write(write(Operation::Restore { id: id(10), expect: Expect::Any })).await.expect("restored");
-    store.write(change(11, json!({ "description": "東京の夜、猫が歩く。서울 北京" }), Revision::new(1))).await.expect("merged");
-    store.write(change(12, json!({ "description": "x\u{1F600}\\u0000 \"q\"\n|".repeat(6000) }), None)).await.expect("patched");
+    store
+        .write(change(8, json!({ "handle": "handle-7" }), None))
+        .await
+        .expect("the handle is free");
+    store
+        .write(write(Operation::Restore { id: id(10), expect: Expect::Any }))
+        .await
+        .expect("restored");
+    store
+        .write(change(
+            11,
+            json!({ "description": "東京の夜、猫が歩く。서울 北京" }),
+            Revision::new(1),
+        ))
+        .await
+        .expect("merged");
+    store
+        .write(change(
+            12,
+            json!({ "description": "x\u{1F600}\\u0000 \"q\"\n|".repeat(6000) }),
+            None,
+        ))
+        .await
+        .expect("patched");
     for number in [13, 14, 16, 17, 18, 19, 21, 22] {
         let mut repeated = change(number, json!({ "extensions": { "again": number } }), None);
-        repeated.idempotency = Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
+        repeated.idempotency =
+            Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
         store.write(repeated).await.expect("patched");
     }
     store.close().await;
@@ -60,19 +90,27 @@ pub async fn content(store: &dyn Store, order: &str) -> Vec<String> {
         found.push(format!("{answer:?}"));
         for revision in 1..=answer.revision.number() {
             let revision = Revision::new(revision).expect("not 0");
-            found.push(format!("{:?}", store.revision(id(number), revision).await.expect("readable")));
+            found.push(format!(
+                "{:?}",
+                store.revision(id(number), revision).await.expect("readable")
+            ));
         }
     }
     found.push(format!("{:?}", store.changes_after(0, 10_000).await.expect("readable")));
     for query in ["name", "name 1", "\"東京\"", "猫", "t7", "-name", "12*"] {
-        let filter = Filter { search: Some(Search::parse(query).expect("a search")), ..Filter::default() };
+        let filter =
+            Filter { search: Some(Search::parse(query).expect("a search")), ..Filter::default() };
         let sort = Sort::from_word(order).expect("an order");
         let mut request = ListRequest { filter, sort, after: None, limit: 7, count: true };
         loop {
             let page = store.list(request.clone()).await.expect("readable");
-            found.push(format!("{query}: {:?}", (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.total)));
+            found.push(format!(
+                "{query}: {:?}",
+                (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.total)
+            ));
             let Some(cursor) = page.next_cursor else { break };
-            request.after = Some(Cursor::decode(&cursor, &request.filter, request.sort).expect("its own"));
+            request.after =
+                Some(Cursor::decode(&cursor, &request.filter, request.sort).expect("its own"));
         }
     }
     found
@@ -87,7 +125,8 @@ pub async fn content_of_file(path: &Path, order: &str) -> Vec<String> {
 
 pub async fn content_of_server(url: &str, order: &str) -> Vec<String> {
     let settings = postgres::Settings::parse(url).expect("a URL");
-    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver)).expect("it opens");
+    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
     let content = content(&store, order).await;
     store.close().await;
     content
@@ -103,8 +142,10 @@ pub fn assert_same(one: &[String], other: &[String]) {
 /// Repeats a request of [`fill`].
 pub async fn repeat(store: &dyn Store, number: u8) -> bool {
     let patch = Patch::merge(json!({ "extensions": { "again": number } })).expect("a patch");
-    let mut again = write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
-    again.idempotency = Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
+    let mut again =
+        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
+    again.idempotency =
+        Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
     store.write(again).await.expect("answered").replayed
 }
 
@@ -114,8 +155,17 @@ pub fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u
     tokio::spawn(async move {
         let mut acknowledged = 0;
         loop {
-            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } })).expect("a patch");
-            match store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await {
+            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } }))
+                .expect("a patch");
+            match store
+                .write(write(Operation::Patch {
+                    id: id(1),
+                    expect: Expect::Any,
+                    patch,
+                    base: None,
+                }))
+                .await
+            {
                 Ok(_) => acknowledged += 1,
                 Err(refusal) => return (acknowledged, refusal),
             }
@@ -126,5 +176,8 @@ pub fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u
 pub async fn assert_counted_to(store: &dyn Store, acknowledged: u32) {
     let answer = store.get(id(1)).await.expect("readable").expect("there");
     let body = String::from_utf8(answer.body.to_vec()).expect("text");
-    assert!(acknowledged > 0 && body.contains(&format!("\"count\":{acknowledged}")), "{acknowledged}: {body}");
+    assert!(
+        acknowledged > 0 && body.contains(&format!("\"count\":{acknowledged}")),
+        "{acknowledged}: {body}"
+    );
 }

@@ -19,7 +19,8 @@ use crate::cli::output::Output;
 use crate::config::{Environment, Flags};
 use crate::exit_code::ExitCode;
 
-/// Longest wait for the head of an answer. Writes wait at most for the server's busy timeout, 30 s unless chosen.
+/// Longest wait for the head of an answer. Writes wait at most for the server's busy timeout, 30 s
+/// unless chosen.
 const RESPONSE_WAIT_MAX: Duration = Duration::from_secs(90);
 
 /// What a command does with a database file; and what it wants when there is none.
@@ -44,12 +45,18 @@ pub enum Api {
 
 impl Api {
     /// Opens what the user named, or what the settings say.
-    pub fn open(target: &Target, access: Access, environment: &Environment, output: &Output) -> Result<Self, Failure> {
+    pub fn open(
+        target: &Target,
+        access: Access,
+        environment: &Environment,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         if let Some(url) = &target.server {
             return Remote::new(url).map(Self::Remote);
         }
         let values = target.database.iter().map(|text| ("database", text.clone())).collect();
-        let config = loaded(&Flags { config: target.config.clone(), values }, environment, output)?.config;
+        let config =
+            loaded(&Flags { config: target.config.clone(), values }, environment, output)?.config;
         // A database that is named on the command line is meant, whatever the settings say.
         if let Some(url) = config.server.as_ref().filter(|_| target.database.is_none()) {
             return Remote::new(url).map(Self::Remote);
@@ -73,7 +80,8 @@ impl Api {
         };
         tokio::time::timeout(RESPONSE_WAIT_MAX, answer).await.unwrap_or_else(|_| {
             let message = format!("no answer within {} s", RESPONSE_WAIT_MAX.as_secs());
-            Err(Failure::new(ExitCode::Unavailable, message).hint("ask `persona health` whether the server is ready"))
+            Err(Failure::new(ExitCode::Unavailable, message)
+                .hint("ask `persona health` whether the server is ready"))
         })
     }
 
@@ -107,14 +115,25 @@ impl Api {
 }
 
 /// A request of the API. JSON bodies are declared as such; a PATCH is a merge patch (RFC 7396).
-pub fn request(method: Method, path: &str, headers: &[(header::HeaderName, String)], body: Option<&Value>) -> Request<Bytes> {
+pub fn request(
+    method: Method,
+    path: &str,
+    headers: &[(header::HeaderName, String)],
+    body: Option<&Value>,
+) -> Request<Bytes> {
     request_with(method, path, headers, body.map(|value| Bytes::from(value.to_string())))
 }
 
 /// The same with a body that is JSON text already.
-pub fn request_with(method: Method, path: &str, headers: &[(header::HeaderName, String)], body: Option<Bytes>) -> Request<Bytes> {
+pub fn request_with(
+    method: Method,
+    path: &str,
+    headers: &[(header::HeaderName, String)],
+    body: Option<Bytes>,
+) -> Request<Bytes> {
     let is_patch = method == Method::PATCH;
-    let mut builder = Request::builder().method(method).uri(path).header(header::USER_AGENT, "persona-cli");
+    let mut builder =
+        Request::builder().method(method).uri(path).header(header::USER_AGENT, "persona-cli");
     for (name, value) in headers {
         builder = builder.header(name, value);
     }
@@ -122,7 +141,9 @@ pub fn request_with(method: Method, path: &str, headers: &[(header::HeaderName, 
         let kind = if is_patch { "application/merge-patch+json" } else { "application/json" };
         builder = builder.header(header::CONTENT_TYPE, kind);
     }
-    builder.body(body.unwrap_or_default()).expect("paths and header values of the command line are percent-encoded or checked")
+    builder
+        .body(body.unwrap_or_default())
+        .expect("paths and header values of the command line are percent-encoded or checked")
 }
 
 /// The server that the user named, or the one that the settings describe.
@@ -140,6 +161,10 @@ pub fn base_url(
     if let Some(url) = config.server {
         return Ok(url);
     }
-    let host = if config.host.is_unspecified() { std::net::Ipv4Addr::LOCALHOST.into() } else { config.host };
+    let host = if config.host.is_unspecified() {
+        std::net::Ipv4Addr::LOCALHOST.into()
+    } else {
+        config.host
+    };
     Ok(format!("http://{}", std::net::SocketAddr::new(host, config.port)))
 }

@@ -25,7 +25,8 @@ use crate::shared_page::SharedPage;
 pub struct Local {
     router: Router,
     store: Arc<dyn Store>,
-    /// Dropped after the store is closed, because the keeper is to be the last that closes the file.
+    /// Dropped after the store is closed, because the keeper is to be the last that closes the
+    /// file.
     _upkeep: Option<Arc<Upkeep>>,
 }
 
@@ -36,14 +37,19 @@ impl Local {
         backend::initialise(config, writes).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let upkeep = if writes && config.database.file().is_some() {
-            let keeper = Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
+            let keeper =
+                Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
             Some(Arc::new(Upkeep::start(keeper)))
         } else {
             None
         };
-        let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
-        // The page counts requests for metrics that nobody reads here, but the router has only one shape.
-        let page = SharedPage::create().map_err(|error| Failure::new(ExitCode::Failure, error.to_string()).hint(error.cure()))?;
+        let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
+            .map_err(failed)?;
+        // The page counts requests for metrics that nobody reads here, but the router has only one
+        // shape.
+        let page = SharedPage::create().map_err(|error| {
+            Failure::new(ExitCode::Failure, error.to_string()).hint(error.cure())
+        })?;
         let context = Context {
             store: Arc::clone(&store),
             clock,

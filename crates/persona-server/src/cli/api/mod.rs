@@ -1,4 +1,5 @@
-//! How commands reach personas: requests of the HTTP API, to a server or to the same router in this process.
+//! How commands reach personas: requests of the HTTP API, to a server or to the same router in this
+//! process.
 
 mod client;
 mod local;

@@ -7,26 +7,33 @@ use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
 
 /// What to do about a damaged database.
-pub const CURE_OF_DAMAGE: &str =
-    "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
+pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
 
 /// The failure that a problem means.
 pub fn failure(status: StatusCode, problem: &Value) -> Failure {
-    let text = |member: &str| problem.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text =
+        |member: &str| problem.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
     let mut reasons = reasons(problem);
     let failure = match (reasons.len(), text("detail")) {
         // One reason is the message; the detail only says the same with more words.
         (1, _) => Failure::new(code_of(status), reasons.remove(0)),
         (0, Some(detail)) => Failure::new(code_of(status), detail),
         (0, None) => Failure::new(code_of(status), format!("the server answered {status}")),
-        (many, _) => Failure { causes: reasons, ..Failure::new(code_of(status), format!("{many} things are wrong")) },
+        (many, _) => Failure {
+            causes: reasons,
+            ..Failure::new(code_of(status), format!("{many} things are wrong"))
+        },
     };
     match status {
-        StatusCode::SERVICE_UNAVAILABLE => failure.hint("the same command can succeed a little later"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            failure.hint("the same command can succeed a little later")
+        }
         StatusCode::GONE => failure.hint("`persona undelete` brings it back"),
         _ if text("code") == Some("damaged") => failure.hint(CURE_OF_DAMAGE),
         // Parameters are made of flags and arguments, so it is the command line that is wrong.
-        _ if matches!(text("code"), Some("bad_parameter" | "bad_search")) => Failure { code: ExitCode::Usage, ..failure },
+        _ if matches!(text("code"), Some("bad_parameter" | "bad_search")) => {
+            Failure { code: ExitCode::Usage, ..failure }
+        }
         _ => failure,
     }
 }
@@ -34,7 +41,9 @@ pub fn failure(status: StatusCode, problem: &Value) -> Failure {
 /// Every fault that a problem lists, as sentence fragments with the place in front.
 pub fn reasons(problem: &Value) -> Vec<String> {
     let faults = problem.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let text = |fault: &Value, member: &str| fault.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
+    let text = |fault: &Value, member: &str| {
+        fault.get(member).and_then(Value::as_str).unwrap_or_default().to_string()
+    };
     faults
         .iter()
         .map(|fault| {

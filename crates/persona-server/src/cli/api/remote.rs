@@ -32,11 +32,17 @@ impl Remote {
     pub fn new(url: &str) -> Result<Self, Failure> {
         let (authority, prefix) = parse_url(url)?;
         let mut connector = HttpConnector::new();
-        // A host that drops what is sent to it would else be waited for by the kernel's patience, two minutes.
+        // A host that drops what is sent to it would else be waited for by the kernel's patience,
+        // two minutes.
         connector.set_connect_timeout(Some(CONNECT_WAIT_MAX));
-        // Requests are small and each waits for its answer; Nagle's algorithm would only add waiting.
+        // Requests are small and each waits for its answer; Nagle's algorithm would only add
+        // waiting.
         connector.set_nodelay(true);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority, prefix })
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            authority,
+            prefix,
+        })
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -53,7 +59,10 @@ impl Remote {
     }
 
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
-        let mut failure = Failure::new(ExitCode::Unavailable, format!("could not reach http://{}", self.authority));
+        let mut failure = Failure::new(
+            ExitCode::Unavailable,
+            format!("could not reach http://{}", self.authority),
+        );
         let mut cause: Option<&dyn std::error::Error> = Some(error);
         while let Some(error) = cause {
             failure = failure.because(error);
@@ -65,22 +74,28 @@ impl Remote {
 
 /// The host and port that a URL names, and what its paths begin with.
 pub fn parse_url(url: &str) -> Result<(Authority, String), Failure> {
-    let usage = |message: String| Failure::new(ExitCode::Usage, message).hint("write it like http://127.0.0.1:8000");
+    let usage = |message: String| {
+        Failure::new(ExitCode::Usage, message).hint("write it like http://127.0.0.1:8000")
+    };
     let full = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
     let uri: Uri = full.parse().map_err(|_| usage(format!("{url:?} is no URL of a server")))?;
     match uri.scheme_str() {
         Some("http") => {}
         Some("https") => {
             let hint = "use a tunnel or a proxy on this machine that speaks http://";
-            return Err(Failure::new(ExitCode::Usage, "https:// is not available in this version").hint(hint));
+            return Err(Failure::new(ExitCode::Usage, "https:// is not available in this version")
+                .hint(hint));
         }
         _ => return Err(usage(format!("{url:?} must begin with http://"))),
     }
-    let authority = uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
+    let authority =
+        uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
     let prefix = uri.path().trim_end_matches('/').to_string();
     if let Some(base) = prefix.strip_suffix(API_PREFIX) {
-        let message = format!("{url:?} is the address of the API, and the one of the server is wanted");
-        return Err(Failure::new(ExitCode::Usage, message).hint(format!("write it like http://{authority}{base}")));
+        let message =
+            format!("{url:?} is the address of the API, and the one of the server is wanted");
+        return Err(Failure::new(ExitCode::Usage, message)
+            .hint(format!("write it like http://{authority}{base}")));
     }
     Ok((authority, prefix))
 }

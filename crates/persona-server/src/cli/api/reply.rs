@@ -15,7 +15,8 @@ use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::http::Damage;
 
-/// Most bytes of one answer: a page of large personas. Larger answers are streams, and not read as a whole.
+/// Most bytes of one answer: a page of large personas. Larger answers are streams, and not read as
+/// a whole.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The wait before a repetition when the server names none.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
@@ -37,8 +38,16 @@ impl Reply {
     /// Reads an answer to its end.
     pub async fn read(response: Response<Body>) -> Result<Self, Failure> {
         let (mut head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| cut_short(&*error))?;
-        Ok(Self { status: head.status, damage: head.extensions.remove(), headers: head.headers, body: body.to_bytes() })
+        let body = Limited::new(body, ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| cut_short(&*error))?;
+        Ok(Self {
+            status: head.status,
+            damage: head.extensions.remove(),
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
     }
 
     /// The answer as JSON; null when it is none.
@@ -53,7 +62,10 @@ impl Reply {
 
     /// The strong entity tag, as it goes into `If-Match`.
     pub fn etag(&self) -> Option<String> {
-        self.headers.get(header::ETAG).and_then(|value| value.to_str().ok()).map(ToString::to_string)
+        self.headers
+            .get(header::ETAG)
+            .and_then(|value| value.to_str().ok())
+            .map(ToString::to_string)
     }
 
     /// The answer itself when it is a success, else what the problem says.
@@ -67,12 +79,17 @@ impl Reply {
 
     /// How long to wait before the same request is sent again.
     pub fn retry_after(&self) -> Duration {
-        let named = self.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+        let named = self
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok());
         named.map_or(RETRY_AFTER_DEFAULT, Duration::from_secs).min(RETRY_AFTER_MAX)
     }
 }
 
-/// An answer that ended before its end: by what this process met in the file, or because the server has gone.
+/// An answer that ended before its end: by what this process met in the file, or because the server
+/// has gone.
 pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
     let mut cause = Some(error);
     while let Some(of_transport) = cause.filter(|cause| !cause.is::<StoreError>()) {
@@ -80,8 +97,12 @@ pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
     }
     match cause.and_then(|cause| cause.downcast_ref::<StoreError>()) {
         Some(StoreError::Damaged(report)) => damaged(report),
-        Some(StoreError::Disk(_)) => Failure::new(ExitCode::DiskFailed, "the answer broke off").because(error),
-        Some(StoreError::Busy { .. } | StoreError::ReadGaveWay) => Failure::new(ExitCode::TryAgain, "the answer broke off").because(error),
+        Some(StoreError::Disk(_)) => {
+            Failure::new(ExitCode::DiskFailed, "the answer broke off").because(error)
+        }
+        Some(StoreError::Busy { .. } | StoreError::ReadGaveWay) => {
+            Failure::new(ExitCode::TryAgain, "the answer broke off").because(error)
+        }
         Some(_) => Failure::new(ExitCode::Failure, "the answer broke off").because(error),
         None => Failure::new(ExitCode::Unavailable, "the answer broke off").because(error),
     }
@@ -89,5 +110,6 @@ pub fn cut_short(error: &(dyn Error + 'static)) -> Failure {
 
 /// A damaged file: what of it, and what to do.
 fn damaged(report: &str) -> Failure {
-    Failure::new(ExitCode::Failure, format!("the database is damaged: {report}")).hint(problem::CURE_OF_DAMAGE)
+    Failure::new(ExitCode::Failure, format!("the database is damaged: {report}"))
+        .hint(problem::CURE_OF_DAMAGE)
 }

@@ -1,7 +1,8 @@
 //! The keeper of a file for as long as one command writes to it.
 //!
-//! Without it the log would grow as long as an import runs, and stay beside the file afterwards: then a copy of the file
-//! alone would lack what was just acknowledged. A server's own keeper does not mind a second one.
+//! Without it the log would grow as long as an import runs, and stay beside the file afterwards:
+//! then a copy of the file alone would lack what was just acknowledged. A server's own keeper does
+//! not mind a second one.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -15,7 +16,8 @@ use crate::exit_code::ExitCode;
 /// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
-/// A thread that looks after the file until this is dropped; then it copies the log back and closes.
+/// A thread that looks after the file until this is dropped; then it copies the log back and
+/// closes.
 pub struct Upkeep {
     /// Dropped to end the thread.
     end: Option<Sender<()>>,
@@ -31,7 +33,9 @@ impl Upkeep {
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 pause = match keeper.tick() {
                     Ok(pause) => pause,
-                    Err(error @ (Error::Unsynced(_) | Error::OutcomeUnknown)) => end_at_once(&error),
+                    Err(error @ (Error::Unsynced(_) | Error::OutcomeUnknown)) => {
+                        end_at_once(&error)
+                    }
                     Err(_) => PAUSE_AFTER_FAILURE,
                 };
             }
@@ -43,12 +47,17 @@ impl Upkeep {
     }
 }
 
-/// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next start of anything on this
-/// file copies the log back once more.
+/// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next
+/// start of anything on this file copies the log back once more.
 fn end_at_once(error: &Error) -> ! {
     eprintln!("error: {error}");
-    eprintln!("hint: look into the system's log for errors of the disk; run the command again to see what was kept");
-    #[expect(clippy::disallowed_methods, reason = "the other threads must not acknowledge anything more")]
+    eprintln!(
+        "hint: look into the system's log for errors of the disk; run the command again to see what was kept"
+    );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the other threads must not acknowledge anything more"
+    )]
     std::process::exit(i32::from(ExitCode::DiskFailed.number()))
 }
 

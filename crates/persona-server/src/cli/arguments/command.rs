@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move, Restore, Show, Top, Undelete, Update, Verify,
+    Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move,
+    Restore, Show, Top, Undelete, Update, Verify,
 };
 use crate::cli::completions::Shell;
 use crate::config::Flags;
@@ -42,7 +43,14 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
     /// When to use colours.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Output"
+    )]
     pub color: Color,
 }
 
@@ -60,12 +68,14 @@ pub enum Color {
 }
 
 /// Written apart from the comment, whose marks mean nothing on a terminal.
-const SERVER_HELP: &str = "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
+const SERVER_HELP: &str =
+    "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
 
 /// Where the personas are.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Target {
-    /// Database to open, also beside a running server; by default that of the settings, mostly persona.db.
+    /// Database to open, also beside a running server; by default that of the settings, mostly
+    /// persona.db.
     #[arg(long, value_name = "PATH", conflicts_with = "server", help_heading = "Where")]
     pub database: Option<String>,
     /// Server to talk to; also the variable `PERSONA_SERVER`.
@@ -76,7 +86,8 @@ pub struct Target {
     pub config: Option<PathBuf>,
 }
 
-/// Which database file. Commands that take this open the file themselves, also beside a running server.
+/// Which database file. Commands that take this open the file themselves, also beside a running
+/// server.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Place {
     /// Database; by default that of the settings, mostly persona.db.
@@ -174,7 +185,8 @@ pub struct Completions {
 /// The first word of the command line of a child of the supervisor.
 pub const RUN_ROLE: &str = "run-role";
 
-/// How the supervisor calls its children. Not among the commands, so that neither help nor completions offer it.
+/// How the supervisor calls its children. Not among the commands, so that neither help nor
+/// completions offer it.
 #[derive(Parser, Debug)]
 #[command(name = RUN_ROLE)]
 pub struct RunRole {

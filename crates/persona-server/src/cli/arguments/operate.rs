@@ -44,7 +44,10 @@ pub struct Check {
 
 /// Arguments of `move`.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag, and they are independent of each other")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag, and they are independent of each other"
+)]
 pub struct Move {
     /// Database to move from: sqlite:persona.db or postgres://user@host/database.
     #[arg(long, value_name = "PLACE")]
@@ -69,7 +72,8 @@ pub struct Move {
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// Folder for the scratch database, so that its file system is verified; by default the current folder.
+    /// Folder for the scratch database, so that its file system is verified; by default the current
+    /// folder.
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub dir: Option<PathBuf>,
     /// Empty PostgreSQL database to verify in place of a scratch file; what is written stays there.
@@ -128,7 +132,8 @@ pub struct Health {
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
 pub struct Doctor {
-    /// Compare every index entry, row, hash and revision too; takes as long as reading the whole file.
+    /// Compare every index entry, row, hash and revision too; takes as long as reading the whole
+    /// file.
     #[arg(long)]
     pub full: bool,
     /// What to examine; a server that has the file open is found by itself.

@@ -37,7 +37,8 @@ pub enum OnDuplicate {
 }
 
 /// Written apart from the comment, whose marks mean nothing on a terminal.
-const HISTORY_HELP: &str = "Every revision of every persona, deleted ones too; import reads them back as they were";
+const HISTORY_HELP: &str =
+    "Every revision of every persona, deleted ones too; import reads them back as they were";
 
 /// Arguments of `export`.
 #[derive(Args, Debug)]
@@ -63,8 +64,8 @@ const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first. The last word may go on, so
-    /// that wiz finds a wizard; a blank behind it ends it.
+    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first.
+    /// The last word may go on, so that wiz finds a wizard; a blank behind it ends it.
     pub text: Option<String>,
     /// Only those that have this tag, in any letter case; repeat for several.
     #[arg(long, value_name = "TAG")]
@@ -75,7 +76,8 @@ pub struct List {
     /// Only active ones, or with false only inactive ones.
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub active: Option<bool>,
-    /// Only those changed at or after this time, such as 2026-11-24T00:00:00Z, or since an earlier list with this option.
+    /// Only those changed at or after this time, such as 2026-11-24T00:00:00Z, or since an earlier
+    /// list with this option.
     #[arg(long, value_name = "TIME|POSITION")]
     pub updated_since: Option<String>,
     /// Deleted ones too.
@@ -111,7 +113,8 @@ pub struct Create {
     /// What the persona is called.
     #[arg(long)]
     pub name: Option<String>,
-    /// Another field; the value is taken as text, or as JSON where the field is no text. Repeat for several.
+    /// Another field; the value is taken as text, or as JSON where the field is no text. Repeat for
+    /// several.
     #[arg(long, value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
     /// JSON document to start from; - is standard input.
@@ -133,7 +136,8 @@ pub struct Create {
 pub struct Update {
     /// Identity, handle or name.
     pub persona: String,
-    /// A field and its new value, taken as text, or as JSON where the field is no text; no value clears it. Repeat for several.
+    /// A field and its new value, taken as text, or as JSON where the field is no text; no value
+    /// clears it. Repeat for several.
     #[arg(long, value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
     /// JSON object with the fields to change; - is standard input.

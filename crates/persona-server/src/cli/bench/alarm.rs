@@ -1,13 +1,16 @@
 //! Waits for a moment, to the microsecond.
 //!
-//! The runtime's own timer counts in milliseconds, which would add up to one to every latency; a timer of the kernel
-//! wakes the thread when it is time (timerfd_create(2)).
+//! The runtime's own timer counts in milliseconds, which would add up to one to every latency; a
+//! timer of the kernel wakes the thread when it is time (timerfd_create(2)).
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 use tokio::io::unix::AsyncFd;
 
 /// A timer of the kernel.
@@ -18,7 +21,10 @@ pub(super) struct Alarm {
 impl Alarm {
     /// A timer that is not running.
     pub(super) fn new() -> io::Result<Self> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let timer = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+        )?;
         #[expect(
             deprecated,
             reason = "its danger are types that change their descriptor, which an owned one does not; the new way is unsafe"
@@ -34,8 +40,15 @@ impl Alarm {
             return Ok(());
         }
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
-        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: left })?;
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        timerfd_settime(
+            self.timer.get_ref(),
+            TimerfdTimerFlags::empty(),
+            &Itimerspec { it_interval: zero, it_value: left },
+        )?;
         loop {
             let mut ready = self.timer.readable().await?;
             // How often it has rung; there is nothing to read before it has.

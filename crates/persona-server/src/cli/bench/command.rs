@@ -20,13 +20,19 @@ use crate::exit_code::ExitCode;
 
 /// Time between the making of the schedule and its first request, for the connections to be there.
 const LEAD: Duration = Duration::from_millis(200);
-/// How long requests that are late may still be sent after the last one was due. What is left then was never sent, and
-/// is reported: a server that is too slow for the rate must not make the run endless.
+/// How long requests that are late may still be sent after the last one was due. What is left then
+/// was never sent, and is reported: a server that is too slow for the rate must not make the run
+/// endless.
 const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// Measures a server.
-pub async fn run(arguments: &Bench, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    let url = base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
+pub async fn run(
+    arguments: &Bench,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let url =
+        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
     let target = Target { server: Some(url.clone()), ..Target::default() };
     let open = || Api::open(&target, Access::Change, environment, output);
     let api = open()?;
@@ -46,27 +52,49 @@ pub async fn run(arguments: &Bench, environment: &Environment, output: &Output) 
     deleted?;
     match report.tally.failed() + report.unsent {
         0 => Ok(()),
-        failed => Err(Failure::new(ExitCode::Failure, format!("{failed} of {} requests failed or were never sent", report.total))),
+        failed => Err(Failure::new(
+            ExitCode::Failure,
+            format!("{failed} of {} requests failed or were never sent", report.total),
+        )),
     }
 }
 
-async fn measure(arguments: &Bench, open: impl Fn() -> Result<Api, Failure>, paths: &Arc<Vec<String>>) -> Result<Report, Failure> {
+async fn measure(
+    arguments: &Bench,
+    open: impl Fn() -> Result<Api, Failure>,
+    paths: &Arc<Vec<String>>,
+) -> Result<Report, Failure> {
     let start = Instant::now() + LEAD;
-    let schedule = Arc::new(Schedule::new(start, arguments.rate, arguments.seconds, arguments.write_percent));
+    let schedule =
+        Arc::new(Schedule::new(start, arguments.rate, arguments.seconds, arguments.write_percent));
     let give_up_at = start + Duration::from_secs(arguments.seconds.into()) + LATE_MAX;
     let mut connections = tokio::task::JoinSet::new();
     for _ in 0..arguments.connections {
-        // Each has a client of its own, because a client shares its connections among all that use it.
-        let lane = Lane { api: open()?, schedule: Arc::clone(&schedule), paths: Arc::clone(paths), give_up_at };
+        // Each has a client of its own, because a client shares its connections among all that use
+        // it.
+        let lane = Lane {
+            api: open()?,
+            schedule: Arc::clone(&schedule),
+            paths: Arc::clone(paths),
+            give_up_at,
+        };
         connections.spawn(lane.run());
     }
     let mut tally = Tally::default();
     while let Some(ended) = connections.join_next().await {
-        let failed = |error: &dyn std::error::Error| Failure::new(ExitCode::Failure, "a connection ended early").because(error);
+        let failed = |error: &dyn std::error::Error| {
+            Failure::new(ExitCode::Failure, "a connection ended early").because(error)
+        };
         tally.add(&ended.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?);
     }
     let unsent = schedule.total() - tally.answered() - tally.failed();
-    Ok(Report { total: schedule.total(), unsent, took: start.elapsed(), wanted_rate: arguments.rate, tally })
+    Ok(Report {
+        total: schedule.total(),
+        unsent,
+        took: start.elapsed(),
+        wanted_rate: arguments.rate,
+        tally,
+    })
 }
 
 /// One connection.
@@ -148,19 +176,26 @@ impl Report {
                 "errors": errors,
             }));
         }
-        let mut table = Table::new(["", "COUNT", "P50 MS", "P90 MS", "P99 MS", "P99.9 MS", "MAX MS"]);
+        let mut table =
+            Table::new(["", "COUNT", "P50 MS", "P90 MS", "P99 MS", "P99.9 MS", "MAX MS"]);
         for (name, times) in [("reads", reads), ("writes", writes)] {
             let [p50, p90, p99, p999, max] = times.cells();
             table.row([name.into(), times.count().to_string(), p50, p90, p99, p999, max]);
         }
         output.bytes(table.text().as_bytes())?;
         let achieved = self.achieved_rate();
-        output.result(&format!("{achieved:.0} requests a second of {} wanted; latency counts from when each was due", self.wanted_rate))?;
+        output.result(&format!(
+            "{achieved:.0} requests a second of {} wanted; latency counts from when each was due",
+            self.wanted_rate
+        ))?;
         if *delayed > 0 {
             output.warn(&format!("{delayed} requests found no free connection when they were due: more --connections, or a lower --rate"));
         }
         if self.unsent > 0 {
-            output.warn(&format!("{} requests were never sent, so the true times are longer", self.unsent));
+            output.warn(&format!(
+                "{} requests were never sent, so the true times are longer",
+                self.unsent
+            ));
         }
         errors.iter().try_for_each(|(what, count)| output.result(&format!("{count} times {what}")))
     }

@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-/// The requests of a run. A free connection takes the next one, so one slow answer holds up no other request.
+/// The requests of a run. A free connection takes the next one, so one slow answer holds up no
+/// other request.
 #[derive(Debug)]
 pub(super) struct Schedule {
     start: Instant,
@@ -47,13 +48,16 @@ impl Schedule {
 
     fn ticket(&self, number: u64) -> Ticket {
         let (seconds, rest) = (number / self.rate, number % self.rate);
-        let due = self.start + Duration::from_secs(seconds) + Duration::from_nanos(rest * 1_000_000_000 / self.rate);
+        let due = self.start
+            + Duration::from_secs(seconds)
+            + Duration::from_nanos(rest * 1_000_000_000 / self.rate);
         let dice = mixed(number);
         Ticket { number, due, writes: dice % 100 < self.write_percent, dice: dice / 100 }
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// generators", 2014).
 fn mixed(number: u64) -> u64 {
     let mut bits = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

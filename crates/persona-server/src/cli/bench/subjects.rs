@@ -11,15 +11,19 @@ use crate::exit_code::ExitCode;
 
 /// The tag of every persona of ours, to find those that a killed run left.
 pub(super) const TAG: &str = "persona-bench";
-/// Bytes of the longest text: with everything else, an answer has about 2 KB, the median of public collections.
+/// Bytes of the longest text: with everything else, an answer has about 2 KB, the median of public
+/// collections.
 const PROMPT_BYTES: usize = 1_200;
-/// Requests under way at a time while the personas are made and deleted: enough to share transactions.
+/// Requests under way at a time while the personas are made and deleted: enough to share
+/// transactions.
 const IN_FLIGHT_MAX: usize = 32;
 
-/// Creates so many personas and returns their paths, also of those that were made before one failed.
+/// Creates so many personas and returns their paths, also of those that were made before one
+/// failed.
 pub(super) async fn create(api: &Api, count: u32) -> (Vec<String>, Result<(), Failure>) {
     let mut paths = Vec::new();
-    let requests = (0..count).map(|number| (Method::POST, PERSONAS.to_string(), Some(document(number))));
+    let requests =
+        (0..count).map(|number| (Method::POST, PERSONAS.to_string(), Some(document(number))));
     let ended = send_all(api, requests, |answer| {
         let id = answer.get("id").and_then(Value::as_str).unwrap_or_default();
         paths.push(format!("{PERSONAS}/{id}"));
@@ -47,11 +51,16 @@ async fn send_all(
             && let Some((method, path, body)) = requests.next()
         {
             let api = api.clone();
-            let any = if body.is_none() { vec![(header::IF_MATCH, "*".to_string())] } else { Vec::new() };
-            pending.push_back(tokio::spawn(async move { api.write(method, &path, &any, body.as_ref()).await?.success() }));
+            let any =
+                if body.is_none() { vec![(header::IF_MATCH, "*".to_string())] } else { Vec::new() };
+            pending.push_back(tokio::spawn(async move {
+                api.write(method, &path, &any, body.as_ref()).await?.success()
+            }));
         }
         let Some(first) = pending.pop_front() else { break };
-        match first.await.unwrap_or_else(|error| Err(Failure::new(ExitCode::Failure, "a request ended early").because(error))) {
+        match first.await.unwrap_or_else(|error| {
+            Err(Failure::new(ExitCode::Failure, "a request ended early").because(error))
+        }) {
             Ok(reply) => answered(reply.json()),
             Err(failure) => failed = Some(failure),
         }
@@ -61,7 +70,8 @@ async fn send_all(
 
 /// A persona of the usual size.
 fn document(number: u32) -> Value {
-    let sentence = "You answer in whole sentences, ask when something is unclear, and never invent a source. ";
+    let sentence =
+        "You answer in whole sentences, ask when something is unclear, and never invent a source. ";
     json!({
         "name": format!("Bench {number}"),
         "kind": "agent",

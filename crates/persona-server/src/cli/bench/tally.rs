@@ -19,7 +19,10 @@ pub(super) struct Times(Histogram<u64>);
 
 impl Default for Times {
     fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, MICROS_MAX, EXACT_FIGURES).expect("the bounds are constants in order"))
+        Self(
+            Histogram::new_with_bounds(1, MICROS_MAX, EXACT_FIGURES)
+                .expect("the bounds are constants in order"),
+        )
     }
 }
 
@@ -38,21 +41,31 @@ impl Times {
 
     /// Microseconds at each quantile, and the largest last.
     fn micros(&self) -> [(&'static str, u64); 5] {
-        let [p50, p90, p99, p999] = QUANTILES.map(|(name, quantile)| (name, self.0.value_at_quantile(quantile)));
+        let [p50, p90, p99, p999] =
+            QUANTILES.map(|(name, quantile)| (name, self.0.value_at_quantile(quantile)));
         [p50, p90, p99, p999, ("max", self.0.max())]
     }
 
     /// The distribution for programs, in microseconds.
     pub(super) fn to_json(&self) -> Value {
-        let mut members: serde_json::Map<_, _> =
-            self.micros().into_iter().map(|(name, micros)| (format!("{name}_micros"), json!(micros))).collect();
+        let mut members: serde_json::Map<_, _> = self
+            .micros()
+            .into_iter()
+            .map(|(name, micros)| (format!("{name}_micros"), json!(micros)))
+            .collect();
         members.insert("count".into(), json!(self.count()));
         members.into()
     }
 
     /// The distribution for people, in milliseconds; dashes where nothing was measured.
     pub(super) fn cells(&self) -> [String; 5] {
-        self.micros().map(|(_, micros)| if self.count() == 0 { "-".into() } else { format!("{}.{:03}", micros / 1000, micros % 1000) })
+        self.micros().map(|(_, micros)| {
+            if self.count() == 0 {
+                "-".into()
+            } else {
+                format!("{}.{:03}", micros / 1000, micros % 1000)
+            }
+        })
     }
 }
 
@@ -73,7 +86,10 @@ impl Tally {
     pub(super) fn add(&mut self, other: &Self) {
         self.reads.merge(&other.reads);
         self.writes.merge(&other.writes);
-        other.errors.iter().for_each(|(what, count)| *self.errors.entry(what.clone()).or_default() += count);
+        other
+            .errors
+            .iter()
+            .for_each(|(what, count)| *self.errors.entry(what.clone()).or_default() += count);
         self.delayed += other.delayed;
     }
 
@@ -98,8 +114,7 @@ mod tests {
     fn quantiles_are_exact_to_a_thousandth_and_the_largest_is_kept() {
         let mut times = Times::default();
         (1..=1000).for_each(|micros| times.record(Duration::from_micros(micros)));
-        let expected =
-            json!({ "count": 1000, "p50_micros": 500, "p90_micros": 900, "p99_micros": 990, "p999_micros": 999, "max_micros": 1000 });
+        let expected = json!({ "count": 1000, "p50_micros": 500, "p90_micros": 900, "p99_micros": 990, "p999_micros": 999, "max_micros": 1000 });
         assert_eq!(times.to_json(), expected);
         assert_eq!(Times::default().cells(), ["-"; 5]);
         times.record(Duration::from_hours(1));

@@ -1,4 +1,5 @@
-//! The command: file after file, a bounded number of items at a time, reports in the order of the file.
+//! The command: file after file, a bounded number of items at a time, reports in the order of the
+//! file.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -22,7 +23,8 @@ use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::import::{Bad, Item};
 
-/// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough for their queues.
+/// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough
+/// for their queues.
 const IN_FLIGHT_MAX: usize = 256;
 
 /// After so long without an answer the user is told that it is waited for.
@@ -31,25 +33,44 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 type Pending = JoinHandle<Result<Report, Failure>>;
 
 /// Imports files.
-pub async fn run(arguments: &Import, environment: &Environment, output: &Output) -> Result<(), Failure> {
+pub async fn run(
+    arguments: &Import,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     // All are opened first: a mistyped name should not surface after an hour.
-    let sources = arguments.files.iter().map(|path| Ok((path.as_path(), open(path)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let sources = arguments
+        .files
+        .iter()
+        .map(|path| Ok((path.as_path(), open(path)?)))
+        .collect::<Result<Vec<_>, Failure>>()?;
     if !arguments.dry_run {
         new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
     }
-    let api = if arguments.dry_run { None } else { Some(Api::open(&arguments.target, Access::Create, environment, output)?) };
+    let api = if arguments.dry_run {
+        None
+    } else {
+        Some(Api::open(&arguments.target, Access::Create, environment, output)?)
+    };
     if let Some(api) = &api {
         // A server that is away later is waited for; one that never was there is told at once.
         api.get("/healthz").await?;
     }
-    let mut run = Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default(), last_past: None };
+    let mut run = Run {
+        api,
+        on_duplicate: arguments.on_duplicate,
+        output,
+        summary: Summary::default(),
+        last_past: None,
+    };
     let started_at = Instant::now();
     let ended = tokio::select! {
         ended = run.files(sources) => ended,
         _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
     };
     if let Some(api) = run.api.take() {
-        // What was sent is committed before the program ends; a second run goes on where this one stopped.
+        // What was sent is committed before the program ends; a second run goes on where this one
+        // stopped.
         api.close().await;
     }
     let took = started_at.elapsed();
@@ -59,7 +80,11 @@ pub async fn run(arguments: &Import, environment: &Environment, output: &Output)
         output.result(&run.summary.text(took))?;
     }
     ended?;
-    if run.summary.of(Status::Failed) > 0 { Err(Failure::silent(ExitCode::Failure)) } else { Ok(()) }
+    if run.summary.of(Status::Failed) > 0 {
+        Err(Failure::silent(ExitCode::Failure))
+    } else {
+        Ok(())
+    }
 }
 
 struct Run<'a> {
@@ -81,7 +106,11 @@ impl Run<'_> {
     }
 
     async fn file(&mut self, path: &Path, mut source: Source) -> Result<(), Failure> {
-        let file: Arc<str> = if path == Path::new("-") { "standard input".into() } else { path.display().to_string().into() };
+        let file: Arc<str> = if path == Path::new("-") {
+            "standard input".into()
+        } else {
+            path.display().to_string().into()
+        };
         let mut progress = Progress::new(&file, &source, self.output);
         let mut pending: VecDeque<Pending> = VecDeque::new();
         let (mut is_read, mut is_told) = (false, false);
@@ -118,24 +147,49 @@ impl Run<'_> {
                 Ok(item) => item,
                 Err(Bad { place, name, reasons }) => {
                     let status = Status::Failed;
-                    return Ok(Report { file: file.to_string(), place, id: None, name, status, warnings: Vec::new(), errors: reasons });
+                    return Ok(Report {
+                        file: file.to_string(),
+                        place,
+                        id: None,
+                        name,
+                        status,
+                        warnings: Vec::new(),
+                        errors: reasons,
+                    });
                 }
             };
             let (status, errors) = match api {
-                _ if item.is_deleted && item.origin.revision.is_none() => (Status::Deleted, Vec::new()),
+                _ if item.is_deleted && item.origin.revision.is_none() => {
+                    (Status::Deleted, Vec::new())
+                }
                 Some(api) => send(&api, &item, on_duplicate).await?,
                 None => (Status::Valid, Vec::new()),
             };
             let name = Some(item.document.name().to_string());
-            Ok(Report { file: file.to_string(), place: item.place, id: Some(item.id), name, status, warnings: item.warnings, errors })
+            Ok(Report {
+                file: file.to_string(),
+                place: item.place,
+                id: Some(item.id),
+                name,
+                status,
+                warnings: item.warnings,
+                errors,
+            })
         })
     }
 
-    /// The revisions of one persona stand together in a file and are sent one after the other; all else is sent at once.
+    /// The revisions of one persona stand together in a file and are sent one after the other; all
+    /// else is sent at once.
     fn turn_of(&mut self, item: Option<&Item>) -> OwnTurn {
-        let Some(item) = item.filter(|item| item.origin.revision.is_some()) else { return OwnTurn { before: None, own: None } };
+        let Some(item) = item.filter(|item| item.origin.revision.is_some()) else {
+            return OwnTurn { before: None, own: None };
+        };
         let (own, ended) = oneshot::channel();
-        let before = self.last_past.replace((item.id, ended)).filter(|(id, _)| *id == item.id).map(|(_, ended)| ended);
+        let before = self
+            .last_past
+            .replace((item.id, ended))
+            .filter(|(id, _)| *id == item.id)
+            .map(|(_, ended)| ended);
         OwnTurn { before, own: Some(own) }
     }
 
@@ -170,8 +224,11 @@ impl OwnTurn {
     }
 }
 
-/// Waits for the item whose report is the next in the order of the file; `None` when none is under way. Safe to be dropped.
+/// Waits for the item whose report is the next in the order of the file; `None` when none is under
+/// way. Safe to be dropped.
 async fn end_of_first(pending: &mut VecDeque<Pending>) -> Option<Result<Report, Failure>> {
     let ended = pending.front_mut()?.await;
-    Some(ended.unwrap_or_else(|error| Err(Failure::new(ExitCode::Failure, "an item could not be sent").because(error))))
+    Some(ended.unwrap_or_else(|error| {
+        Err(Failure::new(ExitCode::Failure, "an item could not be sent").because(error))
+    }))
 }

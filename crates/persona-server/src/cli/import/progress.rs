@@ -30,7 +30,11 @@ impl<'a> Progress<'a> {
         let has_bar = !output.is_quiet() && std::io::stderr().is_terminal();
         let bar = has_bar.then(|| {
             let bar = source.bytes.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-            let form = if source.bytes.is_some() { "{wide_bar} {percent}% {msg} {eta}" } else { "{spinner} {msg} {elapsed}" };
+            let form = if source.bytes.is_some() {
+                "{wide_bar} {percent}% {msg} {eta}"
+            } else {
+                "{spinner} {msg} {elapsed}"
+            };
             bar.set_style(ProgressStyle::with_template(form).expect("the template is valid"));
             bar
         });
@@ -42,7 +46,8 @@ impl<'a> Progress<'a> {
     /// One more item is done.
     pub fn item_done(&mut self) {
         self.items += 1;
-        let rate = f64::from(u32::try_from(self.items).unwrap_or(u32::MAX)) / self.started_at.elapsed().as_secs_f64().max(0.001);
+        let rate = f64::from(u32::try_from(self.items).unwrap_or(u32::MAX))
+            / self.started_at.elapsed().as_secs_f64().max(0.001);
         if let Some(bar) = &self.bar {
             bar.set_position(self.bytes_read.load(Ordering::Relaxed));
             bar.set_message(format!("{} items, {rate:.0}/s", self.items));

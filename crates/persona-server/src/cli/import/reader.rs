@@ -1,4 +1,5 @@
-//! A file, read by a thread of its own: parsing never holds up requests, and a slow pipe never blocks the runtime.
+//! A file, read by a thread of its own: parsing never holds up requests, and a slow pipe never
+//! blocks the runtime.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -29,14 +30,16 @@ pub struct Source {
 
 /// Opens a file; `-` is standard input.
 pub fn open(path: &Path) -> Result<Source, Failure> {
-    let failed = |error: io::Error| Failure::io(format!("could not read {}", path.display()), &error);
+    let failed =
+        |error: io::Error| Failure::io(format!("could not read {}", path.display()), &error);
     let (input, bytes): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
         (Box::new(io::stdin()), None)
     } else {
         let file = File::open(path).map_err(failed)?;
         let facts = file.metadata().map_err(failed)?;
         if facts.is_dir() {
-            return Err(Failure::new(ExitCode::Failure, format!("{} is a folder", path.display())).hint("name the files in it"));
+            return Err(Failure::new(ExitCode::Failure, format!("{} is a folder", path.display()))
+                .hint("name the files in it"));
         }
         (Box::new(file), Some(facts.len()))
     };

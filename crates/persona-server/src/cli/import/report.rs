@@ -92,9 +92,19 @@ impl Report {
 
     /// What needs a look, a line each; empty when all is well.
     pub fn remarks(&self, output: &Output) -> Vec<String> {
-        let name = self.name.as_ref().map(|name| format!("{:?}: ", shortened(&harmless(name), NAME_CELLS_MAX))).unwrap_or_default();
+        let name = self
+            .name
+            .as_ref()
+            .map(|name| format!("{:?}: ", shortened(&harmless(name), NAME_CELLS_MAX)))
+            .unwrap_or_default();
         let remark = |tone: Tone, word: &str, text: &String| {
-            format!("{} {}:{}: {name}{}", output.paint(tone, word), self.file, self.place, harmless(text))
+            format!(
+                "{} {}:{}: {name}{}",
+                output.paint(tone, word),
+                self.file,
+                self.place,
+                harmless(text)
+            )
         };
         let errors = self.errors.iter().map(|text| remark(Tone::Error, "error:", text));
         let warnings = self.warnings.iter().map(|text| remark(Tone::Warning, "warning:", text));
@@ -128,19 +138,27 @@ impl Summary {
 
     /// As one object.
     pub fn to_json(&self, took: Duration) -> Value {
-        let counts: serde_json::Map<String, Value> =
-            self.counts.iter().map(|(status, count)| (status.word().into(), (*count).into())).collect();
+        let counts: serde_json::Map<String, Value> = self
+            .counts
+            .iter()
+            .map(|(status, count)| (status.word().into(), (*count).into()))
+            .collect();
         json!({ "summary": { "items": self.total(), "counts": counts, "with_warnings": self.warnings, "seconds": took.as_secs_f64() } })
     }
 
     /// As one line.
     pub fn text(&self, took: Duration) -> String {
-        let mut parts: Vec<String> = self.counts.iter().map(|(status, count)| format!("{count} {}", status.explained())).collect();
+        let mut parts: Vec<String> = self
+            .counts
+            .iter()
+            .map(|(status, count)| format!("{count} {}", status.explained()))
+            .collect();
         if self.warnings > 0 {
             parts.push(format!("{} with warnings", self.warnings));
         }
         let parts = if parts.is_empty() { "nothing to import".into() } else { parts.join(", ") };
-        let items = if self.total() == 1 { "1 item".into() } else { format!("{} items", self.total()) };
+        let items =
+            if self.total() == 1 { "1 item".into() } else { format!("{} items", self.total()) };
         format!("{items} in {:.1} s: {parts}", took.as_secs_f64())
     }
 }

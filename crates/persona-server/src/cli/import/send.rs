@@ -15,7 +15,8 @@ use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::import::Item;
 
-/// How long one item is tried again while the server is busy or away: longer than a rolling restart takes.
+/// How long one item is tried again while the server is busy or away: longer than a rolling restart
+/// takes.
 const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
 /// The wait before a server that cannot be reached is tried again.
 const RECONNECT_WAIT: Duration = Duration::from_millis(500);
@@ -27,17 +28,29 @@ const UPDATE_ATTEMPTS_MAX: usize = 5;
 /// # Errors
 ///
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
-pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(Status, Vec<String>), Failure> {
+pub async fn send(
+    api: &Api,
+    item: &Item,
+    on_duplicate: OnDuplicate,
+) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
     if let Some(revision) = item.origin.revision {
         return send_past(api, &path, revision, item).await;
     }
     let body = Bytes::copy_from_slice(item.document.text().as_bytes());
     let created = if item.origin.stamps.is_empty() {
-        patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body)).await?
+        patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body))
+            .await?
     } else {
         // As its first revision here, with the times and authors that it had.
-        patiently(api, Method::PUT, &revision_path(&path, Revision::FIRST), &[], Some(&stamped(item))).await?
+        patiently(
+            api,
+            Method::PUT,
+            &revision_path(&path, Revision::FIRST),
+            &[],
+            Some(&stamped(item)),
+        )
+        .await?
     };
     match created.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
@@ -53,8 +66,11 @@ pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(
             StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
             _ => return Ok(refused(current)),
         }
-        // Made anew: the hash that it states may be of an earlier rule, by which different numbers had the same.
-        if Document::from_answer(&current.json()).is_ok_and(|current| current.content_hash() == hash) {
+        // Made anew: the hash that it states may be of an earlier rule, by which different numbers
+        // had the same.
+        if Document::from_answer(&current.json())
+            .is_ok_and(|current| current.content_hash() == hash)
+        {
             return Ok((Status::Unchanged, Vec::new()));
         }
         if on_duplicate == OnDuplicate::Skip {
@@ -72,17 +88,25 @@ pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<(
     Ok((Status::Failed, vec!["others keep changing this persona".into()]))
 }
 
-/// Keeps one revision of a history as it was, or tells how the one that is there compares. The one before it was sent before.
-async fn send_past(api: &Api, path: &str, revision: Revision, item: &Item) -> Result<(Status, Vec<String>), Failure> {
+/// Keeps one revision of a history as it was, or tells how the one that is there compares. The one
+/// before it was sent before.
+async fn send_past(
+    api: &Api,
+    path: &str,
+    revision: Revision,
+    item: &Item,
+) -> Result<(Status, Vec<String>), Failure> {
     let body = stamped(item);
-    let kept = patiently(api, Method::PUT, &revision_path(path, revision), &[], Some(&body)).await?;
+    let kept =
+        patiently(api, Method::PUT, &revision_path(path, revision), &[], Some(&body)).await?;
     match kept.status {
         StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
         StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
         StatusCode::PRECONDITION_FAILED => {}
         _ => return Ok(refused(kept)),
     }
-    let here = patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
+    let here =
+        patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
     let mut wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
     wanted["id"] = item.id.to_string().into();
     if let Some(members) = wanted.as_object_mut() {
@@ -91,8 +115,15 @@ async fn send_past(api: &Api, path: &str, revision: Revision, item: &Item) -> Re
     if here.status == StatusCode::OK && here.json() == wanted {
         return Ok((Status::Unchanged, Vec::new()));
     }
-    let what = if here.status == StatusCode::OK { "is another one here" } else { "does not follow the last one here" };
-    Ok((Status::Failed, vec![format!("revision {revision} {what}; a history is continued and never rewritten")]))
+    let what = if here.status == StatusCode::OK {
+        "is another one here"
+    } else {
+        "does not follow the last one here"
+    };
+    Ok((
+        Status::Failed,
+        vec![format!("revision {revision} {what}; a history is continued and never rewritten")],
+    ))
 }
 
 fn revision_path(path: &str, revision: Revision) -> String {
@@ -105,7 +136,8 @@ fn stamped(item: &Item) -> Bytes {
     answer_text(&stamps, item.document.text()).into()
 }
 
-/// Sends a request again while the server is busy or away. Every request here can be repeated: each has a condition.
+/// Sends a request again while the server is busy or away. Every request here can be repeated: each
+/// has a condition.
 async fn patiently(
     api: &Api,
     method: Method,
@@ -115,8 +147,13 @@ async fn patiently(
 ) -> Result<Reply, Failure> {
     let give_up_at = Instant::now() + RETRY_TOTAL_MAX;
     loop {
-        let (wait, ended) = match api.send(request_with(method.clone(), path, headers, body.cloned())).await {
-            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => (reply.retry_after(), reply.success()),
+        let (wait, ended) = match api
+            .send(request_with(method.clone(), path, headers, body.cloned()))
+            .await
+        {
+            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => {
+                (reply.retry_after(), reply.success())
+            }
             Err(failure) if failure.code == ExitCode::Unavailable => (RECONNECT_WAIT, Err(failure)),
             ended => return ended,
         };

@@ -1,9 +1,10 @@
 //! The memory that the bodies of one process take up.
 //!
-//! A small body takes none of it: there are at most as many as connections, and that is their bound. So small writes
-//! find room whatever large ones do. A large body takes memory as its bytes arrive, out of a whole in which each client
-//! has a share. Nothing ever waits for memory, because bodies that hold some could wait for each other. Where memory is
-//! short, the slowest body that is not complete gives way: a body that hardly moves holds nothing up.
+//! A small body takes none of it: there are at most as many as connections, and that is their
+//! bound. So small writes find room whatever large ones do. A large body takes memory as its bytes
+//! arrive, out of a whole in which each client has a share. Nothing ever waits for memory, because
+//! bodies that hold some could wait for each other. Where memory is short, the slowest body that is
+//! not complete gives way: a body that hardly moves holds nothing up.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,15 +16,17 @@ use super::BODY_BYTES_MAX;
 use crate::http::ledger::{Bounds, Ledger, Party, Short};
 use crate::http::problem::{Code, Problem};
 
-/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each connection of a worker may hold this
-/// much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
+/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each connection of
+/// a worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
+/// can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
-/// Most bytes of all large bodies that one process holds at a time, from their first byte to their answer: eight of the
-/// largest. Without it a thousand connections could ask for gigabytes.
+/// Most bytes of all large bodies that one process holds at a time, from their first byte to their
+/// answer: eight of the largest. Without it a thousand connections could ask for gigabytes.
 const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 /// Of that, a quarter is the most for one client: two of the largest.
 const BOUNDS: Bounds = Bounds { all: LARGE_BYTES_MAX, party: LARGE_BYTES_MAX / 4 };
-/// A rate is taken over no shorter time: what lay ready in the system's buffers says nothing of a client's speed.
+/// A rate is taken over no shorter time: what lay ready in the system's buffers says nothing of a
+/// client's speed.
 const RATE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// The memory that the bodies of one process may take up together.
@@ -74,7 +77,16 @@ impl BodyMemoryLimit {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.claims.insert(number, Entry { party, held: 0, arrived: 0, since: Instant::now(), incomplete: Some(incomplete) });
+        state.claims.insert(
+            number,
+            Entry {
+                party,
+                held: 0,
+                arrived: 0,
+                since: Instant::now(),
+                incomplete: Some(incomplete),
+            },
+        );
         Claim { limit: self.clone(), number, given_way }
     }
 
@@ -112,7 +124,8 @@ impl Claim {
 
     /// Waits until this body has to give way.
     pub async fn given_way(&mut self) -> Problem {
-        // The sender goes without a word when the body is complete, and then this is not waited for any more.
+        // The sender goes without a word when the body is complete, and then this is not waited for
+        // any more.
         let _ = (&mut self.given_way).await;
         gave_way()
     }
@@ -125,12 +138,18 @@ impl Drop for Claim {
 }
 
 impl State {
-    /// Makes slow bodies give way until there is room for so many bytes, or says that there is none.
+    /// Makes slow bodies give way until there is room for so many bytes, or says that there is
+    /// none.
     fn make_room(&mut self, number: u64, party: Party, bytes: usize) -> Result<(), Problem> {
         while let Err(short) = self.ledger.check(party, bytes, BOUNDS) {
             let victim = match short {
-                Short::OfParty => self.slowest_of(party).filter(|slowest| *slowest != number).ok_or_else(share_is_taken)?,
-                Short::OfAll => self.slowest_of_the_largest_party(party, bytes).ok_or_else(all_is_taken)?,
+                Short::OfParty => self
+                    .slowest_of(party)
+                    .filter(|slowest| *slowest != number)
+                    .ok_or_else(share_is_taken)?,
+                Short::OfAll => {
+                    self.slowest_of_the_largest_party(party, bytes).ok_or_else(all_is_taken)?
+                }
             };
             if let Some(sender) = self.remove(victim).and_then(|entry| entry.incomplete) {
                 let _ = sender.send(());
@@ -141,15 +160,22 @@ impl State {
 
     /// The slowest body of a party that is not complete.
     fn slowest_of(&self, party: Party) -> Option<u64> {
-        let candidates = self.claims.iter().filter(|(_, entry)| entry.party == party && entry.incomplete.is_some());
+        let candidates = self
+            .claims
+            .iter()
+            .filter(|(_, entry)| entry.party == party && entry.incomplete.is_some());
         candidates.min_by_key(|(_, entry)| entry.bytes_per_second()).map(|(number, _)| *number)
     }
 
-    /// The slowest body that is not complete, of the party that holds most. Only parties that hold more than this one would.
+    /// The slowest body that is not complete, of the party that holds most. Only parties that hold
+    /// more than this one would.
     fn slowest_of_the_largest_party(&self, party: Party, bytes: usize) -> Option<u64> {
         let own = self.ledger.held_by(party) + bytes;
-        let others = self.claims.values().filter(|entry| entry.party != party && entry.incomplete.is_some());
-        let largest = others.map(|entry| (self.ledger.held_by(entry.party), entry.party)).max_by_key(|(held, _)| *held);
+        let others =
+            self.claims.values().filter(|entry| entry.party != party && entry.incomplete.is_some());
+        let largest = others
+            .map(|entry| (self.ledger.held_by(entry.party), entry.party))
+            .max_by_key(|(held, _)| *held);
         largest.filter(|(held, _)| *held > own).and_then(|(_, party)| self.slowest_of(party))
     }
 
@@ -173,7 +199,14 @@ fn all_is_taken() -> Problem {
 }
 
 fn share_is_taken() -> Problem {
-    Problem::new(Code::Busy, format!("the bodies of this client take up the {} bytes that one client may have", BOUNDS.party)).retry()
+    Problem::new(
+        Code::Busy,
+        format!(
+            "the bodies of this client take up the {} bytes that one client may have",
+            BOUNDS.party
+        ),
+    )
+    .retry()
 }
 
 fn gave_way() -> Problem {
@@ -194,7 +227,10 @@ mod tests {
     /// A body of the largest size of which so much has arrived.
     fn arrived(limit: &BodyMemoryLimit, number: u8, bytes: usize) -> Result<Claim, String> {
         let mut claim = limit.claim(Some(client(number)));
-        claim.arrived(bytes, BODY_BYTES_MAX).map(|()| claim).map_err(|problem| problem.detail().to_owned())
+        claim
+            .arrived(bytes, BODY_BYTES_MAX)
+            .map(|()| claim)
+            .map_err(|problem| problem.detail().to_owned())
     }
 
     #[test]
@@ -215,11 +251,18 @@ mod tests {
     #[test]
     fn where_all_is_taken_the_client_with_most_gives_way_to_one_with_less() {
         let limit = BodyMemoryLimit::default();
-        let mut held: Vec<Claim> = (0..8).map(|number| arrived(&limit, 1 + number / 2, 1_000_000).expect("room")).collect();
+        let mut held: Vec<Claim> = (0..8)
+            .map(|number| arrived(&limit, 1 + number / 2, 1_000_000).expect("room"))
+            .collect();
         let newcomer = arrived(&limit, 9, 70_000).expect("room");
-        assert_eq!(held.iter_mut().filter_map(|claim| claim.complete().err()).count(), 1, "one gave way");
+        assert_eq!(
+            held.iter_mut().filter_map(|claim| claim.complete().err()).count(),
+            1,
+            "one gave way"
+        );
         // What is complete does not give way.
-        let refused = arrived(&limit, 10, 8_000_000).expect_err("everything else is complete, or no larger");
+        let refused =
+            arrived(&limit, 10, 8_000_000).expect_err("everything else is complete, or no larger");
         assert_eq!(refused, "the bodies of other requests take up all the room there is");
         drop((held, newcomer));
         assert!(limit.is_free());
@@ -228,7 +271,8 @@ mod tests {
     #[test]
     fn the_memory_of_large_bodies_is_bounded_and_given_back() {
         let limit = BodyMemoryLimit::default();
-        let mut held: Vec<Claim> = (0..8).map(|number| arrived(&limit, number, BODY_BYTES_MAX).expect("room")).collect();
+        let mut held: Vec<Claim> =
+            (0..8).map(|number| arrived(&limit, number, BODY_BYTES_MAX).expect("room")).collect();
         assert_eq!(held.len() * BODY_BYTES_MAX, LARGE_BYTES_MAX);
         assert!(arrived(&limit, 9, BODY_BYTES_MAX).is_err());
         held.pop();

@@ -1,7 +1,8 @@
 //! Bodies: how much of them a process takes in, and how long it waits for the rest.
 //!
-//! `memory.rs` is the memory that they share. A body that is refused is read a little further while its answer goes out:
-//! a connection that is closed with unread bytes is reset, and then many clients never see why.
+//! `memory.rs` is the memory that they share. A body that is refused is read a little further while
+//! its answer goes out: a connection that is closed with unread bytes is reset, and then many
+//! clients never see why.
 
 mod memory;
 
@@ -26,7 +27,8 @@ pub use self::memory::BodyMemoryLimit;
 
 /// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
 pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How far a body that is too large is read before it is refused, so that the answer can tell its size.
+/// How far a body that is too large is read before it is refused, so that the answer can tell its
+/// size.
 const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 /// How long a body may stand still, and how long it may be slower than the least rate.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
@@ -51,8 +53,14 @@ impl Received {
 
 impl BodyMemoryLimit {
     /// Reads a whole body of this client.
-    pub(super) async fn read(&self, headers: &HeaderMap, party: Party, mut body: Body) -> Result<Received, Problem> {
-        let announced: Option<usize> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        party: Party,
+        mut body: Body,
+    ) -> Result<Received, Problem> {
+        let announced: Option<usize> =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
             && headers.contains_key(EXPECT)
         {
@@ -69,7 +77,12 @@ impl BodyMemoryLimit {
         read
     }
 
-    async fn read_all(&self, announced: Option<usize>, party: Party, body: &mut Body) -> Result<Received, Problem> {
+    async fn read_all(
+        &self,
+        announced: Option<usize>,
+        party: Party,
+        body: &mut Body,
+    ) -> Result<Received, Problem> {
         let most = announced.map_or(BODY_BYTES_MAX, |bytes| bytes.min(BODY_BYTES_MAX));
         let mut kept = Vec::with_capacity(announced.unwrap_or_default().min(SMALL_BYTES_MAX));
         let mut claim: Option<Claim> = None;
@@ -87,7 +100,11 @@ impl BodyMemoryLimit {
             }
             if received > SMALL_BYTES_MAX {
                 // Doubled each time, so that a body is moved a few times and not with each piece.
-                let capacity = if received > kept.capacity() { most.min(2 * kept.capacity()).max(received) } else { kept.capacity() };
+                let capacity = if received > kept.capacity() {
+                    most.min(2 * kept.capacity()).max(received)
+                } else {
+                    kept.capacity()
+                };
                 claim.get_or_insert_with(|| self.claim(party)).arrived(received, capacity)?;
                 kept.reserve_exact(capacity - kept.len());
             }
@@ -102,7 +119,11 @@ impl BodyMemoryLimit {
 }
 
 /// The next bytes, unless they are too long in coming or the body has to give way.
-async fn next_piece(body: &mut Body, patience: &mut Patience, claim: Option<&mut Claim>) -> Result<Option<Bytes>, Problem> {
+async fn next_piece(
+    body: &mut Body,
+    patience: &mut Patience,
+    claim: Option<&mut Claim>,
+) -> Result<Option<Bytes>, Problem> {
     let next = timeout(patience.left(), next_data(body));
     let begun = Instant::now();
     let piece = match claim {
@@ -147,26 +168,34 @@ async fn drain(mut body: Body) {
 /// Why there is no more of a body: its frame cannot be read on, or its connection broke.
 fn broken(error: &(dyn Error + 'static)) -> Problem {
     let causes = successors(Some(error), |error| (*error).source());
-    let kind = causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).next();
+    let kind =
+        causes.filter_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind).next();
     match kind {
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
-            Problem::new(Code::MalformedRequest, "the chunks of the body are broken, or have too much beside the body")
-        }
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Problem::new(
+            Code::MalformedRequest,
+            "the chunks of the body are broken, or have too much beside the body",
+        ),
         _ => Problem::new(Code::BodyCutOff, "the connection broke before the body was complete"),
     }
 }
 
 fn too_slow() -> Problem {
     let seconds = BODY_PATIENCE.as_secs();
-    let detail = format!("a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, after the first {seconds} seconds");
+    let detail = format!(
+        "a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, after the first {seconds} seconds"
+    );
     Problem::new(Code::BodyTooSlow, detail).with("bytes_per_second_min", BYTES_PER_SECOND_MIN)
 }
 
 fn too_large(bytes: Option<usize>) -> Problem {
     let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
     let problem = match bytes {
-        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}")).with("body_bytes", bytes),
-        None => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has more than {MEASURED_BYTES_MAX}")),
+        Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}"))
+            .with("body_bytes", bytes),
+        None => Problem::new(
+            Code::BodyTooLarge,
+            format!("{limit}, this one has more than {MEASURED_BYTES_MAX}"),
+        ),
     };
     problem.with("body_bytes_max", BODY_BYTES_MAX)
 }
@@ -185,7 +214,9 @@ mod tests {
     use http_body::Frame;
     use tokio::time::{Instant, Sleep, sleep};
 
-    use super::{BODY_BYTES_MAX, BODY_PATIENCE, BYTES_PER_SECOND_MIN, BodyMemoryLimit, SMALL_BYTES_MAX};
+    use super::{
+        BODY_BYTES_MAX, BODY_PATIENCE, BYTES_PER_SECOND_MIN, BodyMemoryLimit, SMALL_BYTES_MAX,
+    };
     use crate::http::ClientAddress;
     use crate::http::problem::Code;
 
@@ -203,7 +234,11 @@ mod tests {
         assert_eq!(large().await.expect_err("its share is taken").code(), Code::Busy);
         let mut small = Vec::new();
         for _ in 0..100 {
-            small.push(read(&limit, Body::from(vec![b' '; SMALL_BYTES_MAX])).await.expect("room for a small one"));
+            small.push(
+                read(&limit, Body::from(vec![b' '; SMALL_BYTES_MAX]))
+                    .await
+                    .expect("room for a small one"),
+            );
         }
         drop(held);
         let received = large().await.expect("room again");
@@ -229,7 +264,10 @@ mod tests {
         type Data = Bytes;
         type Error = Infallible;
 
-        fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            task: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
             std::task::ready!(self.next.as_mut().poll(task));
             let next = Instant::now() + self.pause;
             self.next.as_mut().reset(next);
@@ -241,7 +279,9 @@ mod tests {
     async fn a_body_that_comes_in_sips_is_refused_soon() {
         let limit = BodyMemoryLimit::default();
         let begun = Instant::now();
-        let refused = read(&limit, Sips::body(1, Duration::from_millis(500))).await.expect_err("it is too slow");
+        let refused = read(&limit, Sips::body(1, Duration::from_millis(500)))
+            .await
+            .expect_err("it is too slow");
         assert_eq!(refused.code(), Code::BodyTooSlow);
         assert!(begun.elapsed() + Duration::from_secs(1) >= BODY_PATIENCE, "{:?}", begun.elapsed());
         assert!(limit.is_free());
@@ -252,14 +292,23 @@ mod tests {
         let limit = BodyMemoryLimit::default();
         let slow = {
             let limit = limit.clone();
-            async move { read(&limit, Sips::body(8 * BYTES_PER_SECOND_MIN as usize, Duration::from_millis(900))).await }
+            async move {
+                read(
+                    &limit,
+                    Sips::body(8 * BYTES_PER_SECOND_MIN as usize, Duration::from_millis(900)),
+                )
+                .await
+            }
         };
         let waiting = tokio::spawn(slow);
         while limit.is_free() {
             tokio::task::yield_now().await;
         }
         let large = || read(&limit, Body::from(vec![b' '; BODY_BYTES_MAX]));
-        let held = [large().await.expect("room"), large().await.expect("room, because the slow one gives way")];
+        let held = [
+            large().await.expect("room"),
+            large().await.expect("room, because the slow one gives way"),
+        ];
         assert_eq!(waiting.await.expect("no panic").expect_err("it gave way").code(), Code::Busy);
         drop(held);
         assert!(limit.is_free());

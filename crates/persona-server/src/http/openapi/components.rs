@@ -67,10 +67,18 @@ pub(super) fn examples() -> Value {
         let facts = code.facts();
         let body = example(*code).body(REQUEST_ID);
         let value: Value = serde_json::from_slice(&body).expect("a problem is JSON");
-        (facts.word.to_owned(), json!({ "summary": facts.title, "description": facts.remedy, "value": value }))
+        (
+            facts.word.to_owned(),
+            json!({ "summary": facts.title, "description": facts.remedy, "value": value }),
+        )
     };
     // No operation answers that there is none.
-    Code::ALL.iter().filter(|code| **code != Code::MethodNotAllowed).map(one).collect::<serde_json::Map<_, _>>().into()
+    Code::ALL
+        .iter()
+        .filter(|code| **code != Code::MethodNotAllowed)
+        .map(one)
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// What a request may name itself: who, and which.

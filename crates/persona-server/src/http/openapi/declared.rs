@@ -1,7 +1,8 @@
 //! Tests: what an operation can be answered is what it declares, neither less nor more.
 //!
-//! Errors of the store are answered by a store that has no other answers; what is refused at the door is asked for. Beside
-//! this, both clients of the tests of the built program hold every answer against the document.
+//! Errors of the store are answered by a store that has no other answers; what is refused at the
+//! door is asked for. Beside this, both clients of the tests of the built program hold every answer
+//! against the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use http_body_util::BodyExt;
 use persona_model::{Change, Document, EntityTag, Invalid, ListRequest, PersonaId, Revision};
 use persona_storage::memory::MemoryStore;
 use persona_storage::{
-    Answer, Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+    Answer, Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, RevisionRecord,
+    Status, Store, Write, Written,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -29,8 +31,16 @@ const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
 const TAG: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 7 };
 
 const READS: &[&str] = &["list_personas", "get_persona", "export_personas", "get_status"];
-const WRITES: &[&str] = &["create_persona", "replace_persona", "patch_persona", "delete_persona", "restore_persona", "import_revision"];
-/// What is found out before a store is asked or from what it answered well, beside [`AT_THE_DOOR`]: operation and codes.
+const WRITES: &[&str] = &[
+    "create_persona",
+    "replace_persona",
+    "patch_persona",
+    "delete_persona",
+    "restore_persona",
+    "import_revision",
+];
+/// What is found out before a store is asked or from what it answered well, beside [`AT_THE_DOOR`]:
+/// operation and codes.
 const OF_ITS_OWN: &[(&str, &[&str])] = &[
     ("get_persona", &["no_such_persona", "no_such_revision", "deleted", "stale"]),
     ("create_persona", &["stale"]),
@@ -38,7 +48,8 @@ const OF_ITS_OWN: &[(&str, &[&str])] = &[
 ];
 /// A body that every operation takes which takes an object, and one more of the import.
 const BODY: &str = r#"{"name":"Ada"}"#;
-const PAST: &str = r#"{"name":"Ada","created_at":"2020-01-01T00:00:00Z","updated_at":"2020-01-01T00:00:00Z"}"#;
+const PAST: &str =
+    r#"{"name":"Ada","created_at":"2020-01-01T00:00:00Z","updated_at":"2020-01-01T00:00:00Z"}"#;
 
 /// Fails each time, and the same way.
 struct Failing(fn() -> Error);
@@ -120,20 +131,28 @@ const ERRORS: &[fn() -> Error] = &[
     || Error::Backend("a test".into()),
 ];
 
-/// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new error has to be placed.
+/// Which operations can meet an error, by the contract of [`Store`]. Without a wildcard: a new
+/// error has to be placed.
 fn operations_that_meet(error: &Error) -> Vec<&'static str> {
     let bodies = || vec!["create_persona", "replace_persona", "patch_persona", "import_revision"];
     match error {
-        Error::NotFound | Error::Stale { .. } => WRITES.iter().copied().filter(|id| *id != "create_persona").collect(),
+        Error::NotFound | Error::Stale { .. } => {
+            WRITES.iter().copied().filter(|id| *id != "create_persona").collect()
+        }
         Error::Deleted { .. } => vec!["replace_persona", "patch_persona"],
         Error::AlreadyExists { .. } => vec!["replace_persona"],
         Error::HandleTaken { .. } => bodies().into_iter().chain(["restore_persona"]).collect(),
         Error::Invalid(_) => bodies(),
-        Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => vec!["patch_persona"],
+        Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
+            vec!["patch_persona"]
+        }
         Error::UnknownPosition => vec!["list_personas"],
         Error::ReadTimedOut { .. } => vec!["list_personas", "get_persona", "get_status"],
         Error::ReadGaveWay => READS.to_vec(),
-        Error::KeyReused | Error::TooManyKeys { .. } | Error::OutcomeUnknown | Error::Unsynced(_) => WRITES.to_vec(),
+        Error::KeyReused
+        | Error::TooManyKeys { .. }
+        | Error::OutcomeUnknown
+        | Error::Unsynced(_) => WRITES.to_vec(),
         Error::Busy { .. }
         | Error::Full(_)
         | Error::OutOfMemory
@@ -173,12 +192,19 @@ fn operations() -> BTreeMap<String, (String, String, BTreeSet<String>)> {
     let document: Value = serde_json::from_slice(&super::document()).expect("JSON");
     let mut found = BTreeMap::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters") {
+        for (method, operation) in
+            item.as_object().expect("a path").iter().filter(|(name, _)| *name != "parameters")
+        {
             let responses = operation["responses"].as_object().expect("responses").values();
-            let examples = responses.filter_map(|response| response["content"]["application/problem+json"]["examples"].as_object());
+            let examples = responses.filter_map(|response| {
+                response["content"]["application/problem+json"]["examples"].as_object()
+            });
             let codes = examples.flat_map(|examples| examples.keys().cloned()).collect();
             let id = operation["operationId"].as_str().expect("a name").to_owned();
-            found.insert(id, (method.to_uppercase(), path.replace("{id}", ID).replace("{revision}", "1"), codes));
+            found.insert(
+                id,
+                (method.to_uppercase(), path.replace("{id}", ID).replace("{revision}", "1"), codes),
+            );
         }
     }
     found
@@ -231,7 +257,11 @@ fn on_condition(method: &str, path: &str) -> http::request::Builder {
 /// A request that nothing is wrong with.
 fn request(method: &str, path: &str) -> http::request::Builder {
     let request = on_condition(method, path);
-    if ["POST", "PUT", "PATCH"].contains(&method) { request.header("content-type", "application/json") } else { request }
+    if ["POST", "PUT", "PATCH"].contains(&method) {
+        request.header("content-type", "application/json")
+    } else {
+        request
+    }
 }
 
 #[tokio::test]
@@ -253,7 +283,10 @@ async fn every_error_of_a_store_is_declared_where_it_can_be_met_and_no_other() {
     let door: BTreeSet<&str> = AT_THE_DOOR.iter().map(|code| code.facts().word).collect();
     for (id, (_, _, declared)) in &operations {
         let met = met.get(id.as_str()).cloned().unwrap_or_default();
-        let never: Vec<&String> = declared.iter().filter(|code| !door.contains(code.as_str()) && !met.contains(*code)).collect();
+        let never: Vec<&String> = declared
+            .iter()
+            .filter(|code| !door.contains(code.as_str()) && !met.contains(*code))
+            .collect();
         assert!(never.is_empty(), "{id} declares what no store answers it: {never:?}");
     }
 }
@@ -268,24 +301,43 @@ async fn what_is_refused_at_the_door_is_declared_by_exactly_those_that_refuse_it
             answered(store_with_a_persona().await, request.body(body).expect("a request")).await
         };
         let bare = || Request::builder().method(method.as_str()).uri(path.as_str());
-        let wrong_header = request(&method, &path).header("x-persona-author", "").header("if-none-match", "7");
+        let wrong_header =
+            request(&method, &path).header("x-persona-author", "").header("if-none-match", "7");
         let probes = [
-            (Code::BadParameter, ask(request(&method, &format!("{path}?nonsense=1")), usual()).await),
+            (
+                Code::BadParameter,
+                ask(request(&method, &format!("{path}?nonsense=1")), usual()).await,
+            ),
             (Code::BadHeader, ask(wrong_header, usual()).await),
             (Code::MalformedJson, ask(request(&method, &path), Body::from("{")).await),
-            (Code::UnsupportedMediaType, ask(on_condition(&method, &path).header("content-type", "text/plain"), usual()).await),
+            (
+                Code::UnsupportedMediaType,
+                ask(on_condition(&method, &path).header("content-type", "text/plain"), usual())
+                    .await,
+            ),
             (Code::BodyTooLarge, ask(request(&method, &path), large()).await),
-            (Code::ConditionRequired, ask(bare().header("content-type", "application/json"), usual()).await),
+            (
+                Code::ConditionRequired,
+                ask(bare().header("content-type", "application/json"), usual()).await,
+            ),
             (Code::NoSuchRoute, ask(request(&method, &path), usual()).await),
             (
                 Code::BadSearch,
-                if path.ends_with("/personas") { ask(request(&method, &format!("{path}?q=.")), usual()).await } else { None },
+                if path.ends_with("/personas") {
+                    ask(request(&method, &format!("{path}?q=.")), usual()).await
+                } else {
+                    None
+                },
             ),
         ];
         for (code, answered) in probes {
             let word = code.facts().word;
             let is_answered = answered.as_deref() == Some(word);
-            assert_eq!(declared.contains(word), is_answered, "{id}: {word}, was answered {answered:?}");
+            assert_eq!(
+                declared.contains(word),
+                is_answered,
+                "{id}: {word}, was answered {answered:?}"
+            );
         }
     }
 }

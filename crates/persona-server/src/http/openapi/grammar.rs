@@ -1,22 +1,24 @@
-//! What the server reads in headers, queries and lines of text, as regular expressions (ECMA 262, without look-around, so that
-//! every reader of JSON Schema can use them).
+//! What the server reads in headers, queries and lines of text, as regular expressions (ECMA 262,
+//! without look-around, so that every reader of JSON Schema can use them).
 //!
-//! The server takes everything that these say, and little else: a client that keeps to them is never refused for its form.
+//! The server takes everything that these say, and little else: a client that keeps to them is
+//! never refused for its form.
 
 use serde_json::{Value, json};
 
 /// Entity tags, or `*` (RFC 9110, section 13.1.1).
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
 /// Such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-const DATE: &str = "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$";
+const DATE: &str =
+    "^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$";
 /// Visible ASCII, or the same as a string of RFC 8941, in quotes.
 const IDEMPOTENCY_KEY: &str = r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#;
 /// A line with something in it.
 const AUTHOR: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 /// An RFC 3339 time, or a position in the changes of a database.
-const SINCE: &str =
-    r"^([0-9]+-[0-9a-f]{16}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$";
-/// What a list handed out: fingerprint, identity and sort value, with a list of changes also a position.
+const SINCE: &str = r"^([0-9]+-[0-9a-f]{16}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$";
+/// What a list handed out: fingerprint, identity and sort value, with a list of changes also a
+/// position.
 const CURSOR: &str = r"^([0-9a-f]{2}){24,}(\.[0-9]+-[0-9a-f]{16})?$";
 /// The hyphenated form of a UUID, in either case.
 const ID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";

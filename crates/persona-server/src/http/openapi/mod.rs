@@ -1,7 +1,8 @@
 //! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document.
 //!
-//! Built from the tables that the server itself runs on, so that it cannot drift: fields from `persona_model::FIELDS`,
-//! store-managed members from `wire.rs`, query parameters from the handlers, problems from `problem/code.rs`.
+//! Built from the tables that the server itself runs on, so that it cannot drift: fields from
+//! `persona_model::FIELDS`, store-managed members from `wire.rs`, query parameters from the
+//! handlers, problems from `problem/code.rs`.
 //!
 //! - `operations.rs`: every path and verb; start there.
 //! - `operation.rs`: the building blocks of one operation.
@@ -79,8 +80,10 @@ const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
 
 /// Answers with the document.
 pub async fn get_openapi() -> Response {
-    let headers =
-        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    ];
     (headers, document()).into_response()
 }
 

@@ -22,8 +22,10 @@ const EVERY: &[Code] = &[
     Code::Busy,
     Code::OldProtocol,
 ];
-/// What any request to the store can be answered. A database server whose disk is full refuses reads as well.
-const STORE: &[Code] = &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
+/// What any request to the store can be answered. A database server whose disk is full refuses
+/// reads as well.
+const STORE: &[Code] =
+    &[Code::Unreachable, Code::Closing, Code::Damaged, Code::StorageFailed, Code::StorageFull];
 
 /// One verb at one path.
 pub(super) struct Operation {
@@ -39,8 +41,22 @@ pub(super) struct Operation {
 
 impl Operation {
     /// An operation; its id is the name of its handler.
-    pub fn new(method: &'static str, id: &'static str, tag: &'static str, summary: &'static str) -> Self {
-        Self { id, method, tag, summary, parameters: Vec::new(), body: None, answers: Vec::new(), problems: EVERY.to_vec() }
+    pub fn new(
+        method: &'static str,
+        id: &'static str,
+        tag: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            method,
+            tag,
+            summary,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            problems: EVERY.to_vec(),
+        }
     }
 
     /// Refuses every query.
@@ -81,48 +97,80 @@ impl Operation {
         self.no_query().problems(STORE)
     }
 
-    /// Adds a body: media types with the names of their schemas, and an example that can be sent as it is.
+    /// Adds a body: media types with the names of their schemas, and an example that can be sent as
+    /// it is.
     pub fn body(mut self, kinds: &[(&str, &str, Value)]) -> Self {
         let content: Map<String, Value> = kinds
             .iter()
-            .map(|(media, schema, example)| ((*media).to_owned(), json!({ "schema": named(schema), "example": example })))
+            .map(|(media, schema, example)| {
+                ((*media).to_owned(), json!({ "schema": named(schema), "example": example }))
+            })
             .collect();
         self.body = Some(json!({ "required": true, "content": content }));
         self.problems(&[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid])
     }
 
-    /// Adds the answer of a write that was kept: the persona, or the short form where there is no memory to show it.
+    /// Adds the answer of a write that was kept: the persona, or the short form where there is no
+    /// memory to show it.
     pub fn kept(self, status: &'static str, about: &str, headers: &[&str]) -> Self {
-        self.answer_with(status, about, headers, "application/json", &json!({ "anyOf": [named("Persona"), named("KeptPersona")] }))
+        self.answer_with(
+            status,
+            about,
+            headers,
+            "application/json",
+            &json!({ "anyOf": [named("Persona"), named("KeptPersona")] }),
+        )
     }
 
     /// Adds an answer without a body.
     pub fn answer(mut self, status: &'static str, about: &str, headers: &[&str]) -> Self {
-        self.answers.push((status, json!({ "description": about, "headers": answer_headers(headers) })));
+        self.answers
+            .push((status, json!({ "description": about, "headers": answer_headers(headers) })));
         self
     }
 
     /// Adds an answer with a body of this schema.
-    pub fn answer_with(self, status: &'static str, about: &str, headers: &[&str], media: &str, schema: &Value) -> Self {
+    pub fn answer_with(
+        self,
+        status: &'static str,
+        about: &str,
+        headers: &[&str],
+        media: &str,
+        schema: &Value,
+    ) -> Self {
         self.answer_as(status, about, headers, &[(media, schema)])
     }
 
     /// Adds an answer that has one of several media types.
-    pub fn answer_as(mut self, status: &'static str, about: &str, headers: &[&str], kinds: &[(&str, &Value)]) -> Self {
-        let content: Map<String, Value> = kinds.iter().map(|(media, schema)| ((*media).to_owned(), json!({ "schema": schema }))).collect();
-        self.answers.push((status, json!({ "description": about, "headers": answer_headers(headers), "content": content })));
+    pub fn answer_as(
+        mut self,
+        status: &'static str,
+        about: &str,
+        headers: &[&str],
+        kinds: &[(&str, &Value)],
+    ) -> Self {
+        let content: Map<String, Value> = kinds
+            .iter()
+            .map(|(media, schema)| ((*media).to_owned(), json!({ "schema": schema })))
+            .collect();
+        self.answers.push((
+            status,
+            json!({ "description": about, "headers": answer_headers(headers), "content": content }),
+        ));
         self
     }
 
     /// Adds problems that it can answer with.
     pub fn problems(mut self, codes: &[Code]) -> Self {
-        self.problems.extend(codes.iter().filter(|code| !self.problems.contains(code)).collect::<Vec<_>>());
+        self.problems
+            .extend(codes.iter().filter(|code| !self.problems.contains(code)).collect::<Vec<_>>());
         self
     }
 
     /// The verb, and the operation object of the document.
     pub fn build(self) -> (String, Value) {
-        let mut responses: Map<String, Value> = self.answers.into_iter().map(|(status, answer)| (status.to_owned(), answer)).collect();
+        let mut responses: Map<String, Value> =
+            self.answers.into_iter().map(|(status, answer)| (status.to_owned(), answer)).collect();
         responses.extend(problem_answers(&self.problems));
         let mut operation = json!({
             "operationId": self.id, "tags": [self.tag], "summary": self.summary, "parameters": self.parameters, "responses": responses,
@@ -149,7 +197,8 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
         name => name.to_owned(),
     };
     let all = names.iter().chain(&["RequestId"]);
-    all.map(|name| (spelled(name), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
+    all.map(|name| (spelled(name), json!({ "$ref": format!("#/components/headers/{name}") })))
+        .collect()
 }
 
 /// One answer per status, with the codes that it can carry.
@@ -175,14 +224,20 @@ fn problem_answers(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
 
 fn query_parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.holds {
-        Holds::Number(max) => json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": max }),
+        Holds::Number(max) => {
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": max })
+        }
         Holds::Flag => json!({ "type": "boolean" }),
         Holds::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Holds::Tag => json!({ "type": "array", "items": { "type": "string" }, "maxItems": FILTER_TAGS_MAX }),
+        Holds::Tag => {
+            json!({ "type": "array", "items": { "type": "string" }, "maxItems": FILTER_TAGS_MAX })
+        }
         Holds::Search => json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX }),
         Holds::Cursor => grammar::cursor(),
         Holds::Since => grammar::since(),
-        Holds::Names(names) => json!({ "type": "array", "items": { "type": "string", "enum": names() }, "minItems": 1 }),
+        Holds::Names(names) => {
+            json!({ "type": "array", "items": { "type": "string", "enum": names() }, "minItems": 1 })
+        }
     };
     json!({
         "name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": schema,

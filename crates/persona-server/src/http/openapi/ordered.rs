@@ -1,4 +1,5 @@
-//! Members of an object in the order in which they were given, which is the order in which pages and generators show them.
+//! Members of an object in the order in which they were given, which is the order in which pages
+//! and generators show them.
 
 use serde::{Serialize, Serializer};
 

@@ -1,8 +1,8 @@
 //! The schemas of a persona: as it is answered, created, replaced and patched.
 
 use persona_model::{
-    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX,
-    RATINGS, Shape, TEXT_BYTES_MAX,
+    ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
+    OBJECT_DEPTH_MAX, PATCH_OPERATIONS_MAX, RATINGS, Shape, TEXT_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -101,8 +101,9 @@ pub(super) fn merge_patch() -> Value {
 pub(super) fn json_patch() -> Value {
     json!({
         "description": "Operations in order, all or none. A failed test is answered with 409.",
-        // Apart from the list itself: openapi-python-client makes broken code of an operation that takes an object or a list,
-        // and leaves out, with a warning, what it cannot put together. So it keeps the merge patch.
+        // Apart from the list itself: openapi-python-client makes broken code of an operation that
+        // takes an object or a list, and leaves out, with a warning, what it cannot put together.
+        // So it keeps the merge patch.
         "allOf": [named("JsonPatch"), { "maxItems": PATCH_OPERATIONS_MAX }],
     })
 }
@@ -124,7 +125,11 @@ pub(super) fn operation_with_value() -> Value {
 
 /// An operation of a JSON Patch that has a source.
 pub(super) fn operation_with_from() -> Value {
-    operation("Takes a value from one place to another.", &["move", "copy"], json!({ "from": pointer("Where the value comes from.") }))
+    operation(
+        "Takes a value from one place to another.",
+        &["move", "copy"],
+        json!({ "from": pointer("Where the value comes from.") }),
+    )
 }
 
 /// The operation of a JSON Patch that has neither.
@@ -133,10 +138,12 @@ pub(super) fn operation_remove() -> Value {
 }
 
 fn operation(about: &str, words: &[&str], mut properties: Value) -> Value {
-    let own: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    let own: Vec<String> =
+        properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     properties["op"] = json!({ "type": "string", "enum": words });
     properties["path"] = pointer("Which place.");
-    let required: Vec<&str> = ["op", "path"].into_iter().chain(own.iter().map(String::as_str)).collect();
+    let required: Vec<&str> =
+        ["op", "path"].into_iter().chain(own.iter().map(String::as_str)).collect();
     json!({ "type": "object", "description": about, "properties": properties, "required": required })
 }
 
@@ -159,7 +166,8 @@ pub(super) fn content_rating() -> Value {
 /// An asset.
 pub(super) fn asset() -> Value {
     let names = ["type", "uri", "name", "ext"];
-    let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
+    let properties: Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
     json!({
         "type": "object",
         "description": "A reference to a picture or another file, as in Character Card V3.",
@@ -178,26 +186,40 @@ fn member(field: &'static Field) -> (&'static str, Value) {
     (field.name, with_description(shape(field.shape), described(field)))
 }
 
-/// A field in a request: null clears it, unless it is required. A default is told in words only: clients that fill in what a
-/// schema calls the default would set every field that they do not name.
+/// A field in a request: null clears it, unless it is required. A default is told in words only:
+/// clients that fill in what a schema calls the default would set every field that they do not
+/// name.
 fn clearable(field: &'static Field) -> (&'static str, Value) {
     let about = match field.default() {
         Some(Value::Bool(flag)) => format!("{} {flag} by default.", described(field)),
-        Some(Value::String(word)) if !word.is_empty() => format!("{} {word} by default.", described(field)),
+        Some(Value::String(word)) if !word.is_empty() => {
+            format!("{} {word} by default.", described(field))
+        }
         _ => described(field),
     };
     let is_required = field.default().is_none();
-    (field.name, with_description(if is_required { shape(field.shape) } else { or_null(shape(field.shape)) }, about))
+    (
+        field.name,
+        with_description(
+            if is_required { shape(field.shape) } else { or_null(shape(field.shape)) },
+            about,
+        ),
+    )
 }
 
 /// In a form that generators of clients understand: an `anyOf`, and not a list of types.
 fn or_null(schema: Value) -> Value {
-    if schema.get("anyOf").is_some() { schema } else { json!({ "anyOf": [schema, { "type": "null" }] }) }
+    if schema.get("anyOf").is_some() {
+        schema
+    } else {
+        json!({ "anyOf": [schema, { "type": "null" }] })
+    }
 }
 
 /// Beside a reference a description would change what some readers make of it.
 fn with_description(schema: Value, about: String) -> Value {
-    let mut schema = if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
+    let mut schema =
+        if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
     schema["description"] = about.into();
     schema
 }
@@ -206,37 +228,56 @@ fn with_description(schema: Value, about: String) -> Value {
 fn described(field: &Field) -> String {
     match field.shape {
         Shape::Text => format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8.", field.about),
-        Shape::Texts { .. } | Shape::TextByLanguage => format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8 each.", field.about),
+        Shape::Texts { .. } | Shape::TextByLanguage => {
+            format!("{} At most {TEXT_BYTES_MAX} bytes of UTF-8 each.", field.about)
+        }
         Shape::Object { bytes_max } => {
-            format!("{} At most {bytes_max} bytes as JSON, nested at most {OBJECT_DEPTH_MAX} deep.", field.about)
+            format!(
+                "{} At most {bytes_max} bytes as JSON, nested at most {OBJECT_DEPTH_MAX} deep.",
+                field.about
+            )
         }
         _ => field.about.to_owned(),
     }
 }
 
 fn shape(shape: Shape) -> Value {
-    // A character has at least one byte, so a limit in bytes also bounds the characters that JSON Schema counts.
+    // A character has at least one byte, so a limit in bytes also bounds the characters that JSON
+    // Schema counts.
     let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
     match shape {
-        Shape::Name => json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": grammar::NAME }),
-        Shape::Line => json!({ "type": "string", "maxLength": LINE_CHARS_MAX, "pattern": grammar::LINE }),
+        Shape::Name => {
+            json!({ "type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": grammar::NAME })
+        }
+        Shape::Line => {
+            json!({ "type": "string", "maxLength": LINE_CHARS_MAX, "pattern": grammar::LINE })
+        }
         Shape::Text => text,
         Shape::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Shape::Handle => or_null(json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") })),
-        Shape::Texts { items_max } => json!({ "type": "array", "maxItems": items_max, "items": text }),
+        Shape::Handle => or_null(
+            json!({ "type": "string", "pattern": format!("^[a-z0-9-]{{1,{HANDLE_CHARS_MAX}}}$") }),
+        ),
+        Shape::Texts { items_max } => {
+            json!({ "type": "array", "maxItems": items_max, "items": text })
+        }
         Shape::Lines { items_max, chars_max } => {
             let item = json!({ "type": "string", "minLength": 1, "maxLength": chars_max, "pattern": grammar::LINE });
             json!({ "type": "array", "maxItems": items_max, "items": item })
         }
-        Shape::TextByLanguage => json!({ "type": "object", "maxProperties": LANGUAGES_MAX, "additionalProperties": text }),
+        Shape::TextByLanguage => {
+            json!({ "type": "object", "maxProperties": LANGUAGES_MAX, "additionalProperties": text })
+        }
         Shape::Rating => named("ContentRating"),
         Shape::Object { .. } => json!({ "type": "object", "additionalProperties": true }),
-        Shape::Assets => json!({ "type": "array", "maxItems": ASSETS_MAX, "items": named("Asset") }),
+        Shape::Assets => {
+            json!({ "type": "array", "maxItems": ASSETS_MAX, "items": named("Asset") })
+        }
         Shape::Flag { .. } => json!({ "type": "boolean" }),
     }
 }
 
-/// A store-managed member that is believed: a client that is generated from the document must send it.
+/// A store-managed member that is believed: a client that is generated from the document must send
+/// it.
 fn taken_over(managed: &'static Managed) -> (&'static str, Value) {
     let (name, mut schema) = managed_member(managed);
     schema.as_object_mut().expect("a schema is an object").remove("readOnly");
@@ -251,7 +292,9 @@ fn managed_member(managed: &'static Managed) -> (&'static str, Value) {
         Holds::TimeOrNull => or_null(json!({ "type": "string", "format": "date-time" })),
         Holds::AuthorOrNull => or_null(json!({ "type": "string" })),
         Holds::Hash => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
-        Holds::Labels => json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 } }),
+        Holds::Labels => {
+            json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 } })
+        }
     };
     schema["description"] = managed.about.into();
     schema["readOnly"] = true.into();

@@ -87,9 +87,9 @@ pub(super) fn backups() -> Value {
 }
 
 pub(super) fn contention() -> Value {
-    let times = |about: &str| json!({ "$ref": "#/components/schemas/Percentiles", "description": about });
-    let of_a_file =
-        |about: &str| json!({ "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }], "description": about });
+    let times =
+        |about: &str| json!({ "$ref": "#/components/schemas/Percentiles", "description": about });
+    let of_a_file = |about: &str| json!({ "anyOf": [{ "$ref": "#/components/schemas/Percentiles" }, { "type": "null" }], "description": about });
     json!({
         "type": "object",
         "description": "How long writers of all processes waited for each other since the server started, and how often in vain.",

@@ -26,16 +26,18 @@ pub fn path_of(id: PersonaId) -> String {
     format!("{PERSONAS}{id}")
 }
 
-/// The persona that a path names; a malformed identity is nobody's. Takes the path itself, so that a read allocates
-/// nothing.
+/// The persona that a path names; a malformed identity is nobody's. Takes the path itself, so that
+/// a read allocates nothing.
 pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
-    let segment = path.strip_prefix(PERSONAS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let segment =
+        path.strip_prefix(PERSONAS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     PersonaId::parse(segment)
         .or_else(|| PersonaId::parse(&plain(segment)))
         .ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
 }
 
-/// A path in which each character that needs no percent-encoding has none: both are the same path (RFC 3986, section 6.2.2.2).
+/// A path in which each character that needs no percent-encoding has none: both are the same path
+/// (RFC 3986, section 6.2.2.2).
 pub fn plain(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return Cow::Borrowed(path);
@@ -44,7 +46,8 @@ pub fn plain(path: &str) -> Cow<'_, str> {
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('%') {
         plain.push_str(before);
-        let byte = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let byte =
+            after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let byte = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         let unreserved = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte));
         plain.push(unreserved.map_or('%', char::from));
@@ -55,7 +58,12 @@ pub fn plain(path: &str) -> Cow<'_, str> {
 }
 
 /// An answer of now with a persona in it.
-pub(super) fn with_body(status: StatusCode, answer: Answer, memory: Reservation, now: Timestamp) -> Response {
+pub(super) fn with_body(
+    status: StatusCode,
+    answer: Answer,
+    memory: Reservation,
+    now: Timestamp,
+) -> Response {
     let tag = etag::of(answer.tag());
     let last_modified = date::last_modified(answer.updated_at(), now);
     let mut response = Response::new(memory.body(answer.body));
@@ -92,17 +100,24 @@ pub(super) async fn written(context: &Context, write: Write) -> Result<Response,
     Ok(shown(&context.answers, client, written, context.clock.now()))
 }
 
-/// The same for a revision that comes into being with its own number: 201 where it does, 200 where it is there already.
+/// The same for a revision that comes into being with its own number: 201 where it does, 200 where
+/// it is there already.
 pub(super) async fn imported(context: &Context, write: Write) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
     let written = commit(context, write).await?;
-    let outcome = if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
+    let outcome =
+        if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
     Ok(shown(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
 }
 
-/// The answer to a write that is kept. It says so whatever memory there is: one that did not would have clients repeat the
-/// write, and without a key make it twice.
-fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Written, now: Timestamp) -> Response {
+/// The answer to a write that is kept. It says so whatever memory there is: one that did not would
+/// have clients repeat the write, and without a key make it twice.
+fn shown(
+    answers: &AnswerMemoryLimit,
+    client: Option<ClientAddress>,
+    written: Written,
+    now: Timestamp,
+) -> Response {
     let Written { outcome, answer, replayed } = written;
     let location = (outcome == Outcome::Created).then(|| path_of(answer.id));
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
@@ -111,7 +126,9 @@ fn shown(answers: &AnswerMemoryLimit, client: Option<ClientAddress>, written: Wr
         None => in_short(status, &answer),
     };
     if let Some(location) = location {
-        response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).expect("a path is visible ASCII"));
+        response
+            .headers_mut()
+            .insert(LOCATION, HeaderValue::try_from(location).expect("a path is visible ASCII"));
     }
     mark_replay(&mut response, replayed);
     response
@@ -161,31 +178,51 @@ mod tests {
     use serde_json::Value;
 
     use super::{
-        Answer, AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED, StatusCode, Written, path_of, shown,
+        Answer, AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED,
+        StatusCode, Written, path_of, shown,
     };
 
     const LARGE: usize = 100_000;
-    const NOW: persona_model::Timestamp = persona_model::Timestamp::from_micros(1_795_543_841_000_120);
+    const NOW: persona_model::Timestamp =
+        persona_model::Timestamp::from_micros(1_795_543_841_000_120);
 
     #[tokio::test]
     async fn a_kept_write_is_told_as_kept_where_there_is_no_memory_to_show_it() {
         let client = Some(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         let id = PersonaId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an identity");
         let written = |outcome, replayed| {
-            let answer = Answer { id, revision: Revision::FIRST, checksum: 7, deleted: false, body: Bytes::from(vec![b'x'; LARGE]) };
+            let answer = Answer {
+                id,
+                revision: Revision::FIRST,
+                checksum: 7,
+                deleted: false,
+                body: Bytes::from(vec![b'x'; LARGE]),
+            };
             Written { outcome, answer, replayed }
         };
         let answers = AnswerMemoryLimit::new(2 * LARGE);
         let whole = shown(&answers, client, written(Outcome::Created, false), NOW);
-        let kept = [(Outcome::Created, false, StatusCode::CREATED), (Outcome::Updated, true, StatusCode::OK)];
+        let kept = [
+            (Outcome::Created, false, StatusCode::CREATED),
+            (Outcome::Updated, true, StatusCode::OK),
+        ];
         for (outcome, replayed, status) in kept {
             let response = shown(&answers, client, written(outcome, replayed), NOW);
             assert_eq!(response.status(), status);
             let headers = response.headers().clone();
             assert_eq!(headers.get(ETAG), whole.headers().get(ETAG));
-            assert_eq!(headers.get(LOCATION).is_some_and(|it| *it == path_of(id)), outcome == Outcome::Created);
-            assert_eq!((headers.contains_key(REPLAYED), headers.contains_key(RETRY_AFTER)), (replayed, false));
-            let body: Value = serde_json::from_slice(&response.into_body().collect().await.expect("a body").to_bytes()).expect("JSON");
+            assert_eq!(
+                headers.get(LOCATION).is_some_and(|it| *it == path_of(id)),
+                outcome == Outcome::Created
+            );
+            assert_eq!(
+                (headers.contains_key(REPLAYED), headers.contains_key(RETRY_AFTER)),
+                (replayed, false)
+            );
+            let body: Value = serde_json::from_slice(
+                &response.into_body().collect().await.expect("a body").to_bytes(),
+            )
+            .expect("JSON");
             assert_eq!(body, serde_json::json!({ "id": id.to_string(), "revision": 1 }));
         }
         // When the answer before was read there is memory again.

@@ -14,9 +14,16 @@ use crate::http::request::{MediaType, WriteRequest};
 use crate::http::{Context, conditions};
 
 /// Creates a persona with an identity of the server's choice.
-pub async fn create_persona(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
+pub async fn create_persona(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
     Parameters::none(&request.parts.uri)?;
-    let document = request.read(&context, MediaType::PERSONA, |_, body| Ok(answer::prepared(Document::from_json(body)?))).await?;
+    let document = request
+        .read(&context, MediaType::PERSONA, |_, body| {
+            Ok(answer::prepared(Document::from_json(body)?))
+        })
+        .await?;
     conditions::judge_creation(&request.parts.headers)?;
     let operation = Operation::Create { id: PersonaId::new(context.new_id()), document };
     answer::written(&context, request.write(&context, operation)?).await

@@ -13,7 +13,10 @@ use crate::http::request::WriteRequest;
 use crate::http::{Context, conditions, etag};
 
 /// Deletes the persona so that it can be restored. A repetition changes nothing.
-pub async fn delete_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+pub async fn delete_persona(
+    State(context): State<Arc<Context>>,
+    request: WriteRequest,
+) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;

@@ -23,7 +23,10 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
 }];
 
 /// Answers with the current revision, or with the one that is asked for.
-pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+pub async fn get_persona(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let id = super::id_in(request.uri().path())?;
     let mut parameters = Parameters::read(request.uri(), PARAMETERS);
     let revision = parameters.revision("revision");
@@ -33,13 +36,17 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
         (Some(answer), None) if answer.deleted => return Err(Problem::deleted(id, answer.tag())),
         (Some(answer), _) => answer,
         (None, None) => return Err(Problem::no_such_persona(&id.to_string())),
-        (None, Some(revision)) => return Err(no_such_revision(&context, client, id, revision).await?),
+        (None, Some(revision)) => {
+            return Err(no_such_revision(&context, client, id, revision).await?);
+        }
     };
-    // A past revision is asked for again before each use too: after a restore its number can belong to other content.
+    // A past revision is asked for again before each use too: after a restore its number can belong
+    // to other content.
     Ok(if conditions::is_known(request.headers(), &answer)? {
         let mut response = answer::without_body(StatusCode::NOT_MODIFIED, &answer);
         if request.method() == Method::HEAD {
-            // Without it the library says 0, and it has to be the length of what GET answers (RFC 9110, section 8.6).
+            // Without it the library says 0, and it has to be the length of what GET answers (RFC
+            // 9110, section 8.6).
             response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
         }
         response
@@ -49,8 +56,8 @@ pub async fn get_persona(State(context): State<Arc<Context>>, request: Request) 
     })
 }
 
-/// The persona, at a revision where one is asked for. A large one is read elsewhere than on this thread, and clients take
-/// turns at that.
+/// The persona, at a revision where one is asked for. A large one is read elsewhere than on this
+/// thread, and clients take turns at that.
 async fn found(
     context: &Context,
     client: Option<ClientAddress>,
@@ -67,10 +74,17 @@ async fn found(
     })
 }
 
-async fn no_such_revision(context: &Context, client: Option<ClientAddress>, id: PersonaId, revision: Revision) -> Result<Problem, Problem> {
+async fn no_such_revision(
+    context: &Context,
+    client: Option<ClientAddress>,
+    id: PersonaId,
+    revision: Revision,
+) -> Result<Problem, Problem> {
     let Some(current) = found(context, client, id, None).await? else {
         return Ok(Problem::no_such_persona(&id.to_string()));
     };
-    let detail = format!("{id} has no revision {revision}, the current one is {}", current.revision);
-    Ok(Problem::new(Code::NoSuchRevision, detail).with("current_revision", current.revision.number()))
+    let detail =
+        format!("{id} has no revision {revision}, the current one is {}", current.revision);
+    Ok(Problem::new(Code::NoSuchRevision, detail)
+        .with("current_revision", current.revision.number()))
 }

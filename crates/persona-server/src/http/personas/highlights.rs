@@ -1,7 +1,8 @@
 //! Where the words of a search are in the personas of a page.
 //!
-//! As much work as the search was, or more, and as long as a client likes: a small page may have a heavy search. So it is
-//! never done on a serving thread, and it ends at its time or when the client has left.
+//! As much work as the search was, or more, and as long as a client likes: a small page may have a
+//! heavy search. So it is never done on a serving thread, and it ends at its time or when the
+//! client has left.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -19,13 +20,18 @@ use crate::http::problem::Problem;
 ///
 /// # Errors
 ///
-/// The problem of [`Error::ReadTimedOut`] when it takes longer than `limit`, of [`Error::Damaged`] for an answer that is no
-/// JSON.
+/// The problem of [`Error::ReadTimedOut`] when it takes longer than `limit`, of [`Error::Damaged`]
+/// for an answer that is no JSON.
 ///
 /// # Cancellation
 ///
 /// Dropping the future ends the work before its next text.
-pub(super) async fn made(items: Vec<Answer>, search: Search, turn: impl Send + 'static, limit: Duration) -> Result<String, Problem> {
+pub(super) async fn made(
+    items: Vec<Answer>,
+    search: Search,
+    turn: impl Send + 'static,
+    limit: Duration,
+) -> Result<String, Problem> {
     let client = Arc::new(());
     let time = Time { until: Instant::now() + limit, limit, client: Arc::downgrade(&client) };
     let work = move || {
@@ -57,7 +63,9 @@ fn text(items: &[Answer], search: &Search, time: &Time) -> Result<String, Error>
         if !time.goes_on() {
             return Err(over());
         }
-        let damaged = |error: serde_json::Error| Error::Damaged(format!("a stored answer cannot be read: {error}"));
+        let damaged = |error: serde_json::Error| {
+            Error::Damaged(format!("a stored answer cannot be read: {error}"))
+        };
         let persona: Value = serde_json::from_slice(&item.body).map_err(damaged)?;
         let snippets = search.snippets(&persona, || time.goes_on()).ok_or_else(over)?;
         highlights.push(snippets.iter().map(shown).collect());
@@ -100,31 +108,51 @@ mod tests {
 
     fn answers(body: &'static str) -> Vec<Answer> {
         let id = PersonaId::new(Uuid::nil());
-        vec![Answer { id, revision: Revision::FIRST, checksum: 7, deleted: false, body: body.as_bytes().into() }]
+        vec![Answer {
+            id,
+            revision: Revision::FIRST,
+            checksum: 7,
+            deleted: false,
+            body: body.as_bytes().into(),
+        }]
     }
 
     #[tokio::test]
     async fn the_work_on_the_smallest_page_is_done_on_no_serving_thread() {
         let (sender, given_back) = mpsc::channel();
         let text = made(answers(r#"{"name":"a"}"#), search(), Turn(sender), HOUR).await;
-        assert_eq!(text.ok().as_deref(), Some(r#"[[{"html":"<mark>a</mark>","pointer":"/name"}]]"#));
+        assert_eq!(
+            text.ok().as_deref(),
+            Some(r#"[[{"html":"<mark>a</mark>","pointer":"/name"}]]"#)
+        );
         assert_ne!(given_back.recv(), Ok(thread::current().id()));
     }
 
     #[tokio::test]
     async fn at_its_time_it_ends_as_a_read_does() {
         let (sender, given_back) = mpsc::channel();
-        let refused = made(answers(r#"{"name":"a"}"#), search(), Turn(sender), Duration::ZERO).await;
-        assert_eq!(refused.map_err(|problem| problem.into_response().status()), Err(StatusCode::SERVICE_UNAVAILABLE));
+        let refused =
+            made(answers(r#"{"name":"a"}"#), search(), Turn(sender), Duration::ZERO).await;
+        assert_eq!(
+            refused.map_err(|problem| problem.into_response().status()),
+            Err(StatusCode::SERVICE_UNAVAILABLE)
+        );
         assert!(given_back.recv().is_ok());
     }
 
     #[test]
     fn it_ends_before_the_next_persona_when_the_client_has_left() {
         let client = Arc::new(());
-        let time = Time { until: Instant::now() + HOUR, limit: HOUR, client: Arc::downgrade(&client) };
-        assert!(matches!(text(&answers("no JSON"), &search(), &time), Err(Error::Damaged(_))), "it is read");
+        let time =
+            Time { until: Instant::now() + HOUR, limit: HOUR, client: Arc::downgrade(&client) };
+        assert!(
+            matches!(text(&answers("no JSON"), &search(), &time), Err(Error::Damaged(_))),
+            "it is read"
+        );
         drop(client);
-        assert!(matches!(text(&answers("no JSON"), &search(), &time), Err(Error::ReadTimedOut { .. })), "it is not read");
+        assert!(
+            matches!(text(&answers("no JSON"), &search(), &time), Err(Error::ReadTimedOut { .. })),
+            "it is not read"
+        );
     }
 }

@@ -14,8 +14,12 @@ use crate::http::problem::{Code, Problem};
 use crate::http::request::{MediaType, WriteRequest};
 use crate::http::{Context, conditions, past};
 
-/// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next one.
-pub async fn import_revision(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
+/// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next
+/// one.
+pub async fn import_revision(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let revision = revision_in(&request.parts.uri, id)?;
     Parameters::none(&request.parts.uri)?;
@@ -33,6 +37,11 @@ pub async fn import_revision(State(context): State<Arc<Context>>, mut request: W
 fn revision_in(uri: &Uri, id: PersonaId) -> Result<Revision, Problem> {
     let segment = uri.path().rsplit('/').next().unwrap_or_default();
     let number = segment.parse().ok().filter(|_| segment.bytes().all(|byte| byte.is_ascii_digit()));
-    let missing = || Problem::new(Code::NoSuchRevision, format!("{} is no revision of persona {id}", excerpt(segment)));
+    let missing = || {
+        Problem::new(
+            Code::NoSuchRevision,
+            format!("{} is no revision of persona {id}", excerpt(segment)),
+        )
+    };
     number.and_then(Revision::new).ok_or_else(missing)
 }

@@ -8,8 +8,8 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{
-    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position, Search, Since, Sort, excerpt,
-    filter_tags, nearest_name,
+    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position,
+    Search, Since, Sort, excerpt, filter_tags, nearest_name,
 };
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
@@ -27,7 +27,8 @@ const FIELD_NAMES_MAX: usize = 64;
 /// A page of more bytes is not taken apart on a serving thread.
 const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
 
-const SORT_WORDS: &[&str] = &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
+const SORT_WORDS: &[&str] =
+    &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
 const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 
 /// What the query may hold.
@@ -38,7 +39,12 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         repeats: false,
         about: "Most items of the page; 50 by default.",
     },
-    Parameter { name: "cursor", holds: Holds::Cursor, repeats: false, about: "Where to go on: next_cursor of the page before." },
+    Parameter {
+        name: "cursor",
+        holds: Holds::Cursor,
+        repeats: false,
+        about: "Where to go on: next_cursor of the page before.",
+    },
     Parameter {
         name: "sort",
         holds: Holds::OneOf(SORT_WORDS),
@@ -51,15 +57,30 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
         repeats: true,
         about: "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
     },
-    Parameter { name: "kind", holds: Holds::OneOf(KIND_WORDS), repeats: false, about: "Only personas of this kind." },
-    Parameter { name: "is_active", holds: Holds::Flag, repeats: false, about: "Only active, or only inactive personas." },
+    Parameter {
+        name: "kind",
+        holds: Holds::OneOf(KIND_WORDS),
+        repeats: false,
+        about: "Only personas of this kind.",
+    },
+    Parameter {
+        name: "is_active",
+        holds: Holds::Flag,
+        repeats: false,
+        about: "Only active, or only inactive personas.",
+    },
     Parameter {
         name: "updated_since",
         holds: Holds::Since,
         repeats: false,
         about: "Only personas changed since then: next_updated_since of an earlier list, or a time to begin with.",
     },
-    Parameter { name: "include_deleted", holds: Holds::Flag, repeats: false, about: "Deleted personas too; false by default." },
+    Parameter {
+        name: "include_deleted",
+        holds: Holds::Flag,
+        repeats: false,
+        about: "Deleted personas too; false by default.",
+    },
     Parameter {
         name: "fields",
         holds: Holds::Names(|| wire::member_names().collect()),
@@ -87,7 +108,10 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[
 ];
 
 /// Answers with one page.
-pub async fn list_personas(State(context): State<Arc<Context>>, request: Request) -> Result<Response, Problem> {
+pub async fn list_personas(
+    State(context): State<Arc<Context>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let client = request.extensions().get::<ClientAddress>().copied();
     let Asked { request, fields, highlight, followed } = asked(request.uri())?;
     let turn = context.turns.lists.turn(client).await?;
@@ -97,9 +121,12 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
             drop(turn);
             String::new()
         }
-        Some(search) => highlights::made(page.items.clone(), search, turn, context.read_time_max).await?,
+        Some(search) => {
+            highlights::made(page.items.clone(), search, turn, context.read_time_max).await?
+        }
     };
-    // What changed after the first page was read may be missing in the others, so all of them lead on from there.
+    // What changed after the first page was read may be missing in the others, so all of them lead
+    // on from there.
     page.position = followed.or(page.position);
     let memory = context.answers.reserve(client, bytes_of(&page) + highlights.len())?;
     let is_light = fields.is_none() || bytes_of(&page) <= LIGHT_PAGE_BYTES_MAX;
@@ -112,7 +139,9 @@ pub async fn list_personas(State(context): State<Arc<Context>>, request: Request
 }
 
 /// Does work on a page's texts where no other client waits for it.
-pub(super) async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
     let worked = tokio::task::spawn_blocking(work).await;
     Ok(worked.map_err(|_| Problem::new(Code::Internal, "the page could not be taken apart"))??)
 }
@@ -129,9 +158,15 @@ struct Asked {
 
 fn asked(uri: &Uri) -> Result<Asked, Problem> {
     let mut query = Parameters::read(uri, PARAMETERS);
-    let limit = query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit =
+        query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
     let search = query.value("q").map(Search::parse).transpose();
-    let sort = sort(&mut query, search.as_ref().map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())));
+    let sort = sort(
+        &mut query,
+        search
+            .as_ref()
+            .map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())),
+    );
     let tags = filter_tags(query.values("tag")).unwrap_or_else(|error| {
         query.refuse("tag", "too_many", error.to_string());
         Vec::new()
@@ -151,10 +186,13 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
     if highlight && query.value("q").is_none() {
         query.refuse("highlight", "bad_value", "highlights need a search, q");
     }
-    let count = query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
+    let count =
+        query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
     query.done()?;
-    let search = search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
-    let request = ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count };
+    let search =
+        search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
+    let request =
+        ListRequest { filter, sort, after, limit: limit.unwrap_or(PAGE_LIMIT_DEFAULT), count };
     Ok(Asked { request, fields, highlight: search.filter(|_| highlight), followed })
 }
 
@@ -163,27 +201,48 @@ fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     let usual = if ranked { Sort::RELEVANCE } else { Sort::DEFAULT };
     let sort = query.word("sort", SORT_WORDS, Sort::from_word).unwrap_or(usual);
     if sort == Sort::RELEVANCE && !ranked {
-        query.refuse("sort", "bad_value", "relevance needs a search, q, for something that is wanted");
+        query.refuse(
+            "sort",
+            "bad_value",
+            "relevance needs a search, q, for something that is wanted",
+        );
     }
     sort
 }
 
 fn updated_since(query: &mut Parameters<'_>) -> Option<Since> {
-    // In a query a bare + is a space, so that the offset of a time arrives broken unless it is written as %2B.
+    // In a query a bare + is a space, so that the offset of a time arrives broken unless it is
+    // written as %2B.
     let wanted = match query.value("updated_since") {
-        Some(value) if value.contains(' ') => "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list",
-        _ => "an RFC 3339 time such as 2026-11-24T18:10:41Z, or next_updated_since of an earlier list",
+        Some(value) if value.contains(' ') => {
+            "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list"
+        }
+        _ => {
+            "an RFC 3339 time such as 2026-11-24T18:10:41Z, or next_updated_since of an earlier list"
+        }
     };
     query.parsed("updated_since", wanted, Since::parse)
 }
 
-/// Where the page starts, and the position that the first page told. A list of changes has that behind each cursor.
-fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<(Cursor, Option<Position>)> {
+/// Where the page starts, and the position that the first page told. A list of changes has that
+/// behind each cursor.
+fn cursor(
+    query: &mut Parameters<'_>,
+    filter: &Filter,
+    sort: Sort,
+) -> Option<(Cursor, Option<Position>)> {
     let text = query.value("cursor")?;
-    let (text, position) = text.split_once(POSITION_BEHIND).map_or((text, None), |(text, position)| (text, Some(position)));
+    let (text, position) = text
+        .split_once(POSITION_BEHIND)
+        .map_or((text, None), |(text, position)| (text, Some(position)));
     let decoded = Cursor::decode(text, filter, sort).and_then(|cursor| {
-        let position = position.map(|text| Position::parse(text).ok_or(CursorError::Malformed)).transpose()?;
-        if position.is_some() == filter.updated_since.is_some() { Ok((cursor, position)) } else { Err(CursorError::Malformed) }
+        let position =
+            position.map(|text| Position::parse(text).ok_or(CursorError::Malformed)).transpose()?;
+        if position.is_some() == filter.updated_since.is_some() {
+            Ok((cursor, position))
+        } else {
+            Err(CursorError::Malformed)
+        }
     });
     decoded.map_err(|error| query.refuse("cursor", "bad_cursor", error.to_string())).ok()
 }
@@ -191,14 +250,24 @@ fn cursor(query: &mut Parameters<'_>, filter: &Filter, sort: Sort) -> Option<(Cu
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
     query.value("fields")?;
     // Each once, however often it is there.
-    let names: BTreeSet<String> = query.values("fields").flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect();
+    let names: BTreeSet<String> = query
+        .values("fields")
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_owned())
+        .collect();
     if names.len() > FIELD_NAMES_MAX {
-        query.refuse("fields", "too_many", format!("must have at most {FIELD_NAMES_MAX} names, has {}", names.len()));
+        query.refuse(
+            "fields",
+            "too_many",
+            format!("must have at most {FIELD_NAMES_MAX} names, has {}", names.len()),
+        );
         return None;
     }
     for name in names.iter().filter(|name| !wire::member_names().any(|known| known == *name)) {
         let message = match nearest_name(name, wire::member_names()) {
-            Some(near) => format!("{:?} is no member of a persona; did you mean {near}?", excerpt(name)),
+            Some(near) => {
+                format!("{:?} is no member of a persona; did you mean {near}?", excerpt(name))
+            }
             None => format!("{:?} is no member of a persona", excerpt(name)),
         };
         query.refuse("fields", "unknown_member", message);
@@ -211,8 +280,8 @@ fn bytes_of(page: &Page) -> usize {
     page.items.iter().map(|item| item.body.len() + 1).sum::<usize>() + 256
 }
 
-/// The page as JSON: the stored answers as they are, unless only some members are wanted. Highlights stand beside them, so
-/// that an item can be sent back as it came.
+/// The page as JSON: the stored answers as they are, unless only some members are wanted.
+/// Highlights stand beside them, so that an item can be sent back as it came.
 fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result<Vec<u8>, Error> {
     let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });
     text.extend_from_slice(b"{\"items\":[");
@@ -225,17 +294,26 @@ fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result
             Some(fields) => text.extend_from_slice(&sparse(&item.body, fields)?),
         }
     }
-    let behind = page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
-    let cursor = page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}{behind}\""));
-    let since = page.position.map_or(String::new(), |position| format!(",\"next_updated_since\":\"{position}\""));
+    let behind =
+        page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
+    let cursor =
+        page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}{behind}\""));
+    let since = page
+        .position
+        .map_or(String::new(), |position| format!(",\"next_updated_since\":\"{position}\""));
     let total = page.total.map_or(String::new(), |total| format!(",\"total\":{total}"));
-    let highlights = if highlights.is_empty() { String::new() } else { format!(",\"highlights\":{highlights}") };
-    text.extend_from_slice(format!("],\"next_cursor\":{cursor}{since}{total}{highlights}}}").as_bytes());
+    let highlights =
+        if highlights.is_empty() { String::new() } else { format!(",\"highlights\":{highlights}") };
+    text.extend_from_slice(
+        format!("],\"next_cursor\":{cursor}{since}{total}{highlights}}}").as_bytes(),
+    );
     Ok(text)
 }
 
 fn sparse(answer: &[u8], fields: &[String]) -> Result<Vec<u8>, Error> {
-    let damaged = |error: serde_json::Error| Error::Damaged(format!("a stored answer cannot be read: {error}"));
+    let damaged = |error: serde_json::Error| {
+        Error::Damaged(format!("a stored answer cannot be read: {error}"))
+    };
     let mut members: Map<String, Value> = serde_json::from_slice(answer).map_err(damaged)?;
     members.retain(|name, _| fields.contains(name));
     serde_json::to_vec(&members).map_err(damaged)

@@ -22,7 +22,10 @@ pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
 }];
 
 /// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
-pub async fn patch_persona(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
+pub async fn patch_persona(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let mut parameters = Parameters::read(&request.parts.uri, PARAMETERS);
     let base = parameters.revision("base_revision");

@@ -12,12 +12,20 @@ use crate::http::problem::Problem;
 use crate::http::request::{MediaType, WriteRequest};
 use crate::http::{Context, conditions, etag, wire};
 
-/// Replaces the whole document, or creates a persona with an identity of the client's choice (`If-None-Match: *`).
-pub async fn replace_persona(State(context): State<Arc<Context>>, mut request: WriteRequest) -> Result<Response, Problem> {
+/// Replaces the whole document, or creates a persona with an identity of the client's choice
+/// (`If-None-Match: *`).
+pub async fn replace_persona(
+    State(context): State<Arc<Context>>,
+    mut request: WriteRequest,
+) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     let headers = &request.parts.headers;
-    let expect = if etag::must_be_new(headers)? { None } else { Some(conditions::required_expect(headers)?) };
+    let expect = if etag::must_be_new(headers)? {
+        None
+    } else {
+        Some(conditions::required_expect(headers)?)
+    };
     let read = move |_, body| Ok(answer::prepared(wire::document_of_put(id, body)?));
     let document = request.read(&context, MediaType::PERSONA, read).await?;
     let operation = match expect {

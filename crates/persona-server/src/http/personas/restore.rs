@@ -14,7 +14,10 @@ use crate::http::request::WriteRequest;
 use crate::http::{Context, conditions, etag};
 
 /// Undeletes the persona, as a new revision. A living one stays as it is.
-pub async fn restore_persona(State(context): State<Arc<Context>>, request: WriteRequest) -> Result<Response, Problem> {
+pub async fn restore_persona(
+    State(context): State<Arc<Context>>,
+    request: WriteRequest,
+) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;

@@ -1,7 +1,7 @@
 //! One error answer, and how it becomes a response.
 //!
-//! A [`Problem`] leaves its handler as an extension of an empty response. The middleware, which knows the id of the
-//! request, renders it; so no error body goes out without one.
+//! A [`Problem`] leaves its handler as an extension of an empty response. The middleware, which
+//! knows the id of the request, renders it; so no error body goes out without one.
 
 use std::borrow::Cow;
 
@@ -56,7 +56,15 @@ impl Problem {
     /// A problem with one sentence on this very case.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();
-        Self(Box::new(Parts { code, detail, hint: None, errors: Vec::new(), extra: Map::new(), headers: Vec::new(), damage: None }))
+        Self(Box::new(Parts {
+            code,
+            detail,
+            hint: None,
+            errors: Vec::new(),
+            extra: Map::new(),
+            headers: Vec::new(),
+            damage: None,
+        }))
     }
 
     /// Adds how to go on.
@@ -123,7 +131,11 @@ impl Problem {
     }
 
     /// A header that cannot be used.
-    pub fn bad_header(header: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn bad_header(
+        header: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         let message = message.into();
         Self::new(Code::BadHeader, format!("{header}: {message}")).errors(vec![Fault {
             header: Some(header),
@@ -139,7 +151,11 @@ impl Problem {
         let detail = match errors.as_slice() {
             [fault] if name(fault).is_empty() => format!("the query {}", fault.message),
             [fault] => format!("{}: {}", name(fault), fault.message),
-            faults => format!("{} parameters cannot be used: {}", faults.len(), faults.iter().map(name).collect::<Vec<_>>().join(", ")),
+            faults => format!(
+                "{} parameters cannot be used: {}",
+                faults.len(),
+                faults.iter().map(name).collect::<Vec<_>>().join(", ")
+            ),
         };
         Self::new(Code::BadParameter, detail).errors(errors)
     }
@@ -152,8 +168,14 @@ impl From<Invalid> for Problem {
             [_] => invalid.to_string(),
             faults => format!("{} rules are broken", faults.len() + more),
         };
-        let fault = |it: persona_model::Fault| Fault { pointer: Some(it.pointer), code: it.code, message: it.message, ..Fault::default() };
-        let problem = Self::new(Code::Invalid, detail).errors(invalid.faults.into_iter().map(fault).collect());
+        let fault = |it: persona_model::Fault| Fault {
+            pointer: Some(it.pointer),
+            code: it.code,
+            message: it.message,
+            ..Fault::default()
+        };
+        let problem = Self::new(Code::Invalid, detail)
+            .errors(invalid.faults.into_iter().map(fault).collect());
         if more == 0 { problem } else { problem.with("more_errors", more) }
     }
 }

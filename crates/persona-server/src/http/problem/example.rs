@@ -1,4 +1,5 @@
-//! One example of each problem, for the OpenAPI document: made as the real ones are made, wherever that is possible.
+//! One example of each problem, for the OpenAPI document: made as the real ones are made, wherever
+//! that is possible.
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ const CURRENT: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 0x5d
 
 /// An answer with this code.
 ///
-/// What the store reports as a fault of its own is written out here: making such a problem is also a line in the log.
+/// What the store reports as a fault of its own is written out here: making such a problem is also
+/// a line in the log.
 pub fn example(code: Code) -> Problem {
     let new = |detail: &'static str| Problem::new(code, detail);
     match code {

@@ -7,16 +7,37 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Malformed(rule) => Self::new(Code::MalformedRequest, rule),
-            Refusal::ForeignHost => Self::new(Code::ForeignHost, "the server does not answer for the host that the request names")
-                .hint("ask for localhost, or have the operator add the name to allowed_hosts"),
-            Refusal::TooManyBytes => Self::new(Code::HeadTooLarge, format!("a head may have {HEAD_BYTES_MAX} bytes, this one has more"))
-                .with("head_bytes_max", HEAD_BYTES_MAX),
-            Refusal::TooManyFields => Self::new(Code::HeadTooLarge, format!("a head may have {HEADERS_MAX} fields, this one has more"))
-                .with("head_fields_max", HEADERS_MAX),
-            Refusal::TooSlow => Self::new(Code::HeadTooSlow, "the head of the request did not come in time"),
-            Refusal::NoPlace => Self::new(Code::Busy, "every connection of this worker is busy; nothing was changed").retry(),
-            Refusal::UnknownCoding => Self::new(Code::UnknownCoding, "Transfer-Encoding names a coding other than chunked"),
-            Refusal::UnknownVersion => Self::new(Code::OldProtocol, "the version of the request is none of HTTP/1.0 and HTTP/1.1"),
+            Refusal::ForeignHost => Self::new(
+                Code::ForeignHost,
+                "the server does not answer for the host that the request names",
+            )
+            .hint("ask for localhost, or have the operator add the name to allowed_hosts"),
+            Refusal::TooManyBytes => Self::new(
+                Code::HeadTooLarge,
+                format!("a head may have {HEAD_BYTES_MAX} bytes, this one has more"),
+            )
+            .with("head_bytes_max", HEAD_BYTES_MAX),
+            Refusal::TooManyFields => Self::new(
+                Code::HeadTooLarge,
+                format!("a head may have {HEADERS_MAX} fields, this one has more"),
+            )
+            .with("head_fields_max", HEADERS_MAX),
+            Refusal::TooSlow => {
+                Self::new(Code::HeadTooSlow, "the head of the request did not come in time")
+            }
+            Refusal::NoPlace => Self::new(
+                Code::Busy,
+                "every connection of this worker is busy; nothing was changed",
+            )
+            .retry(),
+            Refusal::UnknownCoding => Self::new(
+                Code::UnknownCoding,
+                "Transfer-Encoding names a coding other than chunked",
+            ),
+            Refusal::UnknownVersion => Self::new(
+                Code::OldProtocol,
+                "the version of the request is none of HTTP/1.0 and HTTP/1.1",
+            ),
         }
     }
 }

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::{Code, Problem};
 use crate::http::{etag, personas};
 
-/// After how many seconds a refused request is worth another try: the queue is worked off within one.
+/// After how many seconds a refused request is worth another try: the queue is worked off within
+/// one.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// After how many seconds there can be room for another idempotency key: keys are given up as those of yesterday end, and
-/// the keeper looks once a minute.
+/// After how many seconds there can be room for another idempotency key: keys are given up as those
+/// of yesterday end, and the keeper looks once a minute.
 const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 
 impl Problem {
@@ -22,9 +23,15 @@ impl Problem {
         match error {
             Error::NotFound => Self::no_such_persona(&id.to_string()),
             Error::Deleted { current } => Self::deleted(id, current),
-            Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, format!("{id} exists already")),
-            Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision))
-                .hint("read the persona again, apply your change to what you get, and send its ETag"),
+            Error::AlreadyExists { current } => {
+                Self::at(Code::AlreadyExists, current, format!("{id} exists already"))
+            }
+            Error::Stale { current } => Self::at(
+                Code::Stale,
+                current,
+                format!("the current revision is {}", current.revision),
+            )
+            .hint("read the persona again, apply your change to what you get, and send its ETag"),
             error => Self::from(error),
         }
     }
@@ -37,13 +44,17 @@ impl Problem {
     /// The persona is soft-deleted.
     pub fn deleted(id: PersonaId, current: EntityTag) -> Self {
         let restore = format!("{}/restore", personas::path_of(id));
-        Self::at(Code::Deleted, current, format!("{id} is deleted")).hint(format!("POST {restore} brings it back")).with("restore", restore)
+        Self::at(Code::Deleted, current, format!("{id} is deleted"))
+            .hint(format!("POST {restore} brings it back"))
+            .with("restore", restore)
     }
 
     /// The server cannot answer requests now.
     pub fn not_ready(error: Error) -> Self {
         let detail = match &error {
-            Error::Full(_) => "reads work, and writes are refused: the disk has less free than is to stay free",
+            Error::Full(_) => {
+                "reads work, and writes are refused: the disk has less free than is to stay free"
+            }
             _ => "the store cannot be read",
         };
         let cause = Self::from(error).code().facts().word;
@@ -51,7 +62,9 @@ impl Problem {
     }
 
     fn at(code: Code, current: EntityTag, detail: String) -> Self {
-        Self::new(code, detail).with("current_revision", current.revision.number()).header(ETAG, etag::of(current))
+        Self::new(code, detail)
+            .with("current_revision", current.revision.number())
+            .header(ETAG, etag::of(current))
     }
 
     /// Tells the client when to try again.
@@ -138,7 +151,8 @@ fn counted(conflicts: usize) -> String {
 }
 
 fn conflict(conflict: &Conflict) -> Value {
-    // A unit that one side does not have is null there: as everywhere in this API, absent and null mean the same.
+    // A unit that one side does not have is null there: as everywhere in this API, absent and null
+    // mean the same.
     json!({ "pointer": conflict.pointer, "base": conflict.base, "theirs": conflict.theirs, "yours": conflict.yours })
 }
 
@@ -157,7 +171,10 @@ mod tests {
     async fn rendered(problem: Problem) -> (Option<String>, Value) {
         let mut response: Response = problem.into_response();
         render(&mut response, "r-1");
-        let retry = response.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("digits").to_owned());
+        let retry = response
+            .headers()
+            .get(RETRY_AFTER)
+            .map(|value| value.to_str().expect("digits").to_owned());
         let body = response.into_body().collect().await.expect("a body").to_bytes();
         (retry, serde_json::from_slice(&body).expect("JSON"))
     }
@@ -197,7 +214,10 @@ mod tests {
         ];
         for (error, status, code, expected_retry) in cases {
             let (retry, body) = rendered(error.into()).await;
-            assert_eq!((body["status"].as_u64(), body["code"].as_str(), retry.as_deref()), (Some(status), Some(code), expected_retry));
+            assert_eq!(
+                (body["status"].as_u64(), body["code"].as_str(), retry.as_deref()),
+                (Some(status), Some(code), expected_retry)
+            );
             assert!(!body.to_string().contains("persona.db"), "{body}");
         }
     }

@@ -10,25 +10,27 @@ use tokio::sync::Notify;
 use crate::clock::Millis;
 use crate::heads::{Progress, Stage};
 
-/// A connection that was used this short a time ago is closed with its next answer rather than at once, which would break off a
-/// request that is under way.
+/// A connection that was used this short a time ago is closed with its next answer rather than at
+/// once, which would break off a request that is under way.
 const USED_MS: u64 = 50;
 
 /// How long such a connection may wait for that answer.
 const NEXT_ANSWER_MS_MAX: u64 = 1_000;
 
-/// How long a connection may take for its first bytes before it is the first to make room. Until then it is the last: its head
-/// is on the way, unless half of all connections are of this kind.
+/// How long a connection may take for its first bytes before it is the first to make room. Until
+/// then it is the last: its head is on the way, unless half of all connections are of this kind.
 pub(super) const HEAD_GRACE_MS: u64 = 1_000;
 
-/// How long a request is let go on in any case: nearly all are answered by then, and make room without being broken off.
+/// How long a request is let go on in any case: nearly all are answered by then, and make room
+/// without being broken off.
 pub(super) const BUSY_MS_MIN: u64 = 250;
 
-/// How long a connection may last, so that connections move on to workers that are new or have less to do. Each has up to a
-/// tenth less, lest all that were made together end together.
+/// How long a connection may last, so that connections move on to workers that are new or have less
+/// to do. Each has up to a tenth less, lest all that were made together end together.
 const AGE_MS_MAX: u64 = 3_600_000;
 
-/// Most requests on one connection, for the same reason. A load generator that keeps 16 connections busy needs a minute for them.
+/// Most requests on one connection, for the same reason. A load generator that keeps 16 connections
+/// busy needs a minute for them.
 const REQUESTS_MAX: u32 = 100_000;
 
 /// One connection.
@@ -49,16 +51,23 @@ pub(in crate::roles) struct Entry {
     left_at: AtomicU64,
 }
 
-/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing is being answered, to close
-/// whatever is under way.
+/// What a connection was asked: to stay, to close with its next answer, to close as soon as nothing
+/// is being answered, to close whatever is under way.
 const STAY: u8 = 0;
 const CLOSE_WITH_ANSWER: u8 = 1;
 const CLOSE: u8 = 2;
 const CUT_OFF: u8 = 3;
 
 impl Entry {
-    /// A connection of this client that begins now. `number` spreads the ends of those that began together.
-    pub(super) fn new(client: IpAddr, is_proxy: bool, is_reserved: bool, number: usize, clock: Millis) -> Self {
+    /// A connection of this client that begins now. `number` spreads the ends of those that began
+    /// together.
+    pub(super) fn new(
+        client: IpAddr,
+        is_proxy: bool,
+        is_reserved: bool,
+        number: usize,
+        clock: Millis,
+    ) -> Self {
         Self {
             client,
             is_proxy,
@@ -95,7 +104,9 @@ impl Entry {
 
     /// Whether the answer that is about to be given is the last of the connection.
     pub fn closes_with_answer(&self) -> bool {
-        self.is_reserved() || self.asked.load(Relaxed) != STAY || self.progress.answered() >= REQUESTS_MAX - 1
+        self.is_reserved()
+            || self.asked.load(Relaxed) != STAY
+            || self.progress.answered() >= REQUESTS_MAX - 1
     }
 
     /// Whether nothing was asked of it.
@@ -139,10 +150,12 @@ impl Entry {
 
     /// Whether its first head is late, or a later one does not get on.
     pub(super) fn is_stale(&self, now: u64) -> bool {
-        matches!(self.progress.stage(), Stage::Fresh | Stage::HeadBegun) && self.progress.lasts_ms(now) >= HEAD_GRACE_MS
+        matches!(self.progress.stage(), Stage::Fresh | Stage::HeadBegun)
+            && self.progress.lasts_ms(now) >= HEAD_GRACE_MS
     }
 
-    /// Whether it has been busy for so long that its request is broken off where its client holds more than its share.
+    /// Whether it has been busy for so long that its request is broken off where its client holds
+    /// more than its share.
     pub(super) fn is_long_busy(&self, now: u64) -> bool {
         self.progress.stage() == Stage::Busy && self.progress.busy_ms(now) >= BUSY_MS_MIN
     }
@@ -150,11 +163,13 @@ impl Entry {
     /// Asks it to make room, as gently as it can be.
     pub(super) fn close_gently(&self, now: u64) {
         let stage = self.progress.stage();
-        let is_in_use = stage == Stage::Busy || (stage == Stage::Idle && self.progress.lasts_ms(now) < USED_MS);
+        let is_in_use =
+            stage == Stage::Busy || (stage == Stage::Idle && self.progress.lasts_ms(now) < USED_MS);
         if is_in_use { self.close_with_answer() } else { self.close() }
     }
 
-    /// Asks of it what follows from its age, and from how long it has been doing nothing, in milliseconds.
+    /// Asks of it what follows from its age, and from how long it has been doing nothing, in
+    /// milliseconds.
     pub(super) fn look(&self, now: u64, idle_max: u64, head_max: u64) {
         let lasts = self.progress.lasts_ms(now);
         self.progress.look();

@@ -1,11 +1,13 @@
 //! The places for connections of one worker: a connection is a lease that others can claim back.
 //!
-//! As long as there are places every client gets one. When all are taken, a connection that waits for nothing but its client
-//! makes room for the one that comes: first one that never sent a whole head, then the one that has been idle longest, of the
-//! client that holds most. A client that holds more than its share while others want in loses its connections before any other
-//! client does: where none of them is idle, one is broken off that has been busy for long. Where all others are busy, a few more
-//! places take a new connection for as long as one answer takes: health checks are answered, other requests wait a moment for an
-//! ordinary place, and are told to come again when there is none.
+//! As long as there are places every client gets one. When all are taken, a connection that waits
+//! for nothing but its client makes room for the one that comes: first one that never sent a whole
+//! head, then the one that has been idle longest, of the client that holds most. A client that
+//! holds more than its share while others want in loses its connections before any other client
+//! does: where none of them is idle, one is broken off that has been busy for long. Where all
+//! others are busy, a few more places take a new connection for as long as one answer takes: health
+//! checks are answered, other requests wait a moment for an ordinary place, and are told to come
+//! again when there is none.
 
 mod entry;
 mod table;
@@ -28,26 +30,29 @@ use crate::heads::Stage;
 use crate::http::ClientAddress;
 use crate::shared_page::Seat;
 
-/// Places beyond the ordinary ones, for one request each: several health checks at a time, and those that wait or are refused.
+/// Places beyond the ordinary ones, for one request each: several health checks at a time, and
+/// those that wait or are refused.
 const RESERVE: usize = 64;
 
-/// Most requests of the reserve that wait for an ordinary place, so that health checks always find one of the reserve.
+/// Most requests of the reserve that wait for an ordinary place, so that health checks always find
+/// one of the reserve.
 const WAITING_MAX: usize = RESERVE / 2;
 
-/// How long a request of the reserve waits for an ordinary place. Most requests take a fraction of it, so a moment in which all
-/// are busy is over soon.
+/// How long a request of the reserve waits for an ordinary place. Most requests take a fraction of
+/// it, so a moment in which all are busy is over soon.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
 
 /// Pace at which it looks for one.
 const PLACE_PACE: Duration = Duration::from_millis(5);
 
-/// Most connections that were told to make an ordinary place free and have not closed yet, so that descriptors have a bound. Of
-/// those in the reserve that were told so there are at most as many again as the reserve has, counted apart: a client that is
-/// turned away again and again uses up no room of those that have a place.
+/// Most connections that were told to make an ordinary place free and have not closed yet, so that
+/// descriptors have a bound. Of those in the reserve that were told so there are at most as many
+/// again as the reserve has, counted apart: a client that is turned away again and again uses up no
+/// room of those that have a place.
 const LEAVING_MAX: usize = 64;
 
-/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve, those that leave either, and one
-/// that is being let in by each of many threads.
+/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve,
+/// those that leave either, and one that is being let in by each of many threads.
 pub const DESCRIPTORS_BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
 /// How long a client may take for the head of a request that it has begun.
@@ -93,11 +98,12 @@ impl Places {
         self.limits.places
     }
 
-    /// A place for a connection from this address; `None` while there is none, which lasts a moment: until one closes that was
-    /// just told to, or until one of the reserve has its answer.
+    /// A place for a connection from this address; `None` while there is none, which lasts a
+    /// moment: until one closes that was just told to, or until one of the reserve has its answer.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Lease> {
         let (client, now) = (ClientAddress::of_peer(peer).0, (self.clock)());
-        let is_proxy = self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
+        let is_proxy =
+            self.limits.proxies.iter().any(|network| network.contains(peer.to_canonical()));
         let mut table = self.lock();
         if table.leaving >= LEAVING_MAX {
             table.hasten(now, LEAVING_MS_MAX);
@@ -105,11 +111,13 @@ impl Places {
                 return None;
             }
         }
-        let is_reserved = table.ordinary >= self.limits.places && !self.claim(&mut table, client, is_proxy, now);
+        let is_reserved =
+            table.ordinary >= self.limits.places && !self.claim(&mut table, client, is_proxy, now);
         if is_reserved {
             self.claim_reserved(&mut table, client, is_proxy, now)?;
         }
-        let entry = Arc::new(Entry::new(client, is_proxy, is_reserved, table.entries.len(), self.clock));
+        let entry =
+            Arc::new(Entry::new(client, is_proxy, is_reserved, table.entries.len(), self.clock));
         table.add(&entry);
         drop(table);
         Some(Lease { entry, places: Arc::clone(self) })
@@ -117,20 +125,24 @@ impl Places {
 
     /// Has a connection leave, so that an ordinary place is free; whether there is one.
     ///
-    /// Where a client holds more than its share, only its connections leave: one that is not being answered, else one that has been
-    /// busy for long, so that requests without end keep no place.
+    /// Where a client holds more than its share, only its connections leave: one that is not being
+    /// answered, else one that has been busy for long, so that requests without end keep no place.
     fn claim(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> bool {
         let share = self.share();
         if table.leaving >= LEAVING_MAX {
-            // A client that has its share does not keep others waiting with connections that leave slowly.
+            // A client that has its share does not keep others waiting with connections that leave
+            // slowly.
             let is_urgent = table.held_by(client) < share && table.has_greedy(client, share);
             table.hasten(now, if is_urgent { LEAVING_SOON_MS } else { LEAVING_MS_MAX });
             return false;
         }
-        let is_greedy = |entry: &Entry| entry.client != client && table.held_by(entry.client) > share;
+        let is_greedy =
+            |entry: &Entry| entry.client != client && table.held_by(entry.client) > share;
         let has_greedy = table.has_greedy(client, share);
         let may_leave = |entry: &Entry| {
-            let may_claim = entry.has_place() && !entry.is_reserved() && self.may_claim(table, client, is_proxy, entry);
+            let may_claim = entry.has_place()
+                && !entry.is_reserved()
+                && self.may_claim(table, client, is_proxy, entry);
             may_claim && (!has_greedy || is_greedy(entry) || entry.is_stale(now))
         };
         if let Some(entry) = table.first_to_go(now, self.limits.places, may_leave) {
@@ -145,8 +157,8 @@ impl Places {
         })
     }
 
-    /// Most requests of the reserve that wait for an ordinary place when this one does too. A client that has its share leaves
-    /// half of them to others.
+    /// Most requests of the reserve that wait for an ordinary place when this one does too. A
+    /// client that has its share leaves half of them to others.
     fn waiting_max(&self, table: &Table, entry: &Entry) -> usize {
         if table.held_by(entry.client) < self.share() { WAITING_MAX } else { WAITING_MAX / 2 }
     }
@@ -156,18 +168,28 @@ impl Places {
         (self.limits.places * self.limits.percent_of_one / 100).max(1)
     }
 
-    /// Whether a client may claim the place of this connection. One that has its share makes room for itself only.
+    /// Whether a client may claim the place of this connection. One that has its share makes room
+    /// for itself only.
     fn may_claim(&self, table: &Table, client: IpAddr, is_proxy: bool, entry: &Entry) -> bool {
         entry.client == client || is_proxy || table.held_by(client) < self.share()
     }
 
-    /// Frees a place of the reserve, where all are taken. The connection that counts most is closed with its next answer.
-    fn claim_reserved(&self, table: &mut Table, client: IpAddr, is_proxy: bool, now: u64) -> Option<()> {
+    /// Frees a place of the reserve, where all are taken. The connection that counts most is closed
+    /// with its next answer.
+    fn claim_reserved(
+        &self,
+        table: &mut Table,
+        client: IpAddr,
+        is_proxy: bool,
+        now: u64,
+    ) -> Option<()> {
         let may_leave = |entry: &&Arc<Entry>| {
             let stays = entry.may_stay() && entry.has_place() && !entry.is_reserved();
             stays && self.may_claim(table, client, is_proxy, entry)
         };
-        if let Some(entry) = table.entries.iter().filter(may_leave).max_by_key(|entry| table.weight(entry)) {
+        if let Some(entry) =
+            table.entries.iter().filter(may_leave).max_by_key(|entry| table.weight(entry))
+        {
             entry.close_with_answer();
         }
         if table.reserved < RESERVE {
@@ -176,8 +198,15 @@ impl Places {
         if table.leaving_reserved >= RESERVE {
             return None;
         }
-        let waits = |entry: &&Arc<Entry>| entry.is_reserved() && entry.has_place() && entry.progress.stage() != Stage::Busy;
-        let entry = table.entries.iter().filter(waits).max_by_key(|entry| entry.progress.lasts_ms(now)).cloned()?;
+        let waits = |entry: &&Arc<Entry>| {
+            entry.is_reserved() && entry.has_place() && entry.progress.stage() != Stage::Busy
+        };
+        let entry = table
+            .entries
+            .iter()
+            .filter(waits)
+            .max_by_key(|entry| entry.progress.lasts_ms(now))
+            .cloned()?;
         self.leave(table, &entry, now);
         Some(())
     }
@@ -208,7 +237,8 @@ impl Places {
         self.seat.connection_evicted();
     }
 
-    /// Looks at every connection, once in a second: which were idle too long, which are too slow, which are too old.
+    /// Looks at every connection, once in a second: which were idle too long, which are too slow,
+    /// which are too old.
     pub(super) fn look(&self) {
         let now = (self.clock)();
         let idle_max = u64::try_from(self.limits.idle.as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,5 @@
-//! The connections of a worker and the places that they take, as one table, and which of them goes first.
+//! The connections of a worker and the places that they take, as one table, and which of them goes
+//! first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,12 +8,13 @@ use std::sync::Arc;
 use super::entry::{Entry, HEAD_GRACE_MS};
 use crate::heads::Stage;
 
-/// How long a connection that was told to make room is expected to close at any moment: it has an answer to finish at most. A
-/// connection that comes while half of those that leave are of this kind waits for them.
+/// How long a connection that was told to make room is expected to close at any moment: it has an
+/// answer to finish at most. A connection that comes while half of those that leave are of this
+/// kind waits for them.
 pub const LEAVING_SOON_MS: u64 = 250;
 
-/// How long a connection that was told to make room may keep the server waiting for its client: for the rest of a body, or until
-/// an answer is read. After that it is cut off if its room is needed.
+/// How long a connection that was told to make room may keep the server waiting for its client: for
+/// the rest of a body, or until an answer is read. After that it is cut off if its room is needed.
 pub const LEAVING_MS_MAX: u64 = 2_000;
 
 /// The connections of a worker.
@@ -74,25 +76,35 @@ impl Table {
     /// Connections that were told a moment ago to make an ordinary place free.
     pub fn leaving_soon(&self, now: u64) -> usize {
         let ordinary = self.entries.iter().filter(|entry| !entry.is_reserved());
-        ordinary.filter_map(|entry| entry.left_ms(now)).filter(|left| *left < LEAVING_SOON_MS).count()
+        ordinary
+            .filter_map(|entry| entry.left_ms(now))
+            .filter(|left| *left < LEAVING_SOON_MS)
+            .count()
     }
 
-    /// Has those that were told to make room do it sooner than they would by themselves. One that keeps the server waiting may do
-    /// so for `waits_max` milliseconds.
+    /// Has those that were told to make room do it sooner than they would by themselves. One that
+    /// keeps the server waiting may do so for `waits_max` milliseconds.
     pub fn hasten(&self, now: u64, waits_max: u64) {
-        let is_over = |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
+        let is_over =
+            |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
         // They were left open for a request that was under way, and it has not come.
-        self.entries.iter().filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy).for_each(|entry| entry.close());
+        self.entries
+            .iter()
+            .filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy)
+            .for_each(|entry| entry.close());
         self.cut_off_one(now, waits_max);
     }
 
-    /// Cuts off the connection that has been making room longest and waits for its client, unless one is closing that way.
+    /// Cuts off the connection that has been making room longest and waits for its client, unless
+    /// one is closing that way.
     fn cut_off_one(&self, now: u64, waits_max: u64) {
         let leaving = || self.entries.iter().filter_map(|entry| Some((entry.left_ms(now)?, entry)));
         if leaving().any(|(_, entry)| entry.is_cut_off()) {
             return;
         }
-        let waits = |(left, entry): &(u64, &Arc<Entry>)| *left >= waits_max && entry.progress.waits_for_client();
+        let waits = |(left, entry): &(u64, &Arc<Entry>)| {
+            *left >= waits_max && entry.progress.waits_for_client()
+        };
         if let Some((_, entry)) = leaving().filter(waits).max_by_key(|(left, _)| *left) {
             entry.cut_off();
         }
@@ -102,7 +114,8 @@ impl Table {
         self.held.get(&client).copied().unwrap_or_default()
     }
 
-    /// What counts against a connection: how many its client holds. What a proxy holds is held by many.
+    /// What counts against a connection: how many its client holds. What a proxy holds is held by
+    /// many.
     pub fn weight(&self, entry: &Entry) -> usize {
         if entry.is_proxy { 1 } else { self.held_by(entry.client) }
     }
@@ -112,23 +125,37 @@ impl Table {
         self.held.iter().any(|(other, held)| *other != client && *held > share)
     }
 
-    /// The one of these connections that is the first to be broken off, of those that have been busy for long: of the client that
-    /// holds most, one that waits for it, busy for longest.
+    /// The one of these connections that is the first to be broken off, of those that have been
+    /// busy for long: of the client that holds most, one that waits for it, busy for longest.
     pub fn first_of_busy(&self, now: u64, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
         let busy = self.entries.iter().filter(|entry| entry.is_long_busy(now) && may_go(entry));
-        let order = |entry: &Entry| (self.weight(entry), entry.progress.waits_for_client(), entry.progress.busy_ms(now));
+        let order = |entry: &Entry| {
+            (self.weight(entry), entry.progress.waits_for_client(), entry.progress.busy_ms(now))
+        };
         busy.max_by_key(|entry| order(entry)).cloned()
     }
 
-    /// The one of these connections that is the first to make room, of those that are not being answered.
-    pub fn first_to_go(&self, now: u64, places: usize, may_go: impl Fn(&Entry) -> bool) -> Option<Arc<Entry>> {
+    /// The one of these connections that is the first to make room, of those that are not being
+    /// answered.
+    pub fn first_to_go(
+        &self,
+        now: u64,
+        places: usize,
+        may_go: impl Fn(&Entry) -> bool,
+    ) -> Option<Arc<Entry>> {
         let mut young = 0;
         let waiting = self.entries.iter().filter(|entry| may_go(entry)).filter_map(|entry| {
             let (stage, lasts) = (entry.progress.stage(), entry.progress.lasts_ms(now));
             let is_young = stage == Stage::Fresh && lasts < HEAD_GRACE_MS;
             young += usize::from(is_young);
             // A head comes in one piece from nearly every client.
-            let order = (entry.is_stale(now), !is_young, self.weight(entry), stage == Stage::HeadBegun, lasts);
+            let order = (
+                entry.is_stale(now),
+                !is_young,
+                self.weight(entry),
+                stage == Stage::HeadBegun,
+                lasts,
+            );
             (stage != Stage::Busy).then_some((order, entry))
         });
         let (order, first) = waiting.max_by_key(|(order, _)| *order)?;

@@ -145,7 +145,8 @@ async fn connections_that_make_room_and_are_idle_are_closed_sooner_when_the_room
     while let Some(lease) = places.take(PEER).filter(|lease| !lease.entry.is_reserved()) {
         held.push(Connection::answered(lease).await);
     }
-    let closed = |held: &[Connection]| held.iter().filter(|it| it.lease.entry.is_to_close()).count();
+    let closed =
+        |held: &[Connection]| held.iter().filter(|it| it.lease.entry.is_to_close()).count();
     assert_eq!(closed(&held), 0, "they may be used this moment");
     pass(LEAVING_SOON_MS);
     drop(places.take(PEER));
@@ -158,8 +159,9 @@ fn client(number: u8) -> IpAddr {
     [10, 0, 0, number].into()
 }
 
-/// All four places: three of one client, whose requests do not end, and one of another client, which is idle. Of the three the
-/// first waits for the server, and the second and third for their client, which began later.
+/// All four places: three of one client, whose requests do not end, and one of another client,
+/// which is idle. Of the three the first waits for the server, and the second and third for their
+/// client, which began later.
 async fn one_greedy_client(places: &Arc<Places>) -> ([Connection; 3], Connection) {
     let next = |number| places.take(client(number)).expect("a place");
     let modest = Connection::answered(next(2)).await;
@@ -184,13 +186,19 @@ async fn a_client_with_more_than_its_share_loses_a_busy_connection_and_no_other_
     assert!(places.promote(&waits.entry));
     assert_eq!(cut_off(), [false, true, false], "the body that has been awaited longest");
     let next = places.take(client(4)).expect("a place");
-    assert_eq!((next.entry.is_reserved(), cut_off()), (false, vec![false, true, true]), "bodies before work");
-    // Nothing more is taken from it than what is above its share. Now all have theirs, and the idle one makes room.
+    assert_eq!(
+        (next.entry.is_reserved(), cut_off()),
+        (false, vec![false, true, true]),
+        "bodies before work"
+    );
+    // Nothing more is taken from it than what is above its share. Now all have theirs, and the idle
+    // one makes room.
     assert!(modest.lease.entry.has_place());
     let last = places.take(client(5)).expect("a place");
     assert!(!last.entry.is_reserved() && !modest.lease.entry.has_place());
     assert_eq!(cut_off(), [false, true, true]);
-    // Its own connections are no reason: a client that has its share makes room by what is idle only.
+    // Its own connections are no reason: a client that has its share makes room by what is idle
+    // only.
     assert!(places.take(client(1)).expect("a place of the reserve").entry.is_reserved());
 }
 
@@ -200,7 +208,10 @@ async fn the_control_a_client_within_its_share_keeps_its_busy_connections() {
     let (greedy, modest) = one_greedy_client(&places).await;
     pass(BUSY_MS_MIN * 10);
     let next = places.take(client(3)).expect("a place");
-    assert!(!next.entry.is_reserved() && !modest.lease.entry.has_place(), "the idle one makes room");
+    assert!(
+        !next.entry.is_reserved() && !modest.lease.entry.has_place(),
+        "the idle one makes room"
+    );
     let next = places.take(client(4)).expect("a place of the reserve");
     assert!(next.entry.is_reserved() && !places.promote(&next.entry));
     assert!(!greedy.iter().any(Connection::is_cut_off));
@@ -245,10 +256,12 @@ async fn half_heads_go_before_what_is_idle_also_of_a_client_that_holds_more() {
 async fn a_client_that_has_its_share_leaves_waiting_room_to_others() {
     let places = shared(1, 100);
     let _busy = Connection::asking(places.take(client(1)).expect("a place")).await;
-    let greedy: Vec<Lease> = (0..WAITING_MAX).map(|_| places.take(client(1)).expect("a place of the reserve")).collect();
+    let greedy: Vec<Lease> =
+        (0..WAITING_MAX).map(|_| places.take(client(1)).expect("a place of the reserve")).collect();
     let other = places.take(client(2)).expect("a place of the reserve");
     // A wait that has begun goes on while it is held; one that is refused is over at once.
-    let mut waits: Vec<_> = greedy.iter().map(|lease| Box::pin(lease.has_ordinary_place())).collect();
+    let mut waits: Vec<_> =
+        greedy.iter().map(|lease| Box::pin(lease.has_ordinary_place())).collect();
     let mut waiting = 0;
     for wait in &mut waits {
         match timeout(Duration::ZERO, wait).await {
@@ -257,7 +270,10 @@ async fn a_client_that_has_its_share_leaves_waiting_room_to_others() {
         }
     }
     assert_eq!(waiting, WAITING_MAX / 2);
-    assert!(timeout(Duration::ZERO, other.has_ordinary_place()).await.is_err(), "there is room for it to wait");
+    assert!(
+        timeout(Duration::ZERO, other.has_ordinary_place()).await.is_err(),
+        "there is room for it to wait"
+    );
 }
 
 #[tokio::test]
@@ -271,7 +287,8 @@ async fn a_client_that_is_turned_away_again_and_again_does_not_close_the_door_to
     pass(BUSY_MS_MIN);
     // It fills the reserve, and has as many connections of the reserve leave as may.
     for _ in 0..2 * RESERVE {
-        let mut connection = Connection::fresh(places.take(greedy).expect("a place of the reserve"));
+        let mut connection =
+            Connection::fresh(places.take(greedy).expect("a place of the reserve"));
         let _ = timeout(Duration::ZERO, connection.stream.read(&mut [0; 16])).await;
         held.push(connection);
     }

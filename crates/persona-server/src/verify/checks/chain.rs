@@ -1,4 +1,5 @@
-//! The chain of revisions of one persona: does each hold what its write makes of the one before? The check D.
+//! The chain of revisions of one persona: does each hold what its write makes of the one before?
+//! The check D.
 
 use super::findings::{Check, Findings};
 use super::gaps;
@@ -20,10 +21,16 @@ pub(super) struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     /// Puts answers and acknowledged writes at their places.
-    pub(super) fn new(records: &[Record], requests: &'a [Request], last: u32, findings: &mut Findings) -> Self {
+    pub(super) fn new(
+        records: &[Record],
+        requests: &'a [Request],
+        last: u32,
+        findings: &mut Findings,
+    ) -> Self {
         let length = last as usize + 1;
         let (states, writers) = (vec![None; length], vec![None; length]);
-        let mut chain = Self { persona: records[0].persona, requests, states, writers, found: Vec::new() };
+        let mut chain =
+            Self { persona: records[0].persona, requests, states, writers, found: Vec::new() };
         chain.states[0] = Some(0);
         for record in records {
             if let (Some(revision), Some(state)) = (record.revision, record.state) {
@@ -41,7 +48,13 @@ impl<'a> Chain<'a> {
     fn see(&mut self, revision: u32, state: u64, findings: &mut Findings) {
         match self.states[revision as usize] {
             Some(known) if known != state => {
-                findings.add(Check::Linear, format!("persona {} was seen with two contents at revision {revision}", self.persona));
+                findings.add(
+                    Check::Linear,
+                    format!(
+                        "persona {} was seen with two contents at revision {revision}",
+                        self.persona
+                    ),
+                );
             }
             _ => self.states[revision as usize] = Some(state),
         }
@@ -52,14 +65,22 @@ impl<'a> Chain<'a> {
         let persona = self.persona;
         if request.place().is_some_and(|place| place != revision) {
             let expected = request.expected;
-            let what = format!("{} of persona {persona} expected revision {expected} and made {revision}", request.operation.word());
+            let what = format!(
+                "{} of persona {persona} expected revision {expected} and made {revision}",
+                request.operation.word()
+            );
             findings.add(Check::Linear, what);
         }
         match self.writers[revision as usize] {
             None => self.writers[revision as usize] = Some(number),
             // Whoever deletes what was just deleted is told the same revision, and changed nothing.
-            Some(other) if request.may_change_nothing() && self.requests[other as usize].operation == request.operation => {}
-            Some(_) => findings.add(Check::Durable, format!("two writes of persona {persona} were acknowledged as revision {revision}")),
+            Some(other)
+                if request.may_change_nothing()
+                    && self.requests[other as usize].operation == request.operation => {}
+            Some(_) => findings.add(
+                Check::Durable,
+                format!("two writes of persona {persona} were acknowledged as revision {revision}"),
+            ),
         }
     }
 
@@ -68,12 +89,18 @@ impl<'a> Chain<'a> {
         self.infer_backwards();
         for revision in 1..self.states.len() {
             let Some(writer) = self.writers[revision] else { continue };
-            let Some(expected) = self.requests[writer as usize].applied_to(self.states[revision - 1]) else { continue };
+            let Some(expected) =
+                self.requests[writer as usize].applied_to(self.states[revision - 1])
+            else {
+                continue;
+            };
             match self.states[revision] {
                 None => self.states[revision] = Some(expected),
                 Some(state) if state != expected => {
                     let (persona, before) = (self.persona, revision - 1);
-                    let what = format!("revision {revision} of persona {persona} is not what its write made of revision {before}");
+                    let what = format!(
+                        "revision {revision} of persona {persona} is not what its write made of revision {before}"
+                    );
                     findings.add(Check::Durable, what);
                 }
                 Some(_) => {}
@@ -90,15 +117,20 @@ impl<'a> Chain<'a> {
     fn infer_backwards(&mut self) {
         for revision in (1..self.states.len()).rev() {
             let writer = self.writers[revision].map(|number| &self.requests[number as usize]);
-            if let (None, Some(state), Some(writer)) = (self.states[revision - 1], self.states[revision], writer) {
+            if let (None, Some(state), Some(writer)) =
+                (self.states[revision - 1], self.states[revision], writer)
+            {
                 self.states[revision - 1] = writer.undone_from(state);
             }
         }
     }
 
-    /// The writes without an answer that turned out to have happened, with the revision that each made.
+    /// The writes without an answer that turned out to have happened, with the revision that each
+    /// made.
     pub(super) fn attributed(&self) -> impl Iterator<Item = (u32, &Request)> {
-        let writers = (0_u32..).zip(&self.writers).filter_map(|(revision, writer)| Some((revision, &self.requests[(*writer)? as usize])));
+        let writers = (0_u32..)
+            .zip(&self.writers)
+            .filter_map(|(revision, writer)| Some((revision, &self.requests[(*writer)? as usize])));
         writers.filter(|(_, request)| request.unknown)
     }
 }

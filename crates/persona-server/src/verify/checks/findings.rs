@@ -1,7 +1,7 @@
 //! What the checks found.
 
-/// Most violations of each promise that are kept word for word; all are counted. Of each, so that thousands of one kind do
-/// not hide the only one of another.
+/// Most violations of each promise that are kept word for word; all are counted. Of each, so that
+/// thousands of one kind do not hide the only one of another.
 const EXAMPLES_EACH_MAX: usize = 5;
 
 /// The promises that are checked, with the letters of the documentation.
@@ -10,7 +10,8 @@ const EXAMPLES_EACH_MAX: usize = 5;
 pub enum Check {
     /// D: every acknowledged write is there, and every revision was made by one write.
     Durable,
-    /// R: a write that was refused is not kept, also after everything was killed right behind its answer.
+    /// R: a write that was refused is not kept, also after everything was killed right behind its
+    /// answer.
     Refused,
     /// L: each persona is linearizable.
     Linear,
@@ -20,7 +21,8 @@ pub enum Check {
     Visible,
     /// F: a client that follows changes sees each of them.
     Followed,
-    /// T: what a client knows of a database before a restore is not taken for what is there after it.
+    /// T: what a client knows of a database before a restore is not taken for what is there after
+    /// it.
     Restored,
     /// I: the file is sound, and every document has its hash.
     Intact,
@@ -30,8 +32,17 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 9] =
-        [Self::Durable, Self::Refused, Self::Linear, Self::Once, Self::Visible, Self::Followed, Self::Restored, Self::Intact, Self::Errors];
+    pub const ALL: [Self; 9] = [
+        Self::Durable,
+        Self::Refused,
+        Self::Linear,
+        Self::Once,
+        Self::Visible,
+        Self::Followed,
+        Self::Restored,
+        Self::Intact,
+        Self::Errors,
+    ];
 
     /// Its letter.
     pub const fn letter(self) -> char {
@@ -87,7 +98,8 @@ pub struct Findings {
     pub unknown_applied: u64,
     /// Writes without an answer that did not happen.
     pub unknown_missing: u64,
-    /// Revisions of writes without an answer for which several writes would fit, or too many in a row to try them all.
+    /// Revisions of writes without an answer for which several writes would fit, or too many in a
+    /// row to try them all.
     pub unattributed: u64,
 }
 
@@ -99,7 +111,8 @@ impl Findings {
     }
 
     fn show(&mut self, violation: Violation) {
-        if self.examples.iter().filter(|it| it.check == violation.check).count() < EXAMPLES_EACH_MAX {
+        if self.examples.iter().filter(|it| it.check == violation.check).count() < EXAMPLES_EACH_MAX
+        {
             self.examples.push(violation);
         }
     }

@@ -12,12 +12,17 @@ pub struct Poll {
     pub seen: Vec<(u32, u32)>,
 }
 
-/// Checks that each poll, with those before it, shows every revision that was acknowledged before it began.
+/// Checks that each poll, with those before it, shows every revision that was acknowledged before
+/// it began.
 pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
-    let is_kept =
-        |record: &&Record| record.outcome == Outcome::Done && (record.operation.is_write() || record.operation == Operation::Export);
+    let is_kept = |record: &&Record| {
+        record.outcome == Outcome::Done
+            && (record.operation.is_write() || record.operation == Operation::Export)
+    };
     let kept = history.iter().filter(is_kept);
-    let mut told: Vec<_> = kept.filter_map(|it| Some((it.returned_at, it.persona, it.revision.filter(|it| *it > 0)?))).collect();
+    let mut told: Vec<_> = kept
+        .filter_map(|it| Some((it.returned_at, it.persona, it.revision.filter(|it| *it > 0)?)))
+        .collect();
     told.sort_unstable();
     let (mut findings, mut told) = (Findings::default(), told.into_iter().peekable());
     let mut newest: Vec<u32> = Vec::new();
@@ -27,13 +32,20 @@ pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
             newest.resize(newest.len().max(persona + 1), 0);
             newest[persona] = newest[persona].max(*revision);
         }
-        while let Some((_, persona, revision)) = told.next_if(|(returned_at, ..)| *returned_at < poll.invoked_at) {
+        while let Some((_, persona, revision)) =
+            told.next_if(|(returned_at, ..)| *returned_at < poll.invoked_at)
+        {
             let seen = newest.get(persona as usize).copied().unwrap_or_default();
             if seen < revision {
-                let what = format!("revision {revision} of persona {persona} was told before a list of changes began that shows");
+                let what = format!(
+                    "revision {revision} of persona {persona} was told before a list of changes began that shows"
+                );
                 findings.add(
                     Check::Followed,
-                    format!("{what} {}", if seen == 0 { "nothing of it".into() } else { format!("revision {seen}") }),
+                    format!(
+                        "{what} {}",
+                        if seen == 0 { "nothing of it".into() } else { format!("revision {seen}") }
+                    ),
                 );
             }
         }
@@ -69,10 +81,25 @@ mod tests {
         let history = [write(0, 1, 10), write(1, 1, 10), write(0, 2, 20), write(0, 3, 40)];
         let poll = |invoked_at, seen: &[(u32, u32)]| Poll { invoked_at, seen: seen.to_vec() };
         let count = |polls: &[Poll]| check_followed(polls, &history).count(Check::Followed);
-        assert_eq!(count(&[poll(15, &[(0, 1), (1, 1)]), poll(30, &[(0, 2)]), poll(50, &[(0, 3)])]), 0);
-        assert_eq!(count(&[poll(30, &[(0, 2), (1, 1)]), poll(50, &[(0, 3)])]), 0, "only the newest is shown");
+        assert_eq!(
+            count(&[poll(15, &[(0, 1), (1, 1)]), poll(30, &[(0, 2)]), poll(50, &[(0, 3)])]),
+            0
+        );
+        assert_eq!(
+            count(&[poll(30, &[(0, 2), (1, 1)]), poll(50, &[(0, 3)])]),
+            0,
+            "only the newest is shown"
+        );
         assert_eq!(count(&[poll(15, &[(0, 1)]), poll(30, &[(0, 2)])]), 1, "nothing of one");
-        assert_eq!(count(&[poll(15, &[(0, 1), (1, 1)]), poll(30, &[]), poll(50, &[(0, 3)])]), 1, "late");
-        assert_eq!(count(&[poll(15, &[(0, 1), (1, 1)]), poll(25, &[(0, 2)])]), 0, "the last was told later");
+        assert_eq!(
+            count(&[poll(15, &[(0, 1), (1, 1)]), poll(30, &[]), poll(50, &[(0, 3)])]),
+            1,
+            "late"
+        );
+        assert_eq!(
+            count(&[poll(15, &[(0, 1), (1, 1)]), poll(25, &[(0, 2)])]),
+            0,
+            "the last was told later"
+        );
     }
 }

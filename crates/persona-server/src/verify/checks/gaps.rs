@@ -1,8 +1,9 @@
 //! Revisions that no acknowledged write made: which of the writes without an answer made them?
 //!
-//! The states on both sides of a gap tell. For a gap of one revision this is one look into a table; longer gaps are rare
-//! (a killed worker took the answers of one whole transaction with it) and are tried out, write by write. What was
-//! replaced before anybody saw it cannot be told and is only counted.
+//! The states on both sides of a gap tell. For a gap of one revision this is one look into a table;
+//! longer gaps are rare (a killed worker took the answers of one whole transaction with it) and are
+//! tried out, write by write. What was replaced before anybody saw it cannot be told and is only
+//! counted.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,12 +14,13 @@ use super::order::Order;
 use super::request::Request;
 use crate::verify::history::Operation;
 
-/// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona, is counted instead.
+/// Longest gap that is tried out. A transaction of more writes, all without keys, on one persona,
+/// is counted instead.
 const GAP_REVISIONS_MAX: usize = 8;
 /// Most steps of trying for one gap, so that no history can hold the checker up.
 const STEPS_MAX: u32 = 200_000;
-/// How many of the writes that were sent last before the gap was seen are tried: first few, because it is nearly always
-/// these, then more.
+/// How many of the writes that were sent last before the gap was seen are tried: first few, because
+/// it is nearly always these, then more.
 const WINDOWS: [usize; 3] = [8, 64, usize::MAX];
 
 /// Attributes every gap, or reports that nobody made it.
@@ -38,7 +40,8 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
             Attribution::Open => left_over += gap.len(),
             Attribution::Nobody => match refused_writer(chain, &gap) {
                 Some(request) => {
-                    let (revision, persona, word) = (gap.start, chain.persona, request.operation.word());
+                    let (revision, persona, word) =
+                        (gap.start, chain.persona, request.operation.word());
                     findings
                         .add(Check::Refused, format!("revision {revision} of persona {persona} is what a {word} makes that was refused"));
                 }
@@ -58,7 +61,11 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
 
 fn nobodys(chain: &Chain<'_>, gap: &Range<usize>) -> String {
     let Range { start, end } = gap;
-    format!("revisions {start} to {} of persona {} are not what any write without an answer makes", end - 1, chain.persona)
+    format!(
+        "revisions {start} to {} of persona {} are not what any write without an answer makes",
+        end - 1,
+        chain.persona
+    )
 }
 
 /// The refused write that makes the only revision of a gap.
@@ -90,20 +97,29 @@ enum Attribution {
     Nobody,
 }
 
-fn attribute(chain: &Chain<'_>, order: &Order, candidates: &Candidates, gap: Range<usize>) -> Attribution {
+fn attribute(
+    chain: &Chain<'_>,
+    order: &Order,
+    candidates: &Candidates,
+    gap: Range<usize>,
+) -> Attribution {
     let last = gap.end - 1;
-    let (Some(start), Some(_)) = (chain.states[gap.start - 1], chain.states[last]) else { return Attribution::Open };
+    let (Some(start), Some(_)) = (chain.states[gap.start - 1], chain.states[last]) else {
+        return Attribution::Open;
+    };
     if gap.len() > GAP_REVISIONS_MAX {
         return Attribution::Open;
     }
     let seen_at = u32::try_from(last).map_or(u64::MAX, |last| order.seen_at(last));
-    let mut search = Search { chain, order, candidates, recent: Vec::new(), last, taken: Vec::new(), steps: 0 };
+    let mut search =
+        Search { chain, order, candidates, recent: Vec::new(), last, taken: Vec::new(), steps: 0 };
     let found = WINDOWS.into_iter().any(|window| {
         search.recent = candidates.recent(seen_at, window);
         search.reach(gap.start, start)
     });
     if found {
-        let replaces = |number: &u32| chain.requests[*number as usize].operation == Operation::Replace;
+        let replaces =
+            |number: &u32| chain.requests[*number as usize].operation == Operation::Replace;
         let from = search.taken.iter().rposition(replaces).unwrap_or_default();
         return Attribution::Writes(search.taken.split_off(from));
     }
@@ -123,8 +139,11 @@ struct Candidates {
 
 impl Candidates {
     fn of(chain: &Chain<'_>) -> Self {
-        let mut candidates = Self { patches: HashMap::new(), sent: Vec::new(), placed: HashMap::new(), count: 0 };
-        for (number, request) in (0_u32..).zip(chain.requests).filter(|(_, request)| request.unknown) {
+        let mut candidates =
+            Self { patches: HashMap::new(), sent: Vec::new(), placed: HashMap::new(), count: 0 };
+        for (number, request) in
+            (0_u32..).zip(chain.requests).filter(|(_, request)| request.unknown)
+        {
             candidates.count += 1;
             match request.place() {
                 None => {
@@ -141,7 +160,11 @@ impl Candidates {
     /// The patches that were sent before this time, the last ones first.
     fn recent(&self, time: u64, window: usize) -> Vec<u32> {
         let sent = &self.sent[..self.sent.partition_point(|(sent_at, _)| *sent_at <= time)];
-        sent.iter().rev().filter_map(|(_, effect)| self.patches.get(effect).copied()).take(window).collect()
+        sent.iter()
+            .rev()
+            .filter_map(|(_, effect)| self.patches.get(effect).copied())
+            .take(window)
+            .collect()
     }
 
     fn take(&mut self, number: u32, request: &Request) {
@@ -166,7 +189,8 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    /// Whether the end of the gap can be reached from this state, with a write for each revision from this one on.
+    /// Whether the end of the gap can be reached from this state, with a write for each revision
+    /// from this one on.
     fn reach(&mut self, revision: usize, state: u64) -> bool {
         let Ok(place) = u32::try_from(revision) else { return false };
         let target = self.chain.states[revision];
@@ -178,7 +202,9 @@ impl Search<'_, '_> {
                 || (0..tried).any(|index| self.take(place, state, self.recent[index]));
         };
         // Where the state is known, at most one patch leads to it.
-        placed.chain(candidates.patches.get(&(state ^ target))).any(|number| self.take(place, state, *number))
+        placed
+            .chain(candidates.patches.get(&(state ^ target)))
+            .any(|number| self.take(place, state, *number))
     }
 
     fn take(&mut self, place: u32, state: u64, number: u32) -> bool {

@@ -6,14 +6,16 @@ use crate::verify::history::{Operation, Outcome, Record};
 
 /// When each revision of one persona was known to be there.
 pub(super) struct Order {
-    /// Times at which an answer named a higher revision than every answer before, and that revision; both grow.
+    /// Times at which an answer named a higher revision than every answer before, and that
+    /// revision; both grow.
     heights: Vec<(u64, u32)>,
 }
 
 impl Order {
     /// Sorts the answers by time and keeps those that were new.
     pub(super) fn new(records: &[Record]) -> Self {
-        let named = |record: &Record| record.revision.map(|revision| (record.returned_at, revision));
+        let named =
+            |record: &Record| record.revision.map(|revision| (record.returned_at, revision));
         let mut answers: Vec<(u64, u32)> = records.iter().filter_map(named).collect();
         answers.sort_unstable();
         let mut heights: Vec<(u64, u32)> = Vec::new();
@@ -51,7 +53,8 @@ impl Order {
     /// Checks every answer and every acknowledged write.
     pub(super) fn check(&self, records: &[Record], requests: &[Request], findings: &mut Findings) {
         for record in records {
-            findings.visits += u64::from(record.operation == Operation::Visit && record.outcome == Outcome::Done);
+            findings.visits +=
+                u64::from(record.operation == Operation::Visit && record.outcome == Outcome::Done);
             // The repetition of an earlier answer says what was then.
             if let Some(revision) = record.revision.filter(|_| !record.replayed) {
                 self.check_answer(record, revision, findings);
@@ -79,15 +82,28 @@ impl Order {
         findings.staleness_max = findings.staleness_max.max(staleness);
         let Record { operation, worker, persona, .. } = record;
         let micros = staleness / 1000;
-        let what = format!("{} of persona {persona} on worker {worker} saw revision {revision}", operation.word());
-        findings.add(check, format!("{what}, {micros} us after a later one was answered, when {height} was known"));
+        let what = format!(
+            "{} of persona {persona} on worker {worker} saw revision {revision}",
+            operation.word()
+        );
+        findings.add(
+            check,
+            format!("{what}, {micros} us after a later one was answered, when {height} was known"),
+        );
     }
 
     /// A write makes a revision above all that were answered before it began.
-    pub(super) fn check_write(&self, (revision, request): (u32, &Request), findings: &mut Findings, persona: u32) {
-        // Deleting what is deleted is told the revision that is there, which may have been known before.
+    pub(super) fn check_write(
+        &self,
+        (revision, request): (u32, &Request),
+        findings: &mut Findings,
+        persona: u32,
+    ) {
+        // Deleting what is deleted is told the revision that is there, which may have been known
+        // before.
         if self.was_seen_before(revision, request.invoked_at) && !request.may_change_nothing() {
-            let what = format!("{} of persona {persona} is revision {revision}", request.operation.word());
+            let what =
+                format!("{} of persona {persona} is revision {revision}", request.operation.word());
             findings.add(Check::Linear, format!("{what}, which was answered before it was sent"));
         }
     }

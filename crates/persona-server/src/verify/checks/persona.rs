@@ -29,7 +29,13 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
     // Each revision is made by one write, so a larger one is nonsense, and would only cost memory.
     if last as usize > requests.len() {
         let persona = records[0].persona;
-        findings.add(Check::Durable, format!("persona {persona} has revision {last}, but only {} writes were sent", requests.len()));
+        findings.add(
+            Check::Durable,
+            format!(
+                "persona {persona} has revision {last}, but only {} writes were sent",
+                requests.len()
+            ),
+        );
     } else {
         let mut chain = Chain::new(records, &requests, last, findings);
         chain.check(&order, findings);
@@ -42,9 +48,13 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
 
 /// Who expects the current revision must not be told that it is stale.
 fn check_conditions(records: &[Record], findings: &mut Findings) {
-    let refused = records.iter().filter(|record| record.outcome == Outcome::Refused && record.expected > 0);
+    let refused =
+        records.iter().filter(|record| record.outcome == Outcome::Refused && record.expected > 0);
     for record in refused.filter(|record| record.revision == Some(record.expected)) {
         let what = format!("{} of persona {} was refused", record.operation.word(), record.persona);
-        findings.add(Check::Linear, format!("{what}, although revision {} was current as expected", record.expected));
+        findings.add(
+            Check::Linear,
+            format!("{what}, although revision {} was current as expected", record.expected),
+        );
     }
 }

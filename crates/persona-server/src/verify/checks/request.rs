@@ -26,13 +26,22 @@ impl Request {
         let first = attempts[0];
         let acknowledgements = || attempts.iter().filter(|it| it.outcome == Outcome::Done);
         let acknowledged = acknowledgements().find_map(|it| it.revision);
-        let named = |what: &str| format!("{} {} of persona {}: {what}", first.operation.word(), first.request, first.persona);
+        let named = |what: &str| {
+            format!(
+                "{} {} of persona {}: {what}",
+                first.operation.word(),
+                first.request,
+                first.persona
+            )
+        };
         if acknowledgements().any(|it| it.revision != acknowledged) {
-            findings.add(Check::Once, named("its repetition was acknowledged with another revision"));
+            findings
+                .add(Check::Once, named("its repetition was acknowledged with another revision"));
         } else if acknowledgements().filter(|it| !it.replayed).count() > 1 {
             findings.add(Check::Once, named("its repetition was executed again"));
         }
-        let unknown = acknowledged.is_none() && attempts.iter().any(|it| it.outcome == Outcome::Unknown);
+        let unknown =
+            acknowledged.is_none() && attempts.iter().any(|it| it.outcome == Outcome::Unknown);
         Self {
             operation: first.operation,
             effect: first.effect,
@@ -46,7 +55,8 @@ impl Request {
 
     /// The revision that it made, if it was acknowledged and changed something.
     ///
-    /// Deleting what is deleted and restoring what is alive are acknowledged with the revision that is there.
+    /// Deleting what is deleted and restoring what is alive are acknowledged with the revision that
+    /// is there.
     pub(super) fn made(&self) -> Option<u32> {
         let changed = |revision: &u32| !self.may_change_nothing() || *revision == self.expected + 1;
         self.acknowledged.filter(changed)

@@ -1,5 +1,5 @@
-//! 7: the disk has room for the frames of a commit and not for the index of the log, which SQLite makes longer after the
-//! commit mark was written.
+//! 7: the disk has room for the frames of a commit and not for the index of the log, which SQLite
+//! makes longer after the commit mark was written.
 //!
 //! What is refused stays refused, also after a crash; what may come back is answered as unknown.
 
@@ -23,7 +23,8 @@ const REGION_BYTES: usize = 32 * 1024;
 /// Bytes of a change of which some ten are a region.
 const CHANGE_BYTES: usize = 500_000;
 
-/// A keeper that copies the log back as fast as a busy machine writes it would let it start over before its second region.
+/// A keeper that copies the log back as fast as a busy machine writes it would let it start over
+/// before its second region.
 const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
 
 /// Changes in which the log comes to its ceiling and so to its second region.
@@ -39,7 +40,12 @@ impl Shim {
         let folder = tempfile::tempdir().expect("a folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/index_full/shim.c");
         let shim = Self { folder };
-        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(shim.library()).arg(source).arg("-ldl").output();
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(shim.library())
+            .arg(source)
+            .arg("-ldl")
+            .output();
         match built {
             Ok(output) if output.status.success() => Some(shim),
             other => {
@@ -96,7 +102,9 @@ fn send_changes(server: &Server, path: &str, seen: &mut Seen, round: usize) {
     for number in 0..CHANGES_MAX {
         let key = format!("{round}/{number}");
         let change = json!({ "extensions": { &key: 1, "text": "t".repeat(CHANGE_BYTES) } });
-        match Client::connect(server.address()).and_then(|mut client| patch(&mut client, path, &change)) {
+        match Client::connect(server.address())
+            .and_then(|mut client| patch(&mut client, path, &change))
+        {
             Ok(reply) if reply.status == 200 => seen.acknowledged.push(key),
             Ok(reply) => {
                 let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
@@ -158,7 +166,8 @@ fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refuse
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused_long() {
+fn without_room_for_the_index_of_the_log_a_commit_is_in_doubt_and_what_is_refused_stays_refused_long()
+ {
     no_room_for_the_index(Form::Long);
 }
 

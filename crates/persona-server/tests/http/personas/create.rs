@@ -7,7 +7,12 @@ use crate::server::Server;
 #[tokio::test]
 async fn a_new_persona_is_answered_whole_with_its_location_and_tag() {
     let server = Server::start();
-    let reply = server.send("POST", "/api/v1/personas").header("x-persona-author", "Zoë").json(&json!({ "name": "Ada" })).send().await;
+    let reply = server
+        .send("POST", "/api/v1/personas")
+        .header("x-persona-author", "Zoë")
+        .json(&json!({ "name": "Ada" }))
+        .send()
+        .await;
     assert_eq!(reply.status, 201);
     assert_eq!(reply.revision(), 1);
     assert_eq!(reply.header("content-type"), Some("application/json"));
@@ -15,8 +20,14 @@ async fn a_new_persona_is_answered_whole_with_its_location_and_tag() {
     let location = format!("/api/v1/personas/{}", persona["id"].as_str().expect("an id"));
     assert_eq!(reply.header("location"), Some(location.as_str()));
     assert_eq!(server.get(&location).await.body, reply.body);
-    assert_eq!((&persona["revision"], &persona["name"], &persona["is_active"]), (&json!(1), &json!("Ada"), &json!(true)));
-    assert_eq!((&persona["created_by"], &persona["updated_by"], &persona["deleted_at"]), (&json!("Zoë"), &json!("Zoë"), &json!(null)));
+    assert_eq!(
+        (&persona["revision"], &persona["name"], &persona["is_active"]),
+        (&json!(1), &json!("Ada"), &json!(true))
+    );
+    assert_eq!(
+        (&persona["created_by"], &persona["updated_by"], &persona["deleted_at"]),
+        (&json!("Zoë"), &json!("Zoë"), &json!(null))
+    );
 }
 
 #[tokio::test]
@@ -46,7 +57,9 @@ async fn every_broken_rule_is_named_at_once() {
 #[tokio::test]
 async fn a_value_over_its_limit_is_refused_with_limit_and_size() {
     let server = Server::start();
-    let reply = server.post(&json!({ "name": "n".repeat(257), "description": "d".repeat(256 * 1024 + 1) })).await;
+    let reply = server
+        .post(&json!({ "name": "n".repeat(257), "description": "d".repeat(256 * 1024 + 1) }))
+        .await;
     assert_eq!(
         reply.problem()["errors"],
         json!([
@@ -74,13 +87,20 @@ async fn a_taken_handle_is_refused_and_names_its_holder() {
     let id = holder.rsplit('/').next().expect("an id");
     let reply = server.post(&json!({ "name": "Other", "handle": "ada" })).await;
     assert_eq!(reply.status, 409);
-    assert_eq!(reply.problem(), json!({ "code": "handle_taken", "detail": format!("the handle ada is taken by {id}"), "holder": id }));
+    assert_eq!(
+        reply.problem(),
+        json!({ "code": "handle_taken", "detail": format!("the handle ada is taken by {id}"), "holder": id })
+    );
 }
 
 #[tokio::test]
 async fn a_parameter_or_a_condition_is_refused() {
     let server = Server::start();
-    let reply = server.send("POST", "/api/v1/personas?dry_run=true").json(&json!({ "name": "Ada" })).send().await;
+    let reply = server
+        .send("POST", "/api/v1/personas?dry_run=true")
+        .json(&json!({ "name": "Ada" }))
+        .send()
+        .await;
     assert_eq!(
         reply.problem(),
         json!({

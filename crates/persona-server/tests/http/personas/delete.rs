@@ -8,10 +8,14 @@ use crate::server::{NOBODY, Server};
 async fn delete_needs_the_current_tag() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    assert_eq!(server.send("DELETE", &path).send().await.refusal(), (428, "condition_required".into()));
+    assert_eq!(
+        server.send("DELETE", &path).send().await.refusal(),
+        (428, "condition_required".into())
+    );
     let stale = server.send("DELETE", &path).header("if-match", "\"9-00000000\"").send().await;
     assert_eq!((stale.refusal(), stale.revision()), ((412, "stale".into()), 1));
-    let reply = server.send("DELETE", &path).header("if-match", server.tag(&path).await).send().await;
+    let reply =
+        server.send("DELETE", &path).header("if-match", server.tag(&path).await).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision(), reply.body.len()), (204, 2, 0));
     assert_eq!(server.get(&path).await.status, 410);
 }
@@ -23,13 +27,19 @@ async fn a_repeated_delete_is_done_already_whatever_is_expected() {
     server.delete(&path).await;
     let again = server.send("DELETE", &path).header("if-match", "\"1\"").send().await;
     assert_eq!((again.status.as_u16(), again.revision()), (204, 2));
-    assert_eq!(server.send("DELETE", &path).send().await.refusal(), (428, "condition_required".into()));
+    assert_eq!(
+        server.send("DELETE", &path).send().await.refusal(),
+        (428, "condition_required".into())
+    );
 }
 
 #[tokio::test]
 async fn deleting_nobody_is_not_found() {
     let server = Server::start();
-    assert_eq!(server.send("DELETE", NOBODY).header("if-match", "\"1\"").send().await.refusal(), (404, "no_such_persona".into()));
+    assert_eq!(
+        server.send("DELETE", NOBODY).header("if-match", "\"1\"").send().await.refusal(),
+        (404, "no_such_persona".into())
+    );
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ async fn head_answers_like_get_without_the_body() {
 #[tokio::test]
 async fn a_large_persona_is_answered_like_a_small_one() {
     let server = Server::start();
-    let path = server.persona_with(&json!({ "name": "Ada", "description": "x".repeat(GLANCE_BYTES_MAX) })).await;
+    let path = server
+        .persona_with(&json!({ "name": "Ada", "description": "x".repeat(GLANCE_BYTES_MAX) }))
+        .await;
     let tag = server.tag(&path).await;
     let (get, head) = (server.get(&path).await, server.send("HEAD", &path).send().await);
     assert_eq!((get.status.as_u16(), get.revision(), get.etag()), (200, 1, &*tag));
@@ -41,7 +43,10 @@ async fn a_large_persona_is_answered_like_a_small_one() {
     server.send("PATCH", &path).json(&json!({ "nickname": "A" })).send().await;
     assert_eq!(server.get(&format!("{path}?revision=1")).await.body, get.body);
     let unknown = server.get(&format!("{path}?revision=3")).await;
-    assert_eq!((unknown.status.as_u16(), unknown.problem()["current_revision"].as_u64()), (404, Some(2)));
+    assert_eq!(
+        (unknown.status.as_u16(), unknown.problem()["current_revision"].as_u64()),
+        (404, Some(2))
+    );
     server.delete(&path).await;
     assert_eq!(server.get(&path).await.status, 410);
     assert_eq!(server.get(&format!("{path}?revision=1")).await.body, get.body);
@@ -54,7 +59,11 @@ async fn a_known_revision_is_answered_with_304_and_no_body() {
     let tag = server.tag(&path).await;
     for known in [&tag, &format!("W/{tag}"), &format!("\"9-00000000\", {tag}"), "*"] {
         let reply = server.send("GET", &path).header("if-none-match", known).send().await;
-        assert_eq!((reply.status.as_u16(), reply.revision(), reply.body.len()), (304, 1, 0), "{known}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.revision(), reply.body.len()),
+            (304, 1, 0),
+            "{known}"
+        );
         assert_eq!(reply.header("content-type"), None);
     }
     let reply = server.send("GET", &path).header("if-none-match", "\"2-00000000\"").send().await;
@@ -77,10 +86,17 @@ async fn an_unknown_or_malformed_id_is_not_found() {
     let reply = server.get(NOBODY).await;
     assert_eq!(reply.status, 404);
     let id = NOBODY.rsplit('/').next().expect("an id");
-    assert_eq!(reply.problem(), json!({ "code": "no_such_persona", "detail": format!("there is no persona {id}") }));
+    assert_eq!(
+        reply.problem(),
+        json!({ "code": "no_such_persona", "detail": format!("there is no persona {id}") })
+    );
     for malformed in ["1", "ada", "0193b0c27f3e7a108c1d000000000001", "%00", "%ff"] {
         for method in ["GET", "PUT", "PATCH", "DELETE"] {
-            let reply = server.send(method, &format!("/api/v1/personas/{malformed}")).json(&json!({})).send().await;
+            let reply = server
+                .send(method, &format!("/api/v1/personas/{malformed}"))
+                .json(&json!({}))
+                .send()
+                .await;
             assert_eq!(reply.refusal(), (404, "no_such_persona".into()), "{method} {malformed}");
         }
     }
@@ -124,11 +140,19 @@ async fn an_older_revision_is_answered_as_it_was_and_asked_for_again_before_each
     assert_eq!((reply.status.as_u16(), reply.revision()), (200, 1));
     assert_eq!(reply.body, first.body);
     assert_eq!(reply.header("cache-control"), Some("private, no-cache"));
-    let known = server.send("GET", &format!("{path}?revision=1")).header("if-none-match", first.etag()).send().await;
+    let known = server
+        .send("GET", &format!("{path}?revision=1"))
+        .header("if-none-match", first.etag())
+        .send()
+        .await;
     assert_eq!(known.status, 304);
     let head = server.send("HEAD", &path).header("if-none-match", "*").send().await;
     let length = server.get(&path).await.body.len().to_string();
-    assert_eq!((head.status.as_u16(), head.header("content-length")), (304, Some(length.as_str())), "never another length than GET's");
+    assert_eq!(
+        (head.status.as_u16(), head.header("content-length")),
+        (304, Some(length.as_str())),
+        "never another length than GET's"
+    );
     server.delete(&path).await;
     assert_eq!(server.get(&format!("{path}?revision=2")).await.json()["name"], "Ada Lovelace");
 }
@@ -144,17 +168,30 @@ async fn a_revision_that_never_was_is_not_found() {
         reply.problem(),
         json!({ "code": "no_such_revision", "detail": format!("{id} has no revision 9, the current one is 1"), "current_revision": 1 })
     );
-    assert_eq!(server.get(&format!("{NOBODY}?revision=1")).await.refusal(), (404, "no_such_persona".into()));
+    assert_eq!(
+        server.get(&format!("{NOBODY}?revision=1")).await.refusal(),
+        (404, "no_such_persona".into())
+    );
 }
 
 #[tokio::test]
 async fn a_bad_query_is_refused() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    for bad in
-        ["revision=0", "revision=+1", "revision=-1", "revision=x", "revision=", "revision=99999999999999999999", "revision=1&revision=1"]
-    {
-        assert_eq!(server.get(&format!("{path}?{bad}")).await.refusal(), (400, "bad_parameter".into()), "{bad}");
+    for bad in [
+        "revision=0",
+        "revision=+1",
+        "revision=-1",
+        "revision=x",
+        "revision=",
+        "revision=99999999999999999999",
+        "revision=1&revision=1",
+    ] {
+        assert_eq!(
+            server.get(&format!("{path}?{bad}")).await.refusal(),
+            (400, "bad_parameter".into()),
+            "{bad}"
+        );
     }
     let reply = server.get(&format!("{path}?revison=1")).await;
     assert_eq!(reply.problem()["detail"], "revison: unknown parameter; did you mean revision?");
@@ -165,17 +202,43 @@ async fn an_id_is_the_same_with_and_without_needless_percent_encoding() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     let (folder, id) = path.rsplit_once('/').expect("a path");
-    let encoded = |id: &str| id.bytes().flat_map(|byte| format!("%{byte:02X}").into_bytes()).map(char::from).collect::<String>();
-    for spelling in [encoded(id), encoded(id).to_lowercase(), id.replace('-', "%2D"), id.replace('-', "%2d")] {
+    let encoded = |id: &str| {
+        id.bytes()
+            .flat_map(|byte| format!("%{byte:02X}").into_bytes())
+            .map(char::from)
+            .collect::<String>()
+    };
+    for spelling in
+        [encoded(id), encoded(id).to_lowercase(), id.replace('-', "%2D"), id.replace('-', "%2d")]
+    {
         let path = format!("{folder}/{spelling}");
         assert_eq!(server.get(&path).await.revision(), 1, "{path}");
-        assert_eq!(server.send("POST", &format!("{path}/restore")).send().await.status, 200, "{path}");
+        assert_eq!(
+            server.send("POST", &format!("{path}/restore")).send().await.status,
+            200,
+            "{path}"
+        );
     }
     // The same request in another spelling is a repetition.
-    let change = |path: String| server.send("PATCH", &path).header("idempotency-key", "k").json(&json!({ "nickname": "A" })).send();
+    let change = |path: String| {
+        server
+            .send("PATCH", &path)
+            .header("idempotency-key", "k")
+            .json(&json!({ "nickname": "A" }))
+            .send()
+    };
     assert_eq!(change(path.clone()).await.header("idempotency-replayed"), None);
-    assert_eq!(change(format!("{folder}/{}", encoded(id))).await.header("idempotency-replayed"), Some("true"));
-    for other in [id.replace('-', "%252D"), id.replace('-', "%2"), id.replace('-', "%2G"), id.replace('-', "%\u{e9}"), format!("{id}%2F")] {
+    assert_eq!(
+        change(format!("{folder}/{}", encoded(id))).await.header("idempotency-replayed"),
+        Some("true")
+    );
+    for other in [
+        id.replace('-', "%252D"),
+        id.replace('-', "%2"),
+        id.replace('-', "%2G"),
+        id.replace('-', "%\u{e9}"),
+        format!("{id}%2F"),
+    ] {
         let path = format!("{folder}/{}", other.replace('\u{e9}', "%C3%A9"));
         assert_eq!(server.get(&path).await.refusal(), (404, "no_such_persona".into()), "{path}");
     }

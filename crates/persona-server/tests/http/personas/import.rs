@@ -13,7 +13,9 @@ fn past(day: u8, nickname: &str) -> Value {
 #[tokio::test]
 async fn revisions_are_kept_as_they_were_one_after_the_other() {
     let server = Server::start();
-    let put = |revision: &str, body: Value| server.send("PUT", &format!("{NOBODY}/revisions/{revision}")).json(&body).send();
+    let put = |revision: &str, body: Value| {
+        server.send("PUT", &format!("{NOBODY}/revisions/{revision}")).json(&body).send()
+    };
     let first = put("1", past(1, "A")).await;
     assert_eq!((first.status.as_u16(), first.header("location")), (201, Some(NOBODY)));
     assert_eq!(first.json()["created_at"], "2020-01-01T00:00:00.000000Z");
@@ -45,8 +47,16 @@ async fn no_other_request_sets_what_the_store_manages() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     let before = server.get(&path).await.json();
-    let replaced = server.send("PUT", &path).header("if-match", server.tag(&path).await).json(&past(1, "A")).send().await;
-    assert_eq!((&replaced.json()["created_at"], &replaced.json()["created_by"]), (&before["created_at"], &Value::Null));
+    let replaced = server
+        .send("PUT", &path)
+        .header("if-match", server.tag(&path).await)
+        .json(&past(1, "A"))
+        .send()
+        .await;
+    assert_eq!(
+        (&replaced.json()["created_at"], &replaced.json()["created_by"]),
+        (&before["created_at"], &Value::Null)
+    );
     for (method, target) in [("POST", "/api/v1/personas"), ("PATCH", path.as_str())] {
         let refused = server.send(method, target).json(&past(1, "A")).send().await.refusal();
         assert_eq!(refused.0, 422, "{method}");

@@ -17,14 +17,22 @@ async fn names(server: &Server, query: &str) -> Vec<String> {
     let reply = server.get(&format!("/api/v1/personas?{query}")).await;
     assert_eq!(reply.status, 200, "{query}: {}", reply.json());
     let page = reply.json();
-    page["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+    page["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item["name"].as_str().expect("a name").to_owned())
+        .collect()
 }
 
 #[tokio::test]
 async fn an_empty_store_has_an_empty_page() {
     let server = Server::start();
     let reply = server.get("/api/v1/personas").await;
-    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("content-type")),
+        (200, Some("application/json"))
+    );
     assert_eq!(reply.json(), json!({ "items": [], "next_cursor": null }));
 }
 
@@ -35,19 +43,37 @@ async fn a_page_holds_whole_personas_newest_first() {
     assert_eq!((&page["total"], &page["next_cursor"]), (&json!(2), &json!(null)));
     let newest = &page["items"][0];
     assert_eq!(newest["name"], "b");
-    assert_eq!(&server.get(&format!("/api/v1/personas/{}", newest["id"].as_str().expect("an id"))).await.json(), newest);
+    assert_eq!(
+        &server
+            .get(&format!("/api/v1/personas/{}", newest["id"].as_str().expect("an id")))
+            .await
+            .json(),
+        newest
+    );
 }
 
 #[tokio::test]
 async fn cursors_lead_through_every_persona_once_in_every_order() {
     let server = filled(&["d", "a", "c", "e", "b"].map(|name| json!({ "name": name }))).await;
-    let orders = [("name", "abcde"), ("-name", "edcba"), ("created_at", "daceb"), ("-created_at", "becad"), ("updated_at", "daceb")];
+    let orders = [
+        ("name", "abcde"),
+        ("-name", "edcba"),
+        ("created_at", "daceb"),
+        ("-created_at", "becad"),
+        ("updated_at", "daceb"),
+    ];
     for (sort, expected) in orders {
         let mut seen = String::new();
         let mut query = format!("sort={sort}&limit=2");
         loop {
             let page = server.get(&format!("/api/v1/personas?{query}")).await.json();
-            seen.extend(page["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name")));
+            seen.extend(
+                page["items"]
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .map(|item| item["name"].as_str().expect("a name")),
+            );
             let Some(cursor) = page["next_cursor"].as_str() else { break };
             query = format!("sort={sort}&limit=2&cursor={cursor}");
         }
@@ -87,13 +113,17 @@ async fn filters_are_all_to_be_met() {
 #[tokio::test]
 async fn many_tags_are_counted_once_each_and_refused_by_their_number() {
     let server = filled(&[json!({ "name": "a", "tags": ["x"] })]).await;
-    let query = |tags: usize| (0..tags).map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");
+    let query =
+        |tags: usize| (0..tags).map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");
     assert_eq!(names(&server, &["tag=x"; 50].join("&")).await, ["a"]);
     assert_eq!(names(&server, &query(16)).await, Vec::<String>::new());
     for tags in [17, 60] {
         let reply = server.get(&format!("/api/v1/personas?{}", query(tags))).await;
         assert_eq!(reply.refusal(), (400, "bad_parameter".into()));
-        assert_eq!(reply.json()["detail"], format!("tag: must be at most 16 different tags, are {tags}"));
+        assert_eq!(
+            reply.json()["detail"],
+            format!("tag: must be at most 16 different tags, are {tags}")
+        );
     }
     let reply = server.get(&format!("/api/v1/personas?{}", query(990))).await;
     assert_eq!(reply.refusal(), (400, "bad_parameter".into()));
@@ -142,7 +172,11 @@ async fn every_bad_parameter_is_named_at_once() {
         })
     );
     for bad in ["limit=1001", "limit=x", "limit=1&limit=1", "limit=", "fields=", "sort=name,"] {
-        assert_eq!(server.get(&format!("/api/v1/personas?{bad}")).await.refusal(), (400, "bad_parameter".into()), "{bad}");
+        assert_eq!(
+            server.get(&format!("/api/v1/personas?{bad}")).await.refusal(),
+            (400, "bad_parameter".into()),
+            "{bad}"
+        );
     }
 }
 
@@ -152,31 +186,48 @@ async fn a_cursor_is_refused_by_a_list_with_other_parameters() {
     let page = server.get("/api/v1/personas?limit=1").await.json();
     let cursor = page["next_cursor"].as_str().expect("a second page");
     let reply = server.get(&format!("/api/v1/personas?limit=1&sort=name&cursor={cursor}")).await;
-    assert_eq!(reply.problem()["detail"], "cursor: the cursor belongs to a list with other parameters");
+    assert_eq!(
+        reply.problem()["detail"],
+        "cursor: the cursor belongs to a list with other parameters"
+    );
 }
 
 #[tokio::test]
 async fn changes_are_followed_from_the_first_page_of_each_list() {
     if ON_POSTGRES {
-        // While other tests write to the same server a position stays behind, and lists overlap; `polling.rs` of the storage
-        // holds what is promised there.
+        // While other tests write to the same server a position stays behind, and lists overlap;
+        // `polling.rs` of the storage holds what is promised there.
         return;
     }
-    let server = filled(&[json!({ "name": "a" }), json!({ "name": "b" }), json!({ "name": "c" })]).await;
-    let list = async |query: String| server.get(&format!("/api/v1/personas?sort=name&limit=1&{query}")).await;
+    let server =
+        filled(&[json!({ "name": "a" }), json!({ "name": "b" }), json!({ "name": "c" })]).await;
+    let list = async |query: String| {
+        server.get(&format!("/api/v1/personas?sort=name&limit=1&{query}")).await
+    };
     let first = list("updated_since=2000-01-01T00:00:00Z".into()).await.json();
     let position = first["next_updated_since"].as_str().expect("a position").to_owned();
     let cursor = first["next_cursor"].as_str().expect("a second page").to_owned();
-    // What comes between two pages is not in the later one, so the later one must not lead on from behind it.
+    // What comes between two pages is not in the later one, so the later one must not lead on from
+    // behind it.
     server.persona("B").await;
     let second = list(format!("updated_since=2000-01-01T00:00:00Z&cursor={cursor}")).await.json();
-    assert_eq!((&second["items"][0]["name"], &second["next_updated_since"]), (&json!("b"), &json!(position)));
-    assert!(second["next_cursor"].as_str().is_some_and(|cursor| cursor.ends_with(&position)), "{second}");
+    assert_eq!(
+        (&second["items"][0]["name"], &second["next_updated_since"]),
+        (&json!("b"), &json!(position))
+    );
+    assert!(
+        second["next_cursor"].as_str().is_some_and(|cursor| cursor.ends_with(&position)),
+        "{second}"
+    );
     let news = list(format!("updated_since={position}")).await.json();
     assert_eq!((&news["items"][0]["name"], &news["next_cursor"]), (&json!("B"), &json!(null)));
     let position = news["next_updated_since"].as_str().expect("a position");
     assert_eq!(list(format!("updated_since={position}")).await.json()["items"], json!([]));
-    assert_eq!(list(String::new()).await.json().get("next_updated_since"), None, "nobody asked for it");
+    assert_eq!(
+        list(String::new()).await.json().get("next_updated_since"),
+        None,
+        "nobody asked for it"
+    );
 
     let bare = cursor.split('.').next().expect("a cursor");
     for cursor in [bare, &format!("{bare}.")] {
@@ -184,22 +235,36 @@ async fn changes_are_followed_from_the_first_page_of_each_list() {
         assert_eq!(reply.problem()["errors"][0]["code"], "bad_cursor", "{cursor}");
     }
     let foreign = format!("{}9", &position[..position.len() - 1]);
-    let foreign = if foreign == position { format!("{}8", &position[..position.len() - 1]) } else { foreign };
+    let foreign =
+        if foreign == position { format!("{}8", &position[..position.len() - 1]) } else { foreign };
     for wrong in [foreign, format!("18446744073709551615-{}", "0".repeat(16))] {
-        assert_eq!(list(format!("updated_since={wrong}&count=exact")).await.refusal(), (410, "unknown_position".into()), "{wrong}");
+        assert_eq!(
+            list(format!("updated_since={wrong}&count=exact")).await.refusal(),
+            (410, "unknown_position".into()),
+            "{wrong}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_search_finds_by_words_and_orders_by_relevance() {
     let server = Server::start();
-    server.persona_with(&json!({ "name": "Ada", "system_prompt": "A wizard of numbers, très précis." })).await;
+    server
+        .persona_with(
+            &json!({ "name": "Ada", "system_prompt": "A wizard of numbers, très précis." }),
+        )
+        .await;
     server.persona_with(&json!({ "name": "Wizard" })).await;
     server.persona_with(&json!({ "name": "翻译专家", "tags": ["wizard"] })).await;
     let found = async |query: &str| {
         let reply = server.get(&format!("/api/v1/personas?fields=name&{query}")).await;
         assert_eq!(reply.status, 200, "{query}");
-        reply.json()["items"].as_array().expect("a list").iter().map(|item| item["name"].clone()).collect::<Vec<_>>()
+        reply.json()["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|item| item["name"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(found("q=wizard").await, ["Wizard", "翻译专家", "Ada"]);
     assert_eq!(found("q=WIZARD&sort=created_at").await, ["Ada", "Wizard", "翻译专家"]);
@@ -238,11 +303,15 @@ async fn no_search_text_is_a_fault_of_the_server() {
         long.as_str(),
     ];
     for text in texts {
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
         let status = server.get(&format!("/api/v1/personas?{query}")).await.status;
         assert!(matches!(status.as_u16(), 200 | 422), "{text:.20?} answers {status}");
     }
     assert_eq!(server.get("/api/v1/personas?q=...").await.refusal(), (422, "bad_search".into()));
-    assert_eq!(server.get("/api/v1/personas?sort=relevance").await.refusal(), (400, "bad_parameter".into()));
+    assert_eq!(
+        server.get("/api/v1/personas?sort=relevance").await.refusal(),
+        (400, "bad_parameter".into())
+    );
     assert_eq!(server.get("/api/v1/personas?q=ada").await.json()["items"][0]["name"], json!("Ada"));
 }

@@ -16,20 +16,31 @@ async fn json_patch(server: &Server, path: &str, operations: &Value) -> Reply {
 async fn two_clients_that_patch_different_fields_both_win() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    for (media_type, body) in [(MERGE_PATCH, json!({ "nickname": "A" })), ("application/json; charset=UTF-8", json!({ "creator": "me" }))] {
+    for (media_type, body) in [
+        (MERGE_PATCH, json!({ "nickname": "A" })),
+        ("application/json; charset=UTF-8", json!({ "creator": "me" })),
+    ] {
         let reply = server.send("PATCH", &path).body(media_type, body.to_string()).send().await;
         assert_eq!(reply.status, 200, "{media_type}");
     }
     let reply = server.get(&path).await;
     let persona = reply.json();
-    assert_eq!((reply.revision(), &persona["nickname"], &persona["creator"]), (3, &json!("A"), &json!("me")));
+    assert_eq!(
+        (reply.revision(), &persona["nickname"], &persona["creator"]),
+        (3, &json!("A"), &json!("me"))
+    );
 }
 
 #[tokio::test]
 async fn with_if_match_a_patch_is_strict() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let reply = server.send("PATCH", &path).header("if-match", "\"9-00000000\"").json(&json!({ "name": "Eve" })).send().await;
+    let reply = server
+        .send("PATCH", &path)
+        .header("if-match", "\"9-00000000\"")
+        .json(&json!({ "name": "Eve" }))
+        .send()
+        .await;
     assert_eq!((reply.refusal(), reply.revision()), ((412, "stale".into()), 1));
     let reply = server
         .send("PATCH", &path)
@@ -46,16 +57,26 @@ async fn null_clears_and_keys_of_objects_are_merged() {
     let path = server.persona_with(&json!({ "name": "Ada", "handle": "ada", "tags": ["a"], "extensions": { "x": 1, "y": 2 } })).await;
     let changes = json!({ "handle": null, "tags": null, "extensions": { "x": null, "z": 3 } });
     let persona = server.send("PATCH", &path).json(&changes).send().await.json();
-    assert_eq!((&persona["handle"], &persona["tags"], &persona["extensions"]), (&json!(null), &json!([]), &json!({ "y": 2, "z": 3 })));
+    assert_eq!(
+        (&persona["handle"], &persona["tags"], &persona["extensions"]),
+        (&json!(null), &json!([]), &json!({ "y": 2, "z": 3 }))
+    );
     let reply = server.send("PATCH", &path).json(&json!({ "name": null })).send().await;
-    assert_eq!(reply.problem()["errors"], json!([{ "pointer": "/name", "code": "required", "message": "name is required" }]));
+    assert_eq!(
+        reply.problem()["errors"],
+        json!([{ "pointer": "/name", "code": "required", "message": "name is required" }])
+    );
 }
 
 #[tokio::test]
 async fn a_patch_that_breaks_rules_names_all_of_them() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let reply = server.send("PATCH", &path).json(&json!({ "revision": 7, "discription": "x", "kind": "robot" })).send().await;
+    let reply = server
+        .send("PATCH", &path)
+        .json(&json!({ "revision": 7, "discription": "x", "kind": "robot" }))
+        .send()
+        .await;
     assert_eq!(reply.status, 422);
     assert_eq!(
         reply.problem()["errors"],
@@ -92,7 +113,9 @@ async fn the_operations_of_a_json_patch_are_all_applied_or_none() {
 async fn a_failed_test_is_a_conflict() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let reply = json_patch(&server, &path, &json!([{ "op": "test", "path": "/name", "value": "Eve" }])).await;
+    let reply =
+        json_patch(&server, &path, &json!([{ "op": "test", "path": "/name", "value": "Eve" }]))
+            .await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (409, 1));
     assert_eq!(
         reply.problem(),
@@ -104,19 +127,35 @@ async fn a_failed_test_is_a_conflict() {
 async fn what_is_no_json_patch_is_refused() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    for bad in [json!({ "name": "Eve" }), json!([{ "op": "rename" }]), json!([{ "op": "replace", "path": "/name" }]), json!(["x"])] {
-        assert_eq!(json_patch(&server, &path, &bad).await.refusal(), (422, "invalid".into()), "{bad}");
+    for bad in [
+        json!({ "name": "Eve" }),
+        json!([{ "op": "rename" }]),
+        json!([{ "op": "replace", "path": "/name" }]),
+        json!(["x"]),
+    ] {
+        assert_eq!(
+            json_patch(&server, &path, &bad).await.refusal(),
+            (422, "invalid".into()),
+            "{bad}"
+        );
     }
     let many = Value::from(vec![json!({ "op": "test", "path": "/name", "value": "Ada" }); 1001]);
     let reply = json_patch(&server, &path, &many).await;
-    assert_eq!(reply.problem()["errors"][0]["message"], "must have at most 1000 operations, has 1001");
+    assert_eq!(
+        reply.problem()["errors"][0]["message"],
+        "must have at most 1000 operations, has 1001"
+    );
 }
 
 #[tokio::test]
 async fn with_a_base_revision_the_changes_of_both_sides_are_merged() {
     let server = Server::start();
     let path = server.persona_with(&json!({ "name": "Ada", "scenario": "s" })).await;
-    server.send("PATCH", &path).json(&json!({ "name": "Theirs", "extensions": { "t": 1 } })).send().await;
+    server
+        .send("PATCH", &path)
+        .json(&json!({ "name": "Theirs", "extensions": { "t": 1 } }))
+        .send()
+        .await;
     let yours = json!({ "scenario": "yours", "extensions": { "y": 1 } });
     let reply = server.send("PATCH", &format!("{path}?base_revision=1")).json(&yours).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (200, 3));
@@ -131,7 +170,11 @@ async fn with_a_base_revision_the_changes_of_both_sides_are_merged() {
 async fn a_field_that_both_sides_changed_is_a_conflict_with_all_three_texts() {
     let server = Server::start();
     let path = server.persona_with(&json!({ "name": "Base", "scenario": "s" })).await;
-    server.send("PATCH", &path).json(&json!({ "name": "Theirs", "extensions": { "k": 1 } })).send().await;
+    server
+        .send("PATCH", &path)
+        .json(&json!({ "name": "Theirs", "extensions": { "k": 1 } }))
+        .send()
+        .await;
     let yours = json!({ "name": "Yours", "scenario": "yours", "extensions": { "k": 2 } });
     let reply = server.send("PATCH", &format!("{path}?base_revision=1")).json(&yours).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (409, 2));
@@ -154,11 +197,25 @@ async fn a_field_that_both_sides_changed_is_a_conflict_with_all_three_texts() {
 async fn a_base_that_never_was_is_refused() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let reply = server.send("PATCH", &format!("{path}?base_revision=9")).json(&json!({ "name": "Eve" })).send().await;
+    let reply = server
+        .send("PATCH", &format!("{path}?base_revision=9"))
+        .json(&json!({ "name": "Eve" }))
+        .send()
+        .await;
     assert_eq!(reply.status, 422);
-    assert_eq!(reply.problem(), json!({ "code": "unknown_base", "detail": "revision 9 does not exist" }));
-    let reply = server.send("PATCH", &format!("{path}?base_revision=x")).json(&json!({ "name": "Eve" })).send().await;
-    assert_eq!(reply.problem()["detail"], "base_revision: must be a revision: a whole number from 1, is \"x\"");
+    assert_eq!(
+        reply.problem(),
+        json!({ "code": "unknown_base", "detail": "revision 9 does not exist" })
+    );
+    let reply = server
+        .send("PATCH", &format!("{path}?base_revision=x"))
+        .json(&json!({ "name": "Eve" }))
+        .send()
+        .await;
+    assert_eq!(
+        reply.problem()["detail"],
+        "base_revision: must be a revision: a whole number from 1, is \"x\""
+    );
 }
 
 #[tokio::test]
@@ -166,7 +223,12 @@ async fn nobody_and_the_deleted_cannot_be_patched() {
     let server = Server::start();
     let path = server.persona("Ada").await;
     server.delete(&path).await;
-    for (path, refusal) in [(NOBODY, (404, "no_such_persona".to_owned())), (&path, (410, "deleted".to_owned()))] {
-        assert_eq!(server.send("PATCH", path).json(&json!({ "name": "Eve" })).send().await.refusal(), refusal);
+    for (path, refusal) in
+        [(NOBODY, (404, "no_such_persona".to_owned())), (&path, (410, "deleted".to_owned()))]
+    {
+        assert_eq!(
+            server.send("PATCH", path).json(&json!({ "name": "Eve" })).send().await.refusal(),
+            refusal
+        );
     }
 }

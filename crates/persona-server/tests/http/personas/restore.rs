@@ -13,7 +13,8 @@ async fn a_deleted_persona_comes_back_as_a_new_revision() {
     let restore = format!("{path}/restore");
     let stale = server.send("POST", &restore).header("if-match", living).send().await;
     assert_eq!((stale.refusal(), stale.revision()), ((412, "stale".into()), 2));
-    let reply = server.send("POST", &restore).header("if-match", server.tag(&path).await).send().await;
+    let reply =
+        server.send("POST", &restore).header("if-match", server.tag(&path).await).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (200, 3));
     let persona = reply.json();
     assert_eq!((&persona["name"], &persona["deleted_at"]), (&json!("Ada"), &json!(null)));
@@ -31,5 +32,8 @@ async fn restoring_a_living_persona_changes_nothing() {
 #[tokio::test]
 async fn restoring_nobody_is_not_found() {
     let server = Server::start();
-    assert_eq!(server.send("POST", &format!("{NOBODY}/restore")).send().await.refusal(), (404, "no_such_persona".into()));
+    assert_eq!(
+        server.send("POST", &format!("{NOBODY}/restore")).send().await.refusal(),
+        (404, "no_such_persona".into())
+    );
 }

@@ -1,5 +1,6 @@
-//! A database on a server as the source or the target of a move: `source.rs`, `target.rs`, what both read (`read.rs`), the
-//! digests that the database takes itself (`digest.rs`), and how statements are put to it (`session.rs`).
+//! A database on a server as the source or the target of a move: `source.rs`, `target.rs`, what
+//! both read (`read.rs`), the digests that the database takes itself (`digest.rs`), and how
+//! statements are put to it (`session.rs`).
 
 mod digest;
 mod put;

@@ -21,7 +21,8 @@ const CHANGES: &str = "
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])";
 
 /// A handle may go from one persona to another within a batch: first nobody of the batch has any.
-const RELEASE: &str = "UPDATE persona_store.personas SET handle = NULL WHERE id = ANY ($1) AND handle IS NOT NULL";
+const RELEASE: &str =
+    "UPDATE persona_store.personas SET handle = NULL WHERE id = ANY ($1) AND handle IS NOT NULL";
 
 const UNFOLDED: &str = "unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[],
                 $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::text[])
@@ -52,7 +53,11 @@ fn identity(id: PersonaId) -> Uuid {
 
 impl Session {
     /// Adds lines of the feed, `base` further on, and their revisions.
-    pub(super) fn put_entries(&mut self, entries: &[Entry], base: i64) -> Result<(), TransferError> {
+    pub(super) fn put_entries(
+        &mut self,
+        entries: &[Entry],
+        base: i64,
+    ) -> Result<(), TransferError> {
         let personas = column(entries, |it| identity(it.persona));
         let revisions = column(entries, |it| it.revision);
         let values: [Parameter<'_>; 11] = [
@@ -79,8 +84,13 @@ impl Session {
         self.rows(CHANGES, &values).map(drop)
     }
 
-    /// Writes personas as they are after a batch: those that come into being in it, and those that were there.
-    pub(super) fn put_personas(&mut self, new: &[PersonaRow], changed: &[PersonaRow]) -> Result<(), TransferError> {
+    /// Writes personas as they are after a batch: those that come into being in it, and those that
+    /// were there.
+    pub(super) fn put_personas(
+        &mut self,
+        new: &[PersonaRow],
+        changed: &[PersonaRow],
+    ) -> Result<(), TransferError> {
         if !changed.is_empty() {
             let ids = column(changed, |it| identity(it.id));
             self.rows(RELEASE, &[(&ids, Type::UUID_ARRAY)])?;
@@ -104,7 +114,11 @@ impl Session {
             self.put_rows(&insert, new)?;
         }
         // Those that had tags have none any more.
-        let rows: Vec<_> = new.iter().chain(changed).map(|it| FoundBy { id: it.id, tags: &it.tags, words: &it.words }).collect();
+        let rows: Vec<_> = new
+            .iter()
+            .chain(changed)
+            .map(|it| FoundBy { id: it.id, tags: &it.tags, words: &it.words })
+            .collect();
         self.put_found_by(&rows)
     }
 
@@ -128,8 +142,9 @@ impl Session {
         self.rows(sql, &values).map(drop)
     }
 
-    /// Adds records of keys, or replaces those with the same keys. None is older than the count of this database, so that each
-    /// is kept for a day more if the count is ahead of that of the source.
+    /// Adds records of keys, or replaces those with the same keys. None is older than the count of
+    /// this database, so that each is kept for a day more if the count is ahead of that of the
+    /// source.
     pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
         let values: [Parameter<'_>; 6] = [
             (&column(records, |it| it.key.as_str()), Type::TEXT_ARRAY),

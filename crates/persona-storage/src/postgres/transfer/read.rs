@@ -15,7 +15,8 @@ const COUNTS: &str = "
     SELECT (SELECT count(*) FROM persona_store.personas),
            (SELECT count(*) FROM persona_store.revisions),
            (SELECT count(*) FROM persona_store.changes)";
-const KEY: &str = "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
+const KEY: &str =
+    "SELECT key, fingerprint, outcome, persona, revision, at FROM persona_store.idempotency";
 
 impl Side for Session {
     fn place(&self) -> String {
@@ -24,7 +25,8 @@ impl Side for Session {
 
     fn counts(&mut self) -> Result<Counts, TransferError> {
         let rows = self.read(COUNTS, &[])?;
-        let number = |column| row::number(&rows[0], column).map_err(|error| self.unreadable(&error));
+        let number =
+            |column| row::number(&rows[0], column).map_err(|error| self.unreadable(&error));
         Ok(Counts { personas: number(0)?, revisions: number(1)?, changes: number(2)? })
     }
 
@@ -47,7 +49,11 @@ impl Side for Session {
         })
     }
 
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+    fn personas_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaDigest>, TransferError> {
         let after = after.map(row::uuid);
         let sql = persona_sql("WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2");
         let rows = self.read(&sql, &[(&after, Type::UUID), (&limit, Type::INT8)])?;
@@ -62,15 +68,22 @@ impl Side for Session {
 
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
         let keys = keys.to_vec();
-        let rows = self.read(&format!("{KEY} WHERE key = ANY ($1)"), &[(&keys, Type::TEXT_ARRAY)])?;
+        let rows =
+            self.read(&format!("{KEY} WHERE key = ANY ($1)"), &[(&keys, Type::TEXT_ARRAY)])?;
         self.keys(&rows)
     }
 }
 
 impl Session {
-    pub(super) fn keys_after(&mut self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>, TransferError> {
-        let sql = format!("{KEY} WHERE at >= $1 AND (at > $1 OR key > $2) ORDER BY at, key LIMIT $3");
-        let rows = self.read(&sql, &[(&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)])?;
+    pub(super) fn keys_after(
+        &mut self,
+        after: &(i64, String),
+        limit: i64,
+    ) -> Result<Vec<KeyRecord>, TransferError> {
+        let sql =
+            format!("{KEY} WHERE at >= $1 AND (at > $1 OR key > $2) ORDER BY at, key LIMIT $3");
+        let rows = self
+            .read(&sql, &[(&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)])?;
         self.keys(&rows)
     }
 
@@ -99,7 +112,11 @@ impl Session {
     }
 
     /// What each row says.
-    fn each<T>(&self, rows: &[Row], read: impl Fn(&Row) -> Result<T, Error>) -> Result<Vec<T>, TransferError> {
+    fn each<T>(
+        &self,
+        rows: &[Row],
+        read: impl Fn(&Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, TransferError> {
         rows.iter().map(|found| read(found).map_err(|error| self.unreadable(&error))).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! One connection, driven from a thread that waits for it.
 //!
-//! Each piece of work is a transaction of its own with settings of its own, so that a pooler may stand in between, and a
-//! statement takes as long as it takes.
+//! Each piece of work is a transaction of its own with settings of its own, so that a pooler may
+//! stand in between, and a statement takes as long as it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::{Error, NoObserver};
 /// Longest wait for the connection that holds the fence.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 /// No limits of the session hold for a move, which is looked after by whoever started it.
-pub(super) const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+pub(super) const BEGIN: &str =
+    "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// See the module.
 pub(super) struct Session {
@@ -45,9 +46,10 @@ impl Session {
     }
 
     fn connection(&self) -> Result<&Connection, StartError> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| StartError::Unreachable { place: self.settings.place(), reason: "the connection broke".into() })
+        self.connection.as_ref().ok_or_else(|| StartError::Unreachable {
+            place: self.settings.place(),
+            reason: "the connection broke".into(),
+        })
     }
 
     /// Does statements without values.
@@ -57,8 +59,13 @@ impl Session {
     }
 
     /// The rows of a statement.
-    pub(super) fn rows(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
-        let rows = self.home.handle().block_on(self.connection()?.rows(Statement::Once(sql), parameters));
+    pub(super) fn rows(
+        &mut self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, TransferError> {
+        let rows =
+            self.home.handle().block_on(self.connection()?.rows(Statement::Once(sql), parameters));
         rows.map_err(|error| self.broken(&error))
     }
 
@@ -76,7 +83,8 @@ impl Session {
 
     /// Takes a schema from one version to that of this build, in the transaction that was begun.
     pub(super) fn apply(&mut self, from: u32) -> Result<(), TransferError> {
-        let done = self.home.handle().block_on(migrate::apply(self.connection()?, &self.settings, from));
+        let done =
+            self.home.handle().block_on(migrate::apply(self.connection()?, &self.settings, from));
         done.map_err(|error| {
             if let Some(connection) = self.connection.take() {
                 connection.discard();
@@ -86,7 +94,11 @@ impl Session {
     }
 
     /// The rows of one statement in a transaction of its own.
-    pub(super) fn read(&mut self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
+    pub(super) fn read(
+        &mut self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, TransferError> {
         self.execute(BEGIN)?;
         let rows = self.rows(sql, parameters)?;
         self.execute("COMMIT")?;
@@ -100,9 +112,10 @@ impl Session {
         }
         let taken = error.as_db_error().filter(|answer| answer.code().code() == "23505");
         match taken {
-            Some(answer) => {
-                TransferError::Taken { place: self.settings.place(), reason: answer.detail().unwrap_or(answer.message()).to_owned() }
-            }
+            Some(answer) => TransferError::Taken {
+                place: self.settings.place(),
+                reason: answer.detail().unwrap_or(answer.message()).to_owned(),
+            },
             None => StartError::from_driver(&self.settings, error).into(),
         }
     }
@@ -110,8 +123,11 @@ impl Session {
     /// A second connection, in the middle of a transaction that began with these statements.
     pub(super) fn second(&self, sql: &str) -> Result<Connection, TransferError> {
         let made = self.home.handle().block_on(async {
-            let connection =
-                self.pool.connection(CONNECTION_WAIT_MAX).await.map_err(|error| StartError::from_pool(&self.settings, &error))?;
+            let connection = self
+                .pool
+                .connection(CONNECTION_WAIT_MAX)
+                .await
+                .map_err(|error| StartError::from_pool(&self.settings, &error))?;
             let connection = connection.without_limit();
             match connection.execute(sql).await {
                 Ok(()) => Ok(connection),
@@ -125,13 +141,22 @@ impl Session {
     }
 
     /// Statements on a second connection.
-    pub(super) fn execute_on(&self, connection: &Connection, sql: &str) -> Result<(), TransferError> {
+    pub(super) fn execute_on(
+        &self,
+        connection: &Connection,
+        sql: &str,
+    ) -> Result<(), TransferError> {
         let done = self.home.handle().block_on(connection.execute(sql));
         Ok(done.map_err(|error| StartError::from_driver(&self.settings, &error))?)
     }
 
     /// The rows of a statement on a second connection.
-    pub(super) fn rows_on(&self, connection: &Connection, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, TransferError> {
+    pub(super) fn rows_on(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, TransferError> {
         let rows = self.home.handle().block_on(connection.rows(Statement::Once(sql), parameters));
         Ok(rows.map_err(|error| StartError::from_driver(&self.settings, &error))?)
     }

@@ -1,4 +1,5 @@
-//! A database that is moved from: read in short transactions, and fenced by a lock on the tables that every write adds to.
+//! A database that is moved from: read in short transactions, and fenced by a lock on the tables
+//! that every write adds to.
 
 use std::time::{Duration, Instant};
 
@@ -24,10 +25,11 @@ const BATCH_ORDER: i64 = 10_000;
 /// Everything that any write adds to. Readers are not in the way and are not held up.
 const FENCE: &str = "LOCK TABLE persona_store.personas, persona_store.changes, persona_store.idempotency IN EXCLUSIVE MODE";
 /// From its commit on every write of a server fails as a whole, because it adds a line to the feed.
-const RETIRE: &str = "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
+const RETIRE: &str =
+    "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
 
-/// What a session of a server in this database calls itself. A user who may not see sessions of other users sees those of
-/// its own, and a server has the same user as a rule.
+/// What a session of a server in this database calls itself. A user who may not see sessions of
+/// other users sees those of its own, and a server has the same user as a rule.
 const SESSIONS_OF_SERVERS: &str = "
     SELECT min(application_name) FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -41,8 +43,8 @@ const POSITION: &str = "
     SELECT value FROM persona_store.meta
     WHERE key = 'epoch' AND value = $2 AND (SELECT coalesce(max(sequence), 0) FROM persona_store.changes) = $1";
 
-/// Lines with their revisions, up to so many bytes, and at least one. While writers are at work, only those below the
-/// oldest transaction that still runs: nothing can come to lie before them.
+/// Lines with their revisions, up to so many bytes, and at least one. While writers are at work,
+/// only those below the oldest transaction that still runs: nothing can come to lie before them.
 const ENTRIES: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
            r.parent, r.base, r.at, r.author, r.note, r.changed, r.deleted, r.head, r.document
@@ -88,7 +90,12 @@ impl ServerSource {
             return Err(StartError::BeingFilled { place }.into());
         }
         if found.version != migrate::VERSION {
-            return Err(StartError::OlderSchema { place, found: found.version, known: migrate::VERSION }.into());
+            return Err(StartError::OlderSchema {
+                place,
+                found: found.version,
+                known: migrate::VERSION,
+            }
+            .into());
         }
         if !is_live && !found.is_retired {
             refuse_in_use(&mut session)?;
@@ -101,14 +108,16 @@ impl ServerSource {
     }
 }
 
-/// Refuses while a server has sessions in the database, by the names that its processes give themselves. Those that are just
-/// ending have a moment.
+/// Refuses while a server has sessions in the database, by the names that its processes give
+/// themselves. Those that are just ending have a moment.
 fn refuse_in_use(session: &mut Session) -> Result<(), TransferError> {
     let began = Instant::now();
     loop {
         let rows = session.read(SESSIONS_OF_SERVERS, &[])?;
         let process = rows.first().map(|found| row::value::<Option<String>>(found, 0)).transpose();
-        let Some(process) = process.map_err(|error| session.unreadable(&error))?.flatten() else { return Ok(()) };
+        let Some(process) = process.map_err(|error| session.unreadable(&error))?.flatten() else {
+            return Ok(());
+        };
         if began.elapsed() >= ENDING_MAX {
             return Err(TransferError::SourceInUse { place: session.place(), process });
         }
@@ -126,7 +135,10 @@ impl Source for ServerSource {
                           (SELECT sequence || ' ' || persona || ' ' || at FROM persona_store.changes ORDER BY sequence LIMIT 1)";
         let rows = self.session.read(sql, &[])?;
         let found = rows.first().ok_or_else(|| self.damaged("it has no epoch".into()))?;
-        let text = |column| row::value::<Option<String>>(found, column).map_err(|error| self.session.unreadable(&error));
+        let text = |column| {
+            row::value::<Option<String>>(found, column)
+                .map_err(|error| self.session.unreadable(&error))
+        };
         let epoch = text(0)?.ok_or_else(|| self.damaged("it has no epoch".into()))?;
         let first = text(1)?.unwrap_or_default();
         self.epoch.clone_from(&epoch);
@@ -150,7 +162,8 @@ impl Source for ServerSource {
             }
         }
         let bytes: u64 = entries.iter().map(|entry| entry.bytes() as u64).sum();
-        let is_last = bytes < BATCH_BYTES.unsigned_abs() && (entries.len() as u64) < BATCH_ENTRIES.unsigned_abs();
+        let is_last = bytes < BATCH_BYTES.unsigned_abs()
+            && (entries.len() as u64) < BATCH_ENTRIES.unsigned_abs();
         Ok(Batch { entries, is_last })
     }
 
@@ -158,12 +171,16 @@ impl Source for ServerSource {
         self.session.keys_after(after, BATCH_KEYS)
     }
 
-    fn order(&mut self, each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError> {
+    fn order(
+        &mut self,
+        each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>,
+    ) -> Result<(), TransferError> {
         let (mut at, mut id) = (i64::MIN, uuid::Uuid::nil());
         loop {
-            let sql =
-                "SELECT created_at, id FROM persona_store.personas WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3";
-            let rows = self.session.read(sql, &[(&at, Type::INT8), (&id, Type::UUID), (&BATCH_ORDER, Type::INT8)])?;
+            let sql = "SELECT created_at, id FROM persona_store.personas WHERE (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3";
+            let rows = self
+                .session
+                .read(sql, &[(&at, Type::INT8), (&id, Type::UUID), (&BATCH_ORDER, Type::INT8)])?;
             for found in &rows {
                 at = row::value(found, 0).map_err(|error| self.session.unreadable(&error))?;
                 id = row::value(found, 1).map_err(|error| self.session.unreadable(&error))?;
@@ -177,7 +194,8 @@ impl Source for ServerSource {
 
     fn fence(&mut self) -> Result<(), TransferError> {
         if !self.is_retired {
-            let connection = self.session.second(&format!("{BEGIN}; SET LOCAL lock_timeout = '5s'; {FENCE}"))?;
+            let connection =
+                self.session.second(&format!("{BEGIN}; SET LOCAL lock_timeout = '5s'; {FENCE}"))?;
             self.fence = Some(connection);
         }
         Ok(())
@@ -193,7 +211,11 @@ impl Source for ServerSource {
     fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError> {
         let Some(connection) = self.fence.take() else { return Ok(true) };
         // In the transaction that holds the fence: there is no moment in between.
-        let rows = self.session.rows_on(&connection, POSITION, &[(&position, Type::INT8), (&self.epoch, Type::TEXT)])?;
+        let rows = self.session.rows_on(
+            &connection,
+            POSITION,
+            &[(&position, Type::INT8), (&self.epoch, Type::TEXT)],
+        )?;
         if rows.is_empty() {
             self.fence = Some(connection);
             return Ok(false);
@@ -208,7 +230,11 @@ impl Source for ServerSource {
 fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
     let (sequence, persona): (i64, PersonaId) = (row::value(found, 0)?, row::id(found, 1)?);
     let revision: i64 = row::value(found, 2)?;
-    let missing = || Ok(Err(format!("change {sequence} is about revision {revision} of persona {persona}, which is not there")));
+    let missing = || {
+        Ok(Err(format!(
+            "change {sequence} is about revision {revision} of persona {persona}, which is not there"
+        )))
+    };
     let Some(head) = row::value::<Option<String>>(found, 14)? else { return missing() };
     let Some(created_at) = row::value::<Option<i64>>(found, 5)? else { return missing() };
     Ok(Ok(Entry {

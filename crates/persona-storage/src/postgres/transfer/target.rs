@@ -1,7 +1,8 @@
 //! A database that is moved to.
 //!
-//! The table `persona_store.move_state` is there from the transaction that makes the schema to the one that finishes the
-//! move: it says what comes from where and how far it is, and as long as it is there nobody else uses the database.
+//! The table `persona_store.move_state` is there from the transaction that makes the schema to the
+//! one that finishes the move: it says what comes from where and how far it is, and as long as it
+//! is there nobody else uses the database.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,10 @@ const STATE: &str = "
     );";
 const READ_STATE: &str = "
     SELECT origin, base, position, personas_before, revisions_before, changes_before FROM persona_store.move_state";
-/// Only who knows the place may go on from it: another process that moves into the same database has moved it.
-const ADVANCE: &str = "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
+/// Only who knows the place may go on from it: another process that moves into the same database
+/// has moved it.
+const ADVANCE: &str =
+    "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
 
 /// What was moved lies behind the old end of the feed, and none of its personas was there before.
 const TAKE_OUT: &str = "
@@ -39,9 +42,9 @@ const TAKE_OUT: &str = "
     DELETE FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
     DROP TABLE persona_store.move_state";
 
-/// The count of elapsed time goes on from the newest record that was moved, and not from one that is made here before a keeper
-/// looks: a count that is behind the time of day would jump otherwise, and all that was moved be forgotten. A count that is
-/// there stays.
+/// The count of elapsed time goes on from the newest record that was moved, and not from one that
+/// is made here before a keeper looks: a count that is behind the time of day would jump otherwise,
+/// and all that was moved be forgotten. A count that is there stays.
 const BEGIN_COUNT: &str = "
     INSERT INTO persona_store.meta (key, value)
     SELECT 'observed_us', least(max(at), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)::text
@@ -58,7 +61,11 @@ pub(crate) struct ServerTarget {
 
 impl ServerTarget {
     /// Connects to it; changes nothing.
-    pub(crate) fn open(settings: &Settings, into_existing: bool, start_over: bool) -> Result<Self, TransferError> {
+    pub(crate) fn open(
+        settings: &Settings,
+        into_existing: bool,
+        start_over: bool,
+    ) -> Result<Self, TransferError> {
         Ok(Self { session: Session::open(settings)?, into_existing, start_over, base: 0 })
     }
 
@@ -69,15 +76,21 @@ impl ServerTarget {
     /// What an unfinished move left, if it is of this source.
     fn unfinished(&mut self, origin: &str) -> Result<Start, TransferError> {
         let rows = self.session.read(READ_STATE, &[])?;
-        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
+        let found = rows
+            .first()
+            .ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
         let failed = |error| self.session.unreadable(&error);
         let known: String = row::value(found, 0).map_err(failed)?;
         if known != origin {
-            return Err(TransferError::OtherSource { place: self.session.place(), source_name: known });
+            return Err(TransferError::OtherSource {
+                place: self.session.place(),
+                source_name: known,
+            });
         }
         let number = |column| row::number(found, column).map_err(failed);
         let before = Counts { personas: number(3)?, revisions: number(4)?, changes: number(5)? };
-        let (base, position) = (row::value(found, 1).map_err(failed)?, row::value(found, 2).map_err(failed)?);
+        let (base, position) =
+            (row::value(found, 1).map_err(failed)?, row::value(found, 2).map_err(failed)?);
         Ok(Start { position, base, before, resumed: position > 0 })
     }
 }
@@ -93,7 +106,9 @@ impl Target for ServerTarget {
         }
         self.session.execute(migrate::BEGIN)?;
         let rows = self.session.rows("SELECT changes_before FROM persona_store.move_state", &[])?;
-        let found = rows.first().ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
+        let found = rows
+            .first()
+            .ok_or_else(|| TransferError::Concurrent { place: self.session.place() })?;
         if row::number(found, 0).map_err(|error| self.session.unreadable(&error))? == 0 {
             self.session.execute("DROP SCHEMA persona_store CASCADE")?;
         } else {
@@ -103,8 +118,10 @@ impl Target for ServerTarget {
                 // The feed went back.
                 self.session.execute(migrate::RENEW_EPOCH)?;
             }
-            // An earlier version of the program may have made it, and it is migrated like any other.
-            self.session.execute(&format!("UPDATE persona_store.about SET schema_version = {version}"))?;
+            // An earlier version of the program may have made it, and it is migrated like any
+            // other.
+            self.session
+                .execute(&format!("UPDATE persona_store.about SET schema_version = {version}"))?;
         }
         self.session.execute("COMMIT")
     }
@@ -115,7 +132,9 @@ impl Target for ServerTarget {
                    WHERE handle = ANY ($1) AND handle IS NOT NULL AND deleted_at IS NULL
                    ORDER BY handle";
         let rows = self.session.read(sql, &[(&handles, Type::TEXT_ARRAY)])?;
-        rows.iter().map(|found| row::value(found, 0).map_err(|error| self.session.unreadable(&error))).collect()
+        rows.iter()
+            .map(|found| row::value(found, 0).map_err(|error| self.session.unreadable(&error)))
+            .collect()
     }
 
     fn look(&mut self, origin: &str) -> Result<Start, TransferError> {
@@ -129,7 +148,10 @@ impl Target for ServerTarget {
         }
         let before = self.counts_of_schema(found)?;
         if before.changes > 0 && !self.into_existing {
-            return Err(TransferError::NotEmpty { place: self.session.place(), personas: before.personas });
+            return Err(TransferError::NotEmpty {
+                place: self.session.place(),
+                personas: before.personas,
+            });
         }
         Ok(Start { before, ..Start::default() })
     }
@@ -151,7 +173,8 @@ impl Target for ServerTarget {
         let version = self.session.find()?.version;
         self.session.apply(version)?;
         // A server that is connected already writes to a schema of its version only.
-        self.session.execute(&format!("UPDATE persona_store.about SET schema_version = 0; {STATE}"))?;
+        self.session
+            .execute(&format!("UPDATE persona_store.about SET schema_version = 0; {STATE}"))?;
         let sql = "INSERT INTO persona_store.move_state
                    SELECT true, $1, (SELECT coalesce(max(sequence), 0) FROM persona_store.changes), 0,
                           (SELECT count(*) FROM persona_store.personas), (SELECT count(*) FROM persona_store.revisions),
@@ -165,14 +188,24 @@ impl Target for ServerTarget {
 
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
         let Some(last) = entries.last() else { return Ok(()) };
-        let latest: BTreeMap<PersonaId, &Entry> = entries.iter().map(|entry| (entry.persona, entry)).collect();
+        let latest: BTreeMap<PersonaId, &Entry> =
+            entries.iter().map(|entry| (entry.persona, entry)).collect();
         let first = entries.iter().filter(|entry| entry.revision == 1).map(|entry| entry.persona);
         let created: std::collections::BTreeSet<PersonaId> = first.collect();
         let damaged = |what| TransferError::DamagedSource { place: "the source".into(), what };
-        let rows = latest.values().map(|entry| entry.persona_row()).collect::<Result<Vec<_>, _>>().map_err(damaged)?;
-        let (new, changed): (Vec<_>, Vec<_>) = rows.into_iter().partition(|persona| created.contains(&persona.id));
+        let rows = latest
+            .values()
+            .map(|entry| entry.persona_row())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(damaged)?;
+        let (new, changed): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|persona| created.contains(&persona.id));
         self.session.execute(BEGIN)?;
-        if self.session.rows(ADVANCE, &[(&position, Type::INT8), (&last.sequence, Type::INT8)])?.is_empty() {
+        if self
+            .session
+            .rows(ADVANCE, &[(&position, Type::INT8), (&last.sequence, Type::INT8)])?
+            .is_empty()
+        {
             self.session.execute("ROLLBACK")?;
             return Err(TransferError::Concurrent { place: self.session.place() });
         }
@@ -202,7 +235,9 @@ impl Target for ServerTarget {
 
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
         let version = migrate::VERSION;
-        let open = format!("UPDATE persona_store.about SET schema_version = {version}; DROP TABLE persona_store.move_state");
+        let open = format!(
+            "UPDATE persona_store.about SET schema_version = {version}; DROP TABLE persona_store.move_state"
+        );
         self.session.execute(&format!("{BEGIN}; {open}; {BEGIN_COUNT}"))?;
         // The next transaction of a server has to come after everything that was moved.
         self.session.rows(migrate::MOVE_FEED, &[])?;

@@ -1,4 +1,5 @@
-//! The revisions of one persona: 1 to its current one without a gap, each as its own columns say, the last as the current row.
+//! The revisions of one persona: 1 to its current one without a gap, each as its own columns say,
+//! the last as the current row.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,9 @@ const BATCH_REVISIONS: i64 = 500;
 
 /// The last revision that is kept of a persona; in the same snapshot it must be the current one.
 pub(super) fn last_kept(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached("SELECT max(revision) FROM revisions WHERE persona = ?1")?.query_row([row_id], |found| found.get(0))
+    connection
+        .prepare_cached("SELECT max(revision) FROM revisions WHERE persona = ?1")?
+        .query_row([row_id], |found| found.get(0))
 }
 
 /// Compares every revision up to that of the current row.
@@ -55,7 +58,10 @@ pub(super) fn compare(
             before = revision;
         }
         if !any {
-            report.add(Some(current.persona.id), format!("its revisions end at {before}, and it is at {last}"));
+            report.add(
+                Some(current.persona.id),
+                format!("its revisions end at {before}, and it is at {last}"),
+            );
             return Ok(());
         }
     }
@@ -82,7 +88,8 @@ fn inspect(
     if checksums && let Err(error) = checksum::verified(found, 0, persona.id) {
         faults.push(error.to_string());
     }
-    let (deleted, head, text): (bool, String, String) = (found.get(1)?, found.get(2)?, found.get(3)?);
+    let (deleted, head, text): (bool, String, String) =
+        (found.get(1)?, found.get(2)?, found.get(3)?);
     let document = match Document::from_stored(&text) {
         Ok(document) => document,
         Err(invalid) => {
@@ -117,7 +124,8 @@ fn inspect(
     if !document.content_hashes().any(states) {
         faults.push("its head differs from its columns or its document".into());
     }
-    if as_it_was.revision == persona.revision && (head != current.head || text != current.document) {
+    if as_it_was.revision == persona.revision && (head != current.head || text != current.document)
+    {
         faults.push("it is the last one, and the current row differs from it".into());
     }
     Ok(Some(document))

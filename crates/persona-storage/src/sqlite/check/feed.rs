@@ -32,7 +32,11 @@ struct Last {
 
 impl Feed {
     /// Takes in the next lines, and tells whether there may be more.
-    pub(super) fn follow(&mut self, connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<bool> {
+    pub(super) fn follow(
+        &mut self,
+        connection: &Connection,
+        report: &mut CheckReport,
+    ) -> rusqlite::Result<bool> {
         if self.broken {
             return Ok(false);
         }
@@ -44,17 +48,23 @@ impl Feed {
             self.sequence = line.sequence;
             report.changes += 1;
             let before = self.last.get(&line.persona);
-            // Of one persona; others may have been written at the same time where the file came from PostgreSQL. A stamp that a
-            // clock far ahead made lifts no later one.
+            // Of one persona; others may have been written at the same time where the file came
+            // from PostgreSQL. A stamp that a clock far ahead made lifts no later one.
             if before.is_some_and(|last| line.at <= last.at && last.at <= newest_of(line.at)) {
-                report.add(Some(line.persona), format!("change {} is not later than the one before", line.sequence));
+                report.add(
+                    Some(line.persona),
+                    format!("change {} is not later than the one before", line.sequence),
+                );
             }
             if let Some(fault) = fault_of(before, line.revision, line.kind) {
                 report.add(Some(line.persona), format!("change {} {fault}", line.sequence));
             }
             // A persona that was met may have gone on since.
             let met = before.is_some_and(|last| last.met);
-            self.last.insert(line.persona, Last { revision: line.revision, kind: line.kind, at: line.at, met });
+            self.last.insert(
+                line.persona,
+                Last { revision: line.revision, kind: line.kind, at: line.at, met },
+            );
         }
         Ok(lines.len() == BATCH_LINES)
     }
@@ -70,7 +80,13 @@ impl Feed {
     }
 
     /// Compares a persona with its lines; both must be of one snapshot.
-    pub(super) fn compare(&mut self, id: PersonaId, revision: u64, deleted: bool, report: &mut CheckReport) {
+    pub(super) fn compare(
+        &mut self,
+        id: PersonaId,
+        revision: u64,
+        deleted: bool,
+        report: &mut CheckReport,
+    ) {
         if self.broken {
             return;
         }
@@ -80,13 +96,23 @@ impl Feed {
         };
         last.met = true;
         if last.revision.number() != revision {
-            report.add(Some(id), format!("it is at revision {revision}, and the feed at {}", last.revision));
+            report.add(
+                Some(id),
+                format!("it is at revision {revision}, and the feed at {}", last.revision),
+            );
         } else if deleted != (last.kind == ChangeKind::Deleted) {
-            report.add(Some(id), format!("the feed says that it was last {}, and its row does not", last.kind.word()));
+            report.add(
+                Some(id),
+                format!(
+                    "the feed says that it was last {}, and its row does not",
+                    last.kind.word()
+                ),
+            );
         }
     }
 
-    /// Reports the lines about personas that were never met; where rows could not be read, that says nothing.
+    /// Reports the lines about personas that were never met; where rows could not be read, that
+    /// says nothing.
     pub(super) fn finish(&self, report: &mut CheckReport) {
         if self.broken || !report.is_sound() {
             return;

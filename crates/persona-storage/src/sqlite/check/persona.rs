@@ -28,7 +28,11 @@ pub(super) struct Stored {
 /// Reads and compares the next persona in order of creation; `None` after the last one.
 ///
 /// The version of the schema tells whether there are checksums, and how tags are kept.
-pub(in super::super) fn next_after(connection: &Connection, row_id: i64, version: u32) -> rusqlite::Result<Option<Current>> {
+pub(in super::super) fn next_after(
+    connection: &Connection,
+    row_id: i64,
+    version: u32,
+) -> rusqlite::Result<Option<Current>> {
     let checksums = version >= migrate::CHECKSUMS_SINCE;
     let sql = format!(
         "SELECT row_id, id, name, kind, handle, is_active, created_at, updated_at, deleted_at, created_by, updated_by,
@@ -39,10 +43,15 @@ pub(in super::super) fn next_after(connection: &Connection, row_id: i64, version
          LIMIT 1",
         if checksums { "checksum" } else { "NULL" },
     );
-    let current = connection.prepare_cached(&sql)?.query_row([row_id], |found| inspect(found, checksums)).optional()?;
+    let current = connection
+        .prepare_cached(&sql)?
+        .query_row([row_id], |found| inspect(found, checksums))
+        .optional()?;
     match current {
         // A damaged tree can lead back to where the walk was; without this it would never end.
-        Some(current) if current.row_id <= row_id => Err(damage("the personas are not in the order of their rows".into())),
+        Some(current) if current.row_id <= row_id => {
+            Err(damage("the personas are not in the order of their rows".into()))
+        }
         Some(mut current) => {
             compare_tags(connection, &mut current, version >= migrate::FOLDED_TAGS_SINCE)?;
             Ok(Some(current))
@@ -52,7 +61,12 @@ pub(in super::super) fn next_after(connection: &Connection, row_id: i64, version
 }
 
 fn inspect(found: &Row<'_>, checksums: bool) -> rusqlite::Result<Current> {
-    let mut current = Current { row_id: found.get(0)?, id: row::id(found, 1).ok(), faults: Vec::new(), stored: None };
+    let mut current = Current {
+        row_id: found.get(0)?,
+        id: row::id(found, 1).ok(),
+        faults: Vec::new(),
+        stored: None,
+    };
     let Some(id) = current.id else {
         current.faults.push(format!("row {} has no readable identity", current.row_id));
         return Ok(current);
@@ -70,11 +84,13 @@ fn inspect(found: &Row<'_>, checksums: bool) -> rusqlite::Result<Current> {
     Ok(current)
 }
 
-/// Reads a row into the model, and compares every column that is there for searching with the document.
+/// Reads a row into the model, and compares every column that is there for searching with the
+/// document.
 fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String> {
     let unreadable = |error: rusqlite::Error| format!("a column cannot be read: {error}");
     let text: String = found.get(15).map_err(unreadable)?;
-    let document = Document::from_stored(&text).map_err(|invalid| format!("its document cannot be read: {invalid}"))?;
+    let document = Document::from_stored(&text)
+        .map_err(|invalid| format!("its document cannot be read: {invalid}"))?;
     let members = || -> rusqlite::Result<(Persona, String, [bool; 4])> {
         let same = [
             found.get_ref(2)?.as_str()? == document.name(),
@@ -112,11 +128,24 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     Ok((Stored { persona, head, document: text }, faults))
 }
 
-fn compare_tags(connection: &Connection, current: &mut Current, are_folded: bool) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1")?;
-    let kept: BTreeSet<String> = statement.query_map([current.row_id], |found| found.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let Some(Stored { persona: Persona { document, .. }, .. }) = &current.stored else { return Ok(()) };
-    let wanted = if are_folded { document.folded_tags() } else { document.tags().map(str::to_owned).collect() };
+fn compare_tags(
+    connection: &Connection,
+    current: &mut Current,
+    are_folded: bool,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1")?;
+    let kept: BTreeSet<String> = statement
+        .query_map([current.row_id], |found| found.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let Some(Stored { persona: Persona { document, .. }, .. }) = &current.stored else {
+        return Ok(());
+    };
+    let wanted = if are_folded {
+        document.folded_tags()
+    } else {
+        document.tags().map(str::to_owned).collect()
+    };
     if kept != wanted {
         current.faults.push("the tags that it is found by differ from the document".into());
     }

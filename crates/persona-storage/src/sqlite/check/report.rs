@@ -5,7 +5,8 @@ use persona_model::PersonaId;
 use super::super::StartError;
 use super::super::error::{is_damage, is_of_a_value};
 
-/// Most problems that are described; further ones are only counted, because a damaged page makes hundreds.
+/// Most problems that are described; further ones are only counted, because a damaged page makes
+/// hundreds.
 const DESCRIBED_MAX: usize = 100;
 
 /// Something that is not as it must be.
@@ -54,8 +55,13 @@ impl CheckReport {
         }
     }
 
-    /// Takes an error for a finding when it is about the content of the file, and hands it back when it is not.
-    pub(super) fn add_damage(&mut self, persona: Option<PersonaId>, error: rusqlite::Error) -> Result<(), rusqlite::Error> {
+    /// Takes an error for a finding when it is about the content of the file, and hands it back
+    /// when it is not.
+    pub(super) fn add_damage(
+        &mut self,
+        persona: Option<PersonaId>,
+        error: rusqlite::Error,
+    ) -> Result<(), rusqlite::Error> {
         if !is_damage(&error) && !is_of_a_value(&error) {
             return Err(error);
         }
@@ -69,7 +75,11 @@ impl CheckReport {
             return Ok(self);
         }
         let more = self.problems_total - 1;
-        let report = if more == 0 { self.first_problem() } else { format!("{}, and {more} more problems", self.first_problem()) };
+        let report = if more == 0 {
+            self.first_problem()
+        } else {
+            format!("{}, and {more} more problems", self.first_problem())
+        };
         Err(StartError::Damaged { path: path.into(), report })
     }
 }

@@ -21,9 +21,10 @@ const TELL_EVERY: u64 = 64;
 
 /// Checks a file of ours: of a running server, of a stopped one, or a backup.
 ///
-/// The file is only read. Damage is part of the report; an error means that there was nothing to check: no file, a file
-/// of somebody else, no permission. Must be called before anything else in this process opens the file, because it
-/// reads the first page with plain file calls, and closing those would drop the locks of the whole process.
+/// The file is only read. Damage is part of the report; an error means that there was nothing to
+/// check: no file, a file of somebody else, no permission. Must be called before anything else in
+/// this process opens the file, because it reads the first page with plain file calls, and closing
+/// those would drop the locks of the whole process.
 ///
 /// # Errors
 ///
@@ -35,12 +36,15 @@ pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, Star
 }
 
 /// Checks a file that nobody else has open, such as a backup that was just made.
-pub(in super::super) fn check_alone(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+pub(in super::super) fn check_alone(
+    path: &Path,
+    watcher: &mut Watcher<'_>,
+) -> Result<CheckReport, StartError> {
     examine(path, &connection::open_alone(path)?, true, watcher)
 }
 
-/// Opens a file of ours of any known version and journal mode for reading, and tells whether it is in a rollback mode:
-/// then no server can be using it.
+/// Opens a file of ours of any known version and journal mode for reading, and tells whether it is
+/// in a rollback mode: then no server can be using it.
 pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
     restore::finish_interrupted(path)?;
     let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
@@ -63,7 +67,10 @@ pub(in super::super) fn examine(
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, StartError> {
     let failed = |error| StartError::from_driver(path, error);
-    let mut report = CheckReport { schema_version: migrate::version_of(connection).map_err(failed)?, ..CheckReport::default() };
+    let mut report = CheckReport {
+        schema_version: migrate::version_of(connection).map_err(failed)?,
+        ..CheckReport::default()
+    };
     let mut examination = Examination { path, connection, report: &mut report, watcher };
     examination.structure(alone)?;
     examination.rows()?;
@@ -88,7 +95,9 @@ impl Examination<'_, '_> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
-                self.report.add_damage(None, error).map_err(|error| StartError::from_driver(self.path, error))?;
+                self.report
+                    .add_damage(None, error)
+                    .map_err(|error| StartError::from_driver(self.path, error))?;
                 Ok(None)
             }
         }
@@ -96,15 +105,29 @@ impl Examination<'_, '_> {
 
     /// What SQLite knows of the structure, and whether the schema is the one that this version has.
     ///
-    /// The file of a server is looked at table by table, so that no snapshot is held longer than the largest one takes.
+    /// The file of a server is looked at table by table, so that no snapshot is held longer than
+    /// the largest one takes.
     fn structure(&mut self, alone: bool) -> Result<(), StartError> {
-        let tables = self.found(texts(self.connection, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", &[]))?;
-        let tables: Vec<Option<String>> = if alone { vec![None] } else { tables.into_iter().flatten().map(Some).collect() };
+        let tables = self.found(texts(
+            self.connection,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+            &[],
+        ))?;
+        let tables: Vec<Option<String>> =
+            if alone { vec![None] } else { tables.into_iter().flatten().map(Some).collect() };
         for (done, table) in tables.iter().enumerate() {
             self.tell(Step::Structure, done as u64, tables.len() as u64)?;
             let lines = match table {
-                Some(table) => texts(self.connection, "SELECT integrity_check FROM pragma_integrity_check(?1)", &[table]),
-                None => texts(self.connection, "SELECT integrity_check FROM pragma_integrity_check", &[]),
+                Some(table) => texts(
+                    self.connection,
+                    "SELECT integrity_check FROM pragma_integrity_check(?1)",
+                    &[table],
+                ),
+                None => texts(
+                    self.connection,
+                    "SELECT integrity_check FROM pragma_integrity_check",
+                    &[],
+                ),
             };
             for line in self.found(lines)?.into_iter().flatten().filter(|line| line != "ok") {
                 self.report.add(None, line);
@@ -116,7 +139,8 @@ impl Examination<'_, '_> {
         for line in self.found(texts(self.connection, broken, &[]))?.into_iter().flatten() {
             self.report.add(None, line);
         }
-        let shared = "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
+        let shared =
+            "SELECT 'the handle ' || handle || ' belongs to ' || count(*) || ' living personas'
                       FROM personas NOT INDEXED
                       WHERE handle IS NOT NULL AND deleted_at IS NULL
                       GROUP BY handle
@@ -125,9 +149,16 @@ impl Examination<'_, '_> {
             self.report.add(None, line);
         }
         let schema = migrate::schema_of(self.connection);
-        let expected = migrate::schema_of_version(self.report.schema_version).map_err(|error| StartError::from_driver(self.path, error))?;
+        let expected = migrate::schema_of_version(self.report.schema_version)
+            .map_err(|error| StartError::from_driver(self.path, error))?;
         if self.found(schema)?.is_some_and(|schema| schema != expected) {
-            self.report.add(None, format!("its tables and indexes are not those of schema version {}", self.report.schema_version));
+            self.report.add(
+                None,
+                format!(
+                    "its tables and indexes are not those of schema version {}",
+                    self.report.schema_version
+                ),
+            );
         }
         if self.report.schema_version >= meta::EPOCH_SINCE {
             let fault = meta::fault_of_epoch(self.connection);
@@ -141,7 +172,12 @@ impl Examination<'_, '_> {
     /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.
     fn rows(&mut self) -> Result<(), StartError> {
         let mut feed = Feed::default();
-        let count = |sql| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap_or_default().unsigned_abs();
+        let count = |sql| {
+            self.connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .unwrap_or_default()
+                .unsigned_abs()
+        };
         let changes = count("SELECT max(sequence) FROM changes");
         let personas = count("SELECT count(*) FROM personas");
         while self.follow(&mut feed).map_err(|error| StartError::from_driver(self.path, error))? {
@@ -157,7 +193,8 @@ impl Examination<'_, '_> {
             match self.found(checked)? {
                 Some(Some(checked)) => row_id = checked,
                 Some(None) => break,
-                // A page that cannot be read holds several rows; what is behind it is looked at all the same.
+                // A page that cannot be read holds several rows; what is behind it is looked at all
+                // the same.
                 None => match self.found(row_after(self.connection, row_id))?.flatten() {
                     Some(next) => row_id = next,
                     None => break,
@@ -194,11 +231,24 @@ impl Examination<'_, '_> {
         }
         if let Some(stored) = &current.stored {
             let persona = &stored.persona;
-            feed.compare(persona.id, persona.revision.number(), persona.deleted_at.is_some(), self.report);
+            feed.compare(
+                persona.id,
+                persona.revision.number(),
+                persona.deleted_at.is_some(),
+                self.report,
+            );
             if last.is_none_or(|last| last.unsigned_abs() != persona.revision.number()) {
-                self.report.add(current.id, format!("it is at revision {}, and its last kept one is {last:?}", persona.revision));
+                self.report.add(
+                    current.id,
+                    format!(
+                        "it is at revision {}, and its last kept one is {last:?}",
+                        persona.revision
+                    ),
+                );
             }
-            if let Err(error) = chain::compare(self.connection, current.row_id, stored, checksums, self.report) {
+            if let Err(error) =
+                chain::compare(self.connection, current.row_id, stored, checksums, self.report)
+            {
                 self.report.add_damage(current.id, error)?;
             }
         }
@@ -206,14 +256,25 @@ impl Examination<'_, '_> {
     }
 }
 
-fn texts(connection: &Connection, sql: &str, parameters: &[&String]) -> rusqlite::Result<Vec<String>> {
+fn texts(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&String],
+) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(0))?;
     rows.collect()
 }
 
 /// The row of the next persona, found without reading the persona itself.
-pub(in super::super) fn row_after(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
-    let next: Option<i64> = connection.query_row("SELECT min(row_id) FROM personas WHERE row_id > ?1", [row_id], |row| row.get(0))?;
+pub(in super::super) fn row_after(
+    connection: &Connection,
+    row_id: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let next: Option<i64> = connection.query_row(
+        "SELECT min(row_id) FROM personas WHERE row_id > ?1",
+        [row_id],
+        |row| row.get(0),
+    )?;
     Ok(next.filter(|next| *next > row_id))
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Observer};
 
-/// Most damage that is remembered, so that a persona that is asked for again and again is told once.
+/// Most damage that is remembered, so that a persona that is asked for again and again is told
+/// once.
 const REMEMBERED_MAX: usize = 10_000;
 
 /// What was met so far.

@@ -1,8 +1,9 @@
 //! Leases: which long reads are under way, until when, and how they are ended.
 //!
-//! A lease is held by the work that reads, and not by the request that asked for it, because a request can be dropped
-//! while its work goes on. Each holds a snapshot, and the oldest one keeps the log from starting over. One thread oversees
-//! all of them: it ends those whose time is over and those that are in the way of writers.
+//! A lease is held by the work that reads, and not by the request that asked for it, because a
+//! request can be dropped while its work goes on. Each holds a snapshot, and the oldest one keeps
+//! the log from starting over. One thread oversees all of them: it ends those whose time is over
+//! and those that are in the way of writers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,13 +15,15 @@ use rusqlite::{Connection, InterruptHandle};
 use super::log_watch::{LOOK_EVERY, LogWatch};
 use crate::{Error, Observer};
 
-/// A log larger than this is in the way of the writers' next one. A client that has been waited for so long in sum loses
-/// its snapshot then: the writes of everybody else are worth more. Half of where the keeper has the log start over, because
-/// writers go on until it has, and the log may not outgrow 64 MiB.
+/// A log larger than this is in the way of the writers' next one. A client that has been waited for
+/// so long in sum loses its snapshot then: the writes of everybody else are worth more. Half of
+/// where the keeper has the log start over, because writers go on until it has, and the log may not
+/// outgrow 64 MiB.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SLOW_CLIENT_WAIT_MAX: Duration = Duration::from_millis(250);
-/// From this size of the log on every read that keeps it from starting over is in the way: where the keeper wants to have
-/// it start over. Until it is copied back, writers add as much again on a fast disk.
+/// From this size of the log on every read that keeps it from starting over is in the way: where
+/// the keeper wants to have it start over. Until it is copied back, writers add as much again on a
+/// fast disk.
 const LOG_BYTES_LAST: u64 = 32 * 1024 * 1024;
 /// No read is in the way of writers who have not written this much since it began.
 const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;
@@ -78,7 +81,8 @@ pub(in super::super) struct Lease {
     interrupt: InterruptHandle,
 }
 
-/// A lease, until this is dropped. The connection that reads must not be used for anything else before.
+/// A lease, until this is dropped. The connection that reads must not be used for anything else
+/// before.
 pub(in super::super) struct Held {
     leases: Arc<Leases>,
     lease: Arc<Lease>,
@@ -98,7 +102,11 @@ impl Leases {
     /// # Errors
     ///
     /// The store is closing, or the system gives no thread to oversee it.
-    pub(in super::super) fn begin(self: &Arc<Self>, connection: &Connection, limit: Option<Duration>) -> Result<Held, Error> {
+    pub(in super::super) fn begin(
+        self: &Arc<Self>,
+        connection: &Connection,
+        limit: Option<Duration>,
+    ) -> Result<Held, Error> {
         let log_bytes_before = AtomicU64::new(self.log.look().bytes());
         let interrupt = connection.get_interrupt_handle();
         let mut state = self.state();
@@ -109,14 +117,23 @@ impl Leases {
             Overseer::NotStarted => {
                 let leases = Arc::clone(self);
                 let oversee = move || leases.oversee();
-                thread::Builder::new().name("reads".into()).spawn(oversee).map_err(|error| Error::Backend(Box::new(error)))?;
+                thread::Builder::new()
+                    .name("reads".into())
+                    .spawn(oversee)
+                    .map_err(|error| Error::Backend(Box::new(error)))?;
                 state.overseer = Overseer::Awake;
             }
             Overseer::Asleep => self.woken.notify_one(),
             Overseer::Awake => {}
         }
-        let lease =
-            Lease { began: Instant::now(), limit, log_bytes_before, waited_micros: AtomicU64::new(0), reason: OnceLock::new(), interrupt };
+        let lease = Lease {
+            began: Instant::now(),
+            limit,
+            log_bytes_before,
+            waited_micros: AtomicU64::new(0),
+            reason: OnceLock::new(),
+            interrupt,
+        };
         let lease = Arc::new(lease);
         state.leases.push(Arc::clone(&lease));
         self.tell(&state);
@@ -131,11 +148,16 @@ impl Leases {
         }
     }
 
-    /// Ends all reads with a limit, and lets none begin. Those that are bound to their client's pace go on.
+    /// Ends all reads with a limit, and lets none begin. Those that are bound to their client's
+    /// pace go on.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
-        state.leases.iter().filter(|lease| lease.limit.is_some()).for_each(|lease| lease.end(Reason::Closing));
+        state
+            .leases
+            .iter()
+            .filter(|lease| lease.limit.is_some())
+            .for_each(|lease| lease.end(Reason::Closing));
         self.woken.notify_one();
         drop(state);
         self.log.close();
@@ -158,7 +180,11 @@ impl Leases {
             }
             state.overseer = Overseer::Awake;
             // Most reads have ended before this is over.
-            state = self.woken.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .woken
+                .wait_timeout(state, LOOK_EVERY)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             if state.leases.is_empty() {
                 continue;
             }
@@ -183,17 +209,20 @@ impl Lease {
         if self.limit.is_some_and(|limit| now.duration_since(self.began) >= limit) {
             return Some(Reason::TimedOut);
         }
-        let is_slow = Duration::from_micros(self.waited_micros.load(Relaxed)) >= SLOW_CLIENT_WAIT_MAX;
+        let is_slow =
+            Duration::from_micros(self.waited_micros.load(Relaxed)) >= SLOW_CLIENT_WAIT_MAX;
         let allowed = if is_slow { LOG_BYTES_MAX } else { LOG_BYTES_LAST };
-        // Smaller than at the beginning when the log has started over, which a snapshot of its very end allows.
+        // Smaller than at the beginning when the log has started over, which a snapshot of its very
+        // end allows.
         let before = self.log_bytes_before.fetch_min(log_bytes, Relaxed).min(log_bytes);
         (log_bytes > allowed && log_bytes - before > LOG_GROWTH_MIN).then_some(Reason::InTheWay)
     }
 
-    /// Interrupts the statement that runs. What runs between two statements is met by the overseer's next round, which
-    /// comes as long as the lease is held.
+    /// Interrupts the statement that runs. What runs between two statements is met by the
+    /// overseer's next round, which comes as long as the lease is held.
     ///
-    /// Called only while the lease is known to be held, so that no other read on the same connection is met.
+    /// Called only while the lease is known to be held, so that no other read on the same
+    /// connection is met.
     fn end(&self, reason: Reason) {
         let _ = self.reason.set(reason);
         self.interrupt.interrupt();
@@ -220,13 +249,17 @@ impl Held {
 
     /// Notes for how long its client was waited for, in sum.
     pub(in super::super) fn has_waited(&self, time: Duration) {
-        self.lease.waited_micros.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        self.lease
+            .waited_micros
+            .store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// What became of the read: where it was ended, why, instead of how it noticed that.
     pub(in super::super) fn judge<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         result.map_err(|error| match self.reason() {
-            Some(Reason::TimedOut) => Error::ReadTimedOut { limit: self.lease.limit.unwrap_or_default() },
+            Some(Reason::TimedOut) => {
+                Error::ReadTimedOut { limit: self.lease.limit.unwrap_or_default() }
+            }
             Some(Reason::InTheWay) => Error::ReadGaveWay,
             Some(Reason::Left | Reason::Closing) => Error::Closed("it is closing"),
             None => error,
@@ -285,7 +318,8 @@ mod tests {
         let seen = Arc::new(Seen::default());
         let oldest = || *seen.0.lock().expect("no panic");
         let (leases, connection) = (leases(seen.clone()), connection());
-        let (first, second) = (begin(&leases, &connection, None), begin(&leases, &connection, None));
+        let (first, second) =
+            (begin(&leases, &connection, None), begin(&leases, &connection, None));
         assert_eq!(oldest(), Some(first.lease().began));
         drop(first);
         assert_eq!(oldest(), Some(second.lease().began));
@@ -314,7 +348,8 @@ mod tests {
         // It is not held any more, so this is no read's statement.
         let next = begin(&leases, &connection, None);
         leases.end(&lease, Reason::Left);
-        let one: i64 = connection.query_row("SELECT 1", [], |row| row.get(0)).expect("not interrupted");
+        let one: i64 =
+            connection.query_row("SELECT 1", [], |row| row.get(0)).expect("not interrupted");
         assert_eq!((one, next.reason()), (1, None));
     }
 
@@ -330,7 +365,11 @@ mod tests {
         let held = begin(&leases, &connection, None);
         held.lease().log_bytes_before.store(50 * MIB, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(verdict(&held, 57), None, "writers wrote little since");
-        assert_eq!((verdict(&held, 1), verdict(&held, 33)), (None, Some(Reason::InTheWay)), "the log started over meanwhile");
+        assert_eq!(
+            (verdict(&held, 1), verdict(&held, 33)),
+            (None, Some(Reason::InTheWay)),
+            "the log started over meanwhile"
+        );
     }
 
     #[test]

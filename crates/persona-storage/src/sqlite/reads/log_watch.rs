@@ -13,8 +13,9 @@ use crate::NoObserver;
 
 /// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
 pub(in super::super) const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// From this size of the log on no long read begins until it has started over, for which there must be no reader. Below
-/// where the keeper has it start over (`keeper.rs`), so that most reads have ended by themselves when it does.
+/// From this size of the log on no long read begins until it has started over, for which there must
+/// be no reader. Below where the keeper has it start over (`keeper.rs`), so that most reads have
+/// ended by themselves when it does.
 const LOG_BYTES_FULL: u64 = 24 * 1024 * 1024;
 /// A log that has been full for so long although no long read holds it is held by another program.
 const HELD_AFTER: Duration = Duration::from_secs(5);
@@ -22,12 +23,16 @@ const HELD_AFTER: Duration = Duration::from_secs(5);
 const STARTS: Duration = Duration::from_secs(1);
 /// This part of each cycle is without any long read, so that a log that can start over does.
 const QUIET: Duration = Duration::from_secs(2);
-/// A read that begins although the log is full has no more than this, whatever the setting is: the others have to get their
-/// turn in time.
+/// A read that begins although the log is full has no more than this, whatever the setting is: the
+/// others have to get their turn in time.
 const LIMIT_MAX: Duration = Duration::from_secs(5);
-const _: () = assert!(HELD_AFTER.as_secs() + STARTS.as_secs() + LIMIT_MAX.as_secs() + QUIET.as_secs() < TURN_WAIT_MAX.as_secs());
+const _: () = assert!(
+    HELD_AFTER.as_secs() + STARTS.as_secs() + LIMIT_MAX.as_secs() + QUIET.as_secs()
+        < TURN_WAIT_MAX.as_secs()
+);
 
-/// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for the size of the log.
+/// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for
+/// the size of the log.
 pub(in super::super) struct LogWatch {
     settings: Settings,
     seen: Mutex<Seen>,
@@ -50,7 +55,8 @@ impl LogWatch {
         Self { settings, seen: Mutex::default() }
     }
 
-    /// The log as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked at just now.
+    /// The log as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked
+    /// at just now.
     pub(super) fn look(&self) -> Log {
         self.see().log
     }
@@ -75,20 +81,25 @@ impl LogWatch {
     fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, StartError> {
         let connection = match connection {
             Some(connection) => connection,
-            None => connection.insert(connection::open(&self.settings, Purpose::Read, Arc::new(NoObserver))?),
+            None => connection.insert(connection::open(
+                &self.settings,
+                Purpose::Read,
+                Arc::new(NoObserver),
+            )?),
         };
-        connection::look_at_log(connection).map_err(|error| StartError::from_driver(&self.settings.path, error))
+        connection::look_at_log(connection)
+            .map_err(|error| StartError::from_driver(&self.settings.path, error))
     }
 
-    /// How long a long read may take that begins now; `None` while none may, because the log is full and has to start over
-    /// first.
+    /// How long a long read may take that begins now; `None` while none may, because the log is
+    /// full and has to start over first.
     ///
     /// All processes of a machine come to the same at the same time, without asking each other.
     pub(super) fn limit_of_reads(&self) -> Option<Duration> {
         let (seen, limit) = (self.see(), self.settings.read_timeout);
         let Some(full_since) = seen.full_since else { return Some(limit) };
-        // One that is copied back wholly starts over with the next write, and a reader that begins before it is not in its
-        // way. One that begins beside a write is.
+        // One that is copied back wholly starts over with the next write, and a reader that begins
+        // before it is not in its way. One that begins beside a write is.
         if seen.is_quiet && seen.log.copied == seen.log.frames {
             return Some(limit);
         }
@@ -104,8 +115,8 @@ impl LogWatch {
     }
 }
 
-/// Whether long reads begin although the log is full, where this is their usual limit. Those of one cycle have ended before
-/// the next one begins.
+/// Whether long reads begin although the log is full, where this is their usual limit. Those of one
+/// cycle have ended before the next one begins.
 fn is_time_to_start(now: Duration, limit: Duration) -> bool {
     let cycle = STARTS + limit.min(LIMIT_MAX) + QUIET;
     now.as_micros() % cycle.as_micros() < STARTS.as_micros()
@@ -114,7 +125,10 @@ fn is_time_to_start(now: Duration, limit: Duration) -> bool {
 /// Time since the machine started: the same for all processes.
 fn monotonic() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
+    Duration::new(
+        now.tv_sec.try_into().unwrap_or_default(),
+        now.tv_nsec.try_into().unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -122,12 +136,17 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::super::{Settings, initialise};
-    use super::{HELD_AFTER, LIMIT_MAX, LOG_BYTES_FULL, LogWatch, Purpose, TURN_WAIT_MAX, connection, is_time_to_start, monotonic};
+    use super::{
+        HELD_AFTER, LIMIT_MAX, LOG_BYTES_FULL, LogWatch, Purpose, TURN_WAIT_MAX, connection,
+        is_time_to_start, monotonic,
+    };
 
     #[test]
     fn in_each_cycle_there_is_a_time_without_any_long_read() {
         // A cycle of 8 s: a read that begins in its first second ends within 5 more.
-        let starts: Vec<bool> = (0..32).map(|half| is_time_to_start(Duration::from_millis(half * 500), Duration::from_secs(5))).collect();
+        let starts: Vec<bool> = (0..32)
+            .map(|half| is_time_to_start(Duration::from_millis(half * 500), Duration::from_secs(5)))
+            .collect();
         let cycle: Vec<bool> = (0..16).map(|half| half < 2).collect();
         assert_eq!(starts, [cycle.clone(), cycle].concat());
         assert!(monotonic() > Duration::ZERO);
@@ -141,7 +160,10 @@ mod tests {
                 if is_time_to_start(now, limit) {
                     last_start = now;
                 }
-                assert!(now.saturating_sub(last_start) < TURN_WAIT_MAX, "{limit:?}: no read begins from {last_start:?} on");
+                assert!(
+                    now.saturating_sub(last_start) < TURN_WAIT_MAX,
+                    "{limit:?}: no read begins from {last_start:?} on"
+                );
             }
         }
     }
@@ -173,11 +195,18 @@ mod tests {
         let mut settings = Settings::new(folder.path().join("persona.db"));
         settings.read_timeout = Duration::from_mins(1);
         initialise(&settings).expect("a new file");
-        let open = |purpose| connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver)).expect("it opens");
+        let open = |purpose| {
+            connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver))
+                .expect("it opens")
+        };
         let (writer, keeper) = (open(Purpose::Write), open(Purpose::Keep));
         let watch = LogWatch::new(settings.clone());
         assert!(watch.limit_of_reads().is_some());
-        writer.execute_batch("CREATE TABLE filling (text); INSERT INTO filling VALUES (zeroblob(33554432))").expect("written");
+        writer
+            .execute_batch(
+                "CREATE TABLE filling (text); INSERT INTO filling VALUES (zeroblob(33554432))",
+            )
+            .expect("written");
         std::thread::sleep(super::LOOK_EVERY);
         assert!(watch.look().bytes() >= LOG_BYTES_FULL);
         assert!(watch.limit_of_reads().is_none());
@@ -185,6 +214,9 @@ mod tests {
         std::thread::sleep(super::LOOK_EVERY);
         assert!(watch.limit_of_reads().is_none(), "somebody may be writing");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(watch.limit_of_reads().is_some(), "it is copied and nobody writes, so the next write starts over");
+        assert!(
+            watch.limit_of_reads().is_some(),
+            "it is copied and nobody writes, so the next write starts over"
+        );
     }
 }

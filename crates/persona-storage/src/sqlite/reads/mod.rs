@@ -1,9 +1,11 @@
 //! Reads: connections that cannot write.
 //!
-//! Two kinds. A **short** read (one persona by its identity, unless its document is large) runs inline on the calling thread's own connection: no
-//! pool, no hand-over, no cache, so it costs one SELECT and is strict by construction. A **long** read (a list, a page of
-//! the feed, an export) runs on a thread of its own, so that it never holds up a short one, and is a lease: it has a limit
-//! and is ended when it is over, when its client has gone, or when it is in the way of writers (ADR 0027).
+//! Two kinds. A **short** read (one persona by its identity, unless its document is large) runs
+//! inline on the calling thread's own connection: no pool, no hand-over, no cache, so it costs one
+//! SELECT and is strict by construction. A **long** read (a list, a page of the feed, an export)
+//! runs on a thread of its own, so that it never holds up a short one, and is a lease: it has a
+//! limit and is ended when it is over, when its client has gone, or when it is in the way of
+//! writers (ADR 0027).
 //!
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
@@ -46,9 +48,11 @@ pub(super) struct Readers {
     short: ThreadLocal<Connection>,
     leases: Arc<Leases>,
     long: Pool,
-    /// Large documents: they last too long for a thread that serves, and far shorter than lists, which they do not wait for.
+    /// Large documents: they last too long for a thread that serves, and far shorter than lists,
+    /// which they do not wait for.
     large: Pool,
-    /// What a server says of itself has a thread of its own: it must come also when all others are busy.
+    /// What a server says of itself has a thread of its own: it must come also when all others are
+    /// busy.
     status: Pool,
     exports: Arc<Semaphore>,
     damage: Arc<Damage>,
@@ -61,9 +65,14 @@ impl Readers {
         let pool = |name, threads_max, waits_for_log| {
             let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_log };
             let settings = settings.clone();
-            Pool::new(shape, Box::new(move || open(&settings).map_err(unopened)), Arc::clone(&leases))
+            Pool::new(
+                shape,
+                Box::new(move || open(&settings).map_err(unopened)),
+                Arc::clone(&leases),
+            )
         };
-        let (long, large) = (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
+        let (long, large) =
+            (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
         let status = pool("status", 1, false);
         let exports = Arc::new(Semaphore::new(EXPORTS_MAX));
         Self { short: ThreadLocal::new(), leases, long, large, status, exports, damage, settings }
@@ -71,7 +80,11 @@ impl Readers {
 
     /// How many long reads run at once.
     pub(super) fn room(&self) -> ReadRoom {
-        ReadRoom { lists: self.long.threads_max(), exports: EXPORTS_MAX, large: self.large.threads_max() }
+        ReadRoom {
+            lists: self.long.threads_max(),
+            exports: EXPORTS_MAX,
+            large: self.large.threads_max(),
+        }
     }
 
     /// A new connection that only reads.
@@ -80,20 +93,27 @@ impl Readers {
     }
 
     /// Runs a short read on this thread.
-    pub(super) fn short<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn short<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let connection = self.short.get_or_try(|| self.open()).map_err(unopened)?;
-        read(connection).map_err(|error| explain_read(connection, error)).inspect_err(|error| self.damage.note(error))
+        read(connection)
+            .map_err(|error| explain_read(connection, error))
+            .inspect_err(|error| self.damage.note(error))
     }
 
     /// Runs a long read on another thread.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when it did not get its turn, [`Error::ReadTimedOut`] and [`Error::ReadGaveWay`] when it was ended.
+    /// [`Error::Busy`] when it did not get its turn, [`Error::ReadTimedOut`] and
+    /// [`Error::ReadGaveWay`] when it was ended.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before the read begins withdraws it; after that its statement is interrupted.
+    /// Dropping the future before the read begins withdraws it; after that its statement is
+    /// interrupted.
     pub(super) async fn long<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
@@ -119,8 +139,15 @@ impl Readers {
 
     /// A place for an export, and what it needs to begin.
     pub(super) fn place_for_export(&self) -> Result<Place, Error> {
-        let permit = Arc::clone(&self.exports).try_acquire_owned().map_err(|_| Error::Busy { what: "a place for an export" })?;
-        Ok(Place { settings: self.settings.clone(), leases: Arc::clone(&self.leases), damage: Arc::clone(&self.damage), permit })
+        let permit = Arc::clone(&self.exports)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy { what: "a place for an export" })?;
+        Ok(Place {
+            settings: self.settings.clone(),
+            leases: Arc::clone(&self.leases),
+            damage: Arc::clone(&self.damage),
+            permit,
+        })
     }
 }
 
@@ -134,8 +161,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A connection for the export, and its lease. Waits for a log that has to start over first, as long as the export is
-    /// wanted; on a thread of its own, because a look at the log reads the file.
+    /// A connection for the export, and its lease. Waits for a log that has to start over first, as
+    /// long as the export is wanted; on a thread of its own, because a look at the log reads the
+    /// file.
     pub(super) fn begin(&self, is_wanted: impl Fn() -> bool) -> Result<(Connection, Held), Error> {
         let began = Instant::now();
         while self.leases.log.limit_of_reads().is_none() {

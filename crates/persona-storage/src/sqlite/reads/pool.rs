@@ -1,8 +1,9 @@
 //! A few threads that do long reads, and the queue before them.
 //!
-//! Threads of our own and not those of the runtime, of which there are hundreds: the number of threads, connections and
-//! descriptors stays the same whatever clients do, because a read keeps its thread until its work has ended, also when
-//! its request was dropped. A read that has not begun is withdrawn with its request and never runs.
+//! Threads of our own and not those of the runtime, of which there are hundreds: the number of
+//! threads, connections and descriptors stays the same whatever clients do, because a read keeps
+//! its thread until its work has ended, also when its request was dropped. A read that has not
+//! begun is withdrawn with its request and never runs.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,13 +22,13 @@ use crate::Error;
 
 /// Reads that wait for a thread at most; a request more is refused at once.
 const WAITING_MAX: usize = 64;
-/// How long a read waits for a thread, and for the log to start over: longer than it takes to see that another program holds
-/// the log, and a whole cycle after that (`log_watch.rs`).
+/// How long a read waits for a thread, and for the log to start over: longer than it takes to see
+/// that another program holds the log, and a whole cycle after that (`log_watch.rs`).
 pub(in super::super) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A thread that has had nothing to do for this long ends, and gives its connection's memory back.
 const IDLE_MAX: Duration = Duration::from_mins(1);
-/// How long after its limit a read is waited for that cannot be interrupted; its client is answered then, and it keeps its
-/// thread.
+/// How long after its limit a read is waited for that cannot be interrupted; its client is answered
+/// then, and it keeps its thread.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// What a pool is like.
@@ -57,7 +58,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes a thread that has nothing to do.
     work: Condvar,
-    /// Wakes those that wait for the log. Not the same: a word about new work must reach a thread that can do it.
+    /// Wakes those that wait for the log. Not the same: a word about new work must reach a thread
+    /// that can do it.
     log: Condvar,
 }
 
@@ -86,7 +88,14 @@ struct Asked<'a> {
 
 impl Pool {
     pub(super) fn new(shape: Shape, open: Open, leases: Arc<Leases>) -> Self {
-        let shared = Shared { shape, open, leases, state: Mutex::default(), work: Condvar::new(), log: Condvar::new() };
+        let shared = Shared {
+            shape,
+            open,
+            leases,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            log: Condvar::new(),
+        };
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
@@ -99,7 +108,8 @@ impl Pool {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future before the read begins withdraws it; after that its statement is interrupted.
+    /// Dropping the future before the read begins withdraws it; after that its statement is
+    /// interrupted.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
@@ -107,7 +117,9 @@ impl Pool {
         let (sender, answer) = oneshot::channel();
         let mut asked = self.ask(Box::new(move |given| {
             // The lease is given back before the client hears of it.
-            let result = given.and_then(|(connection, held)| held.judge(read(connection).map_err(|error| explain_read(connection, error))));
+            let result = given.and_then(|(connection, held)| {
+                held.judge(read(connection).map_err(|error| explain_read(connection, error)))
+            });
             let _ = sender.send(result);
         }))?;
         if timeout(TURN_WAIT_MAX, asked.has_begun()).await.is_err() {
@@ -151,7 +163,8 @@ impl Pool {
 
     fn start_thread(&self) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name(shared.shape.name.into()).spawn(move || shared.work())?;
+        let thread =
+            thread::Builder::new().name(shared.shape.name.into()).spawn(move || shared.work())?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
@@ -160,7 +173,8 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Waits for the threads, so that no connection is open any more; what they do was ended by then.
+    /// Waits for the threads, so that no connection is open any more; what they do was ended by
+    /// then.
     fn drop(&mut self) {
         self.shared.leases.close();
         let mut state = self.shared.state();
@@ -169,7 +183,8 @@ impl Drop for Pool {
         drop(state);
         self.shared.work.notify_all();
         self.shared.log.notify_all();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread that panicked has told of it.
             let _ = thread.join();
@@ -199,7 +214,8 @@ impl Shared {
             }
             if state.waiting.is_empty() {
                 state.idle += 1;
-                let (woken, waited) = self.work.wait_timeout(state, IDLE_MAX).unwrap_or_else(PoisonError::into_inner);
+                let (woken, waited) =
+                    self.work.wait_timeout(state, IDLE_MAX).unwrap_or_else(PoisonError::into_inner);
                 state = woken;
                 state.idle -= 1;
                 if waited.timed_out() && state.waiting.is_empty() {
@@ -207,12 +223,17 @@ impl Shared {
                     return None;
                 }
             } else {
-                // Not locked meanwhile: a look reads the file, and whoever asks for a read serves other requests too.
+                // Not locked meanwhile: a look reads the file, and whoever asks for a read serves
+                // other requests too.
                 drop(state);
                 let limit = self.limit_now();
                 state = self.state();
                 let Some(limit) = limit else {
-                    state = self.log.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+                    state = self
+                        .log
+                        .wait_timeout(state, LOOK_EVERY)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
                     continue;
                 };
                 // It may be gone.
@@ -226,11 +247,20 @@ impl Shared {
     /// How long a read may take that begins now; `None` while none may.
     fn limit_now(&self) -> Option<Duration> {
         let limit = self.shape.limit;
-        if self.shape.waits_for_log { self.leases.log.limit_of_reads().map(|of_log| of_log.min(limit)) } else { Some(limit) }
+        if self.shape.waits_for_log {
+            self.leases.log.limit_of_reads().map(|of_log| of_log.min(limit))
+        } else {
+            Some(limit)
+        }
     }
 
     /// Does one read, and gives the connection back if it can be used further.
-    fn serve(&self, ticket: Ticket, limit: Duration, connection: Option<Connection>) -> Option<Connection> {
+    fn serve(
+        &self,
+        ticket: Ticket,
+        limit: Duration,
+        connection: Option<Connection>,
+    ) -> Option<Connection> {
         let Ticket { begun, job, .. } = ticket;
         let connection = match connection.map_or_else(|| (self.open)(), Ok) {
             Ok(connection) => connection,
@@ -245,8 +275,9 @@ impl Shared {
             Ok(held) if begun.send(Arc::clone(held.lease())).is_err() => {}
             Ok(held) => catch_unwind(AssertUnwindSafe(|| job(Ok((&connection, held))))).ok()?,
         }
-        // An interrupt that meets the ROLLBACK of a read leaves the read's snapshot open, and nothing tells of it: the next
-        // read could not begin, and the log would never start over. Closing the connection ends the snapshot for certain.
+        // An interrupt that meets the ROLLBACK of a read leaves the read's snapshot open, and
+        // nothing tells of it: the next read could not begin, and the log would never start over.
+        // Closing the connection ends the snapshot for certain.
         connection.is_autocommit().then_some(connection)
     }
 }

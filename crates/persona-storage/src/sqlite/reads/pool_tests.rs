@@ -36,13 +36,23 @@ fn subject(threads_max: usize, limit: Duration) -> Subject {
         Connection::open_in_memory().map_err(from_driver)
     });
     let leases = Leases::new(LogWatch::new(Settings::new("no such file")), Arc::new(NoObserver));
-    let pool = Pool::new(Shape { name: "read", threads_max, limit, waits_for_log: false }, open, leases);
-    Subject { pool: Arc::new(pool), opened, running: Arc::default(), most_running: Arc::default(), begun: Arc::default() }
+    let pool =
+        Pool::new(Shape { name: "read", threads_max, limit, waits_for_log: false }, open, leases);
+    Subject {
+        pool: Arc::new(pool),
+        opened,
+        running: Arc::default(),
+        most_running: Arc::default(),
+        begun: Arc::default(),
+    }
 }
 
 impl Subject {
     /// A read that counts itself, as a task that can be aborted.
-    fn read(&self, work: impl FnOnce(&Connection) -> Result<i64, Error> + Send + 'static) -> JoinHandle<Result<i64, Error>> {
+    fn read(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<i64, Error> + Send + 'static,
+    ) -> JoinHandle<Result<i64, Error>> {
         let (pool, begun) = (Arc::clone(&self.pool), Arc::clone(&self.begun));
         let (running, most) = (Arc::clone(&self.running), Arc::clone(&self.most_running));
         tokio::spawn(async move {
@@ -57,7 +67,8 @@ impl Subject {
         })
     }
 
-    /// A read whose work does not look at interrupts, as one in the middle of a long call does not, until it is let go.
+    /// A read whose work does not look at interrupts, as one in the middle of a long call does not,
+    /// until it is let go.
     fn deaf(&self) -> (JoinHandle<Result<i64, Error>>, Sender<()>) {
         let (go, gone): (Sender<()>, Receiver<()>) = mpsc::channel();
         let read = self.read(move |_| {
@@ -110,7 +121,8 @@ async fn hundreds_of_abandoned_reads_leave_no_more_threads_and_connections_than_
     let subject = subject(4, DEADLINE);
     for round in 1..=75 {
         let reads = [(); 4].map(|()| subject.read(endless));
-        // Those of the round before were interrupted when their requests went, else these would not begin.
+        // Those of the round before were interrupted when their requests went, else these would not
+        // begin.
         subject.until("four reads more", |it| it.begun.load(SeqCst) == 4 * round).await;
         reads.iter().for_each(JoinHandle::abort);
     }
@@ -139,7 +151,9 @@ async fn a_read_whose_request_goes_before_its_turn_never_runs() {
 async fn a_read_is_ended_at_its_limit_and_its_client_is_answered_also_where_it_cannot_be() {
     let limit = Duration::from_millis(50);
     let subject = subject(1, limit);
-    assert!(matches!(subject.read(endless).await, Ok(Err(Error::ReadTimedOut { limit: told })) if told == limit));
+    assert!(
+        matches!(subject.read(endless).await, Ok(Err(Error::ReadTimedOut { limit: told })) if told == limit)
+    );
     assert!(matches!(subject.read(one).await, Ok(Ok(1))), "the connection can be used further");
     let (deaf, go) = subject.deaf();
     assert!(matches!(deaf.await, Ok(Err(Error::ReadTimedOut { .. }))));
@@ -167,7 +181,11 @@ async fn a_read_that_panics_takes_nothing_down_with_it() {
     let subject = subject(1, DEADLINE);
     assert!(matches!(subject.read(|_| panic!("on purpose")).await, Ok(Err(Error::Backend(_)))));
     assert!(matches!(subject.read(one).await, Ok(Ok(1))));
-    assert_eq!(subject.opened.load(SeqCst), 2, "the connection of the one that panicked is not used further");
+    assert_eq!(
+        subject.opened.load(SeqCst),
+        2,
+        "the connection of the one that panicked is not used further"
+    );
 }
 
 #[tokio::test]
@@ -187,12 +205,26 @@ async fn a_pool_that_is_dropped_ends_what_it_does() {
 #[tokio::test]
 async fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     let subject = subject(1, DEADLINE);
-    let begin = |connection: &Connection| connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(from_driver);
+    let begin = |connection: &Connection| {
+        connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(from_driver)
+    };
     // As after an interrupt that met the ROLLBACK, whose error nothing sees.
-    subject.read(move |connection| begin(connection).map(|()| 1)).await.expect("no panic").expect("read");
+    subject
+        .read(move |connection| begin(connection).map(|()| 1))
+        .await
+        .expect("no panic")
+        .expect("read");
     assert_eq!(subject.opened.load(SeqCst), 1);
-    subject.read(move |connection| begin(connection).map(|()| 2)).await.expect("no panic").expect("a snapshot of its own");
-    assert_eq!(subject.opened.load(SeqCst), 2, "the connection that was left with a snapshot is used on");
+    subject
+        .read(move |connection| begin(connection).map(|()| 2))
+        .await
+        .expect("no panic")
+        .expect("a snapshot of its own");
+    assert_eq!(
+        subject.opened.load(SeqCst),
+        2,
+        "the connection that was left with a snapshot is used on"
+    );
     subject.read(|_| Ok(3)).await.expect("no panic").expect("read");
     subject.read(|_| Ok(4)).await.expect("no panic").expect("read");
     assert_eq!(subject.opened.load(SeqCst), 3, "a connection without a snapshot is used again");

@@ -1,4 +1,5 @@
-//! A file as the source or the target of a move: `source.rs`, `target.rs`, and what both read (`read.rs`).
+//! A file as the source or the target of a move: `source.rs`, `target.rs`, and what both read
+//! (`read.rs`).
 
 mod order;
 mod read;

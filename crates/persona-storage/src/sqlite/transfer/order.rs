@@ -1,9 +1,10 @@
-//! The numbers of the rows of a file that is moved to: in order of creation, equal times in order of identities, because
-//! lists by relevance and exports are read in order of these numbers (`list.rs`).
+//! The numbers of the rows of a file that is moved to: in order of creation, equal times in order
+//! of identities, because lists by relevance and exports are read in order of these numbers
+//! (`list.rs`).
 //!
-//! The feed of a database on a server has the order of transactions, which is another one. What is there when a move begins
-//! gets its numbers then (`move_order`). What comes later, while writers go on or between two attempts, is numbered as it
-//! comes, and here it is put in its place.
+//! The feed of a database on a server has the order of transactions, which is another one. What is
+//! there when a move begins gets its numbers then (`move_order`). What comes later, while writers
+//! go on or between two attempts, is numbered as it comes, and here it is put in its place.
 
 use persona_model::{Document, PersonaId, SearchWords};
 use rusqlite::{Connection, params};
@@ -17,15 +18,18 @@ pub(super) type Place = (i64, PersonaId);
 /// Before every persona.
 pub(super) const BEGINNING: Place = (i64::MIN, PersonaId::from_bytes([0; 16]));
 
-/// Gives new numbers to the personas whose order is wrong, and to all that come after the first of them. Only what comes at
-/// or after a place is looked at: everything before it is in order and has smaller numbers than all that was added since.
+/// Gives new numbers to the personas whose order is wrong, and to all that come after the first of
+/// them. Only what comes at or after a place is looked at: everything before it is in order and has
+/// smaller numbers than all that was added since.
 pub(super) fn put_in_order(connection: &Connection, from: Place) -> rusqlite::Result<()> {
-    // From now on whatever is added gets a larger number than all that is there, so that only this is to be looked at.
+    // From now on whatever is added gets a larger number than all that is there, so that only this
+    // is to be looked at.
     connection.execute("DELETE FROM move_order", [])?;
     let Some(first) = first_in_disorder(connection, from)? else { return Ok(()) };
     let transaction = connection.unchecked_transaction()?;
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
-    let largest: i64 = transaction.query_row("SELECT max(row_id) FROM personas", [], |found| found.get(0))?;
+    let largest: i64 =
+        transaction.query_row("SELECT max(row_id) FROM personas", [], |found| found.get(0))?;
     for (number, row_id) in (largest + 1..).zip(rows_from(&transaction, first)?) {
         give_number(&transaction, row_id, number)?;
     }
@@ -49,8 +53,12 @@ fn first_in_disorder(connection: &Connection, from: Place) -> rusqlite::Result<O
 }
 
 fn rows_from(connection: &Connection, from: Place) -> rusqlite::Result<Vec<i64>> {
-    let sql = "SELECT row_id FROM personas WHERE (created_at, id) >= (?1, ?2) ORDER BY created_at, id";
-    connection.prepare(sql)?.query_map(params![from.0, from.1.as_bytes()], |found| found.get(0))?.collect()
+    let sql =
+        "SELECT row_id FROM personas WHERE (created_at, id) >= (?1, ?2) ORDER BY created_at, id";
+    connection
+        .prepare(sql)?
+        .query_map(params![from.0, from.1.as_bytes()], |found| found.get(0))?
+        .collect()
 }
 
 fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Result<()> {
@@ -62,12 +70,17 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
         connection.prepare_cached(sql)?.execute([before, after])?;
     }
     // The indexes of words hold no texts that could be moved.
-    for sql in ["DELETE FROM persona_search WHERE rowid = ?1", "DELETE FROM persona_titles WHERE rowid = ?1"] {
+    for sql in [
+        "DELETE FROM persona_search WHERE rowid = ?1",
+        "DELETE FROM persona_titles WHERE rowid = ?1",
+    ] {
         connection.prepare_cached(sql)?.execute([before])?;
     }
-    let document: String =
-        connection.prepare_cached("SELECT document FROM personas WHERE row_id = ?1")?.query_row([after], |found| found.get(0))?;
-    let document = Document::from_stored(&document).map_err(|invalid| damage(format!("a persona cannot be read: {invalid}")))?;
+    let document: String = connection
+        .prepare_cached("SELECT document FROM personas WHERE row_id = ?1")?
+        .query_row([after], |found| found.get(0))?;
+    let document = Document::from_stored(&document)
+        .map_err(|invalid| damage(format!("a persona cannot be read: {invalid}")))?;
     let words = SearchWords::of(&document);
     search::put_words(connection, after, &words)?;
     search::put_title(connection, after, &words)

@@ -8,7 +8,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::super::error::damage;
 use super::super::{checksum, row};
 use crate::sqlite::StartError;
-use crate::transfer::{Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest, persona_digest};
+use crate::transfer::{
+    Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest,
+    persona_digest,
+};
 
 /// An open file, with its name for errors.
 pub(super) struct File {
@@ -21,8 +24,14 @@ impl File {
         StartError::from_connection(&self.path, &self.connection, error).into()
     }
 
-    /// The next lines of the feed with their revisions, one after the other, as long as they are wanted.
-    pub(super) fn entries(&self, after: i64, limit: i64, mut each: impl FnMut(Entry) -> bool) -> Result<(), TransferError> {
+    /// The next lines of the feed with their revisions, one after the other, as long as they are
+    /// wanted.
+    pub(super) fn entries(
+        &self,
+        after: i64,
+        limit: i64,
+        mut each: impl FnMut(Entry) -> bool,
+    ) -> Result<(), TransferError> {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT c.sequence, c.persona, c.revision, c.kind, c.at, p.created_at, p.created_by,
@@ -46,11 +55,16 @@ impl File {
     }
 
     fn persona(&self, found: &Row<'_>) -> rusqlite::Result<PersonaDigest> {
-        let mut tags = self.connection.prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1 ORDER BY tag")?;
-        let tags = tags.query_map([found.get::<_, i64>(0)?], |tag| tag.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut tags = self
+            .connection
+            .prepare_cached("SELECT tag FROM persona_tags WHERE persona = ?1 ORDER BY tag")?;
+        let tags = tags
+            .query_map([found.get::<_, i64>(0)?], |tag| tag.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
         let document: String = found.get(14)?;
         let id = row::id(found, 1)?;
-        let read = Document::from_stored(&document).map_err(|invalid| damage(format!("persona {id} cannot be read: {invalid}")))?;
+        let read = Document::from_stored(&document)
+            .map_err(|invalid| damage(format!("persona {id} cannot be read: {invalid}")))?;
         let persona = PersonaRow {
             id,
             revision: found.get(2)?,
@@ -67,7 +81,8 @@ impl File {
             head: found.get(13)?,
             document,
             tags,
-            // The index itself holds no texts that could be read back; these are the words that it was made of.
+            // The index itself holds no texts that could be read back; these are the words that it
+            // was made of.
             words: SearchWords::of(&read),
         };
         let digest = persona_digest(&persona);
@@ -75,7 +90,11 @@ impl File {
         Ok(PersonaDigest { id, revision: persona.revision, handle, digest })
     }
 
-    pub(super) fn keys_after(&self, after: &(i64, String), limit: i64) -> Result<Vec<KeyRecord>, TransferError> {
+    pub(super) fn keys_after(
+        &self,
+        after: &(i64, String),
+        limit: i64,
+    ) -> Result<Vec<KeyRecord>, TransferError> {
         let read = || -> rusqlite::Result<Vec<KeyRecord>> {
             let sql = format!("{KEY} WHERE (at, key) > (?1, ?2) ORDER BY at, key LIMIT ?3");
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -93,7 +112,11 @@ impl Side for File {
     fn counts(&mut self) -> Result<Counts, TransferError> {
         let sql = "SELECT (SELECT count(*) FROM personas), (SELECT count(*) FROM revisions), (SELECT count(*) FROM changes)";
         let counts = self.connection.query_row(sql, [], |found| {
-            Ok(Counts { personas: row::number(found, 0)?, revisions: row::number(found, 1)?, changes: row::number(found, 2)? })
+            Ok(Counts {
+                personas: row::number(found, 0)?,
+                revisions: row::number(found, 1)?,
+                changes: row::number(found, 2)?,
+            })
         });
         counts.map_err(|error| self.failed(error))
     }
@@ -102,15 +125,26 @@ impl Side for File {
         let mut lines = Vec::new();
         self.entries(after, limit, |entry| {
             let digest = line_digest(&entry);
-            lines.push(Line { sequence: entry.sequence, persona: entry.persona, revision: entry.revision, digest });
+            lines.push(Line {
+                sequence: entry.sequence,
+                persona: entry.persona,
+                revision: entry.revision,
+                digest,
+            });
             true
         })?;
         Ok(lines)
     }
 
-    fn personas_after(&mut self, after: Option<PersonaId>, limit: i64) -> Result<Vec<PersonaDigest>, TransferError> {
+    fn personas_after(
+        &mut self,
+        after: Option<PersonaId>,
+        limit: i64,
+    ) -> Result<Vec<PersonaDigest>, TransferError> {
         let read = || -> rusqlite::Result<Vec<PersonaDigest>> {
-            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+            let mut statement = self
+                .connection
+                .prepare_cached(&format!("{PERSONA} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
             let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
             let rows = statement.query_map(params![after, limit], |found| self.persona(found))?;
             rows.collect()
@@ -120,10 +154,13 @@ impl Side for File {
 
     fn personas_named(&mut self, ids: &[PersonaId]) -> Result<Vec<PersonaDigest>, TransferError> {
         let read = |id: &PersonaId| -> rusqlite::Result<Option<PersonaDigest>> {
-            let mut statement = self.connection.prepare_cached(&format!("{PERSONA} WHERE id = ?1"))?;
+            let mut statement =
+                self.connection.prepare_cached(&format!("{PERSONA} WHERE id = ?1"))?;
             statement.query_row([id.as_bytes()], |found| self.persona(found)).optional()
         };
-        ids.iter().filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose()).collect()
+        ids.iter()
+            .filter_map(|id| read(id).map_err(|error| self.failed(error)).transpose())
+            .collect()
     }
 
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError> {
@@ -131,7 +168,9 @@ impl Side for File {
             let mut statement = self.connection.prepare_cached(&format!("{KEY} WHERE key = ?1"))?;
             statement.query_row([key], key_record).optional()
         };
-        keys.iter().filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose()).collect()
+        keys.iter()
+            .filter_map(|key| read(key).map_err(|error| self.failed(error)).transpose())
+            .collect()
     }
 }
 
@@ -155,7 +194,9 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
     let (sequence, persona): (i64, PersonaId) = (found.get(0)?, row::id(found, 1)?);
     let revision: i64 = found.get(2)?;
     if found.get::<_, Option<i64>>(13)?.is_none() {
-        return Err(damage(format!("change {sequence} is about revision {revision} of persona {persona}, which is not there")));
+        return Err(damage(format!(
+            "change {sequence} is about revision {revision} of persona {persona}, which is not there"
+        )));
     }
     // A damaged text must not be moved as if somebody had written it.
     let texts = checksum::verified(found, 13, persona)?;

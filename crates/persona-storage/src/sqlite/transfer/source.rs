@@ -16,7 +16,8 @@ use crate::NoObserver;
 use crate::sqlite::{Durability, StartError};
 use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
-/// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a commit.
+/// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a
+/// commit.
 const BATCH_ENTRIES: i64 = 1000;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Records of keys of one batch.
@@ -32,8 +33,9 @@ pub(crate) struct FileSource {
     is_live: bool,
     /// None where no program can be writing: the file is a backup.
     gate: Option<Gate>,
-    /// In a write transaction of its own from the fence of a live move on: the gate keeps writers in order, and the lock of
-    /// the file keeps out those too that have another gate, because the file of theirs was removed.
+    /// In a write transaction of its own from the fence of a live move on: the gate keeps writers
+    /// in order, and the lock of the file keeps out those too that have another gate, because the
+    /// file of theirs was removed.
     fence: Option<Connection>,
     /// The life of the file that the move began in.
     epoch: String,
@@ -45,9 +47,15 @@ impl FileSource {
         library::check_library()?;
         refuse_second_name(path)?;
         restore::finish_interrupted(path)?;
-        let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path).into()) };
+        let Some(header) = Header::read(path)? else {
+            return Err(StartError::missing_or_empty(path).into());
+        };
         migrate::check_mark(path, &header)?;
-        let gate = if header.wal { Some(Gate::open(path).map_err(|source| StartError::from_file(path, source))?) } else { None };
+        let gate = if header.wal {
+            Some(Gate::open(path).map_err(|source| StartError::from_file(path, source))?)
+        } else {
+            None
+        };
         if gate.is_some() && !is_live {
             restore::refuse_in_use(path)?;
         }
@@ -56,12 +64,14 @@ impl FileSource {
         } else {
             connection::open_alone(path)?
         };
-        let found = migrate::version_of(&connection).map_err(|error| StartError::from_driver(path, error))?;
+        let found = migrate::version_of(&connection)
+            .map_err(|error| StartError::from_driver(path, error))?;
         // A retired file is the source of a move that was killed in its last moment.
         if !matches!(found, migrate::VERSION | migrate::RETIRED) {
             return Err(migrate::other_version(path, found).into());
         }
-        let epoch = meta::epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
+        let epoch =
+            meta::epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
         Ok(Self { file: File { path: path.into(), connection }, is_live, gate, fence: None, epoch })
     }
 
@@ -87,8 +97,12 @@ impl Source for FileSource {
 
     fn origin(&mut self) -> Result<String, TransferError> {
         let sql = "SELECT sequence || ' ' || lower(hex(persona)) || ' ' || at FROM changes ORDER BY sequence LIMIT 1";
-        let first: Option<String> =
-            self.file.connection.query_row(sql, [], |found| found.get(0)).optional().map_err(|error| self.file.failed(error))?;
+        let first: Option<String> = self
+            .file
+            .connection
+            .query_row(sql, [], |found| found.get(0))
+            .optional()
+            .map_err(|error| self.file.failed(error))?;
         Ok(format!("sqlite {} {}", self.epoch, first.unwrap_or_default()))
     }
 
@@ -107,7 +121,10 @@ impl Source for FileSource {
         self.file.keys_after(after, BATCH_KEYS)
     }
 
-    fn order(&mut self, _each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>) -> Result<(), TransferError> {
+    fn order(
+        &mut self,
+        _each: &mut dyn FnMut(PersonaId) -> Result<(), TransferError>,
+    ) -> Result<(), TransferError> {
         // One writer at a time: the feed has the order of creation.
         Ok(())
     }
@@ -117,10 +134,12 @@ impl Source for FileSource {
         let pass = if self.is_live {
             Some(gate.enter().map_err(|source| self.locked(source))?)
         } else {
-            gate.enter_until(Instant::now() + GATE_WAIT_MAX).map_err(|source| self.locked(source))?
+            gate.enter_until(Instant::now() + GATE_WAIT_MAX)
+                .map_err(|source| self.locked(source))?
         };
         // Held until it is let go of in `unfence`, or until this process ends.
-        pass.map(std::mem::forget).ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None })?;
+        pass.map(std::mem::forget)
+            .ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None })?;
         if self.is_live {
             self.fence = Some(self.lock_file()?);
         }
@@ -140,7 +159,9 @@ impl Source for FileSource {
     fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError> {
         let Some(writer) = &self.fence else { return Ok(true) };
         let failed = |error| self.file.failed(error);
-        let newest: i64 = writer.query_row("SELECT coalesce(max(sequence), 0) FROM changes", [], |found| found.get(0)).map_err(failed)?;
+        let newest: i64 = writer
+            .query_row("SELECT coalesce(max(sequence), 0) FROM changes", [], |found| found.get(0))
+            .map_err(failed)?;
         if newest != position || meta::epoch(writer).map_err(failed)? != self.epoch {
             return Ok(false);
         }

@@ -1,8 +1,10 @@
-//! A file that is moved to: made under an unfinished name, and given its own when everything in it was compared.
+//! A file that is moved to: made under an unfinished name, and given its own when everything in it
+//! was compared.
 //!
-//! Killed at any instruction, the unfinished file stays, and SQLite's own journal takes it back to the last batch. The
-//! next attempt goes on there. Two tables exist in it only until then: `move_state`, which says what comes from where, and
-//! `move_order`, the rows that personas are to have where the feed has another order than that of their creation.
+//! Killed at any instruction, the unfinished file stays, and SQLite's own journal takes it back to
+//! the last batch. The next attempt goes on there. Two tables exist in it only until then:
+//! `move_state`, which says what comes from where, and `move_order`, the rows that personas are to
+//! have where the feed has another order than that of their creation.
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +20,17 @@ use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target,
 
 /// Page cache in KiB: rows come in no order of most indexes.
 const CACHE_KIB: i64 = 64 * 1024;
-/// The index that a prefix of the feed of another database may break: there, a handle that was given up and taken again
-/// within a moment can be told of in the other order.
+/// The index that a prefix of the feed of another database may break: there, a handle that was
+/// given up and taken again within a moment can be told of in the other order.
 const HANDLES: &str = "personas_by_handle";
 
 const STATE: &str = "
     CREATE TABLE move_state (origin TEXT NOT NULL, position INTEGER NOT NULL, handles TEXT NOT NULL) STRICT;
     CREATE TABLE move_order (id BLOB PRIMARY KEY, row_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-/// The count of elapsed time goes on from the newest record that was moved, and not from one that is made here before a keeper
-/// looks: a count that is behind the time of day would jump otherwise, and all that was moved be forgotten.
+/// The count of elapsed time goes on from the newest record that was moved, and not from one that
+/// is made here before a keeper looks: a count that is behind the time of day would jump otherwise,
+/// and all that was moved be forgotten.
 const BEGIN_COUNT: &str = "
     INSERT OR IGNORE INTO meta (key, value)
     SELECT 'observed_us', CAST(min(max(at), unixepoch() * 1000000) AS TEXT) FROM idempotency HAVING max(at) IS NOT NULL";
@@ -43,7 +46,8 @@ pub(crate) struct FileTarget {
 struct Open {
     side: File,
     file: Unfinished,
-    /// From which place on rows were added since they were last put in order; `None` where none were.
+    /// From which place on rows were added since they were last put in order; `None` where none
+    /// were.
     unordered_from: Option<order::Place>,
 }
 
@@ -57,7 +61,11 @@ impl FileTarget {
         let unreadable = |source| StartError::Unreadable { path: path.into(), source };
         let file_system = FileSystem::of(convert::folder_of(path)).map_err(unreadable)?;
         if file_system.is_remote() {
-            return Err(StartError::RemoteFileSystem { path: path.into(), file_system: file_system.name() }.into());
+            return Err(StartError::RemoteFileSystem {
+                path: path.into(),
+                file_system: file_system.name(),
+            }
+            .into());
         }
         Ok(Self { path: path.into(), start_over, open: None })
     }
@@ -75,7 +83,12 @@ impl FileTarget {
     }
 
     /// Makes the schema, with the order of rows where the source tells one.
-    fn create(&self, connection: &Connection, origin: &str, source: &mut dyn Source) -> Result<(), TransferError> {
+    fn create(
+        &self,
+        connection: &Connection,
+        origin: &str,
+        source: &mut dyn Source,
+    ) -> Result<(), TransferError> {
         let failed = |error| self.failed(error);
         connection.execute_batch("BEGIN").map_err(failed)?;
         migrate::claim(connection).map_err(failed)?;
@@ -87,7 +100,9 @@ impl FileTarget {
         let mut row_id = 0_i64;
         source.order(&mut |id| {
             row_id += 1;
-            let mut insert = connection.prepare_cached("INSERT INTO move_order (id, row_id) VALUES (?1, ?2)").map_err(failed)?;
+            let mut insert = connection
+                .prepare_cached("INSERT INTO move_order (id, row_id) VALUES (?1, ?2)")
+                .map_err(failed)?;
             insert.execute(params![id.as_bytes(), row_id]).map(drop).map_err(failed)
         })?;
         connection.execute_batch("COMMIT").map_err(failed)
@@ -98,7 +113,13 @@ fn open_unfinished(file: &Unfinished) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file.path(), flags)?;
     connection.set_prepared_statement_cache_capacity(64);
-    for (pragma, value) in [("cache_size", -CACHE_KIB), ("synchronous", 1), ("trusted_schema", 0), ("mmap_size", 0), ("temp_store", 2)] {
+    for (pragma, value) in [
+        ("cache_size", -CACHE_KIB),
+        ("synchronous", 1),
+        ("trusted_schema", 0),
+        ("mmap_size", 0),
+        ("temp_store", 2),
+    ] {
         connection.pragma_update(None, pragma, value)?;
     }
     Ok(connection)
@@ -106,11 +127,19 @@ fn open_unfinished(file: &Unfinished) -> rusqlite::Result<Connection> {
 
 /// What the unfinished file says of itself; `None` where it has not begun.
 fn state_of(connection: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
-    let has = connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'move_state'", [], |found| found.get::<_, i64>(0))?;
+    let has = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'move_state'",
+        [],
+        |found| found.get::<_, i64>(0),
+    )?;
     if has == 0 {
         return Ok(None);
     }
-    connection.query_row("SELECT origin, position FROM move_state", [], |found| Ok((found.get(0)?, found.get(1)?))).optional()
+    connection
+        .query_row("SELECT origin, position FROM move_state", [], |found| {
+            Ok((found.get(0)?, found.get(1)?))
+        })
+        .optional()
 }
 
 impl Target for FileTarget {
@@ -138,14 +167,21 @@ impl Target for FileTarget {
         let mut file = Unfinished::resume(&self.path, &self.path).map_err(unwritable)?;
         let mut connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
         // One that an earlier version of the program began is begun again: it has other words.
-        let is_current = migrate::version_of(&connection).map_err(|error| self.failed(error))? == migrate::VERSION;
-        let known = if self.start_over || !is_current { None } else { state_of(&connection).map_err(|error| self.failed(error))? };
+        let is_current = migrate::version_of(&connection).map_err(|error| self.failed(error))?
+            == migrate::VERSION;
+        let known = if self.start_over || !is_current {
+            None
+        } else {
+            state_of(&connection).map_err(|error| self.failed(error))?
+        };
         let start = match known {
             Some((known, _)) if known != origin => {
                 return Err(TransferError::OtherSource { place: self.place(), source_name: known });
             }
             Some((_, position)) => {
-                connection.execute_batch(&format!("DROP INDEX IF EXISTS {HANDLES}")).map_err(|error| self.failed(error))?;
+                connection
+                    .execute_batch(&format!("DROP INDEX IF EXISTS {HANDLES}"))
+                    .map_err(|error| self.failed(error))?;
                 Start { position, resumed: position > 0, ..Start::default() }
             }
             None => {
@@ -165,7 +201,8 @@ impl Target for FileTarget {
 
     fn put(&mut self, position: i64, entries: &[Entry]) -> Result<(), TransferError> {
         let Some(last) = entries.last() else { return Ok(()) };
-        let mut latest: std::collections::BTreeMap<PersonaId, &Entry> = std::collections::BTreeMap::new();
+        let mut latest: std::collections::BTreeMap<PersonaId, &Entry> =
+            std::collections::BTreeMap::new();
         let mut order = Vec::new();
         for entry in entries {
             if latest.insert(entry.persona, entry).is_none() {
@@ -173,7 +210,10 @@ impl Target for FileTarget {
             }
         }
         let damaged = |what| TransferError::DamagedSource { place: self.place(), what };
-        let personas = order.iter().map(|id| latest[id].persona_row().map_err(damaged)).collect::<Result<Vec<_>, _>>()?;
+        let personas = order
+            .iter()
+            .map(|id| latest[id].persona_row().map_err(damaged))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut unordered_from = self.open.as_ref().and_then(|open| open.unordered_from);
         let mut write = || -> rusqlite::Result<usize> {
             let transaction = self.connection().unchecked_transaction()?;
@@ -202,7 +242,14 @@ impl Target for FileTarget {
             for record in records {
                 let sql = "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
                            VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', ?6)";
-                let values = params![record.key, record.fingerprint, record.outcome, record.persona.as_bytes(), record.revision, record.at];
+                let values = params![
+                    record.key,
+                    record.fingerprint,
+                    record.outcome,
+                    record.persona.as_bytes(),
+                    record.revision,
+                    record.at
+                ];
                 transaction.prepare_cached(sql)?.execute(values)?;
             }
             transaction.commit()
@@ -219,7 +266,8 @@ impl Target for FileTarget {
     fn put_in_order(&mut self) -> Result<(), TransferError> {
         let open = self.open.as_mut().expect("it was begun");
         if let Some(from) = open.unordered_from {
-            order::put_in_order(&open.side.connection, from).map_err(|error| open.side.failed(error))?;
+            order::put_in_order(&open.side.connection, from)
+                .map_err(|error| open.side.failed(error))?;
             open.unordered_from = None;
         }
         Ok(())
@@ -228,21 +276,29 @@ impl Target for FileTarget {
     fn complete(&mut self) -> Result<(), TransferError> {
         self.put_in_order()?;
         let make = || -> rusqlite::Result<()> {
-            let sql: String = self.connection().query_row("SELECT handles FROM move_state", [], |found| found.get(0))?;
+            let sql: String =
+                self.connection()
+                    .query_row("SELECT handles FROM move_state", [], |found| found.get(0))?;
             self.connection().execute_batch(&sql)
         };
         make().map_err(|error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                TransferError::DamagedSource { place: "the source".into(), what: "two living personas have the same handle".into() }
-            }
+            Some(rusqlite::ErrorCode::ConstraintViolation) => TransferError::DamagedSource {
+                place: "the source".into(),
+                what: "two living personas have the same handle".into(),
+            },
             _ => self.failed(error),
         })
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), TransferError> {
-        let Open { side: File { connection, .. }, file, .. } = self.open.take().expect("it was begun");
+        let Open { side: File { connection, .. }, file, .. } =
+            self.open.take().expect("it was begun");
         let failed = |error| self.failed(error);
-        connection.execute_batch(&format!("BEGIN; DROP TABLE move_state; DROP TABLE move_order; {BEGIN_COUNT}; COMMIT")).map_err(failed)?;
+        connection
+            .execute_batch(&format!(
+                "BEGIN; DROP TABLE move_state; DROP TABLE move_order; {BEGIN_COUNT}; COMMIT"
+            ))
+            .map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
         snapshot::to_wal_mode(file.path())?;
         Ok(file.finish(false).map_err(|error| StartError::from_file(&self.path, error))?)
@@ -252,7 +308,10 @@ impl Target for FileTarget {
 /// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
 fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite::Result<bool> {
     let find = "SELECT row_id FROM personas WHERE id = ?1";
-    let row_id: Option<i64> = transaction.prepare_cached(find)?.query_row([persona.id.as_bytes()], |found| found.get(0)).optional()?;
+    let row_id: Option<i64> = transaction
+        .prepare_cached(find)?
+        .query_row([persona.id.as_bytes()], |found| found.get(0))
+        .optional()?;
     let is_new = row_id.is_none();
     let row_id = if let Some(row_id) = row_id {
         row_id
@@ -260,7 +319,9 @@ fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite:
         let next = "SELECT coalesce((SELECT row_id FROM move_order WHERE id = ?1),
                                         max(coalesce((SELECT max(row_id) FROM personas), 0),
                                             (SELECT count(*) FROM move_order)) + 1)";
-        transaction.prepare_cached(next)?.query_row([persona.id.as_bytes()], |found| found.get(0))?
+        transaction
+            .prepare_cached(next)?
+            .query_row([persona.id.as_bytes()], |found| found.get(0))?
     };
     transaction
         .prepare_cached(
@@ -293,9 +354,12 @@ fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite:
             ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.head, &persona.document),
         })?;
     if !is_new {
-        transaction.prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")?.execute([row_id])?;
+        transaction
+            .prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")?
+            .execute([row_id])?;
     }
-    let mut tag = transaction.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    let mut tag =
+        transaction.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
     persona.tags.iter().try_for_each(|name| tag.execute(params![name, row_id]).map(drop))?;
     search::put_words(transaction, row_id, &persona.words)?;
     search::put_title(transaction, row_id, &persona.words)?;
