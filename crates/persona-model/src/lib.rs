@@ -46,6 +46,7 @@ mod rank;
 mod revision;
 mod rfc3339;
 mod search;
+mod strict_json;
 mod validate;
 
 pub use answer::{answer_text, head_text, updated_at_in};
@@ -79,3 +80,4 @@ pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,
     SearchError, SearchWords, Snippet, Term,
 };
+pub use strict_json::{MalformedJson, read_strictly};

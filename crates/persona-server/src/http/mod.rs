@@ -55,7 +55,6 @@ pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
 pub use client_limit::{ClientLimit, Turn};
 pub use heavy::HeavyTurns;
-pub(crate) use json::read_strictly;
 pub use openapi::document as openapi_document;
 pub use router::{ROUTES, Route, router};
 

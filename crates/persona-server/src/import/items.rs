@@ -13,7 +13,7 @@ use super::json_lines::JsonLines;
 use super::json_values::JsonValues;
 use super::native::{self, Native, Origin};
 use super::{Draft, awesome, card, lobehub};
-use crate::http::read_strictly;
+use persona_model::read_strictly;
 
 /// The items of one file: those that can be sent, and for the others the reason. A bad item never
 /// stops the rest.

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use super::ITEM_BYTES_MAX;
 use super::item::{Bad, Place, Record};
 use super::source::{Line, read_line};
-use crate::http::read_strictly;
+use persona_model::read_strictly;
 
 /// The records of such a file.
 pub struct JsonLines {

@@ -5,7 +5,7 @@ use persona_model::{FIELDS, Field, PersonaId, Revision, Shape, nearest_field};
 use serde_json::{Map, Value};
 
 use super::Draft;
-use crate::http::read_strictly;
+use persona_model::read_strictly;
 
 /// Members that the store manages besides `id`: an export has them, and none of them is a field.
 const MANAGED: [&str; 8] = [
