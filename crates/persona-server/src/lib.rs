@@ -16,7 +16,6 @@ pub mod exit_code;
 mod file_size_limit;
 pub mod heads;
 pub mod http;
-pub mod import;
 pub mod log;
 mod patience;
 mod process_table;

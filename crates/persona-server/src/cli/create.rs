@@ -14,7 +14,7 @@ use super::new_database;
 use super::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
-use crate::import::{ITEM_BYTES_MAX, refusal_of_card, typed};
+use persona_formats::{ITEM_BYTES_MAX, refusal_of_card, typed};
 use persona_model::read_strictly;
 
 /// Creates a persona.

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::runner::Folder;
 
-const PROMPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/prompts-excerpt.csv");
-const AGENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lobe-agents-excerpt.ndjson");
+const PROMPTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/prompts-excerpt.csv");
+const AGENTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/lobe-agents-excerpt.ndjson");
 
 /// Content hashes by identity.
 fn hashes(export: &str) -> BTreeMap<String, String> {

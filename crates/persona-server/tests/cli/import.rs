@@ -11,9 +11,12 @@ use serde_json::Value;
 use crate::common::signal;
 use crate::runner::{Folder, many};
 
-const PROMPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/prompts-excerpt.csv");
-const AGENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lobe-agents-excerpt.ndjson");
-const COLLECTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+const PROMPTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/prompts-excerpt.csv");
+const AGENTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/lobe-agents-excerpt.ndjson");
+/// A folder with the whole collections, given when the tests are built.
+const COLLECTIONS: Option<&str> = option_env!("PERSONA_COLLECTIONS");
 
 /// The last line of a run with `--json`.
 fn counts(results: &str) -> Value {
@@ -81,13 +84,13 @@ fn after_an_import_the_database_file_alone_is_complete() {
 
 #[test]
 fn the_whole_collections_come_in_where_they_are_at_hand() {
-    let path = |name: &str| Path::new(COLLECTIONS).join(name);
-    let (prompts, agents) = (path("prompts.csv"), path("lobe-agents.ndjson"));
-    if !(prompts.exists() && agents.exists()) {
+    let Some(collections) = COLLECTIONS else {
         return eprintln!(
-            "skipped: the whole collections are not beside the repository; the excerpts are tested all the same"
+            "skipped: build with PERSONA_COLLECTIONS; the excerpts are tested always"
         );
-    }
+    };
+    let path = |name: &str| Path::new(collections).join(name);
+    let (prompts, agents) = (path("prompts.csv"), path("lobe-agents.ndjson"));
     let folder = Folder::new();
     let files = [prompts.to_str().expect("text"), agents.to_str().expect("text")];
     assert_eq!(

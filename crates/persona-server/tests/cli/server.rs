@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use crate::common::Server;
 use crate::runner::{Folder, many};
 
-const PROMPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/prompts-excerpt.csv");
+const PROMPTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/prompts-excerpt.csv");
 
 #[test]
 fn commands_do_the_same_over_tcp_as_on_the_file_beside_it() {

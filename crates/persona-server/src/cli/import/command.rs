@@ -21,7 +21,7 @@ use crate::cli::new_database;
 use crate::cli::output::Output;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
-use crate::import::{Bad, Item};
+use persona_formats::{Bad, Item};
 
 /// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough
 /// for their queues.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::import::{Bad, Item, Items};
+use persona_formats::{Bad, Item, Items};
 
 /// Items that wait between the file and the requests: enough to fill one group commit.
 const WAITING_MAX: usize = 64;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{Output, Tone, harmless};
 use crate::cli::table::shortened;
-use crate::import::Place;
+use persona_formats::Place;
 
 /// Cells of the longest name in a message.
 const NAME_CELLS_MAX: usize = 60;

@@ -13,7 +13,7 @@ use crate::cli::api::{Api, Reply, persona_path, reasons, request_with};
 use crate::cli::arguments::OnDuplicate;
 use crate::cli::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::import::Item;
+use persona_formats::Item;
 
 /// How long one item is tried again while the server is busy or away: longer than a rolling restart
 /// takes.

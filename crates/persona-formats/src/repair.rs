@@ -55,7 +55,7 @@ mod tests {
     use serde_json::json;
 
     use super::{set_creator, set_name, set_tags};
-    use crate::import::Draft;
+    use crate::Draft;
 
     #[test]
     fn values_that_fit_are_taken_character_for_character() {
