@@ -11,10 +11,44 @@ use persona_model::Clock;
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{self, Lost, SqliteStore, library_version};
 use persona_storage::{Error, Observer, Store};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Database};
 use crate::exit_code::ExitCode;
-use crate::supervisor::{Engine, Prepared};
+
+/// What init found: the facts that the user is told at the start.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Prepared {
+    /// What keeps the personas.
+    pub engine: Engine,
+    /// Its version.
+    pub engine_version: String,
+    /// What an acknowledged write survives, as a word.
+    pub durability: String,
+    /// The same in a sentence.
+    pub durability_meaning: String,
+    /// Whether the database is new.
+    pub created: bool,
+    /// Bytes of the database.
+    pub database_bytes: u64,
+    /// Living personas in it; `None` where there are too many to be counted at a start.
+    pub personas: Option<u64>,
+}
+
+/// What keeps the personas.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Engine {
+    /// A file.
+    Sqlite {
+        /// Journal mode, as read back.
+        journal_mode: String,
+        /// Name of the file system.
+        file_system: String,
+    },
+    /// A server.
+    #[default]
+    Postgres,
+}
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +136,7 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
             "SQLite WAL mode enabled for improved concurrency"
         );
     }
-    let durability = sqlite::Durability::from_word(&config.durability).unwrap_or_default();
+    let durability = config.durability;
     Prepared {
         engine: Engine::Sqlite {
             journal_mode: report.journal_mode,

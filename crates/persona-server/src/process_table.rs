@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use crate::cli::RUN_ROLE;
+/// The first word of the command line of a child of the supervisor.
+pub const RUN_ROLE: &str = "run-role";
 
 /// What tools show as the command of a child (`ps -f`): `persona: worker 2`; the words of its
 /// command line follow.

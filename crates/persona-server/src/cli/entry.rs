@@ -4,7 +4,7 @@ use std::future::Future;
 
 use clap::Parser;
 
-use super::arguments::{Arguments, Command, RUN_ROLE, RunRole};
+use super::arguments::{Arguments, Command, RunRole};
 use super::failure::Failure;
 use super::output::Output;
 use super::{
@@ -14,6 +14,7 @@ use super::{
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::file_size_limit;
+use crate::process_table::RUN_ROLE;
 use crate::roles;
 
 /// What the program says when it is called without arguments.

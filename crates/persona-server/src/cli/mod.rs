@@ -47,5 +47,4 @@ mod verify;
 mod version;
 mod work;
 
-pub use arguments::RUN_ROLE;
 pub use entry::main;

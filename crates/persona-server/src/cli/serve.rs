@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use persona_storage::sqlite::{is_there, refuse_output};
 
 use super::new_database::running_at;
+use crate::backend::Engine;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, Writer, say};
 use crate::shared_page::NotMade;
-use crate::supervisor::{self, Address, Engine, Started};
+use crate::supervisor::{self, Address, Started};
 use crate::units::size;
 
 /// Where a server listens that nothing else was said to.
@@ -176,11 +177,15 @@ mod tests {
     use std::time::Duration;
 
     use super::banner;
-    use crate::supervisor::{Engine, Prepared, Started};
+    use crate::backend::{Engine, Prepared};
+    use crate::config::{Database, Environment, Flags, load};
+    use crate::supervisor::Started;
 
     #[test]
     fn the_banner_tells_where_what_and_how_safe() {
-        let config = crate::supervisor::tests::config();
+        let flags = Flags { config: None, values: vec![("workers", "2".into())] };
+        let mut config = load(&flags, &Environment::default()).expect("defaults").config;
+        config.database = Database::File("persona.db".into());
         let prepared = Prepared {
             engine: Engine::Sqlite { journal_mode: "wal".into(), file_system: "ext4".into() },
             engine_version: "3.54.1".into(),

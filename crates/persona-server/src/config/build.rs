@@ -4,15 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use persona_storage::sqlite::real_path;
+use persona_storage::sqlite::{Durability, real_path};
 use tracing_subscriber::EnvFilter;
 
 use super::key::{self, Shape};
-use super::load::{Origin, Setting};
+use super::setting::{Origin, Setting};
 use super::{
-    Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database,
+    Config, Database, LogFormat, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX,
+    database,
 };
-use crate::heads::name_of;
+use crate::host_name::name_of;
 
 /// A host as requests are compared with it; `None` for what no request can name. IPv6 addresses may
 /// have brackets.
@@ -48,7 +49,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         idle_timeout: reader.time("idle_timeout").unwrap_or_default(),
         database,
         workers: reader.number("workers"),
-        durability: reader.word("durability"),
+        durability: reader.word("durability", Durability::from_word),
         busy_timeout_ms: reader.number("busy_timeout_ms"),
         read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
@@ -64,11 +65,11 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         backup_keep: reader.number("backup_keep"),
         backup_dir: reader.path("backup_dir"),
         log_level: reader.log_filter("log_level"),
-        log_format: reader.word("log_format"),
+        log_format: reader.word("log_format", LogFormat::from_word),
         log_file: reader.path("log_file"),
         access_log: reader.switch("access_log"),
         #[cfg(feature = "faults")]
-        fault: reader.word("fault"),
+        fault: reader.word("fault", |word| Some(word.into())),
     };
     let allow_open = reader.switch("allow_open");
     if !config.host.is_loopback() && !allow_open {
@@ -250,18 +251,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, name: &str) -> String {
+    /// One of the words of a setting, as the value that it stands for.
+    fn word<T: Default>(&mut self, name: &str, value_of: impl Fn(&str) -> Option<T>) -> T {
         let setting = self.setting(name);
-        let Shape::Word(words) = setting.key.shape else { return setting.text.clone() };
+        let Shape::Word(words) = setting.key.shape else { return T::default() };
         let text = setting.text.to_ascii_lowercase();
-        if !words.contains(&text.as_str()) {
-            self.complain(
-                setting,
-                format!("must be one of {}, is {:?}", words.join(", "), setting.text),
-                None,
-            );
+        if let Some(value) = words.contains(&text.as_str()).then(|| value_of(&text)).flatten() {
+            return value;
         }
-        text
+        self.complain(
+            setting,
+            format!("must be one of {}, is {:?}", words.join(", "), setting.text),
+            None,
+        );
+        T::default()
     }
 
     fn log_filter(&mut self, name: &str) -> String {

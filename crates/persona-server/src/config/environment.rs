@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use persona_model::nearest_name;
 
-use super::key::{CONFIG_VARIABLE, KEYS, VARIABLE_PREFIX};
+use super::key::{CONFIG_VARIABLE, KEYS};
+use super::shape::VARIABLE_PREFIX;
 
 /// The variables of the process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -6,6 +6,7 @@
 
 use persona_model::DOCUMENT_BYTES_MAX_CEILING;
 
+use super::LogFormat;
 pub use super::shape::{Default, Key, Shape};
 
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
@@ -39,8 +40,6 @@ pub const BACKUPS_MAX: u64 = 10_080;
 /// pages.
 pub const DOCUMENT_BYTES_MIN: u64 = 64 * 1024;
 
-/// How every variable of this program begins.
-pub const VARIABLE_PREFIX: &str = "PERSONA_";
 /// A list of addresses without any: an empty variable counts as not set.
 pub const NO_NETWORKS: &str = "none";
 /// A list of hosts that has all of them.
@@ -340,7 +339,7 @@ pub const KEYS: &[Key] = &[
         name: "log_format",
         section: "log",
         member: "format",
-        shape: Shape::Word(&["auto", "text", "json"]),
+        shape: Shape::Word(&LogFormat::WORDS),
         default: Default::Text("auto"),
         help: "Form of the log: text, json, or auto (text on a terminal, JSON otherwise).",
         ..PLAIN

@@ -1,64 +1,15 @@
 //! Merging the sources: flags over environment over project file over user file over defaults.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use super::build::build;
-use super::file::{SettingsFile, beside};
-use super::key::{CONFIG_VARIABLE, KEYS, Key, Shape};
+use super::file::SettingsFile;
+use super::key::{CONFIG_VARIABLE, KEYS, Key};
+use super::setting::{Origin, Setting};
 use super::{Config, ConfigError, Environment, Flags, Problem};
 
 /// The settings file that is used when nobody names one.
 const PROJECT_FILE: &str = "persona.toml";
-
-/// Where a value came from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// A flag of the command line.
-    Flag(String),
-    /// A variable of the environment.
-    Variable(String),
-    /// A line of a settings file.
-    File(PathBuf, usize),
-    /// Nobody chose it.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) | Self::Variable(name) => out.write_str(name),
-            Self::File(path, line) => write!(out, "{}:{line}", path.display()),
-            Self::Default => out.write_str("default"),
-        }
-    }
-}
-
-/// One setting, with the value that holds and where it came from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Setting {
-    /// Which setting.
-    pub key: &'static Key,
-    /// Its value as text; empty for one that is not set.
-    pub text: String,
-    /// Where the value came from.
-    pub origin: Origin,
-}
-
-impl Setting {
-    /// Makes a relative path of a settings file relative to that file.
-    fn resolve_path(&mut self) {
-        let Origin::File(file, _) = &self.origin else { return };
-        let is_path = match self.key.shape {
-            Shape::Path => true,
-            Shape::Database => !self.text.contains(':'),
-            _ => false,
-        };
-        if is_path && !self.text.is_empty() {
-            self.text = beside(file, &self.text).display().to_string();
-        }
-    }
-}
 
 /// Settings that can be used.
 #[derive(Clone, PartialEq, Eq, Debug)]

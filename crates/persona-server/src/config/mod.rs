@@ -21,19 +21,23 @@ mod file;
 mod flags;
 mod key;
 mod load;
+mod log_format;
 mod network;
 mod problem;
 mod reference;
+mod setting;
 mod shape;
 
 pub use database::{Database, shown};
 pub use environment::Environment;
 pub use flags::Flags;
 pub use key::{KEYS, Key, Shape};
-pub use load::{Loaded, Origin, Setting, load};
+pub use load::{Loaded, load};
+pub use log_format::LogFormat;
 pub use network::Network;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
+pub use setting::{Origin, Setting};
 
 /// Most workers on one SQLite file: the writers of a file take turns, so more processes add waiting
 /// and no speed.
@@ -41,6 +45,14 @@ pub const SQLITE_WORKERS_MAX: u16 = 4;
 
 /// Most workers on a PostgreSQL database: as many as the shared page has seats for.
 pub const POSTGRES_WORKERS_MAX: u16 = 64;
+
+/// [`Durability`] as a child of the supervisor receives it; the storage itself serialises nothing.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Durability")]
+enum DurabilityWords {
+    Normal,
+    Full,
+}
 
 /// Everything that a user may choose, checked.
 ///
@@ -71,8 +83,9 @@ pub struct Config {
     /// Worker processes, 1 to [`SQLITE_WORKERS_MAX`] or [`POSTGRES_WORKERS_MAX`]. Default min(4,
     /// cores).
     pub workers: u16,
-    /// Durability class, a word of [`Durability`]. Default `normal`.
-    pub durability: String,
+    /// What an acknowledged write to a file survives. Default `normal`.
+    #[serde(with = "DurabilityWords")]
+    pub durability: Durability,
     /// How long SQLite's own lock, and the place in the write queue, are waited for, in
     /// milliseconds. Default 30,000.
     pub busy_timeout_ms: u64,
@@ -111,7 +124,7 @@ pub struct Config {
     /// such as `info,persona_storage=debug`. Default `info`.
     pub log_level: String,
     /// `text`, `json` or `auto` (text on a terminal, JSON otherwise). Default `auto`.
-    pub log_format: String,
+    pub log_format: LogFormat,
     /// Where the log goes; standard error when not set. Reopened on USR1.
     pub log_file: Option<PathBuf>,
     /// Whether each request gets a line in the log. Default false.
@@ -156,7 +169,7 @@ impl Config {
     pub fn file_settings(&self, path: &Path) -> sqlite::Settings {
         sqlite::Settings {
             path: path.into(),
-            durability: Durability::from_word(&self.durability).unwrap_or_default(),
+            durability: self.durability,
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
             read_timeout: Duration::from_millis(self.read_timeout_ms),
             wal_autocheckpoint: self.wal_autocheckpoint,

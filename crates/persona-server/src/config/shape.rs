@@ -2,7 +2,9 @@
 //! there are is in `key.rs`.
 
 use super::SQLITE_WORKERS_MAX;
-use super::key::VARIABLE_PREFIX;
+
+/// How every variable of this program begins.
+pub const VARIABLE_PREFIX: &str = "PERSONA_";
 
 /// What a setting may hold. Every source hands in text, so that every source has the same rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use crate::supervisor::DESCRIPTORS_WANTED;
+use crate::descriptors::DESCRIPTORS_WANTED;
 use crate::units::size;
 
 /// Fewer files than this left on the file system is about to be none: each start needs three.

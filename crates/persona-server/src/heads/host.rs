@@ -8,6 +8,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::host_name::name_of;
+
 /// The hosts that a server answers for, and the one that was asked for last on this connection.
 #[derive(Clone, Debug)]
 pub struct Hosts {
@@ -45,25 +47,6 @@ impl Hosts {
         }
         is_allowed
     }
-}
-
-/// The name in a `Host`, in lower case and without port, final dot and brackets; `None` when it has
-/// another form.
-pub(crate) fn name_of(host: &str) -> Option<String> {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
-        None => host.split_once(':').map_or((host, ""), |(name, _)| (name, &host[name.len()..])),
-    };
-    let is_port = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-    let name = name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name);
-    // One spelling of an address: an IPv6 one has many.
-    is_port.then(|| {
-        name.parse::<Ipv6Addr>()
-            .map_or_else(|_| name.to_ascii_lowercase(), |address| address.to_string())
-    })
 }
 
 /// Whether a name is one of this machine's that no name server gives out (RFC 6761, section 6.3),

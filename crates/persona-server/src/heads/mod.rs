@@ -19,7 +19,6 @@ mod stream;
 
 pub use head::{HEAD_BYTES_MAX, HEADERS_MAX};
 pub use host::Hosts;
-pub(crate) use host::name_of;
 pub use progress::{Progress, Stage};
 pub use refusal::Refusal;
 pub use stream::Checked;

@@ -29,7 +29,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, registry};
 
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::shared_page::Seat;
 pub use lines::REFUSALS;
 use lines::{Format, Lines};
@@ -178,10 +178,9 @@ fn append_to(path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 fn format_of(config: &Config) -> Format {
-    match config.log_format.as_str() {
-        "json" => Format::Json,
-        "text" => Format::Text,
-        _ if config.log_file.is_none() && io::stderr().is_terminal() => Format::Text,
-        _ => Format::Json,
+    match config.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Auto if config.log_file.is_none() && io::stderr().is_terminal() => Format::Text,
+        LogFormat::Json | LogFormat::Auto => Format::Json,
     }
 }

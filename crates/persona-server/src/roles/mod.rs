@@ -26,7 +26,6 @@ use std::time::Duration;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 pub use drain::Drain;
-pub use places::DESCRIPTORS_BEYOND_PLACES;
 
 use crate::backend::StartError;
 use crate::exit_code::ExitCode;

@@ -22,6 +22,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::backend::Prepared;
 use crate::config::Config;
 use crate::shared_page::SharedPage;
 
@@ -56,40 +57,6 @@ pub enum Message {
     /// The schema is another one, so this worker writes nothing more. It goes on answering until it
     /// is told to end.
     Outdated,
-}
-
-/// What init found: the facts that the user is told at the start.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Prepared {
-    /// What keeps the personas.
-    pub engine: Engine,
-    /// Its version.
-    pub engine_version: String,
-    /// What an acknowledged write survives, as a word.
-    pub durability: String,
-    /// The same in a sentence.
-    pub durability_meaning: String,
-    /// Whether the database is new.
-    pub created: bool,
-    /// Bytes of the database.
-    pub database_bytes: u64,
-    /// Living personas in it; `None` where there are too many to be counted at a start.
-    pub personas: Option<u64>,
-}
-
-/// What keeps the personas.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum Engine {
-    /// A file.
-    Sqlite {
-        /// Journal mode, as read back.
-        journal_mode: String,
-        /// Name of the file system.
-        file_system: String,
-    },
-    /// A server.
-    #[default]
-    Postgres,
 }
 
 /// Gives a new child everything, over the supervisor's end of its socket.

@@ -8,7 +8,6 @@
 //! Start reading at `vocabulary.rs`, then `state.rs`.
 
 mod contention;
-mod descriptors;
 mod handover;
 mod heartbeat;
 mod listener;
@@ -23,15 +22,16 @@ mod state;
 mod vocabulary;
 
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
-pub use descriptors::DESCRIPTORS_WANTED;
-pub use handover::{Engine, Handover, Message, Prepared, receive, say, wait_for_the_end};
+pub use handover::{Handover, Message, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
 pub use run::{Started, run};
 pub use vocabulary::{Key, Role};
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::config::{Config, Database};
+    use persona_storage::sqlite::Durability;
+
+    use crate::config::{Config, Database, LogFormat};
 
     /// Settings as a user without any would have them.
     pub(crate) fn config() -> Config {
@@ -41,7 +41,7 @@ pub(crate) mod tests {
             port: 0,
             database: Database::File("persona.db".into()),
             workers: 2,
-            durability: "normal".into(),
+            durability: Durability::Normal,
             busy_timeout_ms: 30_000,
             read_timeout_ms: 5_000,
             wal_autocheckpoint: 1_000,
@@ -62,7 +62,7 @@ pub(crate) mod tests {
             answer_patience_ms: 30_000,
             drain_timeout_ms: 10_000,
             log_level: "info".into(),
-            log_format: "auto".into(),
+            log_format: LogFormat::Auto,
             log_file: None,
             access_log: false,
         }

@@ -16,12 +16,12 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::handover::{self, Message, Prepared};
+use super::handover::{self, Message};
 use super::vocabulary::{Ending, Event, Key, Role, Signal};
-use crate::cli::RUN_ROLE;
+use crate::backend::Prepared;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::process_table;
+use crate::process_table::{self, RUN_ROLE};
 use crate::shared_page::SharedPage;
 
 /// This program, also after a newer one was installed under its name: the link leads to the running

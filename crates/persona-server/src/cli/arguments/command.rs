@@ -10,6 +10,7 @@ use super::{
 };
 use crate::cli::completions::Shell;
 use crate::config::Flags;
+use crate::process_table::RUN_ROLE;
 
 /// The program as the user calls it.
 #[derive(Parser, Debug)]
@@ -181,9 +182,6 @@ pub struct Completions {
     /// Which shell.
     pub shell: Shell,
 }
-
-/// The first word of the command line of a child of the supervisor.
-pub const RUN_ROLE: &str = "run-role";
 
 /// How the supervisor calls its children. Not among the commands, so that neither help nor
 /// completions offer it.

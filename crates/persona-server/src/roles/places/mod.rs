@@ -26,13 +26,10 @@ use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 
 use crate::clock::Millis;
 use crate::config::Network;
+use crate::descriptors::{LEAVING_MAX, RESERVE};
 use crate::heads::Stage;
 use crate::http::ClientAddress;
 use crate::shared_page::Seat;
-
-/// Places beyond the ordinary ones, for one request each: several health checks at a time, and
-/// those that wait or are refused.
-const RESERVE: usize = 64;
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find
 /// one of the reserve.
@@ -44,16 +41,6 @@ const PLACE_WAIT: Duration = Duration::from_secs(1);
 
 /// Pace at which it looks for one.
 const PLACE_PACE: Duration = Duration::from_millis(5);
-
-/// Most connections that were told to make an ordinary place free and have not closed yet, so that
-/// descriptors have a bound. Of those in the reserve that were told so there are at most as many
-/// again as the reserve has, counted apart: a client that is turned away again and again uses up no
-/// room of those that have a place.
-const LEAVING_MAX: usize = 64;
-
-/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve,
-/// those that leave either, and one that is being let in by each of many threads.
-pub const DESCRIPTORS_BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
 /// How long a client may take for the head of a request that it has begun.
 const HEAD_MS_MAX: u64 = 10_000;

@@ -5,11 +5,24 @@ use std::thread;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
-use crate::roles::DESCRIPTORS_BEYOND_PLACES;
 
 /// Descriptors that a process should be able to open: each connection takes one, and most systems
 /// allow only 1,024 unless a program asks for more.
 pub const DESCRIPTORS_WANTED: u64 = 4096;
+
+/// Connections that a worker takes beyond the ordinary places, for one request each: several health
+/// checks at a time, and requests that wait for an ordinary place or are refused.
+pub const RESERVE: usize = 64;
+
+/// Most connections that were told to make an ordinary place free and have not closed yet, so that
+/// descriptors have a bound. Connections of the reserve that were told so are counted apart, and
+/// there are at most as many of them as the reserve has places: a client that is turned away again
+/// and again uses up no room of clients that have a place.
+pub const LEAVING_MAX: usize = 64;
+
+/// Most descriptors that connections of a worker need beyond the ordinary places: the reserve,
+/// connections that leave either, and one that is being let in by each of many threads.
+const BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
 /// Descriptors of a process apart from connections: its log, the page, the gate, the writer, the
 /// pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has about 50.
@@ -26,7 +39,7 @@ const PLACES_MIN: u64 = 8;
 /// limit. Where they do not suffice, workers get fewer places for connections: one that cannot be
 /// accepted for want of a descriptor waits for ever, while one that finds no place has room made
 /// for it.
-pub(super) fn raise_limit(config: &mut Config) {
+pub fn raise_limit(config: &mut Config) {
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current else { return };
     let mut allowed = current;
@@ -54,7 +67,7 @@ pub(super) fn raise_limit(config: &mut Config) {
 
 /// Places that a process with so many descriptors and threads can fill.
 fn places_within(descriptors: u64, threads: u64) -> usize {
-    let others = DESCRIPTORS_BEYOND_PLACES + OF_PROCESS + OF_THREAD * threads;
+    let others = BEYOND_PLACES + OF_PROCESS + OF_THREAD * threads;
     usize::try_from(descriptors.saturating_sub(others).max(PLACES_MIN)).unwrap_or(usize::MAX)
 }
 
