@@ -22,11 +22,13 @@ const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 fn app() -> axum::Router {
     let clock = Arc::new(SystemClock);
     let store = Arc::new(MemoryStore::new(clock.clone()));
+    let seat = SharedPage::create().expect("a page").seat(1, 1);
     router(Context {
         turns: ReadTurns::of(&*store),
         store,
         clock,
-        seat: SharedPage::create().expect("a page").seat(1, 1),
+        metrics: Arc::new(seat.clone()),
+        server: Arc::new(seat),
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(1),

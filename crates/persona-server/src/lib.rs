@@ -19,7 +19,6 @@ pub mod heads;
 mod host_name;
 pub mod http;
 pub mod log;
-mod patience;
 mod process_table;
 pub mod roles;
 pub mod shared_page;

@@ -14,6 +14,8 @@ use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
 use serde::{Deserialize, Serialize};
 
+use crate::http::Network;
+
 mod build;
 mod database;
 mod environment;
@@ -22,7 +24,6 @@ mod flags;
 mod key;
 mod load;
 mod log_format;
-mod network;
 mod problem;
 mod reference;
 mod setting;
@@ -34,7 +35,6 @@ pub use flags::Flags;
 pub use key::{KEYS, Key, Shape};
 pub use load::{Loaded, load};
 pub use log_format::LogFormat;
-pub use network::Network;
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 pub use setting::{Origin, Setting};

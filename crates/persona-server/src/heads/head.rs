@@ -8,15 +8,9 @@ use std::ops::Range;
 
 use http::Uri;
 
-use super::Refusal;
 use super::body::Body;
-
-/// Longest head of a request, in bytes, with the empty line that ends it: room for long filters and
-/// tokens.
-pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// Most header fields of a request. Browsers behind proxies send about 40.
-pub const HEADERS_MAX: usize = 100;
+use crate::http::Refusal;
+use crate::http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
 /// How far a head was read.
 #[derive(Debug, Default)]

@@ -14,11 +14,8 @@ mod body;
 mod head;
 mod host;
 mod progress;
-mod refusal;
 mod stream;
 
-pub use head::{HEAD_BYTES_MAX, HEADERS_MAX};
 pub use host::Hosts;
 pub use progress::{Progress, Stage};
-pub use refusal::Refusal;
 pub use stream::Checked;

@@ -26,7 +26,7 @@ pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Respon
 
 /// Answers with every metric of all processes, in the Prometheus text format 0.0.4.
 pub async fn get_metrics(State(context): State<Arc<Context>>) -> Response {
-    fresh(([(CONTENT_TYPE, "text/plain; version=0.0.4")], context.seat.page().prometheus()))
+    fresh(([(CONTENT_TYPE, "text/plain; version=0.0.4")], context.server.metrics_text()))
 }
 
 fn fresh(answer: impl IntoResponse) -> Response {

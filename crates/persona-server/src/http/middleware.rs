@@ -17,11 +17,12 @@ use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::answer_memory::SMALL_BYTES_MAX;
-use super::problem::{Code, Problem, render};
+use super::problem::{Code, Problem, Refusal, render};
 use super::{ClientAddress, Context, personas};
-use crate::heads::Refusal;
-use crate::log::REFUSALS;
 
+/// The target of the log lines about requests that break the rules of HTTP. The log never leaves
+/// one of them out, however much they are alike.
+pub const REFUSALS: &str = "persona_server::refusals";
 /// Names a request in the answer, in the body of a problem and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Names the worker that answered.
@@ -91,7 +92,7 @@ async fn finish(State(context): State<Arc<Context>>, mut request: Request, next:
     }
     let took = started.elapsed();
     let status = response.status().as_u16();
-    context.seat.request_answered(facts.route(), &facts.method, status, took);
+    context.metrics.request_answered(facts.route(), &facts.method, status, took);
     if context.access_log {
         facts.log(&id, status, took);
     }
@@ -100,7 +101,7 @@ async fn finish(State(context): State<Arc<Context>>, mut request: Request, next:
     // What is JSON or text must not be taken for a page or a script (Fetch standard, section 3.6).
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if context.expose_worker {
-        headers.insert(WORKER, HeaderValue::from(context.seat.slot()));
+        headers.insert(WORKER, HeaderValue::from(context.server.slot()));
         let timing = format!("total;dur={:.3}", took.as_secs_f64() * 1000.0);
         headers.insert(
             SERVER_TIMING,
@@ -166,7 +167,7 @@ impl RequestFacts {
             .get::<Problem>()
             .filter(|problem| problem.code() == Code::MalformedRequest)
         {
-            context.seat.head_refused();
+            context.metrics.head_refused();
             self.log_refusal(problem, id);
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -214,20 +215,16 @@ fn request_id(headers: &HeaderMap, context: &Context) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use axum::Router;
     use axum::routing::get;
     use http::Request;
     use http_body_util::BodyExt;
-    use persona_storage::memory::MemoryStore;
     use serde_json::Value;
     use tower::ServiceExt;
 
+    use super::super::testing::{context, memory_store};
     use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
-    use crate::clock::SystemClock;
-    use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns};
-    use crate::shared_page::SharedPage;
 
     async fn broken() {
         panic!("on purpose");
@@ -235,21 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_like_any_other_problem() {
-        let store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
-        let context = Arc::new(Context {
-            turns: ReadTurns::of(&*store),
-            store,
-            clock: Arc::new(SystemClock),
-            seat: SharedPage::create().expect("a page").seat(1, 0),
-            expose_worker: false,
-            access_log: true,
-            write_wait_max: Duration::from_secs(1),
-            read_time_max: Duration::from_secs(5),
-            bodies: BodyMemoryLimit::default(),
-            heavy: HeavyTurns::default(),
-            document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
-            answers: AnswerMemoryLimit::new(1 << 20),
-        });
+        let context = Arc::new(context(Arc::new(memory_store())));
         let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
         let response = service
             .oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request"))

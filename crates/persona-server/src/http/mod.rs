@@ -20,6 +20,7 @@ mod body;
 mod client_address;
 mod client_limit;
 mod conditions;
+pub mod contract;
 mod date;
 mod docs;
 mod etag;
@@ -30,14 +31,19 @@ mod json;
 mod landing;
 mod ledger;
 mod middleware;
+mod network;
 mod openapi;
 mod parameters;
 mod past;
+mod patience;
 mod personas;
 mod problem;
 mod request;
 mod router;
+mod server;
 mod status;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 use std::sync::Arc;
@@ -47,16 +53,18 @@ use persona_model::Clock;
 use persona_storage::Store;
 use uuid::Uuid;
 
-use crate::shared_page::Seat;
-
-pub use self::problem::Damage;
+pub use self::problem::{Damage, Refusal};
 pub use answer_memory::AnswerMemoryLimit;
 pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
 pub use client_limit::{ClientLimit, Turn};
 pub use heavy::HeavyTurns;
+pub use middleware::REFUSALS;
+pub use network::Network;
 pub use openapi::document as openapi_document;
+pub use patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use router::{ROUTES, Route, router};
+pub use server::{Alone, Metrics, ServerFigures, ServerState};
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -65,8 +73,10 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Where this process counts, and where all processes can be seen.
-    pub seat: Seat,
+    /// Where this process counts its answers.
+    pub metrics: Arc<dyn Metrics>,
+    /// What all processes of the server say of themselves.
+    pub server: Arc<dyn ServerState>,
     /// Whether answers name the worker and its timing.
     pub expose_worker: bool,
     /// Whether each request gets a line in the log.

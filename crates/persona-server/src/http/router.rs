@@ -117,36 +117,7 @@ fn nearest_route(path: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use http::Method;
-
-    use super::{ROUTES, nearest_route};
-    use crate::clock::SystemClock;
-    use crate::shared_page::SharedPage;
-
-    #[test]
-    fn every_route_is_counted_under_its_own_name() {
-        let page = SharedPage::create().expect("a page");
-        let seat = page.seat(1, 0);
-        seat.prepare(persona_model::Clock::now(&SystemClock));
-        for route in ROUTES {
-            for method in route.methods {
-                let method = Method::from_bytes(method.as_bytes()).expect("a method");
-                seat.request_answered(route.path, &method, 200, Duration::from_micros(1));
-            }
-        }
-        let text = page.prometheus();
-        for route in ROUTES {
-            for method in route.methods {
-                assert!(
-                    text.contains(&format!("method=\"{method}\",route=\"{}\"", route.path)),
-                    "{method} {}",
-                    route.path
-                );
-            }
-        }
-    }
+    use super::nearest_route;
 
     #[test]
     fn a_mistyped_path_is_led_to_the_nearest_route() {

@@ -17,9 +17,7 @@ use super::Writer;
 use super::queue::Queue;
 use super::repeats::{LeftOut, Repeats};
 use crate::clock::SystemClock;
-
-/// The target of lines on requests that are refused unread: strangers decide how many there are.
-pub const REFUSALS: &str = "persona_server::refusals";
+use crate::http::REFUSALS;
 
 /// Most characters of one field: room for the report on a damaged database, and not for a request's
 /// head of 64 KiB.

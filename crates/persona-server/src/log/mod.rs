@@ -31,7 +31,6 @@ use tracing_subscriber::{EnvFilter, registry};
 
 use crate::config::{Config, LogFormat};
 use crate::shared_page::Seat;
-pub use lines::REFUSALS;
 use lines::{Format, Lines};
 use queue::{Output, Queue};
 use repeats::Repeats;

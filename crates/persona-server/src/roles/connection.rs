@@ -21,9 +21,9 @@ use tower::ServiceExt;
 use super::Drain;
 use super::places::{Entry, Lease};
 use super::stream::PatientStream;
-use crate::config::Network;
-use crate::heads::{Checked, HEAD_BYTES_MAX, HEADERS_MAX, Hosts, Refusal};
-use crate::http::ClientAddress;
+use crate::heads::{Checked, Hosts};
+use crate::http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::http::{ClientAddress, Network, Refusal};
 use crate::shared_page::Seat;
 
 /// What every connection of a worker shares.

@@ -174,7 +174,8 @@ fn open(
     let router = router(Context {
         store: Arc::clone(&store),
         clock,
-        seat: seat.clone(),
+        metrics: Arc::new(seat.clone()),
+        server: Arc::new(seat.clone()),
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),

@@ -18,6 +18,7 @@ mod page;
 mod prometheus;
 mod routes;
 mod seat;
+mod server_state;
 
 pub use distribution::Distribution;
 pub use history::GateFigures;

@@ -52,9 +52,37 @@ pub(super) fn labels_of(series: usize) -> (&'static str, &'static str, &'static 
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use std::time::Duration;
 
+    use http::Method;
+    use persona_model::Timestamp;
+
+    use super::super::SharedPage;
     use super::{SERIES, labels_of, series_of};
+    use crate::http::ROUTES;
+
+    #[test]
+    fn every_route_is_counted_under_its_own_name() {
+        let page = SharedPage::create().expect("a page");
+        let seat = page.seat(1, 0);
+        seat.prepare(Timestamp::from_micros(1));
+        for route in ROUTES {
+            for method in route.methods {
+                let method = Method::from_bytes(method.as_bytes()).expect("a method");
+                seat.request_answered(route.path, &method, 200, Duration::from_micros(1));
+            }
+        }
+        let text = page.prometheus();
+        for route in ROUTES {
+            for method in route.methods {
+                assert!(
+                    text.contains(&format!("method=\"{method}\",route=\"{}\"", route.path)),
+                    "{method} {}",
+                    route.path
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_request_is_counted_under_its_route_method_and_class_of_status() {

@@ -16,9 +16,9 @@ use crate::backend::{self, Keeper};
 use crate::cli::failure::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::exit_code::ExitCode;
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
-use crate::shared_page::SharedPage;
+use crate::http::{
+    Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+};
 
 /// The API over a file.
 #[derive(Clone)]
@@ -45,15 +45,11 @@ impl Local {
         };
         let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
             .map_err(failed)?;
-        // The page counts requests for metrics that nobody reads here, but the router has only one
-        // shape.
-        let page = SharedPage::create().map_err(|error| {
-            Failure::new(ExitCode::Failure, error.to_string()).hint(error.cure())
-        })?;
         let context = Context {
             store: Arc::clone(&store),
             clock,
-            seat: page.seat(1, 1),
+            metrics: Arc::new(Alone),
+            server: Arc::new(Alone),
             expose_worker: false,
             access_log: false,
             write_wait_max: Duration::from_millis(config.busy_timeout_ms),

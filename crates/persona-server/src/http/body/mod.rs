@@ -20,8 +20,8 @@ use tokio::time::timeout;
 
 use self::memory::{Claim, SMALL_BYTES_MAX};
 use super::ledger::Party;
+use super::patience::{BYTES_PER_SECOND_MIN, Patience};
 use super::problem::{Code, Problem};
-use crate::patience::{BYTES_PER_SECOND_MIN, Patience};
 
 pub use self::memory::BodyMemoryLimit;
 

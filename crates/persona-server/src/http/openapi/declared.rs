@@ -13,7 +13,6 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use persona_model::{Change, Document, EntityTag, Invalid, ListRequest, PersonaId, Revision};
-use persona_storage::memory::MemoryStore;
 use persona_storage::{
     Answer, Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, RevisionRecord,
     Status, Store, Write, Written,
@@ -21,10 +20,9 @@ use persona_storage::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::clock::SystemClock;
 use crate::http::problem::Code;
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
-use crate::shared_page::SharedPage;
+use crate::http::router;
+use crate::http::testing::{context, memory_store};
 
 /// The persona that every request is about.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";
@@ -216,21 +214,7 @@ fn body_for(id: &str) -> Body {
 
 /// The code of the problem that a request is answered.
 async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<String> {
-    let context = Context {
-        turns: ReadTurns::of(&*store),
-        store,
-        clock: Arc::new(SystemClock),
-        seat: SharedPage::create().expect("a page").seat(1, 0),
-        expose_worker: false,
-        access_log: false,
-        write_wait_max: Duration::from_secs(10),
-        read_time_max: Duration::from_secs(5),
-        bodies: BodyMemoryLimit::default(),
-        heavy: HeavyTurns::default(),
-        document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
-        answers: AnswerMemoryLimit::new(1 << 20),
-    };
-    let response = router(context).oneshot(request).await.expect("an answer");
+    let response = router(context(store)).oneshot(request).await.expect("an answer");
     if response.status() < StatusCode::BAD_REQUEST {
         return None;
     }
@@ -240,7 +224,7 @@ async fn answered(store: Arc<dyn Store>, request: Request<Body>) -> Option<Strin
 }
 
 async fn store_with_a_persona() -> Arc<dyn Store> {
-    let store = MemoryStore::new(Arc::new(SystemClock));
+    let store = memory_store();
     let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
     let create = Operation::Create { id: PersonaId::parse(ID).expect("an identity"), document };
     store.write(Write::new(create, Instant::now() + Duration::from_secs(10))).await.expect("kept");

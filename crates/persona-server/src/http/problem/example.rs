@@ -8,8 +8,7 @@ use persona_storage::Error;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Code, Fault, Problem};
-use crate::heads::Refusal;
+use super::{Code, Fault, Problem, Refusal};
 use crate::http::json::read;
 
 /// The persona that the examples are about.

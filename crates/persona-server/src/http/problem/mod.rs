@@ -16,3 +16,4 @@ pub use answer::Damage;
 pub(super) use answer::{Fault, Problem, render};
 pub(super) use code::{Code, list_problems};
 pub(super) use example::example;
+pub use refusal::Refusal;

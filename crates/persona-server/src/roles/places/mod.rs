@@ -25,10 +25,9 @@ pub(super) use entry::Entry;
 use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 
 use crate::clock::Millis;
-use crate::config::Network;
 use crate::descriptors::{LEAVING_MAX, RESERVE};
 use crate::heads::Stage;
-use crate::http::ClientAddress;
+use crate::http::{ClientAddress, Network};
 use crate::shared_page::Seat;
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find

@@ -1,0 +1,79 @@
+//! What the router sees of the process and the server that it runs in.
+//!
+//! The traits are implemented by the memory that the processes of a server share, and by [`Alone`]
+//! for a router that no server runs: a command that opens the database itself.
+
+use std::time::Duration;
+
+use http::Method;
+use persona_model::Timestamp;
+
+use super::contract::Time;
+use super::contract::status::{AtGate, Backups, Checkpoints, Contention, Process};
+
+/// Counts what this process answers.
+pub trait Metrics: Send + Sync {
+    /// Counts an answered request. `route` is the pattern that it matched, such as
+    /// `/api/v1/personas/{id}`.
+    fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration);
+
+    /// Counts a request that breaks the rules of HTTP after its head.
+    fn head_refused(&self);
+}
+
+/// What all processes of the server say of themselves.
+pub trait ServerState: Send + Sync {
+    /// The slot of this process: 1 and up for workers, 0 where no server runs.
+    fn slot(&self) -> u16;
+
+    /// The figures of all processes, at this moment.
+    fn figures(&self, now: Timestamp) -> ServerFigures;
+
+    /// Every metric of all processes, in the Prometheus text format 0.0.4.
+    fn metrics_text(&self) -> String;
+}
+
+/// The figures of all processes of the server, as far as they concern no database.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ServerFigures {
+    /// When the server started.
+    pub started_at: Time,
+    /// How the write-ahead log was copied back.
+    pub checkpoints: Checkpoints,
+    /// The processes that wait for the turn to write, and the one that has it.
+    pub gate: Vec<AtGate>,
+    /// How long writers waited for each other.
+    pub contention: Contention,
+    /// The backups of the server.
+    pub backups: Backups,
+    /// Damaged personas that processes came across.
+    pub damage_found: u64,
+    /// Requests that are being answered now.
+    pub requests_in_flight: u64,
+    /// All processes, by slot.
+    pub processes: Vec<Process>,
+}
+
+/// No server: nothing is counted, and there are no other processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Alone;
+
+impl Metrics for Alone {
+    fn request_answered(&self, _: &str, _: &Method, _: u16, _: Duration) {}
+
+    fn head_refused(&self) {}
+}
+
+impl ServerState for Alone {
+    fn slot(&self) -> u16 {
+        0
+    }
+
+    fn figures(&self, _: Timestamp) -> ServerFigures {
+        ServerFigures::default()
+    }
+
+    fn metrics_text(&self) -> String {
+        String::new()
+    }
+}

@@ -1,0 +1,133 @@
+//! The page as the HTTP side sees it: where it counts, and what it tells of all processes.
+
+use std::time::Duration;
+
+use http::Method;
+use persona_model::Timestamp;
+
+use super::layout::Measure;
+use super::{Distribution, GateFigures, ProcessFacts, Seat, SharedPage};
+use crate::http::contract::Time;
+use crate::http::contract::status::{
+    AtGate, Backups, Checkpoints, Contention, GateWindow, Percentiles, Process,
+};
+use crate::http::{Metrics, ServerFigures, ServerState};
+
+impl Metrics for Seat {
+    fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration) {
+        Self::request_answered(self, route, method, status, took);
+    }
+
+    fn head_refused(&self) {
+        Self::head_refused(self);
+    }
+}
+
+impl ServerState for Seat {
+    fn slot(&self) -> u16 {
+        Self::slot(self)
+    }
+
+    fn figures(&self, now: Timestamp) -> ServerFigures {
+        let page = self.page();
+        ServerFigures {
+            started_at: Time(page.started_at()),
+            checkpoints: checkpoints(page, now),
+            gate: page.at_gate().iter().map(at_gate).collect(),
+            contention: contention(page, now),
+            backups: backups(page),
+            damage_found: page.damage_found(),
+            requests_in_flight: page.requests_in_flight(),
+            processes: page.processes().iter().map(|facts| process(facts, now)).collect(),
+        }
+    }
+
+    fn metrics_text(&self) -> String {
+        self.page().prometheus()
+    }
+}
+
+fn checkpoints(page: &SharedPage, now: Timestamp) -> Checkpoints {
+    let figures = page.checkpoints();
+    Checkpoints {
+        complete: figures.complete,
+        blocked: figures.blocked,
+        failed: figures.failed,
+        last: figures.last.map(Time),
+        last_age_ms: figures.last.map(|at| millis_since(at, now)),
+        took_micros: percentiles(&page.distribution(Measure::Checkpoint)),
+    }
+}
+
+fn contention(page: &SharedPage, now: Timestamp) -> Contention {
+    let times = |measure| percentiles(&page.distribution(measure));
+    Contention {
+        queue_wait_micros: times(Measure::QueueWait),
+        gate_wait_micros: Some(times(Measure::GateWait)),
+        gate_hold_micros: Some(times(Measure::GateHold)),
+        transaction_micros: times(Measure::Transaction),
+        lock_retries: Some(page.lock_retries()),
+        writes_given_up: page.writes_given_up(),
+        recent: Some(page.recent(now).iter().map(window).collect()),
+    }
+}
+
+fn window((began, figures): &(Timestamp, GateFigures)) -> GateWindow {
+    GateWindow {
+        began: Time(*began),
+        waits: figures.waits,
+        gate_wait_p99_micros: figures.wait_p99_micros,
+        writes_given_up: figures.writes_given_up,
+        lock_retries: figures.lock_retries,
+    }
+}
+
+fn backups(page: &SharedPage) -> Backups {
+    let (made, failed) = page.backups();
+    Backups { last_at: page.last_backup().map(Time), made, failed }
+}
+
+fn at_gate(process: &super::AtGate) -> AtGate {
+    AtGate {
+        slot: process.slot,
+        pid: process.pid,
+        waiting_micros: micros(process.waiting),
+        holding_micros: micros(process.holding),
+    }
+}
+
+fn process(facts: &ProcessFacts, now: Timestamp) -> Process {
+    let started_at = Timestamp::from_micros(facts.started_at);
+    Process {
+        slot: facts.slot,
+        pid: facts.pid,
+        started_at: Time(started_at),
+        uptime_ms: millis_since(started_at, now),
+        restarts: facts.restarts,
+        requests: facts.requests,
+        connections: facts.connections,
+        writes: facts.writes,
+        queue_depth: facts.queue_depth,
+        longest_read_micros: micros(facts.longest_read),
+        gate_wait_micros: Some(percentiles(&facts.gate_wait)),
+        gate_hold_micros: Some(percentiles(&facts.gate_hold)),
+    }
+}
+
+fn percentiles(times: &Distribution) -> Percentiles {
+    Percentiles {
+        count: times.count(),
+        p50: times.quantile(0.5),
+        p99: times.quantile(0.99),
+        p999: times.quantile(0.999),
+    }
+}
+
+/// Milliseconds from one time to another; 0 where the clock was set back between them.
+fn millis_since(then: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.as_micros().saturating_sub(then.as_micros())).unwrap_or_default() / 1000
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
