@@ -4,16 +4,19 @@
 //! knows the id of the request, renders it; so no error body goes out without one.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::Invalid;
+use persona_storage::Error;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Code;
+use super::store::log_failure;
 
 /// An error answer. Boxed, because it is the rare side of every result.
 #[derive(Clone, Debug)]
@@ -27,7 +30,9 @@ struct Parts {
     errors: Vec<Fault>,
     extra: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    damage: Option<Damage>,
+    /// The failure behind it, for the log. Shared, because the extension of a response must be
+    /// clonable and the error is not.
+    cause: Option<Arc<Error>>,
 }
 
 /// What is damaged. It stays in the process: an extension of the response, which no client gets.
@@ -63,7 +68,7 @@ impl Problem {
             errors: Vec::new(),
             extra: Map::new(),
             headers: Vec::new(),
-            damage: None,
+            cause: None,
         }))
     }
 
@@ -95,11 +100,23 @@ impl Problem {
         self
     }
 
-    /// Adds what is damaged, for a command that answers itself.
+    /// Adds the failure behind it, which is logged when the problem is answered.
     #[must_use]
-    pub fn damage(mut self, report: String) -> Self {
-        self.0.damage = Some(Damage(report));
+    pub fn caused_by(mut self, error: Error) -> Self {
+        self.0.cause = Some(Arc::new(error));
         self
+    }
+
+    /// Takes over the failure behind another problem.
+    #[must_use]
+    pub fn caused_as(mut self, other: Self) -> Self {
+        self.0.cause = other.0.cause;
+        self
+    }
+
+    /// The failure behind it.
+    pub fn cause(&self) -> Option<&Error> {
+        self.0.cause.as_deref()
     }
 
     /// What went wrong, as a word.
@@ -114,7 +131,7 @@ impl Problem {
 
     /// The body of the answer, as JSON.
     pub fn body(&self, request_id: &str) -> Vec<u8> {
-        let Parts { code, detail, hint, errors, extra, headers: _, damage: _ } = &*self.0;
+        let Parts { code, detail, hint, errors, extra, headers: _, cause: _ } = &*self.0;
         let facts = code.facts();
         let wire = Wire {
             r#type: code.type_uri(),
@@ -206,12 +223,16 @@ struct Wire<'a> {
     request_id: &'a str,
 }
 
-/// Writes the body of an error answer; other answers stay as they are.
+/// Writes the body of an error answer, and logs the failure behind it; other answers stay as they
+/// are.
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     *response.body_mut() = Body::from(problem.body(request_id));
-    if let Some(damage) = problem.0.damage {
-        response.extensions_mut().insert(damage);
+    if let Some(error) = problem.cause() {
+        log_failure(error, request_id);
+        if let Error::Damaged(report) = error {
+            response.extensions_mut().insert(Damage(report.clone()));
+        }
     }
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

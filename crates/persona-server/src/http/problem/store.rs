@@ -57,8 +57,10 @@ impl Problem {
             }
             _ => "the store cannot be read",
         };
-        let cause = Self::from(error).code().facts().word;
-        Self::new(Code::NotReady, detail).with("cause", cause).retry()
+        let mut problem = Self::new(Code::NotReady, detail).retry();
+        let cause = Self::from(error);
+        problem = problem.with("cause", cause.code().facts().word);
+        problem.caused_as(cause)
     }
 
     fn at(code: Code, current: EntityTag, detail: String) -> Self {
@@ -109,40 +111,74 @@ impl From<Error> for Problem {
                 Self::new(Code::ReadTimeout, format!("the read took longer than {} ms", limit.as_millis())).retry()
             }
             Error::ReadGaveWay => Self::new(Code::Busy, "the read was ended because writers filled the log beside it").retry(),
-            Error::Unreachable => {
-                tracing::warn!("the database cannot be reached");
-                Self::new(Code::Unreachable, "the database cannot be reached now").retry()
-            }
-            Error::OutcomeUnknown => {
-                tracing::error!("the database failed, or its connection broke, while it committed a write");
-                Self::new(Code::OutcomeUnknown, "the database failed while it committed this; whether it was kept is unknown").retry()
-            }
             Error::Closed(_) => Self::new(Code::Closing, "this worker takes no more requests").retry(),
-            Error::OutOfMemory => {
-                tracing::error!("a request was refused: this process may have no more memory");
-                Self::new(Code::Busy, "the server has no memory left for this; nothing was changed").retry()
-            }
-            Error::Full(cause) => {
-                tracing::error!(cause = &*cause as &dyn std::error::Error, "a write was refused: no space left for the database");
-                Self::new(Code::StorageFull, "there is no space left for the database; nothing was changed")
-            }
-            Error::Damaged(report) => {
-                tracing::error!(report, "the database is damaged");
-                Self::new(Code::Damaged, "the database is damaged; the server's log says how").damage(report)
-            }
-            Error::Disk(cause) => {
-                tracing::error!(cause = &*cause as &dyn std::error::Error, "the disk failed");
-                Self::new(Code::StorageFailed, "the disk failed; the server's log says how")
-            }
-            Error::Unsynced(cause) => {
-                tracing::error!(cause = &*cause as &dyn std::error::Error, "the disk failed to sync");
-                Self::new(Code::StorageFailed, "the disk failed to keep a write; whether it has it is unknown")
-            }
-            Error::Backend(cause) => {
-                tracing::error!(cause = &*cause as &dyn std::error::Error, "the database failed");
-                Self::new(Code::Internal, "the database failed; the server's log says how")
-            }
+            failure => Self::of_failure(failure),
         }
+    }
+}
+
+impl Problem {
+    /// The answer to a failure of the database or of what it stands on.
+    fn of_failure(error: Error) -> Self {
+        let (code, detail) = match &error {
+            Error::Unreachable => (Code::Unreachable, "the database cannot be reached now"),
+            Error::OutcomeUnknown => (
+                Code::OutcomeUnknown,
+                "the database failed while it committed this; whether it was kept is unknown",
+            ),
+            Error::OutOfMemory => {
+                (Code::Busy, "the server has no memory left for this; nothing was changed")
+            }
+            Error::Full(_) => {
+                (Code::StorageFull, "there is no space left for the database; nothing was changed")
+            }
+            Error::Damaged(_) => {
+                (Code::Damaged, "the database is damaged; the server's log says how")
+            }
+            Error::Disk(_) => (Code::StorageFailed, "the disk failed; the server's log says how"),
+            Error::Unsynced(_) => (
+                Code::StorageFailed,
+                "the disk failed to keep a write; whether it has it is unknown",
+            ),
+            _ => (Code::Internal, "the database failed; the server's log says how"),
+        };
+        let problem = Self::new(code, detail);
+        let can_pass =
+            matches!(error, Error::Unreachable | Error::OutcomeUnknown | Error::OutOfMemory);
+        let problem = if can_pass { problem.retry() } else { problem };
+        problem.caused_by(error)
+    }
+}
+
+/// Logs the failure behind an answer. Errors that are the client's, or that only say that there is
+/// no room now, have no line: their answers say all there is.
+pub(super) fn log_failure(error: &Error, request_id: &str) {
+    let cause = std::error::Error::source(error);
+    match error {
+        Error::Unreachable => {
+            tracing::warn!(request.id = request_id, "the database cannot be reached");
+        }
+        Error::OutcomeUnknown => tracing::error!(
+            request.id = request_id,
+            "the database failed, or its connection broke, while it committed a write"
+        ),
+        Error::OutOfMemory => tracing::error!(
+            request.id = request_id,
+            "a request was refused: this process may have no more memory"
+        ),
+        Error::Full(_) => tracing::error!(
+            request.id = request_id,
+            cause,
+            "a write was refused: no space left for the database"
+        ),
+        Error::Damaged(report) => {
+            tracing::error!(request.id = request_id, report, "the database is damaged");
+        }
+        Error::Disk(_) => tracing::error!(request.id = request_id, cause, "the disk failed"),
+        Error::Unsynced(_) => {
+            tracing::error!(request.id = request_id, cause, "the disk failed to sync");
+        }
+        _ => tracing::error!(request.id = request_id, cause, "the database failed"),
     }
 }
 
