@@ -28,13 +28,13 @@ pub use run::{Started, run};
 pub use vocabulary::{Key, Role};
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use persona_storage::sqlite::Durability;
 
     use crate::config::{Config, Database, LogFormat};
 
     /// Settings as a user without any would have them.
-    pub(crate) fn config() -> Config {
+    pub fn config() -> Config {
         Config {
             server: None,
             host: [127, 0, 0, 1].into(),

@@ -1,0 +1,78 @@
+//! The router in this process, over a database that is opened in the same way as every worker's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use persona_storage::{NoObserver, Store};
+use tower::ServiceExt;
+
+use super::upkeep::Upkeep;
+
+use crate::commands::failure::Failure;
+use persona_server::backend::{self, Keeper};
+use persona_server::clock::SystemClock;
+use persona_server::config::Config;
+use persona_server::http::{
+    Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
+};
+
+/// The API over a file.
+#[derive(Clone)]
+pub struct Local {
+    router: Router,
+    store: Arc<dyn Store>,
+    /// Dropped after the store is closed, because the keeper is to be the last that closes the
+    /// file.
+    _upkeep: Option<Arc<Upkeep>>,
+}
+
+impl Local {
+    /// Makes the file ready and opens it; with upkeep where the command is going to write.
+    pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
+        let failed = |error| Failure::start(&error);
+        backend::initialise(config, writes).map_err(failed)?;
+        let clock = Arc::new(SystemClock);
+        let upkeep = if writes && config.database.file().is_some() {
+            let keeper =
+                Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
+            Some(Arc::new(Upkeep::start(keeper)))
+        } else {
+            None
+        };
+        let store = backend::open(config, "persona command", clock.clone(), Arc::new(NoObserver))
+            .map_err(failed)?;
+        let context = Context {
+            store: Arc::clone(&store),
+            clock,
+            metrics: Arc::new(Alone),
+            server: Arc::new(Alone),
+            expose_worker: false,
+            access_log: false,
+            write_wait_max: Duration::from_millis(config.busy_timeout_ms),
+            read_time_max: Duration::from_millis(config.read_timeout_ms),
+            bodies: BodyMemoryLimit::default(),
+            heavy: HeavyTurns::default(),
+            document_bytes_max: config.document_bytes_max,
+            answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
+            turns: ReadTurns::of(&*store),
+        };
+        Ok(Self { router: router(context), store, _upkeep: upkeep })
+    }
+
+    /// Answers a request.
+    pub async fn send(&self, request: Request<Bytes>) -> Response<Body> {
+        match self.router.clone().oneshot(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Finishes what was accepted, and leaves one complete file.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

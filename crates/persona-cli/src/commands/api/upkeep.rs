@@ -1,0 +1,72 @@
+//! The keeper of a file for as long as one command writes to it.
+//!
+//! Without it the log would grow as long as an import runs, and stay beside the file afterwards:
+//! then a copy of the file alone would lack what was just acknowledged. A server's own keeper does
+//! not mind a second one.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use persona_storage::Error;
+
+use persona_server::backend::Keeper;
+use persona_server::exit_code::ExitCode;
+
+/// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// A thread that looks after the file until this is dropped; then it copies the log back and
+/// closes.
+pub struct Upkeep {
+    /// Dropped to end the thread.
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    /// Starts looking after the file.
+    pub fn start(mut keeper: Keeper) -> Self {
+        let (end, ended) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut pause = Duration::ZERO;
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                pause = match keeper.tick() {
+                    Ok(pause) => pause,
+                    Err(error @ (Error::Unsynced(_) | Error::OutcomeUnknown)) => {
+                        end_at_once(&error)
+                    }
+                    Err(_) => PAUSE_AFTER_FAILURE,
+                };
+            }
+            if let Err(error) = keeper.close() {
+                end_at_once(&error);
+            }
+        });
+        Self { end: Some(end), thread: Some(thread) }
+    }
+}
+
+/// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next
+/// start of anything on this file copies the log back once more.
+fn end_at_once(error: &Error) -> ! {
+    eprintln!("error: {error}");
+    eprintln!(
+        "hint: look into the system's log for errors of the disk; run the command again to see what was kept"
+    );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the other threads must not acknowledge anything more"
+    )]
+    std::process::exit(i32::from(ExitCode::DiskFailed.number()))
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the keeper has said so on standard error already.
+            drop(thread.join());
+        }
+    }
+}

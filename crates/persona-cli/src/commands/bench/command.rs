@@ -1,0 +1,202 @@
+//! The command: makes personas, sends requests on schedule, reports, deletes the personas.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use serde_json::json;
+
+use super::alarm::Alarm;
+use super::schedule::{Schedule, Ticket};
+use super::subjects;
+use super::tally::Tally;
+use crate::commands::api::{Access, Api, base_url};
+use crate::commands::arguments::{Bench, Target};
+use crate::commands::failure::Failure;
+use crate::commands::output::Output;
+use crate::commands::table::Table;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// Time between the making of the schedule and its first request, for the connections to be there.
+const LEAD: Duration = Duration::from_millis(200);
+/// How long requests that are late may still be sent after the last one was due. What is left then
+/// was never sent, and is reported: a server that is too slow for the rate must not make the run
+/// endless.
+const LATE_MAX: Duration = Duration::from_secs(5);
+
+/// Measures a server.
+pub async fn run(
+    arguments: &Bench,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let url =
+        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
+    let target = Target { server: Some(url.clone()), ..Target::default() };
+    let open = || Api::open(&target, Access::Change, environment, output);
+    let api = open()?;
+    let (paths, created) = subjects::create(&api, arguments.personas).await;
+    let paths = Arc::new(paths);
+    let measured = match created {
+        Ok(()) => tokio::select! {
+            measured = measure(arguments, open, &paths) => measured,
+            // The personas are deleted all the same.
+            _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
+        },
+        Err(failure) => Err(failure),
+    };
+    let deleted = if arguments.keep { Ok(()) } else { subjects::delete(&api, &paths).await };
+    let report = measured?;
+    report.print(&url, output)?;
+    deleted?;
+    match report.tally.failed() + report.unsent {
+        0 => Ok(()),
+        failed => Err(Failure::new(
+            ExitCode::Failure,
+            format!("{failed} of {} requests failed or were never sent", report.total),
+        )),
+    }
+}
+
+async fn measure(
+    arguments: &Bench,
+    open: impl Fn() -> Result<Api, Failure>,
+    paths: &Arc<Vec<String>>,
+) -> Result<Report, Failure> {
+    let start = Instant::now() + LEAD;
+    let schedule =
+        Arc::new(Schedule::new(start, arguments.rate, arguments.seconds, arguments.write_percent));
+    let give_up_at = start + Duration::from_secs(arguments.seconds.into()) + LATE_MAX;
+    let mut connections = tokio::task::JoinSet::new();
+    for _ in 0..arguments.connections {
+        // Each has a client of its own, because a client shares its connections among all that use
+        // it.
+        let lane = Lane {
+            api: open()?,
+            schedule: Arc::clone(&schedule),
+            paths: Arc::clone(paths),
+            give_up_at,
+        };
+        connections.spawn(lane.run());
+    }
+    let mut tally = Tally::default();
+    while let Some(ended) = connections.join_next().await {
+        let failed = |error: &dyn std::error::Error| {
+            Failure::new(ExitCode::Failure, "a connection ended early").because(error)
+        };
+        tally.add(&ended.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?);
+    }
+    let unsent = schedule.total() - tally.answered() - tally.failed();
+    Ok(Report {
+        total: schedule.total(),
+        unsent,
+        took: start.elapsed(),
+        wanted_rate: arguments.rate,
+        tally,
+    })
+}
+
+/// One connection.
+struct Lane {
+    api: Api,
+    schedule: Arc<Schedule>,
+    paths: Arc<Vec<String>>,
+    give_up_at: Instant,
+}
+
+impl Lane {
+    async fn run(self) -> std::io::Result<Tally> {
+        let alarm = Alarm::new()?;
+        let mut tally = Tally::default();
+        while let Some(ticket) = self.schedule.take() {
+            let now = Instant::now();
+            if now >= self.give_up_at {
+                break;
+            }
+            if now > ticket.due {
+                tally.delayed += 1;
+            }
+            alarm.wait_until(ticket.due).await?;
+            self.send(ticket, &mut tally).await;
+        }
+        Ok(tally)
+    }
+
+    async fn send(&self, ticket: Ticket, tally: &mut Tally) {
+        let path = &self.paths[usize::try_from(ticket.dice).unwrap_or_default() % self.paths.len()];
+        let answer = if ticket.writes {
+            let change = json!({ "nickname": format!("change {}", ticket.number) });
+            self.api.write(Method::PATCH, path, &[], Some(&change)).await
+        } else {
+            self.api.get(path).await
+        };
+        let took = ticket.due.elapsed();
+        let error = match answer {
+            Ok(reply) if reply.status.is_success() => {
+                let times = if ticket.writes { &mut tally.writes } else { &mut tally.reads };
+                return times.record(took);
+            }
+            Ok(reply) => reply.status.as_str().to_string(),
+            Err(failure) => failure.message,
+        };
+        *tally.errors.entry(error).or_default() += 1;
+    }
+}
+
+/// What a run showed.
+struct Report {
+    total: u64,
+    unsent: u64,
+    took: Duration,
+    wanted_rate: u32,
+    tally: Tally,
+}
+
+impl Report {
+    fn achieved_rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate has a handful of digits")]
+        let answered = self.tally.answered() as f64;
+        answered / self.took.as_secs_f64()
+    }
+
+    fn print(&self, url: &str, output: &Output) -> Result<(), Failure> {
+        let Tally { reads, writes, errors, delayed } = &self.tally;
+        if output.is_json() {
+            return output.json(&json!({
+                "server": url,
+                "seconds": self.took.as_secs_f64(),
+                "rate_wanted": self.wanted_rate,
+                "rate_achieved": self.achieved_rate(),
+                "requests": self.total,
+                "unsent": self.unsent,
+                "delayed": delayed,
+                "reads": reads.to_json(),
+                "writes": writes.to_json(),
+                "errors": errors,
+            }));
+        }
+        let mut table =
+            Table::new(["", "COUNT", "P50 MS", "P90 MS", "P99 MS", "P99.9 MS", "MAX MS"]);
+        for (name, times) in [("reads", reads), ("writes", writes)] {
+            let [p50, p90, p99, p999, max] = times.cells();
+            table.row([name.into(), times.count().to_string(), p50, p90, p99, p999, max]);
+        }
+        output.bytes(table.text().as_bytes())?;
+        let achieved = self.achieved_rate();
+        output.result(&format!(
+            "{achieved:.0} requests a second of {} wanted; latency counts from when each was due",
+            self.wanted_rate
+        ))?;
+        if *delayed > 0 {
+            output.warn(&format!("{delayed} requests found no free connection when they were due: more --connections, or a lower --rate"));
+        }
+        if self.unsent > 0 {
+            output.warn(&format!(
+                "{} requests were never sent, so the true times are longer",
+                self.unsent
+            ));
+        }
+        errors.iter().try_for_each(|(what, count)| output.result(&format!("{count} times {what}")))
+    }
+}

@@ -1,0 +1,53 @@
+//! `persona check`: whether a file holds what was acknowledged.
+
+use persona_storage::sqlite::check;
+use serde_json::json;
+
+use super::arguments::Check;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::work;
+use persona_server::config::Environment;
+use persona_server::units::personas;
+
+/// Checks a file and prints what is wrong with it.
+pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let file = match &arguments.file {
+        Some(file) => file.clone(),
+        None => arguments.place.database(environment, output)?,
+    };
+    let report = work::run(output, |watcher| check(&file, watcher))?;
+    if output.is_json() {
+        let problem = |it: &persona_storage::sqlite::CheckProblem| json!({ "persona": it.persona.map(|id| id.to_string()), "what": it.what });
+        output.json(&json!({
+            "file": file,
+            "sound": report.is_sound(),
+            "schema_version": report.schema_version,
+            "personas": report.personas,
+            "deleted": report.deleted,
+            "revisions": report.revisions,
+            "changes": report.changes,
+            "problems_total": report.problems_total,
+            "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        for problem in &report.problems {
+            output.result(&harmless(&problem.to_string()))?;
+        }
+    }
+    if !report.is_sound() {
+        let count = if report.problems_total == 1 {
+            "1 problem".into()
+        } else {
+            format!("{} problems", report.problems_total)
+        };
+        return Err(work::unsound(format!("{} is damaged: {count}", file.display()), output));
+    }
+    if !output.is_json() {
+        let personas = personas(report.personas, report.deleted);
+        let counts =
+            format!("{personas}, {} revisions, {} changes", report.revisions, report.changes);
+        output.result(&format!("{} is sound: {counts}", file.display()))?;
+    }
+    Ok(())
+}

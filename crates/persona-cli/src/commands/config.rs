@@ -1,0 +1,158 @@
+//! `persona config`: what holds, where it came from, and what is wrong with it.
+
+use std::fmt::Write;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+
+use persona_storage::sqlite::refuse_output;
+use serde_json::{Map, Value, json};
+
+use super::arguments::{ConfigAction, Place};
+use super::failure::Failure;
+use super::output::{Output, Tone};
+use super::table::Table;
+use persona_server::config::{
+    Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown,
+};
+use persona_server::exit_code::ExitCode;
+
+/// Runs the command.
+pub fn run(
+    action: &ConfigAction,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    match action {
+        ConfigAction::Show { origin, flags } => {
+            show(&loaded(flags, environment, output)?, *origin, output)
+        }
+        ConfigAction::Check(flags) => check(&loaded(flags, environment, output)?, output),
+        ConfigAction::Reference => output.bytes(reference().as_bytes()),
+    }
+}
+
+/// Loads the settings and prints what is worth a word.
+pub fn loaded(
+    flags: &Flags,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Loaded, Failure> {
+    let loaded = load(flags, environment)?;
+    for warning in &loaded.warnings {
+        output.warn(warning);
+    }
+    Ok(loaded)
+}
+
+impl Place {
+    /// The database file that is meant, for a command that works on files only.
+    pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
+        let values = self.database.iter().map(|text| ("database", text.clone())).collect();
+        let config =
+            loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config;
+        match config.database {
+            Database::File(path) => {
+                if let Some(server) = config.server.filter(|_| self.database.is_none()) {
+                    output.warn(&format!(
+                        "the server {server} has no part in this: the command works on the file {}",
+                        path.display()
+                    ));
+                }
+                Ok(path)
+            }
+            server @ Database::Server(_) => {
+                let message = format!("{server} is no file: this command is for SQLite");
+                let hint = "on PostgreSQL, back up with pg_dump or pg_basebackup, restore with pg_restore, check with pg_amcheck";
+                Err(Failure::new(ExitCode::Usage, message).hint(hint))
+            }
+        }
+    }
+}
+
+fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failure> {
+    if output.is_json() {
+        let member = |setting: &Setting| {
+            let value = value(setting);
+            let value = if with_origin {
+                json!({ "value": value, "origin": setting.origin.to_string() })
+            } else {
+                value
+            };
+            (setting.key.name.to_string(), value)
+        };
+        return output
+            .json(&Value::Object(loaded.settings.iter().map(member).collect::<Map<_, _>>()));
+    }
+    let mut section = "";
+    let mut text = String::new();
+    let mut table = Table::without_heading();
+    for setting in &loaded.settings {
+        if setting.key.section != section {
+            text.push_str(&std::mem::replace(&mut table, Table::without_heading()).text());
+            let gap = if section.is_empty() { "" } else { "\n" };
+            section = setting.key.section;
+            writeln!(text, "{gap}[{section}]").expect("writing into a string succeeds");
+        }
+        let origin = if with_origin {
+            output.paint(Tone::Dim, &format!("# {}", setting.origin))
+        } else {
+            String::new()
+        };
+        // A setting without a value has no line in TOML; as a comment it can still be seen.
+        let name = if setting.text.is_empty() {
+            format!("# {}", setting.key.member)
+        } else {
+            setting.key.member.into()
+        };
+        table.row([name, format!("= {}", value(setting)), origin]);
+    }
+    text.push_str(&table.text());
+    output.bytes(text.as_bytes())
+}
+
+/// What a start would find out before it opens the database.
+fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
+    check_log_file(&loaded.config)?;
+    if output.is_json() {
+        return output.json(&json!({ "ok": true, "warnings": loaded.warnings }));
+    }
+    output.result("the settings can be used")
+}
+
+/// Whether a start could open the log file that is named; none is left behind.
+fn check_log_file(config: &Config) -> Result<(), Failure> {
+    let Some(path) = &config.log_file else { return Ok(()) };
+    refuse_output(config.database.file(), path).map_err(|error| Failure::start(&error.into()))?;
+    let is_new = path.symlink_metadata().is_err();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    if opened.is_ok() && is_new {
+        // Made just now, and empty unless a server has begun to write into it meanwhile.
+        let is_empty = path.metadata().is_ok_and(|facts| facts.len() == 0);
+        if is_empty {
+            std::fs::remove_file(path).map_err(|error| {
+                Failure::io(format!("could not remove {}", path.display()), &error)
+            })?;
+        }
+    }
+    opened.map(drop).map_err(|error| {
+        Failure::new(ExitCode::Config, format!("log_file {} cannot be opened", path.display()))
+            .because(error)
+            .hint("name a file in a folder that exists and that this user may write to")
+    })
+}
+
+/// A value in the type that its shape has.
+fn value(setting: &Setting) -> Value {
+    let text = setting.text.as_str();
+    match setting.key.shape {
+        Shape::Number { .. } | Shape::Workers => {
+            text.replace('_', "").parse::<u64>().map_or(Value::Null, Value::from)
+        }
+        Shape::Switch => {
+            matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on").into()
+        }
+        // What is shown is shared; a password must not be.
+        Shape::Database => shown(text).into(),
+        _ => text.into(),
+    }
+}

@@ -1,0 +1,119 @@
+//! `persona create`: one persona from flags, a file, or both.
+
+use std::io::Read;
+use std::path::Path;
+
+use http::Method;
+use serde_json::{Map, Value};
+
+use super::api::{Access, Api, PERSONAS};
+use super::arguments::Create;
+use super::author;
+use super::failure::Failure;
+use super::new_database;
+use super::output::Output;
+use persona_formats::{ITEM_BYTES_MAX, refusal_of_card, typed};
+use persona_model::read_strictly;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// Creates a persona.
+pub async fn run(
+    arguments: &Create,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let document = document(arguments)?;
+    new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
+    let api = Api::open(&arguments.target, Access::Create, environment, output)?;
+    let author = author::header(arguments.author.as_deref(), environment)?;
+    let reply = api
+        .write(Method::POST, PERSONAS, &author, Some(&Value::Object(document)))
+        .await?
+        .success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.answer(&reply);
+    }
+    let persona = reply.json();
+    let text =
+        |member: &str| persona.get(member).and_then(Value::as_str).unwrap_or_default().to_string();
+    output.note(&format!("created {:?}", text("name")));
+    output.result(&text("id"))
+}
+
+/// The file first, then the flags on top of it.
+fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
+    let mut document = match &arguments.file {
+        Some(path) => read(path)?,
+        None => Map::new(),
+    };
+    document.extend(assigned(&arguments.set)?);
+    if let Some(name) = &arguments.name {
+        document.insert("name".into(), name.as_str().into());
+    }
+    if document.is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "there is nothing to create")
+            .hint("give a --name, a --file, or both"));
+    }
+    Ok(document)
+}
+
+/// The values of `--set FIELD=VALUE` with the types of their fields.
+pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut cells = Map::new();
+    for assignment in assignments {
+        let Some((field, value)) = assignment.split_once('=') else {
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format!("--set {assignment:?} must be FIELD=VALUE"),
+            ));
+        };
+        if field.is_empty() {
+            return Err(Failure::new(
+                ExitCode::Usage,
+                format!("--set {assignment:?} names no field: FIELD=VALUE is wanted"),
+            ));
+        }
+        cells.insert(field.into(), value.into());
+    }
+    typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))
+}
+
+/// A JSON object from a file; `-` is standard input.
+pub fn read(path: &Path) -> Result<Map<String, Value>, Failure> {
+    let name = path.display();
+    let failed = |error: std::io::Error| Failure::io(format!("could not read {name}"), &error);
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(failed)?)
+    };
+    let bound = u64::try_from(ITEM_BYTES_MAX).expect("the bound is a small number");
+    let mut bytes = Vec::new();
+    input.take(bound + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > ITEM_BYTES_MAX {
+        return Err(Failure::new(
+            ExitCode::Failure,
+            format!("{name} has more than {ITEM_BYTES_MAX} bytes"),
+        ));
+    }
+    match read_strictly(&bytes) {
+        Ok(Value::Object(document)) => match refusal_of_card(&document) {
+            Some(reason) => Err(Failure::new(ExitCode::Failure, format!("{name}: {reason}"))),
+            None => Ok(document),
+        },
+        Ok(_) => Err(Failure::new(ExitCode::Failure, format!("{name} must hold a JSON object"))
+            .hint("`persona import` takes lists")),
+        Err(malformed) => {
+            let place = format!(
+                "line {}, column {}: {}",
+                malformed.line,
+                malformed.column,
+                malformed.words()
+            );
+            Err(Failure::new(ExitCode::Failure, format!("{name} is no JSON that can be taken"))
+                .because(place))
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `persona delete`: soft, after a question.
+
+use http::{Method, header};
+use serde_json::{Value, json};
+
+use super::api::{Access, Api, persona_path};
+use super::arguments::Delete;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::question::{can_be_asked, confirmed};
+use super::resolve::resolve;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// Deletes a persona, if it still is what the user was asked about.
+pub async fn run(
+    arguments: &Delete,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    if !arguments.yes && !can_be_asked() {
+        let failure = Failure::new(
+            ExitCode::Usage,
+            "no question can be asked, standard input or standard error is not a terminal",
+        );
+        return Err(failure.hint("add --yes to delete without a question"));
+    }
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let path = persona_path(id);
+    let current = api.get(&path).await?.success()?;
+    let persona = current.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    if !arguments.yes && !confirmed(format!("Delete {name:?} ({id})?"), false).await? {
+        output.note("nothing was deleted");
+        return Ok(());
+    }
+    let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
+    api.write(Method::DELETE, &path, &[condition], None).await?.success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.json(&json!({ "id": id.to_string(), "status": "deleted" }));
+    }
+    output.note(&format!("deleted {name:?}; `persona undelete {id}` brings it back"));
+    Ok(())
+}

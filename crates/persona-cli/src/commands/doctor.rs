@@ -1,0 +1,209 @@
+//! `persona doctor`: examines a file, a server or both, and says what to do about each fault.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use persona_model::Clock;
+use persona_storage::NoObserver;
+use serde_json::{Value, json};
+
+use super::api::{Access, Api};
+use super::arguments::{Doctor, Target};
+use super::config::loaded;
+use super::failure::Failure;
+use super::output::{Output, Tone, harmless};
+use crate::doctor::{
+    DatabaseFacts, Facts, FileFacts, Level, Outcome, ServerFacts, address_of, examine,
+};
+use persona_server::backend;
+use persona_server::clock::SystemClock;
+use persona_server::config::{Config, Environment, Flags};
+use persona_server::exit_code::ExitCode;
+
+/// How long a server that was found beside the file may take to answer, before the file is looked
+/// at without it.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Width of the column of names: the longest name and a gap.
+const NAME_WIDTH: usize = 17;
+
+/// Examines what the user named, or what the settings say.
+pub async fn run(
+    arguments: &Doctor,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let facts = if let Some(url) = &arguments.target.server {
+        Facts::new(now, None, Some(ask(url, environment, output).await?))
+    } else {
+        let config = config_of(arguments, environment, output)?;
+        if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
+            let server = Some(ask(url, environment, output).await?);
+            return judge(&Facts::new(now, None, server), environment, output);
+        }
+        let Some(path) = config.database.file() else {
+            let database = Some(look_at_server(&config).await);
+            return judge(&Facts { database, ..Facts::new(now, None, None) }, environment, output);
+        };
+        let mut file = FileFacts::look(
+            config.file_settings(path),
+            rustix::process::geteuid().as_raw(),
+            &config.backups_of(path),
+        );
+        // A server that holds the file but does not answer is a finding about the server and no
+        // reason to stop here.
+        let server = match address_of(&file.users) {
+            Some(address) => {
+                let url = format!("http://{address}");
+                let asked =
+                    tokio::time::timeout(ANSWER_WAIT_MAX, ask(&url, environment, output)).await;
+                Some(asked.ok().and_then(Result::ok).unwrap_or_else(|| silent(url)))
+            }
+            None => None,
+        };
+        file.look_inside(arguments.full);
+        Facts::new(now, Some(file), server)
+    };
+    judge(&facts, environment, output)
+}
+
+fn judge(facts: &Facts, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let outcomes = examine(facts);
+    print(&outcomes, environment.get("HOME"), output)?;
+    match outcomes.iter().map(|it| it.finding.level).max().unwrap_or(Level::Ok) {
+        Level::Ok => Ok(()),
+        Level::Warn => Err(Failure::silent(ExitCode::DOCTOR_WARNS)),
+        Level::Fail => Err(Failure::silent(ExitCode::DOCTOR_FAILS)),
+    }
+}
+
+fn config_of(
+    arguments: &Doctor,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Config, Failure> {
+    let values = arguments.target.database.iter().map(|text| ("database", text.clone())).collect();
+    Ok(loaded(&Flags { config: arguments.target.config.clone(), values }, environment, output)?
+        .config)
+}
+
+/// Looks at a database on a server, and makes nothing ready there.
+async fn look_at_server(config: &Config) -> DatabaseFacts {
+    let opened =
+        backend::open(config, "persona doctor", Arc::new(SystemClock), Arc::new(NoObserver));
+    let looked = match opened {
+        Err(error) => Err((error.to_string(), error.hint())),
+        Ok(store) => {
+            let status = store.status().await;
+            store.close().await;
+            status.map_err(|error| {
+                (
+                    format!("{}: {error}", config.database),
+                    Some("check that the server runs and takes connections".into()),
+                )
+            })
+        }
+    };
+    DatabaseFacts { looked }
+}
+
+async fn ask(
+    url: &str,
+    environment: &Environment,
+    output: &Output,
+) -> Result<ServerFacts, Failure> {
+    let target = Target { server: Some(url.into()), ..Target::default() };
+    let api = Api::open(&target, Access::Read, environment, output)?;
+    let status = api.get("/api/v1/status").await?.success()?.json();
+    let ready = api.get("/readyz").await?;
+    let reason = || {
+        ready
+            .json()
+            .get("detail")
+            .and_then(Value::as_str)
+            .unwrap_or("it says that it is not ready")
+            .to_owned()
+    };
+    let not_ready = (!ready.status.is_success()).then(reason);
+    Ok(ServerFacts { url: url.into(), not_ready, status })
+}
+
+fn silent(url: String) -> ServerFacts {
+    let reason = format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs());
+    ServerFacts { url, not_ready: Some(reason), status: Value::Null }
+}
+
+fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<(), Failure> {
+    let count = |level| outcomes.iter().filter(|it| it.finding.level == level).count();
+    let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
+    if output.is_json() {
+        let verdict = if failures > 0 {
+            Level::Fail
+        } else if warnings > 0 {
+            Level::Warn
+        } else {
+            Level::Ok
+        };
+        return output.json(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "verdict": verdict.word(),
+            "counts": { "ok": count(Level::Ok), "warn": warnings, "fail": failures },
+            "checks": outcomes.iter().map(|it| to_json(it, home)).collect::<Vec<_>>(),
+        }));
+    }
+    let mut group = "";
+    for outcome in outcomes.iter().filter(|it| !output.is_quiet() || it.finding.level > Level::Ok) {
+        if outcome.group != group {
+            group = outcome.group;
+            output.result(&output.paint(Tone::Strong, group))?;
+        }
+        let tone = match outcome.finding.level {
+            Level::Ok => Tone::Dim,
+            Level::Warn => Tone::Warning,
+            Level::Fail => Tone::Error,
+        };
+        let level = output.paint(tone, &format!("{:<4}", outcome.finding.level.word()));
+        output.result(&format!(
+            "  {level}  {:<NAME_WIDTH$}{}",
+            outcome.name,
+            shared(&outcome.finding.text, home)
+        ))?;
+        if let Some(fix) = outcome.fix.as_deref().filter(|fix| !fix.is_empty()) {
+            output.result(&format!(
+                "        {} {}",
+                output.paint(Tone::Hint, "fix:"),
+                shared(fix, home)
+            ))?;
+        }
+    }
+    let plural = |count: usize, word: &str| {
+        if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+    };
+    let checks = plural(outcomes.len(), "check");
+    output.result(&format!(
+        "{checks}: {}, {}",
+        plural(warnings, "warning"),
+        plural(failures, "failure")
+    ))
+}
+
+fn to_json(outcome: &Outcome, home: Option<&str>) -> Value {
+    json!({
+        "group": outcome.group,
+        "name": outcome.name,
+        "level": outcome.finding.level.word(),
+        "message": shared(&outcome.finding.text, home),
+        "fix": outcome.fix.as_deref().map(|fix| shared(fix, home)),
+    })
+}
+
+/// Text that can be pasted into a report: without the name of the user's folder, and harmless on a
+/// terminal.
+fn shared(text: &str, home: Option<&str>) -> String {
+    let text = harmless(text);
+    match home.map(|home| home.trim_end_matches('/')).filter(|home| home.len() > 1) {
+        Some(home) => text.replace(&format!("{home}/"), "~/"),
+        None => text,
+    }
+}

@@ -1,0 +1,205 @@
+//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept,
+//! and can be gone on with.
+
+use std::path::{Path, PathBuf};
+
+use persona_model::PersonaId;
+use serde_json::{Map, Value};
+
+use super::api::{Access, Api, Reply, persona_path};
+use super::arguments::Edit;
+use super::author;
+use super::edit_draft::{Draft, origin_of, read_kept};
+use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
+use super::failure::Failure;
+use super::form::Form;
+use super::output::{Output, harmless};
+use super::question::{can_be_asked, confirmed};
+use super::resolve::resolve;
+use super::work::shell_word;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// Edits a persona.
+pub async fn run(
+    arguments: &Edit,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    // Ctrl-C in the editor reaches this process too; from here on it must not take the typed text
+    // with it.
+    let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+    let author = author::header(arguments.author.as_deref(), environment)?;
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
+    let reply = loop {
+        if let Err(failure) = session.draft.open_in(environment.editor()) {
+            return Err(if session.is_precious { session.kept(failure) } else { failure });
+        }
+        match session.save(&api, &author, arguments.merge).await {
+            Ok(Some(reply)) => break reply,
+            Ok(None) => {
+                session.done();
+                output.note("nothing was changed");
+                return Ok(());
+            }
+            Err(refused) => {
+                if let Err(failure) = session.again(refused, output).await {
+                    return Err(session.kept(failure));
+                }
+            }
+        }
+    };
+    api.close().await;
+    session.done();
+    if output.is_json() {
+        return output.answer(&reply);
+    }
+    let persona = reply.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    output.note(&format!(
+        "saved {name:?} as revision {}",
+        persona.get("revision").cloned().unwrap_or_default()
+    ));
+    Ok(())
+}
+
+/// A text, and the state that it is made from.
+struct Session {
+    id: PersonaId,
+    base: Base,
+    draft: Draft,
+    /// Whether the text is more than what the database has.
+    is_precious: bool,
+    /// The kept text that it goes on with.
+    resumed: Option<PathBuf>,
+}
+
+impl Session {
+    /// The persona as it is, or a text that was kept.
+    async fn begin(
+        api: &Api,
+        id: PersonaId,
+        resume: Option<&Path>,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        if let Some(path) = resume {
+            return Self::resume(api, id, path).await;
+        }
+        let base = Base::at(api, &persona_path(id)).await?;
+        let draft = Draft::new(id, base.tag, &Form::of(&base.members))?;
+        for path in draft.earlier(id) {
+            let kept = format!("a text of an earlier edit is kept in {}", path.display());
+            if can_be_asked() && confirmed(format!("{kept}; go on with it?"), true).await? {
+                return Self::resume(api, id, &path).await;
+            }
+            output.note(&format!("{kept}; --resume {} goes on with it", path.display()));
+        }
+        Ok(Self { id, base, draft, is_precious: false, resumed: None })
+    }
+
+    async fn resume(api: &Api, id: PersonaId, path: &Path) -> Result<Self, Failure> {
+        let unusable =
+            |reason: &str| Failure::new(ExitCode::Usage, format!("{} {reason}", path.display()));
+        let (of, tag, syntax) =
+            origin_of(path).ok_or_else(|| unusable("is not named like a text that edit kept"))?;
+        if of != id {
+            return Err(unusable("is the text of another persona")
+                .hint(format!("name that one: persona edit --resume … {of}")));
+        }
+        let text = read_kept(path)
+            .map_err(|error| Failure::io(format!("could not read {}", path.display()), &error))?;
+        let base =
+            Base::at(api, &format!("{}?revision={}", persona_path(id), tag.revision)).await?;
+        if base.tag != tag {
+            // A restored database counts on from an older revision, so the same number can be
+            // another state.
+            let message = format!(
+                "revision {} is not the one that {} was made from",
+                tag.revision,
+                path.display()
+            );
+            let hint = "the database was restored since; edit without --resume, and take over from that file what is to stay";
+            return Err(Failure::new(ExitCode::Conflict, message).hint(hint));
+        }
+        let draft = Draft::new(id, base.tag, &Form { syntax, text })?;
+        Ok(Self { id, base, draft, is_precious: true, resumed: Some(path.into()) })
+    }
+
+    /// Saves what was typed; `None` where that is nothing new.
+    async fn save(
+        &self,
+        api: &Api,
+        author: &Headers,
+        merges: bool,
+    ) -> Result<Option<Reply>, Refused> {
+        let after = self.typed()?;
+        if after == self.base.typed() {
+            return Ok(None);
+        }
+        let reply = if merges {
+            merge(api, self.id, &self.base, &after, author).await?
+        } else {
+            replace(api, self.id, &self.base, after, author).await?
+        };
+        Ok(Some(reply))
+    }
+
+    fn typed(&self) -> Result<Map<String, Value>, Failure> {
+        let read = |text: String| self.draft.syntax.read(&text);
+        let unreadable = |reason: String| {
+            Failure::new(ExitCode::Failure, "what was typed cannot be read")
+                .because(reason.trim_end())
+        };
+        read(self.draft.text()?).map_err(unreadable)
+    }
+
+    /// Offers to go on: with the same text after a mistake, on top of what the other side made
+    /// after a conflict.
+    ///
+    /// # Errors
+    ///
+    /// The edit ends here. The draft is still the text that was typed.
+    async fn again(&mut self, refused: Refused, output: &Output) -> Result<(), Failure> {
+        let Refused { failure, newer } = refused;
+        if !can_be_asked() {
+            return Err(failure);
+        }
+        failure.print(output);
+        let question = if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
+        if !confirmed(question.into(), true).await? {
+            return Err(Failure::new(failure.code, "nothing was saved"));
+        }
+        self.is_precious = true;
+        if let Some(newer) = newer {
+            let members = on_top_of(&newer, &self.base, &self.typed()?);
+            self.draft = Draft::new(self.id, newer.tag, &Form::of(&members))?;
+            self.base = newer;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was typed, in place of the kept text that it went on with.
+    fn kept(self, failure: Failure) -> Failure {
+        let Self { draft, resumed, .. } = self;
+        match draft.keep() {
+            Ok(path) => {
+                // The new one has all of the old one, which would only be offered beside it.
+                resumed.map(std::fs::remove_file);
+                let word = shell_word(&path);
+                let shown = path.display();
+                failure.hint(format!("what you typed is kept in {shown}; `persona edit --resume {word} NAME` goes on with it"))
+            }
+            Err(error) => failure.because(format!("what you typed could not be kept: {error}")),
+        }
+    }
+
+    /// Removes the kept text that the edit went on with: it is in the database, or is nothing new.
+    fn done(self) {
+        if let Some(path) = self.resumed {
+            // One that cannot be removed is only offered again.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The file that the editor gets, and what is kept of it when it could not be saved.
+//!
+//! The name of the file tells which persona and which state of it the text was made from, so that a
+//! kept one can be gone on with later: `persona-edit-<id>-r<entity tag>-<random>.toml`, with
+//! `.kept` in it once it was left behind. The tag has the revision and a checksum, because after a
+//! restore the same revision can be another state.
+//!
+//! The folder for temporary files is often shared, so a kept text is taken only from a plain file
+//! of this user.
+
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use persona_model::{EntityTag, PersonaId};
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
+use tempfile::NamedTempFile;
+
+use super::failure::Failure;
+use super::form::{Form, Syntax};
+use persona_server::exit_code::ExitCode;
+
+const PREFIX: &str = "persona-edit-";
+const KEPT: &str = ".kept";
+
+/// A text in the making, in a private file.
+pub struct Draft {
+    file: NamedTempFile,
+    /// How it is written.
+    pub syntax: Syntax,
+}
+
+impl Draft {
+    /// A file with this form of a state.
+    pub fn new(id: PersonaId, tag: EntityTag, form: &Form) -> Result<Self, Failure> {
+        let failed =
+            |error: io::Error| Failure::io("could not write a file for the editor", &error);
+        let prefix = format!("{PREFIX}{id}-r{tag}-");
+        let mut file = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(form.syntax.ending())
+            .tempfile()
+            .map_err(failed)?;
+        file.write_all(form.text.as_bytes()).map_err(failed)?;
+        Ok(Self { file, syntax: form.syntax })
+    }
+
+    /// What is in the file now. Read by its name, because editors put a new file in the place of
+    /// the old one.
+    pub fn text(&self) -> Result<String, Failure> {
+        std::fs::read_to_string(self.file.path())
+            .map_err(|error| Failure::io("could not read what was typed", &error))
+    }
+
+    /// Runs the editor through the shell, because the variable may hold arguments (`code --wait`).
+    pub fn open_in(&self, editor: &str) -> Result<(), Failure> {
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{editor} \"$1\""))
+            .arg("sh")
+            .arg(self.file.path())
+            .status();
+        let failure = || {
+            Failure::new(
+                ExitCode::Failure,
+                format!("the editor {editor:?} did not work, nothing was changed"),
+            )
+            .hint("set VISUAL or EDITOR to another one")
+        };
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(failure().because(status)),
+            Err(error) => Err(failure().because(error)),
+        }
+    }
+
+    /// Keeps the file, and says where it is.
+    pub fn keep(self) -> io::Result<PathBuf> {
+        let (_, path) = self.file.keep().map_err(|refused| refused.error)?;
+        let marked = marked(&path, self.syntax);
+        Ok(if std::fs::rename(&path, &marked).is_ok() { marked } else { path })
+    }
+
+    /// Texts of a persona that earlier edits kept, beside this one.
+    pub fn earlier(&self, id: PersonaId) -> Vec<PathBuf> {
+        let entries = self.file.path().parent().and_then(|folder| std::fs::read_dir(folder).ok());
+        let mut paths: Vec<PathBuf> =
+            entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| is_kept(path) && origin_of(path).is_some_and(|(of, _, _)| of == id));
+        paths.retain(|path| path.symlink_metadata().is_ok_and(|facts| is_own_plain_file(&facts)));
+        paths.sort();
+        paths
+    }
+}
+
+fn marked(path: &Path, syntax: Syntax) -> PathBuf {
+    let name = path.display().to_string();
+    format!("{}{KEPT}{}", name.strip_suffix(syntax.ending()).unwrap_or(&name), syntax.ending())
+        .into()
+}
+
+fn is_kept(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(KEPT))
+}
+
+/// The text of a kept file. Another user can put a link, a pipe or a text of its own under any name
+/// in a shared folder.
+///
+/// # Errors
+///
+/// It cannot be read, or is no plain file of this user.
+pub fn read_kept(path: &Path) -> io::Result<String> {
+    // A pipe is opened without a wait for its other end, and is refused by what was opened, not by
+    // what the name meant before.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !is_own_plain_file(&file.metadata()?) {
+        return Err(io::Error::other("it is no plain file that belongs to this user"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn is_own_plain_file(facts: &Metadata) -> bool {
+    facts.is_file() && facts.uid() == geteuid().as_raw()
+}
+
+/// What the name of a draft tells: whose it is, which state it was made from, and how it is
+/// written.
+pub fn origin_of(path: &Path) -> Option<(PersonaId, EntityTag, Syntax)> {
+    let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    let syntax =
+        [Syntax::Toml, Syntax::Json].into_iter().find(|syntax| name.ends_with(syntax.ending()))?;
+    let (id, rest) = name.split_once("-r")?;
+    let (tag, _) = rest.rsplit_once('-')?;
+    Some((PersonaId::parse(id)?, EntityTag::parse(tag)?, syntax))
+}

@@ -1,0 +1,179 @@
+//! Saving what was typed, and what the other side did meanwhile.
+
+use http::{Method, StatusCode, header};
+use persona_model::{EntityTag, FIELDS, PersonaId};
+use serde_json::{Map, Value};
+
+use super::api::{Api, Query, Reply, persona_path};
+use super::failure::Failure;
+use super::form::without_null;
+use super::output::harmless;
+use super::table::shortened;
+use persona_server::exit_code::ExitCode;
+
+/// Cells of a value of the other side that are shown.
+const SHOWN_CELLS_MAX: usize = 120;
+
+/// Headers of a request.
+pub type Headers = Vec<(header::HeaderName, String)>;
+
+/// A state of the persona that a text is made from.
+pub struct Base {
+    /// What names the state.
+    pub tag: EntityTag,
+    /// The editable members, those that are null too.
+    pub members: Map<String, Value>,
+}
+
+impl Base {
+    /// The state that a path of the API shows.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is no state of a persona.
+    pub async fn at(api: &Api, path: &str) -> Result<Self, Failure> {
+        let reply = api.get(path).await?.success()?;
+        Self::of(&reply).ok_or_else(|| Failure::new(ExitCode::Failure, "the answer is no persona"))
+    }
+
+    fn of(reply: &Reply) -> Option<Self> {
+        let tag = EntityTag::parse(reply.etag()?.strip_prefix('"')?.strip_suffix('"')?)?;
+        let persona = reply.json();
+        let members = FIELDS
+            .iter()
+            .filter_map(|field| Some((field.name.into(), persona.get(field.name)?.clone())))
+            .collect();
+        Some(Self { tag, members })
+    }
+
+    /// The members as they are typed: what is null is left out.
+    pub fn typed(&self) -> Map<String, Value> {
+        without_null(&self.members)
+    }
+}
+
+/// Why a text was not saved.
+pub struct Refused {
+    /// What is told.
+    pub failure: Failure,
+    /// The state that the other side made, where there is one.
+    pub newer: Option<Base>,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, newer: None }
+    }
+}
+
+/// Replaces the whole document, if nothing else changed it meanwhile.
+pub async fn replace(
+    api: &Api,
+    id: PersonaId,
+    base: &Base,
+    after: Map<String, Value>,
+    author: &Headers,
+) -> Result<Reply, Refused> {
+    let mut headers = author.clone();
+    headers.push((header::IF_MATCH, format!("\"{}\"", base.tag)));
+    let reply =
+        api.write(Method::PUT, &persona_path(id), &headers, Some(&Value::Object(after))).await?;
+    if reply.status != StatusCode::PRECONDITION_FAILED {
+        return Ok(reply.success()?);
+    }
+    let mut failure = Failure::new(
+        ExitCode::Conflict,
+        "the persona was changed by another side while you edited it",
+    );
+    let newer = Base::at(api, &persona_path(id)).await?;
+    for (name, theirs) in
+        newer.members.iter().filter(|(name, value)| base.members.get(*name) != Some(value))
+    {
+        failure = failure.because(format!("{name} is now {}", shown(theirs)));
+    }
+    failure = failure.hint("edit again with --merge to take over what does not overlap");
+    Err(Refused { failure, newer: Some(newer) })
+}
+
+/// Sends only the fields that were changed; the server merges them with what happened since.
+pub async fn merge(
+    api: &Api,
+    id: PersonaId,
+    base: &Base,
+    after: &Map<String, Value>,
+    author: &Headers,
+) -> Result<Reply, Refused> {
+    let before = base.typed();
+    let changed = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    let removed = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(|name| (name.clone(), Value::Null));
+    let mut patch: Map<String, Value> = changed.chain(removed).collect();
+    for (name, value) in &mut patch {
+        clear_removed_members(before.get(name), value);
+    }
+    let query = Query::new(&persona_path(id)).with("base_revision", &base.tag.revision.to_string());
+    let reply =
+        api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
+    let problem = reply.json();
+    let conflicts = problem
+        .get("conflicts")
+        .and_then(Value::as_array)
+        .filter(|_| reply.status == StatusCode::CONFLICT);
+    let Some(conflicts) = conflicts.filter(|conflicts| !conflicts.is_empty()) else {
+        return Ok(reply.success()?);
+    };
+    let mut failure = Failure::new(
+        ExitCode::Conflict,
+        "the same fields were changed by another side while you edited them",
+    );
+    for conflict in conflicts {
+        let part = |name: &str| conflict.get(name).unwrap_or(&Value::Null);
+        let pointer = part("pointer").as_str().unwrap_or_default();
+        failure = failure.because(format!(
+            "{pointer} is now {}, and you wrote {}",
+            shown(part("theirs")),
+            shown(part("yours"))
+        ));
+    }
+    let newer = Base::at(api, &persona_path(id)).await?;
+    Err(Refused {
+        failure: failure.hint("edit again, and decide the fields that are named"),
+        newer: Some(newer),
+    })
+}
+
+/// What was typed, on top of what the other side made: a field that was typed stays, every other
+/// one is the newer one.
+pub fn on_top_of(newer: &Base, base: &Base, typed: &Map<String, Value>) -> Map<String, Value> {
+    let before = base.typed();
+    let mut members = newer.members.clone();
+    for field in FIELDS {
+        if typed.get(field.name) != before.get(field.name) {
+            members.insert(
+                field.name.into(),
+                typed.get(field.name).cloned().or_else(|| field.default()).unwrap_or_default(),
+            );
+        }
+    }
+    members
+}
+
+fn shown(value: &Value) -> String {
+    shortened(&harmless(&value.to_string()), SHOWN_CELLS_MAX)
+}
+
+/// A merge patch (RFC 7396) only removes members of objects that it names as null.
+fn clear_removed_members(before: Option<&Value>, after: &mut Value) {
+    let (Some(Value::Object(before)), Value::Object(after)) = (before, after) else { return };
+    for (name, old) in before {
+        match after.get_mut(name) {
+            Some(new) => clear_removed_members(Some(old), new),
+            None => drop(after.insert(name.clone(), Value::Null)),
+        }
+    }
+}

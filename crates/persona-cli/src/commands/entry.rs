@@ -1,0 +1,159 @@
+//! From the command line to the command, and from its end to the exit code.
+
+use std::future::Future;
+
+use clap::Parser;
+
+use super::arguments::{Arguments, Command, RunRole};
+use super::failure::Failure;
+use super::output::Output;
+use super::{
+    backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
+    import, list, relocate, restore, serve, show, top, undelete, update, verify, version,
+};
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+use persona_server::file_size_limit;
+use persona_server::process_table::RUN_ROLE;
+use persona_server::roles;
+
+/// What the program says when it is called without arguments.
+const OVERVIEW: &str = "\
+Persona Store keeps AI personas in one SQLite file and serves them over HTTP.
+An acknowledged update is never lost, and is visible at once on every worker.
+
+Examples:
+  persona serve                          serve persona.db on http://127.0.0.1:8000
+  persona import prompts.csv             put a collection into persona.db
+  persona edit ada                       change one in your editor
+
+Run:        serve, health, config
+Look:       doctor, top, bench
+Personas:   list, show, create, update, edit, delete, undelete
+Collect:    import, export
+File:       backup, restore, check, move, verify
+Shell:      completions, man, version, help
+
+`persona help COMMAND` says more about each.";
+
+/// Parses the command line, runs the command, and tells how it ended.
+pub fn main() -> ExitCode {
+    file_size_limit::report_as_error();
+    if std::env::args_os().nth(1).is_some_and(|word| word == RUN_ROLE) {
+        return match RunRole::try_parse_from(std::env::args_os().skip(1)) {
+            Ok(child) => roles::run(&child.role, child.slot, child.generation),
+            Err(error) => explain(&error),
+        };
+    }
+    let environment = Environment::of_process();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
+    let output = Output::new(&arguments.global, &environment);
+    let ended = match arguments.command {
+        None if arguments.version => version::run(&output),
+        None => {
+            output.say(OVERVIEW);
+            return ExitCode::Usage;
+        }
+        Some(Command::Serve(flags)) => match config::loaded(&flags, &environment, &output) {
+            Ok(loaded) => return serve::run(loaded.config),
+            Err(failure) => Err(failure),
+        },
+        Some(command) => run(command, &environment, &output),
+    };
+    match ended {
+        Ok(()) => ExitCode::Ok,
+        Err(failure) => {
+            failure.print(&output);
+            failure.code
+        }
+    }
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> ExitCode {
+    // The flag is looked for by hand, because a command line that is wrong was not read.
+    let wants_json =
+        std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if wants_json && error.use_stderr() {
+        Failure::usage(error).print_json();
+    } else {
+        // A reader that went away cannot be told.
+        drop(error.print());
+    }
+    if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok }
+}
+
+fn run(command: Command, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Import(arguments) => on_runtime(import::run(&arguments, environment, output)),
+        Command::Export(arguments) => {
+            on_runtime(until_interrupted(export::run(&arguments, environment, output)))
+        }
+        Command::List(arguments) => {
+            on_runtime(until_interrupted(list::run(&arguments, environment, output)))
+        }
+        Command::Show(arguments) => {
+            on_runtime(until_interrupted(show::run(&arguments, environment, output)))
+        }
+        Command::Create(arguments) => {
+            on_runtime(until_interrupted(create::run(&arguments, environment, output)))
+        }
+        Command::Update(arguments) => {
+            on_runtime(until_interrupted(update::run(&arguments, environment, output)))
+        }
+        Command::Edit(arguments) => on_runtime(edit::run(&arguments, environment, output)),
+        Command::Delete(arguments) => {
+            on_runtime(until_interrupted(delete::run(&arguments, environment, output)))
+        }
+        Command::Undelete(arguments) => {
+            on_runtime(until_interrupted(undelete::run(&arguments, environment, output)))
+        }
+        Command::Backup(arguments) => backup::run(&arguments, environment, output),
+        Command::Restore(arguments) => restore::run(&arguments, environment, output),
+        Command::Check(arguments) => check::run(&arguments, environment, output),
+        Command::Move(arguments) => relocate::run(&arguments, output),
+        Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
+        Command::Health(arguments) => {
+            on_runtime(until_interrupted(health::run(&arguments, environment, output)))
+        }
+        Command::Doctor(arguments) => {
+            on_runtime(until_interrupted(doctor::run(&arguments, environment, output)))
+        }
+        Command::Top(arguments) => on_runtime(top::run(&arguments, environment, output)),
+        Command::Bench(arguments) => on_runtime(bench::run(&arguments, environment, output)),
+        Command::Config(arguments) => config::run(&arguments.action, environment, output),
+        Command::Completions(arguments) => completions::completions(arguments.shell, output),
+        Command::Man => completions::man(output),
+        Command::Version => version::run(output),
+        Command::Serve(_) => {
+            unreachable!("dispatched before, because it ends with a code of its own")
+        }
+    }
+}
+
+/// Runs a command. The runtime is started here and not in `main`, so that `--help` does not pay for
+/// it.
+fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            Failure::new(ExitCode::Failure, "could not start the runtime").because(error)
+        })?;
+    let ended = runtime.block_on(command);
+    // A name lookup may still block a thread of the runtime; the program must not wait for it.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Ends a command at the first Ctrl-C. Commands that have something to finish or to keep do without
+/// this.
+async fn until_interrupted(
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    tokio::select! {
+        ended = command => ended,
+        _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
+    }
+}

@@ -1,0 +1,105 @@
+//! `persona export`: every persona of one snapshot as NDJSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use axum::body::Body;
+use http::{Method, Response};
+use http_body_util::BodyExt;
+use persona_storage::sqlite::refuse_output;
+use serde_json::json;
+
+use super::api::{Access, Api, Query, Reply, cut_short, request};
+use super::arguments::Export;
+use super::failure::Failure;
+use super::output::Output;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// The route that streams everything.
+const EXPORT: &str = "/api/v1/export";
+
+/// Exports every persona.
+pub async fn run(
+    arguments: &Export,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let to_stdout = arguments.output == Path::new("-");
+    if !to_stdout && !arguments.force && arguments.output.exists() {
+        let failure = Failure::new(
+            ExitCode::Conflict,
+            format!("{} exists already", arguments.output.display()),
+        );
+        return Err(failure.hint("add --force to replace it, or name another file"));
+    }
+    let folder = folder_of(&arguments.output);
+    if !to_stdout && !folder.is_dir() {
+        return Err(Failure::new(
+            ExitCode::NotFound,
+            format!("there is no folder {}", folder.display()),
+        ));
+    }
+    if !to_stdout {
+        // Before the database is opened: what looks at a file with plain calls must not run beside
+        // SQLite.
+        refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
+    }
+    let api = Api::open(&arguments.target, Access::Read, environment, output)?;
+    let query = Query::new(EXPORT).with_some("history", arguments.history.then_some("true"));
+    let response = api.stream(request(Method::GET, &query.into_path(), &[], None)).await?;
+    if !response.status().is_success() {
+        return Reply::read(response).await?.success().map(drop);
+    }
+    if to_stdout {
+        copy(response, |bytes| output.bytes(bytes)).await?;
+    } else {
+        let lines = to_file(response, &arguments.output, arguments.force).await?;
+        if output.is_json() {
+            output.json(&json!({ "exported": lines, "file": arguments.output }))?;
+        }
+        let what = if arguments.history { "revisions" } else { "personas" };
+        output.note(&format!("exported {lines} {what} to {}", arguments.output.display()));
+    }
+    api.close().await;
+    Ok(())
+}
+
+/// Writes beside the file and renames at the end, so that an export that breaks off leaves the old
+/// file as it was.
+async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result<u64, Failure> {
+    let failed =
+        |error: &io::Error| Failure::io(format!("could not write {}", path.display()), error);
+    let folder = folder_of(path);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    let lines =
+        copy(response, |bytes| file.write_all(bytes).map_err(|error| failed(&error))).await?;
+    file.as_file().sync_all().map_err(|error| failed(&error))?;
+    let renamed = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    renamed.map_err(|error| failed(&error.error))?;
+    // The rename itself is only durable when the folder is.
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| failed(&error))?;
+    Ok(lines)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Hands the stream on, piece by piece, and counts its lines.
+async fn copy(
+    response: Response<Body>,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<u64, Failure> {
+    let mut body = response.into_body();
+    let mut lines = 0;
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame.map_err(|error| cut_short(&error))?.into_data() {
+            lines += bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+            write(&bytes)?;
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,149 @@
+//! How a command fails: message, causes, hint, and the exit code.
+
+use std::error::Error;
+use std::fmt::{Display, Write};
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::output::{Output, Tone, harmless_json};
+use persona_server::backend::StartError;
+use persona_server::config::ConfigError;
+use persona_server::exit_code::ExitCode;
+use persona_server::process_table;
+
+/// Why a command did not do what was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// How the program ends.
+    pub code: ExitCode,
+    /// What did not work, as a sentence fragment; empty where the command has said everything
+    /// already.
+    pub message: String,
+    /// Why, the nearest cause first.
+    pub causes: Vec<String>,
+    /// What to do about it, the most promising first.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with a message.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// The end of a command that has already said everything.
+    pub fn silent(code: ExitCode) -> Self {
+        Self::new(code, "")
+    }
+
+    /// Adds a cause.
+    pub fn because(mut self, cause: impl Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    /// Adds what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// A command line that cannot be read: the first line of the parser's words is what is wrong,
+    /// and its tips are hints.
+    pub fn usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
+        let mut failure = Self::new(ExitCode::Usage, message);
+        for line in lines {
+            match line.split_once(": ") {
+                Some(("tip", tip)) => failure.hints.push(tip.into()),
+                Some(("Usage", usage)) => failure.hints.push(format!("usage: {usage}")),
+                _ if line.starts_with("For more information") => {}
+                // What is missing is listed on lines of its own.
+                _ => failure.causes.push(line.into()),
+            }
+        }
+        failure
+    }
+
+    /// A failed read or write of a file. A reader that went away (`persona list | head`) is no
+    /// failure.
+    pub fn io(what: impl Into<String>, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::silent(ExitCode::Ok),
+            std::io::ErrorKind::NotFound => Self::new(ExitCode::NotFound, what).because(error),
+            _ => Self::new(ExitCode::Failure, what).because(error),
+        }
+    }
+
+    /// A database that cannot be used.
+    pub fn start(error: &StartError) -> Self {
+        let mut failure = Self::new(error.exit_code(), error.to_string());
+        // The process that holds a file is mostly a child of a server, and that is what has to be
+        // stopped.
+        if let Some(server) = error.holder().and_then(process_table::server_of) {
+            write!(failure.message, ", of the server with the process number {server}")
+                .expect("writing into a string succeeds");
+            failure
+                .hints
+                .push(format!("stop the server: kill -TERM {server}; nothing was changed"));
+        } else {
+            failure.hints.extend(error.hint());
+        }
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            // Messages that already end with their cause need not say it twice.
+            if !failure.message.contains(&error.to_string()) {
+                failure.causes.push(error.to_string());
+            }
+            cause = error.source();
+        }
+        failure
+    }
+
+    /// Prints it on standard error, as text or as one line of JSON.
+    pub fn print(&self, output: &Output) {
+        if self.message.is_empty() {
+            return;
+        }
+        if output.is_json() {
+            return self.print_json();
+        }
+        let mut text = format!("{} {}", output.paint(Tone::Error, "error:"), self.message);
+        for cause in &self.causes {
+            write!(text, "\n  {} {cause}", output.paint(Tone::Dim, "caused by:"))
+                .expect("writing into a string succeeds");
+        }
+        for hint in &self.hints {
+            write!(text, "\n{} {hint}", output.paint(Tone::Hint, "hint:"))
+                .expect("writing into a string succeeds");
+        }
+        output.say(&text);
+    }
+
+    /// Prints it on standard error as one line of JSON.
+    pub fn print_json(&self) {
+        // A standard error that is gone has no reader.
+        drop(writeln!(std::io::stderr().lock(), "{}", harmless_json(&self.to_json().to_string())));
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "error": { "message": self.message, "causes": self.causes, "hints": self.hints, "exit_code": self.code.number() } })
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hints: Vec<String> =
+            error.problems.iter().filter_map(|problem| problem.hint.clone()).collect();
+        let mut problems =
+            error.problems.iter().map(|problem| format!("{}: {}", problem.origin, problem.message));
+        let (message, causes) = match error.problems.len() {
+            1 => (problems.next().unwrap_or_default(), Vec::new()),
+            many => (format!("{many} settings cannot be used"), problems.collect()),
+        };
+        Self { code: ExitCode::Config, message, causes, hints }
+    }
+}

@@ -1,0 +1,174 @@
+//! One item to the API.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use persona_model::{Document, Revision, answer_text};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::report::Status;
+use crate::commands::api::{Api, Reply, persona_path, reasons, request_with};
+use crate::commands::arguments::OnDuplicate;
+use crate::commands::failure::Failure;
+use persona_formats::Item;
+use persona_server::exit_code::ExitCode;
+
+/// How long one item is tried again while the server is busy or away: longer than a rolling restart
+/// takes.
+const RETRY_TOTAL_MAX: Duration = Duration::from_mins(1);
+/// The wait before a server that cannot be reached is tried again.
+const RECONNECT_WAIT: Duration = Duration::from_millis(500);
+/// How often an update is tried while others change the same persona.
+const UPDATE_ATTEMPTS_MAX: usize = 5;
+
+/// Creates the persona of an item, or tells how the one that exists already compares.
+///
+/// # Errors
+///
+/// The server cannot be reached, or stayed busy: there is no point in sending the next item.
+pub async fn send(
+    api: &Api,
+    item: &Item,
+    on_duplicate: OnDuplicate,
+) -> Result<(Status, Vec<String>), Failure> {
+    let path = persona_path(item.id);
+    if let Some(revision) = item.origin.revision {
+        return send_past(api, &path, revision, item).await;
+    }
+    let body = Bytes::copy_from_slice(item.document.text().as_bytes());
+    let created = if item.origin.stamps.is_empty() {
+        patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body))
+            .await?
+    } else {
+        // As its first revision here, with the times and authors that it had.
+        patiently(
+            api,
+            Method::PUT,
+            &revision_path(&path, Revision::FIRST),
+            &[],
+            Some(&stamped(item)),
+        )
+        .await?
+    };
+    match created.status {
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
+        StatusCode::PRECONDITION_FAILED | StatusCode::GONE => {}
+        _ => return Ok(refused(created)),
+    }
+    let hash = item.document.content_hash();
+    for _ in 0..UPDATE_ATTEMPTS_MAX {
+        let current = patiently(api, Method::GET, &path, &[], None).await?;
+        match current.status {
+            StatusCode::OK => {}
+            StatusCode::GONE => return Ok((Status::Deleted, Vec::new())),
+            _ => return Ok(refused(current)),
+        }
+        // Made anew: the hash that it states may be of an earlier rule, by which different numbers
+        // had the same.
+        if Document::from_answer(&current.json())
+            .is_ok_and(|current| current.content_hash() == hash)
+        {
+            return Ok((Status::Unchanged, Vec::new()));
+        }
+        if on_duplicate == OnDuplicate::Skip {
+            return Ok((Status::Differs, Vec::new()));
+        }
+        let condition = (header::IF_MATCH, current.etag().unwrap_or_default());
+        let updated = patiently(api, Method::PUT, &path, &[condition], Some(&body)).await?;
+        match updated.status {
+            StatusCode::OK => return Ok((Status::Updated, Vec::new())),
+            // Somebody else was faster: look again at what it is now.
+            StatusCode::PRECONDITION_FAILED => {}
+            _ => return Ok(refused(updated)),
+        }
+    }
+    Ok((Status::Failed, vec!["others keep changing this persona".into()]))
+}
+
+/// Keeps one revision of a history as it was, or tells how the one that is there compares. The one
+/// before it was sent before.
+async fn send_past(
+    api: &Api,
+    path: &str,
+    revision: Revision,
+    item: &Item,
+) -> Result<(Status, Vec<String>), Failure> {
+    let body = stamped(item);
+    let kept =
+        patiently(api, Method::PUT, &revision_path(path, revision), &[], Some(&body)).await?;
+    match kept.status {
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
+        StatusCode::PRECONDITION_FAILED => {}
+        _ => return Ok(refused(kept)),
+    }
+    let here =
+        patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
+    let mut wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
+    wanted["id"] = item.id.to_string().into();
+    if let Some(members) = wanted.as_object_mut() {
+        members.remove("history");
+    }
+    if here.status == StatusCode::OK && here.json() == wanted {
+        return Ok((Status::Unchanged, Vec::new()));
+    }
+    let what = if here.status == StatusCode::OK {
+        "is another one here"
+    } else {
+        "does not follow the last one here"
+    };
+    Ok((
+        Status::Failed,
+        vec![format!("revision {revision} {what}; a history is continued and never rewritten")],
+    ))
+}
+
+fn revision_path(path: &str, revision: Revision) -> String {
+    format!("{path}/revisions/{revision}")
+}
+
+/// The document with what the store that it came from said of it.
+fn stamped(item: &Item) -> Bytes {
+    let stamps = Value::Object(item.origin.stamps.clone()).to_string();
+    answer_text(&stamps, item.document.text()).into()
+}
+
+/// Sends a request again while the server is busy or away. Every request here can be repeated: each
+/// has a condition.
+async fn patiently(
+    api: &Api,
+    method: Method,
+    path: &str,
+    headers: &[(header::HeaderName, String)],
+    body: Option<&Bytes>,
+) -> Result<Reply, Failure> {
+    let give_up_at = Instant::now() + RETRY_TOTAL_MAX;
+    loop {
+        let (wait, ended) = match api
+            .send(request_with(method.clone(), path, headers, body.cloned()))
+            .await
+        {
+            Ok(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => {
+                (reply.retry_after(), reply.success())
+            }
+            Err(failure) if failure.code == ExitCode::Unavailable => (RECONNECT_WAIT, Err(failure)),
+            ended => return ended,
+        };
+        if Instant::now() + wait >= give_up_at {
+            return ended;
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn refused(reply: Reply) -> (Status, Vec<String>) {
+    let listed = reasons(&reply.json());
+    let reasons = match reply.success() {
+        Err(failure) if listed.is_empty() => vec![failure.message],
+        _ => listed,
+    };
+    (Status::Failed, reasons)
+}

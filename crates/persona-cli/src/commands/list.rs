@@ -1,0 +1,123 @@
+//! `persona list`: page after page, up to a limit.
+
+use serde_json::{Value, json};
+
+use super::api::{Access, Api, PERSONAS, Query};
+use super::arguments::List;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::table::{GivesWay, Table};
+use super::typed::going_on;
+use persona_server::config::Environment;
+
+/// Largest page: small enough that a page of large personas stays a small answer.
+const PAGE_MAX: u64 = 100;
+/// How the columns give way on a narrow terminal. Identity, twenty cells of the name and the time
+/// are just 80 cells.
+const WAYS: [GivesWay; 6] = [
+    GivesWay { least: usize::MAX, leaves: 0 },
+    GivesWay { least: 20, leaves: 0 },
+    GivesWay { least: usize::MAX, leaves: 2 },
+    GivesWay { least: usize::MAX, leaves: 3 },
+    GivesWay { least: usize::MAX, leaves: 1 },
+    GivesWay { least: 12, leaves: 4 },
+];
+/// What a table shows; the full documents would be read for nothing.
+const FIELDS: &str = "id,name,kind,revision,updated_at,deleted_at,tags";
+
+/// Lists personas.
+pub async fn run(
+    arguments: &List,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let api = Api::open(&arguments.target, Access::Read, environment, output)?;
+    let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
+    let mut left = arguments.limit;
+    let mut cursor: Option<String> = None;
+    let mut is_empty = true;
+    let mut since: Option<String>;
+    loop {
+        let query = query(arguments, left.min(PAGE_MAX), cursor.as_deref(), output.is_json());
+        let page = api.get(&query.into_path()).await?.success()?.json();
+        let items = page.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for item in items {
+            is_empty = false;
+            if output.is_json() {
+                output.json(item)?;
+            } else if arguments.plain {
+                output.result(&harmless(
+                    item.get("name").and_then(Value::as_str).unwrap_or_default(),
+                ))?;
+            } else {
+                table.row(cells(item));
+            }
+        }
+        left = left.saturating_sub(u64::try_from(items.len()).unwrap_or(u64::MAX));
+        since = page.get("next_updated_since").and_then(Value::as_str).map(ToString::to_string);
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
+        if cursor.is_none() || left == 0 || items.is_empty() {
+            break;
+        }
+    }
+    api.close().await;
+    if !output.is_json() && !arguments.plain && !is_empty {
+        output.bytes(table.fitted(output.columns(), WAYS).as_bytes())?;
+    }
+    if let Some(since) = since.filter(|_| cursor.is_none()) {
+        if output.is_json() {
+            output.json(&json!({ "next_updated_since": since }))?;
+        } else {
+            output.note(&format!("what changes from now on is listed by --updated-since {since}"));
+        }
+    }
+    if is_empty {
+        output.note("no persona meets these conditions");
+    } else if cursor.is_some() {
+        output.note(&format!("there are more than {}; --limit NUMBER lists them", arguments.limit));
+    }
+    Ok(())
+}
+
+fn query(arguments: &List, limit: u64, cursor: Option<&str>, is_json: bool) -> Query {
+    let query = Query::new(PERSONAS)
+        .with("limit", &limit.to_string())
+        .with_some("q", arguments.text.as_deref().map(going_on).as_deref())
+        .with_some("kind", arguments.kind.as_deref())
+        .with_some(
+            "is_active",
+            arguments.active.map(|active| if active { "true" } else { "false" }),
+        )
+        .with_some("updated_since", arguments.updated_since.as_deref())
+        .with_some("include_deleted", arguments.include_deleted.then_some("true"))
+        .with_some("sort", arguments.sort.as_deref())
+        .with_some("fields", (!is_json).then_some(FIELDS))
+        .with_some("cursor", cursor);
+    arguments.tag.iter().fold(query, |query, tag| query.with("tag", tag))
+}
+
+fn cells(item: &Value) -> [String; 6] {
+    let text =
+        |member: &str| harmless(item.get(member).and_then(Value::as_str).unwrap_or_default());
+    let tags: Vec<&str> = item
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let revision = item.get("revision").and_then(Value::as_u64).unwrap_or_default();
+    let deleted =
+        if item.get("deleted_at").is_some_and(|time| !time.is_null()) { "(deleted) " } else { "" };
+    [
+        text("id"),
+        format!("{deleted}{}", text("name")),
+        text("kind"),
+        revision.to_string(),
+        // Whole seconds are enough for people, and the form still sorts and parses.
+        text("updated_at")
+            .split_once('.')
+            .map_or_else(|| text("updated_at"), |(seconds, _)| format!("{seconds}Z")),
+        harmless(&tags.join(",")),
+    ]
+}

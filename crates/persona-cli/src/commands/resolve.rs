@@ -1,0 +1,176 @@
+//! Which persona a user means: by identity, handle or name.
+
+use persona_model::{PersonaId, Search};
+use serde_json::Value;
+
+use super::api::{Api, PERSONAS, Query};
+use super::failure::Failure;
+use persona_server::exit_code::ExitCode;
+
+/// Personas of one page while names are looked for: the largest page that the API has.
+const PAGE: &str = "1000";
+/// Most candidates or near names that are listed.
+const LISTED_MAX: usize = 5;
+/// Least similarity (Jaro-Winkler) of a name that is suggested, as for mistyped fields.
+const SIMILARITY_MIN: f64 = 0.8;
+
+/// What can be told of a persona while names are looked for.
+struct Candidate {
+    id: PersonaId,
+    name: String,
+    similarity: f64,
+}
+
+/// What was found while names were looked for.
+#[derive(Default)]
+struct Found {
+    /// Whether deleted personas are wanted, and no others. Several of them may have had one handle.
+    deleted: bool,
+    same_handle: Option<PersonaId>,
+    same_name: Vec<Candidate>,
+    near: Vec<Candidate>,
+}
+
+/// The deleted persona with this identity, or with the handle or name that it had.
+pub async fn resolve_deleted(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+    must_name_something(wanted)?;
+    if let Some(id) = PersonaId::parse(wanted) {
+        return Ok(id);
+    }
+    let mut found = Found { deleted: true, ..Found::default() };
+    found.look(api, wanted, None).await?;
+    match found.same_name.as_slice() {
+        [only] => Ok(only.id),
+        [] => Err(unknown(
+            wanted,
+            &found.near,
+            "deleted persona",
+            "`persona list --include-deleted` shows deleted ones too",
+        )),
+        several => Err(ambiguous(wanted, several)),
+    }
+}
+
+/// The persona with this identity, handle or name. A handle wins over a name, because handles are
+/// unique.
+pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
+    must_name_something(wanted)?;
+    if let Some(id) = PersonaId::parse(wanted) {
+        return Ok(id);
+    }
+    let phrase = format!("\"{}\"", wanted.replace('"', " "));
+    let mut found = Found::default();
+    if Search::parse(&phrase).is_ok() {
+        // A persona that is called that has these words in a row, and the index knows them all.
+        found.look(api, wanted, Some(&phrase)).await?;
+    }
+    if found.is_empty() {
+        // None, or a name without a word: every name is looked at, also for what to suggest.
+        found.look(api, wanted, None).await?;
+    }
+    match (found.same_handle, found.same_name.as_slice()) {
+        (Some(id), _) => Ok(id),
+        (None, [only]) => Ok(only.id),
+        (None, []) => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
+        (None, several) => Err(ambiguous(wanted, several)),
+    }
+}
+
+/// Refuses what a script gets from a variable that is not set.
+fn must_name_something(wanted: &str) -> Result<(), Failure> {
+    if wanted.trim().is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "an empty text names no persona")
+            .hint("name one by its id, handle or name"));
+    }
+    Ok(())
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.same_handle.is_none() && self.same_name.is_empty()
+    }
+
+    /// Looks through every page of those that meet a search, or of all.
+    async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = Query::new(PERSONAS)
+                .with("limit", PAGE)
+                .with("fields", "id,name,handle,deleted_at")
+                .with("sort", "created_at");
+            let query = query
+                .with_some("include_deleted", self.deleted.then_some("true"))
+                .with_some("q", search)
+                .with_some("cursor", cursor.as_deref());
+            let page = api.get(&query.into_path()).await?.success()?.json();
+            for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+                self.take(wanted, item);
+            }
+            cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
+            if cursor.is_none() || self.same_handle.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, wanted: &str, item: &Value) {
+        let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default();
+        let Some(id) = PersonaId::parse(text("id")) else { return };
+        if self.deleted != item.get("deleted_at").is_some_and(|time| !time.is_null()) {
+            return;
+        }
+        let has_handle = item.get("handle").and_then(Value::as_str) == Some(wanted);
+        if has_handle && !self.deleted {
+            self.same_handle = Some(id);
+        }
+        let candidate = Candidate {
+            id,
+            name: text("name").into(),
+            similarity: similarity(wanted, text("name"), text("handle")),
+        };
+        if candidate.name == wanted || (has_handle && self.deleted) {
+            self.same_name.push(candidate);
+        } else if candidate.similarity >= SIMILARITY_MIN
+            && !self.near.iter().any(|known| known.id == id)
+        {
+            self.near.push(candidate);
+            // Only the nearest can be listed, so no more are kept.
+            self.near.sort_by(|left, right| right.similarity.total_cmp(&left.similarity));
+            self.near.truncate(LISTED_MAX);
+        }
+    }
+}
+
+fn similarity(wanted: &str, name: &str, handle: &str) -> f64 {
+    let wanted = wanted.to_lowercase();
+    strsim::jaro_winkler(&wanted, &name.to_lowercase()).max(strsim::jaro_winkler(&wanted, handle))
+}
+
+fn unknown(wanted: &str, near: &[Candidate], what: &str, all: &str) -> Failure {
+    let failure = Failure::new(ExitCode::NotFound, format!("there is no {what} {wanted:?}"));
+    match near {
+        [] => failure.hint(all),
+        _ => failure.hint(format!("did you mean {}?", listed(near))),
+    }
+}
+
+fn ambiguous(wanted: &str, candidates: &[Candidate]) -> Failure {
+    let message = format!("{} personas are called {wanted:?}", candidates.len());
+    Failure::new(ExitCode::Conflict, message)
+        .hint(format!("name one by its identity: {}", ids(candidates)))
+}
+
+fn listed(candidates: &[Candidate]) -> String {
+    candidates
+        .iter()
+        .map(|candidate| format!("{:?} ({})", candidate.name, candidate.id))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn ids(candidates: &[Candidate]) -> String {
+    let more = candidates.len().saturating_sub(LISTED_MAX);
+    let named: Vec<String> =
+        candidates.iter().take(LISTED_MAX).map(|candidate| candidate.id.to_string()).collect();
+    if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
+}

@@ -1,0 +1,45 @@
+//! `persona restore`: a backup in the place of the database, and the old database beside it.
+
+use persona_storage::sqlite::{RestoreReport, restore};
+use serde_json::json;
+
+use super::arguments::Restore;
+use super::failure::Failure;
+use super::output::Output;
+use super::work;
+use persona_server::config::Environment;
+use persona_server::units::personas;
+
+/// Restores a backup.
+pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let database = arguments.place.database(environment, output)?;
+    let RestoreReport { content, kept } = work::run(output, |watcher| {
+        restore(&arguments.file, &database, arguments.dry_run, watcher)
+    })?;
+    if output.is_json() {
+        return output.json(&json!({
+            "file": arguments.file,
+            "database": database,
+            "dry_run": arguments.dry_run,
+            "kept": kept,
+            "personas": content.personas,
+            "deleted": content.deleted,
+            "revisions": content.revisions,
+            "changes": content.changes,
+            "schema_version": content.schema_version,
+        }));
+    }
+    let (database, file) = (database.display(), arguments.file.display());
+    let counts =
+        format!("{}, {} revisions", personas(content.personas, content.deleted), content.revisions);
+    if arguments.dry_run {
+        return output
+            .result(&format!("{file} can be restored: {counts}, checked; nothing was changed"));
+    }
+    output.result(&format!("{database}: {counts} of {file}, checked, in WAL mode"))?;
+    match kept {
+        Some(kept) => output.note(&format!("the database before it is kept as {}", kept.display())),
+        None => output.note("there was no database before it"),
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! `persona serve`: binds the address, runs the supervisor, and tells the user when and where it is
+//! ready.
+
+use std::io::{self, ErrorKind, IsTerminal};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use persona_storage::sqlite::{is_there, refuse_output};
+
+use super::new_database::running_at;
+use persona_server::backend::Engine;
+use persona_server::config::{Config, Database};
+use persona_server::exit_code::ExitCode;
+use persona_server::log::{Log, Stream, Writer, say};
+use persona_server::shared_page::NotMade;
+use persona_server::supervisor::{self, Address, Started};
+use persona_server::units::size;
+
+/// Where a server listens that nothing else was said to.
+const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+
+/// Runs the server until it is told to stop.
+pub fn run(config: Config) -> ExitCode {
+    if let Some(log_file) = &config.log_file
+        && let Err(error) = refuse_output(config.database.file(), log_file)
+    {
+        return fail(
+            &format!("could not open the log: {error}"),
+            error.hint().as_deref(),
+            ExitCode::of_start(&error),
+        );
+    }
+    let log = match Log::open(&config, Writer { role: "supervisor", slot: 0 }) {
+        Ok(log) => log,
+        Err(error) => {
+            return fail(&format!("could not open the log: {error}"), None, ExitCode::Config);
+        }
+    };
+    let (listener, address) = match supervisor::bind(config.host, config.port) {
+        Ok(bound) => bound,
+        Err(error) => return refuse_address(&config, &error),
+    };
+    if let Some(url) = config
+        .database
+        .file()
+        .filter(|file| !is_there(file))
+        .and_then(|_| running_at(USUAL_ADDRESS))
+    {
+        say(
+            Stream::Error,
+            format!(
+                "note: {} will be a new database; another server runs at {url}\n",
+                config.database
+            ),
+        );
+    }
+    let facts = config.clone();
+    let announce = |started: &Started| announce(&facts, address, started);
+    let ended = supervisor::run(config, listener, log.clone(), &announce);
+    log.finish();
+    match ended {
+        Ok(ExitCode::Failure) => {
+            fail("the server had to stop; the log says why", None, ExitCode::Failure)
+        }
+        Ok(code) => code,
+        Err(error) => {
+            let cure = error
+                .get_ref()
+                .and_then(|cause| cause.downcast_ref::<NotMade>())
+                .map(NotMade::cure);
+            fail(&format!("could not run the server: {error}"), cure.as_deref(), ExitCode::Failure)
+        }
+    }
+}
+
+fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
+    let address = SocketAddr::new(config.host, config.port);
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let hint = "end the other program, or let the system choose a free port with --port 0";
+            let hint = running_at(address).map_or_else(
+                || hint.into(),
+                |url| format!("a server of this program runs at {url}; {hint}"),
+            );
+            fail(
+                &format!("the address {address} is in use by another program"),
+                Some(&hint),
+                ExitCode::Unavailable,
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            let hint = "ports below 1024 need more rights; choose another one with --port";
+            fail(
+                &format!("this user may not listen on {address}"),
+                Some(hint),
+                ExitCode::Unavailable,
+            )
+        }
+        _ => fail(&format!("could not listen on {address}: {error}"), None, ExitCode::Unavailable),
+    }
+}
+
+fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
+    let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    say(Stream::Error, format!("error: {message}\n{hint}"));
+    code
+}
+
+/// Tells that everything is ready: people with a few aligned lines, the log with one event, and
+/// scripts with one line on standard output that names the URL.
+fn announce(config: &Config, address: Address, started: &Started) {
+    let url = address.url();
+    if io::stderr().is_terminal() {
+        say(Stream::Error, banner(&config.database, config.workers, &url, started));
+    } else {
+        let journal_mode = match &started.prepared.engine {
+            Engine::Sqlite { journal_mode, .. } => Some(journal_mode),
+            Engine::Postgres => None,
+        };
+        tracing::info!(
+            url,
+            version = env!("CARGO_PKG_VERSION"),
+            database = %config.database,
+            database_bytes = started.prepared.database_bytes,
+            personas = started.prepared.personas,
+            sqlite_version = journal_mode.map(|_| &started.prepared.engine_version),
+            journal_mode,
+            postgresql_version = journal_mode.is_none().then_some(&started.prepared.engine_version),
+            durability = started.prepared.durability,
+            workers = config.workers,
+            worker_pids = pids(started),
+            took_ms = u64::try_from(started.took.as_millis()).unwrap_or(u64::MAX),
+            "ready"
+        );
+    }
+    if !(io::stderr().is_terminal() && io::stdout().is_terminal()) {
+        say(Stream::Output, format!("listening on {url}\n"));
+    }
+}
+
+/// The lines for people.
+fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> String {
+    let prepared = &started.prepared;
+    let state = if prepared.created { "new".into() } else { size(prepared.database_bytes) };
+    let content = match prepared.personas {
+        None => state,
+        Some(1) => format!("{state}, 1 persona"),
+        Some(personas) => format!("{state}, {personas} personas"),
+    };
+    let engine = match &prepared.engine {
+        Engine::Sqlite { journal_mode, .. } => {
+            ("SQLite", format!("{}, journal mode {journal_mode}", prepared.engine_version))
+        }
+        Engine::Postgres => ("PostgreSQL", prepared.engine_version.clone()),
+    };
+    let lines = [
+        ("API", format!("{url}/api/v1")),
+        ("Docs", format!("{url}/api/v1/docs")),
+        ("Data", format!("{database} ({content})")),
+        engine,
+        ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),
+        ("Workers", format!("{workers} (pids {})", pids(started))),
+    ];
+    let facts = lines.map(|(name, value)| format!("  {name:<11}{value}\n")).concat();
+    format!(
+        "Persona Store {}\n{facts}Ready in {} ms. Ctrl-C stops.\n",
+        env!("CARGO_PKG_VERSION"),
+        started.took.as_millis()
+    )
+}
+
+fn pids(started: &Started) -> String {
+    started.worker_pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::banner;
+    use persona_server::backend::{Engine, Prepared};
+    use persona_server::config::Database;
+    use persona_server::supervisor::Started;
+
+    #[test]
+    fn the_banner_tells_where_what_and_how_safe() {
+        let database = Database::File("persona.db".into());
+        let prepared = Prepared {
+            engine: Engine::Sqlite { journal_mode: "wal".into(), file_system: "ext4".into() },
+            engine_version: "3.54.1".into(),
+            durability: "normal".into(),
+            durability_meaning: "acknowledged writes survive every process crash; a power cut may take back the last moments".into(),
+            created: false,
+            database_bytes: 1_600_000,
+            personas: Some(1),
+        };
+        let started =
+            Started { prepared, worker_pids: vec![101, 102], took: Duration::from_millis(42) };
+        let expected = "\
+Persona Store 0.1.0
+  API        http://127.0.0.1:8000/api/v1
+  Docs       http://127.0.0.1:8000/api/v1/docs
+  Data       persona.db (1.5 MiB, 1 persona)
+  SQLite     3.54.1, journal mode wal
+  Durability normal: acknowledged writes survive every process crash; a power cut may take back the last moments
+  Workers    2 (pids 101, 102)
+Ready in 42 ms. Ctrl-C stops.
+";
+        assert_eq!(banner(&database, 2, "http://127.0.0.1:8000", &started), expected);
+    }
+}

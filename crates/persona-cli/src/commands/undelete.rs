@@ -1,0 +1,33 @@
+//! `persona undelete`: brings a soft-deleted persona back, as a new revision.
+
+use http::Method;
+use serde_json::Value;
+
+use super::api::{Access, Api, persona_path};
+use super::arguments::Undelete;
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::resolve::resolve_deleted;
+use persona_server::config::Environment;
+
+/// Brings a persona back.
+pub async fn run(
+    arguments: &Undelete,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve_deleted(&api, &arguments.persona).await?;
+    let reply = api
+        .write(Method::POST, &format!("{}/restore", persona_path(id)), &[], None)
+        .await?
+        .success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.answer(&reply);
+    }
+    let persona = reply.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    output.note(&format!("brought back {name:?}"));
+    Ok(())
+}

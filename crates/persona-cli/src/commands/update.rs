@@ -1,0 +1,59 @@
+//! `persona update`: some fields of one persona, without an editor.
+
+use http::Method;
+use serde_json::{Map, Value};
+
+use super::api::{Access, Api, persona_path};
+use super::arguments::Update;
+use super::author;
+use super::create::{assigned, read};
+use super::failure::Failure;
+use super::output::{Output, harmless};
+use super::resolve::resolve;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+
+/// Changes the fields that are named, and no others; whatever others change meanwhile is kept.
+pub async fn run(
+    arguments: &Update,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
+    let patch = patch(arguments)?;
+    let author = author::header(arguments.author.as_deref(), environment)?;
+    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let id = resolve(&api, &arguments.persona).await?;
+    let reply = api
+        .write(Method::PATCH, &persona_path(id), &author, Some(&Value::Object(patch)))
+        .await?
+        .success()?;
+    api.close().await;
+    if output.is_json() {
+        return output.answer(&reply);
+    }
+    let persona = reply.json();
+    let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
+    output.note(&format!(
+        "{name:?} has revision {}",
+        persona.get("revision").cloned().unwrap_or_default()
+    ));
+    Ok(())
+}
+
+/// A merge patch (RFC 7396): the file first, then the flags on top of it. A field without a value
+/// is cleared.
+fn patch(arguments: &Update) -> Result<Map<String, Value>, Failure> {
+    let mut patch = match &arguments.file {
+        Some(path) => read(path)?,
+        None => Map::new(),
+    };
+    // A flag without a value is a word about its field too, so it outweighs the file.
+    let named = arguments.set.iter().filter_map(|assignment| assignment.split_once('='));
+    patch.extend(named.map(|(field, _)| (field.to_owned(), Value::Null)));
+    patch.extend(assigned(&arguments.set)?);
+    if patch.is_empty() {
+        return Err(Failure::new(ExitCode::Usage, "there is nothing to change")
+            .hint("give --set FIELD=VALUE, a --file, or both"));
+    }
+    Ok(patch)
+}

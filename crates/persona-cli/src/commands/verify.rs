@@ -1,0 +1,220 @@
+//! `persona verify`: is the promise kept, on this machine and this file system?
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use persona_storage::postgres;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::api::parse_url;
+use super::arguments::{ChaosWord, Verify};
+use super::failure::Failure;
+use super::output::Output;
+use crate::verify::{self, Address, Chaos, Error, Place, Plan, Progress, ScratchPlan};
+use persona_server::config::{SQLITE_WORKERS_MAX, shown};
+use persona_server::exit_code::ExitCode;
+
+/// How often a line is written where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// Workers of a scratch server.
+const WORKERS_DEFAULT: u16 = 4;
+
+/// Runs the load, checks it, and prints the report.
+pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
+    let plan = plan(arguments)?;
+    let shown = Shown::new(output);
+    let report = verify::run(&plan, &|progress| shown.show(progress), interrupted()).await;
+    shown.end();
+    let report = report.map_err(|error| failure(&error))?;
+    let printed =
+        if output.is_json() { output.json(&report.json()) } else { output.result(&report.text()) };
+    printed?;
+    if report.is_good() { Ok(()) } else { Err(Failure::silent(ExitCode::Failure)) }
+}
+
+fn plan(arguments: &Verify) -> Result<Plan, Failure> {
+    let chaos = match arguments.chaos {
+        None => Chaos::None,
+        Some(ChaosWord::Workers) => Chaos::Workers,
+        Some(ChaosWord::Supervisor) => Chaos::Supervisor,
+    };
+    let place = match &arguments.server {
+        None => Place::Scratch(scratch_plan(arguments)?),
+        Some(_) if chaos != Chaos::None => {
+            let message = "--chaos kills processes, and those of a running server are not this program's to kill";
+            return Err(Failure::new(ExitCode::Usage, message)
+                .hint("leave --server out: then a scratch server is started and killed"));
+        }
+        Some(url) => Place::Server(address(url)?),
+    };
+    let duration = Duration::from_secs(arguments.seconds);
+    let run = getrandom::u32().map_err(|error| {
+        Failure::new(ExitCode::Failure, "could not get a random number").because(error)
+    })?;
+    let seed = arguments.seed.unwrap_or_else(|| run.into());
+    Ok(Plan {
+        place,
+        run,
+        clients: arguments.clients,
+        duration,
+        hot_keys: arguments.hot_keys,
+        chaos,
+        seed,
+    })
+}
+
+fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {
+    let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    if !folder.is_dir() {
+        return Err(Failure::new(
+            ExitCode::NotFound,
+            format!("there is no folder {}", folder.display()),
+        ));
+    }
+    let folder = std::path::absolute(&folder)
+        .map_err(|error| Failure::io(format!("could not use {}", folder.display()), &error))?;
+    let workers = arguments.workers.unwrap_or(WORKERS_DEFAULT);
+    let database = arguments.database.as_deref().map(empty_database).transpose()?;
+    if database.is_none() && workers > SQLITE_WORKERS_MAX {
+        let message = format!("a SQLite file has at most {SQLITE_WORKERS_MAX} workers");
+        return Err(Failure::new(ExitCode::Usage, message)
+            .hint("name a PostgreSQL database with --database for more"));
+    }
+    Ok(ScratchPlan { folder, database, workers, serve_flags: serve_flags(arguments) })
+}
+
+/// The URL of a database in which nobody keeps anything: it is written to, and nothing is removed
+/// afterwards.
+fn empty_database(url: &str) -> Result<String, Failure> {
+    let settings = postgres::Settings::parse(url).map_err(|error| {
+        Failure::new(ExitCode::Usage, format!("--database {error}"))
+            .hint("write it like postgres://user@host:5432/database")
+    })?;
+    let report = postgres::initialise(&settings.named("persona verify"))
+        .map_err(|error| Failure::start(&error.into()))?;
+    if report.personas > 0 {
+        let message = format!(
+            "{} holds {} personas, and verifying writes many more",
+            shown(url),
+            report.personas
+        );
+        return Err(Failure::new(ExitCode::Conflict, message)
+            .hint("name an empty database, such as one made with createdb"));
+    }
+    Ok(url.into())
+}
+
+fn serve_flags(arguments: &Verify) -> Vec<String> {
+    let durability = arguments.durability.iter().map(|word| format!("--durability={word}"));
+    #[cfg(feature = "faults")]
+    let durability = durability.chain(arguments.fault.iter().map(|name| format!("--fault={name}")));
+    durability.collect()
+}
+
+fn address(url: &str) -> Result<Address, Failure> {
+    let (authority, prefix) = parse_url(url)?;
+    let port = authority.port_u16().unwrap_or(80);
+    Ok(Address { authority: format!("{}:{port}", authority.host()), prefix })
+}
+
+/// Waits for Ctrl-C, or for the signal that ends programs.
+async fn interrupted() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Folder { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            let message = format!("could not write into {}", path.display());
+            Failure::new(ExitCode::Config, message)
+                .because(source)
+                .hint("name a folder that you may write into with --dir")
+        }
+        Error::Folder { path, source } => Failure::new(ExitCode::Failure, error.to_string())
+            .because(source)
+            .hint(format!("the folder is {}", absolute(path))),
+        Error::Start { code, log } => {
+            let mut failure = Failure::new(
+                code.map_or(ExitCode::Failure, ExitCode::from_number),
+                error.to_string(),
+            );
+            failure.causes.extend(log.lines().map(str::to_owned));
+            failure
+        }
+        Error::Gone { .. } => {
+            let hint = "there is no verdict without the server; look into its log, or leave --server out to verify a scratch one";
+            Failure::new(ExitCode::Unavailable, error.to_string()).hint(hint)
+        }
+        Error::NoSpace { .. } => {
+            let hint = "free some space, name another folder with --dir, or take fewer --seconds; a minute of 64 clients takes a gigabyte or two";
+            Failure::new(ExitCode::Failure, error.to_string()).hint(hint)
+        }
+        Error::Foreign { .. } => Failure::new(ExitCode::Unavailable, error.to_string())
+            .hint("name the URL that `persona serve` prints"),
+    }
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
+}
+
+/// How far the run is: one line on a terminal, a line now and then elsewhere.
+struct Shown<'a> {
+    output: &'a Output,
+    bar: Option<ProgressBar>,
+    line_at: Cell<Option<Instant>>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(output: &'a Output) -> Self {
+        let has_bar = !output.is_quiet() && std::io::stderr().is_terminal();
+        let bar = has_bar.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}")
+                    .expect("the template is valid"),
+            );
+            bar
+        });
+        Self { output, bar, line_at: Cell::new(None) }
+    }
+
+    fn show(&self, progress: &Progress) {
+        let Progress { elapsed, duration, operations, writes, unknown, checking } = progress;
+        let counts =
+            format!("{operations} requests, {writes} acknowledged writes, {unknown} lost answers");
+        let message = if *checking {
+            format!("checking {counts}")
+        } else {
+            format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs())
+        };
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(message);
+                bar.tick();
+            }
+            None if self.line_at.get().is_none_or(|line_at| line_at.elapsed() >= LINE_INTERVAL)
+                || *checking =>
+            {
+                self.line_at.set(Some(Instant::now()));
+                self.output.note(&message);
+            }
+            None => {}
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What is in the file.
+
+use persona_storage::sqlite::inspect::SCHEMA_VERSION;
+
+use super::Facts;
+use super::check::{Check, Finding, Group};
+use super::file::quoted;
+use persona_server::units::personas;
+
+/// How far ahead the newest change may be: clocks are corrected by fractions of a second all the
+/// time.
+const AHEAD_MICROS_MAX: i64 = 5_000_000;
+
+pub(super) const GROUP: Group = Group {
+    name: "Content",
+    checks: &[
+        Check { name: "schema", test: schema, fix: fix_schema },
+        Check { name: "integrity", test: integrity, fix: fix_integrity },
+        Check {
+            name: "clock",
+            test: clock,
+            fix: |_| "set the clock of this machine: timedatectl set-ntp true".into(),
+        },
+    ],
+};
+
+fn schema(facts: &Facts) -> Option<Finding> {
+    let contents = facts.file.as_ref()?.contents.as_ref()?.as_ref().ok()?;
+    Some(match contents.schema_version {
+        SCHEMA_VERSION => Finding::ok(format!(
+            "version {SCHEMA_VERSION}, {}",
+            personas(contents.personas, contents.deleted)
+        )),
+        found if found < SCHEMA_VERSION => {
+            Finding::warn(format!("version {found}; the next start brings it to {SCHEMA_VERSION}"))
+        }
+        found => {
+            Finding::fail(format!("version {found}, this program knows up to {SCHEMA_VERSION}"))
+        }
+    })
+}
+
+fn fix_schema(facts: &Facts) -> String {
+    facts
+        .file
+        .as_ref()
+        .map(|file| format!("persona serve --database {}", quoted(&file.path)))
+        .unwrap_or_default()
+}
+
+fn integrity(facts: &Facts) -> Option<Finding> {
+    let file = facts.file.as_ref()?;
+    Some(match file.contents.as_ref()? {
+        Err(error) if error.is_temporary() => Finding::warn(error.to_string()),
+        Err(error) => Finding::fail(error.to_string()),
+        Ok(contents) if !contents.faults.is_empty() => {
+            Finding::fail(format!("damaged: {}", contents.faults.join("; ")))
+        }
+        Ok(_) if file.full => Finding::ok("sound: every index entry, row, hash and revision"),
+        Ok(_) => Finding::ok(
+            "sound in structure; --full compares every row with its hash and its revisions too",
+        ),
+    })
+}
+
+fn fix_integrity(facts: &Facts) -> String {
+    let temporary = facts.file.as_ref().and_then(|file| file.contents.as_ref()).is_some_and(|it| {
+        it.as_ref().is_err_and(persona_storage::sqlite::StartError::is_temporary)
+    });
+    if temporary {
+        "end the other program, or try again when it is done".into()
+    } else {
+        "keep the file, with its -wal, and restore a backup beside it; nothing was repaired or deleted".into()
+    }
+}
+
+/// Times of changes never go back, so a clock that stood ahead once makes every later change as new
+/// as that.
+fn clock(facts: &Facts) -> Option<Finding> {
+    let file = facts.file.as_ref()?;
+    let newest = file.contents.as_ref()?.as_ref().ok()?.newest_change;
+    let ahead = newest.as_micros() - facts.now.as_micros();
+    let touched_ahead = file.entry.map_or(0, |it| it.modified) - facts.now.as_micros() / 1_000_000;
+    Some(if ahead > AHEAD_MICROS_MAX {
+        Finding::warn(format!(
+            "the newest change is of {newest}, {} s ahead of the clock of this machine",
+            ahead / 1_000_000
+        ))
+    } else if touched_ahead > AHEAD_MICROS_MAX / 1_000_000 {
+        Finding::warn(format!(
+            "the file was written {touched_ahead} s ahead of the clock of this machine"
+        ))
+    } else {
+        Finding::ok("no change is newer than now")
+    })
+}

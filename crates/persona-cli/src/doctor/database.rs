@@ -1,0 +1,125 @@
+//! The database on a server: whether it can be used, what it promises, and whether it has room for
+//! connections.
+
+use persona_storage::{Home, Status};
+
+use super::Facts;
+use super::check::{Check, Finding, Group};
+use persona_server::units::{personas, size};
+
+/// From this share of the server's connections on there is soon no room for another worker, in
+/// percent.
+const CONNECTIONS_PERCENT_MAX: u64 = 80;
+
+pub(super) const GROUP: Group = Group {
+    name: "Database",
+    checks: &[
+        Check { name: "usable", test: usable, fix: what_to_do },
+        Check {
+            name: "durability",
+            test: durability,
+            fix: |_| "set fsync and synchronous_commit to on in postgresql.conf".into(),
+        },
+        Check {
+            name: "connections",
+            test: connections,
+            fix: |_| "lower pool_max in the URL, or raise max_connections".into(),
+        },
+    ],
+};
+
+/// What a look at the database came to.
+pub struct DatabaseFacts {
+    /// Its own words, or why it cannot be used and what to do about it.
+    pub looked: Result<Status, (String, Option<String>)>,
+}
+
+fn status(facts: &Facts) -> Option<&Status> {
+    facts.database.as_ref()?.looked.as_ref().ok()
+}
+
+fn what_to_do(facts: &Facts) -> String {
+    let hint =
+        facts.database.as_ref().and_then(|database| database.looked.as_ref().err()?.1.clone());
+    hint.unwrap_or_else(|| "see the log of the database server".into())
+}
+
+fn usable(facts: &Facts) -> Option<Finding> {
+    Some(match &facts.database.as_ref()?.looked {
+        Ok(status) => Finding::ok(format!(
+            "PostgreSQL {}, schema {}, {} in {}",
+            status.engine_version,
+            status.schema_version,
+            personas(status.personas, 0),
+            size(status.database_bytes)
+        )),
+        Err((reason, _)) => Finding::fail(reason.clone()),
+    })
+}
+
+fn durability(facts: &Facts) -> Option<Finding> {
+    let status = status(facts)?;
+    let text = format!("{}: {}", status.durability, status.durability_meaning);
+    Some(match status.durability {
+        "none" => Finding::fail(text),
+        "normal" => Finding::warn(text),
+        _ => Finding::ok(text),
+    })
+}
+
+fn connections(facts: &Facts) -> Option<Finding> {
+    let Home::Server { connections, connections_max, .. } = &status(facts)?.home else {
+        return None;
+    };
+    let text = format!("{connections} of at most {connections_max} are open");
+    let is_full = connections * 100 >= connections_max * CONNECTIONS_PERCENT_MAX;
+    Some(if is_full { Finding::warn(text) } else { Finding::ok(text) })
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::Timestamp;
+    use persona_storage::{Home, Status};
+
+    use super::{DatabaseFacts, Facts};
+    use crate::doctor::{Level, examine};
+
+    fn levels(
+        looked: Result<Status, (String, Option<String>)>,
+    ) -> Vec<(&'static str, Level, Option<String>)> {
+        let facts = Facts {
+            database: Some(DatabaseFacts { looked }),
+            ..Facts::new(Timestamp::default(), None, None)
+        };
+        let own = examine(&facts).into_iter().filter(|it| it.group == super::GROUP.name);
+        own.map(|it| (it.name, it.finding.level, it.fix)).collect()
+    }
+
+    fn status(durability: &'static str, connections: u64) -> Status {
+        let home =
+            Home::Server { place: "db:5432/personas".into(), connections, connections_max: 100 };
+        let (engine_version, durability_meaning) = ("15.14".into(), "as told");
+        Status {
+            backend: "postgresql",
+            engine_version,
+            durability,
+            durability_meaning,
+            schema_version: 1,
+            personas: 3,
+            database_bytes: 9,
+            home,
+        }
+    }
+
+    #[test]
+    fn what_a_database_on_a_server_lacks_is_told_with_what_to_do() {
+        let level = |found: &[(&str, Level, Option<String>)]| {
+            found.iter().map(|it| it.1).collect::<Vec<_>>()
+        };
+        assert_eq!(level(&levels(Ok(status("full", 79)))), [Level::Ok; 3]);
+        assert_eq!(level(&levels(Ok(status("normal", 80)))), [Level::Ok, Level::Warn, Level::Warn]);
+        assert_eq!(level(&levels(Ok(status("none", 1)))), [Level::Ok, Level::Fail, Level::Ok]);
+        let away = levels(Err(("could not reach db".into(), Some("start it".into()))));
+        assert_eq!(away, [("usable", Level::Fail, Some("start it".into()))]);
+    }
+}

@@ -1,0 +1,208 @@
+//! The facts about a file: gathered once, judged by the checks.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use persona_model::Timestamp;
+use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
+use persona_storage::sqlite::{
+    FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name,
+};
+use serde_json::Value;
+
+use super::database::DatabaseFacts;
+use super::neighbours::{Neighbour, neighbours_of};
+use super::processes::{self, User};
+use persona_server::supervisor::lock_probe::{
+    Holder, beside, holder_of_gate, holder_of_writer_lock,
+};
+
+/// Everything that checks look at.
+pub struct Facts {
+    /// The time of day.
+    pub now: Timestamp,
+    /// Version of the linked SQLite, as text and as number.
+    pub library: (String, i32),
+    /// What it was compiled with; empty when it did not say.
+    pub compile_options: Vec<String>,
+    /// The file; `None` when only a server was asked.
+    pub file: Option<FileFacts>,
+    /// The database, where it is on a server of its own.
+    pub database: Option<DatabaseFacts>,
+    /// The server, if one was found or named.
+    pub server: Option<ServerFacts>,
+}
+
+impl Facts {
+    /// The facts about a file, a server or both.
+    pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
+        let compile_options = inspect::compile_options().unwrap_or_default();
+        Self {
+            now,
+            library: (library_version().into(), inspect::library_number()),
+            compile_options,
+            file,
+            database: None,
+            server,
+        }
+    }
+}
+
+/// What a running server says of itself.
+pub struct ServerFacts {
+    /// Where it was asked.
+    pub url: String,
+    /// Why it does not take requests; `None` when it does.
+    pub not_ready: Option<String>,
+    /// Its answer to `GET /api/v1/status`.
+    pub status: Value,
+}
+
+/// What the system says of the file itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Permission bits.
+    pub mode: u32,
+    /// Its owner.
+    pub owner: u32,
+    /// The group it belongs to.
+    pub group: u32,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last written, in seconds since the epoch.
+    pub modified: i64,
+}
+
+/// Room on the file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Bytes that this user may still write.
+    pub bytes_free: u64,
+    /// Files that may still be made; `None` where the file system does not count them.
+    pub files_free: Option<u64>,
+}
+
+/// The facts about a file and its place.
+pub struct FileFacts {
+    /// Its path, as the user would write it.
+    pub path: PathBuf,
+    /// How it is to be driven.
+    pub settings: Settings,
+    /// The user who asks.
+    pub user: u32,
+    /// Whether every entry was looked at, or only the structure.
+    pub full: bool,
+    /// `None` when there is no file.
+    pub entry: Option<Entry>,
+    /// What lies beside it and is needed by the service.
+    pub neighbours: Vec<Neighbour>,
+    /// How the file is reached by more than one name; `None` for one name.
+    pub second_name: Option<SecondName>,
+    /// What its first page says, or why it is refused.
+    pub first_page: Result<Option<FirstPage>, StartError>,
+    /// `None` when the folder is not there.
+    pub file_system: Option<FileSystem>,
+    /// `None` when the folder is not there.
+    pub space: Option<Space>,
+    /// Size of the log, by its entry in the folder; `None` when there is none.
+    pub log_bytes: Option<u64>,
+    /// Names of files that an earlier run left.
+    pub leftovers: Vec<String>,
+    /// The processes that have it open.
+    pub users: Vec<User>,
+    /// Who is at the gate at this moment.
+    pub gate: Option<Holder>,
+    /// Who holds SQLite's own writer lock at this moment.
+    pub writer: Option<Holder>,
+    /// How connections are set up; `None` when no connection could be tried.
+    pub read_back: Option<Result<ReadBack, StartError>>,
+    /// What is in it; `None` when it is not ours to read.
+    pub contents: Option<Result<Contents, StartError>>,
+}
+
+impl FileFacts {
+    /// Looks at a file and the folder of its backups without SQLite. Must come before anything in
+    /// this process opens the file with it.
+    pub fn look(settings: Settings, user: u32, backups: &Path) -> Self {
+        let path = settings.path.clone();
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let entry = fs::metadata(&path).ok();
+        Self {
+            user,
+            full: false,
+            entry: entry.map(|it| Entry {
+                mode: it.mode() & 0o7777,
+                owner: it.uid(),
+                group: it.gid(),
+                bytes: it.len(),
+                modified: it.mtime(),
+            }),
+            neighbours: neighbours_of(&path, &folder, backups),
+            second_name: second_name(&path).ok().flatten(),
+            first_page: inspect::first_page(&path),
+            file_system: FileSystem::of(&folder).ok(),
+            space: space_of(&folder),
+            log_bytes: fs::metadata(beside(&path, "-wal")).ok().map(|it| it.len()),
+            leftovers: leftovers_of(&path, &folder),
+            users: processes::users_of(&path),
+            gate: holder_of_gate(&path),
+            writer: holder_of_writer_lock(&path).ok().flatten(),
+            read_back: None,
+            contents: None,
+            settings,
+            path,
+        }
+    }
+
+    /// Looks into it, with SQLite, without changing anything. A file that is not ours is left
+    /// alone.
+    pub fn look_inside(&mut self, full: bool) {
+        self.full = full;
+        let ours = self.first_page.as_ref().is_ok_and(Option::is_some);
+        let remote = self.file_system.is_some_and(FileSystem::is_remote);
+        if !ours || remote {
+            return;
+        }
+        let presence = if self.log_bytes.is_some() { Presence::WithLog } else { Presence::AtRest };
+        self.contents = Some(inspect::contents(&self.settings, presence, full));
+        self.read_back = match presence {
+            Presence::WithLog => Some(inspect::read_back(&self.settings)),
+            // Connections would make the log and its index beside a file at rest, so they are tried
+            // on another one.
+            Presence::AtRest => tried_elsewhere(&self.settings),
+        };
+    }
+}
+
+fn tried_elsewhere(settings: &Settings) -> Option<Result<ReadBack, StartError>> {
+    let folder = tempfile::tempdir().ok()?;
+    let scratch = Settings { path: folder.path().join("scratch.db"), ..settings.clone() };
+    Some(initialise(&scratch).and_then(|_| inspect::read_back(&scratch)))
+}
+
+fn space_of(folder: &Path) -> Option<Space> {
+    let room = rustix::fs::statvfs(folder).ok()?;
+    let files_free = (room.f_files > 0).then_some(room.f_favail);
+    Some(Space { bytes_free: room.f_bavail.saturating_mul(room.f_frsize), files_free })
+}
+
+/// Files beside the database that only a conversion, a backup or another program's journal leaves.
+fn leftovers_of(path: &Path, folder: &Path) -> Vec<String> {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let left = |it: &String| {
+        it.strip_prefix(&name).is_some_and(|rest| {
+            rest == "-before-wal" || rest == "-journal" || rest.ends_with(".unfinished")
+        })
+    };
+    let mut leftovers: Vec<String> = names.filter(left).collect();
+    leftovers.sort();
+    leftovers
+}

@@ -1,0 +1,208 @@
+//! Who has the file open, and who holds its locks at this moment.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use super::Facts;
+use super::check::{Check, Finding, Group};
+use persona_server::supervisor::lock_probe::{Holder, Identity, beside, files_open_in};
+use persona_storage::sqlite::Gate;
+
+/// The name of this program.
+const PROGRAM: &str = "persona";
+
+/// How the system marks a socket that waits for connections (`include/net/tcp_states.h`).
+const LISTENING: &str = "0A";
+
+/// A process that has the database open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// Which process.
+    pub process: Holder,
+    /// Whether it runs this program.
+    pub is_ours: bool,
+    /// Whether it has the gate open too, as everything must that writes.
+    pub gate: bool,
+    /// Files that it may open, where the system tells.
+    pub descriptors_max: Option<u64>,
+}
+
+pub(super) const GROUP: Group = Group {
+    name: "Processes",
+    checks: &[
+        Check { name: "own", test: ours, fix: |_| String::new() },
+        Check { name: "foreign", test: foreign, fix: fix_foreign },
+        Check { name: "locks", test: locks, fix: fix_locks },
+    ],
+};
+
+/// Every other process that has this file open, as far as this user may see.
+pub(super) fn users_of(database: &Path) -> Vec<User> {
+    let Some(identity) = Identity::of(database) else { return Vec::new() };
+    let gate = Identity::of(&Gate::path(database));
+    let index = Identity::of(&beside(database, "-shm"));
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let others = pids.filter(|pid| *pid != std::process::id());
+    let mut users: Vec<User> = others
+        .filter_map(|pid| {
+            let open: Vec<Identity> = files_open_in(pid).collect();
+            let uses = open.contains(&identity) || index.is_some_and(|index| open.contains(&index));
+            uses.then(|| {
+                let process = Holder::of(pid);
+                let gate = gate.is_some_and(|gate| open.contains(&gate));
+                User {
+                    is_ours: process.name == PROGRAM,
+                    process,
+                    gate,
+                    descriptors_max: descriptors_max(pid),
+                }
+            })
+        })
+        .collect();
+    users.sort_by_key(|user| user.process.pid);
+    users
+}
+
+fn descriptors_max(pid: u32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Where the server listens of which one of these processes is a worker: the socket that it has
+/// open and that waits for connections, looked up in the system's table.
+pub fn address_of(users: &[User]) -> Option<SocketAddr> {
+    let pids = users.iter().filter(|user| user.is_ours).map(|user| user.process.pid);
+    let sockets: HashSet<u64> = pids.flat_map(sockets_of).collect();
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|table| fs::read_to_string(table).unwrap_or_default());
+    tables
+        .iter()
+        .flat_map(|table| table.lines())
+        .filter_map(listening_in)
+        .find(|(_, inode)| sockets.contains(inode))
+        .map(|(address, _)| address)
+}
+
+fn sockets_of(pid: u32) -> Vec<u64> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let links = entries.filter_map(|entry| {
+        fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok()
+    });
+    links
+        .filter_map(|link| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .collect()
+}
+
+/// Address and inode of a line of `/proc/net/tcp` or `tcp6`, if it is of a socket that waits for
+/// connections. Addresses are hexadecimal words in the byte order of the machine.
+fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (address, port) = words.get(1)?.split_once(':')?;
+    if *words.get(3)? != LISTENING {
+        return None;
+    }
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes)
+    };
+    let ip = if address.len() == 8 {
+        Ipv4Addr::from(word(0)?).into()
+    } else {
+        let bytes: Vec<u8> = (0..4).filter_map(word).flatten().collect();
+        Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()
+    };
+    Some((SocketAddr::new(ip, port), words.get(9)?.parse().ok()?))
+}
+
+fn ours(facts: &Facts) -> Option<Finding> {
+    let users = &facts.file.as_ref()?.users;
+    let ours: Vec<String> =
+        users.iter().filter(|user| user.is_ours).map(|user| user.process.to_string()).collect();
+    Some(Finding::ok(if ours.is_empty() {
+        "none has the file open".into()
+    } else {
+        ours.join(", ")
+    }))
+}
+
+/// SQLite's locks keep a program apart that does not know the gate, but it makes everybody poll;
+/// and one with an old library can lose committed data (`library.rs`).
+fn foreign(facts: &Facts) -> Option<Finding> {
+    facts.file.as_ref()?;
+    let foreign = foreign_users(facts);
+    Some(if foreign.is_empty() {
+        Finding::ok("no other program has the file open")
+    } else {
+        Finding::warn(format!(
+            "{} has the file open without the gate: writers wait for it by polling, and an old SQLite in it can lose committed data",
+            foreign.join(", ")
+        ))
+    })
+}
+
+fn foreign_users(facts: &Facts) -> Vec<String> {
+    let users = facts.file.iter().flat_map(|file| &file.users);
+    users.filter(|user| !user.is_ours && !user.gate).map(|user| user.process.to_string()).collect()
+}
+
+fn fix_foreign(facts: &Facts) -> String {
+    format!(
+        "end {}, and read through the server or `persona export` instead",
+        foreign_users(facts).join(", ")
+    )
+}
+
+/// Holding a lock is nothing bad in itself: it is a moment's picture, and worth a word only of a
+/// program that is not ours.
+fn locks(facts: &Facts) -> Option<Finding> {
+    let file = facts.file.as_ref()?;
+    let outsider = |holder: &&Holder| {
+        !file.users.iter().any(|user| user.is_ours && user.process.pid == holder.pid)
+    };
+    let gate = file.gate.as_ref().map(|holder| format!("{holder} is at the gate"));
+    Some(match (&file.writer, gate) {
+        (Some(writer), _) if outsider(&writer) => {
+            Finding::warn(format!("{writer} holds the writer lock without the gate"))
+        }
+        (_, Some(gate)) => Finding::ok(gate),
+        (Some(writer), None) => Finding::ok(format!("{writer} writes")),
+        (None, None) => Finding::ok("nobody writes at this moment"),
+    })
+}
+
+fn fix_locks(facts: &Facts) -> String {
+    let writer = facts.file.as_ref().and_then(|file| file.writer.as_ref());
+    writer
+        .map(|writer| format!("let {} finish, or end it: kill {}", writer.name, writer.pid))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{listening_in, users_of};
+
+    #[test]
+    fn a_socket_that_waits_for_connections_is_found_in_the_table() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 12345 1 0000000000000000";
+        let v6 = "   0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 77 1 0";
+        assert_eq!(
+            listening_in(line).map(|(address, inode)| (address.to_string(), inode)),
+            Some(("127.0.0.1:8080".into(), 12345))
+        );
+        assert_eq!(
+            listening_in(v6).map(|(address, inode)| (address.to_string(), inode)),
+            Some(("[::1]:80".into(), 77))
+        );
+        assert_eq!(listening_in(&line.replace(" 0A ", " 01 ")), None);
+        assert_eq!(listening_in("  sl  local_address rem_address   st tx_queue"), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_users() {
+        assert_eq!(users_of(std::path::Path::new("nowhere.db")), []);
+    }
+}

@@ -1,0 +1,5 @@
+//! The `persona` program.
+
+fn main() -> std::process::ExitCode {
+    persona_cli::commands::main().into()
+}

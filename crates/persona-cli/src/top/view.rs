@@ -1,0 +1,389 @@
+//! What is shown: figures, their last minute, and what is wrong, as lines of a given width. Knows
+//! no terminal.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::History;
+use super::reading::{CLASSES, Process, Reading, ServerReading, Times};
+use persona_server::units::{long_time, short_time, size};
+
+/// Width of the names and of the values of figures; bars get the rest, at most a minute.
+const NAME_WIDTH: usize = 13;
+const VALUE_WIDTH: usize = 25;
+const BARS_MAX: usize = 60;
+
+/// Number of figures that have bars.
+const FIGURES: usize = 11;
+
+/// From this share of its limit on the log is worth a look, in percent.
+const LOG_PERCENT_NOTABLE: u64 = 75;
+
+/// From this share of all connections of a database server on it is worth a look, in percent.
+const CONNECTIONS_PERCENT_NOTABLE: u64 = 90;
+
+/// A wait from which on writers get in each other's way, in microseconds.
+const WAIT_NOTABLE_MICROS: u64 = 50_000;
+
+/// Size of the place to show something in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    /// Characters of a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
+}
+
+/// How a piece of text is to be seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Emphasis {
+    /// Like all others.
+    #[default]
+    Plain,
+    /// Headings.
+    Strong,
+    /// What matters less.
+    Dim,
+    /// Bars.
+    Bars,
+    /// Needs a look.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// A piece of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// The text.
+    pub text: String,
+    /// How it is to be seen.
+    pub emphasis: Emphasis,
+}
+
+fn span(emphasis: Emphasis, text: impl Into<String>) -> Span {
+    Span { text: text.into(), emphasis }
+}
+
+/// A line, from left to right.
+pub type Line = Vec<Span>;
+
+/// One figure: a name, its value in words, and the number that its bars stand for.
+struct Figure {
+    name: &'static str,
+    value: String,
+    bar: Option<u64>,
+    emphasis: Emphasis,
+}
+
+/// Everything that is shown of a server.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct View {
+    url: String,
+    reading: Reading,
+    histories: [History; FIGURES],
+    /// Since how many seconds nothing was heard, and why.
+    trouble: Option<(u64, String)>,
+}
+
+impl View {
+    /// A view of the server with this URL, of which nothing is known yet.
+    pub fn new(url: &str) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    /// Takes in the figures of a second.
+    pub fn update(&mut self, reading: Reading) {
+        self.trouble = None;
+        for (history, figure) in self.histories.iter_mut().zip(figures(&reading)) {
+            history.push(figure.bar);
+        }
+        self.reading = reading;
+    }
+
+    /// Notes that the server did not answer in this second. The last figures stay, and the bars get
+    /// a gap.
+    pub fn lost(&mut self, reason: &str) {
+        let silent_s = self.trouble.as_ref().map_or(1, |(seconds, _)| seconds + 1);
+        self.trouble = Some((silent_s, reason.into()));
+        self.histories.iter_mut().for_each(|history| history.push(None));
+    }
+
+    /// The lines to show, none longer than the place is wide. In a low place the last ones are left
+    /// out.
+    pub fn frame(&self, place: Size) -> Vec<Line> {
+        let mut lines = self.head(place);
+        lines.push(Line::new());
+        lines.extend(self.processes());
+        lines.push(Line::new());
+        lines.extend(self.figures(place));
+        let routes = self.routes();
+        // One line stays for the foot, and a heading without a route below it says nothing.
+        if !routes.is_empty() && lines.len() + 5 <= place.rows {
+            lines.push(Line::new());
+            let room = place.rows - lines.len() - 2;
+            lines.extend(routes.into_iter().take(room));
+        }
+        lines.truncate(place.rows.saturating_sub(1));
+        if lines.len() + 1 < place.rows {
+            lines.push(Line::new());
+        }
+        lines.push(vec![span(
+            Emphasis::Dim,
+            "q quits   bars: the last minute, one a second, each row to its own height",
+        )]);
+        lines.into_iter().map(|line| cut(line, place.columns)).collect()
+    }
+
+    fn head(&self, place: Size) -> Vec<Line> {
+        let reading = &self.reading;
+        let title = format!("Persona Store {}", reading.version);
+        let up = format!("up {}", long_time(reading.uptime_s));
+        let used = title.width() + 2 + self.url.width() + up.width();
+        let gap = " ".repeat(place.columns.saturating_sub(used).max(2));
+        let first = vec![
+            span(Emphasis::Strong, title),
+            span(Emphasis::Plain, format!("  {}{gap}", self.url)),
+            span(Emphasis::Dim, up),
+        ];
+        let second = if let Some((seconds, reason)) = &self.trouble {
+            span(Emphasis::Error, format!("no answer for {seconds} s, still trying: {reason}"))
+        } else {
+            let personas = if reading.personas == 1 {
+                "1 persona".into()
+            } else {
+                format!("{} personas", grouped(reading.personas))
+            };
+            span(
+                Emphasis::Dim,
+                format!("{personas}, durability {}, {}", reading.durability, reading.engine),
+            )
+        };
+        vec![first, vec![second]]
+    }
+
+    fn processes(&self) -> Vec<Line> {
+        let gate = if self.reading.server.is_some() { "" } else { "GATE" };
+        let heading =
+            row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", gate]
+                .map(Into::into));
+        let process = |it: &Process| {
+            let keeper = it.slot == 0;
+            let count = |number: u64| if keeper { "-".to_owned() } else { grouped(number) };
+            let name = if keeper { "keeper".into() } else { format!("worker {}", it.slot) };
+            let uptime = long_time(it.uptime_s);
+            let gate = it.at_gate.to_owned();
+            let queue = count(it.queue);
+            row([
+                name,
+                it.pid.to_string(),
+                uptime,
+                it.restarts.to_string(),
+                count(it.connections),
+                count(it.requests),
+                count(it.writes),
+                queue,
+                gate,
+            ])
+        };
+        let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { Emphasis::Plain };
+        let rows = self.reading.processes.iter().map(|it| vec![span(emphasis, process(it))]);
+        std::iter::once(vec![span(Emphasis::Strong, heading)]).chain(rows).collect()
+    }
+
+    fn figures(&self, place: Size) -> Vec<Line> {
+        let bars = place.columns.saturating_sub(NAME_WIDTH + VALUE_WIDTH).min(BARS_MAX);
+        let lines =
+            figures(&self.reading).into_iter().zip(&self.histories).map(|(figure, history)| {
+                let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { figure.emphasis };
+                vec![
+                    span(Emphasis::Strong, padded(figure.name, NAME_WIDTH)),
+                    span(emphasis, padded(&figure.value, VALUE_WIDTH)),
+                    span(Emphasis::Bars, history.bars(bars)),
+                ]
+            });
+        lines.collect()
+    }
+
+    fn routes(&self) -> Vec<Line> {
+        if self.reading.routes.is_empty() {
+            return Vec::new();
+        }
+        let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
+        let line = |name: &str, requests: &str, p50: &str, p99: &str| {
+            format!("{name:<42}{requests:>8}{p50:>10}{p99:>10}")
+        };
+        let heading = vec![span(Emphasis::Strong, line("ROUTE", "REQ/S", "P50", "P99"))];
+        let rows = self.reading.routes.iter().map(|route| {
+            let text = line(
+                &route.name,
+                &grouped(route.requests),
+                &time(route.took.p50),
+                &time(route.took.p99),
+            );
+            vec![span(Emphasis::Plain, text)]
+        });
+        std::iter::once(heading).chain(rows).collect()
+    }
+}
+
+/// One line of plain text about a second, for files and pipes.
+pub fn line(reading: &Reading) -> String {
+    let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
+    let serving = reading.processes.iter().filter(|it| it.slot > 0).count();
+    let begins = format!(
+        "requests {}/s, errors {}/s, writes {}/s, queue {}",
+        reading.requests, reading.classes[3], reading.writes, reading.queue
+    );
+    let kind = match &reading.server {
+        Some(server) => format!(
+            "queue wait p99 {}, transaction p99 {}, connections {} of {}",
+            time(server.queue_wait.p99),
+            time(server.transaction.p99),
+            server.connections,
+            server.connections_max
+        ),
+        None => format!(
+            "gate wait p99 {}, gate hold p99 {}, log {}",
+            time(reading.gate_wait.p99),
+            time(reading.gate_hold.p99),
+            size(reading.log_bytes)
+        ),
+    };
+    format!("{begins}, {kind}, workers {serving}")
+}
+
+fn plain(name: &'static str, value: String, bar: u64) -> Figure {
+    Figure { name, value, bar: Some(bar), emphasis: Emphasis::Plain }
+}
+
+fn times(name: &'static str, times: Times) -> Figure {
+    Figure { name, value: halves(times), bar: times.p99, emphasis: Emphasis::Plain }
+}
+
+fn notable(figure: Figure, is_notable: bool, emphasis: Emphasis) -> Figure {
+    if is_notable { Figure { emphasis, ..figure } } else { figure }
+}
+
+/// At most [`FIGURES`]: what every server has, and then what it has for its kind of database.
+fn figures(reading: &Reading) -> Vec<Figure> {
+    let class = |at: usize| {
+        plain(CLASSES[at], format!("{}/s", grouped(reading.classes[at])), reading.classes[at])
+    };
+    let queue =
+        format!("{} waiting, {} in work", grouped(reading.queue), grouped(reading.in_flight));
+    let writes = match reading.given_up {
+        0 => format!("{}/s", grouped(reading.writes)),
+        given_up => format!("{}/s, {given_up}/s gave up", grouped(reading.writes)),
+    };
+    let mut figures = vec![
+        plain("requests", format!("{}/s", grouped(reading.requests)), reading.requests),
+        class(0),
+        class(2),
+        notable(class(3), reading.classes[3] > 0, Emphasis::Error),
+        notable(plain("writes", writes, reading.writes), reading.given_up > 0, Emphasis::Error),
+        plain("queue", queue, reading.queue),
+    ];
+    match &reading.server {
+        Some(server) => figures.extend(figures_of_server(server)),
+        None => figures.extend(figures_of_file(reading)),
+    }
+    figures
+}
+
+fn figures_of_server(server: &ServerReading) -> [Figure; 3] {
+    let connections =
+        format!("{} of {}", grouped(server.connections), grouped(server.connections_max));
+    let is_nearly_full =
+        server.connections * 100 >= server.connections_max.max(1) * CONNECTIONS_PERCENT_NOTABLE;
+    let waits_long = server.queue_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
+    [
+        notable(times("queue wait", server.queue_wait), waits_long, Emphasis::Warning),
+        times("transaction", server.transaction),
+        notable(
+            plain("connections", connections, server.connections),
+            is_nearly_full,
+            Emphasis::Warning,
+        ),
+    ]
+}
+
+fn figures_of_file(reading: &Reading) -> [Figure; 5] {
+    let log = format!("{} of {}", size(reading.log_bytes), size(reading.log_bytes_max));
+    let log_notable = reading.log_bytes * 100 >= reading.log_bytes_max.max(1) * LOG_PERCENT_NOTABLE;
+    let last = reading
+        .last_checkpoint_s
+        .map_or("none yet".into(), |age| format!("last {} ago", long_time(age)));
+    let checkpoints = match (reading.checkpoints_failed, reading.checkpoints_blocked) {
+        (0, 0) => last,
+        (0, blocked) => format!("{last}, {blocked} blocked"),
+        (failed, _) => format!("{last}, {failed} failed"),
+    };
+    let waits_long = reading.gate_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
+    let foreign =
+        plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries);
+    [
+        notable(times("gate wait", reading.gate_wait), waits_long, Emphasis::Warning),
+        times("gate hold", reading.gate_hold),
+        notable(foreign, reading.lock_retries > 0, Emphasis::Warning),
+        notable(plain("log", log, reading.log_bytes), log_notable, Emphasis::Warning),
+        notable(
+            plain("checkpoints", checkpoints, reading.checkpoints),
+            reading.checkpoints_failed > 0,
+            Emphasis::Error,
+        ),
+    ]
+}
+
+fn halves(times: Times) -> String {
+    match (times.p50, times.p99) {
+        (Some(p50), Some(p99)) => format!("p50 {}, p99 {}", short_time(p50), short_time(p99)),
+        _ => "nobody wrote".into(),
+    }
+}
+
+fn row(cells: [String; 9]) -> String {
+    let [name, pid, uptime, restarts, connections, requests, writes, queue, gate] = cells;
+    format!(
+        "{name:<9}{pid:>8}{uptime:>12}{restarts:>9}{connections:>7}{requests:>9}{writes:>9}{queue:>7}  {gate}"
+    )
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// A number with a comma after each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// At most this many cells of a line, without blanks at its end.
+fn cut(line: Line, columns: usize) -> Line {
+    let mut left = columns;
+    let mut short = Line::new();
+    for part in line {
+        let mut text = String::new();
+        for char in part.text.chars() {
+            let width = char.to_string().width();
+            if width > left {
+                break;
+            }
+            left -= width;
+            text.push(char);
+        }
+        short.push(Span { text, emphasis: part.emphasis });
+    }
+    short
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;
