@@ -17,8 +17,8 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("crates/persona-storage/src/postgres/pool.rs", WIDTH),
     ("crates/persona-storage/src/postgres/settings.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/error.rs", WIDTH),
-    ("crates/persona-storage/src/sqlite/keeper.rs", WIDTH),
-    ("crates/persona-storage/src/sqlite/writer.rs", WIDTH),
+    ("crates/persona-storage/src/sqlite/maintenance/process.rs", WIDTH),
+    ("crates/persona-storage/src/sqlite/write/writer.rs", WIDTH),
     ("crates/persona-storage/src/transfer/run.rs", WIDTH),
     ("crates/persona-storage/tests/cluster/wire.rs", WIDTH),
     ("crates/persona-storage/tests/damage.rs", WIDTH),
@@ -325,7 +325,7 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
 const UNSAFE: [&str; 5] = [
     "crates/persona-server/src/shared_page/",
     "crates/persona-server/src/roles/allocator.rs",
-    "crates/persona-storage/src/sqlite/log_index.rs",
+    "crates/persona-storage/src/sqlite/maintenance/wal_index.rs",
     "crates/persona-storage/src/sqlite/system_error.rs",
     "crates/persona-storage/tests/allocations/memory.rs",
 ];

@@ -12,9 +12,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::place::Identity;
 use super::{Settings, StartError};
 use crate::Observer;
+use crate::sqlite::files::paths::Identity;
 
 /// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those
 /// who wait longest.
@@ -24,8 +24,8 @@ pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 /// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`):
-/// 56 MiB. Well above where the keeper has it start over (`keeper.rs`), because writers go on until
-/// the keeper has its turn, and others wait meanwhile.
+/// 56 MiB. Well above where the keeper has it start over (`maintenance/process.rs`), because
+/// writers go on until the keeper has its turn, and others wait meanwhile.
 pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use rusqlite::ffi::{self, ErrorCode};
 use rustix::io::Errno;
 
-use super::convert::folder_of;
 use super::system_error::{explained, told};
 use super::{Obstacle, SecondName};
 use crate::Error;
+use crate::sqlite::start::convert::folder_of;
 
 /// Why the file cannot be used. It was left as it was.
 #[derive(Debug, thiserror::Error)]

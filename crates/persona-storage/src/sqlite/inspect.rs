@@ -17,9 +17,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::check::examine;
 use super::connection::{self, Purpose};
-use super::header::Header;
-use super::{CheckReport, Progress, Settings, StartError, changes, migrate, personas};
+use super::{CheckReport, Progress, Settings, StartError};
 use crate::NoObserver;
+use crate::sqlite::files::header::Header;
+use crate::sqlite::start::migrate;
+use crate::sqlite::tables::{feed, personas};
 
 /// Most faults that a check of the content lists: enough to see that the file is damaged, and
 /// where.
@@ -195,7 +197,7 @@ pub fn contents(
                 faults,
             });
         }
-        let newest_change = changes::last_time(&connection)?;
+        let newest_change = feed::last_time(&connection)?;
         let (personas, deleted) =
             (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
         Ok(Contents { schema_version, personas, deleted, newest_change, faults })

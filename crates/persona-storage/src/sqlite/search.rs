@@ -16,9 +16,9 @@ use persona_model::{Document, Invalid, SearchWords, Term};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
-use super::personas;
-use super::queue::LIGHT_BYTES_MAX;
 use crate::decide::Revised;
+use crate::sqlite::tables::personas;
+use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
 
 /// The index of all words, and the one of the words of name and tags.
 const WORDS: &str = "persona_search";

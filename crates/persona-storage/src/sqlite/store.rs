@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 
-use super::disk::Disk;
 use super::error::from_driver;
-use super::reads::Readers;
-use super::writer::Writer;
-use super::{
-    FileSystem, Settings, StartError, changes, connection, convert, export, library_version, list,
-    migrate, personas, revisions,
-};
+use super::{FileSystem, Settings, StartError, connection, library_version};
+use crate::sqlite::maintenance::disk::Disk;
+use crate::sqlite::read::Readers;
+use crate::sqlite::read::{export, list};
+use crate::sqlite::start::{convert, migrate};
+use crate::sqlite::tables::{feed, personas, revisions};
+use crate::sqlite::write::writer::Writer;
 use crate::{
     Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page,
     ReadRoom, RevisionRecord, Status, Store, Write, Written, fault,
@@ -96,9 +96,7 @@ impl Store for SqliteStore {
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
         self.readers
-            .long(move |connection| {
-                changes::after(connection, sequence, limit).map_err(from_driver)
-            })
+            .long(move |connection| feed::after(connection, sequence, limit).map_err(from_driver))
             .await
     }
 

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use persona_model::{Document, FIELDS, Persona, Timestamp, head_text};
 use rusqlite::{Connection, Row};
 
-use super::super::error::damage;
-use super::super::{checksum, row};
 use super::persona::Stored;
 use super::report::CheckReport;
+use crate::sqlite::error::damage;
+use crate::sqlite::tables::{checksum, row};
 
 /// Revisions of one read transaction. They never change, so a chain may be read in several.
 const BATCH_REVISIONS: i64 = 500;

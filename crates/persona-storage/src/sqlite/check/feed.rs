@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use persona_model::{ChangeKind, PersonaId, Revision, Timestamp};
 use rusqlite::Connection;
 
-use super::super::changes;
-use super::super::error::damage;
 use super::report::CheckReport;
+use crate::sqlite::error::damage;
+use crate::sqlite::tables::feed;
 use crate::time::newest_of;
 
 /// Lines of one read transaction.
@@ -40,7 +40,7 @@ impl Feed {
         if self.broken {
             return Ok(false);
         }
-        let lines = changes::after(connection, self.sequence, BATCH_LINES)?;
+        let lines = feed::after(connection, self.sequence, BATCH_LINES)?;
         for line in &lines {
             if line.sequence <= self.sequence {
                 return Err(damage("the feed is not in the order of its numbers".into()));

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use persona_model::{ContentHash, Document, Persona, PersonaId, head_text};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::super::error::damage;
-use super::super::{checksum, migrate, row};
+use crate::sqlite::error::damage;
+use crate::sqlite::start::migrate;
+use crate::sqlite::tables::{checksum, row};
 
 /// The current row of a persona, and what is wrong with it.
-pub(in super::super) struct Current {
+pub(crate) struct Current {
     pub row_id: i64,
     /// `None` when not even that can be read.
     pub id: Option<PersonaId>,
@@ -28,7 +29,7 @@ pub(super) struct Stored {
 /// Reads and compares the next persona in order of creation; `None` after the last one.
 ///
 /// The version of the schema tells whether there are checksums, and how tags are kept.
-pub(in super::super) fn next_after(
+pub(crate) fn next_after(
     connection: &Connection,
     row_id: i64,
     version: u32,

@@ -2,8 +2,8 @@
 
 use persona_model::PersonaId;
 
-use super::super::StartError;
-use super::super::error::{is_damage, is_of_a_value};
+use crate::sqlite::StartError;
+use crate::sqlite::error::{is_damage, is_of_a_value};
 
 /// Most problems that are described; further ones are only counted, because a damaged page makes
 /// hundreds.
@@ -70,7 +70,7 @@ impl CheckReport {
     }
 
     /// The report as an error about this file, unless it is sound.
-    pub(in super::super) fn sound(self, path: &std::path::Path) -> Result<Self, StartError> {
+    pub(crate) fn sound(self, path: &std::path::Path) -> Result<Self, StartError> {
         if self.is_sound() {
             return Ok(self);
         }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::connection::{self, Purpose};
-use super::super::header::Header;
-use super::super::own_files::refuse_second_name;
-use super::super::progress::{Progress, Step, Watcher};
-use super::super::{Settings, StartError, library, meta, migrate, restore};
 use super::chain;
 use super::feed::Feed;
 use super::persona::next_after;
 use super::report::CheckReport;
 use crate::NoObserver;
+use crate::sqlite::backup::restore;
+use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::files::header::Header;
+use crate::sqlite::files::own_files::refuse_second_name;
+use crate::sqlite::progress::{Progress, Step, Watcher};
+use crate::sqlite::start::{library, migrate};
+use crate::sqlite::tables::meta;
+use crate::sqlite::{Settings, StartError};
 
 /// Personas between two words to the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
@@ -36,7 +39,7 @@ pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, Star
 }
 
 /// Checks a file that nobody else has open, such as a backup that was just made.
-pub(in super::super) fn check_alone(
+pub(crate) fn check_alone(
     path: &Path,
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, StartError> {
@@ -45,7 +48,7 @@ pub(in super::super) fn check_alone(
 
 /// Opens a file of ours of any known version and journal mode for reading, and tells whether it is
 /// in a rollback mode: then no server can be using it.
-pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
+pub(crate) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
     restore::finish_interrupted(path)?;
     let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
     migrate::check_owner(path, &header)?;
@@ -60,7 +63,7 @@ pub(in super::super) fn open_any(path: &Path) -> Result<(Connection, bool), Star
 }
 
 /// Checks what a connection sees; `alone` when no server can be using the file.
-pub(in super::super) fn examine(
+pub(crate) fn examine(
     path: &Path,
     connection: &Connection,
     alone: bool,
@@ -267,10 +270,7 @@ fn texts(
 }
 
 /// The row of the next persona, found without reading the persona itself.
-pub(in super::super) fn row_after(
-    connection: &Connection,
-    row_id: i64,
-) -> rusqlite::Result<Option<i64>> {
+pub(crate) fn row_after(connection: &Connection, row_id: i64) -> rusqlite::Result<Option<i64>> {
     let next: Option<i64> = connection.query_row(
         "SELECT min(row_id) FROM personas WHERE row_id > ?1",
         [row_id],

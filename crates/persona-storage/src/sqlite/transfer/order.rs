@@ -9,8 +9,9 @@
 use persona_model::{Document, PersonaId, SearchWords};
 use rusqlite::{Connection, params};
 
-use super::super::error::damage;
-use super::super::{row, search};
+use crate::sqlite::error::damage;
+use crate::sqlite::search;
+use crate::sqlite::tables::row;
 
 /// A place in the order of creation.
 pub(super) type Place = (i64, PersonaId);

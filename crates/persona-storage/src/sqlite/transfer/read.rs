@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use persona_model::{Document, PersonaId, SearchWords};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::error::damage;
-use super::super::{checksum, row};
 use crate::sqlite::StartError;
+use crate::sqlite::error::damage;
+use crate::sqlite::tables::{checksum, row};
 use crate::transfer::{
     Counts, Entry, KeyRecord, Line, PersonaDigest, PersonaRow, Side, TransferError, line_digest,
     persona_digest,

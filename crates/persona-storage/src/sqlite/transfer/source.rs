@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use persona_model::PersonaId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::connection::{self, Purpose};
-use super::super::header::Header;
-use super::super::own_files::refuse_second_name;
-use super::super::{Gate, Settings, library, meta, migrate, restore};
 use super::read::File;
 use crate::NoObserver;
+use crate::sqlite::backup::restore;
+use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::files::header::Header;
+use crate::sqlite::files::own_files::refuse_second_name;
+use crate::sqlite::start::{library, migrate};
+use crate::sqlite::tables::meta;
 use crate::sqlite::{Durability, StartError};
+use crate::sqlite::{Gate, Settings};
 use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
 /// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a

@@ -11,11 +11,14 @@ use std::path::{Path, PathBuf};
 use persona_model::PersonaId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, named_params, params};
 
-use super::super::unfinished::Unfinished;
-use super::super::{FileSystem, checksum, convert, library, migrate, search, snapshot};
 use super::order;
 use super::read::File;
 use crate::sqlite::StartError;
+use crate::sqlite::backup::snapshot;
+use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::start::{convert, library, migrate};
+use crate::sqlite::tables::checksum;
+use crate::sqlite::{FileSystem, search};
 use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.

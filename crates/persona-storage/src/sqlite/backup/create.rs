@@ -1,0 +1,70 @@
+//! Backups: one consistent snapshot of a live file, as one complete file that was checked before it
+//! got its name.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::snapshot;
+use crate::sqlite::StartError;
+use crate::sqlite::check::{CheckReport, open_any};
+use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::files::own_files::{real_path, refuse_own_files};
+use crate::sqlite::progress::Watcher;
+use crate::sqlite::start::library;
+
+/// A finished backup.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BackupReport {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// What is in it, as the check of the finished copy counted it. It found nothing wrong.
+    pub content: CheckReport,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Copies a file of ours, also beside a running server, whose writers and readers go on.
+///
+/// Must be called before anything else in this process opens the database, as
+/// [`crate::sqlite::check`].
+///
+/// # Errors
+///
+/// The database or the folder of the backup cannot be used, the backup exists already and is not to
+/// be replaced, or the database is damaged: then no backup is made and older ones stay as they are.
+pub fn back_up(
+    database: &Path,
+    file: &Path,
+    replace: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<BackupReport, StartError> {
+    library::check_library()?;
+    let file = real_path(file).map_err(|source| StartError::from_file(file, source))?;
+    let (source, _) = open_any(database)?;
+    back_up_from(&source, database, &file, replace, watcher)
+}
+
+/// The same for a connection that is open already.
+pub(crate) fn back_up_from(
+    source: &Connection,
+    database: &Path,
+    file: &Path,
+    replace: bool,
+    watcher: &mut Watcher<'_>,
+) -> Result<BackupReport, StartError> {
+    let began = Instant::now();
+    refuse_own_files(database, file)?;
+    if !replace && file.symlink_metadata().is_ok() {
+        return Err(StartError::Exists { path: file.into() });
+    }
+    let unwritable = |source| StartError::from_file(file, source);
+    let copy = Unfinished::create(file, database).map_err(unwritable)?;
+    let content = snapshot::copy_checked(database, source, copy.path(), watcher)?;
+    let bytes = copy.bytes().map_err(unwritable)?;
+    copy.finish(replace).map_err(unwritable)?;
+    Ok(BackupReport { file: file.into(), bytes, content, took: began.elapsed() })
+}

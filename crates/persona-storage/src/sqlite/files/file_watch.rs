@@ -1,0 +1,36 @@
+//! Whether the files that are open are still the ones that lie at their paths.
+//!
+//! Somebody may remove the log of a running server, or put another file in the place of the
+//! database. Those who have the files open go on with the old ones and notice nothing; those who
+//! open them later work with other ones, and what the others acknowledged is gone with the last of
+//! them. Processes with two gates do not wait for each other in turn.
+
+use std::io::Result;
+use std::path::{Path, PathBuf};
+
+use super::paths::{Identity, with_suffix};
+use crate::sqlite::Gate;
+
+/// The database and what belongs to it, as they were when they were opened.
+pub(crate) struct Watch {
+    files: Vec<(PathBuf, Option<Identity>)>,
+}
+
+impl Watch {
+    /// Remembers the files of a database that this process has just opened, its gate included.
+    pub(crate) fn of(database: &Path) -> Result<Self> {
+        let paths = ["", "-wal", "-shm", Gate::SUFFIX].map(|suffix| with_suffix(database, suffix));
+        let files =
+            paths.into_iter().map(|path| Identity::of(&path).map(|identity| (path, identity)));
+        Ok(Self { files: files.collect::<Result<_>>()? })
+    }
+
+    /// The first file that was removed or replaced.
+    pub(crate) fn lost(&self) -> Option<&Path> {
+        // A path that cannot be asked for says nothing about what lies there.
+        self.files
+            .iter()
+            .find(|(path, known)| Identity::of(path).is_ok_and(|now| now != *known))
+            .map(|(path, _)| path.as_path())
+    }
+}

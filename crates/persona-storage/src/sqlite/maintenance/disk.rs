@@ -1,0 +1,152 @@
+//! Free space of the disk, and the reserve that writes leave alone.
+//!
+//! Below the reserve a write is refused before it begins, so that what must not fail for want of
+//! space does not: copying the log back, the index of the log, the log of the server itself. Reads
+//! go on. Nothing has to be done when there is room again.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::sqlite::Settings;
+use crate::sqlite::start::convert::folder_of;
+
+/// How old a look at the disk may be: what all writers can fill meanwhile is small against the
+/// reserve, and a call of the system for each write is not needed.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The disk that a database lies on.
+pub(crate) struct Disk {
+    folder: PathBuf,
+    reserve_bytes: u64,
+    seen: Mutex<Option<(Instant, Space)>>,
+    /// Held during a look, which may take long on a disk that hangs.
+    looking: Mutex<()>,
+}
+
+/// Space on the disk of a database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Bytes that this user may still write there; `None` where the system does not tell.
+    pub free_bytes: Option<u64>,
+    /// Bytes that writes leave free.
+    pub reserve_bytes: u64,
+}
+
+impl Space {
+    /// Whether writes are refused.
+    pub fn is_short(&self) -> bool {
+        self.free_bytes.is_some_and(|free| free < self.reserve_bytes)
+    }
+
+    /// Why they are.
+    pub(crate) fn shortage(self) -> Error {
+        let Self { free_bytes, reserve_bytes } = self;
+        Error::Full(
+            format!(
+                "{} bytes are free, and {reserve_bytes} are to stay free",
+                free_bytes.unwrap_or_default()
+            )
+            .into(),
+        )
+    }
+}
+
+impl Disk {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            folder: folder_of(&settings.path).into(),
+            reserve_bytes: settings.disk_reserve_bytes,
+            seen: Mutex::default(),
+            looking: Mutex::default(),
+        }
+    }
+
+    /// The space as it was at most a quarter of a second ago; as it was seen last while another
+    /// thread looks.
+    pub(crate) fn space(&self) -> Space {
+        self.space_by(|folder| {
+            rustix::fs::statvfs(folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize))
+        })
+    }
+
+    /// The same, with what looks for the free bytes of a folder's disk.
+    fn space_by(&self, look: impl FnOnce(&Path) -> Option<u64>) -> Space {
+        let seen = *self.seen();
+        if let Some((at, space)) = seen
+            && at.elapsed() < LOOK_EVERY
+        {
+            return space;
+        }
+        let _looking = match (self.looking.try_lock(), seen) {
+            (Ok(looking), _) => looking,
+            (Err(TryLockError::WouldBlock), Some((_, space))) => return space,
+            (Err(_), _) => self.looking.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        let space = Space { free_bytes: look(&self.folder), reserve_bytes: self.reserve_bytes };
+        *self.seen() = Some((Instant::now(), space));
+        space
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<(Instant, Space)>> {
+        // Nothing that is done while it is locked leaves it half done.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use super::{Disk, Instant, LOOK_EVERY, Settings, Space};
+
+    #[test]
+    fn a_disk_is_short_below_the_reserve_and_where_the_system_is_silent_it_is_not() {
+        let of = |free_bytes, reserve_bytes| Space { free_bytes, reserve_bytes }.is_short();
+        assert_eq!(
+            [of(Some(9), 10), of(Some(10), 10), of(Some(0), 0), of(None, 10)],
+            [true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn the_disk_of_a_file_is_that_of_its_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings::new(folder.path().join("persona.db"));
+        settings.disk_reserve_bytes = u64::MAX;
+        let disk = Disk::of(&settings);
+        assert!(disk.space().free_bytes.is_some_and(|free| free > 0) && disk.space().is_short());
+    }
+
+    #[test]
+    fn a_disk_is_looked_at_once_in_a_while() {
+        let disk = Disk::of(&Settings::new(Path::new("somewhere").join("persona.db")));
+        let looks = Cell::new(0);
+        let look = |_: &Path| {
+            looks.set(looks.get() + 1);
+            Some(looks.get())
+        };
+        assert_eq!(disk.space_by(look).free_bytes, Some(1));
+        // As if it had been seen just now, however slowly this runs.
+        disk.seen().as_mut().expect("seen").0 += LOOK_EVERY * 1000;
+        assert_eq!(disk.space_by(look).free_bytes, Some(1), "it was looked at just now");
+        disk.seen().as_mut().expect("seen").0 -= LOOK_EVERY * 1001;
+        assert_eq!(disk.space_by(look).free_bytes, Some(2), "that was a while ago");
+    }
+
+    #[test]
+    fn a_look_that_takes_long_holds_up_no_other() {
+        let disk = Disk::of(&Settings::new(
+            tempfile::tempdir().expect("a folder").path().join("persona.db"),
+        ));
+        let before = Space { free_bytes: Some(1), reserve_bytes: 2 };
+        *disk.seen() = Instant::now().checked_sub(2 * LOOK_EVERY).map(|at| (at, before));
+        let looking = disk.looking.lock();
+        // Would wait for ever.
+        assert_eq!(disk.space(), before);
+        drop(looking);
+        assert_ne!(disk.space(), before);
+    }
+}

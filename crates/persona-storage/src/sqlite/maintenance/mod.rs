@@ -1,0 +1,10 @@
+//! What is done for the file while others use it: checkpoints, the disk reserve, the expiry of
+//! records, the slow search for damage.
+//!
+//! Start reading at `process.rs`: the loop of the maintenance process.
+
+pub(super) mod checkpoint;
+pub(super) mod disk;
+pub(super) mod process;
+pub(super) mod scrub;
+pub(super) mod wal_index;

@@ -1,0 +1,444 @@
+//! The keeper: looks after the file while others use it.
+//!
+//! It copies the log back into the database, so that no writer has to, merges the search index, and
+//! removes what has expired. Its connection is open from before the first worker until after the
+//! last one, so that no worker ever is the last to close the file.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::Clock;
+use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode};
+
+use super::checkpoint::{copy_back, failed};
+use super::disk::Disk;
+use super::scrub::Scrub;
+use crate::sqlite::backup::create::back_up_from;
+use crate::sqlite::connection::{self, Log, Purpose};
+use crate::sqlite::error::{from_driver, is_failed_sync};
+use crate::sqlite::files::file_watch::Watch;
+use crate::sqlite::files::paths::{stamp, with_suffix};
+use crate::sqlite::start::migrate;
+use crate::sqlite::system_error::explained;
+use crate::sqlite::tables::idempotency;
+use crate::sqlite::write::checkpoint_throttle::braked;
+use crate::sqlite::write::commit::{Committed, WriteConnection};
+use crate::sqlite::write::write_lock::{Gate, Pass};
+use crate::sqlite::{Settings, Space, StartError, search};
+use crate::time::{OBSERVED_EVERY, Observed};
+use crate::{Checkpoint, Error, NoObserver, Observer};
+
+/// Above this many frames in the log it is copied back with the gate held, so that it starts over:
+/// 32 MiB of pages. Half of what the log may ever be, because writers go on until the keeper has
+/// its turn at the gate.
+const LOG_FRAMES_CEILING: u64 = 8 * 1024;
+// Once they were the same, and writers copied the log back inside their writes.
+const _: () = assert!(
+    connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3,
+    "no room for the keeper's turn"
+);
+/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
+/// for long: about 10 ms.
+const FEW_FRAMES: u64 = 256;
+/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
+/// what three or four transactions wrote meanwhile, so more of them would not leave less.
+const BRAKED_COPIES_MAX: usize = 3;
+/// A log that has not grown for this long is cut to nothing: then a copy of the file alone is
+/// complete.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// Pause between two looks at the log while writers add to the search index faster than it is
+/// merged, while somebody writes, and while nobody does.
+const PAUSE_BEHIND: Duration = Duration::from_millis(1);
+const PAUSE_BUSY: Duration = Duration::from_millis(20);
+const PAUSE_IDLE: Duration = Duration::from_millis(200);
+/// Pause between two rounds of removing what has expired.
+const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
+/// Pause between two looks at the free space of the disk.
+const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// Most records removed in one transaction, so that no writer waits long for it.
+const EXPIRED_BATCH_MAX: usize = 500;
+/// Pause after a log could not start over because of a reader on an old snapshot: each attempt
+/// makes writers wait.
+const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
+
+/// While nobody else writes, the search index is merged only while the log is shorter than this: 8
+/// MiB of pages. Merging fills the log as writers do, and an export that holds its beginning would
+/// be broken off for it (`export.rs`).
+const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
+/// Steps of merging the search index in one tick, between which writers go through the gate; the
+/// log is looked at after them, because each may have let a dozen transactions in.
+const MERGE_STEPS_MAX: usize = 2;
+
+/// Looks after the file while others use it.
+pub struct Keeper {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    gate: Gate,
+    writer: WriteConnection,
+    /// Declared after the writer and so closed after it: only this one copies the log back when it
+    /// is the last.
+    connection: Connection,
+    seen: Log,
+    grew_at: Instant,
+    /// Whether writes may have added to the search index since it was last found merged.
+    merge_is_due: bool,
+    start_over_from: Instant,
+    upkeep_at: Instant,
+    observed: Observed,
+    disk: Disk,
+    /// When the disk is to be looked at again.
+    disk_from: Instant,
+    disk_is_short: bool,
+    watch: Watch,
+    scrub: Scrub,
+}
+
+/// A file of the database was removed or replaced while it was open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// Which file.
+    pub file: PathBuf,
+    /// A backup of everything that was acknowledged; `None` when not even that could be made.
+    pub rescued: Option<PathBuf>,
+}
+
+impl Keeper {
+    /// Opens the connection that stays open.
+    ///
+    /// # Errors
+    ///
+    /// As for [`crate::sqlite::SqliteStore::open`].
+    pub fn open(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
+        let gate = Gate::open(&settings.path)
+            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+            .observed_by(Arc::clone(&observer));
+        let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
+        migrate::check(&connection, &settings.path)?;
+        let writer = WriteConnection::open(settings, Arc::clone(&observer))?;
+        let watch = Watch::of(&settings.path)
+            .map_err(|source| StartError::from_file(&settings.path, source))?;
+        let now = Instant::now();
+        let mut keeper = Self {
+            settings: settings.clone(),
+            clock,
+            observer,
+            gate,
+            connection,
+            writer,
+            seen: Log::default(),
+            grew_at: now,
+            merge_is_due: false,
+            start_over_from: now,
+            upkeep_at: now,
+            observed: Observed::default(),
+            disk: Disk::of(settings),
+            disk_from: now,
+            disk_is_short: false,
+            watch,
+            scrub: Scrub::new(),
+        };
+        // After a failed sync the log on the disk may lack pages that all processes still see in
+        // it. Copied back, they are written and synced once more, before anything else is
+        // acknowledged.
+        match keeper.copy_back() {
+            Err(Error::Unsynced(source)) => {
+                keeper.leave_the_log();
+                Err(StartError::Disk { path: settings.path.clone(), source })
+            }
+            // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
+            // a tick reports it.
+            Ok(()) | Err(_) => Ok(keeper),
+        }
+    }
+
+    /// Whether a file of the database was removed or replaced by another one while it was open
+    /// here.
+    ///
+    /// Then no writer is let in any more, and everything that was acknowledged is copied to a
+    /// backup beside the database, because with the last process that has the old files open it
+    /// would be gone. The gate stays closed until this keeper is dropped: the caller has to end the
+    /// server.
+    pub fn lost(&mut self) -> Option<Lost> {
+        let file = self.watch.lost()?.to_path_buf();
+        if let Ok(pass) = self.gate.enter() {
+            std::mem::forget(pass);
+        }
+        // A log that somebody replaced must not find anything to be replayed into the file beside
+        // it.
+        if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
+            tracing::warn!(%error, "could not copy the log back");
+        }
+        let path = &self.settings.path;
+        let rescue = with_suffix(path, &format!("-rescued-{}", stamp(self.clock.now())));
+        let rescued =
+            back_up_from(
+                &self.connection,
+                path,
+                &rescue,
+                false,
+                &mut |_| ControlFlow::Continue(()),
+            );
+        if let Err(error) = &rescued {
+            tracing::error!(%error, "could not rescue what was acknowledged");
+        }
+        Some(Lost { file, rescued: rescued.is_ok().then_some(rescue) })
+    }
+
+    /// Whether the schema is still the one that this program knows.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; asking again may succeed.
+    pub fn knows_the_schema(&self) -> Result<bool, Error> {
+        migrate::version_of(&self.connection)
+            .map(|version| version == migrate::VERSION)
+            .map_err(from_driver)
+    }
+
+    /// Does what is due and tells after how long to come again.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; coming again may succeed, except after [`Error::Unsynced`] and
+    /// [`Error::OutcomeUnknown`], after which every process must open the file again.
+    pub fn tick(&mut self) -> Result<Duration, Error> {
+        let result = self.look_after();
+        if matches!(&result, Err(Error::Unsynced(_) | Error::OutcomeUnknown)) {
+            self.leave_the_log();
+        }
+        result
+    }
+
+    fn look_after(&mut self) -> Result<Duration, Error> {
+        self.tell_of_the_disk();
+        let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? else {
+            // A commit is being published, so the log has grown, and the next look must come soon.
+            return Ok(PAUSE_BUSY);
+        };
+        self.observer.wal_bytes(log.bytes());
+        let grew = log.frames != self.seen.frames;
+        if grew {
+            self.grew_at = Instant::now();
+            self.merge_is_due = true;
+        }
+        self.seen = log;
+        // One that is wholly copied starts over with the next write, which may be under way.
+        let is_full = log.frames >= LOG_FRAMES_CEILING
+            && log.copied < log.frames
+            && Instant::now() >= self.start_over_from;
+        // Writers do not wait with their next pages until the index is merged.
+        if self.merge_is_due && !is_full && (grew || log.frames < MERGE_FRAMES_MAX) {
+            self.merge_is_due = self.merge_search_index()?;
+            // What merging itself has added is nobody's writing.
+            if let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? {
+                self.seen.frames = log.frames;
+            }
+        }
+        let idle = self.grew_at.elapsed() >= IDLE_AFTER;
+        // What merging adds is cut when there is no more to merge, or no more room for it.
+        let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
+        if is_full || done && Instant::now() >= self.start_over_from {
+            // Cut while somebody writes, the file would grow again at once, and its blocks and its
+            // size would be part of every sync until it has.
+            self.start_over(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
+        } else if log.frames.saturating_sub(log.copied)
+            >= u64::from(self.settings.wal_autocheckpoint.max(1))
+        {
+            self.copy_back()?;
+        }
+        if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
+            self.upkeep_at = Instant::now();
+            self.remove_expired()?;
+        }
+        self.scrub.tick(&self.connection, &*self.observer);
+        Ok(match (grew, self.merge_is_due) {
+            (true, true) => PAUSE_BEHIND,
+            (false, false) if idle => PAUSE_IDLE,
+            _ => PAUSE_BUSY,
+        })
+    }
+
+    /// Tells how much of the disk is free, now and then.
+    fn tell_of_the_disk(&mut self) {
+        let now = Instant::now();
+        if now < self.disk_from {
+            return;
+        }
+        self.disk_from = now + SPACE_EVERY;
+        let space = self.disk.space();
+        if let Some(free) = space.free_bytes {
+            self.observer.disk_space(free, space.is_short());
+        }
+        if space.is_short() != self.disk_is_short {
+            self.disk_is_short = space.is_short();
+            let Space { free_bytes, reserve_bytes } = space;
+            if space.is_short() {
+                tracing::error!(
+                    free_bytes,
+                    reserve_bytes,
+                    "the disk has less free than is to stay free: writes are refused, reads go on"
+                );
+            } else {
+                tracing::info!(free_bytes, reserve_bytes, "the disk has room again: writes go on");
+            }
+        }
+    }
+
+    /// Copies the whole log back and closes. As the last connection it leaves a single complete
+    /// file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsynced`]: the log stays where it is, and the next start copies it back once more.
+    pub fn close(mut self) -> Result<(), Error> {
+        match self.start_over(CheckpointMode::TRUNCATE) {
+            Err(error @ Error::Unsynced(_)) => {
+                self.leave_the_log();
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Has the log stay when this is the last connection that is closed. SQLite would copy it back
+    /// once more and remove it, and after a failed sync that succeeds although the disk lacks
+    /// pages.
+    fn leave_the_log(&self) {
+        if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::error!(%error, "could not have the log stay");
+        }
+    }
+
+    /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in.
+    /// A reader that is still on an old snapshot puts it off.
+    ///
+    /// It is copied back as far as possible before, so that they do not wait for long.
+    fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
+        self.copy_back()?;
+        let _pass = close_in(&self.gate, &mut self.connection, &*self.observer, &mut self.seen)?;
+        let began = Instant::now();
+        let log = match connection::checkpoint(&self.connection, mode) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                self.observer
+                    .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
+                self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
+                return Ok(());
+            }
+            Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
+            Ok(log) => log,
+        };
+        self.observer
+            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
+        self.observer.wal_bytes(log.bytes());
+        self.seen = log;
+        Ok(())
+    }
+
+    /// Copies back what can be copied without making anybody wait.
+    fn copy_back(&mut self) -> Result<(), Error> {
+        self.seen.copied = copy_back(&self.connection, &*self.observer, self.seen)?.copied;
+        Ok(())
+    }
+
+    /// Merges some of what the last writes added to the search index, and tells whether there is
+    /// more.
+    fn merge_search_index(&mut self) -> Result<bool, Error> {
+        for _ in 0..MERGE_STEPS_MAX {
+            if !self.write(search::merge)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes expired records in small transactions, and tells how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::tick`].
+    pub fn remove_expired(&mut self) -> Result<usize, Error> {
+        let (clock, mut observed) = (Arc::clone(&self.clock), std::mem::take(&mut self.observed));
+        let mut all = 0;
+        let ended = loop {
+            match self.write(|connection| {
+                idempotency::remove_expired(connection, &mut observed, &*clock, EXPIRED_BATCH_MAX)
+            }) {
+                Ok(removed) => {
+                    all += removed.records;
+                    if !removed.is_more {
+                        break Ok(all);
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.observed = observed;
+        ended
+    }
+
+    /// One transaction of upkeep, behind the gate like any other write.
+    fn write<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+        let transaction = self.writer.begin().map_err(from_driver)?;
+        let result =
+            change(&transaction).map_err(|error| from_driver(explained(&transaction, error)))?;
+        match transaction.commit() {
+            Committed::Kept => Ok(result),
+            Committed::NotKept(error) => Err(from_driver(error)),
+            Committed::Unknown(error) if is_failed_sync(&error) => Err(from_driver(error)),
+            Committed::Unknown(error) => {
+                tracing::error!(%error, "a commit of upkeep is in doubt");
+                Err(Error::OutcomeUnknown)
+            }
+        }
+    }
+}
+
+/// Enters the gate when little of the log is left to copy. Writers are slowed down for it: the disk
+/// is about as fast as they are, so beside them as much as before would be left each time.
+fn close_in<'gate>(
+    gate: &'gate Gate,
+    connection: &mut Connection,
+    observer: &dyn Observer,
+    seen: &mut Log,
+) -> Result<Pass<'gate>, Error> {
+    let no_gate = |error| Error::Backend(Box::new(error));
+    let mut pass = gate.enter().map_err(no_gate)?;
+    for _ in 0..BRAKED_COPIES_MAX {
+        let left = connection::look_at_log(connection)
+            .map_err(from_driver)?
+            .map(|log| log.frames.saturating_sub(log.copied));
+        if left.is_some_and(|left| left < FEW_FRAMES) {
+            break;
+        }
+        drop(pass);
+        let (before, of) = (*seen, &mut *connection);
+        let log;
+        (log, pass) = braked(gate, move || copy_back(of, observer, before)).map_err(no_gate)?;
+        let log = log?;
+        seen.copied = log.copied;
+        // A reader on an old snapshot stays in the way of the next copy too.
+        if log.copied < log.frames && log.copied <= before.copied {
+            break;
+        }
+    }
+    Ok(pass)
+}

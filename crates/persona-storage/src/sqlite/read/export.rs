@@ -1,0 +1,179 @@
+//! Every persona of one snapshot, as a stream.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use persona_model::{Revision, history_line};
+use rusqlite::{Connection, Row};
+use tokio::sync::oneshot;
+
+use super::{Held, LOOK_EVERY, Place, Readers, Reason};
+use crate::export::{Outlet, Unsent};
+use crate::sqlite::error::from_driver;
+use crate::sqlite::system_error::told;
+use crate::sqlite::tables::row;
+use crate::{Answer, Error, Export, Exported};
+
+/// A client that takes nothing for this long loses the export.
+const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own
+/// pace does not count. A slower one would keep its place from others for hours.
+const CLIENT_RATE_MIN: u64 = 64 * 1024;
+/// For so long, in sum, a client is waited for whatever its rate.
+const CLIENT_GRACE: Duration = Duration::from_secs(10);
+
+/// Starts an export on a thread of its own, with a connection of its own.
+///
+/// # Errors
+///
+/// [`Error::Busy`] when as many exports as may run are under way, or the log has to start over
+/// first.
+pub(crate) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
+    let place = readers.place_for_export()?;
+    let (outlet, export) = Export::channel();
+    let (opened, is_open) = oneshot::channel();
+    let work = move || run(place, outlet, opened, exported);
+    thread::Builder::new()
+        .name("export".into())
+        .spawn(work)
+        .map_err(|error| Error::Backend(Box::new(error)))?;
+    is_open.await.map_err(|_| Error::Closed("the export ended by a fault of the program"))??;
+    Ok(export)
+}
+
+/// Why an export ended before its end.
+enum Ended {
+    /// The client has gone.
+    Left,
+    /// It failed, and the client has to know.
+    Failed(Error),
+}
+
+fn run(
+    place: Place,
+    outlet: Outlet,
+    opened: oneshot::Sender<Result<(), Error>>,
+    exported: Exported,
+) {
+    let (connection, held) = match place.begin(|| !opened.is_closed()) {
+        Ok(begun) => begun,
+        Err(error) => return drop(opened.send(Err(error))),
+    };
+    let (leases, lease) = (held.leases().clone(), held.lease().clone());
+    outlet.on_left(move || leases.end(&lease, Reason::Left));
+    // A request that has gone meanwhile has dropped the other end of the queue too.
+    let _ = opened.send(Ok(()));
+    let mut client = Pace { outlet, waited: Duration::ZERO };
+    let end = match send_all(&connection, exported, &mut client, &held) {
+        Err(Ended::Failed(error)) => {
+            place.damage.note(&error);
+            Some(held.judge(Err(error)))
+        }
+        Ok(()) => Some(Ok(())),
+        Err(Ended::Left) => None,
+    };
+    // All of it is given back before the end is told: after that the caller may begin another, or
+    // close the file.
+    drop(held);
+    drop(connection);
+    place.leave();
+    if let Some(end) = end {
+        client.outlet.end(end);
+    }
+}
+
+const fn sql_of(exported: Exported) -> &'static str {
+    match exported {
+        Exported::Living => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
+             FROM personas
+             WHERE deleted_at IS NULL
+             ORDER BY row_id"
+        }
+        Exported::All => {
+            "SELECT id, revision, deleted_at IS NOT NULL, head, document, checksum
+             FROM personas
+             ORDER BY row_id"
+        }
+        // A cross join keeps its order, so that nothing is sorted.
+        Exported::History => {
+            "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base
+             FROM personas AS p
+             CROSS JOIN revisions AS r ON r.persona = p.row_id
+             ORDER BY p.row_id, r.revision"
+        }
+    }
+}
+
+/// The same answer as a line of a history.
+fn in_history(found: &Row<'_>, answer: &Answer) -> rusqlite::Result<Answer> {
+    let base = found
+        .get::<_, Option<i64>>(7)?
+        .and_then(|base| u64::try_from(base).ok())
+        .and_then(Revision::new);
+    let line = history_line(&answer.body, row::revision(found, 6)?, base);
+    Ok(Answer { body: line.into(), ..answer.clone() })
+}
+
+/// The queue, and how the client keeps up.
+struct Pace {
+    outlet: Outlet,
+    /// How long the client was waited for, in sum.
+    waited: Duration,
+}
+
+impl Pace {
+    fn send(&mut self, mut answer: Answer, held: &Held) -> Result<(), Ended> {
+        let (began, waited_before) = (Instant::now(), self.waited);
+        loop {
+            let sent = self.outlet.send_within(answer, LOOK_EVERY);
+            self.waited = waited_before + began.elapsed();
+            held.has_waited(self.waited);
+            if held.reason().is_some() {
+                return Err(too_slow());
+            }
+            match sent {
+                Ok(()) => return Ok(()),
+                Err(Unsent::Left) => return Err(Ended::Left),
+                Err(Unsent::NoRoom(_))
+                    if began.elapsed() >= CLIENT_WAIT_MAX || self.is_below_least_rate() =>
+                {
+                    return Err(too_slow());
+                }
+                Err(Unsent::NoRoom(unsent)) => answer = unsent,
+            }
+        }
+    }
+
+    fn is_below_least_rate(&self) -> bool {
+        let beyond = self.waited.saturating_sub(CLIENT_GRACE);
+        u128::from(self.outlet.taken()) * 1000 < beyond.as_millis() * u128::from(CLIENT_RATE_MIN)
+    }
+}
+
+fn too_slow() -> Ended {
+    Ended::Failed(Error::Busy { what: "the reader of the export" })
+}
+
+fn send_all(
+    connection: &Connection,
+    exported: Exported,
+    client: &mut Pace,
+    held: &Held,
+) -> Result<(), Ended> {
+    let failed = |error| Ended::Failed(from_driver(told(connection, error)));
+    // One statement is one snapshot. Row numbers grow in the order in which this file got its
+    // personas.
+    let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    while let Some(found) = rows.next().map_err(failed)? {
+        let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
+        let answer = if exported == Exported::History {
+            in_history(found, &answer).map_err(failed)?
+        } else {
+            answer
+        };
+        client.send(answer, held)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Reads: connections that cannot write.
+//!
+//! Two kinds. A **short** read (one persona by its identity, unless its document is large) runs
+//! inline on the calling thread's own connection: no pool, no hand-over, no cache, so it costs one
+//! SELECT and is strict by construction. A **long** read (a list, a page of the feed, an export)
+//! runs on a thread of its own, so that it never holds up a short one, and is a lease: it has a
+//! limit and is ended when it is over, when its client has gone, or when it is in the way of
+//! writers (ADR 0027).
+//!
+//! - `pool.rs`: the few threads of long reads and the queue before them.
+//! - `lease.rs`: which long reads are under way, and what ends them.
+//! - `damage.rs`: what reads met of damage.
+//! - `wal_watch.rs`: how long the log is, and whether long reads may begin.
+
+mod damage;
+pub(super) mod export;
+mod lease;
+pub(super) mod list;
+mod pool;
+mod wal_watch;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use thread_local::ThreadLocal;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::damage::Damage;
+use self::pool::{Pool, Shape, TURN_WAIT_MAX};
+use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::error::explain_read;
+use crate::sqlite::{Settings, StartError};
+use crate::{Error, NoObserver, Observer, ReadRoom};
+
+pub(super) use lease::{Held, Leases, Reason};
+pub(super) use wal_watch::{LOOK_EVERY, LogWatch};
+
+/// Long reads that run at once in one process; more would only fight for the same few cores.
+const LONG_READS_MAX: usize = 4;
+/// Large documents that are read at once in one process.
+const LARGE_READS_MAX: usize = 2;
+/// Exports that run at once in one process, each with a thread and a snapshot; one more is refused.
+const EXPORTS_MAX: usize = 4;
+
+/// The reads of one process.
+pub(super) struct Readers {
+    settings: Settings,
+    short: ThreadLocal<Connection>,
+    leases: Arc<Leases>,
+    long: Pool,
+    /// Large documents: they last too long for a thread that serves, and far shorter than lists,
+    /// which they do not wait for.
+    large: Pool,
+    /// What a server says of itself has a thread of its own: it must come also when all others are
+    /// busy.
+    status: Pool,
+    exports: Arc<Semaphore>,
+    damage: Arc<Damage>,
+}
+
+impl Readers {
+    pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
+        let damage = Arc::new(Damage::new(Arc::clone(&observer)));
+        let leases = Leases::new(LogWatch::new(settings.clone()), observer);
+        let pool = |name, threads_max, waits_for_log| {
+            let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_log };
+            let settings = settings.clone();
+            Pool::new(
+                shape,
+                Box::new(move || open(&settings).map_err(unopened)),
+                Arc::clone(&leases),
+            )
+        };
+        let (long, large) =
+            (pool("read", LONG_READS_MAX, true), pool("large", LARGE_READS_MAX, false));
+        let status = pool("status", 1, false);
+        let exports = Arc::new(Semaphore::new(EXPORTS_MAX));
+        Self { short: ThreadLocal::new(), leases, long, large, status, exports, damage, settings }
+    }
+
+    /// How many long reads run at once.
+    pub(super) fn room(&self) -> ReadRoom {
+        ReadRoom {
+            lists: self.long.threads_max(),
+            exports: EXPORTS_MAX,
+            large: self.large.threads_max(),
+        }
+    }
+
+    /// A new connection that only reads.
+    pub(super) fn open(&self) -> Result<Connection, StartError> {
+        open(&self.settings)
+    }
+
+    /// Runs a short read on this thread.
+    pub(super) fn short<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let connection = self.short.get_or_try(|| self.open()).map_err(unopened)?;
+        read(connection)
+            .map_err(|error| explain_read(connection, error))
+            .inspect_err(|error| self.damage.note(error))
+    }
+
+    /// Runs a long read on another thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when it did not get its turn, [`Error::ReadTimedOut`] and
+    /// [`Error::ReadGaveWay`] when it was ended.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before the read begins withdraws it; after that its statement is
+    /// interrupted.
+    pub(super) async fn long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.long.run(read).await.inspect_err(|error| self.damage.note(error))
+    }
+
+    /// As [`Readers::long`], for one large document.
+    pub(super) async fn large<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.large.run(read).await.inspect_err(|error| self.damage.note(error))
+    }
+
+    /// As [`Readers::long`], on a thread that lists and searches never have.
+    pub(super) async fn of_status<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.status.run(read).await
+    }
+
+    /// A place for an export, and what it needs to begin.
+    pub(super) fn place_for_export(&self) -> Result<Place, Error> {
+        let permit = Arc::clone(&self.exports)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy { what: "a place for an export" })?;
+        Ok(Place {
+            settings: self.settings.clone(),
+            leases: Arc::clone(&self.leases),
+            damage: Arc::clone(&self.damage),
+            permit,
+        })
+    }
+}
+
+/// The right to run one export, until this is dropped.
+pub(super) struct Place {
+    settings: Settings,
+    leases: Arc<Leases>,
+    /// Told what the export meets of damage.
+    pub(super) damage: Arc<Damage>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// A connection for the export, and its lease. Waits for a log that has to start over first, as
+    /// long as the export is wanted; on a thread of its own, because a look at the log reads the
+    /// file.
+    pub(super) fn begin(&self, is_wanted: impl Fn() -> bool) -> Result<(Connection, Held), Error> {
+        let began = Instant::now();
+        while self.leases.log.limit_of_reads().is_none() {
+            if began.elapsed() >= TURN_WAIT_MAX || !is_wanted() {
+                return Err(Error::Busy { what: "its turn to read" });
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        let connection = open(&self.settings).map_err(unopened)?;
+        let held = self.leases.begin(&connection, None)?;
+        Ok((connection, held))
+    }
+
+    /// Gives the place to the next export.
+    pub(super) fn leave(self) {
+        drop(self.permit);
+    }
+}
+
+fn open(settings: &Settings) -> Result<Connection, StartError> {
+    connection::open(settings, Purpose::Read, Arc::new(NoObserver))
+}
+
+/// A connection that cannot be opened although others are open.
+fn unopened(error: StartError) -> Error {
+    Error::Backend(Box::new(error))
+}

@@ -1,0 +1,138 @@
+//! Old files into WAL mode, and the copy that is made before an old file is changed.
+//!
+//! Killable at any instruction: the copy is made under another name, checked, synced and renamed
+//! before the file itself is touched, and the switch is one change of two bytes that SQLite makes
+//! in a transaction of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::sqlite::StartError;
+use crate::sqlite::backup::snapshot::to_rollback_mode;
+use crate::sqlite::connection::open_unconfigured;
+use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::files::paths::with_suffix;
+
+/// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the
+/// memory.
+const COPY_PAGES: i32 = 1024;
+
+/// Switches a file to WAL, reads the mode back from a second connection, and tells which mode it
+/// was in before.
+///
+/// A file that is in WAL mode already is only read.
+pub(crate) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let before = {
+        let connection = open_unconfigured(path, wait)?;
+        let before = mode_of(&connection).map_err(failed)?;
+        if before != "wal" {
+            // Outside any transaction: inside one the switch is refused without an error.
+            let now = set_mode(&connection, "wal")
+                .map_err(|error| StartError::from_connection(path, &connection, error))?;
+            if now != "wal" {
+                return Err(StartError::NotWal { path: path.into(), mode: now });
+            }
+        }
+        before
+    };
+    let second = open_unconfigured(path, wait)?;
+    match mode_of(&second).map_err(failed)?.as_str() {
+        "wal" => Ok((before != "wal").then_some(before)),
+        mode => Err(StartError::NotWal { path: path.into(), mode: mode.into() }),
+    }
+}
+
+/// Switches the mode and tells which one there is now. What was switched is committed when the
+/// statement ends, so an error of that comes behind the row with the mode.
+pub(crate) fn set_mode(connection: &Connection, mode: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare(&format!("PRAGMA journal_mode = {mode}"))?;
+    let mut rows = statement.query([])?;
+    let mut now = String::new();
+    while let Some(row) = rows.next()? {
+        now = row.get(0)?;
+    }
+    Ok(now)
+}
+
+fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
+    connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
+}
+
+/// Lets SQLite take a file back to before the transaction in which another program was killed, if
+/// there was one.
+pub(crate) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
+    let connection = open_unconfigured(path, wait)?;
+    // Any statement that reads the first page does it.
+    connection
+        .pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
+        .map(drop)
+        .map_err(|error| StartError::from_driver(path, error))
+}
+
+/// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is. It is one
+/// complete file.
+///
+/// A hot journal of a killed program is rolled back first, as by any program that opens the file.
+pub(crate) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
+    let target = with_suffix(path, &format!("-before-{change}"));
+    let unwritable = |source| StartError::from_file(&target, source);
+    let unfinished = Unfinished::create(&target, path).map_err(unwritable)?;
+    // A copy is as damaged as what it was made of, and that is the file that its owner knows.
+    let failed = |error| StartError::from_driver(path, error);
+    copy(path, unfinished.path(), wait).map_err(failed)?;
+    to_rollback_mode(unfinished.path()).map_err(failed)?;
+    let report = integrity_of(unfinished.path()).map_err(failed)?;
+    if report != "ok" {
+        return Err(StartError::Damaged { path: path.into(), report });
+    }
+    unfinished.finish(true).map_err(unwritable)?;
+    Ok(target)
+}
+
+fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
+    let source = Connection::open_with_flags(
+        from,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    source.busy_timeout(wait)?;
+    let mut target = Connection::open(to)?;
+    let backup = Backup::new(&source, &mut target)?;
+    loop {
+        match backup.step(COPY_PAGES)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {}
+            // The lock was waited for already; whoever has it does not let go.
+            _ => {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    None,
+                ));
+            }
+        }
+    }
+}
+
+/// What SQLite's full check says of a file; "ok" if nothing.
+fn integrity_of(path: &Path) -> rusqlite::Result<String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)?
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
+}
+
+/// Makes a new or renamed entry of a folder survive a power cut.
+pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

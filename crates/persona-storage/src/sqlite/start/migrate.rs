@@ -1,0 +1,184 @@
+//! The schema and its versions.
+//!
+//! Only init migrates, behind the gate; everybody else checks. A version is one file of
+//! `migrations/sqlite/`, numbered without a gap, never edited once it was released.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::sqlite::files::header::{APPLICATION_ID, Header};
+use crate::sqlite::{StartError, search};
+
+/// One step from a version to the next.
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot say, in the same transaction.
+    then: fn(&Connection) -> rusqlite::Result<()>,
+}
+
+/// Every migration; the first makes version 1 of an empty file.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0001_personas.sql"),
+        then: |_| Ok(()),
+    },
+    Migration { sql: include_str!("../../../migrations/sqlite/0002_search.sql"), then: |_| Ok(()) },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0003_checksums.sql"),
+        then: |_| Ok(()),
+    },
+    Migration { sql: include_str!("../../../migrations/sqlite/0004_titles.sql"), then: |_| Ok(()) },
+    Migration { sql: include_str!("../../../migrations/sqlite/0005_epoch.sql"), then: |_| Ok(()) },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0006_words.sql"),
+        then: search::fill_all,
+    },
+];
+
+/// The schema version that this build knows.
+#[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
+pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// The first version whose rows have checksums.
+pub(crate) const CHECKSUMS_SINCE: u32 = 3;
+
+/// The first version whose tags are kept without their case.
+pub(crate) const FOLDED_TAGS_SINCE: u32 = 6;
+
+/// What stands in place of the version of a file whose personas were moved away while a server used
+/// it: writers look at the version in every transaction, so from this commit on nobody writes what
+/// would be missing in the new place.
+pub(crate) const RETIRED: u32 = VERSION | RETIRED_MARK;
+const RETIRED_MARK: u32 = 0x4000_0000;
+
+/// The schema version of a file; cheap enough for every transaction, because it stands in the first
+/// page.
+pub(crate) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0))
+}
+
+/// Refuses a file of another application or of a newer version, by what is written in its first
+/// page.
+pub(crate) fn check_owner(path: &Path, header: &Header) -> Result<(), StartError> {
+    check_mark(path, header)?;
+    check_not_newer(path, header.user_version)
+}
+
+/// Refuses a file of another application.
+pub(crate) fn check_mark(path: &Path, header: &Header) -> Result<(), StartError> {
+    if header.application_id != APPLICATION_ID {
+        let owner = match header.application_id {
+            0 => "it does not say which".into(),
+            id => format!("application id {id:#010x}"),
+        };
+        return Err(StartError::ForeignApplication { path: path.into(), owner });
+    }
+    Ok(())
+}
+
+fn check_not_newer(path: &Path, found: u32) -> Result<(), StartError> {
+    if found > VERSION { Err(other_version(path, found)) } else { Ok(()) }
+}
+
+/// The error for a version that is not that of this build.
+pub(crate) fn other_version(path: &Path, found: u32) -> StartError {
+    let path = path.into();
+    if found & !RETIRED_MARK != found {
+        StartError::Retired { path }
+    } else if found > VERSION {
+        StartError::NewerSchema { path, found, known: VERSION }
+    } else {
+        StartError::OlderSchema { path, found, known: VERSION }
+    }
+}
+
+/// Checks an open file: ours, and of a version that this build knows. Tells the version.
+pub(crate) fn check_known(connection: &Connection, path: &Path) -> Result<u32, StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let application_id: u32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    let user_version = version_of(connection).map_err(failed)?;
+    check_owner(path, &Header { wal: true, user_version, application_id })?;
+    Ok(user_version)
+}
+
+/// Checks an open file: ours, in WAL mode, and of exactly the version of this build.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StartError> {
+    let failed = |error| StartError::from_driver(path, error);
+    let user_version = check_known(connection, path)?;
+    if user_version < VERSION {
+        return Err(StartError::OlderSchema {
+            path: path.into(),
+            found: user_version,
+            known: VERSION,
+        });
+    }
+    let mode: String =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
+    if mode == "wal" { Ok(()) } else { Err(StartError::NotWal { path: path.into(), mode }) }
+}
+
+/// Marks a new file as ours, while it is still in rollback-journal mode: from its first page on it
+/// says whose it is.
+pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+/// Brings a file of ours to the version of this build, and tells from which version it came if that
+/// was another one.
+///
+/// All steps are one transaction: a kill at any moment leaves the old version or the new one.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option<u32>, StartError> {
+    // From here on it is only borrowed, so that a failed commit can be asked what the system said.
+    let connection = &*connection;
+    let failed = |error| StartError::from_connection(path, connection, error);
+    let transaction =
+        Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
+    let found = version_of(&transaction).map_err(failed)?;
+    check_not_newer(path, found)?;
+    if found == VERSION {
+        return Ok(None);
+    }
+    apply(&transaction, found, VERSION).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    if found > 0 {
+        // The WAL may be as long as all words of all personas. No reader has to read through it if
+        // it is copied back here. The migration is kept already, so a copy that does not succeed is
+        // left to the keeper.
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the log of the migration could not be copied back yet");
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Takes a schema from one version to a later one.
+pub(crate) fn apply(connection: &Connection, from: u32, to: u32) -> rusqlite::Result<()> {
+    super::super::tables::checksum::add_function(connection)?;
+    for migration in &MIGRATIONS[from as usize..to as usize] {
+        connection.execute_batch(migration.sql)?;
+        (migration.then)(connection)?;
+    }
+    connection.pragma_update(None, "user_version", to)
+}
+
+/// Every table and index of a file, with the text that made it.
+pub(crate) fn schema_of(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let mut statement =
+        connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// What [`schema_of`] is for a sound file of this version.
+pub(crate) fn schema_of_version(
+    version: u32,
+) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let connection = Connection::open_in_memory()?;
+    apply(&connection, 0, version.min(VERSION))?;
+    schema_of(&connection)
+}

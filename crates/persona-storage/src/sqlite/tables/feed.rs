@@ -1,0 +1,123 @@
+//! Rows of `changes`: the feed, in commit order.
+//!
+//! The sequence is the commit order because only one transaction at a time writes to a SQLite file.
+
+use persona_model::{Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row;
+use crate::Error;
+use crate::fault::{self, Fault};
+use crate::sqlite::error::from_driver;
+
+/// Adds a line to the feed.
+pub(crate) fn insert(
+    connection: &Connection,
+    persona: PersonaId,
+    revision: Revision,
+    kind: ChangeKind,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            persona.as_bytes(),
+            row::stored(revision.number()),
+            kind.word(),
+            at.as_micros()
+        ])
+        .map(drop)
+}
+
+/// At most `limit` lines after a sequence number.
+pub(crate) fn after(
+    connection: &Connection,
+    sequence: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Change>> {
+    let sequence = stored(sequence);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, persona, revision, kind, at
+         FROM changes
+         WHERE sequence > ?1
+         ORDER BY sequence
+         LIMIT ?2",
+    )?;
+    let changes = statement.query_map([sequence, limit], |found| {
+        let word: String = found.get(3)?;
+        let unknown = || rusqlite::Error::InvalidColumnType(3, "kind".into(), Type::Text);
+        Ok(Change {
+            sequence: row::number(found, 0)?,
+            persona: row::id(found, 1)?,
+            revision: row::revision(found, 2)?,
+            kind: ChangeKind::from_word(&word).ok_or_else(unknown)?,
+            at: row::time(found, 4)?,
+        })
+    })?;
+    changes.collect()
+}
+
+/// A sequence number from outside. Those beyond the largest that SQLite can hold are beyond the end
+/// of the feed too.
+pub(crate) fn stored(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// The newest line. One transaction at a time writes, so every line that is not there yet comes
+/// after it.
+///
+/// # Errors
+///
+/// [`Error::UnknownPosition`] when the line from which on changes are wanted is another one.
+pub(crate) fn position(connection: &Connection, since: Since) -> Result<Position, Error> {
+    let line = |sql: &str, sequence: Option<i64>| {
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement.query_row(rusqlite::params_from_iter(sequence), |found| {
+            Ok(Position::at(
+                row::number(found, 0)?,
+                row::id(found, 1)?,
+                row::revision(found, 2)?,
+                row::time(found, 3)?,
+            ))
+        });
+        found.optional().map(Option::unwrap_or_default)
+    };
+    if let Since::Position(wanted) = since {
+        let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
+        if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted
+            && !fault::is_on(Fault::TrustPositions)
+        {
+            return Err(Error::UnknownPosition);
+        }
+    }
+    line("SELECT sequence, persona, revision, at FROM changes ORDER BY sequence DESC LIMIT 1", None)
+        .map_err(from_driver)
+}
+
+/// The newest stamp of a change up to this one; the epoch where there is none. Every change is some
+/// persona's newest, or an older one than that.
+pub(crate) fn last_time_before(
+    connection: &Connection,
+    latest: Timestamp,
+) -> rusqlite::Result<Timestamp> {
+    connection
+        .prepare_cached("SELECT updated_at FROM personas WHERE updated_at <= ?1 ORDER BY updated_at DESC LIMIT 1")?
+        .query_row([latest.as_micros()], |found| row::time(found, 0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+/// When the newest change was committed; the epoch for an empty feed. Not always that of the last
+/// line: in a file that came from PostgreSQL, neighbouring lines may be of writers with clocks of
+/// their own. Every change is some persona's newest.
+pub(crate) fn last_time(connection: &Connection) -> rusqlite::Result<Timestamp> {
+    connection
+        .prepare_cached("SELECT updated_at FROM personas ORDER BY updated_at DESC LIMIT 1")?
+        .query_row([], |found| row::time(found, 0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}

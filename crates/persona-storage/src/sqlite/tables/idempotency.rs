@@ -1,0 +1,142 @@
+//! Rows of `idempotency`: the first answer to a request, kept so that a repetition changes nothing.
+
+use persona_model::{Clock, PersonaId, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row;
+use crate::fault::{self, Fault};
+use crate::sqlite::error::from_driver;
+use crate::time::Observed;
+use crate::{Error, Idempotency, Outcome, Written};
+
+/// The answer to an earlier request with this key. A record is valid for as long as it is there;
+/// only the keeper removes it.
+///
+/// # Errors
+///
+/// [`Error::KeyReused`] when the earlier request was another one.
+pub(crate) fn find(
+    connection: &Connection,
+    wanted: &Idempotency,
+) -> Result<Option<Written>, Error> {
+    if fault::is_on(Fault::ForgetRepetitions) {
+        return Ok(None);
+    }
+    let found = connection
+        .prepare_cached(
+            // The answer is that of the revision, which is kept for ever and has a checksum.
+            "SELECT i.fingerprint, i.outcome, i.persona, r.revision, r.deleted, r.head, r.document, r.checksum
+             FROM idempotency AS i
+             JOIN personas AS p ON p.id = i.persona
+             JOIN revisions AS r ON r.persona = p.row_id AND r.revision = i.revision
+             WHERE i.key = ?1",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_row([&wanted.key], |found| {
+                    let fingerprint: [u8; 32] = found.get(0)?;
+                    let word: String = found.get(1)?;
+                    let unknown = || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
+                    let answer = row::answer(found, 3, row::id(found, 2)?)?;
+                    let outcome = Outcome::from_word(&word).ok_or_else(unknown)?;
+                    Ok((fingerprint, Written { outcome, answer, replayed: true }))
+                })
+                .optional()
+        })
+        .map_err(from_driver)?;
+    match found {
+        Some((fingerprint, _)) if fingerprint != wanted.fingerprint => Err(Error::KeyReused),
+        found => Ok(found.map(|(_, written)| written)),
+    }
+}
+
+/// Keeps the answer to a request.
+pub(crate) fn insert(
+    connection: &Connection,
+    wanted: &Idempotency,
+    persona: PersonaId,
+    written: &Written,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    // `at` is the count of elapsed time (`time.rs`). Where no keeper has begun to count, the time
+    // of day stands in for it.
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'), ?8))",
+        )?
+        .execute(params![
+            wanted.key,
+            wanted.fingerprint,
+            written.outcome.word(),
+            persona.as_bytes(),
+            row::stored(written.answer.revision.number()),
+            written.answer.deleted,
+            // The column of version 1, which kept the whole answer a second time.
+            &[][..],
+            now.as_micros(),
+        ])
+        .map(drop)
+}
+
+/// Whether as many keys are kept as may be. Rows are numbered as they come and removed in the same
+/// order, so the first and the last number tell how many there are, or a little more: counting a
+/// million rows in each write would take too long.
+pub(crate) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<bool> {
+    let kept: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT rowid FROM idempotency ORDER BY rowid DESC LIMIT 1)
+                           - (SELECT rowid FROM idempotency ORDER BY rowid LIMIT 1) + 1, 0)",
+        )?
+        .query_row([], |found| found.get(0))?;
+    Ok(kept.unsigned_abs() >= max)
+}
+
+/// What a transaction of the keeper did to the records.
+pub(crate) struct Removed {
+    pub records: usize,
+    /// Whether as many rows were changed as may be, so that there can be more to do.
+    pub is_more: bool,
+}
+
+/// Counts the time that has elapsed, and removes at most `limit` records that were kept long
+/// enough.
+///
+/// A record that is ahead of the count was made by a fast clock before the count began, or is of
+/// another database. It is set to the count: it would stay for long otherwise, and as the oldest
+/// row make [`is_full`] count all that were removed since.
+pub(crate) fn remove_expired(
+    connection: &Connection,
+    observed: &mut Observed,
+    clock: &dyn Clock,
+    limit: usize,
+) -> rusqlite::Result<Removed> {
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT max(at) FROM idempotency")?
+        .query_row([], |found| found.get(0))?;
+    let Some(newest) = newest else {
+        observed.pause();
+        return Ok(Removed { records: 0, is_more: false });
+    };
+    let stored: Option<i64> = connection
+        .prepare_cached("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'observed_us'")?
+        .query_row([], |found| found.get(0))
+        .optional()?;
+    let count = observed.count(stored.unwrap_or_else(|| Observed::first(newest, clock)), clock);
+    if stored != Some(count) {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('observed_us', ?1)")?
+            .execute([count.to_string()])?;
+    }
+    let rows_max = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut ahead = 0;
+    if newest > count {
+        let sql = "UPDATE idempotency SET at = ?1 WHERE rowid IN (SELECT rowid FROM idempotency WHERE at > ?1 LIMIT ?2)";
+        ahead = connection.prepare_cached(sql)?.execute(params![count, rows_max])?;
+    }
+    let records = connection
+        .prepare_cached("DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at <= ?1 ORDER BY at LIMIT ?2)")?
+        .execute(params![Observed::oldest_kept(count), rows_max])?;
+    Ok(Removed { records, is_more: ahead.max(records) >= limit })
+}

@@ -1,0 +1,11 @@
+//! The statements on each table, one file a table, and what they share.
+//!
+//! `row.rs` turns columns into values of the model, `checksum.rs` is the checksum of a row.
+
+pub(super) mod checksum;
+pub(super) mod feed;
+pub(super) mod idempotency;
+pub(super) mod meta;
+pub(super) mod personas;
+pub(super) mod revisions;
+pub(super) mod row;

@@ -1,0 +1,362 @@
+//! Rows of `personas` and `persona_tags`.
+
+use std::collections::BTreeMap;
+
+use persona_model::{ContentHash, Document, EntityTag, Persona, PersonaId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::checksum;
+use super::meta;
+use super::row;
+use crate::decide::Current;
+use crate::sqlite::error::{damaged, from_driver};
+use crate::{Answer, Error, Glance, fault};
+
+/// A persona with the number of its row.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub row_id: i64,
+    pub persona: Persona,
+    /// What names this state.
+    pub tag: EntityTag,
+}
+
+impl Stored {
+    /// As the rules see it.
+    pub(crate) fn current(&self) -> Current<'_> {
+        Current { persona: &self.persona, tag: self.tag }
+    }
+}
+
+/// The two texts of an answer with their checksum, as both `personas` and `revisions` keep them.
+#[derive(Debug)]
+pub(crate) struct Texts<'a> {
+    pub head: String,
+    pub document: &'a str,
+    pub checksum: u32,
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn of(persona: &'a Persona) -> Self {
+        let (head, document) = (persona_model::head_text(persona), persona.document.text());
+        let checksum = crate::checksum::of(
+            persona.id,
+            persona.revision.number(),
+            persona.deleted_at.is_some(),
+            &head,
+            document,
+        );
+        Self { head, document, checksum }
+    }
+}
+
+/// What there is of a persona without a large document: the whole cost of a GET.
+pub(crate) fn glance(connection: &Connection, id: PersonaId) -> rusqlite::Result<Glance> {
+    connection
+        .prepare_cached(
+            "SELECT revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document) FROM personas WHERE id = ?1",
+        )?
+        .query_row([id.as_bytes()], |found| row::glance(found, 0, id))
+        .optional()
+        .map(|found| found.unwrap_or(Glance::Whole(None)))
+}
+
+/// The ready answer of a persona.
+pub(crate) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Answer>> {
+    connection
+        .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| row::answer(found, 0, id))
+        .optional()
+}
+
+/// What names the current state of a persona.
+pub(crate) fn tag_of(
+    connection: &Connection,
+    id: PersonaId,
+) -> rusqlite::Result<Option<EntityTag>> {
+    connection
+        .prepare_cached("SELECT revision, checksum FROM personas WHERE id = ?1")?
+        .query_row([id.as_bytes()], |found| {
+            Ok(fault::tag(EntityTag {
+                revision: row::revision(found, 0)?,
+                checksum: found.get(1)?,
+            }))
+        })
+        .optional()
+}
+
+/// What a writer finds.
+pub(crate) enum Found {
+    /// No such persona.
+    Nothing,
+    /// All of it.
+    Whole(Box<Stored>),
+    /// Its document has so many bytes, more than were asked for; nothing of it was read.
+    Larger(usize),
+}
+
+/// The whole persona, for a writer.
+pub(crate) fn find(connection: &Connection, id: PersonaId) -> Result<Option<Stored>, Error> {
+    match find_up_to(connection, id, usize::MAX)? {
+        Found::Whole(stored) => Ok(Some(*stored)),
+        Found::Nothing | Found::Larger(_) => Ok(None),
+    }
+}
+
+/// The whole persona where its document has at most so many bytes.
+pub(crate) fn find_up_to(
+    connection: &Connection,
+    id: PersonaId,
+    bytes_max: usize,
+) -> Result<Found, Error> {
+    let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
+        // SQLite knows it from the head of the row, without the text.
+        let bytes = row::number(found, 12)?.try_into().unwrap_or(usize::MAX);
+        Ok(if bytes > bytes_max {
+            Ok(Found::Larger(bytes))
+        } else {
+            persona_from(found, id).map(Box::new).map(Found::Whole)
+        })
+    };
+    connection
+        .prepare_cached(
+            "SELECT row_id, created_at, updated_at, deleted_at, created_by, updated_by, content_hash,
+                    revision, deleted_at IS NOT NULL, head, document, checksum, octet_length(document)
+             FROM personas
+             WHERE id = ?1",
+        )
+        .and_then(|mut statement| statement.query_row([id.as_bytes()], whole_or_larger).optional())
+        .map_err(from_driver)?
+        .unwrap_or(Ok(Found::Nothing))
+}
+
+fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
+    // Checked here too: a change of a damaged persona would make the damage look like what somebody
+    // wrote.
+    let verified = checksum::verified(found, 7, id).map_err(from_driver)?;
+    let document = Document::from_stored(verified.document).map_err(|invalid| damaged(&invalid))?;
+    let members = || -> rusqlite::Result<Stored> {
+        let revision = row::revision(found, 7)?;
+        Ok(Stored {
+            row_id: found.get(0)?,
+            tag: fault::tag(EntityTag { revision, checksum: verified.checksum }),
+            persona: Persona {
+                id,
+                revision,
+                created_at: row::time(found, 1)?,
+                updated_at: row::time(found, 2)?,
+                deleted_at: found.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
+                created_by: found.get(4)?,
+                updated_by: found.get(5)?,
+                content_hash: found.get(6).map(ContentHash::from_bytes)?,
+                labels: BTreeMap::new(),
+                document,
+            },
+        })
+    };
+    members().map_err(from_driver)
+}
+
+/// Who else has a handle, among the living.
+pub(crate) fn holder_of(
+    connection: &Connection,
+    handle: &str,
+    except: PersonaId,
+) -> rusqlite::Result<Option<PersonaId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM personas WHERE handle = ?1 AND deleted_at IS NULL AND id <> ?2",
+        )?
+        .query_row(params![handle, except.as_bytes()], |found| row::id(found, 0))
+        .optional()
+}
+
+/// What lists filter and sort by, besides the time of the change. SQLite takes an entry out of an
+/// index and puts it back when its column is set, also to what it was, and then the page goes into
+/// the log: so these are set only when they change.
+#[derive(PartialEq, Eq)]
+struct Columns<'a> {
+    name: &'a str,
+    kind: &'static str,
+    handle: Option<&'a str>,
+    is_active: bool,
+    deleted_at: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(persona: &'a Persona) -> Self {
+        Self {
+            name: persona.document.name(),
+            kind: persona.document.kind().word(),
+            handle: persona.document.handle(),
+            is_active: persona.document.is_active(),
+            deleted_at: persona.deleted_at.map(Timestamp::as_micros),
+        }
+    }
+
+    fn update(&self, connection: &Connection, row_id: i64) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("UPDATE personas SET name = ?2, kind = ?3, handle = ?4, is_active = ?5, deleted_at = ?6 WHERE row_id = ?1")?
+            .execute(params![row_id, self.name, self.kind, self.handle, self.is_active, self.deleted_at])
+            .map(drop)
+    }
+}
+
+/// Adds a persona and tells the number of its row.
+pub(crate) fn insert(
+    connection: &Connection,
+    persona: &Persona,
+    texts: &Texts<'_>,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO personas (id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
+                                   created_by, updated_by, content_hash, head, document, checksum)
+             VALUES (:id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
+                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)",
+        )?
+        .execute(named_params! {
+            ":id": persona.id.as_bytes(),
+            ":revision": row::stored(persona.revision.number()),
+            ":name": persona.document.name(),
+            ":kind": persona.document.kind().word(),
+            ":handle": persona.document.handle(),
+            ":is_active": persona.document.is_active(),
+            ":created_at": persona.created_at.as_micros(),
+            ":updated_at": persona.updated_at.as_micros(),
+            ":deleted_at": persona.deleted_at.map(Timestamp::as_micros),
+            ":created_by": persona.created_by,
+            ":updated_by": persona.updated_by,
+            ":content_hash": persona.content_hash.as_bytes(),
+            ":head": texts.head,
+            ":document": texts.document,
+            ":checksum": texts.checksum,
+        })?;
+    let row_id = connection.last_insert_rowid();
+    // Times go back where a wrong clock was put right.
+    let is_earlier = "SELECT EXISTS (SELECT 1 FROM personas WHERE (created_at, id) > (?1, ?2))";
+    let place = params![persona.created_at.as_micros(), persona.id.as_bytes()];
+    if connection.prepare_cached(is_earlier)?.query_row(place, |found| found.get(0))? {
+        meta::note_unordered_rows(connection)?;
+    }
+    insert_tags(connection, row_id, &persona.document)?;
+    Ok(row_id)
+}
+
+/// Writes the next revision over the one that the writer saw, and over no other.
+///
+/// The check is part of the statement: even if the decision had been made on a stale row, nothing
+/// newer is lost.
+pub(crate) fn update(
+    connection: &Connection,
+    before: &Stored,
+    persona: &Persona,
+    texts: &Texts<'_>,
+) -> Result<(), Error> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE personas
+             SET revision = :revision, updated_at = :updated_at, updated_by = :updated_by,
+                 content_hash = :content_hash, head = :head, document = :document, checksum = :checksum
+             WHERE row_id = :row_id AND revision = :before",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":revision": row::stored(persona.revision.number()),
+                ":updated_at": persona.updated_at.as_micros(),
+                ":updated_by": persona.updated_by,
+                ":content_hash": persona.content_hash.as_bytes(),
+                ":head": texts.head,
+                ":document": texts.document,
+                ":checksum": texts.checksum,
+                ":row_id": before.row_id,
+                ":before": row::stored(before.persona.revision.number()),
+            })
+        })
+        .map_err(from_driver)?;
+    if changed == 0 {
+        let current = answer(connection, persona.id)
+            .map_err(from_driver)?
+            .map_or(before.tag, |answer| answer.tag());
+        return Err(Error::Stale { current });
+    }
+    if Columns::of(persona) != Columns::of(&before.persona) {
+        Columns::of(persona).update(connection, before.row_id).map_err(from_driver)?;
+    }
+    if !persona.document.tags().eq(before.persona.document.tags()) {
+        connection
+            .prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")
+            .and_then(|mut statement| statement.execute([before.row_id]))
+            .and_then(|_| insert_tags(connection, before.row_id, &persona.document))
+            .map_err(from_driver)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn insert_tags(
+    connection: &Connection,
+    row_id: i64,
+    document: &Document,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
+    document
+        .folded_tags()
+        .iter()
+        .try_for_each(|tag| statement.execute(params![tag, row_id]).map(drop))
+}
+
+/// How many personas are alive; `None` where more than so many would have to be counted.
+pub(crate) fn count_living_up_to(
+    connection: &Connection,
+    most: u64,
+) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM personas LIMIT ?1)";
+    let counted = connection
+        .prepare_cached(sql)?
+        .query_row([row::stored(most + 1)], |found| row::number(found, 0))?;
+    if counted > most { Ok(None) } else { count_living(connection).map(Some) }
+}
+
+/// How many personas are alive.
+pub(crate) fn count_living(connection: &Connection) -> rusqlite::Result<u64> {
+    // Two narrow indexes instead of one look at every row.
+    connection
+        .prepare_cached("SELECT (SELECT count(*) FROM personas) - (SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL)")?
+        .query_row([], |found| row::number(found, 0))
+}
+
+/// How many personas are soft-deleted.
+pub(crate) fn count_deleted(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM personas WHERE deleted_at IS NOT NULL";
+    connection.prepare_cached(sql)?.query_row([], |found| row::number(found, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{count_living, count_living_up_to};
+    use crate::NoObserver;
+    use crate::sqlite::connection::{Purpose, open};
+    use crate::sqlite::{Settings, initialise};
+
+    #[test]
+    fn the_living_are_counted_as_long_as_there_are_not_too_many() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::new(folder.path().join("persona.db"));
+        initialise(&settings).expect("a new file");
+        let connection = open(&settings, Purpose::Write, Arc::new(NoObserver)).expect("it opens");
+        let add = "INSERT INTO personas (id, revision, name, kind, is_active, created_at, updated_at, deleted_at, content_hash, head,
+                                         document, checksum)
+                   VALUES (randomblob(16), 1, 'Ada', 'agent', 1, 0, 0, ?1, randomblob(32), '{}', '{}', 0)";
+        for deleted_at in [None, None, Some(1)] {
+            connection.execute(add, [deleted_at]).expect("added");
+        }
+        assert_eq!(count_living(&connection), Ok(2));
+        assert_eq!(
+            [2, 3, 4].map(|most| count_living_up_to(&connection, most).expect("counted")),
+            [None, Some(2), Some(2)]
+        );
+    }
+}

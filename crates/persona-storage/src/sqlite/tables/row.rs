@@ -1,0 +1,71 @@
+//! Columns as values of the model, for every table.
+
+use persona_model::{PersonaId, Revision, Timestamp};
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+
+use super::checksum;
+use crate::{Answer, GLANCE_BYTES_MAX, Glance};
+
+/// A column that holds 16 bytes of identity.
+pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<PersonaId> {
+    row.get(column).map(PersonaId::from_bytes)
+}
+
+/// A column that holds a revision number.
+pub(crate) fn revision(row: &Row<'_>, column: usize) -> rusqlite::Result<Revision> {
+    number(row, column).and_then(|number| {
+        let out_of_range = || FromSqlError::OutOfRange(i64::try_from(number).unwrap_or(i64::MAX));
+        Revision::new(number).ok_or_else(|| {
+            rusqlite::Error::FromSqlConversionFailure(
+                column,
+                Type::Integer,
+                Box::new(out_of_range()),
+            )
+        })
+    })
+}
+
+/// A column that holds a number that is never negative.
+pub(crate) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let signed: i64 = row.get(column)?;
+    u64::try_from(signed).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, signed))
+}
+
+/// A column that holds microseconds since the epoch.
+pub(crate) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
+}
+
+/// Five neighbouring columns, `revision`, whether it is deleted, `head`, `document` and `checksum`,
+/// as the ready answer.
+///
+/// The two texts are copied once, from SQLite's memory into the answer.
+pub(crate) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Answer> {
+    let found = checksum::verified(row, first, id)?;
+    let body = persona_model::answer_text(found.head, found.document).into();
+    Ok(Answer {
+        id,
+        revision: revision(row, first)?,
+        checksum: found.checksum,
+        deleted: found.deleted,
+        body,
+    })
+}
+
+/// The same five columns and, as the sixth, the bytes of `document`, which SQLite knows from the
+/// head of the row: a large one is left alone.
+pub(crate) fn glance(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Glance> {
+    let is_large = number(row, first + 5)? > GLANCE_BYTES_MAX as u64;
+    if is_large {
+        Ok(Glance::Large)
+    } else {
+        answer(row, first, id).map(|answer| Glance::Whole(Some(answer)))
+    }
+}
+
+/// A number as the database keeps it. What is larger than any that it holds is like its largest:
+/// nothing has it.
+pub(crate) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,21 @@
+//! Writes: who may write, one transaction for many requests, and what became of it.
+//!
+//! Start reading at [`Writer`](writer::Writer). A write goes `queue.rs` (bounded, fair to clients)
+//! -> `foresight.rs` (a heavy write is worked out before its turn) -> `heavy_write_lock.rs` (one
+//! heavy write at a time, over all processes) -> `write_lock.rs` (one writing process at a time)
+//! -> `batch.rs` (one transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the
+//! transaction was kept) -> `verdict.rs` (what each request is told). `claim.rs` decides whether a
+//! request is applied or withdrawn, `checkpoint_throttle.rs` slows the writers down while the WAL
+//! is too long.
+
+pub(super) mod batch;
+pub(super) mod checkpoint_throttle;
+pub(super) mod claim;
+pub(super) mod commit;
+pub(super) mod foresight;
+pub(super) mod heavy_write_lock;
+pub(super) mod queue;
+pub(super) mod transaction;
+pub(super) mod verdict;
+pub(super) mod write_lock;
+pub(super) mod writer;

@@ -1,0 +1,135 @@
+//! One request inside a running write transaction.
+
+use persona_model::{PersonaId, Revision, Timestamp};
+use rusqlite::Connection;
+
+use super::foresight::Foreseen;
+use crate::decide::{Decision, Patched, Revised, decide};
+use crate::fault;
+use crate::sqlite::error::from_driver;
+use crate::sqlite::search::Entry;
+use crate::sqlite::tables::personas::{Found, Stored, Texts};
+use crate::sqlite::tables::{feed, idempotency, personas, revisions};
+use crate::{Answer, Error, Outcome, Write, Written};
+
+/// What came of a request in the running transaction.
+pub(crate) enum Step {
+    /// It was applied, with what the search indexes are to be given.
+    Applied(Written, Option<Entry>),
+    /// It was not: it changes a persona of so many bytes, and should be worked out outside of the
+    /// lock first.
+    IsHeavy(usize),
+}
+
+/// Applies one request, except for what the search indexes are to be given: the caller writes that
+/// for all requests of the transaction together. On an error the caller rolls back to where the
+/// request began.
+///
+/// `bytes_max` are the most bytes of a document that may be read and worked on here.
+///
+/// Everything that is read here is read behind the writer lock, so the row that the rules see is
+/// the row that the statements change.
+pub(crate) fn apply(
+    connection: &Connection,
+    write: &Write,
+    foreseen: Option<Foreseen>,
+    bytes_max: usize,
+    now: Timestamp,
+    keys_max: u64,
+) -> Result<Step, Error> {
+    if let Some(wanted) = &write.idempotency
+        && let Some(replay) = idempotency::find(connection, wanted)?
+    {
+        return Ok(Step::Applied(replay, None));
+    }
+    if write.idempotency.is_some()
+        && idempotency::is_full(connection, keys_max).map_err(from_driver)?
+    {
+        return Err(Error::TooManyKeys { max: keys_max });
+    }
+    let id = write.operation.id();
+    let (mut current, foreseen) = match seen(connection, id, foreseen, bytes_max)? {
+        Seen::Whole(current, foreseen) => (current, foreseen),
+        Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
+    };
+    fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
+    let document_at = |revision: Revision| match &current {
+        Some(stored) => revisions::document(connection, id, stored.row_id, revision),
+        None => Ok(None),
+    };
+    let (written, entry) =
+        match decide(write, current.as_ref().map(Stored::current), now, foreseen, document_at)? {
+            Decision::Unchanged => {
+                let answer = personas::answer(connection, id)
+                    .map_err(from_driver)?
+                    .ok_or(Error::NotFound)?;
+                (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
+            }
+            Decision::Change(mut revised) => {
+                fault::drop_key(&write.operation, &mut revised.persona);
+                keep(connection, current.as_ref(), &revised)?
+            }
+        };
+    if let Some(wanted) = &write.idempotency {
+        idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
+    }
+    Ok(Step::Applied(written, entry))
+}
+
+/// The current persona behind the lock.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+enum Seen {
+    /// The persona if there is one; where it is still the one that was seen before, with what was
+    /// made of that.
+    Whole(Option<Stored>, Option<Patched>),
+    /// It has so many bytes, more than are to be read here.
+    Larger(usize),
+}
+
+fn seen(
+    connection: &Connection,
+    id: PersonaId,
+    foreseen: Option<Foreseen>,
+    bytes_max: usize,
+) -> Result<Seen, Error> {
+    if let Some(Foreseen { before, patched }) = foreseen
+        && personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag)
+    {
+        return Ok(Seen::Whole(Some(before), patched));
+    }
+    Ok(match personas::find_up_to(connection, id, bytes_max)? {
+        Found::Nothing => Seen::Whole(None, None),
+        Found::Whole(stored) => Seen::Whole(Some(*stored), None),
+        Found::Larger(bytes) => Seen::Larger(bytes),
+    })
+}
+
+fn keep(
+    connection: &Connection,
+    before: Option<&Stored>,
+    revised: &Revised,
+) -> Result<(Written, Option<Entry>), Error> {
+    let persona = &revised.persona;
+    if let Some(handle) = persona.document.handle().filter(|_| persona.deleted_at.is_none())
+        && let Some(holder) =
+            personas::holder_of(connection, handle, persona.id).map_err(from_driver)?
+    {
+        return Err(Error::HandleTaken { handle: handle.into(), holder });
+    }
+    let texts = Texts::of(persona);
+    let row_id = match before {
+        None => personas::insert(connection, persona, &texts).map_err(from_driver)?,
+        Some(before) => {
+            personas::update(connection, before, persona, &texts)?;
+            before.row_id
+        }
+    };
+    revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
+    feed::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at)
+        .map_err(from_driver)?;
+    let body = persona_model::answer_text(&texts.head, texts.document).into();
+    let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
+    let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };
+    let entry = Entry::of(row_id, revised, before.map(|before| &before.persona.document));
+    Ok((Written { outcome: revised.outcome, answer, replayed: false }, entry))
+}

@@ -1,0 +1,64 @@
+//! What the requests of a transaction are told when it ended.
+
+use std::ops::ControlFlow;
+
+use super::commit::{Committed, WriteTransaction};
+use super::writer::Applied;
+use crate::sqlite::error::{another, from_driver, is_failed_sync};
+use crate::{Error, Loss};
+
+/// What is told to the requests of a transaction, and whether anything may follow it.
+#[derive(Default)]
+pub(crate) struct Verdict {
+    /// Told to all of them; `None` when each has an answer of its own.
+    error: Option<Error>,
+    loss: Option<Loss>,
+}
+
+impl Verdict {
+    pub(crate) fn of(committed: Committed) -> Self {
+        match committed {
+            Committed::Kept => Self::default(),
+            Committed::NotKept(error) => Self::not_kept(from_driver(error)),
+            Committed::Unknown(error) => {
+                tracing::error!(%error, "a commit is in doubt; this writer stops");
+                let loss = if is_failed_sync(&error) { Loss::Disk } else { Loss::Doubt };
+                Self { error: Some(Error::OutcomeUnknown), loss: Some(loss) }
+            }
+        }
+    }
+
+    /// Undoes a transaction that cannot be committed any more.
+    pub(crate) fn given_up(transaction: WriteTransaction<'_>, error: Error) -> Self {
+        if let Err(error) = transaction.roll_back() {
+            tracing::error!(%error, "could not roll a transaction back");
+        }
+        Self::not_kept(error)
+    }
+
+    fn not_kept(error: Error) -> Self {
+        let loss = matches!(error, Error::Unsynced(_)).then_some(Loss::Disk);
+        if loss.is_some() {
+            // The kernel has forgotten the pages, and a second sync would succeed without them. So
+            // nothing more is acknowledged through this connection.
+            tracing::error!(%error, "a sync of the disk failed; this writer stops");
+        }
+        Self { error: Some(error), loss }
+    }
+
+    /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it
+    /// was decided in a state that never became true, and would tell of a revision that nobody ever
+    /// sees.
+    pub(crate) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
+        for Applied { reply, result, pass } in applied {
+            drop(pass);
+            // A repetition of a request that was kept before: the error tells only of what is
+            // beside it.
+            let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
+            let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
+            // A request that no longer waits needs no answer.
+            let _ = reply.send(Ok(self.error.as_ref().map_or(result, |error| Err(untold(error)))));
+        }
+        self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    }
+}

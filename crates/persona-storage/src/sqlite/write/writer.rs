@@ -1,0 +1,414 @@
+//! The writer: one thread and one connection per process, a bounded queue, group commit.
+//!
+//! The thread waits for a request, then for the gate; by the time it is let in, more requests have
+//! queued up behind the first, and all of them share one transaction, each in a savepoint of its
+//! own. Answers go out after the commit and after the gate is free again. No async code runs here,
+//! so nothing can be awaited while the lock is held.
+//!
+//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use persona_model::{Clock, PersonaId};
+use tokio::sync::{oneshot, watch};
+
+use super::batch::{Batch, Batched};
+use super::claim::{Claim, Withdrawal};
+use super::commit::{WriteConnection, WriteTransaction};
+use super::foresight::{Ahead, Foresight};
+use super::heavy_write_lock::HeavyPass;
+use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
+use super::verdict::Verdict;
+use super::write_lock::Gate;
+use crate::fault::{self, Fault};
+use crate::observer::Waiting;
+use crate::sqlite::connection::EMERGENCY_CHECKPOINT_PAGES;
+use crate::sqlite::error::from_driver;
+use crate::sqlite::maintenance::checkpoint::relieve;
+use crate::sqlite::maintenance::disk::{Disk, Space};
+use crate::sqlite::start::migrate;
+use crate::sqlite::system_error::explained;
+use crate::sqlite::tables::{idempotency, personas};
+use crate::sqlite::{Settings, StartError};
+use crate::time::Time;
+use crate::weights::Weights;
+use crate::{Error, Loss, Observer, Operation, Write, Written};
+
+/// Takes requests and has them applied, in order of arrival.
+pub(crate) struct Writer {
+    queue: Arc<Queue<Job>>,
+    weights: Arc<Weights>,
+    foresight: Foresight,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Why the thread gave up, if it did; its sender is gone when the thread is.
+    gave_up: watch::Receiver<Option<Loss>>,
+    observer: Arc<dyn Observer>,
+}
+
+/// What a request is told: its result, or, once, that it is heavier than it looked and has to be
+/// worked out first; nothing was changed then.
+pub(crate) type Told = Result<Result<Written, Error>, Box<Write>>;
+
+/// A request in the queue.
+pub(crate) struct Job {
+    pub write: Write,
+    pub queued_at: Instant,
+    /// Whether it was worked out before, as far as it could be.
+    pub was_looked_at: bool,
+    /// With what the write will come to, where that was worked out.
+    pub claim: Claim<Box<Ahead>>,
+    pub waiting: Waiting,
+    pub reply: oneshot::Sender<Told>,
+}
+
+/// A write before it is queued.
+struct Sized {
+    write: Write,
+    size: Size,
+    was_looked_at: bool,
+    ahead: Option<Box<Ahead>>,
+}
+
+impl Writer {
+    /// Starts the thread, with its connection and its gate open.
+    pub(crate) fn start(
+        settings: &Settings,
+        disk: Arc<Disk>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
+        let gate = Gate::open(&settings.path)
+            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+            .observed_by(Arc::clone(&observer));
+        let connection = WriteConnection::open(settings, Arc::clone(&observer))?;
+        let (queue, jobs) = Queue::new();
+        let weights = Arc::new(Weights::default());
+        let (gives_up, gave_up) = watch::channel(None);
+        let time = Time::new(clock);
+        let thread = Thread {
+            connection,
+            gate,
+            disk,
+            time,
+            observer: Arc::clone(&observer),
+            jobs,
+            weights: Arc::clone(&weights),
+            keys_max: settings.idempotency_keys_max,
+            gives_up,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || thread.run())
+            .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
+        let foresight = Foresight::new(settings.clone());
+        Ok(Self { queue, weights, foresight, thread: Some(thread).into(), gave_up, observer })
+    }
+
+    /// Queues a request and waits until it is committed.
+    pub(crate) async fn write(&self, mut write: Write) -> Result<Written, Error> {
+        let mut is_heavy = false;
+        loop {
+            match self.apply(self.look_ahead(write, is_heavy)).await? {
+                Ok(result) => return result,
+                // A short patch of a large persona that this process did not know.
+                Err(back) => (write, is_heavy) = (*back, true),
+            }
+        }
+    }
+
+    async fn apply(
+        &self,
+        sized: impl Future<Output = Result<Sized, Error>>,
+    ) -> Result<Told, Error> {
+        let waiting = Waiting::begin(&self.observer);
+        let Sized { write, size, was_looked_at, ahead } = sized.await?;
+        let deadline = write.deadline;
+        let (reply, mut answer) = oneshot::channel();
+        let claim = Claim::new(ahead);
+        self.enqueue(
+            size,
+            Job {
+                write,
+                queued_at: Instant::now(),
+                was_looked_at,
+                claim: claim.clone(),
+                waiting,
+                reply,
+            },
+        )?;
+        let withdrawal = Withdrawal(claim);
+        let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
+            Ok(answered) => answered,
+            Err(_) if withdrawal.0.withdraw() => {
+                self.observer.gave_up();
+                return Err(Error::Busy { what: "its turn to write" });
+            }
+            // The writer took it just before the deadline: the outcome is on its way, and only it
+            // may be told.
+            Err(_) => answer.await,
+        };
+        let gone = |_| {
+            Err(if withdrawal.0.withdraw() {
+                Error::Closed("its writer ended")
+            } else {
+                Error::OutcomeUnknown
+            })
+        };
+        answered.or_else(gone)
+    }
+
+    /// How large a write is, and, where that is much, what it will come to.
+    async fn look_ahead(&self, write: Write, is_heavy: bool) -> Result<Sized, Error> {
+        let bytes = write.bytes;
+        let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
+        // One copy at most doubles a document, and a light one stays about light.
+        let multiplies =
+            matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
+        if size.weight() == Weight::Light && !multiplies && !is_heavy {
+            return Ok(Sized { write, size, was_looked_at: false, ahead: None });
+        }
+        let looked = self.foresight.of(write).await;
+        let (write, ahead) = looked.inspect_err(|error| {
+            if matches!(error, Error::Busy { .. }) {
+                self.observer.gave_up();
+            }
+        })?;
+        size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.bytes()));
+        Ok(Sized { write, size, was_looked_at: true, ahead })
+    }
+
+    /// Remembers how large a persona is, for the next write of it.
+    pub(crate) fn learn(&self, id: PersonaId, bytes: usize) {
+        if bytes > LIGHT_BYTES_MAX {
+            self.weights.learn(id, bytes);
+        }
+    }
+
+    fn enqueue(&self, size: Size, job: Job) -> Result<(), Error> {
+        let refused = self.queue.push(job.write.client, size, job);
+        match refused {
+            Ok(()) => {}
+            // Perhaps an older write of another client, which had its room; its own side hears of
+            // it.
+            Err(Refused::Full(job)) => {
+                self.observer.gave_up();
+                refuse(job, Error::Busy { what: "a place in the queue of writes" });
+            }
+            Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),
+        }
+        Ok(())
+    }
+
+    /// Whether writes can still be taken.
+    pub(crate) fn ready(&self) -> Result<(), Error> {
+        // An error says that the sender is gone, and with it the thread.
+        if self.gave_up.has_changed().is_err() {
+            Err(Error::Closed("its writer ended"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until the thread has ended, and tells why.
+    pub(crate) async fn lost(&self) -> Loss {
+        let mut gave_up = self.gave_up.clone();
+        // An error says that the thread ended without a word.
+        let why = gave_up.wait_for(Option::is_some).await.ok().and_then(|why| *why);
+        why.unwrap_or(Loss::Writer)
+    }
+
+    /// Takes no further request, applies those that wait, and ends the thread.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.lock().ok().and_then(|mut thread| thread.take()) {
+            // A panic of the thread was already reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the thread owns.
+struct Thread {
+    connection: WriteConnection,
+    gate: Gate,
+    disk: Arc<Disk>,
+    time: Time,
+    observer: Arc<dyn Observer>,
+    jobs: Taker<Job>,
+    weights: Arc<Weights>,
+    keys_max: u64,
+    gives_up: watch::Sender<Option<Loss>>,
+}
+
+/// A request that is part of the running transaction, and what will be answered when that commits.
+pub(crate) struct Applied {
+    pub reply: oneshot::Sender<Told>,
+    pub result: Result<Written, Error>,
+    /// Of a heavy one: the next may look at what is there only after the commit.
+    pub pass: Option<HeavyPass>,
+}
+
+impl Applied {
+    fn answer(self) {
+        // A request that no longer waits needs no answer.
+        let _ = self.reply.send(Ok(self.result));
+    }
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some((weight, job)) = self.jobs.next() {
+            if job.claim.is_taken() {
+                continue;
+            }
+            if let ControlFlow::Break(loss) = self.serve(job, weight) {
+                self.gives_up.send_replace(Some(loss));
+                return;
+            }
+        }
+    }
+
+    /// Serves the first request together with all light ones that wait behind it, in one
+    /// transaction; a heavy one alone.
+    ///
+    /// Breaks when nothing more may be written through this connection.
+    fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() {
+            self.refuse_for_want_of_space(first, space);
+            return ControlFlow::Continue(());
+        }
+        let id = first.write.operation.id();
+        fault::look_outside(id, || {
+            personas::find(&self.connection, id)
+                .ok()
+                .flatten()
+                .map(|stored| stored.persona.document)
+        });
+        let pass = match self.gate.enter() {
+            Ok(pass) => pass,
+            Err(error) => {
+                refuse(first, Error::Backend(Box::new(error)));
+                return ControlFlow::Continue(());
+            }
+        };
+        let began = Instant::now();
+        let transaction = match self.connection.begin() {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                refuse(first, from_driver(error));
+                return ControlFlow::Continue(());
+            }
+        };
+        if let Err((error, loss)) = check_schema(&transaction) {
+            refuse(first, error);
+            return loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
+        }
+        let batch = Batch {
+            connection: &transaction,
+            time: &self.time,
+            observer: &*self.observer,
+            weights: &self.weights,
+            keys_max: self.keys_max,
+        };
+        let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
+        let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
+        let count = applied.len();
+        if fault::is_on(Fault::AcknowledgeBeforeCommit) {
+            applied.drain(..).for_each(Applied::answer);
+            fault::pause();
+        }
+        let verdict = match ended {
+            Some(error) => Verdict::given_up(transaction, error),
+            None => match entries.write(&transaction) {
+                Ok(()) => Verdict::of(transaction.commit()),
+                Err(error) => {
+                    let error = from_driver(explained(&transaction, error));
+                    Verdict::given_up(transaction, error)
+                }
+            },
+        };
+        let is_long = self.connection.log_frames() >= EMERGENCY_CHECKPOINT_PAGES;
+        // Nobody is let in while a long log is copied back, but the answers do not wait for that.
+        let pass = is_long.then_some(pass);
+        self.observer.committed(began.elapsed(), count);
+        let result = verdict.tell(applied);
+        if result.is_continue() && !self.connection.is_autocommit() {
+            tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
+            return ControlFlow::Break(Loss::Writer);
+        }
+        if result.is_continue() && is_long {
+            self.relieve()?;
+        }
+        drop(pass);
+        result
+    }
+
+    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
+    /// was changed" would be wrong.
+    fn refuse_for_want_of_space(&self, job: Job, space: Space) {
+        let known = job
+            .write
+            .idempotency
+            .as_ref()
+            .map(|wanted| idempotency::find(&self.connection, wanted));
+        answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
+    }
+
+    /// Copies a long log back. What was acknowledged does not depend on how that ends.
+    fn relieve(&self) -> ControlFlow<Loss> {
+        match relieve(&self.connection, &*self.observer) {
+            Ok(()) => {}
+            Err(Error::Unsynced(error)) => {
+                tracing::error!(error = %error, "a sync of the disk failed; this writer stops");
+                return ControlFlow::Break(Loss::Disk);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write");
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Looks at the schema behind the lock. A program that knows another one may have come between, and
+/// what it keeps beside a persona, this one does not.
+fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option<Loss>)> {
+    match migrate::version_of(transaction) {
+        Ok(migrate::VERSION) => Ok(()),
+        Ok(migrate::RETIRED) => {
+            tracing::error!("the personas were moved to another database; this writer stops");
+            Err((Error::Closed("its personas were moved to another database"), Some(Loss::Schema)))
+        }
+        Ok(version) => {
+            tracing::error!(
+                version,
+                known = migrate::VERSION,
+                "another version of the program changed the schema; this writer stops"
+            );
+            Err((Error::Closed("the schema was changed"), Some(Loss::Schema)))
+        }
+        Err(error) => Err((from_driver(explained(transaction, error)), None)),
+    }
+}
+
+pub(crate) fn refuse(job: Job, error: Error) {
+    answer(job, Err(error));
+}
+
+/// Answers a request that was not withdrawn, without a transaction.
+fn answer(job: Job, result: Result<Written, Error>) {
+    if job.claim.withdraw() {
+        // A request that no longer waits needs no answer.
+        let _ = job.reply.send(Ok(result));
+    }
+}
