@@ -1,0 +1,7 @@
+//! What a persona is, through the public face of the crate.
+
+mod documents;
+mod laws;
+mod patch_fuzz;
+mod patches;
+mod rules;
