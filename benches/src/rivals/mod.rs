@@ -2,9 +2,6 @@
 
 pub mod bare;
 pub mod busy;
-/// A throwaway server, as the tests have it.
-#[path = "../../../crates/persona-storage/tests/cluster/mod.rs"]
-pub mod cluster;
 pub mod ours;
 pub mod pgbench;
 pub mod raw;

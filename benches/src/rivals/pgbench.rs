@@ -8,8 +8,8 @@ use persona_model::{Document, SearchWords};
 
 use crate::child::output;
 use crate::place::Place;
-use crate::rivals::cluster::Cluster;
 use crate::{Result, personas};
+use persona_test_support::Cluster;
 
 /// One change of a persona, in one statement like ours: the persona's row with other texts of the
 /// same size, its revision, a line of the feed, and its words.

@@ -2,13 +2,13 @@
 //! limit.
 
 use crate::Result;
-use crate::rivals::cluster::Cluster;
 use crate::rivals::ours::Ours;
 use crate::rivals::pgbench::{self, Pgbench};
 use crate::row::{Row, Target};
 use crate::spread::Spread;
 use crate::table::Session;
 use crate::wrk::{self, Aim, Load, Measured};
+use persona_test_support::Cluster;
 
 /// Connections of the load: those at which the target was set, whatever the others have.
 const CONNECTIONS: u32 = 16;

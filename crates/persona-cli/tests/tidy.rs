@@ -20,11 +20,11 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("crates/persona-storage/src/sqlite/maintenance/process.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/write/writer.rs", WIDTH),
     ("crates/persona-storage/src/transfer/run.rs", WIDTH),
-    ("crates/persona-storage/tests/cluster/wire.rs", WIDTH),
-    ("crates/persona-storage/tests/damage.rs", WIDTH),
-    ("crates/persona-storage/tests/postgres_leases.rs", WIDTH),
-    ("crates/persona-storage/tests/postgres_together.rs", WIDTH),
-    ("crates/persona-storage/tests/together.rs", WIDTH),
+    ("crates/persona-test-support/src/wire.rs", WIDTH),
+    ("crates/persona-storage/tests/storage/damage.rs", WIDTH),
+    ("crates/persona-storage/tests/postgres/leases.rs", WIDTH),
+    ("crates/persona-storage/tests/postgres/together.rs", WIDTH),
+    ("crates/persona-storage/tests/storage/together.rs", WIDTH),
 ];
 /// Argued exceptions to the longest function: its name and the reason.
 const LONG_FUNCTIONS: &[(&str, &str)] = &[

@@ -6,8 +6,6 @@
 #![allow(dead_code, unused_imports, reason = "every test program uses another part")]
 
 mod client;
-#[path = "../../../persona-storage/tests/cluster/mod.rs"]
-pub mod cluster;
 pub mod declared;
 mod processes;
 mod server;

@@ -11,8 +11,8 @@ use std::thread;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::cluster::Cluster;
 use super::{Client, DEADLINE, Process, signal, wait_for};
+use persona_test_support::Cluster;
 
 /// What a server is started with.
 pub struct Builder {

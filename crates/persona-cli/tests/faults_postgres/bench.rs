@@ -1,10 +1,10 @@
 //! A server of one worker over a wire, with a client and one persona: where most of these tests
 //! begin.
 
-use crate::common::cluster::Cluster;
-use crate::common::cluster::wire::Wire;
 use crate::common::{Client, Server};
 use crate::ledger::{Asked, Ledger, path_in};
+use persona_test_support::Cluster;
+use persona_test_support::wire::Wire;
 
 /// See the module.
 pub struct Bench {

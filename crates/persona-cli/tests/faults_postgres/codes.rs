@@ -2,8 +2,8 @@
 //! that it is never told in the database's words.
 
 use crate::bench::Bench;
-use crate::common::cluster::wire::{Fault, STARTUP, Sender, Trap};
 use crate::ledger::{Asked, Told};
+use persona_test_support::wire::{Fault, STARTUP, Sender, Trap};
 
 /// The statement was undone, and doing it again can succeed.
 const UNDONE: [&str; 7] = ["40001", "40P01", "55P03", "57014", "53000", "53200", "53400"];

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::cluster::Cluster;
 use crate::common::{Client, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
 use crate::report::{Form, milliseconds, report};
+use persona_test_support::Cluster;
 
 const TARGET: &str = "every write beside them answered within 5 s, none with 503; at most pool_max sessions of a worker";
 /// Longest time of a write beside them. On an idle machine it takes some milliseconds.

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::common::cluster::Cluster;
-use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
 use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
 use crate::report::{Form, report, variable};
+use persona_test_support::Cluster;
+use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 
 const TARGET: &str = "10,000 injections: nothing acknowledged lost, nothing done twice";
 /// What only connections of workers say at their start: the keeper's come and go by themselves.

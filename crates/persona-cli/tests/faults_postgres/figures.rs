@@ -4,8 +4,8 @@
 use std::thread;
 
 use crate::bench::Bench;
-use crate::common::cluster::wire::{Fault, Sender, Trap};
 use crate::common::{DEADLINE, Server, wait_for};
+use persona_test_support::wire::{Fault, Sender, Trap};
 
 /// What is told of the connections of the one worker.
 fn figure(server: &Server, what: &str) -> u64 {

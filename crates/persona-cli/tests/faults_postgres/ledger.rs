@@ -6,8 +6,8 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use crate::common::cluster::Cluster;
 use crate::common::{Client, Reply};
+use persona_test_support::Cluster;
 
 /// A write that can be recognised in the database, and repeated.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -9,10 +9,10 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::cluster::Cluster;
-use crate::common::cluster::port::Port;
 use crate::common::{DEADLINE, Server, refused, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
+use persona_test_support::Cluster;
+use persona_test_support::port::Port;
 
 /// Debian's; it is in a folder that only root's path has.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";

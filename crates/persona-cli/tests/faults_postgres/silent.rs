@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::Bench;
-use crate::common::cluster::Cluster;
-use crate::common::cluster::wire::{Fault, Sender, Trap, Wire};
 use crate::common::{DEADLINE, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told};
+use persona_test_support::Cluster;
+use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 
 /// What only connections of workers say at their start.
 const WORKER: &str = "persona worker";

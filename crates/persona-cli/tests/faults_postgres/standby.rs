@@ -3,9 +3,9 @@
 
 use std::thread::{self, JoinHandle};
 
-use crate::common::cluster::Cluster;
 use crate::common::{DEADLINE, Server, wait_for};
 use crate::ledger::{Asked, Ledger, Told, path_in};
+use persona_test_support::Cluster;
 
 /// A primary and its synchronous standby.
 pub struct Pair {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::Server;
-use crate::common::cluster::Cluster;
+use persona_test_support::Cluster;
 
 /// What histograms add to their name.
 const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];

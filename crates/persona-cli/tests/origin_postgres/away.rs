@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::common::cluster::Cluster;
 use crate::common::{DEADLINE, Server, signal, wait_for};
 use crate::personas::create;
+use persona_test_support::Cluster;
 
 #[test]
 fn while_the_database_is_away_requests_are_told_to_come_again_and_afterwards_all_goes_on() {

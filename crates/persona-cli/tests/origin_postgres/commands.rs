@@ -1,8 +1,8 @@
 //! The command line over PostgreSQL: with `--database postgres://...` as with a file.
 
-use crate::common::cluster::Cluster;
 use crate::common::refused;
 use crate::runner::{Folder, many};
+use persona_test_support::Cluster;
 
 /// A folder whose settings name a database of its own.
 fn folder() -> Folder {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::cluster::Cluster;
 use crate::common::{Client, Server};
 use crate::runner::{Folder, many};
+use persona_test_support::Cluster;
 
 /// A folder with a database file of some personas, and the URL of an empty database.
 fn places() -> (Folder, String) {

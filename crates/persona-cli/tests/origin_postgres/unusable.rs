@@ -2,9 +2,9 @@
 //! never the password, the documented exit code from the server, from a command and from a move,
 //! and nothing changed.
 
-use crate::common::cluster::Cluster;
 use crate::common::{DEADLINE, Server, refused, wait_for};
 use crate::runner::{Folder, many};
+use persona_test_support::Cluster;
 
 /// A role that may connect with a password.
 fn role(cluster: &Cluster, name: &str, more: &str) {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::common::cluster::Cluster;
 use crate::runner::Folder;
+use persona_test_support::Cluster;
 
 #[test]
 fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed() {

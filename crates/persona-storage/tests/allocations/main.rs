@@ -4,7 +4,7 @@
 //! Each answer agrees with what is stored afterwards, and after the log was recovered: what was
 //! refused is not there, what was acknowledged is, and the file is sound.
 
-#[path = "../files/mod.rs"]
+#[path = "../common/files.rs"]
 mod files;
 mod memory;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use files::{Folder, check, settings};
+use crate::files::{Folder, check, settings};
 use persona_model::{EntityTag, Expect, Patch, PersonaId, Revision};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::sqlite::{Gate, SqliteStore};

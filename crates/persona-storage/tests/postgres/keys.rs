@@ -1,0 +1,98 @@
+//! The number of idempotency keys is bounded, on every backend, and no key is given up before its
+//! day is over.
+
+use std::sync::Arc;
+
+use persona_storage::conformance::{TestClock, document, id, idempotent, write};
+use persona_storage::memory::MemoryStore;
+use persona_storage::sqlite::{self, SqliteStore};
+use persona_storage::{Error, NoObserver, Operation, Store, Write, postgres};
+use persona_test_support::Cluster;
+use serde_json::json;
+
+const KEYS_MAX: u64 = 3;
+
+fn create(number: u8) -> Write {
+    write(Operation::Create { id: id(number), document: document(json!({ "name": "Ada" })) })
+}
+
+/// Fills the store with keys, and leaves it so.
+async fn fill(store: &dyn Store) {
+    for number in 1..=3 {
+        store
+            .write(idempotent(create(number), &format!("key {number}"), number))
+            .await
+            .expect("room for it");
+    }
+    let refused = store.write(idempotent(create(4), "key 4", 4)).await;
+    assert!(matches!(refused, Err(Error::TooManyKeys { max: KEYS_MAX })), "{refused:?}");
+    assert_eq!(store.get(id(4)).await.expect("readable"), None, "it was changed all the same");
+    store.write(create(4)).await.expect("a request without a key needs no room");
+    let again =
+        store.write(idempotent(create(1), "key 1", 1)).await.expect("a known key needs no room");
+    assert!(again.replayed, "the oldest key was given up");
+}
+
+#[tokio::test]
+async fn the_oracle_keeps_so_many_keys() {
+    let store = MemoryStore::new(Arc::new(TestClock::default())).keeping_keys(KEYS_MAX);
+    fill(&store).await;
+}
+
+#[tokio::test]
+async fn a_file_keeps_so_many_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = sqlite::Settings::new(folder.path().join("persona.db"));
+    settings.idempotency_keys_max = KEYS_MAX;
+    sqlite::initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    fill(&store).await;
+    // As the keeper does with those of yesterday: the oldest first.
+    let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
+    foreign.execute("DELETE FROM idempotency WHERE key = 'key 1'", []).expect("SQL");
+    store.write(idempotent(create(5), "key 5", 5)).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn a_repetition_of_a_kept_write_is_answered_while_the_disk_is_short() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = sqlite::Settings::new(folder.path().join("persona.db"));
+    sqlite::initialise(&settings).expect("a new file");
+    let clock = Arc::new(TestClock::default());
+    let store =
+        SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    store.write(idempotent(create(1), "key 1", 1)).await.expect("there is space");
+    settings.disk_reserve_bytes = u64::MAX;
+    let short = SqliteStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens");
+    let again = short
+        .write(idempotent(create(1), "key 1", 1))
+        .await
+        .expect("it was kept, so nothing is to be written");
+    assert!(again.replayed);
+    let other = short.write(idempotent(create(2), "key 1", 2)).await;
+    assert!(matches!(other, Err(Error::KeyReused)), "{other:?}");
+    let new = short.write(idempotent(create(2), "key 2", 2)).await;
+    assert!(matches!(new, Err(Error::Full(_))), "{new:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_keeps_so_many_keys() {
+    let cluster = Cluster::shared();
+    let settings = postgres::Settings::parse(&cluster.url(&cluster.database()))
+        .expect("a URL")
+        .keeping_keys(KEYS_MAX);
+    let clock = Arc::new(TestClock::default());
+    let store = {
+        let (settings, clock) = (settings.clone(), clock.clone());
+        tokio::task::spawn_blocking(move || {
+            postgres::initialise(&settings).expect("an empty database");
+            postgres::PostgresStore::open(settings, clock, Arc::new(NoObserver)).expect("it opens")
+        })
+        .await
+        .expect("no panic")
+    };
+    fill(&store).await;
+    store.close().await;
+}

@@ -1,0 +1,24 @@
+//! What needs a server of PostgreSQL: the store on it, moves to it and from it, and comparisons of
+//! it with SQLite.
+
+#[path = "../common/files.rs"]
+mod files;
+
+mod contract_of_postgres;
+mod differential;
+mod epoch;
+mod forgetting;
+mod keys;
+mod leases;
+mod moves;
+mod polling;
+mod reads;
+mod standby;
+mod start;
+mod ties;
+mod together;
+mod transfer;
+mod transfer_existing;
+mod transfer_killed;
+mod transfer_live;
+mod upgrade;

@@ -1,0 +1,61 @@
+//! Commits that wait for a synchronous standby that is not there: nobody can end such a wait but
+//! the server, and it must not be filled with them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::postgres::{PostgresStore, Settings, initialise};
+use persona_storage::{NoObserver, Operation, Store};
+use persona_test_support::Cluster;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+const POOL_MAX: usize = 4;
+/// What may be left behind by that pool, and what the pool itself may have.
+const WAITING_MAX: usize = 2 * POOL_MAX + POOL_MAX;
+/// More than fit, and each is tried again and again.
+const WRITES: u8 = 36;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_is_away() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let url = format!("{}?statement_timeout=1&pool_max={POOL_MAX}", cluster.url(&database));
+    let settings = Settings::parse(&url)
+        .expect("a URL")
+        .named("standby")
+        .left_behind_for(Duration::from_millis(100));
+    initialise(&settings).expect("an empty database");
+    let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+        .expect("it opens");
+    let store: Arc<dyn Store> = Arc::new(store);
+    cluster.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    let mut writes = JoinSet::new();
+    for number in 0..WRITES {
+        let store = Arc::clone(&store);
+        let mut create = write(Operation::Create {
+            id: id(number),
+            document: document(json!({ "name": "Ada" })),
+        });
+        create.deadline = Instant::now() + PATIENCE;
+        writes.spawn(async move { store.write(create).await });
+    }
+    let waiting = || {
+        cluster
+            .sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    };
+    let mut most = 0;
+    while let Some(told) = writes.join_next().await {
+        assert!(told.expect("no panic").is_err(), "acknowledged without the standby");
+        most = most.max(waiting().parse().expect("a number"));
+    }
+    assert!((POOL_MAX..=WAITING_MAX).contains(&most), "{most} commits wait");
+    // When nobody has to be waited for any more, everything goes on.
+    cluster.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    let create = Operation::Create { id: id(WRITES), document: document(json!({ "name": "Bea" })) };
+    store.write(write(create)).await.expect("created");
+}

@@ -1,0 +1,269 @@
+//! Moves that are killed: at random times, at each of their steps, and in their last moment. They
+//! go on, and nothing is lost or there twice.
+
+use std::ops::ControlFlow;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::files::{self, Folder, check, go_on};
+use crate::moves::{
+    PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, fill, go,
+    name_of, plan,
+};
+use persona_model::{Expect, Patch};
+use persona_storage::conformance::{TestClock, id, write};
+use persona_storage::postgres::{self, PostgresStore};
+use persona_storage::sqlite::initialise;
+use persona_storage::transfer::{Plan, TransferError, transfer};
+use persona_storage::{NoObserver, Operation, Store};
+use persona_test_support::Cluster;
+use serde_json::json;
+
+/// How often a move is killed at random times.
+const KILLS: u32 = 20;
+/// What tells a process of this program that it is to move something.
+const CHILD: &str = "PERSONA_TEST_MOVE";
+/// Longest wait for something that happens by itself.
+const LONG: Duration = Duration::from_mins(1);
+
+/// What a process of the tests below does: it moves, and kills itself at a step, if it is told one.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program has no other way to be told something"
+)]
+fn a_process_that_is_told_to_moves_something() {
+    let Ok(order) = std::env::var(CHILD) else { return };
+    let words: Vec<&str> = order.split('\n').collect();
+    let [from, to, live, killed_at] = words[..] else { panic!("{order}") };
+    let mut left: u32 = killed_at.parse().expect("a number");
+    let plan = Plan { live: live == "live", ..plan(from, to) };
+    let moved = transfer(&plan, &mut |_| {
+        left -= 1;
+        if left == 0 {
+            std::process::abort();
+        }
+        ControlFlow::Continue(())
+    });
+    moved.expect("moved");
+}
+
+fn child(from: &str, to: &str, live: bool, killed_at: u32) -> Child {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let live = if live { "live" } else { "" };
+    command
+        .args(["--exact", "transfer_killed::a_process_that_is_told_to_moves_something"])
+        .env(CHILD, format!("{from}\n{to}\n{live}\n{killed_at}"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+/// Moves with a process that is killed after random times, until one comes through; tells how often
+/// it was killed.
+fn move_killed(from: &str, to: &str, kills: u32) {
+    let mut seed = 7_u64;
+    let mut killed = 0;
+    while killed < kills {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut child = child(from, to, false, u32::MAX);
+        std::thread::sleep(Duration::from_millis(20 + (seed >> 33) % 150));
+        if child.try_wait().expect("a child").is_some() {
+            break;
+        }
+        child.kill().expect("a child");
+        child.wait().expect("a child");
+        killed += 1;
+    }
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while let Err(error) = transfer(&plan(from, to), &mut go_on) {
+        // The server may not have noticed yet that the last one is gone.
+        if matches!(error, TransferError::FileExists { .. } | TransferError::NotEmpty { .. }) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{error}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_is_killed_again_and_again_arrives_complete() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    // Enough that there is something to kill it at.
+    let store = files::open(&folder.database());
+    for round in 0..3000_usize {
+        files::patch(&store, [1, 2, 3, 4][round % 4], &json!({ "extensions": { "round": round } }))
+            .await;
+    }
+    store.close().await;
+    drop(store);
+    let before = content_of_file(&folder.database(), "created_at").await;
+    let by_relevance = content_of_file(&folder.database(), "relevance").await;
+    let url = cluster.url(&cluster.database());
+    let (from, back) = (name_of(&folder.database()), folder.path("back.db"));
+    let (there, to) = (url.clone(), name_of(&back));
+    std::thread::spawn(move || {
+        move_killed(&from, &there, KILLS);
+        move_killed(&there, &to, KILLS);
+    })
+    .join()
+    .expect("no panic");
+    assert_same(&before, &content_of_server(&url, "created_at").await);
+    assert_same(&by_relevance, &content_of_file(&back, "relevance").await);
+    assert!(check(&back).expect("a file").is_sound());
+}
+
+/// Moves, and kills the process at its first step, the next at its second, and so on, until one
+/// comes to its end; tells how many were killed. The server may not have noticed yet that the last
+/// one is gone, so one that is refused is not counted.
+fn move_killed_at_each_step(from: &str, to: &str) -> u32 {
+    let deadline = Instant::now() + LONG;
+    let mut step = 1;
+    loop {
+        let ended = child(from, to, true, step).wait().expect("a child");
+        if ended.success() {
+            return step - 1;
+        }
+        if ended.code().is_none() {
+            step += 1;
+        }
+        assert!(Instant::now() < deadline, "still not moved at step {step}: {ended}");
+    }
+}
+
+/// Counts up in a persona, a little slower than as fast as it can, until that is refused.
+fn count_slowly(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<u32> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        let mut acknowledged = 0;
+        loop {
+            pace.tick().await;
+            let patch = Patch::merge(json!({ "extensions": { "count": acknowledged + 1 } }))
+                .expect("a patch");
+            match store
+                .write(write(Operation::Patch {
+                    id: id(1),
+                    expect: Expect::Any,
+                    patch,
+                    base: None,
+                }))
+                .await
+            {
+                Ok(_) => acknowledged += 1,
+                Err(_) => return acknowledged,
+            }
+        }
+    })
+}
+
+/// Every revision from the first to the newest is there once, so nothing was lost and nothing was
+/// done twice.
+async fn assert_whole(store: &dyn Store, acknowledged: u32) {
+    assert_counted_to(store, acknowledged).await;
+    let newest = store.get(id(1)).await.expect("readable").expect("there").revision.number();
+    let changes = store.changes_after(0, 1_000_000).await.expect("readable");
+    let revisions: Vec<u64> = changes
+        .iter()
+        .filter(|line| line.persona == id(1))
+        .map(|line| line.revision.number())
+        .collect();
+    assert_eq!(revisions, (1..=newest).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_move_that_is_killed_at_each_of_its_steps_loses_nothing_and_does_nothing_twice() {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    // More than fits one batch.
+    let store = files::open(&folder.database());
+    for round in 0..100 {
+        files::patch(&store, 2, &json!({ "description": format!("{round} ").repeat(30_000) }))
+            .await;
+    }
+    let file: Arc<dyn Store> = Arc::new(store);
+    let url = cluster.url(&cluster.database());
+    let counting = count_slowly(&file);
+    let (from, to) = (name_of(&folder.database()), url.clone());
+    let steps = tokio::task::spawn_blocking(move || move_killed_at_each_step(&from, &to))
+        .await
+        .expect("no panic");
+    let acknowledged = counting.await.expect("no panic");
+    let settings = postgres::Settings::parse(&url).expect("a URL");
+    let server =
+        PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
+    assert_whole(&server, acknowledged).await;
+    file.close().await;
+    // And back, out of a database that is written to.
+    let server: Arc<dyn Store> = Arc::new(server);
+    let counting = count_slowly(&server);
+    let back = folder.path("back.db");
+    let (from, to) = (url, name_of(&back));
+    let steps_back = tokio::task::spawn_blocking(move || move_killed_at_each_step(&from, &to))
+        .await
+        .expect("no panic");
+    let acknowledged = counting.await.expect("no panic");
+    assert!(
+        steps >= 6 && steps_back >= 6,
+        "copying, comparing and the fence have more steps than {steps} and {steps_back}"
+    );
+    println!("killed {steps} times there and {steps_back} times back");
+    server.close().await;
+    assert!(check(&back).expect("a file").is_sound(), "{:?}", check(&back));
+    let store = files::open(&back);
+    assert_whole(&store, acknowledged).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_move_that_is_killed_between_the_end_of_the_source_and_the_start_of_the_target_goes_on()
+ {
+    let (folder, cluster) = (Folder::new(), Cluster::shared());
+    fill(&folder.database()).await;
+    let before = content_of_file(&folder.database(), "created_at").await;
+    let database = cluster.database();
+    let (from, to) = (name_of(&folder.database()), cluster.url(&database));
+    // It has begun, and ends before anything was copied.
+    let began = tokio::task::spawn_blocking({
+        let (from, to) = (from.clone(), to.clone());
+        move || child(&from, &to, true, 1).wait().expect("a child")
+    });
+    assert_eq!(began.await.expect("no panic").code(), None, "killed");
+    // The target cannot be opened for use, so the move stops right behind the moment in which the
+    // source was retired.
+    let (blocker, connection) =
+        tokio_postgres::connect(&to, tokio_postgres::NoTls).await.expect("connected");
+    tokio::spawn(connection);
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE persona_store.about IN EXCLUSIVE MODE")
+        .await
+        .expect("locked");
+    let mut moving = child(&from, &to, true, u32::MAX);
+    let deadline = Instant::now() + LONG;
+    while cluster
+        .sql(&database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")
+        == "0"
+    {
+        assert!(
+            Instant::now() < deadline && moving.try_wait().expect("a child").is_none(),
+            "it does not wait"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    moving.kill().expect("a child");
+    moving.wait().expect("a child");
+    assert!(initialise(&files::settings(&folder.database())).is_err(), "the file is retired");
+    let settings = postgres::Settings::parse(&to).expect("a URL");
+    assert!(
+        matches!(postgres::initialise(&settings), Err(postgres::StartError::BeingFilled { .. })),
+        "and nobody may use the target"
+    );
+    blocker.batch_execute("ROLLBACK").await.expect("over");
+    go(&Plan { live: true, ..plan(&from, &to) }).expect("moved");
+    assert_same(&before, &content_of_server(&to, "created_at").await);
+    assert_eq!(
+        cluster.sql(&database, "SELECT count(*) FROM persona_store.personas"),
+        PERSONAS.to_string()
+    );
+}

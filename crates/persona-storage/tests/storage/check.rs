@@ -1,0 +1,139 @@
+//! What a check finds: every invariant is broken once, and a sound file is called sound.
+
+use crate::files::{Folder, check, create, go_on, keeper, open, patch};
+use persona_storage::Store;
+use persona_storage::conformance::id;
+use persona_storage::sqlite::{StartError, back_up};
+use serde_json::json;
+
+const PERSONAS: u8 = 12;
+
+#[tokio::test]
+async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed() {
+    let folder = Folder::filled(PERSONAS).await;
+    let before = std::fs::read(folder.database()).expect("readable");
+    let report = check(&folder.database()).expect("it can be read");
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(
+        (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
+        (10, 2, 32, 32, 6)
+    );
+    back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
+    assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);
+    assert_eq!(std::fs::read(folder.database()).expect("readable"), before);
+    assert!(
+        !folder.names().iter().any(|name| name.starts_with("backup.db-")),
+        "{:?}",
+        folder.names()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
+    let folder = Folder::filled(PERSONAS).await;
+    let path = folder.database();
+    // The check opens the file first, because it reads the first page with plain file calls.
+    let (ready, begin) = std::sync::mpsc::channel::<()>();
+    let checking = {
+        let path = path.clone();
+        std::thread::spawn(move || {
+            let mut looks = 0;
+            let mut ready = Some(ready);
+            let report = persona_storage::sqlite::check(&path, &mut |_| {
+                drop(ready.take());
+                looks += 1;
+                // Long enough for some writes between two looks, also on a busy machine.
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                go_on(persona_storage::sqlite::Progress {
+                    step: persona_storage::sqlite::Step::Personas,
+                    done: 0,
+                    total: 0,
+                })
+            });
+            (report.expect("it can be read"), looks)
+        })
+    };
+    assert!(begin.recv().is_err(), "dropped when the file is open");
+    let (keeper, store) = (keeper(&path), open(&path));
+    let mut number = PERSONAS;
+    while !checking.is_finished() && number < 200 {
+        number += 1;
+        create(&store, number).await;
+        patch(&store, 1, &json!({ "extensions": { "number": number } })).await;
+    }
+    let (report, looks) = checking.join().expect("no panic");
+    assert!(report.is_sound(), "{report:?}");
+    assert!(looks > 5 && report.personas > u64::from(PERSONAS), "{looks} looks, {report:?}");
+    store.close().await;
+    drop(store);
+    keeper.close().expect("the disk syncs");
+}
+
+#[tokio::test]
+async fn every_broken_invariant_is_found_and_the_persona_is_named() {
+    let named = Some(id(3));
+    let cases = [
+        ("UPDATE personas SET document = replace(document, 'name 3', 'name 4') WHERE row_id = 3", "checksum", named),
+        ("UPDATE personas SET head = replace(head, '\"revision\":4', '\"revision\":5') WHERE row_id = 3", "checksum", named),
+        ("UPDATE personas SET checksum = checksum + 1 WHERE row_id = 3", "checksum", named),
+        ("UPDATE personas SET content_hash = zeroblob(32) WHERE row_id = 3", "content hash", named),
+        ("UPDATE personas SET updated_at = updated_at + 1 WHERE row_id = 3", "head of the answer", named),
+        ("UPDATE personas SET name = 'other' WHERE row_id = 3", "column name", named),
+        ("UPDATE personas SET kind = 'agent' WHERE row_id = 3", "column kind", named),
+        ("UPDATE personas SET handle = NULL WHERE row_id = 3", "column handle", named),
+        ("UPDATE personas SET is_active = 0 WHERE row_id = 3", "column is_active", named),
+        ("UPDATE persona_tags SET tag = 'other' WHERE persona = 3 AND tag = 'all'", "tags", named),
+        ("DELETE FROM revisions WHERE persona = 3 AND revision = 2", "2 comes next", named),
+        ("DELETE FROM revisions WHERE persona = 3 AND revision = 4", "end at 3", named),
+        ("UPDATE revisions SET parent = 1 WHERE persona = 3 AND revision = 3", "parent", named),
+        ("UPDATE revisions SET document = replace(document, 'name 3', 'name 4') WHERE persona = 3 AND revision = 2", "checksum", named),
+        ("UPDATE revisions SET author = 'nobody' WHERE persona = 3 AND revision = 2", "head differs", named),
+        ("UPDATE revisions SET changed = '[\"name\"]' WHERE persona = 3 AND revision = 2", "says it changed", named),
+        ("DELETE FROM changes WHERE sequence = (SELECT max(sequence) FROM changes)", "feed", Some(id(12))),
+        (
+            "UPDATE changes SET kind = 'deleted' WHERE revision = 2 AND persona = (SELECT id FROM personas WHERE row_id = 3)",
+            "cannot be",
+            named,
+        ),
+        (
+            "UPDATE changes SET at = (SELECT at FROM changes AS first WHERE first.persona = changes.persona AND first.revision = 1) - 1
+             WHERE revision = 2 AND persona = (SELECT id FROM personas WHERE row_id = 3)",
+            "not later",
+            named,
+        ),
+        (
+            "INSERT INTO changes (persona, revision, kind, at) VALUES (zeroblob(16), 1, 'created', 9000000000000000)",
+            "not there",
+            Some(id(0)),
+        ),
+        ("DELETE FROM personas WHERE row_id = 3", "refers to a row of personas that is not there", None),
+        ("DROP INDEX personas_by_handle", "tables and indexes", None),
+    ];
+    for (sql, found, persona) in cases {
+        let folder = Folder::filled(PERSONAS).await;
+        folder.change(sql);
+        let report = check(&folder.database()).expect("it can be read");
+        let expected = report
+            .problems
+            .iter()
+            .any(|problem| problem.persona == persona && problem.what.contains(found));
+        assert!(expected, "{sql}: {:#?}", report.problems);
+    }
+}
+
+#[tokio::test]
+async fn problems_are_counted_beyond_those_that_are_described() {
+    let folder = Folder::filled(200).await;
+    folder.change("UPDATE personas SET checksum = checksum + 1");
+    let report = check(&folder.database()).expect("it can be read");
+    assert_eq!((report.problems.len(), report.problems_total), (100, 200));
+}
+
+#[tokio::test]
+async fn a_check_can_be_interrupted() {
+    let folder = Folder::filled(PERSONAS).await;
+    let ended = persona_storage::sqlite::check(&folder.database(), &mut |_| {
+        std::ops::ControlFlow::Break(())
+    });
+    assert!(matches!(ended, Err(StartError::Interrupted { .. })), "{ended:?}");
+}

@@ -1,0 +1,22 @@
+//! The stores that need no server: SQLite, and the oracle in memory.
+
+#[path = "../common/files.rs"]
+mod files;
+
+mod backup;
+mod check;
+mod contract_of_memory;
+mod contract_of_sqlite;
+mod damage;
+mod doubt;
+mod failed_commit;
+mod merging;
+mod oracle;
+mod order_of_creation;
+mod portable;
+mod restore_beside_start;
+mod scheduled_backups;
+mod start;
+mod starting_over;
+mod together;
+mod turns;

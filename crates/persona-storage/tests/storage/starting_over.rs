@@ -1,0 +1,95 @@
+//! The keeper has a full log start over, and stops writers for as little of it as can be.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::files::{Folder, settings};
+use persona_storage::conformance::TestClock;
+use persona_storage::sqlite::{Keeper, initialise};
+use persona_storage::{Checkpoint, Observer};
+use rusqlite::Connection;
+
+/// Who counts the copies of the log, and may write after each as much again as writers do beside
+/// it.
+struct Watch {
+    writer: Mutex<Connection>,
+    bytes_after_each: u32,
+    copies: AtomicUsize,
+    holds: AtomicUsize,
+}
+
+impl Watch {
+    fn write(&self, bytes: u32) {
+        let writer = self.writer.lock().expect("no panic");
+        writer.execute("INSERT INTO filler VALUES (zeroblob(?1))", [bytes]).expect("written");
+    }
+
+    /// Copies and holds of the gate of one tick.
+    fn tick(&self, keeper: &mut Keeper) -> (usize, usize) {
+        let counts = || (self.copies.load(Ordering::Relaxed), self.holds.load(Ordering::Relaxed));
+        let before = counts();
+        keeper.tick().expect("upkeep");
+        let after = counts();
+        (after.0 - before.0, after.1 - before.1)
+    }
+}
+
+impl Observer for Watch {
+    fn checkpointed(&self, _took: Duration, _result: Checkpoint) {
+        self.copies.fetch_add(1, Ordering::Relaxed);
+        if self.bytes_after_each > 0 {
+            self.write(self.bytes_after_each);
+        }
+    }
+    fn gate_held(&self, _hold: Duration) {
+        self.holds.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A database whose log has 36 MB.
+fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Keeper) {
+    let folder = Folder::new();
+    initialise(&settings(&folder.database())).expect("a new file");
+    let writer = Connection::open(folder.database()).expect("it opens");
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (bytes BLOB)")
+        .expect("a table");
+    let (copies, holds) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let watch = Arc::new(Watch { writer: writer.into(), bytes_after_each, copies, holds });
+    let keeper =
+        Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), watch.clone())
+            .expect("it opens");
+    watch.write(36_000_000);
+    (folder, watch, keeper)
+}
+
+#[test]
+fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_with_the_brake() {
+    let (_folder, watch, mut keeper) = full(2_000_000);
+    let (copies, holds) = watch.tick(&mut keeper);
+    // One beside writers, three with the brake, and the last while nobody can write.
+    assert_eq!(copies, 5);
+    assert!(holds >= 4, "{holds}");
+}
+
+#[test]
+fn a_reader_on_an_old_snapshot_is_not_braked_for_again_and_again() {
+    let (folder, watch, mut keeper) = full(0);
+    let reader = Connection::open(folder.database()).expect("it opens");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM filler").expect("a snapshot");
+    watch.write(2_000_000);
+    // Beside writers as far as the reader lets it, once with the brake in vain, and the last that
+    // tells of it.
+    assert_eq!(watch.tick(&mut keeper).0, 3);
+}
+
+#[test]
+fn a_full_log_that_is_copied_back_makes_nobody_wait_again_before_the_next_write() {
+    let (folder, watch, mut keeper) = full(0);
+    assert_eq!(watch.tick(&mut keeper), (2, 1), "little was left, so the brake was not needed");
+    let again = watch.tick(&mut keeper);
+    // Where the first tick took longer than a log may be idle, the second has cut it.
+    let is_cut = std::fs::metadata(folder.path("persona.db-wal")).expect("it exists").len() == 0;
+    assert!(is_cut || again == (0, 0), "{again:?}");
+}

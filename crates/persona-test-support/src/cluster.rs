@@ -1,0 +1,378 @@
+//! A PostgreSQL server of the tests' own: made in a temporary folder, gone with the process that
+//! made it.
+//!
+//! Debian's binaries, run as the user `postgres` where the tests run as root, which PostgreSQL
+//! refuses to. A shell stands between: it ends the server and removes the folder when its standard
+//! input closes, which happens however a test ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::port::Port;
+
+/// Longest wait for a server to start: it replays its log after a kill.
+const START_MAX: Duration = Duration::from_mins(1);
+/// What tests change on every server. They lose nothing when the machine crashes, and there are
+/// many of them.
+const OPTIONS: [&str; 5] = [
+    "fsync=off",
+    "max_connections=300",
+    "shared_buffers=64MB",
+    "max_wal_size=256MB",
+    "lc_messages=C",
+];
+/// Who may come in: everybody without a password, except for who is named `ada`.
+const HBA: &str = "\
+local all all trust
+host all ada 127.0.0.1/32 scram-sha-256
+hostssl all tls 127.0.0.1/32 trust
+hostnossl all tls 127.0.0.1/32 reject
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+";
+/// Runs the server given as arguments until standard input closes; then removes the folder, unless
+/// it is to be kept.
+const WATCHDOG: &str = r#"folder=$1; shift; "$@" & cat > /dev/null; kill -QUIT $!; wait; [ -e "$folder/keep" ] || rm -rf "$folder""#;
+
+/// A server with its folder.
+pub struct Cluster {
+    folder: PathBuf,
+    port: Port,
+    options: Vec<String>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    watchdog: Child,
+    /// Closing it ends the server.
+    input: ChildStdin,
+}
+
+impl Cluster {
+    /// The server that all tests of a program share, each with a database of its own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&[]))
+    }
+
+    /// A server of its own, with further options.
+    pub fn start(options: &[&str]) -> Self {
+        Self::new(options).with_data()
+    }
+
+    /// A server of its own that speaks TLS as `localhost`, with the certificate of an authority of
+    /// its own in `ca.crt`.
+    pub fn with_tls() -> Self {
+        let cluster =
+            Self::new(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"]);
+        let key = |name: &str| {
+            format!(
+                "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -days 30"
+            )
+        };
+        let ca = format!("req -x509 {} -out ca.crt -subj /CN=authority", key("ca"));
+        let server = format!(
+            "req -x509 {} -out server.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE \
+             -CA ca.crt -CAkey ca.key",
+            key("server")
+        );
+        for arguments in [ca, server] {
+            run(cluster.program(Path::new("openssl")).args(arguments.split_whitespace()));
+        }
+        cluster.with_data()
+    }
+
+    fn with_data(self) -> Self {
+        let cluster = self;
+        // Another order of letters than the bytes', so that a comparison that forgets to be
+        // bytewise is found.
+        let locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
+        let data = cluster.data();
+        run(cluster
+            .command("initdb")
+            .args(["--no-sync", "-U", "postgres", "-A", "trust", "-E", "UTF8"])
+            .args(locale)
+            .arg("-D")
+            .arg(&data));
+        fs::write(data.join("pg_hba.conf"), HBA).expect("the folder is writable");
+        cluster.start_again();
+        cluster
+    }
+
+    /// A standby of another server.
+    pub fn standby_of(primary: &Self) -> Self {
+        let cluster = Self::new(&[]);
+        let mut copy = cluster.command("pg_basebackup");
+        run(copy
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-p",
+                &primary.port().to_string(),
+            ])
+            .arg("-D")
+            .arg(cluster.data()));
+        cluster.start_again();
+        cluster
+    }
+
+    fn new(options: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("persona-postgres-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
+        if let Some((user, group)) = unprivileged() {
+            std::os::unix::fs::chown(&folder, Some(user), Some(group))
+                .expect("root may give it away");
+        }
+        let options = OPTIONS.iter().chain(options).map(ToString::to_string).collect();
+        Self { folder, port: Port::reserve(), options, running: Mutex::default() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The folder, for files that the server is to read.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A program of PostgreSQL, run as its user.
+    pub fn command(&self, program: &str) -> Command {
+        self.program(&binaries().join(program))
+    }
+
+    /// Any program, run as the server's user in the server's folder.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some((user, group)) = unprivileged() {
+            command.uid(user).gid(group);
+        }
+        command.current_dir(&self.folder);
+        command
+    }
+
+    /// Starts the server, also after [`Self::stop`], and waits until it takes connections.
+    pub fn start_again(&self) {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(&self.folder)
+            .arg(binaries().join("postgres"))
+            .arg("-D")
+            .arg(self.data());
+        command.arg("-k").arg(&self.folder).args([
+            "-p",
+            &self.port().to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+        ]);
+        for option in &self.options {
+            command.args(["-c", option]);
+        }
+        if let Some((user, group)) = unprivileged() {
+            command.uid(user).gid(group);
+        }
+        // A group of its own, so that Ctrl-C does not end the watchdog before it has done its work.
+        command
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut watchdog = command.spawn().expect("a shell");
+        let input = watchdog.stdin.take().expect("piped");
+        let log = BufReader::new(watchdog.stderr.take().expect("piped"));
+        let (said, says) = channel();
+        // Reads until the server ends: a log that nobody reads would stop it.
+        std::thread::spawn(move || {
+            log.lines().map_while(Result::ok).for_each(|line| drop(said.send(line)));
+        });
+        let mut lines = Vec::new();
+        loop {
+            match says.recv_timeout(START_MAX) {
+                Ok(line) if line.contains("ready to accept") => break,
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("PostgreSQL did not start in time:\n{}", lines.join("\n"))
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("PostgreSQL did not start:\n{}", lines.join("\n"))
+                }
+            }
+        }
+        let _ = fs::remove_file(self.folder.join("keep"));
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Running { watchdog, input });
+    }
+
+    /// Ends the server at once, as a crash would, and keeps its folder.
+    pub fn stop(&self) {
+        fs::write(self.folder.join("keep"), "").expect("the folder is writable");
+        self.end();
+    }
+
+    /// Kills the server and all its processes with a signal that nobody can handle, and keeps its
+    /// folder.
+    pub fn kill(&self) {
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let postmaster =
+            text.lines().next().and_then(|line| line.parse().ok()).expect("a process number");
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))
+            .unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|number| number.parse().ok());
+        for process in std::iter::once(postmaster).chain(children) {
+            let process = rustix::process::Pid::from_raw(process).expect("not zero");
+            // A child can be gone already.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+        self.stop();
+    }
+
+    fn end(&self) {
+        if let Some(Running { mut watchdog, input }) =
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            drop(input);
+            watchdog.wait().expect("it ends");
+        }
+    }
+
+    /// Does SQL in a database and returns what it prints, without frills.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let mut psql = self.command("psql");
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-p",
+            &self.port().to_string(),
+        ]);
+        run(psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql])).trim().to_owned()
+    }
+
+    /// A session of its own in a database.
+    pub fn session(&self, database: &str) -> Session {
+        let mut psql = self.command("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()])
+            .arg("-h")
+            .arg(&self.folder);
+        let mut psql = psql
+            .args(["-d", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql");
+        let output = BufReader::new(psql.stdout.take().expect("piped"));
+        Session { input: psql.stdin.take().expect("piped"), output, psql }
+    }
+
+    /// An empty database, by name.
+    pub fn database(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("personas_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        name
+    }
+
+    /// The URL of a database over the loopback interface.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port())
+    }
+
+    /// The URL of a database over the socket in the folder.
+    pub fn socket_url(&self, database: &str) -> String {
+        format!(
+            "postgres://postgres@{}:{}/{database}",
+            self.folder.display().to_string().replace('/', "%2F"),
+            self.port()
+        )
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.end();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A session of `psql`.
+pub struct Session {
+    psql: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Does statements, and waits until they are done.
+    pub fn run(&mut self, sql: &str) {
+        writeln!(self.input, "{sql};\n\\echo done").expect("it reads");
+        let mut line = String::new();
+        while line.trim() != "done" {
+            line.clear();
+            assert_ne!(self.output.read_line(&mut line).expect("it writes"), 0, "psql ended");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.psql.kill();
+        let _ = self.psql.wait();
+    }
+}
+
+/// Runs a program to its end and returns what it prints.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// User and group of PostgreSQL, where the tests run as root.
+fn unprivileged() -> Option<(u32, u32)> {
+    static FOUND: OnceLock<Option<(u32, u32)>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let number = |arguments: &[&str]| {
+            run(Command::new("id").args(arguments)).trim().parse::<u32>().expect("a number")
+        };
+        (number(&["-u"]) == 0).then(|| (number(&["-u", "postgres"]), number(&["-g", "postgres"])))
+    })
+}
+
+/// The newest of Debian's versions.
+fn binaries() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
+    let newest = newest.expect(
+        "PostgreSQL is not installed: `./test` installs it, or `apt-get install postgresql`",
+    );
+    PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
+}

@@ -1,0 +1,13 @@
+//! What tests of several crates share: throwaway servers of PostgreSQL, and a wire to one that
+//! breaks on purpose.
+//!
+//! Nothing here knows the product, so that a change of the product does not rebuild it. Start
+//! reading at [`Cluster`].
+
+#![expect(missing_docs, reason = "the names of these helpers say what they do")]
+
+mod cluster;
+pub mod port;
+pub mod wire;
+
+pub use cluster::{Cluster, Session};
