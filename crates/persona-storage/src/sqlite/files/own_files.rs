@@ -19,7 +19,7 @@ use rustix::io::Errno;
 
 use super::paths::{COMPANIONS, Identity, with_suffix};
 use crate::sqlite::start::convert::folder_of;
-use crate::sqlite::write::heavy_write_lock::HeavyGate;
+use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 use crate::sqlite::{Gate, StartError};
 
 /// Most symbolic links that are followed one after the other, as in the kernel
@@ -104,7 +104,7 @@ pub(crate) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
 /// Everything that belongs to a database while it is in use, by name.
 fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    [database.to_path_buf(), Gate::path(database), HeavyGate::path(database)]
+    [database.to_path_buf(), Gate::path(database), HeavyWriteLock::path(database)]
         .into_iter()
         .chain(companions)
 }
@@ -148,7 +148,7 @@ pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), Start
 /// does not yet.
 fn is_beside_a_database(path: &Path) -> bool {
     let Some(name) = path.to_str() else { return false };
-    let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX, HeavyGate::SUFFIX]);
+    let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX, HeavyWriteLock::SUFFIX]);
     suffixes
         .filter_map(|suffix| name.strip_suffix(suffix))
         .any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())

@@ -17,7 +17,7 @@ use std::time::Instant;
 use persona_model::Revision;
 use rusqlite::Connection;
 
-use super::heavy_write_lock::{HeavyGate, HeavyPass};
+use super::heavy_write_lock::{HeavyWriteGuard, HeavyWriteLock};
 use super::queue::LIGHT_BYTES_MAX;
 use crate::decide::{Patched, patched};
 use crate::sqlite::Settings;
@@ -54,7 +54,7 @@ impl Foreseen {
 #[derive(Debug)]
 pub(crate) struct Ahead {
     pub foreseen: Option<Foreseen>,
-    pub pass: HeavyPass,
+    pub pass: HeavyWriteGuard,
 }
 
 impl Ahead {
@@ -68,14 +68,14 @@ impl Ahead {
 /// Works out heavy writes, in turns of their clients.
 pub(crate) struct Foresight {
     settings: Settings,
-    gate: HeavyGate,
+    gate: HeavyWriteLock,
     /// Opened with the first heavy write.
     reader: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Foresight {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { gate: HeavyGate::of(&settings.path), settings, reader: Arc::default() }
+        Self { gate: HeavyWriteLock::of(&settings.path), settings, reader: Arc::default() }
     }
 
     /// Looks ahead, and hands the write back, with its pass where it is heavy. Nothing is foreseen

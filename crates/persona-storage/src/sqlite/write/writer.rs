@@ -19,7 +19,7 @@ use super::batch::{Batch, Batched};
 use super::claim::{Claim, Withdrawal};
 use super::commit::{WriteConnection, WriteTransaction};
 use super::foresight::{Ahead, Foresight};
-use super::heavy_write_lock::HeavyPass;
+use super::heavy_write_lock::HeavyWriteGuard;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::verdict::Verdict;
 use super::write_lock::Gate;
@@ -254,7 +254,7 @@ pub(crate) struct Applied {
     pub reply: oneshot::Sender<Told>,
     pub result: Result<Written, Error>,
     /// Of a heavy one: the next may look at what is there only after the commit.
-    pub pass: Option<HeavyPass>,
+    pub pass: Option<HeavyWriteGuard>,
 }
 
 impl Applied {
