@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
+use persona_storage::sqlite::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
 use persona_storage::sqlite::{
     FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name,
+    with_suffix,
 };
 use serde_json::Value;
 
 use super::database::DatabaseFacts;
 use super::neighbours::{Neighbour, neighbours_of};
 use super::processes::{self, User};
-use persona_server::supervisor::lock_probe::{
-    Holder, beside, holder_of_gate, holder_of_writer_lock,
-};
 
 /// Everything that checks look at.
 pub struct Facts {
@@ -146,7 +145,7 @@ impl FileFacts {
             first_page: inspect::first_page(&path),
             file_system: FileSystem::of(&folder).ok(),
             space: space_of(&folder),
-            log_bytes: fs::metadata(beside(&path, "-wal")).ok().map(|it| it.len()),
+            log_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|it| it.len()),
             leftovers: leftovers_of(&path, &folder),
             users: processes::users_of(&path),
             gate: holder_of_gate(&path),

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use persona_server::supervisor::lock_probe::{Holder, Identity, beside, files_open_in};
-use persona_storage::sqlite::Gate;
+use persona_storage::sqlite::lock_probe::{Holder, files_open_in};
+use persona_storage::sqlite::{FileId, Gate, with_suffix};
 
 /// The name of this program.
 const PROGRAM: &str = "persona";
@@ -40,16 +40,17 @@ pub(super) const GROUP: Group = Group {
 
 /// Every other process that has this file open, as far as this user may see.
 pub(super) fn users_of(database: &Path) -> Vec<User> {
-    let Some(identity) = Identity::of(database) else { return Vec::new() };
-    let gate = Identity::of(&Gate::path(database));
-    let index = Identity::of(&beside(database, "-shm"));
+    let file_at = |path: &Path| FileId::of(path).ok().flatten();
+    let Some(file) = file_at(database) else { return Vec::new() };
+    let gate = file_at(&Gate::path(database));
+    let index = file_at(&with_suffix(database, "-shm"));
     let entries = fs::read_dir("/proc").into_iter().flatten();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let others = pids.filter(|pid| *pid != std::process::id());
     let mut users: Vec<User> = others
         .filter_map(|pid| {
-            let open: Vec<Identity> = files_open_in(pid).collect();
-            let uses = open.contains(&identity) || index.is_some_and(|index| open.contains(&index));
+            let open: Vec<FileId> = files_open_in(pid).collect();
+            let uses = open.contains(&file) || index.is_some_and(|index| open.contains(&index));
             uses.then(|| {
                 let process = Holder::of(pid);
                 let gate = gate.is_some_and(|gate| open.contains(&gate));

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space};
 use super::processes::User;
 use super::{Level, Outcome, examine};
-use persona_server::supervisor::lock_probe::Holder;
+use persona_storage::sqlite::lock_probe::Holder;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_543_841_000_000);
 

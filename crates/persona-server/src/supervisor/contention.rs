@@ -3,7 +3,7 @@
 //!
 //! What lives here: when something is worth a line in the log, as a pure function of what the
 //! shared page shows. What must not: reading the page or the system's tables (`run.rs` and
-//! `lock_probe.rs` do).
+//! `sqlite/lock_probe.rs` of storage do).
 
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;

@@ -11,7 +11,6 @@ mod contention;
 mod handover;
 mod heartbeat;
 mod listener;
-pub mod lock_probe;
 mod notes;
 mod only_one;
 mod process;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use persona_storage::sqlite::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
 use tracing::{error, info, warn};
 
 use super::contention::{ADVICE, Delay};
-use super::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
 use super::vocabulary::{Ending, Key, Note};
 use crate::shared_page::{AtGate, GateFigures};
 
@@ -145,9 +145,9 @@ fn child(key: Key, message: &'static str) {
 mod tests {
     use std::time::Duration;
 
-    use super::super::lock_probe::Holder;
     use super::blame;
     use crate::shared_page::AtGate;
+    use persona_storage::sqlite::lock_probe::Holder;
 
     #[test]
     fn nobody_of_ours_is_blamed_for_the_lock_without_the_gate() {

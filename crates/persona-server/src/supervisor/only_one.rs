@@ -11,7 +11,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use super::lock_probe::{Holder, holder_of_flock};
+use persona_storage::sqlite::lock_probe::{Holder, holder_of_flock};
 
 /// The right to serve a file, until this is dropped.
 pub(super) struct Claim(#[expect(dead_code, reason = "the lock is held by the open file")] File);

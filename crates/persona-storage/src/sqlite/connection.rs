@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Settings, StartError};
 use crate::Observer;
-use crate::sqlite::files::paths::Identity;
+use crate::sqlite::files::paths::FileId;
 
 /// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those
 /// who wait longest.
@@ -66,7 +66,7 @@ pub(super) fn open(
 ) -> Result<Connection, StartError> {
     let failed = |error| StartError::from_driver(&settings.path, error);
     let identity = || {
-        Identity::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))
+        FileId::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))
     };
     let before = identity()?;
     // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come

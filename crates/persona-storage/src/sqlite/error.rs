@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::system_error::{explained, told};
 use super::{Obstacle, SecondName};
 use crate::Error;
-use crate::sqlite::start::convert::folder_of;
+use crate::sqlite::files::paths::folder_of;
 
 /// Why the file cannot be used. It was left as it was.
 #[derive(Debug, thiserror::Error)]

@@ -7,10 +7,11 @@ use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 
 use super::error::from_driver;
 use super::{FileSystem, Settings, StartError, connection, library_version};
+use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::Readers;
 use crate::sqlite::read::{export, list};
-use crate::sqlite::start::{convert, migrate};
+use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
@@ -130,7 +131,7 @@ impl Store for SqliteStore {
     async fn status(&self) -> Result<Status, Error> {
         let Settings { durability, wal_autocheckpoint, .. } = self.settings;
         let (folder, disk) =
-            (convert::folder_of(&self.settings.path).to_owned(), Arc::clone(&self.disk));
+            (paths::folder_of(&self.settings.path).to_owned(), Arc::clone(&self.disk));
         self.readers
             .of_status(move |connection| {
                 // Here, because a disk that hangs takes the thread that asks.

@@ -39,9 +39,9 @@ use crate::sqlite::files::access::refuse_unwritable;
 use crate::sqlite::files::atomic_file::{Unfinished, rename_to_free};
 use crate::sqlite::files::header::holder_of;
 use crate::sqlite::files::own_files::{refuse_own_files, refuse_second_name};
-use crate::sqlite::files::paths::{COMPANIONS, Identity, modified, stamp, with_suffix};
+use crate::sqlite::files::paths::sync_folder_of;
+use crate::sqlite::files::paths::{COMPANIONS, FileId, modified, stamp, with_suffix};
 use crate::sqlite::progress::Watcher;
-use crate::sqlite::start::convert::sync_folder_of;
 use crate::sqlite::start::library;
 use crate::sqlite::{Gate, StartError};
 
@@ -231,7 +231,7 @@ fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, StartError> {
         }
         // Between opening and locking, another file can have been given the name.
         let is_it =
-            Identity::of_file(&file).and_then(|locked| Ok(Identity::of(database)? == Some(locked)));
+            FileId::of_file(&file).and_then(|locked| Ok(FileId::of(database)? == Some(locked)));
         if is_it.map_err(unusable)? {
             return Ok(Some(file));
         }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::paths::{COMPANIONS, with_suffix};
-use crate::sqlite::start::convert::folder_of;
+use crate::sqlite::files::paths::folder_of;
 use crate::sqlite::{Gate, StartError};
 
 /// Why this process may not write to a file or a folder.

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::ownership::open_or_make;
-use super::paths::{COMPANIONS, Identity, with_suffix};
-use crate::sqlite::start::convert::sync_folder_of;
+use super::paths::{COMPANIONS, FileId, with_suffix};
+use crate::sqlite::files::paths::sync_folder_of;
 
 /// What is added to the name of the file until it is complete.
 pub(crate) const SUFFIX: &str = ".unfinished";
@@ -71,7 +71,7 @@ impl Unfinished {
         }
         // Between opening and locking, another one may have finished the file and given it its own
         // name.
-        if Identity::of(&path)? != Some(Identity::of_file(&file)?) {
+        if FileId::of(&path)? != Some(FileId::of_file(&file)?) {
             return Err(Error::new(ErrorKind::ResourceBusy, "somebody else was making this file"));
         }
         Ok(Self { path, target: target.into(), file, finished: false })

@@ -8,12 +8,12 @@
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
-use super::paths::{Identity, with_suffix};
+use super::paths::{FileId, with_suffix};
 use crate::sqlite::Gate;
 
 /// The database and what belongs to it, as they were when they were opened.
 pub(crate) struct Watch {
-    files: Vec<(PathBuf, Option<Identity>)>,
+    files: Vec<(PathBuf, Option<FileId>)>,
 }
 
 impl Watch {
@@ -21,7 +21,7 @@ impl Watch {
     pub(crate) fn of(database: &Path) -> Result<Self> {
         let paths = ["", "-wal", "-shm", Gate::SUFFIX].map(|suffix| with_suffix(database, suffix));
         let files =
-            paths.into_iter().map(|path| Identity::of(&path).map(|identity| (path, identity)));
+            paths.into_iter().map(|path| FileId::of(&path).map(|identity| (path, identity)));
         Ok(Self { files: files.collect::<Result<_>>()? })
     }
 
@@ -30,7 +30,7 @@ impl Watch {
         // A path that cannot be asked for says nothing about what lies there.
         self.files
             .iter()
-            .find(|(path, known)| Identity::of(path).is_ok_and(|now| now != *known))
+            .find(|(path, known)| FileId::of(path).is_ok_and(|now| now != *known))
             .map(|(path, _)| path.as_path())
     }
 }

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 
-use super::paths::{COMPANIONS, Identity, with_suffix};
-use crate::sqlite::start::convert::folder_of;
+use super::paths::{COMPANIONS, FileId, with_suffix};
+use crate::sqlite::files::paths::folder_of;
 use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 use crate::sqlite::{Gate, StartError};
 
@@ -113,7 +113,7 @@ fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
 pub(crate) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), StartError> {
     for own in own_files(database) {
         let identity =
-            |path| Identity::of(path).map_err(|source| StartError::from_file(path, source));
+            |path| FileId::of(path).map_err(|source| StartError::from_file(path, source));
         if file == own
             || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file)))
         {

@@ -16,7 +16,7 @@ use std::path::Path;
 use rustix::fs::{Gid, OFlags, Uid, fchown};
 use rustix::process::geteuid;
 
-use crate::sqlite::start::convert::folder_of;
+use crate::sqlite::files::paths::folder_of;
 
 /// How often a file may vanish between two looks; another process makes and removes it in a loop
 /// then.

@@ -1,8 +1,7 @@
-//! Which file lies at a path: names beside a database, and whether a file is still the one that was
-//! opened.
+//! Names of files beside a database, folders of files, and which file lies at a path.
 //!
-//! Everything here asks by name (`stat(2)`) and opens nothing, so it is safe in a process that has
-//! the file open.
+//! [`sync_folder_of`] opens a folder. Everything else asks by name (`stat(2)`) and opens nothing,
+//! so it is safe in a process in which SQLite has the file open.
 
 use std::fs::File;
 use std::io::{ErrorKind, Result};
@@ -12,20 +11,24 @@ use std::time::UNIX_EPOCH;
 
 use persona_model::Timestamp;
 
-/// What SQLite keeps beside a database; each belongs to the database that it was written for and to
-/// no other one.
+/// The endings of the files that SQLite keeps beside a database. Each file belongs to the database
+/// that it was written for, and to no other one.
 pub(crate) const COMPANIONS: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// A file as the kernel knows it, whatever its name is.
+/// The identity of a file to the kernel, whatever its name is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Identity {
+pub struct FileId {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
-    /// The file at a path; `None` when there is none.
-    pub(crate) fn of(path: &Path) -> Result<Option<Self>> {
+impl FileId {
+    /// The file at a path; `None` when there is none. The file is not opened.
+    ///
+    /// # Errors
+    ///
+    /// The path cannot be looked up.
+    pub fn of(path: &Path) -> Result<Option<Self>> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Some(Self { device: metadata.dev(), inode: metadata.ino() })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -33,27 +36,46 @@ impl Identity {
         }
     }
 
-    /// An open file.
+    /// The inode, as the kernel's table of locks names a file.
+    pub(crate) fn inode(self) -> u64 {
+        self.inode
+    }
+
+    /// The identity of an open file.
     pub(crate) fn of_file(file: &File) -> Result<Self> {
         file.metadata().map(|metadata| Self { device: metadata.dev(), inode: metadata.ino() })
     }
 }
 
-/// A path with something added to its last part.
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// A path with a suffix added to its last part, such as `-wal`.
+#[must_use]
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// When the file at a path was last written.
+/// The folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a new or renamed entry of a folder survive a power cut.
+pub(crate) fn sync_folder_of(path: &Path) -> Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The time at which the file at a path was last written.
 pub(crate) fn modified(path: &Path) -> Result<Timestamp> {
     let since = std::fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// A time for names of files: to the second, in UTC, and such that the order of names is the order
-/// of times.
+/// A time as a part of a file name: to the second, in UTC. The order of such names is the order of
+/// the times.
 pub(crate) fn stamp(time: Timestamp) -> String {
     let text = time.to_string();
     let to_the_second = text.split('.').next().unwrap_or_default();
@@ -66,7 +88,7 @@ mod tests {
     use persona_model::Timestamp;
 
     #[test]
-    fn stamps_are_times_without_what_file_systems_do_not_like() {
+    fn a_stamp_has_only_digits_and_two_letters() {
         assert_eq!(super::stamp(Timestamp::from_micros(1_795_521_600_999_999)), "20261124T120000Z");
     }
 }

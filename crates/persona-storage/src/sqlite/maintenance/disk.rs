@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::sqlite::Settings;
-use crate::sqlite::start::convert::folder_of;
+use crate::sqlite::files::paths::folder_of;
 
 /// How old a look at the disk may be: what all writers can fill meanwhile is small against the
 /// reserve, and a call of the system for each write is not needed.

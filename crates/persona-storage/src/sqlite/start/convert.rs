@@ -4,7 +4,6 @@
 //! before the file itself is touched, and the switch is one change of two bytes that SQLite makes
 //! in a transaction of its own.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -122,17 +121,4 @@ fn integrity_of(path: &Path) -> rusqlite::Result<String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)?
         .pragma_query_value(None, "integrity_check", |row| row.get(0))
-}
-
-/// Makes a new or renamed entry of a folder survive a power cut.
-pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
-}
-
-/// The folder that a file lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }

@@ -12,6 +12,7 @@ use crate::sqlite::connection::{self, Purpose, open_unconfigured};
 use crate::sqlite::files::header::{Header, holder_of};
 use crate::sqlite::files::own_files;
 use crate::sqlite::files::ownership::open_or_make;
+use crate::sqlite::files::paths;
 use crate::sqlite::tables::{meta, personas};
 use crate::sqlite::{FileSystem, Gate, Settings, StartError};
 
@@ -63,7 +64,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     if let Some(header) = &header {
         migrate::check_owner(path, header)?;
     }
-    let file_system = FileSystem::of(convert::folder_of(path)).map_err(unreadable)?;
+    let file_system = FileSystem::of(paths::folder_of(path)).map_err(unreadable)?;
     check_file_system(path, file_system)?;
     let mut report = InitReport {
         created: header.is_none(),
@@ -185,7 +186,7 @@ fn create(settings: &Settings) -> Result<(), StartError> {
     let path = &settings.path;
     let unreadable = |source| StartError::from_file(path, source);
     open_or_make(path, path).map(drop).map_err(unreadable)?;
-    convert::sync_folder_of(path).map_err(unreadable)?;
+    paths::sync_folder_of(path).map_err(unreadable)?;
     let connection = open_unconfigured(path, settings.busy_timeout)?;
     migrate::claim(&connection)
         .map_err(|error| StartError::from_connection(path, &connection, error))

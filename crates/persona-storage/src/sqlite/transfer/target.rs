@@ -16,7 +16,8 @@ use super::read::File;
 use crate::sqlite::StartError;
 use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::Unfinished;
-use crate::sqlite::start::{convert, library, migrate};
+use crate::sqlite::files::paths;
+use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::checksum;
 use crate::sqlite::{FileSystem, search};
 use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target, TransferError};
@@ -62,7 +63,7 @@ impl FileTarget {
             return Err(TransferError::FileExists { place: path.display().to_string() });
         }
         let unreadable = |source| StartError::Unreadable { path: path.into(), source };
-        let file_system = FileSystem::of(convert::folder_of(path)).map_err(unreadable)?;
+        let file_system = FileSystem::of(paths::folder_of(path)).map_err(unreadable)?;
         if file_system.is_remote() {
             return Err(StartError::RemoteFileSystem {
                 path: path.into(),

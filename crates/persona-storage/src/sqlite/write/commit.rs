@@ -18,8 +18,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use crate::Observer;
 use crate::fault::Hidden;
 use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::wal_index;
-use crate::sqlite::start::convert;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::{Settings, StartError};
 
@@ -88,7 +88,7 @@ impl WriteConnection {
         }
         // SQLite drops the error of its own sync of the folder, without which a power cut takes the
         // log away as a whole.
-        convert::sync_folder_of(&settings.path)
+        paths::sync_folder_of(&settings.path)
             .map_err(|error| StartError::from_file(&settings.path, error))?;
         Ok(Self { connection, marks })
     }

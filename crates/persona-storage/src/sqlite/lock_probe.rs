@@ -1,30 +1,32 @@
-//! Who holds a lock that others wait for, asked from outside.
+//! Which process holds a lock on a database, asked from outside.
 //!
-//! The supervisor may ask: it has no SQLite connection, so opening and closing `-shm` drops no lock
-//! of its own. In a process with a connection this must never be called.
+//! Only a process without an SQLite connection may ask, such as the supervisor. Closing the file
+//! `-shm` drops every POSIX lock that the process has on that file, so in a process with an open
+//! connection the question would break SQLite's locking.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use persona_storage::sqlite::Gate;
 use rustix::process::{Flock, FlockOffsetType, FlockType, Pid, fcntl_getlk};
+
+use super::files::paths::with_suffix;
+use super::{FileId, Gate};
 
 /// The byte of `-shm` that a writer locks (SQLite documentation, "WAL-mode File Format", section
 /// 2.3.2).
 const WRITER_LOCK_BYTE: u64 = 120;
 
-/// What the system adds to the name of a program whose file was replaced while it runs.
+/// The kernel adds this to the name of a program file that was replaced while the program runs.
 const DELETED: &str = " (deleted)";
 
 /// A process that holds a lock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holder {
-    /// Its number.
+    /// The identity of the process.
     pub pid: u32,
-    /// The name of its program, as the system knows it.
+    /// The file name of its program; "unknown" where the kernel does not tell.
     pub name: String,
 }
 
@@ -35,10 +37,10 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// A process, by its number.
+    /// The process with this identity.
     pub fn of(pid: u32) -> Self {
-        // The system's short name of a child of ours is that of the link by which it was started,
-        // so the file is better.
+        // `comm` of a child of the supervisor is the name of the link that started it, so the name
+        // of the program's file tells more.
         let file = fs::read_link(format!("/proc/{pid}/exe"))
             .ok()
             .and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
@@ -50,13 +52,13 @@ impl Holder {
     }
 }
 
-/// Who holds SQLite's writer lock on a database.
+/// The process that holds SQLite's own writer lock on a database.
 ///
 /// # Errors
 ///
-/// There is no index, or it cannot be opened.
+/// There is no file `-shm`, or it cannot be opened.
 pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
-    let index = OpenOptions::new().read(true).write(true).open(beside(database, "-shm"))?;
+    let index = OpenOptions::new().read(true).write(true).open(with_suffix(database, "-shm"))?;
     let wanted = Flock {
         start: WRITER_LOCK_BYTE,
         length: 1,
@@ -68,25 +70,26 @@ pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
     Ok(held.and_then(|lock| lock.pid).and_then(number_of).map(Holder::of))
 }
 
-/// Who holds the gate of a database, whatever program it is. Asked of the system's table of locks,
-/// because `flock(2)` itself does not tell.
+/// The process that holds the gate of a database, whatever program it is.
+///
+/// The answer comes from the kernel's table of locks, because `flock(2)` itself does not tell.
 pub fn holder_of_gate(database: &Path) -> Option<Holder> {
     holder_of_flock(&Gate::path(database))
 }
 
-/// Who holds an exclusive lock of `flock(2)` on a file.
+/// The process that holds an exclusive lock of `flock(2)` on a file.
 pub fn holder_of_flock(path: &Path) -> Option<Holder> {
-    let file = Identity::of(path)?;
+    let file = FileId::of(path).ok()??;
     let table = fs::read_to_string("/proc/locks").ok()?;
     let holder = table
         .lines()
-        .filter_map(|line| holder_in(line, file.inode))
-        .find(|pid| file.is_open_in(*pid));
+        .filter_map(|line| holder_in(line, file.inode()))
+        .find(|pid| is_open_in(file, *pid));
     holder.map(Holder::of)
 }
 
 /// The process of a line like `1: FLOCK  ADVISORY  WRITE 30109 fe:00:5349505 0 EOF`, if it holds an
-/// exclusive lock on this inode. Lines of those who wait have an arrow in front.
+/// exclusive lock on this inode. The line of a process that waits has an arrow in front.
 fn holder_in(line: &str, inode: u64) -> Option<u32> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
@@ -99,37 +102,15 @@ fn holder_in(line: &str, inode: u64) -> Option<u32> {
     }
 }
 
-/// Which file a name leads to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The file with this name, without opening it; `None` when there is none.
-    pub fn of(path: &Path) -> Option<Self> {
-        let found = fs::metadata(path).ok()?;
-        Some(Self { device: found.dev(), inode: found.ino() })
-    }
-
-    /// Whether a process has it open, as far as this user may see.
-    pub fn is_open_in(self, pid: u32) -> bool {
-        files_open_in(pid).any(|file| file == self)
-    }
+/// Whether a process has a file open, as far as this user may see.
+pub fn is_open_in(file: FileId, pid: u32) -> bool {
+    files_open_in(pid).any(|open| open == file)
 }
 
 /// Every file that a process has open, as far as this user may see.
-pub fn files_open_in(pid: u32) -> impl Iterator<Item = Identity> {
+pub fn files_open_in(pid: u32) -> impl Iterator<Item = FileId> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
-    entries.filter_map(|entry| Identity::of(&entry.ok()?.path()))
-}
-
-/// A file beside the database, with this added to its name.
-pub fn beside(database: &Path, ending: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
+    entries.filter_map(|entry| FileId::of(&entry.ok()?.path()).ok()?)
 }
 
 fn number_of(pid: Pid) -> Option<u32> {
@@ -138,9 +119,8 @@ fn number_of(pid: Pid) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use persona_storage::sqlite::{Gate, Settings, initialise};
-
-    use super::{Holder, Identity, holder_in, holder_of_gate, holder_of_writer_lock};
+    use super::{Holder, holder_in, holder_of_gate, holder_of_writer_lock, is_open_in};
+    use crate::sqlite::{FileId, Gate, Settings, initialise};
 
     #[test]
     fn the_holder_of_the_gate_is_named() {
@@ -149,18 +129,18 @@ mod tests {
         let gate = Gate::open(&database).expect("a gate");
         assert_eq!(holder_of_gate(&database), None);
         let pass = gate.enter().expect("locks work");
-        assert_eq!(holder_of_gate(&database).map(|it| it.pid), Some(std::process::id()));
+        assert_eq!(holder_of_gate(&database).map(|holder| holder.pid), Some(std::process::id()));
         drop(pass);
         assert_eq!(holder_of_gate(&database), None);
     }
 
     #[test]
-    fn nobody_holds_the_writer_lock_of_a_file_at_rest() {
+    fn a_file_at_rest_has_no_holder_of_the_writer_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("persona.db");
-        assert!(holder_of_writer_lock(&database).is_err(), "there is no index");
+        assert!(holder_of_writer_lock(&database).is_err(), "there is no -shm");
         initialise(&Settings::new(&database)).expect("a new file");
-        assert_eq!(holder_of_writer_lock(&database).expect("an index"), None);
+        assert_eq!(holder_of_writer_lock(&database).expect("-shm exists"), None);
     }
 
     #[test]
@@ -183,9 +163,9 @@ mod tests {
         assert_ne!(Holder::of(own).name, "unknown");
         assert_eq!(Holder::of(u32::MAX).name, "unknown");
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let identity = Identity::of(file.path()).expect("it is there");
-        assert!(identity.is_open_in(own));
+        let id = FileId::of(file.path()).expect("readable").expect("it is there");
+        assert!(is_open_in(id, own));
         drop(file);
-        assert!(!identity.is_open_in(own));
+        assert!(!is_open_in(id, own));
     }
 }
