@@ -233,10 +233,11 @@ fn each_crate_depends_only_on_what_it_may_know() {
             .filter(|name| !name.is_empty());
         names.map(str::to_owned).collect::<Vec<_>>()
     };
-    let (model, formats, storage, server, cli) = (
+    let (model, formats, storage, http, server, cli) = (
         dependencies(&manifest("persona-model")),
         dependencies(&manifest("persona-formats")),
         dependencies(&manifest("persona-storage")),
+        dependencies(&manifest("persona-http")),
         dependencies(&manifest("persona-server")),
         dependencies(&manifest("persona-cli")),
     );
@@ -260,8 +261,13 @@ fn each_crate_depends_only_on_what_it_may_know() {
             &["tokio", "axum", "rusqlite", "clap", "persona-storage", "persona-server"][..],
         ),
         ("persona-storage", &storage, &["axum", "clap", "toml", "hyper", "persona-server"][..]),
-        ("persona-server", &server, &["rusqlite", "persona-cli"][..]),
-        ("persona-cli", &cli, &["rusqlite"][..]),
+        (
+            "persona-http",
+            &http,
+            &["rusqlite", "tokio-postgres", "rustix", "memmap2", "clap", "persona-server"][..],
+        ),
+        ("persona-server", &server, &["axum", "rusqlite", "persona-cli"][..]),
+        ("persona-cli", &cli, &["axum", "rusqlite"][..]),
     ] {
         assert!(!found.is_empty(), "{crate_name}: no dependency was found: the search is broken");
         for name in forbidden {

@@ -6,20 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode, header};
+use persona_http::Body;
+use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use persona_server::clock::SystemClock;
-use persona_server::http::{
-    AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
-};
 use persona_server::shared_page::SharedPage;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
 
 const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 
-fn app() -> axum::Router {
+fn app() -> persona_http::Router {
     let clock = Arc::new(SystemClock);
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let seat = SharedPage::create().expect("a page").seat(1, 1);
@@ -72,7 +70,7 @@ fn reads(criterion: &mut Criterion) {
     ] {
         criterion.bench_function(name, |bencher| {
             let ask = |request: Request<Body>| {
-                let answer: axum::response::Response =
+                let answer: http::Response<Body> =
                     runtime.block_on(app.clone().oneshot(request)).expect("an answer");
                 assert_eq!(answer.status(), status);
             };

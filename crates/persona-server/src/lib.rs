@@ -1,8 +1,9 @@
 //! How personas are served: the supervisor, its worker processes and the HTTP API.
 //!
 //! In reading order: settings come from flags, environment and files (`config`). The `supervisor`
-//! starts its children in one of three `roles`; a worker answers HTTP (`http`), and all processes
-//! count into one page of memory (`shared_page`). The command line is the crate `persona-cli`.
+//! starts its children in one of three `roles`; a worker answers HTTP (`persona_http`), and all
+//! processes count into one page of memory (`shared_page`). The command line is the crate
+//! `persona-cli`.
 
 pub mod backend;
 pub mod clock;
@@ -12,7 +13,6 @@ pub mod exit_code;
 pub mod file_size_limit;
 pub mod heads;
 pub mod host_name;
-pub mod http;
 pub mod log;
 pub mod process_table;
 pub mod roles;

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use axum::body::Body;
 use http::{Method, Response};
 use http_body_util::BodyExt;
+use persona_http::Body;
 use persona_storage::sqlite::refuse_output;
 use serde_json::json;
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// The document of the program under test.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_slice(&persona_server::http::openapi_document()).expect("the document is JSON")
+    serde_json::from_slice(&persona_http::openapi_document()).expect("the document is JSON")
 });
 
 /// What a path that no operation has is answered.

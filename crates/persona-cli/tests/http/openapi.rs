@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use persona_http::ROUTES;
 use persona_model::FIELDS;
-use persona_server::http::ROUTES;
 use serde_json::{Value, json};
 
 use crate::common::declared;

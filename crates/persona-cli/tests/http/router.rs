@@ -1,6 +1,6 @@
 //! Paths and methods that no route has.
 
-use persona_server::http::ROUTES;
+use persona_http::ROUTES;
 use serde_json::json;
 
 use crate::server::Server;

@@ -14,7 +14,7 @@ use persona_storage::postgres;
 use persona_storage::sqlite::{self, BackupPlan, Durability};
 use serde::{Deserialize, Serialize};
 
-use crate::http::Network;
+use persona_http::Network;
 
 mod build;
 mod database;

@@ -9,8 +9,8 @@ use std::ops::Range;
 use http::Uri;
 
 use super::body::Body;
-use crate::http::Refusal;
-use crate::http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use persona_http::Refusal;
+use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
 /// How far a head was read.
 #[derive(Debug, Default)]

@@ -8,7 +8,8 @@
 //! has begun one, or is being answered ([ADR
 //! 0030](../../../../docs/adr/0030-a-connection-is-a-lease-too.md)).
 //!
-//! What must not be here: what a request means, and which status a refusal has (`http/problem`).
+//! What must not be here: what a request means, and which status a refusal has (`problem/` of
+//! persona-http).
 
 mod body;
 mod head;

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use super::body::Body;
 use super::head::Head;
 use super::{Hosts, Progress};
-use crate::http::Refusal;
+use persona_http::Refusal;
 
 /// What the library gets in place of a head that is refused, so that the answer goes the way of
 /// every answer: after those to the requests before, with an id, counted and logged. Its path is

@@ -17,7 +17,7 @@ use super::Writer;
 use super::queue::Queue;
 use super::repeats::{LeftOut, Repeats};
 use crate::clock::SystemClock;
-use crate::http::REFUSALS;
+use persona_http::REFUSALS;
 
 /// Most characters of one field: room for the report on a damaged database, and not for a request's
 /// head of 64 KiB.

@@ -209,7 +209,7 @@ mod tests {
     async fn waits_through_a_drain(drains_first: bool) {
         let seat = SharedPage::create().expect("a page").seat(1, 1);
         let (drainer, drain) = Drain::new();
-        let (router, trusted_proxies) = (axum::Router::new(), Arc::default());
+        let (router, trusted_proxies) = (persona_http::Router::new(), Arc::default());
         let serving = Arc::new(Serving {
             router,
             seat: seat.clone(),

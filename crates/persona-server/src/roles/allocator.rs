@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit};
+use persona_http::{AnswerMemoryLimit, BodyMemoryLimit};
 
 /// Longest time that freed memory is kept; short beside the time of an operator, long beside that
 /// of a request.

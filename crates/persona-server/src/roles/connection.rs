@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use persona_http::Body;
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
@@ -22,13 +23,13 @@ use super::Drain;
 use super::places::{Entry, Lease};
 use super::stream::PatientStream;
 use crate::heads::{Checked, Hosts};
-use crate::http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
-use crate::http::{ClientAddress, Network, Refusal};
 use crate::shared_page::Seat;
+use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use persona_http::{ClientAddress, Network, Refusal};
 
 /// What every connection of a worker shares.
 pub(super) struct Serving {
-    pub router: axum::Router,
+    pub router: persona_http::Router,
     pub seat: Seat,
     pub drain: Drain,
     /// The hosts that it answers for.
@@ -152,12 +153,12 @@ impl Streamed {
 
 impl http_body::Body for Streamed {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = persona_http::BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, persona_http::BodyError>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -198,12 +199,12 @@ impl UntilDrained {
 
 impl http_body::Body for UntilDrained {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = persona_http::BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, persona_http::BodyError>>> {
         if self.drained.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
@@ -233,10 +234,11 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use axum::body::{Body, Bytes};
+    use bytes::Bytes;
     use http::Response;
     use http_body::Frame;
     use http_body_util::BodyExt;
+    use persona_http::Body;
 
     use super::{Drain, UntilDrained, is_event_stream};
 

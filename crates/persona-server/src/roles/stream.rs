@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use crate::http::Patience;
+use persona_http::Patience;
 
 /// Most bytes that the system keeps of one connection and has not sent yet (`TCP_NOTSENT_LOWAT`,
 /// tcp(7)). It would take up to 4 MiB, outside of what this process can bound; bytes that are on

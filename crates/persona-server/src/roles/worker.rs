@@ -27,10 +27,10 @@ use crate::backend;
 use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::heads::Hosts;
-use crate::http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use crate::log::Log;
 use crate::shared_page::{Condition, Seat};
 use crate::supervisor::{Handover, Key, Message, say};
+use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 
 pub(super) fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -142,7 +142,12 @@ async fn grace(mut drain: Drain, length: Duration) {
 }
 
 /// What every connection shares.
-fn serving(handover: &Handover, router: axum::Router, seat: &Seat, drain: &Drain) -> Arc<Serving> {
+fn serving(
+    handover: &Handover,
+    router: persona_http::Router,
+    seat: &Seat,
+    drain: &Drain,
+) -> Arc<Serving> {
     Arc::new(Serving {
         router,
         seat: seat.clone(),
@@ -157,7 +162,7 @@ fn open(
     handover: &Handover,
     slot: u16,
     seat: &Seat,
-) -> Result<(Arc<dyn Store>, axum::Router, Freed), Error> {
+) -> Result<(Arc<dyn Store>, persona_http::Router, Freed), Error> {
     let config = &handover.config;
     #[cfg(feature = "faults")]
     persona_storage::fault::switch_on(&config.fault);

@@ -59,7 +59,7 @@ mod tests {
 
     use super::super::SharedPage;
     use super::{SERIES, labels_of, series_of};
-    use crate::http::ROUTES;
+    use persona_http::ROUTES;
 
     #[test]
     fn every_route_is_counted_under_its_own_name() {

@@ -7,11 +7,11 @@ use persona_model::Timestamp;
 
 use super::layout::Measure;
 use super::{Distribution, GateFigures, ProcessFacts, Seat, SharedPage};
-use crate::http::contract::Time;
-use crate::http::contract::status::{
+use persona_http::contract::Time;
+use persona_http::contract::status::{
     AtGate, Backups, Checkpoints, Contention, GateWindow, Percentiles, Process,
 };
-use crate::http::{Metrics, ServerFigures, ServerState};
+use persona_http::{Metrics, ServerFigures, ServerState};
 
 impl Metrics for Seat {
     fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
+use persona_http::Body;
 use persona_storage::sqlite::is_there;
 use serde_json::Value;
 

@@ -27,8 +27,8 @@ use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 use crate::clock::Millis;
 use crate::descriptors::{LEAVING_MAX, RESERVE};
 use crate::heads::Stage;
-use crate::http::{ClientAddress, Network};
 use crate::shared_page::Seat;
+use persona_http::{ClientAddress, Network};
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find
 /// one of the reserve.

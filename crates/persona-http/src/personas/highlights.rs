@@ -12,7 +12,7 @@ use persona_storage::{Answer, Error};
 use serde_json::{Value, json};
 
 use super::list::elsewhere;
-use crate::http::problem::Problem;
+use crate::problem::Problem;
 
 /// The highlights of some answers as a JSON text: a list for each, in their order.
 ///

@@ -55,6 +55,9 @@ use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
 pub use answer_memory::AnswerMemoryLimit;
+/// The body of an answer, and what can go wrong while it is read.
+pub use axum::body::Body;
+pub use axum::{Error as BodyError, Router};
 pub use body::BodyMemoryLimit;
 pub use client_address::ClientAddress;
 pub use client_limit::{ClientLimit, Turn};

@@ -8,8 +8,8 @@ use persona_model::{FILTER_TAGS_MAX, SEARCH_BYTES_MAX};
 
 use super::components::write_headers;
 use super::grammar;
-use crate::http::parameters::{Holds, Parameter};
-use crate::http::problem::Code;
+use crate::parameters::{Holds, Parameter};
+use crate::problem::Code;
 
 /// What any request can be answered, before its route is looked for or when the server fails.
 const EVERY: &[Code] = &[

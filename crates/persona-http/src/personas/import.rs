@@ -9,10 +9,10 @@ use persona_model::{PersonaId, Revision, excerpt};
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::Parameters;
-use crate::http::problem::{Code, Problem};
-use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, conditions, past};
+use crate::parameters::Parameters;
+use crate::problem::{Code, Problem};
+use crate::request::{MediaType, WriteRequest};
+use crate::{Context, conditions, past};
 
 /// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next
 /// one.

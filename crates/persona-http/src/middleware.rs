@@ -22,7 +22,7 @@ use super::{ClientAddress, Context, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never leaves
 /// one of them out, however much they are alike.
-pub const REFUSALS: &str = "persona_server::refusals";
+pub const REFUSALS: &str = "persona_http::refusals";
 /// Names a request in the answer, in the body of a problem and in the log.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Names the worker that answered.

@@ -149,8 +149,8 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::{AnswerMemoryLimit, SMALL_BYTES_MAX};
-    use crate::http::ClientAddress;
-    use crate::http::problem::Code;
+    use crate::ClientAddress;
+    use crate::problem::Code;
 
     const MIB: usize = 1024 * 1024;
 

@@ -16,9 +16,9 @@ use serde_json::{Map, Value};
 
 use super::answer::{ASK_FIRST, JSON};
 use super::highlights;
-use crate::http::parameters::{Holds, Parameter, Parameters};
-use crate::http::problem::{Code, Problem};
-use crate::http::{ClientAddress, Context, wire};
+use crate::parameters::{Holds, Parameter, Parameters};
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context, wire};
 
 /// Stands between a cursor and the position that the first page of a list of changes told.
 const POSITION_BEHIND: char = '.';
@@ -32,7 +32,7 @@ const SORT_WORDS: &[&str] =
 const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
 
 /// What the query may hold.
-pub(in crate::http) const PARAMETERS: &[Parameter] = &[
+pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "limit",
         holds: Holds::Number(PAGE_LIMIT_MAX as u64),

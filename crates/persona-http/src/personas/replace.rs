@@ -7,10 +7,10 @@ use axum::response::Response;
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::Parameters;
-use crate::http::problem::Problem;
-use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, conditions, etag, wire};
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::request::{MediaType, WriteRequest};
+use crate::{Context, conditions, etag, wire};
 
 /// Replaces the whole document, or creates a persona with an identity of the client's choice
 /// (`If-None-Match: *`).

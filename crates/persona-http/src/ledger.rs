@@ -88,7 +88,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::{Bounds, Ledger, Short};
-    use crate::http::ClientAddress;
+    use crate::ClientAddress;
 
     const BOUNDS: Bounds = Bounds { all: 100, party: 25 };
 

@@ -217,8 +217,8 @@ mod tests {
     use super::{
         BODY_BYTES_MAX, BODY_PATIENCE, BYTES_PER_SECOND_MIN, BodyMemoryLimit, SMALL_BYTES_MAX,
     };
-    use crate::http::ClientAddress;
-    use crate::http::problem::Code;
+    use crate::ClientAddress;
+    use crate::problem::Code;
 
     const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 

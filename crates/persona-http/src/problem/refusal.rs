@@ -1,7 +1,7 @@
 //! Refusals that are decided before a request reaches its handler, as problems.
 
 use super::{Code, Problem};
-use crate::http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
 /// Why a request is refused before anything of it is looked at. An extension of the request that is
 /// answered in its place.

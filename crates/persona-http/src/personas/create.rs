@@ -8,10 +8,10 @@ use persona_model::{Document, PersonaId};
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::Parameters;
-use crate::http::problem::Problem;
-use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, conditions};
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::request::{MediaType, WriteRequest};
+use crate::{Context, conditions};
 
 /// Creates a persona with an identity of the server's choice.
 pub async fn create_persona(

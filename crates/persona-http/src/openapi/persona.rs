@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::grammar;
 use super::operation::named;
-use crate::http::wire::{Holds, MANAGED, Managed, member_names};
+use crate::wire::{Holds, MANAGED, Managed, member_names};
 
 /// A persona as answers have it: every member is there.
 pub(super) fn answered() -> Value {

@@ -4,8 +4,8 @@ use persona_model::{SNIPPET_CHARS_MAX, SNIPPETS_MAX};
 use serde_json::{Value, json};
 
 use super::{grammar, persona, status};
-use crate::http::problem::{Code, example};
-use crate::http::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
+use crate::problem::{Code, example};
+use crate::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 /// The id of the request in the examples.
 const REQUEST_ID: &str = "0193b0c2-8a51-7c44-9d0e-5f6a7b8c9d0e";

@@ -7,7 +7,7 @@ use persona_storage::Error;
 use serde_json::{Value, json};
 
 use super::{Code, Problem};
-use crate::http::{etag, personas};
+use crate::{etag, personas};
 
 /// After how many seconds a refused request is worth another try: the queue is worked off within
 /// one.

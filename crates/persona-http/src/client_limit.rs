@@ -166,7 +166,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::{ClientLimit, Turn, WAITING_MAX};
-    use crate::http::ClientAddress;
+    use crate::ClientAddress;
 
     fn client(number: u8) -> ClientAddress {
         ClientAddress([192, 0, 2, number].into())

@@ -8,13 +8,13 @@ use persona_model::{Expect, Patch};
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::{Holds, Parameter, Parameters};
-use crate::http::problem::Problem;
-use crate::http::request::{MediaType, WriteRequest};
-use crate::http::{Context, conditions, etag};
+use crate::parameters::{Holds, Parameter, Parameters};
+use crate::problem::Problem;
+use crate::request::{MediaType, WriteRequest};
+use crate::{Context, conditions, etag};
 
 /// What the query may hold.
-pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
+pub(crate) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "base_revision",
     holds: Holds::Number(i64::MAX as u64),
     repeats: false,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::grammar;
 use super::operation::{Operation, named};
 use super::ordered::Ordered;
-use crate::http::problem::Code;
-use crate::http::{export, personas};
+use crate::problem::Code;
+use crate::{export, personas};
 
 const PERSONAS: &str = "personas";
 const SERVER: &str = "server";

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::BODY_BYTES_MAX;
-use crate::http::ledger::{Bounds, Ledger, Party, Short};
-use crate::http::problem::{Code, Problem};
+use crate::ledger::{Bounds, Ledger, Party, Short};
+use crate::problem::{Code, Problem};
 
 /// Up to how many bytes a body is small. Ordinary personas have a few thousand; each connection of
 /// a worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
@@ -218,7 +218,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::{BODY_BYTES_MAX, BodyMemoryLimit, Claim, LARGE_BYTES_MAX};
-    use crate::http::ClientAddress;
+    use crate::ClientAddress;
 
     fn client(number: u8) -> ClientAddress {
         ClientAddress(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))

@@ -20,9 +20,9 @@ use persona_storage::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::http::problem::Code;
-use crate::http::router;
-use crate::http::testing::{context, memory_store};
+use crate::problem::Code;
+use crate::router;
+use crate::testing::{context, memory_store};
 
 /// The persona that every request is about.
 const ID: &str = "0193b0c2-7f3e-7a10-8c1d-000000000001";

@@ -10,12 +10,12 @@ use persona_model::{PersonaId, Revision};
 use persona_storage::{Answer, Glance};
 
 use super::answer;
-use crate::http::parameters::{Holds, Parameter, Parameters};
-use crate::http::problem::{Code, Problem};
-use crate::http::{ClientAddress, Context, conditions};
+use crate::parameters::{Holds, Parameter, Parameters};
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context, conditions};
 
 /// What the query may hold.
-pub(in crate::http) const PARAMETERS: &[Parameter] = &[Parameter {
+pub(crate) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "revision",
     holds: Holds::Number(i64::MAX as u64),
     repeats: false,

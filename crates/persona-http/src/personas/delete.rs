@@ -7,10 +7,10 @@ use axum::response::Response;
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::Parameters;
-use crate::http::problem::Problem;
-use crate::http::request::WriteRequest;
-use crate::http::{Context, conditions, etag};
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::request::WriteRequest;
+use crate::{Context, conditions, etag};
 
 /// Deletes the persona so that it can be restored. A repetition changes nothing.
 pub async fn delete_persona(

@@ -8,10 +8,10 @@ use persona_model::Expect;
 use persona_storage::Operation;
 
 use super::answer;
-use crate::http::parameters::Parameters;
-use crate::http::problem::Problem;
-use crate::http::request::WriteRequest;
-use crate::http::{Context, conditions, etag};
+use crate::parameters::Parameters;
+use crate::problem::Problem;
+use crate::request::WriteRequest;
+use crate::{Context, conditions, etag};
 
 /// Undeletes the persona, as a new revision. A living one stays as it is.
 pub async fn restore_persona(

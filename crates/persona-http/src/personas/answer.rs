@@ -10,9 +10,9 @@ use persona_model::{Document, PersonaId, Timestamp};
 use persona_storage::{Answer, Error, Outcome, Write, Written};
 use serde_json::json;
 
-use crate::http::answer_memory::{AnswerMemoryLimit, Reservation};
-use crate::http::problem::Problem;
-use crate::http::{ClientAddress, Context, conditions, date, etag};
+use crate::answer_memory::{AnswerMemoryLimit, Reservation};
+use crate::problem::Problem;
+use crate::{ClientAddress, Context, conditions, date, etag};
 
 const PERSONAS: &str = "/api/v1/personas/";
 /// Says that an answer is that of an earlier request with the same key.
