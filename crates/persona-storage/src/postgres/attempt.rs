@@ -7,7 +7,7 @@ use persona_model::{Revision, Timestamp};
 use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
-use super::current::{Current, Earlier, look};
+use super::current::{Current, Earlier, NotRead, look};
 use super::error::Meaning;
 use super::pool::Connection;
 use super::quota::Quota;
@@ -26,6 +26,8 @@ pub(super) struct Request<'a> {
     /// back.
     newest: &'a AtomicI64,
     quota: &'a Quota,
+    /// Largest document that an attempt reads.
+    bytes_max: usize,
     tried: Option<Tried>,
 }
 
@@ -35,6 +37,17 @@ struct Tried {
     from: Revision,
     outcome: Outcome,
     handle: Option<String>,
+}
+
+/// What became of an attempt.
+pub(super) enum Attempt {
+    /// The write is done.
+    Written(Written),
+    /// Another writer was faster, and everything has to be read again.
+    Raced,
+    /// The write concerns a document of so many bytes, more than it may read here. Nothing was sent
+    /// that changes anything.
+    Large(usize),
 }
 
 /// Why an attempt came to nothing.
@@ -75,6 +88,7 @@ impl<'a> Request<'a> {
         time: &'a Time,
         newest: &'a AtomicI64,
         quota: &'a Quota,
+        bytes_max: usize,
     ) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| Error::Backend(Box::new(error)))?;
@@ -84,6 +98,7 @@ impl<'a> Request<'a> {
             time,
             newest,
             quota,
+            bytes_max,
             tried: None,
         })
     }
@@ -103,16 +118,20 @@ impl<'a> Request<'a> {
         self.operation.as_u64_pair().1
     }
 
-    /// Tries it; `None` when somebody else was faster, and everything has to be read again.
-    pub(super) async fn attempt(
-        &mut self,
-        connection: &Connection,
-    ) -> Result<Option<Written>, Failure> {
+    /// Reads what there is, decides, and writes.
+    pub(super) async fn attempt(&mut self, connection: &Connection) -> Result<Attempt, Failure> {
         let tried_from = self.tried.as_ref().map(|tried| tried.from);
-        let current = look(connection, self.write, self.operation, tried_from).await??;
+        // What was sent has to be followed up here.
+        let bytes_max = if self.was_sent() { usize::MAX } else { self.bytes_max };
+        let operation = self.operation;
+        let current = match look(connection, self.write, operation, tried_from, bytes_max).await? {
+            Ok(current) => current,
+            Err(NotRead::Large(bytes)) => return Ok(Attempt::Large(bytes)),
+            Err(NotRead::Failed(error)) => return Err(error.into()),
+        };
         if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
             change::wait_for_standbys(connection, answer).await?;
-            return Ok(Some(Written {
+            return Ok(Attempt::Written(Written {
                 outcome: tried.outcome,
                 answer: answer.clone(),
                 replayed: false,
@@ -125,7 +144,7 @@ impl<'a> Request<'a> {
         if let Some(earlier) = &current.earlier
             && let Some(written) = self.replay(connection, earlier).await?
         {
-            return Ok(Some(written));
+            return Ok(Attempt::Written(written));
         }
         if self.write.idempotency.is_some()
             && !self.was_sent()
@@ -145,9 +164,13 @@ impl<'a> Request<'a> {
                 } else {
                     change::wait_for_standbys(connection, &answer).await?;
                 }
-                Ok(Some(Written { outcome: Outcome::Unchanged, answer, replayed: false }))
+                let outcome = Outcome::Unchanged;
+                Ok(Attempt::Written(Written { outcome, answer, replayed: false }))
             }
-            Decision::Change(revised) => self.apply(connection, &revised).await,
+            Decision::Change(revised) => {
+                let written = self.apply(connection, &revised).await?;
+                Ok(written.map_or(Attempt::Raced, Attempt::Written))
+            }
         }
     }
 
@@ -155,7 +178,7 @@ impl<'a> Request<'a> {
     pub(super) async fn attempt_alone(
         &mut self,
         connection: &Connection,
-    ) -> Result<Option<Written>, Failure> {
+    ) -> Result<Attempt, Failure> {
         connection.execute("BEGIN").await?;
         change::lock(connection, self.write.operation.id()).await?;
         let written = self.attempt(connection).await?;

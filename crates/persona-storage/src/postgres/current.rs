@@ -85,14 +85,33 @@ impl Earlier {
     }
 }
 
+/// Columns with the text of a document.
+const DOCUMENTS: [usize; 4] = [3, 10, 20, 24];
+
+/// Why nothing is known of the persona.
+pub(super) enum NotRead {
+    /// A document has so many bytes, more than may be read here.
+    Large(usize),
+    /// The database holds something that cannot be.
+    Failed(Error),
+}
+
+impl From<Error> for NotRead {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Reads it. `tried_from` is the first revision that an earlier attempt of the same write can have
-/// made.
+/// made. A document of more than `bytes_max` bytes is not read, because that would hold up the
+/// thread that all connections live on.
 pub(super) async fn look(
     connection: &Connection,
     write: &Write,
     operation: Uuid,
     tried_from: Option<Revision>,
-) -> Result<Result<Current, Error>, DriverError> {
+    bytes_max: usize,
+) -> Result<Result<Current, NotRead>, DriverError> {
     let id = write.operation.id();
     let base = match &write.operation {
         Operation::Patch { base, .. } => base.map(|base| row::stored(base.number())),
@@ -115,8 +134,23 @@ pub(super) async fn look(
         .await?;
     Ok(rows
         .first()
-        .ok_or_else(|| damaged(&"a row that is always there is missing"))
-        .and_then(|found| current_from(found, id)))
+        .ok_or_else(|| damaged(&"a row that is always there is missing").into())
+        .and_then(|found| {
+            let bytes = largest_document(found)?;
+            if bytes > bytes_max {
+                return Err(NotRead::Large(bytes));
+            }
+            current_from(found, id).map_err(NotRead::Failed)
+        }))
+}
+
+/// Bytes of the largest document of a row.
+fn largest_document(found: &Row) -> Result<usize, Error> {
+    let mut largest = 0;
+    for column in DOCUMENTS {
+        largest = largest.max(row::value::<Option<&str>>(found, column)?.map_or(0, str::len));
+    }
+    Ok(largest)
 }
 
 fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {

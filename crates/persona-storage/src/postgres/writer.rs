@@ -21,7 +21,7 @@ use persona_model::{Clock, PersonaId};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
-use super::attempt::{Failure, Request};
+use super::attempt::{Attempt, Failure, Request};
 use super::change;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool};
@@ -53,6 +53,14 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Writer {
     shared: Arc<Shared>,
     home: Handle,
+}
+
+/// What became of a write that was taken.
+enum Settled {
+    /// It is done.
+    Written(Written),
+    /// Nothing was done, because the persona has so many bytes: a heavy write needs a turn first.
+    Large(usize),
 }
 
 struct Shared {
@@ -105,6 +113,17 @@ impl Writer {
 
     /// Waits for the write's turn and then until it is settled.
     pub(super) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let write = Arc::new(write);
+        loop {
+            match self.write_once(&write).await? {
+                Settled::Written(written) => return Ok(written),
+                // The size is known now, so this happens once.
+                Settled::Large(bytes) => self.learn(write.operation.id(), bytes),
+            }
+        }
+    }
+
+    async fn write_once(&self, write: &Arc<Write>) -> Result<Settled, Error> {
         let shared = &self.shared;
         if shared.closing.load(Ordering::Acquire) {
             return Err(Error::Closed("it is closing"));
@@ -114,9 +133,9 @@ impl Writer {
         };
         let began = Instant::now();
         let waiting = Waiting::begin(&shared.observer);
-        let heavy = shared.heavy_turn(&write).await?;
+        let heavy = shared.heavy_turn(write).await?;
         let is_heavy = heavy.is_some();
-        let turn = shared.turn(&write).await?;
+        let turn = shared.turn(write).await?;
         // What comes too late asks for no connection: none may be made yet, and that one would be
         // missing says something else.
         let is_late =
@@ -127,10 +146,10 @@ impl Writer {
         drop(waiting);
         shared.observer.queued(began.elapsed());
         let settling = {
-            let shared = Arc::clone(shared);
+            let (shared, write) = (Arc::clone(shared), Arc::clone(write));
             async move {
-                let settled = shared.settle(&write, connection).await;
-                if let Ok(written) = &settled {
+                let settled = shared.settle(&write, connection, is_heavy).await;
+                if let Ok(Settled::Written(written)) = &settled {
                     shared.weights.learn(written.answer.id, written.answer.body.len());
                 }
                 drop((heavy, turn, place));
@@ -229,9 +248,15 @@ impl Shared {
     /// Tries a write until it is done, refused, or given up. While it is in doubt whether an
     /// earlier attempt was done, it is tried on: the condition of the statement lets only one of
     /// them through, and only what that proves is told.
-    async fn settle(&self, write: &Write, first: Connection) -> Result<Written, Error> {
+    async fn settle(
+        &self,
+        write: &Write,
+        first: Connection,
+        is_heavy: bool,
+    ) -> Result<Settled, Error> {
         let began = Instant::now();
-        let mut request = Request::new(write, &self.time, &self.newest, &self.quota)?;
+        let bytes_max = if is_heavy { usize::MAX } else { GLANCE_BYTES_MAX };
+        let mut request = Request::new(write, &self.time, &self.newest, &self.quota, bytes_max)?;
         let (mut connection, mut races, mut failures) = (Some(first), 0, 0);
         // Since when it is in doubt whether the write was done.
         let mut doubt: Option<Instant> = None;
@@ -251,14 +276,15 @@ impl Shared {
                 request.attempt(&held).await
             };
             let error = match attempt {
-                Ok(Some(_)) if self.pool.unreplicated() != unreplicated => {
+                Ok(Attempt::Written(_)) if self.pool.unreplicated() != unreplicated => {
                     return Err(Error::OutcomeUnknown);
                 }
-                Ok(Some(written)) => {
+                Ok(Attempt::Written(written)) => {
                     self.observer.committed(began.elapsed(), 1);
-                    return Ok(written);
+                    return Ok(Settled::Written(written));
                 }
-                Ok(None) => {
+                Ok(Attempt::Large(bytes)) => return Ok(Settled::Large(bytes)),
+                Ok(Attempt::Raced) => {
                     races += 1;
                     connection = Some(held);
                     None

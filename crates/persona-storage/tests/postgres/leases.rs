@@ -293,23 +293,31 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
             .await
             .expect("created");
     }
-    let held = Held::changes_of(&bench, "heavy").await;
-    // As short as they are, each changes a large document.
-    let nickname = |number: u8| {
-        let patch = Patch::merge(json!({ "nickname": "A" })).expect("a merge patch");
-        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
-    };
-    let heavy: JoinSet<_> = (1..=4)
-        .map(|number| (Arc::clone(&bench.store), nickname(number)))
-        .map(|(store, write)| async move { store.write(write).await })
-        .collect();
-    let waiting = || bench.sessions("wait_event_type = 'Lock'");
-    until("a heavy write reaches the server", || waiting() > 0).await;
-    bench.patch_beside("heavy ones").await;
-    assert_eq!(waiting(), 1);
-    held.release().await;
-    for written in heavy.join_all().await {
-        assert_eq!(written.expect("patched").answer.revision.number(), 2);
+    // Another process, as it were: it has never seen how large these personas are.
+    let settings = Settings::parse(&bench.cluster.url(&bench.database)).expect("a URL");
+    let settings = settings.named("leases").reading_within(LONG);
+    let other = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver));
+    let other: Arc<dyn Store> = Arc::new(other.expect("it opens"));
+    for (store, revision) in [(&bench.store, 2), (&other, 3)] {
+        let held = Held::changes_of(&bench, "heavy").await;
+        // As short as they are, each changes a large document.
+        let nickname = |number: u8| {
+            let patch = Patch::merge(json!({ "nickname": revision.to_string() }));
+            let patch = patch.expect("a merge patch");
+            write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+        };
+        let heavy: JoinSet<_> = (1..=4)
+            .map(|number| (Arc::clone(store), nickname(number)))
+            .map(|(store, write)| async move { store.write(write).await })
+            .collect();
+        let waiting = || bench.sessions("wait_event_type = 'Lock'");
+        until("a heavy write reaches the server", || waiting() > 0).await;
+        bench.patch_beside("heavy ones").await;
+        assert_eq!(waiting(), 1);
+        held.release().await;
+        for written in heavy.join_all().await {
+            assert_eq!(written.expect("patched").answer.revision.number(), revision);
+        }
     }
 }
 
