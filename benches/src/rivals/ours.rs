@@ -104,7 +104,7 @@ impl Ours {
     }
 }
 
-/// Another process that commits at a fixed pace, beside the workers and through the same gate;
+/// Another process that commits at a fixed pace, beside the workers and through the same write lock;
 /// dropping it ends it.
 pub struct Committer {
     done: Arc<AtomicBool>,

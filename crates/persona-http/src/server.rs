@@ -9,7 +9,7 @@ use http::Method;
 use persona_model::Timestamp;
 
 use super::contract::Time;
-use super::contract::status::{AtGate, Backups, Checkpoints, Contention, Process};
+use super::contract::status::{Backups, Checkpoints, Contention, Process, WriteLockUser};
 
 /// Counts what this process answers.
 pub trait Metrics: Send + Sync {
@@ -41,7 +41,7 @@ pub struct ServerFigures {
     /// How the write-ahead log was copied back.
     pub checkpoints: Checkpoints,
     /// The processes that wait for the turn to write, and the one that has it.
-    pub gate: Vec<AtGate>,
+    pub write_lock: Vec<WriteLockUser>,
     /// How long writers waited for each other.
     pub contention: Contention,
     /// The backups of the server.

@@ -33,7 +33,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
     let uptime_micros = now.as_micros().saturating_sub(figures.started_at.0.as_micros());
     let mut processes = figures.processes;
     if !is_file {
-        processes.iter_mut().for_each(forget_gate);
+        processes.iter_mut().for_each(forget_write_lock);
     }
     let (keeper, workers): (Vec<_>, Vec<_>) =
         processes.into_iter().partition(|process| process.slot == KEEPER_SLOT);
@@ -56,7 +56,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         disk: file.disk,
         server: server(&stored.home),
         checkpoints: is_file.then_some(figures.checkpoints),
-        gate: is_file.then_some(figures.gate),
+        write_lock: is_file.then_some(figures.write_lock),
         contention: contention(figures.contention, is_file),
         backups: is_file.then_some(figures.backups),
         damage_found: is_file.then_some(figures.damage_found),
@@ -115,21 +115,21 @@ fn server(home: &Home) -> Option<DatabaseServer> {
     }
 }
 
-/// The figures of writers, without those of the gate where the database is no file.
+/// The figures of writers, without those of the write lock where the database is no file.
 fn contention(figures: Contention, is_file: bool) -> Contention {
     if is_file {
         return figures;
     }
     Contention {
-        gate_wait_micros: None,
-        gate_hold_micros: None,
+        write_lock_wait_micros: None,
+        write_lock_hold_micros: None,
         lock_retries: None,
         recent: None,
         ..figures
     }
 }
 
-fn forget_gate(process: &mut Process) {
-    process.gate_wait_micros = None;
-    process.gate_hold_micros = None;
+fn forget_write_lock(process: &mut Process) {
+    process.write_lock_wait_micros = None;
+    process.write_lock_hold_micros = None;
 }

@@ -24,8 +24,9 @@ pub const LEAVING_MAX: usize = 64;
 /// connections that leave either, and one that is being let in by each of many threads.
 const BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 
-/// Descriptors of a process apart from connections: its log, the page, the gate, the writer, the
-/// pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has about 50.
+/// Descriptors of a process apart from connections: its log, the page, the write lock, the writer,
+/// the pools of reads and exports, or of PostgreSQL. A worker of two threads on a file has about
+/// 50.
 const OF_PROCESS: u64 = 64;
 
 /// Descriptors of each serving thread: its runtime, the listener, its connection to the database

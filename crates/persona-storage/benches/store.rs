@@ -1,4 +1,4 @@
-//! The point read, the write transaction, and the hand-over of the gate, on a real file.
+//! The point read, the write transaction, and the hand-over of the write lock, on a real file.
 //!
 //! `./bench --micro` runs these and compares them with `benches/baseline.json`.
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use persona_model::{Clock, Document, Expect, Patch, PersonaId, Timestamp};
-use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
 use serde_json::json;
 
@@ -91,18 +91,21 @@ fn store(criterion: &mut Criterion) {
     });
 }
 
-/// How long the rival is given to fall asleep in front of the gate; not part of what is measured.
+/// How long the rival is given to fall asleep in front of the write lock; not part of what is
+/// measured.
 const ASLEEP_AFTER: Duration = Duration::from_micros(200);
 
 /// One who waits is let in by one who leaves. Threads do as well as processes: the lock belongs to
 /// the opened file.
-fn gate(criterion: &mut Criterion) {
+fn write_lock(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let database = folder.path().join("persona.db");
-    let (ours, theirs) =
-        (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
-    criterion.bench_function("gate_enter_and_leave_alone", |bencher| {
-        bencher.iter(|| drop(ours.enter().expect("locks work")));
+    let (ours, theirs) = (
+        WriteLock::open(&database).expect("a write lock"),
+        WriteLock::open(&database).expect("a write lock"),
+    );
+    criterion.bench_function("write_lock_enter_and_leave_alone", |bencher| {
+        bencher.iter(|| drop(ours.lock().expect("locks work")));
     });
     let (call, calls) = std::sync::mpsc::channel::<()>();
     let entered = Arc::new(AtomicU64::new(0));
@@ -110,21 +113,21 @@ fn gate(criterion: &mut Criterion) {
         let entered = Arc::clone(&entered);
         move || {
             for () in calls {
-                let pass = theirs.enter().expect("locks work");
+                let guard = theirs.lock().expect("locks work");
                 entered.fetch_add(1, Ordering::Release);
-                drop(pass);
+                drop(guard);
             }
         }
     });
-    criterion.bench_function("gate_hand_over_to_a_waiter", |bencher| {
+    criterion.bench_function("write_lock_hand_over_to_a_waiter", |bencher| {
         bencher.iter_custom(|count| {
             let hand_over = |_| {
-                let (pass, before) =
-                    (ours.enter().expect("locks work"), entered.load(Ordering::Acquire));
+                let (guard, before) =
+                    (ours.lock().expect("locks work"), entered.load(Ordering::Acquire));
                 call.send(()).expect("the rival listens");
                 std::thread::sleep(ASLEEP_AFTER);
                 let began = Instant::now();
-                drop(pass);
+                drop(guard);
                 while entered.load(Ordering::Acquire) == before {
                     std::hint::spin_loop();
                 }
@@ -137,5 +140,5 @@ fn gate(criterion: &mut Criterion) {
     rival.join().expect("no panic");
 }
 
-criterion_group!(benches, store, gate);
+criterion_group!(benches, store, write_lock);
 criterion_main!(benches);

@@ -37,15 +37,15 @@ pub enum Connected {
 
 /// Receives measurements. Called on the write path: implementations must not block.
 pub trait Observer: Send + Sync {
-    /// A writer begins to wait for the gate.
-    fn gate_waiting(&self) {}
-    /// A writer waited this long for the gate, and holds it from now on.
-    fn gate_waited(&self, _wait: Duration) {}
-    /// A writer held the gate this long, and has left it.
-    fn gate_held(&self, _hold: Duration) {}
-    /// Whether nobody holds the gate although somebody waits for it, and so is about to wake up and
-    /// take it.
-    fn gate_is_passed_on(&self) -> bool {
+    /// A writer begins to wait for the write lock.
+    fn write_lock_waiting(&self) {}
+    /// A writer waited this long for the write lock, and holds it from now on.
+    fn write_lock_waited(&self, _wait: Duration) {}
+    /// A writer held the write lock this long, and has left it.
+    fn write_lock_held(&self, _hold: Duration) {}
+    /// Whether nobody holds the write lock although somebody waits for it, and so is about to wake
+    /// up and take it.
+    fn a_waiter_is_waking(&self) -> bool {
         false
     }
     /// A transaction took this long from BEGIN to the end of COMMIT, with this many writes in it.
@@ -56,8 +56,8 @@ pub trait Observer: Send + Sync {
     fn enqueued(&self) {}
     /// A write waits for its transaction no more, whatever became of it.
     fn dequeued(&self) {}
-    /// The database's own lock was held by a program that does not use the gate; called once for
-    /// each attempt.
+    /// The database's own lock was held by a program that does not use the write lock; called once
+    /// for each attempt.
     fn lock_retried(&self) {}
     /// A write gave up because its deadline passed or the queue was full.
     fn gave_up(&self) {}

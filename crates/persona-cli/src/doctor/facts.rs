@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
-use persona_storage::sqlite::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
+use persona_storage::sqlite::lock_probe::{
+    Holder, holder_of_sqlite_write_lock, holder_of_write_lock,
+};
 use persona_storage::sqlite::{
     FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name,
     with_suffix,
@@ -110,8 +112,8 @@ pub struct FileFacts {
     pub leftovers: Vec<String>,
     /// The processes that have it open.
     pub users: Vec<User>,
-    /// Who is at the gate at this moment.
-    pub gate: Option<Holder>,
+    /// Who is at the write lock at this moment.
+    pub write_lock: Option<Holder>,
     /// Who holds SQLite's own writer lock at this moment.
     pub writer: Option<Holder>,
     /// How connections are set up; `None` when no connection could be tried.
@@ -148,8 +150,8 @@ impl FileFacts {
             log_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|it| it.len()),
             leftovers: leftovers_of(&path, &folder),
             users: processes::users_of(&path),
-            gate: holder_of_gate(&path),
-            writer: holder_of_writer_lock(&path).ok().flatten(),
+            write_lock: holder_of_write_lock(&path),
+            writer: holder_of_sqlite_write_lock(&path).ok().flatten(),
             read_back: None,
             contents: None,
             settings,

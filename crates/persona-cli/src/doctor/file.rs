@@ -65,7 +65,7 @@ fn fix_database(facts: &Facts) -> String {
     }
 }
 
-/// The WAL and the gate lie beside the name, so a second name would have others.
+/// The WAL and the write lock lie beside the name, so a second name would have others.
 fn name(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     file.entry?;

@@ -1,8 +1,8 @@
 //! What lies beside a database and is needed by the service: whether the user that the database
 //! belongs to may use it.
 //!
-//! The server runs as that user. A gate, a log or a backup that another user made, such as root,
-//! stops it.
+//! The server runs as that user. A write lock, a log or a backup that another user made, such as
+//! root, stops it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Facts;
 use super::check::{Check, Finding, Group};
 use persona_storage::sqlite::lock_probe::{Holder, files_open_in};
-use persona_storage::sqlite::{FileId, Gate, with_suffix};
+use persona_storage::sqlite::{FileId, WriteLock, with_suffix};
 
 /// The name of this program.
 const PROGRAM: &str = "persona";
@@ -23,8 +23,8 @@ pub struct User {
     pub process: Holder,
     /// Whether it runs this program.
     pub is_ours: bool,
-    /// Whether it has the gate open too, as everything must that writes.
-    pub gate: bool,
+    /// Whether it has the write lock open too, as everything must that writes.
+    pub write_lock: bool,
     /// Files that it may open, where the system tells.
     pub descriptors_max: Option<u64>,
 }
@@ -42,7 +42,7 @@ pub(super) const GROUP: Group = Group {
 pub(super) fn users_of(database: &Path) -> Vec<User> {
     let file_at = |path: &Path| FileId::of(path).ok().flatten();
     let Some(file) = file_at(database) else { return Vec::new() };
-    let gate = file_at(&Gate::path(database));
+    let write_lock = file_at(&WriteLock::path(database));
     let index = file_at(&with_suffix(database, "-shm"));
     let entries = fs::read_dir("/proc").into_iter().flatten();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -53,11 +53,11 @@ pub(super) fn users_of(database: &Path) -> Vec<User> {
             let uses = open.contains(&file) || index.is_some_and(|index| open.contains(&index));
             uses.then(|| {
                 let process = Holder::of(pid);
-                let gate = gate.is_some_and(|gate| open.contains(&gate));
+                let write_lock = write_lock.is_some_and(|write_lock| open.contains(&write_lock));
                 User {
                     is_ours: process.name == PROGRAM,
                     process,
-                    gate,
+                    write_lock,
                     descriptors_max: descriptors_max(pid),
                 }
             })
@@ -130,8 +130,8 @@ fn ours(facts: &Facts) -> Option<Finding> {
     }))
 }
 
-/// SQLite's locks keep a program apart that does not know the gate, but it makes everybody poll;
-/// and one with an old library can lose committed data (`library.rs`).
+/// SQLite's locks keep a program apart that does not know the write lock, but it makes everybody
+/// poll; and one with an old library can lose committed data (`library.rs`).
 fn foreign(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let foreign = foreign_users(facts);
@@ -139,7 +139,7 @@ fn foreign(facts: &Facts) -> Option<Finding> {
         Finding::ok("no other program has the file open")
     } else {
         Finding::warn(format!(
-            "{} has the file open without the gate: writers wait for it by polling, and an old SQLite in it can lose committed data",
+            "{} has the file open without the write lock: writers wait for it by polling, and an old SQLite in it can lose committed data",
             foreign.join(", ")
         ))
     })
@@ -147,7 +147,10 @@ fn foreign(facts: &Facts) -> Option<Finding> {
 
 fn foreign_users(facts: &Facts) -> Vec<String> {
     let users = facts.file.iter().flat_map(|file| &file.users);
-    users.filter(|user| !user.is_ours && !user.gate).map(|user| user.process.to_string()).collect()
+    users
+        .filter(|user| !user.is_ours && !user.write_lock)
+        .map(|user| user.process.to_string())
+        .collect()
 }
 
 fn fix_foreign(facts: &Facts) -> String {
@@ -164,12 +167,13 @@ fn locks(facts: &Facts) -> Option<Finding> {
     let outsider = |holder: &&Holder| {
         !file.users.iter().any(|user| user.is_ours && user.process.pid == holder.pid)
     };
-    let gate = file.gate.as_ref().map(|holder| format!("{holder} is at the gate"));
-    Some(match (&file.writer, gate) {
+    let write_lock =
+        file.write_lock.as_ref().map(|holder| format!("{holder} is at the write lock"));
+    Some(match (&file.writer, write_lock) {
         (Some(writer), _) if outsider(&writer) => {
-            Finding::warn(format!("{writer} holds the writer lock without the gate"))
+            Finding::warn(format!("{writer} holds the writer lock without the write lock"))
         }
-        (_, Some(gate)) => Finding::ok(gate),
+        (_, Some(write_lock)) => Finding::ok(write_lock),
         (Some(writer), None) => Finding::ok(format!("{writer} writes")),
         (None, None) => Finding::ok("nobody writes at this moment"),
     })

@@ -104,7 +104,7 @@ fn readiness(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// The server, if it answers and keeps personas in a file: only that has a log and a gate.
+/// The server, if it answers and keeps personas in a file: only that has a log and a write lock.
 fn answering_for_a_file(facts: &Facts) -> Option<&ServerFacts> {
     answering(facts).filter(|server| server.text("/server/place").is_none())
 }
@@ -206,9 +206,9 @@ fn lock_retries(facts: &Facts) -> Option<Finding> {
         .filter_map(|window| window["lock_retries"].as_u64())
         .sum();
     Some(match recent {
-        0 => Finding::ok("no program without the gate was in the way in the last hours"),
+        0 => Finding::ok("no program without the write lock was in the way in the last hours"),
         retries => Finding::warn(format!(
-            "{retries} attempts in the last hours met a program that does not know the gate"
+            "{retries} attempts in the last hours met a program that does not know the write lock"
         )),
     })
 }
@@ -220,11 +220,14 @@ fn contention(facts: &Facts) -> Option<Finding> {
     let windows = server.list("/contention/recent");
     let of = |window: &Value, member: &str| window[member].as_u64().unwrap_or_default();
     let given_up: u64 = windows.iter().map(|window| of(window, "writes_given_up")).sum();
-    let worst =
-        windows.iter().map(|window| of(window, "gate_wait_p99_micros")).max().unwrap_or_default();
+    let worst = windows
+        .iter()
+        .map(|window| of(window, "write_lock_wait_p99_micros"))
+        .max()
+        .unwrap_or_default();
     let busy = windows
         .iter()
-        .filter(|window| of(window, "gate_wait_p99_micros") >= BUSY_WAIT_P99_MICROS)
+        .filter(|window| of(window, "write_lock_wait_p99_micros") >= BUSY_WAIT_P99_MICROS)
         .count();
     let text = format!(
         "in {} quarters of an hour with writes of the last six hours, {busy} busy: 99 of 100 writers waited at most {}.{:03} ms, {given_up} writes gave up",

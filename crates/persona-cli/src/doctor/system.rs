@@ -59,7 +59,7 @@ fn files(facts: &Facts) -> Option<Finding> {
 /// get.
 fn descriptors(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
-    let worker = file.users.iter().find(|user| user.is_ours && user.gate);
+    let worker = file.users.iter().find(|user| user.is_ours && user.write_lock);
     if let Some(limit) = worker.and_then(|user| user.descriptors_max) {
         let text = format!("{limit} for each process of the running server");
         return Some(if limit < DESCRIPTORS_WANTED {

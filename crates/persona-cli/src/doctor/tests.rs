@@ -35,7 +35,7 @@ fn file() -> FileFacts {
         log_bytes: None,
         leftovers: Vec::new(),
         users: Vec::new(),
-        gate: None,
+        write_lock: None,
         writer: None,
         read_back: Some(Ok(ReadBack { settings: 45, wrong: Vec::new() })),
         contents: Some(Ok(Contents {
@@ -179,11 +179,11 @@ fn what_is_wrong_inside_is_found() {
 }
 
 #[test]
-fn programs_without_the_gate_are_named_and_ours_are_not() {
-    let user = |name: &str, gate| User {
+fn programs_without_the_write_lock_are_named_and_ours_are_not() {
+    let user = |name: &str, write_lock| User {
         process: Holder { pid: 7, name: name.into() },
         is_ours: name == "persona",
-        gate,
+        write_lock,
         descriptors_max: Some(20_000),
     };
     assert_eq!(bad(|file, _| file.users = vec![user("persona", true), user("persona", false)]), []);
@@ -228,7 +228,7 @@ fn what_a_server_says_of_its_trouble_is_found() {
 
 #[test]
 fn contention_of_the_last_hours_leads_to_advice_that_names_postgresql() {
-    let window = |wait: u64, given_up: u64, retries: u64| json!({ "began": "", "waits": 900, "gate_wait_p99_micros": wait, "writes_given_up": given_up, "lock_retries": retries });
+    let window = |wait: u64, given_up: u64, retries: u64| json!({ "began": "", "waits": 900, "write_lock_wait_p99_micros": wait, "writes_given_up": given_up, "lock_retries": retries });
     let of = |windows: Vec<serde_json::Value>| {
         move |_: &mut FileFacts, server: &mut ServerFacts| {
             server.status["contention"]["recent"] = windows.into();

@@ -45,8 +45,8 @@ pub struct Process {
     pub writes: u64,
     /// Writes that wait.
     pub queue: u64,
-    /// Whether it waits for the gate or is in.
-    pub at_gate: &'static str,
+    /// Whether it waits for the write lock or is in.
+    pub write_lock_users: &'static str,
 }
 
 /// One route.
@@ -70,7 +70,7 @@ pub struct Times {
     pub p99: Option<u64>,
 }
 
-/// What a database server has instead of a gate, a log and checkpoints.
+/// What a database server has instead of a write lock, a log and checkpoints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerReading {
     /// Connections to it, of everybody.
@@ -108,11 +108,11 @@ pub struct Reading {
     pub writes: u64,
     /// Writes that wait.
     pub queue: u64,
-    /// How long writers waited for the gate.
-    pub gate_wait: Times,
-    /// How long writers held the gate.
-    pub gate_hold: Times,
-    /// Attempts that met a lock held outside the gate.
+    /// How long writers waited for the write lock.
+    pub write_lock_wait: Times,
+    /// How long writers held the write lock.
+    pub write_lock_hold: Times,
+    /// Attempts that met a lock held outside the write lock.
     pub lock_retries: u64,
     /// Writes that did not get their turn.
     pub given_up: u64,
@@ -179,8 +179,8 @@ impl Reading {
             in_flight: number("/requests_in_flight"),
             writes: between.rate("persona_writes_total", ""),
             queue: metric("persona_write_queue_depth"),
-            gate_wait: between.times("persona_gate_wait_seconds", ""),
-            gate_hold: between.times("persona_gate_hold_seconds", ""),
+            write_lock_wait: between.times("persona_write_lock_wait_seconds", ""),
+            write_lock_hold: between.times("persona_write_lock_hold_seconds", ""),
             lock_retries: between.rate("persona_lock_retries_total", ""),
             given_up: between.rate("persona_writes_given_up_total", ""),
             server: status["server"].is_object().then(|| ServerReading {
@@ -240,8 +240,8 @@ impl Reading {
                 "transaction_micros": times(server.transaction),
             }),
             None => json!({
-                "gate_wait_micros": times(self.gate_wait),
-                "gate_hold_micros": times(self.gate_hold),
+                "write_lock_wait_micros": times(self.write_lock_wait),
+                "write_lock_hold_micros": times(self.write_lock_hold),
                 "lock_retries_per_s": self.lock_retries,
                 "wal_bytes": self.log_bytes,
                 "wal_bytes_max": self.log_bytes_max,
@@ -293,8 +293,8 @@ impl Between<'_> {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
         let rate =
             |member: &str| self.grown(number(before, member) as f64, number(now, member) as f64);
-        let gate = self.now.status["gate"].as_array().map_or(&[][..], Vec::as_slice);
-        let at_gate = gate.iter().find(|it| number(it, "pid") == number(now, "pid"));
+        let write_lock = self.now.status["write_lock"].as_array().map_or(&[][..], Vec::as_slice);
+        let write_lock_users = write_lock.iter().find(|it| number(it, "pid") == number(now, "pid"));
         Process {
             slot,
             pid: number(now, "pid"),
@@ -304,7 +304,7 @@ impl Between<'_> {
             requests: rate("requests"),
             writes: rate("writes"),
             queue: number(now, "queue_depth"),
-            at_gate: match at_gate {
+            write_lock_users: match write_lock_users {
                 None => "",
                 Some(it) if number(it, "holding_micros") > 0 => "in",
                 Some(_) => "waits",
@@ -349,8 +349,8 @@ mod tests {
 
     fn look(at: Instant, writes: u64, wait: u64) -> Look {
         let metrics = format!(
-            "persona_writes_total {writes}\npersona_gate_wait_seconds_bucket{{le=\"0.00002\"}} {wait}\n\
-             persona_gate_wait_seconds_bucket{{le=\"+Inf\"}} {wait}\n\
+            "persona_writes_total {writes}\npersona_write_lock_wait_seconds_bucket{{le=\"0.00002\"}} {wait}\n\
+             persona_write_lock_wait_seconds_bucket{{le=\"+Inf\"}} {wait}\n\
              persona_http_requests_total{{method=\"GET\",route=\"/\",status=\"2xx\"}} {writes}\n"
         );
         let status = json!({ "version": "1", "uptime_ms": 61_000, "workers": [{ "slot": 1, "pid": 7, "writes": writes }], "keeper": null });
@@ -370,7 +370,7 @@ mod tests {
             (reading.processes[0].writes, reading.routes[0].name.as_str()),
             (100, "GET    /")
         );
-        assert_eq!(reading.gate_wait, Times { p50: Some(20), p99: Some(20) });
+        assert_eq!(reading.write_lock_wait, Times { p50: Some(20), p99: Some(20) });
     }
 
     #[test]

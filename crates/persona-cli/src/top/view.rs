@@ -162,16 +162,17 @@ impl View {
     }
 
     fn processes(&self) -> Vec<Line> {
-        let gate = if self.reading.server.is_some() { "" } else { "GATE" };
-        let heading =
-            row(["PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", gate]
-                .map(Into::into));
+        let write_lock = if self.reading.server.is_some() { "" } else { "LOCK" };
+        let heading = row([
+            "PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", write_lock,
+        ]
+        .map(Into::into));
         let process = |it: &Process| {
             let keeper = it.slot == 0;
             let count = |number: u64| if keeper { "-".to_owned() } else { grouped(number) };
             let name = if keeper { "keeper".into() } else { format!("worker {}", it.slot) };
             let uptime = long_time(it.uptime_s);
-            let gate = it.at_gate.to_owned();
+            let write_lock = it.write_lock_users.to_owned();
             let queue = count(it.queue);
             row([
                 name,
@@ -182,7 +183,7 @@ impl View {
                 count(it.requests),
                 count(it.writes),
                 queue,
-                gate,
+                write_lock,
             ])
         };
         let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { Emphasis::Plain };
@@ -243,9 +244,9 @@ pub fn line(reading: &Reading) -> String {
             server.connections_max
         ),
         None => format!(
-            "gate wait p99 {}, gate hold p99 {}, log {}",
-            time(reading.gate_wait.p99),
-            time(reading.gate_hold.p99),
+            "lock wait p99 {}, lock hold p99 {}, log {}",
+            time(reading.write_lock_wait.p99),
+            time(reading.write_lock_hold.p99),
             size(reading.log_bytes)
         ),
     };
@@ -318,12 +319,12 @@ fn figures_of_file(reading: &Reading) -> [Figure; 5] {
         (0, blocked) => format!("{last}, {blocked} blocked"),
         (failed, _) => format!("{last}, {failed} failed"),
     };
-    let waits_long = reading.gate_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
+    let waits_long = reading.write_lock_wait.p99.is_some_and(|wait| wait >= WAIT_NOTABLE_MICROS);
     let foreign =
         plain("foreign lock", format!("{}/s", grouped(reading.lock_retries)), reading.lock_retries);
     [
-        notable(times("gate wait", reading.gate_wait), waits_long, Emphasis::Warning),
-        times("gate hold", reading.gate_hold),
+        notable(times("lock wait", reading.write_lock_wait), waits_long, Emphasis::Warning),
+        times("lock hold", reading.write_lock_hold),
         notable(foreign, reading.lock_retries > 0, Emphasis::Warning),
         notable(plain("log", log, reading.log_bytes), log_notable, Emphasis::Warning),
         notable(
@@ -342,9 +343,9 @@ fn halves(times: Times) -> String {
 }
 
 fn row(cells: [String; 9]) -> String {
-    let [name, pid, uptime, restarts, connections, requests, writes, queue, gate] = cells;
+    let [name, pid, uptime, restarts, connections, requests, writes, queue, write_lock] = cells;
     format!(
-        "{name:<9}{pid:>8}{uptime:>12}{restarts:>9}{connections:>7}{requests:>9}{writes:>9}{queue:>7}  {gate}"
+        "{name:<9}{pid:>8}{uptime:>12}{restarts:>9}{connections:>7}{requests:>9}{writes:>9}{queue:>7}  {write_lock}"
     )
 }
 

@@ -17,7 +17,7 @@ fn reading(requests: u64) -> Reading {
         requests: requests / 4,
         writes: 120,
         queue: slot,
-        at_gate: ["", "in", "waits", "", ""][usize::try_from(slot).unwrap_or_default()],
+        write_lock_users: ["", "in", "waits", "", ""][usize::try_from(slot).unwrap_or_default()],
     };
     let times = Times { p50: Some(200), p99: Some(5_000) };
     Reading {
@@ -32,8 +32,8 @@ fn reading(requests: u64) -> Reading {
         in_flight: 12,
         writes: 480,
         queue: 7,
-        gate_wait: times,
-        gate_hold: Times { p50: Some(100), p99: Some(900) },
+        write_lock_wait: times,
+        write_lock_hold: Times { p50: Some(100), p99: Some(900) },
         log_bytes: 3_400_000,
         log_bytes_max: 64 << 20,
         autocheckpoint: 1000,
@@ -97,7 +97,7 @@ fn nothing_is_wider_or_higher_than_the_place_however_small_it_is() {
 
 #[test]
 fn a_second_is_one_line_where_nobody_watches() {
-    let expected = "requests 1000/s, errors 0/s, writes 480/s, queue 7, gate wait p99 5.0 ms, gate hold p99 900 us, log 3.2 MiB, workers 4";
+    let expected = "requests 1000/s, errors 0/s, writes 480/s, queue 7, lock wait p99 5.0 ms, lock hold p99 900 us, log 3.2 MiB, workers 4";
     assert_eq!(line(&reading(1000)), expected);
 }
 
@@ -107,7 +107,7 @@ fn long_numbers_are_grouped() {
 }
 
 #[test]
-fn a_database_server_is_shown_with_its_connections_and_without_gate_log_and_checkpoints() {
+fn a_database_server_is_shown_with_its_connections_and_without_write_lock_log_and_checkpoints() {
     let mut view = View::new("http://127.0.0.1:8000");
     let times = Times { p50: Some(200), p99: Some(60_000) };
     let server = ServerReading {
@@ -126,7 +126,7 @@ fn a_database_server_is_shown_with_its_connections_and_without_gate_log_and_chec
             && shown.contains("transaction"),
         "{shown}"
     );
-    for none in ["gate", "GATE", "log", "checkpoints", "foreign lock"] {
+    for none in ["write_lock", "LOCK", "log", "checkpoints", "foreign lock"] {
         assert!(!shown.contains(none) && !line(&reading).contains(none), "{none}: {shown}");
     }
     assert!(line(&reading).contains("connections 93 of 100"), "{}", line(&reading));

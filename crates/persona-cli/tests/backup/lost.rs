@@ -40,10 +40,10 @@ fn a_database_that_is_replaced_under_a_running_server() {
     });
 }
 
-/// Who opens the gate from then on has another one, and takes no turns with those who have the old
-/// one.
+/// Who opens the write lock from then on has another one, and takes no turns with those who have
+/// the old one.
 #[test]
-fn a_gate_that_is_removed_under_a_running_server() {
+fn a_write_lock_that_is_removed_under_a_running_server() {
     assert_rescued(|database| {
         std::fs::remove_file(format!("{}-gate", database.display())).expect("removed");
     });

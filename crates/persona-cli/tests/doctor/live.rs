@@ -62,7 +62,7 @@ fn a_server_alone_can_be_asked_and_one_that_is_not_there_is_said() {
 }
 
 #[test]
-fn a_program_without_the_gate_is_named_and_so_is_the_lock_that_it_holds() {
+fn a_program_without_the_write_lock_is_named_and_so_is_the_lock_that_it_holds() {
     let server = Server::with_workers(1).start();
     let own = format!("(pid {})", std::process::id());
     let foreign = Connection::open(server.database()).expect("a database");

@@ -83,8 +83,8 @@ fn many_writers(form: Form) {
         "Jain index at least 0.98, longest wait at most 10 times the mean",
         &figures,
     );
-    // Generous, because other programs share this machine; without a gate one process starves and
-    // this fails too.
+    // Generous, because other programs share this machine; without a write lock one process starves
+    // and this fails too.
     assert!(clients_index > 0.5 && workers_index > 0.5, "{figures}");
 }
 

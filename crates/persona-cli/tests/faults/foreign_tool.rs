@@ -1,4 +1,4 @@
-//! 16: a program that knows nothing of the gate holds the writer lock.
+//! 16: a program that knows nothing of the write lock holds the writer lock.
 //!
 //! Nobody is told "locked", nobody gets an undeclared error, the log names the holder.
 
@@ -22,7 +22,7 @@ const CLIENTS: usize = 8;
 fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
     let server = Server::with_workers(2)
         .flag(format!("--busy-timeout-ms={patience_ms}"))
-        .flag("--gate-warn-ms=200")
+        .flag("--write-lock-warn-ms=200")
         .start();
     let path = create(&mut server.connect(), "survivor");
     let foreign = Connection::open(server.database()).expect("it opens");
@@ -76,7 +76,7 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
     }
     if seconds >= 3 {
         server.wait_for_log(&format!(
-            "(pid {}), which holds the database's lock without the gate",
+            "(pid {}), which holds the database's lock without the write lock",
             std::process::id()
         ));
     }

@@ -1,4 +1,4 @@
-//! 38: a heavy write of every worker at once: one of them is at the gate, and light writes go
+//! 38: a heavy write of every worker at once: one of them is at the write lock, and light writes go
 //! before the others.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ fn committed(reply: &Reply) -> String {
 }
 
 #[test]
-fn one_heavy_write_of_all_workers_is_at_the_gate_and_light_ones_go_before_the_others() {
+fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_the_others() {
     let server = Server::with_workers(WORKERS).flag("--expose-worker").start();
     let paths: Vec<String> = (0..WORKERS)
         .map(|number| create(&mut server.connect(), &format!("light {number}")))
@@ -55,15 +55,15 @@ fn one_heavy_write_of_all_workers_is_at_the_gate_and_light_ones_go_before_the_ot
         connect_to_each_worker(&server, WORKERS.into()),
         connect_to_each_worker(&server, WORKERS.into()),
     );
-    let gate = File::open(server.folder().join("persona.db-gate")).expect("the gate");
-    gate.lock().expect("locks work");
+    let write_lock = File::open(server.folder().join("persona.db-gate")).expect("the write lock");
+    write_lock.lock().expect("locks work");
     let (heavy, light) = thread::scope(|scope| {
         let clients = heavy_clients.into_iter().enumerate();
         let heavy: Vec<_> = clients
             .map(|(number, mut client)| scope.spawn(move || create_heavy(&mut client, number)))
             .collect();
         // Each worker works at one; those of the others are not even worked out.
-        wait_for("one at the gate", DEADLINE, || {
+        wait_for("one at the write lock", DEADLINE, || {
             (of_workers("-gate") == 1 && of_workers("-heavy") == 2).then_some(())
         });
         let clients = light_clients.into_iter().zip(&paths);
@@ -74,15 +74,17 @@ fn one_heavy_write_of_all_workers_is_at_the_gate_and_light_ones_go_before_the_ot
                 })
             })
             .collect();
-        wait_for("light ones at the gate", DEADLINE, || (of_workers("-gate") == 3).then_some(()));
-        drop(gate);
+        wait_for("light ones at the write lock", DEADLINE, || {
+            (of_workers("-gate") == 3).then_some(())
+        });
+        drop(write_lock);
         let join = |all: Vec<thread::ScopedJoinHandle<'_, Reply>>| {
             all.into_iter().map(|it| it.join().expect("no panic")).collect()
         };
         let replies: (Vec<Reply>, Vec<Reply>) = (join(heavy), join(light));
         replies
     });
-    // Whose heavy write was at the gate when its light one came, had it committed first.
+    // Whose heavy write was at the write lock when its light one came, had it committed first.
     let before = heavy
         .iter()
         .zip(&light)
@@ -94,7 +96,7 @@ fn one_heavy_write_of_all_workers_is_at_the_gate_and_light_ones_go_before_the_ot
         38,
         "heavy_writes",
         Form::Short,
-        "one heavy write at the gate over all workers",
+        "one heavy write at the write lock over all workers",
         &json!({ "order": order.values().collect::<Vec<_>>() }),
     );
     assert_eq!((before, order.len()), (1, usize::from(2 * WORKERS)), "{order:?}");

@@ -203,7 +203,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
     chown(folder.join("more.ndjson"), Some(SERVICE), Some(SERVICE)).expect("root may");
     fs::set_permissions(folder.join("more.ndjson"), Permissions::from_mode(0o600))
         .expect("root may");
-    fs::remove_file(folder.join("persona.db-gate")).expect("a gate");
+    fs::remove_file(folder.join("persona.db-gate")).expect("a write lock");
     let commands: [&[&str]; 4] = [
         &["import", "more.ndjson"],
         &["backup", "copy.db"],

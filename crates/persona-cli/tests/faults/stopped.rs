@@ -15,7 +15,7 @@ use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 use crate::personas::{assert_file_is_whole, connect_to_each_worker, create, patch};
 use crate::report::{Form, milliseconds, report};
 
-/// Longest time that others may wait for a stopped holder of the gate.
+/// Longest time that others may wait for a stopped holder of the write lock.
 const STALL_MAX: Duration = Duration::from_secs(5);
 
 /// A client that writes through one worker until it is stopped or its connection breaks.
@@ -52,24 +52,25 @@ impl Writer {
     }
 }
 
-/// Whether this process holds the gate of the server, as the kernel tells.
-fn holds_the_gate(server: &Server, process: &Process) -> bool {
-    let gate = fs::metadata(server.folder().join("persona.db-gate")).expect("the gate").ino();
+/// Whether this process holds the write lock of the server, as the kernel tells.
+fn holds_the_write_lock(server: &Server, process: &Process) -> bool {
+    let write_lock =
+        fs::metadata(server.folder().join("persona.db-gate")).expect("the write lock").ino();
     let locks = fs::read_to_string("/proc/locks").expect("a mounted /proc");
     locks.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         // A waiter has an arrow in the place of the kind.
         words.get(1) == Some(&"FLOCK")
             && words.get(4) == Some(&process.pid.to_string().as_str())
-            && words.get(5).is_some_and(|file| file.ends_with(&format!(":{gate}")))
+            && words.get(5).is_some_and(|file| file.ends_with(&format!(":{write_lock}")))
     })
 }
 
-/// Stops a worker at a moment at which it holds the gate.
-fn stop_inside_the_gate(server: &Server, victim: &Process) {
-    wait_for("the victim inside the gate", DEADLINE, || {
+/// Stops a worker at a moment at which it holds the write lock.
+fn stop_inside_the_write_lock(server: &Server, victim: &Process) {
+    wait_for("the victim inside the write lock", DEADLINE, || {
         assert!(signal(victim.pid, Signal::STOP));
-        let inside = holds_the_gate(server, victim);
+        let inside = holds_the_write_lock(server, victim);
         if !inside {
             signal(victim.pid, Signal::CONT);
         }
@@ -77,7 +78,7 @@ fn stop_inside_the_gate(server: &Server, victim: &Process) {
     });
 }
 
-fn holder_of_the_gate_is_stopped(form: Form) {
+fn holder_of_the_write_lock_is_stopped(form: Form) {
     let rounds = form.pick(1, 500);
     let server = Server::with_workers(2).flag("--expose-worker").start();
     let path = create(&mut server.connect(), "shared");
@@ -92,9 +93,9 @@ fn holder_of_the_gate_is_stopped(form: Form) {
             (own.acknowledged.load(Relaxed) > 5 && others.acknowledged.load(Relaxed) > 5)
                 .then_some(())
         });
-        stop_inside_the_gate(&server, &victim);
+        stop_inside_the_write_lock(&server, &victim);
         let (stopped, before) = (Instant::now(), others.acknowledged.load(Relaxed));
-        // One may be under way; the one after it has to come through the gate.
+        // One may be under way; the one after it has to come through the write lock.
         wait_for("a write of the others", STALL_MAX, || {
             (others.acknowledged.load(Relaxed) > before + 1).then_some(())
         });
@@ -122,7 +123,7 @@ fn holder_of_the_gate_is_stopped(form: Form) {
     let figures = json!({ "rounds": rounds, "longest_stall_ms": milliseconds(longest), "acknowledged": acknowledged, "errors_to_others": 0 });
     report(
         9,
-        "holder_of_the_gate_is_stopped",
+        "holder_of_the_write_lock_is_stopped",
         form,
         "500 times, stall at most 5 s, 0 errors to clients",
         &figures,
@@ -130,14 +131,14 @@ fn holder_of_the_gate_is_stopped(form: Form) {
 }
 
 #[test]
-fn a_stopped_holder_of_the_gate_is_replaced_and_others_succeed() {
-    holder_of_the_gate_is_stopped(Form::Short);
+fn a_stopped_holder_of_the_write_lock_is_replaced_and_others_succeed() {
+    holder_of_the_write_lock_is_stopped(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_stopped_holder_of_the_gate_is_replaced_and_others_succeed_long() {
-    holder_of_the_gate_is_stopped(Form::Long);
+fn a_stopped_holder_of_the_write_lock_is_replaced_and_others_succeed_long() {
+    holder_of_the_write_lock_is_stopped(Form::Long);
 }
 
 /// Sends such a signal and waits until it has been handled: one that is still pending when the

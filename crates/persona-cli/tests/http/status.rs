@@ -32,7 +32,7 @@ async fn the_status_tells_of_database_and_processes() {
             "durability_meaning",
             "engine_version",
             "file_system",
-            "gate",
+            "write_lock",
             "journal_mode",
             "keeper",
             "personas",

@@ -7,4 +7,4 @@ mod common;
 mod checkpoints;
 mod contrib;
 mod figures;
-mod gate;
+mod write_lock;

@@ -15,13 +15,13 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     }
     let status = server.connect().get("/api/v1/status").expect("a status").json();
     for place in [
-        "/gate",
+        "/write lock",
         "/checkpoints",
         "/backups",
         "/damage_found",
         "/wal_bytes",
         "/journal_mode",
-        "/contention/gate_wait_micros",
+        "/contention/write_lock_wait_micros",
     ] {
         assert!(status.pointer(place).is_some_and(serde_json::Value::is_null), "{place}: {status}");
     }
@@ -33,7 +33,7 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     let metrics =
         String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
     for none in [
-        "persona_gate",
+        "persona_write_lock",
         "persona_wal",
         "checkpoint",
         "persona_backup",
@@ -59,9 +59,12 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     let url = format!("http://{}", server.address());
     let seen = Folder::new().results(&["top", "--once", "--server", &url]);
     assert!(
-        seen.contains("connections") && !seen.contains("gate") && !seen.contains("log"),
+        seen.contains("connections") && !seen.contains("write_lock") && !seen.contains("log"),
         "{seen}"
     );
     let doctor = Folder::new().run(&["doctor", "--server", &url]);
-    assert!(doctor.stdout.contains("PostgreSQL 1") && !doctor.stdout.contains("gate"), "{doctor}");
+    assert!(
+        doctor.stdout.contains("PostgreSQL 1") && !doctor.stdout.contains("write_lock"),
+        "{doctor}"
+    );
 }

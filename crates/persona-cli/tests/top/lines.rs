@@ -45,7 +45,7 @@ fn without_a_terminal_there_is_one_plain_line_a_second() {
         .map(|line| line.expect("text"))
         .collect();
     assert!(
-        lines.iter().all(|line| line.contains("gate wait p99")
+        lines.iter().all(|line| line.contains("lock wait p99")
             && line.ends_with("workers 1")
             && !line.contains('\x1b')),
         "{lines:?}"

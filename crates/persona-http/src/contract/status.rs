@@ -48,7 +48,7 @@ pub struct Status {
     pub checkpoints: Option<Checkpoints>,
     /// The processes that wait for the turn to write, and the one that has it, at this moment; null
     /// where the database is no file.
-    pub gate: Option<Vec<AtGate>>,
+    pub write_lock: Option<Vec<WriteLockUser>>,
     /// How long writers waited for each other.
     pub contention: Contention,
     /// The backups of the server; null where the database is no file.
@@ -115,7 +115,7 @@ pub struct Checkpoints {
 
 /// A process that waits for the turn to write, or has it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct AtGate {
+pub struct WriteLockUser {
     /// 0 for the keeper, 1 and up for workers.
     pub slot: u16,
     /// Process id.
@@ -132,32 +132,32 @@ pub struct AtGate {
 pub struct Contention {
     /// How long writes waited for their transaction.
     pub queue_wait_micros: Percentiles,
-    /// How long writers waited for the gate, the lock between the processes.
-    pub gate_wait_micros: Option<Percentiles>,
-    /// How long writers held the gate.
-    pub gate_hold_micros: Option<Percentiles>,
+    /// How long writers waited for the write lock, the lock between the processes.
+    pub write_lock_wait_micros: Option<Percentiles>,
+    /// How long writers held the write lock.
+    pub write_lock_hold_micros: Option<Percentiles>,
     /// Time from BEGIN to the end of COMMIT.
     pub transaction_micros: Percentiles,
-    /// Attempts that met a lock held outside the gate.
+    /// Attempts that met a lock held outside the write lock.
     pub lock_retries: Option<u64>,
     /// Writes that did not get their turn in time; answered with 503.
     pub writes_given_up: u64,
     /// Quarters of an hour of the last six hours in which there were writes, the oldest first.
-    pub recent: Option<Vec<GateWindow>>,
+    pub recent: Option<Vec<WriteLockWindow>>,
 }
 
-/// A quarter of an hour at the gate.
+/// A quarter of an hour at the write lock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct GateWindow {
+pub struct WriteLockWindow {
     /// When it began.
     pub began: Time,
     /// How often a writer entered.
     pub waits: u64,
     /// Of the worst minute.
-    pub gate_wait_p99_micros: u64,
+    pub write_lock_wait_p99_micros: u64,
     /// Writes that did not get their turn in time.
     pub writes_given_up: u64,
-    /// Attempts that met a lock held outside the gate.
+    /// Attempts that met a lock held outside the write lock.
     pub lock_retries: u64,
 }
 
@@ -208,8 +208,8 @@ pub struct Process {
     pub queue_depth: u64,
     /// Age of the oldest list or export that still runs.
     pub longest_read_micros: u64,
-    /// How long this slot waited for the gate.
-    pub gate_wait_micros: Option<Percentiles>,
-    /// How long this slot held the gate.
-    pub gate_hold_micros: Option<Percentiles>,
+    /// How long this slot waited for the write lock.
+    pub write_lock_wait_micros: Option<Percentiles>,
+    /// How long this slot held the write lock.
+    pub write_lock_hold_micros: Option<Percentiles>,
 }

@@ -24,8 +24,8 @@ pub(super) fn status() -> Value {
             "disk": or_null("Disk"),
             "server": or_null("DatabaseServer"),
             "checkpoints": or_null("Checkpoints"),
-            "gate": {
-                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/AtGate" } }, { "type": "null" }],
+            "write_lock": {
+                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/WriteLockUser" } }, { "type": "null" }],
                 "description": "Who waits for the turn to write, and who has it, at this moment; null where the database is no file.",
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
@@ -38,7 +38,7 @@ pub(super) fn status() -> Value {
         "required": [
             "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
             "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
-            "wal_bytes_max", "wal_autocheckpoint", "file_system", "disk", "server", "checkpoints", "gate", "backups", "damage_found",
+            "wal_bytes_max", "wal_autocheckpoint", "file_system", "disk", "server", "checkpoints", "write_lock", "backups", "damage_found",
         ],
     })
 }
@@ -95,18 +95,18 @@ pub(super) fn contention() -> Value {
         "description": "How long writers of all processes waited for each other since the server started, and how often in vain.",
         "properties": {
             "queue_wait_micros": times("How long writes waited for their transaction."),
-            "gate_wait_micros": of_a_file("How long writers waited for the gate, the lock between the processes."),
-            "gate_hold_micros": of_a_file("How long writers held the gate."),
+            "write_lock_wait_micros": of_a_file("How long writers waited for the write lock, the lock between the processes."),
+            "write_lock_hold_micros": of_a_file("How long writers held the write lock."),
             "transaction_micros": times("Time from BEGIN to the end of COMMIT."),
-            "lock_retries": { "type": ["integer", "null"], "description": "Attempts that met a lock held outside the gate." },
+            "lock_retries": { "type": ["integer", "null"], "description": "Attempts that met a lock held outside the write lock." },
             "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
             "recent": {
-                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/GateWindow" } }, { "type": "null" }],
+                "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/WriteLockWindow" } }, { "type": "null" }],
                 "description": "Quarters of an hour of the last six hours in which somebody wrote, the oldest first.",
             },
         },
         "required": [
-            "queue_wait_micros", "gate_wait_micros", "gate_hold_micros", "transaction_micros", "lock_retries", "writes_given_up", "recent",
+            "queue_wait_micros", "write_lock_wait_micros", "write_lock_hold_micros", "transaction_micros", "lock_retries", "writes_given_up", "recent",
         ],
     })
 }
@@ -140,12 +140,12 @@ pub(super) fn process() -> Value {
             "writes": { "type": "integer", "description": "Writes of this slot since the server started." },
             "queue_depth": { "type": "integer", "description": "Writes that wait for their transaction now." },
             "longest_read_micros": { "type": "integer", "description": "Age of the oldest list or export that still runs." },
-            "gate_wait_micros": or_null("Percentiles"),
-            "gate_hold_micros": or_null("Percentiles"),
+            "write_lock_wait_micros": or_null("Percentiles"),
+            "write_lock_hold_micros": or_null("Percentiles"),
         },
         "required": [
             "slot", "pid", "started_at", "uptime_ms", "restarts", "requests", "connections", "writes", "queue_depth",
-            "longest_read_micros", "gate_wait_micros", "gate_hold_micros",
+            "longest_read_micros", "write_lock_wait_micros", "write_lock_hold_micros",
         ],
     })
 }
@@ -153,15 +153,15 @@ pub(super) fn process() -> Value {
 pub(super) fn window() -> Value {
     json!({
         "type": "object",
-        "description": "A quarter of an hour at the gate.",
+        "description": "A quarter of an hour at the write lock.",
         "properties": {
             "began": { "type": "string", "format": "date-time" },
             "waits": { "type": "integer", "description": "How often a writer entered." },
-            "gate_wait_p99_micros": { "type": "integer", "description": "Of the worst minute." },
+            "write_lock_wait_p99_micros": { "type": "integer", "description": "Of the worst minute." },
             "writes_given_up": { "type": "integer" },
             "lock_retries": { "type": "integer" },
         },
-        "required": ["began", "waits", "gate_wait_p99_micros", "writes_given_up", "lock_retries"],
+        "required": ["began", "waits", "write_lock_wait_p99_micros", "writes_given_up", "lock_retries"],
     })
 }
 
@@ -181,7 +181,7 @@ pub(super) fn checkpoints() -> Value {
     })
 }
 
-pub(super) fn at_gate() -> Value {
+pub(super) fn write_lock_users() -> Value {
     json!({
         "type": "object",
         "properties": {

@@ -56,7 +56,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         disk_reserve_mb: reader.number("disk_reserve_mb"),
         idempotency_keys_max: reader.number("idempotency_keys_max"),
         document_bytes_max: reader.number("document_bytes_max"),
-        gate_warn_ms: reader.number("gate_warn_ms"),
+        write_lock_warn_ms: reader.number("write_lock_warn_ms"),
         expose_worker: reader.switch("expose_worker"),
         answer_memory_mb: reader.number("answer_memory_mb"),
         answer_patience_ms: reader.number("answer_patience_ms"),
@@ -319,8 +319,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A file is named by the path at which it lies from here on, because the WAL and the gate lie
-/// beside it. Followed once, so that every part of the program means the same file.
+/// A file is named by the path at which it lies from here on, because the WAL and the write lock
+/// lie beside it. Followed once, so that every part of the program means the same file.
 fn at_its_real_path(
     database: Database,
 ) -> Result<Database, persona_storage::database_url::Refusal> {

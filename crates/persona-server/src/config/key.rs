@@ -282,9 +282,9 @@ pub const KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
-        name: "gate_warn_ms",
+        name: "write_lock_warn_ms",
         section: "store",
-        member: "gate_warn_ms",
+        member: "write_lock_warn_ms",
         shape: Shape::Number { min: 1, max: WAIT_MS_MAX },
         default: Default::Text("1000"),
         unit: Some("milliseconds"),

@@ -100,9 +100,9 @@ pub struct Config {
     pub idempotency_keys_max: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
-    /// From how long a wait for the gate on the log names who is waited for, in milliseconds.
+    /// From how long a wait for the write lock on the log names who is waited for, in milliseconds.
     /// Default 1,000.
-    pub gate_warn_ms: u64,
+    pub write_lock_warn_ms: u64,
     /// How often the keeper makes a backup; never when not set.
     pub backup_every: Option<Duration>,
     /// How many of the keeper's backups are kept, at least 1. Default 24.

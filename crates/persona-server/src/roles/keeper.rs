@@ -1,8 +1,8 @@
 //! Looks after the file while the workers use it: one thread for that, and one that listens and
 //! gives signs of life.
 //!
-//! Upkeep may wait for the gate or the disk as long as it takes; that must not look like a process
-//! that hangs.
+//! Upkeep may wait for the write lock or the disk as long as it takes; that must not look like a
+//! process that hangs.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -106,7 +106,7 @@ fn look_after(
 }
 
 /// Tells that a file of the database is gone, and waits until the supervisor has ended everybody:
-/// the gate stays closed.
+/// the write lock stays closed.
 fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
     let rescued = lost.rescued.as_deref().map(Path::display);
     tracing::error!(

@@ -74,7 +74,7 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
 fn try_run(key: Key) -> Result<(), Error> {
     process_table::name_this_process(key.role.word(), key.slot);
     // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
-    // could hold the gate of the file, and then the next server would wait for it. Nothing
+    // could hold the write lock of the file, and then the next server would wait for it. Nothing
     // acknowledged is lost, because that is committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     let handover = receive()?;

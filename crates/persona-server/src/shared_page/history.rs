@@ -1,5 +1,5 @@
-//! How busy the gate was in the last hours, in windows of a quarter of an hour. Written by the
-//! supervisor, once a minute.
+//! How busy the write lock was in the last hours, in windows of a quarter of an hour. Written by
+//! the supervisor, once a minute.
 //!
 //! It lies in the header of the page and not in a seat, because it is about all processes together.
 
@@ -19,23 +19,23 @@ const WINDOWS: u64 = 24;
 /// Cells of a window: its number, waits, worst p99, writes given up, lock retries.
 const CELLS: usize = 5;
 
-/// What happened at the gate in one minute, or in all minutes of a window.
+/// What happened at the write lock in one minute, or in all minutes of a window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct GateFigures {
-    /// How often somebody waited for the gate, however briefly.
+pub struct WriteLockFigures {
+    /// How often somebody waited for the write lock, however briefly.
     pub waits: u64,
     /// The time that 99 of 100 did not wait longer, in microseconds; of a window: in its worst
     /// minute.
     pub wait_p99_micros: u64,
     /// Writes that did not get their turn in time.
     pub writes_given_up: u64,
-    /// Attempts that met a lock held outside the gate.
+    /// Attempts that met a lock held outside the write lock.
     pub lock_retries: u64,
 }
 
 impl SharedPage {
     /// Adds a minute that has just ended.
-    pub fn note_minute(&self, now: Timestamp, minute: &GateFigures) {
+    pub fn note_minute(&self, now: Timestamp, minute: &WriteLockFigures) {
         let number = now.as_micros().unsigned_abs() / WINDOW_MICROS;
         let window = self.window(number);
         if window[0].swap(number, Relaxed) != number {
@@ -49,14 +49,15 @@ impl SharedPage {
 
     /// The windows of the last six hours in which somebody wrote, the oldest first, each with its
     /// beginning.
-    pub fn recent(&self, now: Timestamp) -> Vec<(Timestamp, GateFigures)> {
+    pub fn recent(&self, now: Timestamp) -> Vec<(Timestamp, WriteLockFigures)> {
         let last = now.as_micros().unsigned_abs() / WINDOW_MICROS;
         let windows = (last.saturating_sub(WINDOWS - 1)..=last).filter_map(|number| {
             let [noted, waits, wait_p99_micros, writes_given_up, lock_retries] =
                 self.window(number).each_ref().map(|cell| cell.load(Relaxed));
             let began = Timestamp::from_micros((number * WINDOW_MICROS).cast_signed());
-            let figures = GateFigures { waits, wait_p99_micros, writes_given_up, lock_retries };
-            (noted == number && figures != GateFigures::default()).then_some((began, figures))
+            let figures =
+                WriteLockFigures { waits, wait_p99_micros, writes_given_up, lock_retries };
+            (noted == number && figures != WriteLockFigures::default()).then_some((began, figures))
         });
         windows.collect()
     }
@@ -74,7 +75,7 @@ mod tests {
     use persona_model::Timestamp;
 
     use super::super::SharedPage;
-    use super::{GateFigures, WINDOW_MICROS, WINDOWS};
+    use super::{WINDOW_MICROS, WINDOWS, WriteLockFigures};
 
     fn at(windows: u64) -> Timestamp {
         Timestamp::from_micros(
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn minutes_of_a_window_are_put_together_and_old_windows_are_forgotten() {
         let page = SharedPage::create().expect("a page");
-        let minute = |wait_p99_micros| GateFigures {
+        let minute = |wait_p99_micros| WriteLockFigures {
             waits: 10,
             wait_p99_micros,
             writes_given_up: 1,
@@ -93,9 +94,13 @@ mod tests {
         };
         page.note_minute(at(0), &minute(500));
         page.note_minute(at(0), &minute(90));
-        page.note_minute(at(1), &GateFigures::default());
-        let together =
-            GateFigures { waits: 20, wait_p99_micros: 500, writes_given_up: 2, lock_retries: 4 };
+        page.note_minute(at(1), &WriteLockFigures::default());
+        let together = WriteLockFigures {
+            waits: 20,
+            wait_p99_micros: 500,
+            writes_given_up: 2,
+            lock_retries: 4,
+        };
         let recent =
             |now| page.recent(now).into_iter().map(|(_, figures)| figures).collect::<Vec<_>>();
         assert_eq!(recent(at(2)), [together]);

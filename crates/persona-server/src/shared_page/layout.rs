@@ -27,8 +27,8 @@ const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
 /// Header cell: when the server started, in microseconds since the epoch.
 pub(super) const STARTED_AT: usize = 0;
 
-/// Header cell: 1 where the personas are kept by a database server, which has no gate, no log and
-/// no checkpoints of ours.
+/// Header cell: 1 where the personas are kept by a database server, which has no write lock, no log
+/// and no checkpoints of ours.
 pub(super) const ON_SERVER: usize = 2;
 
 /// Header cells: the recent past in windows (`history.rs`).
@@ -73,8 +73,8 @@ pub(super) enum Number {
     CheckpointsBlocked,
     CheckpointsFailed,
     LastCheckpoint,
-    GateWaitingSince,
-    GateHeldSince,
+    WriteLockWaitingSince,
+    WriteLockHeldSince,
     OldestReadSince,
     LastBackup,
     Backups,
@@ -199,7 +199,7 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         Kind::Counter,
         Merge::Sum,
         "persona_lock_retries_total",
-        "Attempts that met a lock held outside the gate.",
+        "Attempts that met a lock held outside the write lock.",
     ),
     row(
         Number::GaveUp,
@@ -243,8 +243,8 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "persona_last_checkpoint_timestamp_seconds",
         "When a checkpoint last copied the whole log back; 0 for never.",
     ),
-    row(Number::GateWaitingSince, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::GateHeldSince, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::WriteLockWaitingSince, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::WriteLockHeldSince, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::OldestReadSince, Kind::Gauge, Merge::Hidden, "", ""),
     row(
         Number::LastBackup,
@@ -357,10 +357,10 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
 /// What is measured with a histogram in each seat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Measure {
-    /// How long writers waited for the gate.
-    GateWait,
-    /// How long writers held the gate.
-    GateHold,
+    /// How long writers waited for the write lock.
+    WriteLockWait,
+    /// How long writers held the write lock.
+    WriteLockHold,
     /// How long transactions took.
     Transaction,
     /// How many writes transactions carried.
@@ -402,16 +402,16 @@ const fn measure(
 /// Every measure, in the order of [`Measure`].
 pub(super) const MEASURES: [MeasureRow; 7] = [
     measure(
-        Measure::GateWait,
+        Measure::WriteLockWait,
         Unit::Micros,
-        "persona_gate_wait_seconds",
-        "How long writers waited for the gate.",
+        "persona_write_lock_wait_seconds",
+        "How long writers waited for the write lock.",
     ),
     measure(
-        Measure::GateHold,
+        Measure::WriteLockHold,
         Unit::Micros,
-        "persona_gate_hold_seconds",
-        "How long writers held the gate.",
+        "persona_write_lock_hold_seconds",
+        "How long writers held the write lock.",
     ),
     measure(
         Measure::Transaction,
@@ -446,7 +446,7 @@ pub(super) const MEASURES: [MeasureRow; 7] = [
 ];
 
 /// Series of what only a file has. They are left out where a database server keeps the personas:
-/// zeros would say that there is a gate at which nobody waits.
+/// zeros would say that there is a write lock at which nobody waits.
 pub(super) const OF_A_FILE: [&str; 18] = [
     "persona_disk_free_bytes",
     "persona_disk_short",
@@ -461,11 +461,11 @@ pub(super) const OF_A_FILE: [&str; 18] = [
     "persona_backups_total",
     "persona_backups_failed_total",
     "persona_damage_found_total",
-    "persona_gate_wait_seconds",
-    "persona_gate_hold_seconds",
+    "persona_write_lock_wait_seconds",
+    "persona_write_lock_hold_seconds",
     "persona_checkpoint_seconds",
-    "persona_gate_waiting_seconds",
-    "persona_gate_holding_seconds",
+    "persona_write_lock_waiting_seconds",
+    "persona_write_lock_holding_seconds",
 ];
 
 /// What the series of connections to a database server begin with. They are left out where a file

@@ -21,8 +21,8 @@ mod seat;
 mod server_state;
 
 pub use distribution::Distribution;
-pub use history::GateFigures;
+pub use history::WriteLockFigures;
 pub use layout::{Condition, Measure};
 pub use memory::NotMade;
-pub use page::{AtGate, Checkpoints, ProcessFacts, SharedPage};
+pub use page::{Checkpoints, ProcessFacts, SharedPage, WriteLockUser};
 pub use seat::Seat;

@@ -38,21 +38,21 @@ pub struct ProcessFacts {
     pub writes: u64,
     /// Writes that wait for their transaction now.
     pub queue_depth: u64,
-    /// How long it has been waiting for the gate; zero when it does not wait.
-    pub gate_waiting: Duration,
-    /// How long it has been holding the gate; zero when it is not in.
-    pub gate_holding: Duration,
+    /// How long it has been waiting for the write lock; zero when it does not wait.
+    pub write_lock_waiting: Duration,
+    /// How long it has been holding the write lock; zero when it is not in.
+    pub write_lock_holding: Duration,
     /// Age of the oldest list or export that it still runs; zero when there is none.
     pub longest_read: Duration,
-    /// How long this slot waited for the gate and held it, since the server started.
-    pub gate_wait: Distribution,
-    /// How long this slot held the gate, since the server started.
-    pub gate_hold: Distribution,
+    /// How long this slot waited for the write lock and held it, since the server started.
+    pub write_lock_wait: Distribution,
+    /// How long this slot held the write lock, since the server started.
+    pub write_lock_hold: Distribution,
 }
 
-/// A process that waits for the gate or is in.
+/// A process that waits for the write lock or is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AtGate {
+pub struct WriteLockUser {
     /// 0 for the keeper, 1 and up for workers.
     pub slot: u16,
     /// Process id.
@@ -152,7 +152,7 @@ impl SharedPage {
         self.sum(Number::Requests)
     }
 
-    /// Attempts that met a lock held outside the gate, since the server started.
+    /// Attempts that met a lock held outside the write lock, since the server started.
     pub fn lock_retries(&self) -> u64 {
         self.sum(Number::LockRetries)
     }
@@ -162,25 +162,25 @@ impl SharedPage {
         self.sum(Number::GaveUp)
     }
 
-    /// The processes that wait for the gate or are in, now.
-    pub fn at_gate(&self) -> Vec<AtGate> {
+    /// The processes that wait for the write lock or are in, now.
+    pub fn write_lock_users(&self) -> Vec<WriteLockUser> {
         let now = monotonic_micros();
         let seats = self.used_seats().map(|seat| {
             let lasts = |number| Duration::from_micros(lasting(self.number(seat, number), now));
-            AtGate {
+            WriteLockUser {
                 slot: slot_of(seat),
                 pid: self.pid_of(seat),
-                waiting: lasts(Number::GateWaitingSince),
-                holding: lasts(Number::GateHeldSince),
+                waiting: lasts(Number::WriteLockWaitingSince),
+                holding: lasts(Number::WriteLockHeldSince),
             }
         });
         seats.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
     }
 
-    /// Whether somebody waits for the gate, and nobody is in.
-    pub fn gate_is_passed_on(&self) -> bool {
+    /// Whether somebody waits for the write lock, and nobody is in.
+    pub fn a_waiter_is_waking(&self) -> bool {
         let any = |number| self.used_seats().any(|seat| self.number(seat, number) > 0);
-        any(Number::GateWaitingSince) && !any(Number::GateHeldSince)
+        any(Number::WriteLockWaitingSince) && !any(Number::WriteLockHeldSince)
     }
 
     /// What became of all checkpoints since the server started.
@@ -304,11 +304,13 @@ impl SharedPage {
             connections: self.number(seat, Number::ConnectionsOpen),
             writes: self.number_of_slot(slot, Number::Writes),
             queue_depth: self.number(seat, Number::QueueDepth),
-            gate_waiting: lasts(Number::GateWaitingSince),
-            gate_holding: lasts(Number::GateHeldSince),
+            write_lock_waiting: lasts(Number::WriteLockWaitingSince),
+            write_lock_holding: lasts(Number::WriteLockHeldSince),
             longest_read: lasts(Number::OldestReadSince),
-            gate_wait: self.histogram_of_slot(slot, layout::offset_of_measure(Measure::GateWait)),
-            gate_hold: self.histogram_of_slot(slot, layout::offset_of_measure(Measure::GateHold)),
+            write_lock_wait: self
+                .histogram_of_slot(slot, layout::offset_of_measure(Measure::WriteLockWait)),
+            write_lock_hold: self
+                .histogram_of_slot(slot, layout::offset_of_measure(Measure::WriteLockHold)),
         }
     }
 }

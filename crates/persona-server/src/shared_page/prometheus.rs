@@ -84,14 +84,14 @@ fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
     let now = monotonic_micros();
     let waits: [(&str, &str, Number); 3] = [
         (
-            "persona_gate_waiting_seconds",
-            "How long a slot has been waiting for the gate; 0 when it does not.",
-            Number::GateWaitingSince,
+            "persona_write_lock_waiting_seconds",
+            "How long a slot has been waiting for the write lock; 0 when it does not.",
+            Number::WriteLockWaitingSince,
         ),
         (
-            "persona_gate_holding_seconds",
-            "How long a slot has been holding the gate; 0 when it does not.",
-            Number::GateHeldSince,
+            "persona_write_lock_holding_seconds",
+            "How long a slot has been holding the write lock; 0 when it does not.",
+            Number::WriteLockHeldSince,
         ),
         (
             "persona_longest_read_seconds",

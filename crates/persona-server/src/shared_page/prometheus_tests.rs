@@ -113,7 +113,7 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
 fn a_new_page_has_every_metric_but_no_series_of_requests() {
     let page = SharedPage::create().expect("a page");
     let series = parsed(&page.prometheus());
-    assert!(series.contains_key("persona_gate_wait_seconds_bucket{le=\"+Inf\"}"));
+    assert!(series.contains_key("persona_write_lock_wait_seconds_bucket{le=\"+Inf\"}"));
     assert!(!series.keys().any(|name| name.starts_with("persona_http_request_duration")));
     assert!(
         !series.keys().any(|name| name.starts_with("persona_database")),
@@ -151,7 +151,10 @@ fn connections_to_a_database_server_are_told_by_slot() {
     };
     assert_eq!((told(1), told(2)), ([1.0, 1.0, 1.0, 1.0, 8.0], [0.0, 0.0, 0.0, 0.0, 8.0]));
     assert_eq!(series["persona_database_connection_wait_seconds_sum"].to_string(), "0.003");
-    assert!(!series.keys().any(|name| name.starts_with("persona_gate")), "there is no gate");
+    assert!(
+        !series.keys().any(|name| name.starts_with("persona_write_lock")),
+        "there is no write lock"
+    );
 }
 
 #[test]

@@ -180,23 +180,23 @@ impl Seat {
 }
 
 impl Observer for Seat {
-    fn gate_waiting(&self) {
-        self.set(Number::GateWaitingSince, monotonic_micros());
+    fn write_lock_waiting(&self) {
+        self.set(Number::WriteLockWaitingSince, monotonic_micros());
     }
 
-    fn gate_waited(&self, wait: Duration) {
-        self.set(Number::GateHeldSince, monotonic_micros());
-        self.set(Number::GateWaitingSince, 0);
-        self.measured(Measure::GateWait, micros(wait));
+    fn write_lock_waited(&self, wait: Duration) {
+        self.set(Number::WriteLockHeldSince, monotonic_micros());
+        self.set(Number::WriteLockWaitingSince, 0);
+        self.measured(Measure::WriteLockWait, micros(wait));
     }
 
-    fn gate_held(&self, hold: Duration) {
-        self.set(Number::GateHeldSince, 0);
-        self.measured(Measure::GateHold, micros(hold));
+    fn write_lock_held(&self, hold: Duration) {
+        self.set(Number::WriteLockHeldSince, 0);
+        self.measured(Measure::WriteLockHold, micros(hold));
     }
 
-    fn gate_is_passed_on(&self) -> bool {
-        self.page.gate_is_passed_on()
+    fn a_waiter_is_waking(&self) -> bool {
+        self.page.a_waiter_is_waking()
     }
 
     fn committed(&self, took: Duration, writes: usize) {
@@ -317,7 +317,7 @@ mod tests {
         seat.taken_by(100);
         seat.connection_opened();
         seat.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
-        seat.gate_waited(Duration::from_micros(7));
+        seat.write_lock_waited(Duration::from_micros(7));
         seat.leave();
         assert_eq!((page.processes(), page.requests()), (vec![], 1));
 
@@ -328,25 +328,25 @@ mod tests {
         let facts = page.processes().remove(0);
         assert_eq!((facts.slot, facts.pid, facts.started_at), (1, 102, START.as_micros()));
         assert_eq!((facts.restarts, facts.requests, facts.connections), (1, 1, 0));
-        assert_eq!(page.distribution(Measure::GateWait).quantile(0.5), Some(7));
+        assert_eq!(page.distribution(Measure::WriteLockWait).quantile(0.5), Some(7));
     }
 
     #[test]
-    fn the_gate_is_passed_on_while_somebody_waits_and_nobody_is_in() {
+    fn the_a_waiter_is_waking_while_somebody_waits_and_nobody_is_in() {
         let page = SharedPage::create().expect("a page");
         let (first, second) = (page.seat(1, 1), page.seat(2, 1));
         for (pid, seat) in [(10, &first), (11, &second)] {
             seat.prepare(START);
             seat.taken_by(pid);
         }
-        assert!(!first.gate_is_passed_on(), "nobody is there");
-        first.gate_waited(Duration::ZERO);
-        second.gate_waiting();
-        assert!(!first.gate_is_passed_on(), "the first is in");
-        first.gate_held(Duration::ZERO);
-        assert!(first.gate_is_passed_on(), "the second is about to be");
-        second.gate_waited(Duration::ZERO);
-        assert!(!first.gate_is_passed_on(), "the second is");
+        assert!(!first.a_waiter_is_waking(), "nobody is there");
+        first.write_lock_waited(Duration::ZERO);
+        second.write_lock_waiting();
+        assert!(!first.a_waiter_is_waking(), "the first is in");
+        first.write_lock_held(Duration::ZERO);
+        assert!(first.a_waiter_is_waking(), "the second is about to be");
+        second.write_lock_waited(Duration::ZERO);
+        assert!(!first.a_waiter_is_waking(), "the second is");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use http::Method;
 use persona_model::Timestamp;
 
 use super::layout::Measure;
-use super::{Distribution, GateFigures, ProcessFacts, Seat, SharedPage};
+use super::{Distribution, ProcessFacts, Seat, SharedPage, WriteLockFigures};
 use persona_http::contract::Time;
 use persona_http::contract::status::{
-    AtGate, Backups, Checkpoints, Contention, GateWindow, Percentiles, Process,
+    Backups, Checkpoints, Contention, Percentiles, Process, WriteLockUser, WriteLockWindow,
 };
 use persona_http::{Metrics, ServerFigures, ServerState};
 
@@ -33,7 +33,7 @@ impl ServerState for Seat {
         ServerFigures {
             started_at: Time(page.started_at()),
             checkpoints: checkpoints(page, now),
-            gate: page.at_gate().iter().map(at_gate).collect(),
+            write_lock: page.write_lock_users().iter().map(write_lock_users).collect(),
             contention: contention(page, now),
             backups: backups(page),
             damage_found: page.damage_found(),
@@ -63,8 +63,8 @@ fn contention(page: &SharedPage, now: Timestamp) -> Contention {
     let times = |measure| percentiles(&page.distribution(measure));
     Contention {
         queue_wait_micros: times(Measure::QueueWait),
-        gate_wait_micros: Some(times(Measure::GateWait)),
-        gate_hold_micros: Some(times(Measure::GateHold)),
+        write_lock_wait_micros: Some(times(Measure::WriteLockWait)),
+        write_lock_hold_micros: Some(times(Measure::WriteLockHold)),
         transaction_micros: times(Measure::Transaction),
         lock_retries: Some(page.lock_retries()),
         writes_given_up: page.writes_given_up(),
@@ -72,11 +72,11 @@ fn contention(page: &SharedPage, now: Timestamp) -> Contention {
     }
 }
 
-fn window((began, figures): &(Timestamp, GateFigures)) -> GateWindow {
-    GateWindow {
+fn window((began, figures): &(Timestamp, WriteLockFigures)) -> WriteLockWindow {
+    WriteLockWindow {
         began: Time(*began),
         waits: figures.waits,
-        gate_wait_p99_micros: figures.wait_p99_micros,
+        write_lock_wait_p99_micros: figures.wait_p99_micros,
         writes_given_up: figures.writes_given_up,
         lock_retries: figures.lock_retries,
     }
@@ -87,8 +87,8 @@ fn backups(page: &SharedPage) -> Backups {
     Backups { last_at: page.last_backup().map(Time), made, failed }
 }
 
-fn at_gate(process: &super::AtGate) -> AtGate {
-    AtGate {
+fn write_lock_users(process: &super::WriteLockUser) -> WriteLockUser {
+    WriteLockUser {
         slot: process.slot,
         pid: process.pid,
         waiting_micros: micros(process.waiting),
@@ -109,8 +109,8 @@ fn process(facts: &ProcessFacts, now: Timestamp) -> Process {
         writes: facts.writes,
         queue_depth: facts.queue_depth,
         longest_read_micros: micros(facts.longest_read),
-        gate_wait_micros: Some(percentiles(&facts.gate_wait)),
-        gate_hold_micros: Some(percentiles(&facts.gate_hold)),
+        write_lock_wait_micros: Some(percentiles(&facts.write_lock_wait)),
+        write_lock_hold_micros: Some(percentiles(&facts.write_lock_hold)),
     }
 }
 

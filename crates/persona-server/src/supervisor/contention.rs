@@ -1,5 +1,5 @@
-//! Watches the gate: says who is waited for when a wait is long, and what to do when waits are long
-//! for minutes.
+//! Watches the write lock: says who is waited for when a wait is long, and what to do when waits
+//! are long for minutes.
 //!
 //! What lives here: when something is worth a line in the log, as a pure function of what the
 //! shared page shows. What must not: reading the page or the system's tables (`run.rs` and
@@ -8,7 +8,7 @@
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use crate::shared_page::{AtGate, Distribution, GateFigures};
+use crate::shared_page::{Distribution, WriteLockFigures, WriteLockUser};
 
 /// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to
 /// read.
@@ -17,8 +17,8 @@ const SAY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How often figures are taken.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// From this p99 of a minute on the gate counts as busy: 50 ms, the longest wait that the gate is
-/// made for.
+/// From this p99 of a minute on the write lock counts as busy: 50 ms, the longest wait that the
+/// write lock is made for.
 pub const BUSY_WAIT_P99_MICROS: u64 = 50_000;
 
 /// Fewer waits in a minute than one a second say nothing about a percentile.
@@ -30,28 +30,28 @@ const BUSY_MINUTES: u32 = 5;
 /// Pause between two pieces of advice, in minutes: an hour.
 const ADVISE_AGAIN_AFTER_MINUTES: u32 = 60;
 
-/// What to do about a gate that stays busy. Also said by `persona doctor`.
+/// What to do about a write lock that stays busy. Also said by `persona doctor`.
 pub const ADVICE: &str = "try fewer workers (--workers) and fewer, larger requests first; \
     when writers of one file have to wait for each other for long, PostgreSQL is made for that";
 
-/// Something that takes too long at the gate.
+/// Something that takes too long at the write lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Delay {
     /// A process waits for it; whoever is in, it may be none of ours.
-    Waiting { waiter: AtGate, holder: Option<AtGate> },
+    Waiting { waiter: WriteLockUser, holder: Option<WriteLockUser> },
     /// A process of ours is in for too long; nobody else waits that long yet.
-    Holding(AtGate),
+    Holding(WriteLockUser),
 }
 
 /// Everything since the server started, as the page shows it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Totals {
-    pub gate_wait: Distribution,
+    pub write_lock_wait: Distribution,
     pub writes_given_up: u64,
     pub lock_retries: u64,
 }
 
-/// What was seen at the gate.
+/// What was seen at the write lock.
 #[derive(Debug)]
 pub(super) struct Contention {
     warn_after: Duration,
@@ -77,10 +77,17 @@ impl Contention {
     }
 
     /// Takes in who waits and who is in, and tells what is worth a line in the log.
-    pub(super) fn look(&mut self, now: Duration, at_gate: &[AtGate]) -> Option<Delay> {
-        let holder =
-            at_gate.iter().copied().max_by_key(|it| it.holding).filter(|it| !it.holding.is_zero());
-        let waiter = at_gate
+    pub(super) fn look(
+        &mut self,
+        now: Duration,
+        write_lock_users: &[WriteLockUser],
+    ) -> Option<Delay> {
+        let holder = write_lock_users
+            .iter()
+            .copied()
+            .max_by_key(|it| it.holding)
+            .filter(|it| !it.holding.is_zero());
+        let waiter = write_lock_users
             .iter()
             .copied()
             .max_by_key(|it| it.waiting)
@@ -93,7 +100,7 @@ impl Contention {
                 return None;
             }
         };
-        // That somebody waits now is news, even if it was just said that the gate is held.
+        // That somebody waits now is news, even if it was just said that the write lock is held.
         let kind = discriminant(&delay);
         if self.said.is_some_and(|(said, until)| said == kind && now < until) {
             return None;
@@ -107,14 +114,14 @@ impl Contention {
         &mut self,
         now: Duration,
         totals: impl FnOnce() -> Totals,
-    ) -> Option<GateFigures> {
+    ) -> Option<WriteLockFigures> {
         if now < self.minute_ends {
             return None;
         }
         self.minute_ends = now + MINUTE;
         let totals = totals();
-        let waits = totals.gate_wait.since(&self.before.gate_wait);
-        let figures = GateFigures {
+        let waits = totals.write_lock_wait.since(&self.before.write_lock_wait);
+        let figures = WriteLockFigures {
             waits: waits.count(),
             wait_p99_micros: waits.quantile(0.99).unwrap_or_default(),
             writes_given_up: totals.writes_given_up.saturating_sub(self.before.writes_given_up),
@@ -125,7 +132,7 @@ impl Contention {
     }
 
     /// Whether it is time for advice, after a minute with these figures.
-    pub(super) fn needs_advice(&mut self, minute: &GateFigures) -> bool {
+    pub(super) fn needs_advice(&mut self, minute: &WriteLockFigures) -> bool {
         let busy = minute.waits >= WAITS_MIN && minute.wait_p99_micros >= BUSY_WAIT_P99_MICROS;
         self.busy_minutes = if busy { self.busy_minutes + 1 } else { 0 };
         self.quiet_minutes = self.quiet_minutes.saturating_add(1);
@@ -146,12 +153,12 @@ mod tests {
         ADVISE_AGAIN_AFTER_MINUTES, BUSY_MINUTES, Contention, Delay, MINUTE, SAY_AGAIN_AFTER,
         Totals,
     };
-    use crate::shared_page::{AtGate, GateFigures};
+    use crate::shared_page::{WriteLockFigures, WriteLockUser};
 
     const WARN_AFTER: Duration = Duration::from_secs(1);
 
-    fn at(slot: u16, waiting_ms: u64, holding_ms: u64) -> AtGate {
-        AtGate {
+    fn at(slot: u16, waiting_ms: u64, holding_ms: u64) -> WriteLockUser {
+        WriteLockUser {
             slot,
             pid: 100 + u32::from(slot),
             waiting: Duration::from_millis(waiting_ms),
@@ -204,12 +211,16 @@ mod tests {
     #[test]
     fn advice_comes_after_busy_minutes_in_a_row_and_at_most_once_an_hour() {
         let mut watch = Contention::new(WARN_AFTER);
-        let busy = GateFigures { waits: 1000, wait_p99_micros: 60_000, ..GateFigures::default() };
+        let busy = WriteLockFigures {
+            waits: 1000,
+            wait_p99_micros: 60_000,
+            ..WriteLockFigures::default()
+        };
         let advised: Vec<u32> =
             (1..=ADVISE_AGAIN_AFTER_MINUTES + 10).filter(|_| watch.needs_advice(&busy)).collect();
         assert_eq!(advised, [BUSY_MINUTES, BUSY_MINUTES + ADVISE_AGAIN_AFTER_MINUTES]);
         let mut watch = Contention::new(WARN_AFTER);
-        let few = GateFigures { waits: 59, ..busy };
+        let few = WriteLockFigures { waits: 59, ..busy };
         assert!((0..100).all(|minute| !watch.needs_advice(if minute % 2 == 0 {
             &busy
         } else {

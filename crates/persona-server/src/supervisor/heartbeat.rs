@@ -15,7 +15,7 @@ use super::vocabulary::Key;
 const STILL_MAX: Duration = Duration::from_secs(10);
 
 /// How long a heartbeat may stand still of a process that the system says is stopped: that one is
-/// not busy, and it may hold the gate. Longer than a person needs to stop and continue one by
+/// not busy, and it may hold the write lock. Longer than a person needs to stop and continue one by
 /// mistake is not needed.
 const STOPPED_MAX: Duration = Duration::from_secs(3);
 

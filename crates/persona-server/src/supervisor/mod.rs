@@ -47,7 +47,7 @@ mod tests {
             disk_reserve_mb: 64,
             idempotency_keys_max: persona_storage::IDEMPOTENCY_KEYS_MAX,
             document_bytes_max: persona_model::DOCUMENT_BYTES_MAX,
-            gate_warn_ms: 1_000,
+            write_lock_warn_ms: 1_000,
             trusted_proxies: Vec::new(),
             allowed_hosts: Some(Vec::new()),
             connections_max: 1_024,

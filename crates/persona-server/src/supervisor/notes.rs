@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use persona_storage::sqlite::lock_probe::{Holder, holder_of_gate, holder_of_writer_lock};
+use persona_storage::sqlite::lock_probe::{
+    Holder, holder_of_sqlite_write_lock, holder_of_write_lock,
+};
 use tracing::{error, info, warn};
 
 use super::contention::{ADVICE, Delay};
 use super::vocabulary::{Ending, Key, Note};
-use crate::shared_page::{AtGate, GateFigures};
+use crate::shared_page::{WriteLockFigures, WriteLockUser};
 
 /// Writes a note into the log.
 pub(super) fn log(note: Note) {
@@ -73,23 +75,26 @@ pub(super) fn log(note: Note) {
     }
 }
 
-/// Says who is waited for at the gate, and for how long. Asks the system where our own processes do
-/// not know. `is_ours` knows the processes of this server, which only write behind the gate.
+/// Says who is waited for at the write lock, and for how long. Asks the system where our own
+/// processes do not know. `is_ours` knows the processes of this server, which only write behind the
+/// write lock.
 pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> bool) {
     let (slot, wait, what, holder) = match delay {
         Delay::Waiting { waiter, holder } => (
             waiter.slot,
             waiter.waiting,
-            format!("{} waits for the gate", named(waiter)),
+            format!("{} waits for the write lock", named(waiter)),
             holder.as_ref(),
         ),
         Delay::Holding(holder) => {
-            (holder.slot, holder.holding, "the gate is held".into(), Some(holder))
+            (holder.slot, holder.holding, "the write lock is held".into(), Some(holder))
         }
     };
     let (to_blame, reason) = match holder {
-        Some(holder) => blame(holder, holder_of_writer_lock(database).ok().flatten(), is_ours),
-        None => match holder_of_gate(database) {
+        Some(holder) => {
+            blame(holder, holder_of_sqlite_write_lock(database).ok().flatten(), is_ours)
+        }
+        None => match holder_of_write_lock(database) {
             Some(outsider) => (Some(outsider.pid), format!("{outsider} is in")),
             None => (None, "nobody can be seen in it".into()),
         },
@@ -98,17 +103,18 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
     warn!(slot, wait_ms, holder.pid = to_blame, "{what} for {wait_ms} ms: {reason}");
 }
 
-/// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the gate.
+/// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the write
+/// lock.
 fn blame(
-    holder: &AtGate,
+    holder: &WriteLockUser,
     of_lock: Option<Holder>,
     is_ours: impl Fn(u32) -> bool,
 ) -> (Option<u32>, String) {
-    // Asked a moment later than the gate: one of ours that has the lock was let in meanwhile.
+    // Asked a moment later than the write lock: one of ours that has the lock was let in meanwhile.
     match of_lock.filter(|it| !is_ours(it.pid)) {
         Some(outsider) => {
             let reason = format!(
-                "{} is in and waits for {outsider}, which holds the database's lock without the gate",
+                "{} is in and waits for {outsider}, which holds the database's lock without the write lock",
                 named(holder)
             );
             (Some(outsider.pid), reason)
@@ -120,15 +126,15 @@ fn blame(
     }
 }
 
-fn named(process: &AtGate) -> String {
+fn named(process: &WriteLockUser) -> String {
     match process.slot {
         0 => format!("the keeper (pid {})", process.pid),
         slot => format!("worker {slot} (pid {})", process.pid),
     }
 }
 
-/// Says what to do about a gate that stays busy.
-pub(super) fn advice(minute: &GateFigures) {
+/// Says what to do about a write lock that stays busy.
+pub(super) fn advice(minute: &WriteLockFigures) {
     let wait_p99_ms = minute.wait_p99_micros / 1000;
     warn!(
         wait_p99_ms,
@@ -146,19 +152,23 @@ mod tests {
     use std::time::Duration;
 
     use super::blame;
-    use crate::shared_page::AtGate;
+    use crate::shared_page::WriteLockUser;
     use persona_storage::sqlite::lock_probe::Holder;
 
     #[test]
-    fn nobody_of_ours_is_blamed_for_the_lock_without_the_gate() {
-        let keeper =
-            AtGate { slot: 0, pid: 7, waiting: Duration::ZERO, holding: Duration::from_millis(9) };
+    fn nobody_of_ours_is_blamed_for_the_lock_without_the_write_lock() {
+        let keeper = WriteLockUser {
+            slot: 0,
+            pid: 7,
+            waiting: Duration::ZERO,
+            holding: Duration::from_millis(9),
+        };
         let blamed = |pid| {
             blame(&keeper, Some(Holder { pid, name: "shell".into() }), |it| [7, 8].contains(&it))
         };
         let itself = (Some(7), "the keeper (pid 7) has been in for 9 ms".to_owned());
         assert_eq!((blamed(7), blamed(8)), (itself.clone(), itself));
-        let foreign = "the keeper (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the gate";
+        let foreign = "the keeper (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the write lock";
         assert_eq!(blamed(9), (Some(9), foreign.to_owned()));
     }
 }

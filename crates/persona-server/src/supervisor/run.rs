@@ -54,7 +54,7 @@ struct Supervisor<'a> {
     state: State,
     watch: Watch,
     contention: Contention,
-    /// The database, where it is a file: only there is a gate.
+    /// The database, where it is a file: only there is a write lock.
     file: Option<PathBuf>,
     /// `None` before init has made the file ready.
     claim: Option<Claim>,
@@ -102,7 +102,7 @@ pub fn run(
                 Duration::from_millis(config.drain_timeout_ms),
             ),
             watch: Watch::default(),
-            contention: Contention::new(Duration::from_millis(config.gate_warn_ms)),
+            contention: Contention::new(Duration::from_millis(config.write_lock_warn_ms)),
             file: config.database.file().map(Path::to_path_buf),
             claim: None,
             children: Children::new(config, Arc::clone(&page), sender),
@@ -160,7 +160,7 @@ impl Supervisor<'_> {
                         self.children.is_stopped(key)
                     });
                 events.extend(stalled.into_iter().map(Event::Stalled));
-                self.watch_the_gate();
+                self.watch_the_write_lock();
                 self.children.reap_orphans();
             }
             _ => {}
@@ -175,16 +175,16 @@ impl Supervisor<'_> {
     }
 
     /// Logs long waits and writes the figures of each minute on the page.
-    fn watch_the_gate(&mut self) {
+    fn watch_the_write_lock(&mut self) {
         let now = self.began.elapsed();
         if let (Some(delay), Some(file)) =
-            (self.contention.look(now, &self.page.at_gate()), &self.file)
+            (self.contention.look(now, &self.page.write_lock_users()), &self.file)
         {
             notes::delay(&delay, file, |pid| self.children.is_one(pid));
         }
         let page = &self.page;
         let totals = || Totals {
-            gate_wait: page.distribution(Measure::GateWait),
+            write_lock_wait: page.distribution(Measure::WriteLockWait),
             writes_given_up: page.writes_given_up(),
             lock_retries: page.lock_retries(),
         };

@@ -33,7 +33,7 @@ const STATEMENTS_KEPT: usize = 128;
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
-    /// Changes rows, behind the gate.
+    /// Changes rows, behind the write lock.
     Write,
     /// Reads only; SQLite itself refuses anything else.
     Read,
@@ -56,9 +56,9 @@ impl Purpose {
 const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// Opens a connection to an existing file. The observer is told of each attempt that met a lock of
-/// the database: on a writer, which is behind the gate, that lock is of a program without the gate;
-/// a reader or the keeper may just as well have met a commit or another reader, so theirs tell
-/// nobody.
+/// the database: on a writer, which is behind the write lock, that lock is of a program without the
+/// write lock; a reader or the keeper may just as well have met a commit or another reader, so
+/// theirs tell nobody.
 pub(super) fn open(
     settings: &Settings,
     purpose: Purpose,

@@ -287,7 +287,7 @@ mod tests {
                 .and_then(|last| last.execute_batch("PRAGMA wal_checkpoint")),
         );
         let names = || std::fs::read_dir(folder.path()).expect("readable").count();
-        assert_eq!(names(), 2, "the file and its gate");
+        assert_eq!(names(), 2, "the file and its write lock");
         let before = (names(), std::fs::read(&settings.path).expect("readable"));
         for full in [false, true] {
             let found = contents(&settings, Presence::AtRest, full).expect("readable");

@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::process::{Flock, FlockOffsetType, FlockType, Pid, fcntl_getlk};
 
 use super::files::paths::with_suffix;
-use super::{FileId, Gate};
+use super::{FileId, WriteLock};
 
 /// The byte of `-shm` that a writer locks (SQLite documentation, "WAL-mode File Format", section
 /// 2.3.2).
@@ -57,7 +57,7 @@ impl Holder {
 /// # Errors
 ///
 /// There is no file `-shm`, or it cannot be opened.
-pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
+pub fn holder_of_sqlite_write_lock(database: &Path) -> io::Result<Option<Holder>> {
     let index = OpenOptions::new().read(true).write(true).open(with_suffix(database, "-shm"))?;
     let wanted = Flock {
         start: WRITER_LOCK_BYTE,
@@ -70,11 +70,11 @@ pub fn holder_of_writer_lock(database: &Path) -> io::Result<Option<Holder>> {
     Ok(held.and_then(|lock| lock.pid).and_then(number_of).map(Holder::of))
 }
 
-/// The process that holds the gate of a database, whatever program it is.
+/// The process that holds the write lock of a database, whatever program it is.
 ///
 /// The answer comes from the kernel's table of locks, because `flock(2)` itself does not tell.
-pub fn holder_of_gate(database: &Path) -> Option<Holder> {
-    holder_of_flock(&Gate::path(database))
+pub fn holder_of_write_lock(database: &Path) -> Option<Holder> {
+    holder_of_flock(&WriteLock::path(database))
 }
 
 /// The process that holds an exclusive lock of `flock(2)` on a file.
@@ -119,28 +119,31 @@ fn number_of(pid: Pid) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, holder_in, holder_of_gate, holder_of_writer_lock, is_open_in};
-    use crate::sqlite::{FileId, Gate, Settings, initialise};
+    use super::{Holder, holder_in, holder_of_sqlite_write_lock, holder_of_write_lock, is_open_in};
+    use crate::sqlite::{FileId, Settings, WriteLock, initialise};
 
     #[test]
-    fn the_holder_of_the_gate_is_named() {
+    fn the_holder_of_the_write_lock_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("persona.db");
-        let gate = Gate::open(&database).expect("a gate");
-        assert_eq!(holder_of_gate(&database), None);
-        let pass = gate.enter().expect("locks work");
-        assert_eq!(holder_of_gate(&database).map(|holder| holder.pid), Some(std::process::id()));
-        drop(pass);
-        assert_eq!(holder_of_gate(&database), None);
+        let write_lock = WriteLock::open(&database).expect("a write lock");
+        assert_eq!(holder_of_write_lock(&database), None);
+        let guard = write_lock.lock().expect("locks work");
+        assert_eq!(
+            holder_of_write_lock(&database).map(|holder| holder.pid),
+            Some(std::process::id())
+        );
+        drop(guard);
+        assert_eq!(holder_of_write_lock(&database), None);
     }
 
     #[test]
     fn a_file_at_rest_has_no_holder_of_the_writer_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("persona.db");
-        assert!(holder_of_writer_lock(&database).is_err(), "there is no -shm");
+        assert!(holder_of_sqlite_write_lock(&database).is_err(), "there is no -shm");
         initialise(&Settings::new(&database)).expect("a new file");
-        assert_eq!(holder_of_writer_lock(&database).expect("-shm exists"), None);
+        assert_eq!(holder_of_sqlite_write_lock(&database).expect("-shm exists"), None);
     }
 
     #[test]

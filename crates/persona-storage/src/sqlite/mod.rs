@@ -56,4 +56,4 @@ pub use settings::{Durability, Settings};
 pub use start::initialise::{InitReport, initialise};
 pub use start::library::{library_is_safe, library_version};
 pub use store::SqliteStore;
-pub use write::write_lock::{Gate, Pass};
+pub use write::write_lock::{WriteGuard, WriteLock};

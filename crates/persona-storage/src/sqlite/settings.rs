@@ -55,11 +55,11 @@ impl Durability {
 /// How the file is driven.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// The database file. The gate's lock file lies beside it.
+    /// The database file. The write lock's lock file lies beside it.
     pub path: PathBuf,
     /// What an acknowledged write survives.
     pub durability: Durability,
-    /// How long SQLite's own lock is waited for when a program without the gate holds it.
+    /// How long SQLite's own lock is waited for when a program without the write lock holds it.
     pub busy_timeout: Duration,
     /// How long a list, a search or another long read may take; an export has a least rate instead.
     pub read_timeout: Duration,

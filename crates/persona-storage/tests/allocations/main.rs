@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::files::{Folder, check, settings};
 use persona_model::{EntityTag, Expect, Patch, PersonaId, Revision};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
-use persona_storage::sqlite::{Gate, SqliteStore};
+use persona_storage::sqlite::{SqliteStore, WriteLock};
 use persona_storage::{Error, Loss, Observer, Operation, Store, Write, Written};
 use serde_json::{Value, json};
 
@@ -179,9 +179,9 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     let before = states(&store, figures.rounds).await;
     let (writes, kept): (Vec<_>, Vec<_>) =
         requests(figures.rounds, &before).into_iter().map(|it| (it.write, it.is_kept)).unzip();
-    // While the gate is held they queue up, so that they share a transaction.
-    let gate = Gate::open(path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    // While the write lock is held they queue up, so that they share a transaction.
+    let write_lock = WriteLock::open(path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let running: Vec<_> = writes
         .into_iter()
         .map(|write| {
@@ -193,7 +193,7 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
         tokio::task::yield_now().await;
     }
     memory::refuse(nth, stays);
-    drop(pass);
+    drop(guard);
     let mut answers = Vec::new();
     for (answer, is_kept) in running.into_iter().zip(kept) {
         let answer = answer.await.expect("no panic");

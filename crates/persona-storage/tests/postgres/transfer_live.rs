@@ -14,7 +14,7 @@ use crate::moves::{
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
-use persona_storage::sqlite::{Gate, Progress, initialise};
+use persona_storage::sqlite::{Progress, WriteLock, initialise};
 use persona_storage::transfer::{Plan, TransferError, TransferReport, transfer};
 use persona_storage::{Exported, NoObserver, Operation, Store};
 use persona_test_support::Cluster;
@@ -73,22 +73,23 @@ async fn move_with_a_write_at_each_step(
     moved.await.expect("no panic")
 }
 
-/// A writer that has another gate than the move, because its file was removed, and one that has the
-/// same.
+/// A writer that has another write lock than the move, because its file was removed, and one that
+/// has the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_gate_and_without_it() {
-    for is_gate_removed in [true, false] {
+async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_write_lock_and_without_it()
+ {
+    for is_write_lock_removed in [true, false] {
         let (folder, cluster) = (Folder::new(), Cluster::shared());
         fill(&folder.database()).await;
         let store: Arc<dyn Store> = Arc::new(files::open(&folder.database()));
-        if is_gate_removed {
-            fs::remove_file(Gate::path(&folder.database())).expect("the gate was there");
+        if is_write_lock_removed {
+            fs::remove_file(WriteLock::path(&folder.database())).expect("the write lock was there");
         }
         let url = cluster.url(&cluster.database());
         let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
         let (moved, acknowledged) = move_with_a_write_at_each_step(live, Arc::clone(&store)).await;
-        let report =
-            moved.unwrap_or_else(|error| panic!("gate removed: {is_gate_removed}: {error}"));
+        let report = moved
+            .unwrap_or_else(|error| panic!("write lock removed: {is_write_lock_removed}: {error}"));
         let target = server(&url);
         assert_counted_to(&target, acknowledged).await;
         assert_eq!(

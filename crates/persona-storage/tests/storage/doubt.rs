@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Checkpoint, Error, Loss, Observer, Operation, Store, Write};
 use serde_json::json;
 
@@ -98,8 +98,8 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
         let log = std::fs::metadata(folder.path().join("persona.db-wal")).expect("a log").len();
         assert!(log <= 64 << 20, "the log has {log} bytes after {number} writes");
     }
-    // The answer of the last write does not wait for it, the gate does.
-    drop(Gate::open(&settings.path).expect("a gate").enter().expect("locks work"));
+    // The answer of the last write does not wait for it, the write lock does.
+    drop(WriteLock::open(&settings.path).expect("a write lock").lock().expect("locks work"));
     let checkpoints = copied.checkpoints.lock().expect("no panic").clone();
     assert!(
         checkpoints.iter().any(

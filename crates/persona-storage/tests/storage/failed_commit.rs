@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Error, NoObserver, Operation, Store, Write};
 use serde_json::json;
 
@@ -28,16 +28,16 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
         write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
     let first = store.write(creation).await.expect("created").answer.tag();
 
-    // While the gate is held the two queue up, so that they share a transaction. Its end fails,
-    // because what it has to write there is gone.
-    let gate = Gate::open(&settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    // While the write lock is held the two queue up, so that they share a transaction. Its end
+    // fails, because what it has to write there is gone.
+    let write_lock = WriteLock::open(&settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
     let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")]
         .map(|write| store.write(write));
     // They are polled in this order, and each is in the queue when it has been polled once.
-    let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(pass) });
+    let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(guard) });
     assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");
     assert!(matches!(refused, Err(Error::Backend(_))), "a revision that never was: {refused:?}");
     assert_eq!(store.get(id(1)).await.expect("readable").expect("a persona").tag(), first);

@@ -25,7 +25,7 @@ impl Watch {
         writer.execute("INSERT INTO filler VALUES (zeroblob(?1))", [bytes]).expect("written");
     }
 
-    /// Copies and holds of the gate of one tick.
+    /// Copies and holds of the write lock of one tick.
     fn tick(&self, keeper: &mut Keeper) -> (usize, usize) {
         let counts = || (self.copies.load(Ordering::Relaxed), self.holds.load(Ordering::Relaxed));
         let before = counts();
@@ -42,7 +42,7 @@ impl Observer for Watch {
             self.write(self.bytes_after_each);
         }
     }
-    fn gate_held(&self, _hold: Duration) {
+    fn write_lock_held(&self, _hold: Duration) {
         self.holds.fetch_add(1, Ordering::Relaxed);
     }
 }

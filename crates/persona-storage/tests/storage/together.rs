@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{Gate, Keeper, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Keeper, Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{
     Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, Written,
 };
@@ -45,7 +45,7 @@ impl File {
         Keeper::open(&self.settings, Arc::new(TestClock::default()), observer).expect("it opens")
     }
 
-    /// A program that knows nothing of the gate.
+    /// A program that knows nothing of the write lock.
     fn foreign(&self) -> Connection {
         Connection::open(&self.settings.path).expect("it opens")
     }
@@ -170,9 +170,9 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    // While the gate is held here, everything queues up behind it.
-    let gate = Gate::open(&file.settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    // While the write lock is held here, everything queues up behind it.
+    let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let mut writers = JoinSet::new();
     for writer in 0..20 {
         let store = Arc::clone(&store);
@@ -194,7 +194,7 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
         });
     }
     counts.until_wait(20).await;
-    drop(pass);
+    drop(guard);
     let (mut kept, mut refused) = (0, 0);
     while let Some(done) = writers.join_next().await {
         match done.expect("no panic") {
@@ -217,8 +217,8 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
     let counts = Arc::new(Counts::default());
     let store = file.store_with(counts.clone());
     create(&store, 1).await;
-    let gate = Gate::open(&file.settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let mut writers = JoinSet::new();
     // One after the other, so that the last nickname is the newest; a new persona with a larger row
     // number between two.
@@ -232,7 +232,7 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
         writers.spawn(async move { Ok(create(&store_of_create, number).await) });
         counts.until_wait(2 * usize::from(number) - 2).await;
     }
-    drop(pass);
+    drop(guard);
     while let Some(done) = writers.join_next().await {
         done.expect("no panic").expect("written");
     }
@@ -260,8 +260,8 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
     // are written.
     let foreign = Connection::open(&file.settings.path).expect("it opens");
     foreign.execute_batch("CREATE UNIQUE INDEX one_change ON changes (persona)").expect("an index");
-    let gate = Gate::open(&file.settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let failing = tokio::spawn({
         let store = Arc::clone(&store);
         async move { add_key(&store, "half", LONG).await }
@@ -272,7 +272,7 @@ async fn a_request_that_fails_half_way_is_undone_and_those_beside_it_are_kept() 
         async move { create(&store, 2).await }
     });
     counts.until_wait(2).await;
-    drop(pass);
+    drop(guard);
     assert!(matches!(failing.await.expect("no panic"), Err(Error::Backend(_))));
     beside.await.expect("no panic");
     assert_eq!(store.get(id(1)).await.expect("readable").expect("it exists").revision.number(), 1);
@@ -335,10 +335,10 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
     let file = File::new();
     let store = file.store();
     create(&store, 1).await;
-    let gate = Gate::open(&file.settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
-    // The first keeps the writer at the gate; the second is still in the queue when its client goes
-    // away.
+    let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
+    // The first keeps the writer at the write lock; the second is still in the queue when its
+    // client goes away.
     let first = tokio::spawn({
         let store = Arc::clone(&store);
         async move { add_key(&store, "first", LONG).await }
@@ -346,7 +346,7 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
     let second =
         tokio::time::timeout(Duration::from_millis(50), add_key(&store, "second", LONG)).await;
     assert!(second.is_err(), "it waited until it was dropped");
-    drop(pass);
+    drop(guard);
     first.await.expect("no panic").expect("patched");
     add_key(&store, "third", LONG).await.expect("patched");
     let body: serde_json::Value =

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Expect, Patch, PersonaId};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{Gate, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Observer, Operation, Store, Write};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 #[derive(Default)]
 struct Counts {
     queued: AtomicUsize,
-    at_the_gate: AtomicUsize,
+    at_the_write_lock: AtomicUsize,
 }
 
 impl Observer for Counts {
@@ -34,8 +34,8 @@ impl Observer for Counts {
         self.queued.fetch_add(1, SeqCst);
     }
 
-    fn gate_waiting(&self) {
-        self.at_the_gate.fetch_add(1, SeqCst);
+    fn write_lock_waiting(&self) {
+        self.at_the_write_lock.fetch_add(1, SeqCst);
     }
 }
 
@@ -73,16 +73,16 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
         writers.spawn(async move { store.write(write).await.expect("created").answer.id });
     };
     {
-        let gate = Gate::open(&settings.path).expect("a gate");
-        let pass = gate.enter().expect("locks work");
-        // The first has its turn, and waits at the gate; all others wait behind it.
+        let write_lock = WriteLock::open(&settings.path).expect("a write lock");
+        let guard = write_lock.lock().expect("locks work");
+        // The first has its turn, and waits at the write lock; all others wait behind it.
         send(create(0, 1 << 20, 0));
-        reaches(&counts.at_the_gate, 1).await;
+        reaches(&counts.at_the_write_lock, 1).await;
         (1..HEAVY).for_each(|number| send(create(number, 1 << 20, number)));
         reaches(&counts.queued, usize::from(HEAVY)).await;
         (0..LIGHT).for_each(|number| send(create(100 + number, 100, number)));
         reaches(&counts.queued, usize::from(HEAVY + LIGHT)).await;
-        drop(pass);
+        drop(guard);
     }
     while let Some(written) = writers.join_next().await {
         written.expect("no panic");
@@ -93,8 +93,8 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     assert_eq!(order.len(), usize::from(HEAVY + LIGHT));
     let last_light = order.iter().rposition(|number| *number >= 100).expect("light ones");
     let before = order[..last_light].iter().filter(|number| **number < 100).count();
-    // One that has just come to the queue when the gate opens may be in the light transaction after
-    // the next heavy one.
+    // One that has just come to the queue when the write lock opens may be in the light transaction
+    // after the next heavy one.
     assert!(before <= 2, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
     assert_eq!(first_light, 1, "{order:?}");
@@ -136,8 +136,8 @@ fn two_processes(folder: &Path) -> (Settings, [Opened; 2], PathBuf) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_before_it_is_committed()
-{
+async fn the_heavy_write_of_another_process_comes_to_the_write_lock_when_the_one_before_it_is_committed()
+ {
     let folder = tempfile::tempdir().expect("a folder");
     let (settings, [(one, at_one), (other, at_other)], lock) = two_processes(folder.path());
     let mut writers = JoinSet::new();
@@ -145,16 +145,16 @@ async fn the_heavy_write_of_another_process_comes_to_the_gate_when_the_one_befor
         let store = Arc::clone(store);
         writers.spawn(async move { store.write(write).await.expect("created").answer.id });
     };
-    let gate = Gate::open(&settings.path).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    let write_lock = WriteLock::open(&settings.path).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     send(&one, create(1, 1 << 20, 1));
-    reaches(&at_one.at_the_gate, 1).await;
+    reaches(&at_one.at_the_write_lock, 1).await;
     send(&other, create(2, 1 << 20, 2));
     somebody_waits_for(&lock).await;
-    // So the other process goes to the gate for a light write, which came later.
+    // So the other process goes to the write lock for a light write, which came later.
     send(&other, create(100, 100, 3));
-    reaches(&at_other.at_the_gate, 1).await;
-    drop(pass);
+    reaches(&at_other.at_the_write_lock, 1).await;
+    drop(guard);
     while let Some(written) = writers.join_next().await {
         written.expect("no panic");
     }

@@ -22,9 +22,9 @@
 //! (SQLite documentation, "Write-Ahead Logging", section 2.3), so an exclusive lock on all of it
 //! says that there is none, and keeps new ones out. The lock belongs to the file: when a leftover
 //! of an earlier restore was given the name first, it is taken again on that one, and it is
-//! compared with what has the name. The gate is held too, so that no new file is made meanwhile. A
-//! process that opened the old file by its name and got its lock only after the rename finds that
-//! out by itself (`connection.rs`).
+//! compared with what has the name. The write lock is held too, so that no new file is made
+//! meanwhile. A process that opened the old file by its name and got its lock only after the rename
+//! finds that out by itself (`connection.rs`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Result as IoResult};
@@ -43,12 +43,13 @@ use crate::sqlite::files::paths::sync_folder_of;
 use crate::sqlite::files::paths::{COMPANIONS, FileId, modified, stamp, with_suffix};
 use crate::sqlite::progress::Watcher;
 use crate::sqlite::start::library;
-use crate::sqlite::{Gate, StartError};
+use crate::sqlite::{StartError, WriteLock};
 
 /// What the copy is called between the moment of the restore and its end.
 const READY: &str = "-restore";
-/// How long the gate is waited for: nobody holds it for long, and a server is found by its locks.
-const GATE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long the write lock is waited for: nobody holds it for long, and a server is found by its
+/// locks.
+const WRITE_LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// So often at most another file may have been given the name of the database while it was locked.
 const NAME_CHANGES_MAX: u32 = 10;
 /// Databases of one second that are kept side by side; more restores of one second are a loop.
@@ -83,8 +84,8 @@ pub fn restore(
     refuse_own_files(database, file)?;
     refuse_unwritable(database)?;
     let unwritable = |source| StartError::from_file(database, source);
-    // Before the hold, which makes the gate: a backup that is not there leaves nothing beside the
-    // database.
+    // Before the hold, which makes the write lock: a backup that is not there leaves nothing beside
+    // the database.
     let (source, _) = open_any(file)?;
     // An earlier restore that was killed comes first: its copy has the name that this one needs.
     let mut hold = Hold::take(database)?;
@@ -165,7 +166,7 @@ fn free_name(database: &Path, stamp: &str) -> IoResult<PathBuf> {
 
 /// No other process has the database open, and none can open it, for as long as this lives.
 struct Hold {
-    _gate: Gate,
+    _write_lock: WriteLock,
     /// The file that has the name of the database. Closing it lets others in. `None` when there is
     /// no database.
     _file: Option<File>,
@@ -174,13 +175,13 @@ struct Hold {
 impl Hold {
     fn take(database: &Path) -> Result<Self, StartError> {
         let unusable = |source| StartError::from_file(database, source);
-        let gate = Gate::open(database).map_err(unusable)?;
-        match gate.enter_until(Instant::now() + GATE_WAIT_MAX).map_err(unusable)? {
-            // Held until the gate is closed with this value.
-            Some(pass) => std::mem::forget(pass),
+        let write_lock = WriteLock::open(database).map_err(unusable)?;
+        match write_lock.lock_until(Instant::now() + WRITE_LOCK_WAIT_MAX).map_err(unusable)? {
+            // Held until the write lock is closed with this value.
+            Some(guard) => std::mem::forget(guard),
             None => return Err(StartError::InUse { path: database.into(), pid: None }),
         }
-        Ok(Self { _gate: gate, _file: lock_what_has_the_name(database)? })
+        Ok(Self { _write_lock: write_lock, _file: lock_what_has_the_name(database)? })
     }
 
     /// Finishes the restore of a process that was killed after the moment of the restore, and tells

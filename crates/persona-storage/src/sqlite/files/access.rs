@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 
 use super::paths::{COMPANIONS, with_suffix};
 use crate::sqlite::files::paths::folder_of;
-use crate::sqlite::{Gate, StartError};
+use crate::sqlite::{StartError, WriteLock};
 
 /// Why this process may not write to a file or a folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,17 +98,17 @@ impl Obstacle {
 }
 
 /// Refuses a database that this process may not write to: the file, its folder, in which the log
-/// and the gate are made, or one of those that are there already. A database that does not exist
-/// yet needs its folder only.
+/// and the write lock are made, or one of those that are there already. A database that does not
+/// exist yet needs its folder only.
 ///
 /// # Errors
 ///
 /// [`StartError::NotWritable`], which names the first of them that is in the way and says what to
 /// do.
 pub fn refuse_unwritable(database: &Path) -> Result<(), StartError> {
-    let gate = Gate::path(database);
+    let write_lock = WriteLock::path(database);
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    let files = [database.to_path_buf(), gate]
+    let files = [database.to_path_buf(), write_lock]
         .into_iter()
         .chain(companions)
         .map(|path| (path, Access::READ_OK | Access::WRITE_OK));

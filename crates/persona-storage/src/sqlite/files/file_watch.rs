@@ -3,13 +3,13 @@
 //! Somebody may remove the log of a running server, or put another file in the place of the
 //! database. Those who have the files open go on with the old ones and notice nothing; those who
 //! open them later work with other ones, and what the others acknowledged is gone with the last of
-//! them. Processes with two gates do not wait for each other in turn.
+//! them. Processes with two write locks do not wait for each other in turn.
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
 use super::paths::{FileId, with_suffix};
-use crate::sqlite::Gate;
+use crate::sqlite::WriteLock;
 
 /// The database and what belongs to it, as they were when they were opened.
 pub(crate) struct Watch {
@@ -17,9 +17,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Remembers the files of a database that this process has just opened, its gate included.
+    /// Remembers the files of a database that this process has just opened, its write lock
+    /// included.
     pub(crate) fn of(database: &Path) -> Result<Self> {
-        let paths = ["", "-wal", "-shm", Gate::SUFFIX].map(|suffix| with_suffix(database, suffix));
+        let paths =
+            ["", "-wal", "-shm", WriteLock::SUFFIX].map(|suffix| with_suffix(database, suffix));
         let files =
             paths.into_iter().map(|path| FileId::of(&path).map(|identity| (path, identity)));
         Ok(Self { files: files.collect::<Result<_>>()? })

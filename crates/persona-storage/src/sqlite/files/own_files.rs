@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::paths::{COMPANIONS, FileId, with_suffix};
 use crate::sqlite::files::paths::folder_of;
 use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
-use crate::sqlite::{Gate, StartError};
+use crate::sqlite::{StartError, WriteLock};
 
 /// Most symbolic links that are followed one after the other, as in the kernel
 /// (`path_resolution(7)`).
@@ -93,7 +93,8 @@ pub fn second_name(path: &Path) -> IoResult<Option<SecondName>> {
 }
 
 /// Refuses a database that is reached by more than one name: a process that comes by the other name
-/// would have another WAL and another gate, and each would overwrite what the other acknowledged.
+/// would have another WAL and another write lock, and each would overwrite what the other
+/// acknowledged.
 pub(crate) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
     match second_name(path).map_err(|source| StartError::from_file(path, source))? {
         Some(name) => Err(StartError::SecondName { path: path.into(), name }),
@@ -104,7 +105,7 @@ pub(crate) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
 /// Everything that belongs to a database while it is in use, by name.
 fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
-    [database.to_path_buf(), Gate::path(database), HeavyWriteLock::path(database)]
+    [database.to_path_buf(), WriteLock::path(database), HeavyWriteLock::path(database)]
         .into_iter()
         .chain(companions)
 }
@@ -148,7 +149,7 @@ pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), Start
 /// does not yet.
 fn is_beside_a_database(path: &Path) -> bool {
     let Some(name) = path.to_str() else { return false };
-    let suffixes = COMPANIONS.into_iter().chain([Gate::SUFFIX, HeavyWriteLock::SUFFIX]);
+    let suffixes = COMPANIONS.into_iter().chain([WriteLock::SUFFIX, HeavyWriteLock::SUFFIX]);
     suffixes
         .filter_map(|suffix| name.strip_suffix(suffix))
         .any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())

@@ -1,7 +1,7 @@
 //! Files that are made beside a database belong to the user that the database belongs to.
 //!
-//! A command that root runs beside a service would otherwise leave a gate or a restored database
-//! that the service may not open. SQLite does the same for what it makes itself
+//! A command that root runs beside a service would otherwise leave a write lock or a restored
+//! database that the service may not open. SQLite does the same for what it makes itself
 //! (`findCreateFileMode` and `robustFchown` in `os_unix.c`).
 //!
 //! Only a file that this process has just made is given away, and it is made so that no symbolic

@@ -20,7 +20,7 @@ const RELIEF_WAIT_MAX: Duration = Duration::from_secs(1);
 const RELIEF_PAUSE: Duration = Duration::from_millis(2);
 
 /// Copies the log back where the last commit of a writer left it so long that the keeper seems to
-/// be away. The caller is in the gate, so that the log can start over with the next write.
+/// be away. The caller holds the write lock, so that the log can start over with the next write.
 ///
 /// # Errors
 ///

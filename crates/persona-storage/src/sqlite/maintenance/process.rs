@@ -27,14 +27,14 @@ use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::idempotency;
 use crate::sqlite::write::checkpoint_throttle::braked;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
-use crate::sqlite::write::write_lock::{Gate, Pass};
+use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
 use crate::sqlite::{Settings, Space, StartError, search};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
-/// Above this many frames in the log it is copied back with the gate held, so that it starts over:
-/// 32 MiB of pages. Half of what the log may ever be, because writers go on until the keeper has
-/// its turn at the gate.
+/// Above this many frames in the log it is copied back with the write lock held, so that it starts
+/// over: 32 MiB of pages. Half of what the log may ever be, because writers go on until the keeper
+/// has its turn at the write lock.
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 // Once they were the same, and writers copied the log back inside their writes.
 const _: () = assert!(
@@ -69,8 +69,8 @@ const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 /// MiB of pages. Merging fills the log as writers do, and an export that holds its beginning would
 /// be broken off for it (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
-/// Steps of merging the search index in one tick, between which writers go through the gate; the
-/// log is looked at after them, because each may have let a dozen transactions in.
+/// Steps of merging the search index in one tick, between which writers go through the write lock;
+/// the log is looked at after them, because each may have let a dozen transactions in.
 const MERGE_STEPS_MAX: usize = 2;
 
 /// Looks after the file while others use it.
@@ -78,7 +78,7 @@ pub struct Keeper {
     settings: Settings,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    gate: Gate,
+    write_lock: WriteLock,
     writer: WriteConnection,
     /// Declared after the writer and so closed after it: only this one copies the log back when it
     /// is the last.
@@ -118,8 +118,11 @@ impl Keeper {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
-        let gate = Gate::open(&settings.path)
-            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+        let write_lock = WriteLock::open(&settings.path)
+            .map_err(|source| StartError::Unreadable {
+                path: WriteLock::path(&settings.path),
+                source,
+            })?
             .observed_by(Arc::clone(&observer));
         let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;
@@ -131,7 +134,7 @@ impl Keeper {
             settings: settings.clone(),
             clock,
             observer,
-            gate,
+            write_lock,
             connection,
             writer,
             seen: Log::default(),
@@ -165,12 +168,12 @@ impl Keeper {
     ///
     /// Then no writer is let in any more, and everything that was acknowledged is copied to a
     /// backup beside the database, because with the last process that has the old files open it
-    /// would be gone. The gate stays closed until this keeper is dropped: the caller has to end the
-    /// server.
+    /// would be gone. The write lock stays closed until this keeper is dropped: the caller has to
+    /// end the server.
     pub fn lost(&mut self) -> Option<Lost> {
         let file = self.watch.lost()?.to_path_buf();
-        if let Ok(pass) = self.gate.enter() {
-            std::mem::forget(pass);
+        if let Ok(guard) = self.write_lock.lock() {
+            std::mem::forget(guard);
         }
         // A log that somebody replaced must not find anything to be replayed into the file beside
         // it.
@@ -330,7 +333,8 @@ impl Keeper {
     /// It is copied back as far as possible before, so that they do not wait for long.
     fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
         self.copy_back()?;
-        let _pass = close_in(&self.gate, &mut self.connection, &*self.observer, &mut self.seen)?;
+        let _guard =
+            close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
         let began = Instant::now();
         let log = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -391,12 +395,12 @@ impl Keeper {
         ended
     }
 
-    /// One transaction of upkeep, behind the gate like any other write.
+    /// One transaction of upkeep, behind the write lock like any other write.
     fn write<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let _pass = self.gate.enter().map_err(|error| Error::Backend(Box::new(error)))?;
+        let _guard = self.write_lock.lock().map_err(|error| Error::Backend(Box::new(error)))?;
         let transaction = self.writer.begin().map_err(from_driver)?;
         let result =
             change(&transaction).map_err(|error| from_driver(explained(&transaction, error)))?;
@@ -412,16 +416,16 @@ impl Keeper {
     }
 }
 
-/// Enters the gate when little of the log is left to copy. Writers are slowed down for it: the disk
-/// is about as fast as they are, so beside them as much as before would be left each time.
-fn close_in<'gate>(
-    gate: &'gate Gate,
+/// Enters the write lock when little of the log is left to copy. Writers are slowed down for it:
+/// the disk is about as fast as they are, so beside them as much as before would be left each time.
+fn close_in<'write_lock>(
+    write_lock: &'write_lock WriteLock,
     connection: &mut Connection,
     observer: &dyn Observer,
     seen: &mut Log,
-) -> Result<Pass<'gate>, Error> {
-    let no_gate = |error| Error::Backend(Box::new(error));
-    let mut pass = gate.enter().map_err(no_gate)?;
+) -> Result<WriteGuard<'write_lock>, Error> {
+    let no_write_lock = |error| Error::Backend(Box::new(error));
+    let mut guard = write_lock.lock().map_err(no_write_lock)?;
     for _ in 0..BRAKED_COPIES_MAX {
         let left = connection::look_at_log(connection)
             .map_err(from_driver)?
@@ -429,10 +433,11 @@ fn close_in<'gate>(
         if left.is_some_and(|left| left < FEW_FRAMES) {
             break;
         }
-        drop(pass);
+        drop(guard);
         let (before, of) = (*seen, &mut *connection);
         let log;
-        (log, pass) = braked(gate, move || copy_back(of, observer, before)).map_err(no_gate)?;
+        (log, guard) =
+            braked(write_lock, move || copy_back(of, observer, before)).map_err(no_write_lock)?;
         let log = log?;
         seen.copied = log.copied;
         // A reader on an old snapshot stays in the way of the next copy too.
@@ -440,5 +445,5 @@ fn close_in<'gate>(
             break;
         }
     }
-    Ok(pass)
+    Ok(guard)
 }

@@ -14,7 +14,7 @@ use crate::sqlite::files::own_files;
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths;
 use crate::sqlite::tables::{meta, personas};
-use crate::sqlite::{FileSystem, Gate, Settings, StartError};
+use crate::sqlite::{FileSystem, Settings, StartError, WriteLock};
 
 /// From this many personas on they are not counted: reading a million entries of an index from a
 /// disk takes longer than everything else at a start.
@@ -88,14 +88,14 @@ fn is_ready(settings: &Settings) -> Result<bool, StartError> {
     }
 }
 
-/// Creates, converts and migrates, behind the gate.
+/// Creates, converts and migrates, behind the write lock.
 fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartError> {
     let path = &settings.path;
-    let locked = |source| StartError::Unreadable { path: Gate::path(path), source };
-    let gate = Gate::open(path).map_err(locked)?;
+    let locked = |source| StartError::Unreadable { path: WriteLock::path(path), source };
+    let write_lock = WriteLock::open(path).map_err(locked)?;
     let began = Instant::now();
-    let pass = gate.enter_until(began + settings.busy_timeout).map_err(locked)?;
-    if pass.is_none() {
+    let guard = write_lock.lock_until(began + settings.busy_timeout).map_err(locked)?;
+    if guard.is_none() {
         return Err(StartError::Held {
             path: path.clone(),
             waited_ms: began.elapsed().as_millis(),

@@ -1,6 +1,6 @@
 //! The schema and its versions.
 //!
-//! Only init migrates, behind the gate; everybody else checks. A version is one file of
+//! Only init migrates, behind the write lock; everybody else checks. A version is one file of
 //! `migrations/sqlite/`, numbered without a gap, never edited once it was released.
 
 use std::path::Path;

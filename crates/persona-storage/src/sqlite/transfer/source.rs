@@ -1,4 +1,4 @@
-//! A file that is moved from: read in short transactions of its own, and fenced by the gate.
+//! A file that is moved from: read in short transactions of its own, and fenced by the write lock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::sqlite::files::own_files::refuse_second_name;
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::meta;
 use crate::sqlite::{Durability, StartError};
-use crate::sqlite::{Gate, Settings};
+use crate::sqlite::{Settings, WriteLock};
 use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
 /// Entries of one batch, and bytes of their texts: a large batch costs memory, a small one a
@@ -25,20 +25,20 @@ const BATCH_ENTRIES: i64 = 1000;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Records of keys of one batch.
 const BATCH_KEYS: i64 = 5000;
-/// Longest wait for a program that writes without the gate: for as long writers wait too.
+/// Longest wait for a program that writes without the write lock: for as long writers wait too.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for writers of a file that no server uses.
-const GATE_WAIT_MAX: Duration = Duration::from_secs(5);
+const WRITE_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct FileSource {
     file: File,
     is_live: bool,
     /// None where no program can be writing: the file is a backup.
-    gate: Option<Gate>,
-    /// In a write transaction of its own from the fence of a live move on: the gate keeps writers
-    /// in order, and the lock of the file keeps out those too that have another gate, because the
-    /// file of theirs was removed.
+    write_lock: Option<WriteLock>,
+    /// In a write transaction of its own from the fence of a live move on: the write lock keeps
+    /// writers in order, and the lock of the file keeps out those too that have another write lock,
+    /// because the file of theirs was removed.
     fence: Option<Connection>,
     /// The life of the file that the move began in.
     epoch: String,
@@ -54,12 +54,12 @@ impl FileSource {
             return Err(StartError::missing_or_empty(path).into());
         };
         migrate::check_mark(path, &header)?;
-        let gate = if header.wal {
-            Some(Gate::open(path).map_err(|source| StartError::from_file(path, source))?)
+        let write_lock = if header.wal {
+            Some(WriteLock::open(path).map_err(|source| StartError::from_file(path, source))?)
         } else {
             None
         };
-        if gate.is_some() && !is_live {
+        if write_lock.is_some() && !is_live {
             restore::refuse_in_use(path)?;
         }
         let connection = if header.wal {
@@ -75,7 +75,13 @@ impl FileSource {
         }
         let epoch =
             meta::epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
-        Ok(Self { file: File { path: path.into(), connection }, is_live, gate, fence: None, epoch })
+        Ok(Self {
+            file: File { path: path.into(), connection },
+            is_live,
+            write_lock,
+            fence: None,
+            epoch,
+        })
     }
 
     /// A connection in a write transaction.
@@ -89,7 +95,7 @@ impl FileSource {
     }
 
     fn locked(&self, source: std::io::Error) -> TransferError {
-        StartError::from_file(&Gate::path(&self.file.path), source).into()
+        StartError::from_file(&WriteLock::path(&self.file.path), source).into()
     }
 }
 
@@ -133,15 +139,17 @@ impl Source for FileSource {
     }
 
     fn fence(&mut self) -> Result<(), TransferError> {
-        let Some(gate) = &self.gate else { return Ok(()) };
-        let pass = if self.is_live {
-            Some(gate.enter().map_err(|source| self.locked(source))?)
+        let Some(write_lock) = &self.write_lock else { return Ok(()) };
+        let guard = if self.is_live {
+            Some(write_lock.lock().map_err(|source| self.locked(source))?)
         } else {
-            gate.enter_until(Instant::now() + GATE_WAIT_MAX)
+            write_lock
+                .lock_until(Instant::now() + WRITE_LOCK_WAIT_MAX)
                 .map_err(|source| self.locked(source))?
         };
         // Held until it is let go of in `unfence`, or until this process ends.
-        pass.map(std::mem::forget)
+        guard
+            .map(std::mem::forget)
             .ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None })?;
         if self.is_live {
             self.fence = Some(self.lock_file()?);
@@ -153,8 +161,9 @@ impl Source for FileSource {
         // Closing it ends its transaction, and so does the end of this process.
         self.fence = None;
         // The lock belongs to the opened file: another one stays without it.
-        if self.gate.take().is_some() {
-            self.gate = Some(Gate::open(&self.file.path).map_err(|source| self.locked(source))?);
+        if self.write_lock.take().is_some() {
+            self.write_lock =
+                Some(WriteLock::open(&self.file.path).map_err(|source| self.locked(source))?);
         }
         Ok(())
     }

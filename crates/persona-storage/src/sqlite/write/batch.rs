@@ -86,14 +86,14 @@ impl Batch<'_> {
     fn apply(&self, job: Job, now: &mut Timestamp, batched: &mut Batched) {
         let Ok(ahead) = job.claim.apply() else { return };
         let Job { write, queued_at, was_looked_at, waiting, reply, .. } = job;
-        let (foreseen, pass) = ahead.map(|ahead| (ahead.foreseen, ahead.pass)).unzip();
+        let (foreseen, guard) = ahead.map(|ahead| (ahead.foreseen, ahead.guard)).unzip();
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
             batched.applied.push(Applied {
                 reply,
                 result: Err(Error::Busy { what: "its turn to write" }),
-                pass,
+                guard,
             });
             return;
         }
@@ -121,7 +121,7 @@ impl Batch<'_> {
                 Err(error)
             }
         };
-        batched.applied.push(Applied { reply, result, pass });
+        batched.applied.push(Applied { reply, result, guard });
     }
 
     fn in_savepoint(

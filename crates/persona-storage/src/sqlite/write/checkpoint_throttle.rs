@@ -11,10 +11,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::write_lock::{Gate, Pass};
+use super::write_lock::{WriteGuard, WriteLock};
 
-/// How long the brake is in at the gate at a time: as long as a transaction, so that it is one more
-/// writer that takes turns.
+/// How long the brake is in at the write lock at a time: as long as a transaction, so that it is
+/// one more writer that takes turns.
 const HOLD: Duration = Duration::from_millis(10);
 
 /// Does some work, on a thread of its own, while writers are slowed down. Then nobody is in any
@@ -24,19 +24,21 @@ const HOLD: Duration = Duration::from_millis(10);
 ///
 /// The file system does not know locks; the work was done.
 pub(crate) fn braked<T: Send>(
-    gate: &Gate,
+    write_lock: &WriteLock,
     work: impl FnOnce() -> T + Send,
-) -> io::Result<(T, Pass<'_>)> {
+) -> io::Result<(T, WriteGuard<'_>)> {
     // Nothing is ever sent; it is over when the sender is gone, also when the work panics.
-    braked_in_holds(gate, work, |ended| ended.recv_timeout(HOLD) != Err(RecvTimeoutError::Timeout))
+    braked_in_holds(write_lock, work, |ended| {
+        ended.recv_timeout(HOLD) != Err(RecvTimeoutError::Timeout)
+    })
 }
 
-/// `hold` waits in the gate until it is to be left, and tells whether the work is over.
+/// `hold` waits holding the write lock until it is to be left, and tells whether the work is over.
 fn braked_in_holds<T: Send>(
-    gate: &Gate,
+    write_lock: &WriteLock,
     work: impl FnOnce() -> T + Send,
     hold: impl Fn(&Receiver<()>) -> bool,
-) -> io::Result<(T, Pass<'_>)> {
+) -> io::Result<(T, WriteGuard<'_>)> {
     thread::scope(|scope| {
         let (working, ended) = mpsc::channel::<()>();
         let thread = scope.spawn(move || {
@@ -44,14 +46,14 @@ fn braked_in_holds<T: Send>(
             drop(working);
             result
         });
-        let pass = loop {
-            let pass = gate.enter()?;
+        let guard = loop {
+            let guard = write_lock.lock()?;
             if hold(&ended) {
-                break pass;
+                break guard;
             }
-            drop(pass);
+            drop(guard);
         };
-        Ok((thread.join().unwrap_or_else(|panic| resume_unwind(panic)), pass))
+        Ok((thread.join().unwrap_or_else(|panic| resume_unwind(panic)), guard))
     })
 }
 
@@ -62,17 +64,17 @@ mod tests {
     use std::time::Instant;
 
     use super::{braked, braked_in_holds};
-    use crate::sqlite::write::write_lock::Gate;
+    use crate::sqlite::write::write_lock::WriteLock;
 
     const ROUNDS: usize = 5;
 
     #[test]
     fn writers_wait_for_the_brake_and_get_in_between_and_not_at_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = || Gate::open(&folder.path().join("persona.db")).expect("a gate");
+        let open = || WriteLock::open(&folder.path().join("persona.db")).expect("a write lock");
         let (brake, writer) = (open(), open());
         let is_free =
-            |writer: &Gate| writer.enter_until(Instant::now()).expect("locks work").is_some();
+            |writer: &WriteLock| writer.lock_until(Instant::now()).expect("locks work").is_some();
         let ((is_in, comes_in), (leave, left)) = (mpsc::channel(), mpsc::channel());
         let writer_waits = AtomicBool::new(false);
         let work = {
@@ -83,9 +85,9 @@ mod tests {
                     assert!(!is_free(&writer), "a writer is in beside the brake");
                     writer_waits.store(true, SeqCst);
                     leave.send(()).expect("the brake waits for it");
-                    let pass = writer.enter().expect("locks work");
+                    let guard = writer.lock().expect("locks work");
                     writer_waits.store(false, SeqCst);
-                    drop(pass);
+                    drop(guard);
                 }
                 writer
             }
@@ -98,19 +100,19 @@ mod tests {
             let _ = is_in.send(());
             left.recv().is_err() && ended.recv().is_err()
         };
-        let (writer, pass) = braked_in_holds(&brake, work, hold).expect("locks work");
+        let (writer, guard) = braked_in_holds(&brake, work, hold).expect("locks work");
         assert!(!is_free(&writer));
-        drop(pass);
+        drop(guard);
         assert!(is_free(&writer));
     }
 
     #[test]
     fn the_brake_is_in_when_the_work_is_over() {
         let folder = tempfile::tempdir().expect("a folder");
-        let gate = Gate::open(&folder.path().join("persona.db")).expect("a gate");
-        let (result, _pass) = braked(&gate, || 7).expect("locks work");
+        let write_lock = WriteLock::open(&folder.path().join("persona.db")).expect("a write lock");
+        let (result, _guard) = braked(&write_lock, || 7).expect("locks work");
         assert_eq!(result, 7);
-        let other = Gate::open(&folder.path().join("persona.db")).expect("a gate");
-        assert!(other.enter_until(Instant::now()).expect("locks work").is_none());
+        let other = WriteLock::open(&folder.path().join("persona.db")).expect("a write lock");
+        assert!(other.lock_until(Instant::now()).expect("locks work").is_none());
     }
 }

@@ -7,7 +7,7 @@
 //! and nothing of this counts.
 //!
 //! Two parsed documents are many times the body of a small patch. So at most one such result is
-//! there at a time, over all processes: its write keeps its pass (`heavy_write_lock.rs`) until it
+//! there at a time, over all processes: its write keeps its guard (`heavy_write_lock.rs`) until it
 //! is committed, refused or withdrawn, and clients take turns. That costs little, because the work
 //! is the longer part; and two writes of one persona do not make each other's work void.
 
@@ -50,11 +50,11 @@ impl Foreseen {
     }
 }
 
-/// What a write will come to, with the pass that it keeps for as long as this is needed.
+/// What a write will come to, with the guard that it keeps for as long as this is needed.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     pub foreseen: Option<Foreseen>,
-    pub pass: HeavyWriteGuard,
+    pub guard: HeavyWriteGuard,
 }
 
 impl Ahead {
@@ -68,17 +68,17 @@ impl Ahead {
 /// Works out heavy writes, in turns of their clients.
 pub(crate) struct Foresight {
     settings: Settings,
-    gate: HeavyWriteLock,
+    write_lock: HeavyWriteLock,
     /// Opened with the first heavy write.
     reader: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Foresight {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { gate: HeavyWriteLock::of(&settings.path), settings, reader: Arc::default() }
+        Self { write_lock: HeavyWriteLock::of(&settings.path), settings, reader: Arc::default() }
     }
 
-    /// Looks ahead, and hands the write back, with its pass where it is heavy. Nothing is foreseen
+    /// Looks ahead, and hands the write back, with its guard where it is heavy. Nothing is foreseen
     /// where the persona is not there, where all of this is light, or where reading fails: behind
     /// the lock the same failure is told.
     ///
@@ -87,9 +87,9 @@ impl Foresight {
     /// The turn did not come before the deadline, or too many wait for theirs; or a fault of the
     /// program.
     pub(crate) async fn of(&self, write: Write) -> Result<(Write, Option<Box<Ahead>>), Error> {
-        let pass = self.gate.enter(write.client, write.deadline).await?;
+        let guard = self.write_lock.enter(write.client, write.deadline).await?;
         let (settings, reader) = (self.settings.clone(), Arc::clone(&self.reader));
-        // The pass goes with the work: that does not end when its request does.
+        // The guard goes with the work: that does not end when its request does.
         let looked = tokio::task::spawn_blocking(move || {
             // A panic leaves a connection without a transaction.
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,7 +99,7 @@ impl Foresight {
             let foreseen =
                 reader.as_ref().and_then(|reader| look(reader, &write)).filter(Foreseen::is_heavy);
             let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
-            let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, pass }));
+            let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, guard }));
             (write, ahead)
         });
         looked.await.map_err(|error| Error::Backend(Box::new(error)))
@@ -213,7 +213,7 @@ mod tests {
                 order.lock().expect("no panic").push(client);
                 drop(ahead);
             }));
-            while foresight.gate.turns().waiting() < expected {
+            while foresight.write_lock.turns().waiting() < expected {
                 assert!(
                     waiting.iter().all(|one| !one.is_finished()),
                     "a second one was worked out beside the first"
@@ -232,7 +232,7 @@ mod tests {
     async fn a_light_result_is_not_kept_and_a_turn_that_does_not_come_is_told() {
         let (_folder, foresight) = foresight().await;
         let (_, light) = foresight.of(patch(1, LIGHT)).await.expect("looked");
-        assert!(light.is_none() && foresight.gate.turns().taken() == 0);
+        assert!(light.is_none() && foresight.write_lock.turns().taken() == 0);
         let (_, _first) = foresight.of(patch(1, HEAVY)).await.expect("looked");
         let late = Write { deadline: Instant::now(), ..patch(2, HEAVY) };
         assert!(matches!(foresight.of(late).await, Err(Error::Busy { .. })));

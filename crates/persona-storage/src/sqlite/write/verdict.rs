@@ -50,8 +50,8 @@ impl Verdict {
     /// was decided in a state that never became true, and would tell of a revision that nobody ever
     /// sees.
     pub(crate) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
-        for Applied { reply, result, pass } in applied {
-            drop(pass);
+        for Applied { reply, result, guard } in applied {
+            drop(guard);
             // A repetition of a request that was kept before: the error tells only of what is
             // beside it.
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);

@@ -1,9 +1,9 @@
-//! The gate: a lock in front of SQLite's own writer lock, at which nobody starves.
+//! The write lock: a lock in front of SQLite's own writer lock, at which nobody starves.
 //!
-//! SQLite waits for its lock by polling, which is unfair and has a tail of seconds. The gate waits
-//! in the kernel, on `flock(2)` of a file beside the database, and a killed holder lets go at once.
-//! The file is never the database itself and is never removed, so that all processes always lock
-//! the same file.
+//! SQLite waits for its lock by polling, which is unfair and has a tail of seconds. The write lock
+//! waits in the kernel, on `flock(2)` of a file beside the database, and a killed holder lets go at
+//! once. The file is never the database itself and is never removed, so that all processes always
+//! lock the same file.
 //!
 //! The kernel wakes who waits, but does not hold the lock back for them: whoever has just been in,
 //! and is still running, would be quicker. So they let the others in first.
@@ -31,8 +31,8 @@ const COURTESY_MAX: Duration = Duration::from_millis(2);
 /// Pause between two looks whether one of them is in.
 const COURTESY_PAUSE: Duration = Duration::from_micros(50);
 
-/// One opened gate. Each thread that writes has its own: the lock belongs to the opened file.
-pub struct Gate {
+/// One opened write lock. Each thread that writes has its own: the lock belongs to the opened file.
+pub struct WriteLock {
     file: File,
     observer: Arc<dyn Observer>,
     /// When this one was last left.
@@ -40,17 +40,17 @@ pub struct Gate {
 }
 
 /// The right to write; dropping it lets the next one in.
-pub struct Pass<'a> {
-    gate: &'a Gate,
+pub struct WriteGuard<'a> {
+    write_lock: &'a WriteLock,
     since: Instant,
 }
 
-impl Gate {
-    /// What is added to the name of a database for the name of its gate.
+impl WriteLock {
+    /// What is added to the name of a database for the name of its write lock.
     pub(crate) const SUFFIX: &str = "-gate";
 
-    /// Opens the gate of a database, and makes its file when it is the first; then it belongs to
-    /// whom the database belongs to.
+    /// Opens the write lock of a database, and makes its file when it is the first; then it belongs
+    /// to whom the database belongs to.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Gate {
         Self { observer, ..self }
     }
 
-    /// Where the gate of a database lies: beside it, with `-gate` added to the name.
+    /// Where the write lock of a database lies: beside it, with `-gate` added to the name.
     pub fn path(database: &Path) -> PathBuf {
         with_suffix(database, Self::SUFFIX)
     }
@@ -77,16 +77,16 @@ impl Gate {
     /// # Errors
     ///
     /// The file system does not know locks.
-    pub fn enter(&self) -> std::io::Result<Pass<'_>> {
+    pub fn lock(&self) -> std::io::Result<WriteGuard<'_>> {
         self.let_others_go_first();
         let waiting = Instant::now();
-        self.observer.gate_waiting();
+        self.observer.write_lock_waiting();
         loop {
             match self.file.lock() {
                 Ok(()) => {
                     let since = Instant::now();
-                    self.observer.gate_waited(since - waiting);
-                    return Ok(Pass { gate: self, since });
+                    self.observer.write_lock_waited(since - waiting);
+                    return Ok(WriteGuard { write_lock: self, since });
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -97,7 +97,7 @@ impl Gate {
     /// Waits until one of those who wait is in, if this one has just been.
     fn let_others_go_first(&self) {
         let Some(left_at) = self.left_at.take() else { return };
-        while left_at.elapsed() < COURTESY_MAX && self.observer.gate_is_passed_on() {
+        while left_at.elapsed() < COURTESY_MAX && self.observer.a_waiter_is_waking() {
             std::thread::sleep(COURTESY_PAUSE);
         }
     }
@@ -108,10 +108,10 @@ impl Gate {
     /// # Errors
     ///
     /// The file system does not know locks.
-    pub fn enter_until(&self, deadline: Instant) -> std::io::Result<Option<Pass<'_>>> {
+    pub fn lock_until(&self, deadline: Instant) -> std::io::Result<Option<WriteGuard<'_>>> {
         loop {
             match self.file.try_lock() {
-                Ok(()) => return Ok(Some(Pass { gate: self, since: Instant::now() })),
+                Ok(()) => return Ok(Some(WriteGuard { write_lock: self, since: Instant::now() })),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(ATTEMPT_PAUSE),
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -120,20 +120,20 @@ impl Gate {
     }
 }
 
-impl Pass<'_> {
-    /// How long the gate has been held.
+impl WriteGuard<'_> {
+    /// How long the write lock has been held.
     pub fn held(&self) -> Duration {
         self.since.elapsed()
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for WriteGuard<'_> {
     fn drop(&mut self) {
         // Cannot fail on a descriptor that holds the lock; and if it did, the lock would go with
         // the process.
-        let _ = self.gate.file.unlock();
-        self.gate.observer.gate_held(self.since.elapsed());
-        self.gate.left_at.set(Some(Instant::now()));
+        let _ = self.write_lock.file.unlock();
+        self.write_lock.observer.write_lock_held(self.since.elapsed());
+        self.write_lock.left_at.set(Some(Instant::now()));
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::{Duration, Instant};
 
-    use super::{COURTESY_MAX, Gate};
+    use super::{COURTESY_MAX, WriteLock};
     use crate::Observer;
 
     /// Somebody waits, and is in after three looks.
@@ -153,7 +153,7 @@ mod tests {
     }
 
     impl Observer for Waking {
-        fn gate_is_passed_on(&self) -> bool {
+        fn a_waiter_is_waking(&self) -> bool {
             self.looks.fetch_add(1, Ordering::Relaxed) < 3
         }
     }
@@ -162,20 +162,20 @@ mod tests {
     fn who_has_just_been_in_lets_others_go_first_and_nobody_else_does() {
         let folder = tempfile::tempdir().expect("a folder");
         let waking = Arc::new(Waking::default());
-        let gate = Gate::open(&folder.path().join("persona.db"))
-            .expect("a gate")
+        let write_lock = WriteLock::open(&folder.path().join("persona.db"))
+            .expect("a write lock")
             .observed_by(waking.clone());
         let looks_of_entering = || {
             let before = waking.looks.load(Ordering::Relaxed);
-            drop(gate.enter().expect("locks work"));
+            drop(write_lock.lock().expect("locks work"));
             waking.looks.load(Ordering::Relaxed) - before
         };
         assert_eq!(looks_of_entering(), 0, "it was not in before");
-        assert!(gate.left_at.get().is_some(), "now it was");
+        assert!(write_lock.left_at.get().is_some(), "now it was");
         // However slowly this test runs, it is just now.
-        gate.left_at.set(Some(Instant::now() + Duration::from_mins(1)));
+        write_lock.left_at.set(Some(Instant::now() + Duration::from_mins(1)));
         assert_eq!(looks_of_entering(), 4);
-        gate.left_at.set(Instant::now().checked_sub(COURTESY_MAX));
+        write_lock.left_at.set(Instant::now().checked_sub(COURTESY_MAX));
         assert_eq!(looks_of_entering(), 0, "long after, nobody is still waking up");
     }
 
@@ -183,14 +183,16 @@ mod tests {
     fn only_one_holder_is_let_in_and_the_next_enters_when_it_leaves() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = folder.path().join("persona.db");
-        let (first, second) =
-            (Gate::open(&database).expect("a gate"), Gate::open(&database).expect("a gate"));
-        let pass = first.enter().expect("locks work");
-        assert!(second.enter_until(Instant::now()).expect("locks work").is_none());
+        let (first, second) = (
+            WriteLock::open(&database).expect("a write lock"),
+            WriteLock::open(&database).expect("a write lock"),
+        );
+        let guard = first.lock().expect("locks work");
+        assert!(second.lock_until(Instant::now()).expect("locks work").is_none());
         let waiting = std::thread::spawn(move || {
-            second.enter().map(|pass| pass.held() < Duration::from_mins(1))
+            second.lock().map(|guard| guard.held() < Duration::from_mins(1))
         });
-        drop(pass);
+        drop(guard);
         assert!(waiting.join().expect("no panic").expect("locks work"));
     }
 }

@@ -1,9 +1,9 @@
 //! The writer: one thread and one connection per process, a bounded queue, group commit.
 //!
-//! The thread waits for a request, then for the gate; by the time it is let in, more requests have
-//! queued up behind the first, and all of them share one transaction, each in a savepoint of its
-//! own. Answers go out after the commit and after the gate is free again. No async code runs here,
-//! so nothing can be awaited while the lock is held.
+//! The thread waits for a request, then for the write lock; by the time it is let in, more requests
+//! have queued up behind the first, and all of them share one transaction, each in a savepoint of
+//! its own. Answers go out after the commit and after the write lock is free again. No async code
+//! runs here, so nothing can be awaited while the lock is held.
 //!
 //! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
 
@@ -22,7 +22,7 @@ use super::foresight::{Ahead, Foresight};
 use super::heavy_write_lock::HeavyWriteGuard;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::verdict::Verdict;
-use super::write_lock::Gate;
+use super::write_lock::WriteLock;
 use crate::fault::{self, Fault};
 use crate::observer::Waiting;
 use crate::sqlite::connection::EMERGENCY_CHECKPOINT_PAGES;
@@ -73,15 +73,18 @@ struct Sized {
 }
 
 impl Writer {
-    /// Starts the thread, with its connection and its gate open.
+    /// Starts the thread, with its connection and its write lock open.
     pub(crate) fn start(
         settings: &Settings,
         disk: Arc<Disk>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
-        let gate = Gate::open(&settings.path)
-            .map_err(|source| StartError::Unreadable { path: Gate::path(&settings.path), source })?
+        let write_lock = WriteLock::open(&settings.path)
+            .map_err(|source| StartError::Unreadable {
+                path: WriteLock::path(&settings.path),
+                source,
+            })?
             .observed_by(Arc::clone(&observer));
         let connection = WriteConnection::open(settings, Arc::clone(&observer))?;
         let (queue, jobs) = Queue::new();
@@ -90,7 +93,7 @@ impl Writer {
         let time = Time::new(clock);
         let thread = Thread {
             connection,
-            gate,
+            write_lock,
             disk,
             time,
             observer: Arc::clone(&observer),
@@ -239,7 +242,7 @@ impl Drop for Writer {
 /// What the thread owns.
 struct Thread {
     connection: WriteConnection,
-    gate: Gate,
+    write_lock: WriteLock,
     disk: Arc<Disk>,
     time: Time,
     observer: Arc<dyn Observer>,
@@ -254,7 +257,7 @@ pub(crate) struct Applied {
     pub reply: oneshot::Sender<Told>,
     pub result: Result<Written, Error>,
     /// Of a heavy one: the next may look at what is there only after the commit.
-    pub pass: Option<HeavyWriteGuard>,
+    pub guard: Option<HeavyWriteGuard>,
 }
 
 impl Applied {
@@ -294,8 +297,8 @@ impl Thread {
                 .flatten()
                 .map(|stored| stored.persona.document)
         });
-        let pass = match self.gate.enter() {
-            Ok(pass) => pass,
+        let guard = match self.write_lock.lock() {
+            Ok(guard) => guard,
             Err(error) => {
                 refuse(first, Error::Backend(Box::new(error)));
                 return ControlFlow::Continue(());
@@ -339,7 +342,7 @@ impl Thread {
         };
         let is_long = self.connection.log_frames() >= EMERGENCY_CHECKPOINT_PAGES;
         // Nobody is let in while a long log is copied back, but the answers do not wait for that.
-        let pass = is_long.then_some(pass);
+        let guard = is_long.then_some(guard);
         self.observer.committed(began.elapsed(), count);
         let result = verdict.tell(applied);
         if result.is_continue() && !self.connection.is_autocommit() {
@@ -349,7 +352,7 @@ impl Thread {
         if result.is_continue() && is_long {
             self.relieve()?;
         }
-        drop(pass);
+        drop(guard);
         result
     }
 

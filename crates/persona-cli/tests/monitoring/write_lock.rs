@@ -1,13 +1,13 @@
 //! Who is waited for: named while the wait lasts.
 
-use persona_storage::sqlite::Gate;
+use persona_storage::sqlite::WriteLock;
 use rusqlite::Connection;
 use rustix::process::Signal;
 
 use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
 /// Short enough for a test, long enough that no ordinary write reaches it.
-const WARN: &str = "--gate-warn-ms=300";
+const WARN: &str = "--write-lock-warn-ms=300";
 
 fn create(server: &Server) -> u16 {
     server
@@ -18,30 +18,30 @@ fn create(server: &Server) -> u16 {
 }
 
 #[test]
-fn a_program_that_stays_at_the_gate_is_named_while_a_worker_waits() {
+fn a_program_that_stays_at_the_write_lock_is_named_while_a_worker_waits() {
     let server = Server::with_workers(2).flag(WARN).start();
-    let gate = Gate::open(&server.database()).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    let write_lock = WriteLock::open(&server.database()).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     let own = std::process::id();
     std::thread::scope(|scope| {
         let created = scope.spawn(|| create(&server));
-        server.wait_for_log("waits for the gate for");
+        server.wait_for_log("waits for the write lock for");
         server.wait_for_log(&format!("(pid {own}) is in"));
         wait_for("the wait is on the page", DEADLINE, || {
             let status = server.connect().get("/api/v1/status").expect("a status").json();
-            let waiting = status["gate"]
+            let waiting = status["write_lock"]
                 .as_array()?
                 .iter()
                 .any(|it| it["waiting_micros"].as_u64() > Some(300_000));
             waiting.then_some(())
         });
-        drop(pass);
+        drop(guard);
         assert_eq!(created.join().expect("no panic"), 201, "nothing was lost by waiting");
     });
 }
 
 #[test]
-fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_the_one_that_waits_for_it()
+fn a_program_that_holds_the_lock_of_the_database_without_the_write_lock_is_named_with_the_one_that_waits_for_it()
  {
     let server = Server::with_workers(2).flag(WARN).start();
     let foreign = Connection::open(server.database()).expect("a database");
@@ -50,7 +50,7 @@ fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_
         let created = scope.spawn(|| create(&server));
         server.wait_for_log("is in and waits for");
         server.wait_for_log(&format!(
-            "(pid {}), which holds the database's lock without the gate",
+            "(pid {}), which holds the database's lock without the write lock",
             std::process::id()
         ));
         foreign.execute_batch("ROLLBACK").expect("a rollback");
@@ -64,8 +64,8 @@ fn a_program_that_holds_the_lock_of_the_database_without_the_gate_is_named_with_
 fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
     const WRITES: usize = 5;
     let server = Server::with_workers(2).start();
-    let gate = Gate::open(&server.database()).expect("a gate");
-    let pass = gate.enter().expect("locks work");
+    let write_lock = WriteLock::open(&server.database()).expect("a write lock");
+    let guard = write_lock.lock().expect("locks work");
     std::thread::scope(|scope| {
         let created: Vec<_> = (0..WRITES).map(|_| scope.spawn(|| create(&server))).collect();
         wait_for("all of them wait", DEADLINE, || {
@@ -78,7 +78,7 @@ fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
             .iter()
             .map(|it| it["queue_depth"].as_u64().expect("a number"));
         assert_eq!(depths.sum::<u64>(), WRITES as u64, "{status}");
-        drop(pass);
+        drop(guard);
         assert!(created.into_iter().all(|it| it.join().expect("no panic") == 201));
     });
     assert_eq!(server.metric("persona_write_queue_depth"), 0);
@@ -88,7 +88,7 @@ fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
 fn ordinary_writes_warn_of_nothing() {
     let server = Server::with_workers(2).start();
     (0..50).for_each(|_| assert_eq!(create(&server), 201));
-    assert!(!server.log().contains("the gate"), "{}", server.log());
+    assert!(!server.log().contains("the write lock"), "{}", server.log());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
         assert!(signal(holder.pid, Signal::STOP));
         foreign.execute_batch("ROLLBACK").expect("a rollback");
         let waiting = scope.spawn(|| write(&mut second));
-        server.wait_for_log("waits for the gate for");
+        server.wait_for_log("waits for the write lock for");
         server.wait_for_log(&format!(": worker {slot} (pid {}) has been in for", holder.pid));
         assert!(signal(holder.pid, Signal::CONT));
         assert_eq!(
