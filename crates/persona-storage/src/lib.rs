@@ -41,7 +41,7 @@ mod write;
 
 pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
-pub use observer::{Checkpoint, Connected, NoObserver, Observer};
+pub use observer::{Checkpoint, Connected, NoObserver, Observer, WaiterView};
 pub use store::{
     Answer, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
     RevisionRecord, Status, Store,

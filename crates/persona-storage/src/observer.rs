@@ -35,19 +35,25 @@ pub enum Connected {
     LeftBehind,
 }
 
+/// What a writer may know of the other writers of all processes.
+///
+/// Unlike [`Observer`], which only receives measurements, the answer changes what a writer does.
+pub trait WaiterView: Send + Sync {
+    /// Whether a writer waits for the write lock although no writer holds it: then the kernel is
+    /// about to wake that waiter, and it takes the lock.
+    fn a_waiter_is_waking(&self) -> bool {
+        false
+    }
+}
+
 /// Receives measurements. Called on the write path: implementations must not block.
-pub trait Observer: Send + Sync {
+pub trait Observer: WaiterView {
     /// A writer begins to wait for the write lock.
     fn write_lock_waiting(&self) {}
     /// A writer waited this long for the write lock, and holds it from now on.
     fn write_lock_waited(&self, _wait: Duration) {}
     /// A writer held the write lock this long, and has left it.
     fn write_lock_held(&self, _hold: Duration) {}
-    /// Whether nobody holds the write lock although somebody waits for it, and so is about to wake
-    /// up and take it.
-    fn a_waiter_is_waking(&self) -> bool {
-        false
-    }
     /// A transaction took this long from BEGIN to the end of COMMIT, with this many writes in it.
     fn committed(&self, _took: Duration, _writes: usize) {}
     /// A write waited this long in the queue before its transaction began.
@@ -91,6 +97,8 @@ pub trait Observer: Send + Sync {
 /// Reports to nobody: for the command line and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
+
+impl WaiterView for NoObserver {}
 
 impl Observer for NoObserver {}
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use persona_model::{Clock, Timestamp};
-use persona_storage::{Checkpoint, Connected, Observer};
+use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
 
 use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
 use super::{SharedPage, distribution, routes};
@@ -179,6 +179,12 @@ impl Seat {
     }
 }
 
+impl WaiterView for Seat {
+    fn a_waiter_is_waking(&self) -> bool {
+        self.page.a_waiter_is_waking()
+    }
+}
+
 impl Observer for Seat {
     fn write_lock_waiting(&self) {
         self.set(Number::WriteLockWaitingSince, monotonic_micros());
@@ -193,10 +199,6 @@ impl Observer for Seat {
     fn write_lock_held(&self, hold: Duration) {
         self.set(Number::WriteLockHeldSince, 0);
         self.measured(Measure::WriteLockHold, micros(hold));
-    }
-
-    fn a_waiter_is_waking(&self) -> bool {
-        self.page.a_waiter_is_waking()
     }
 
     fn committed(&self, took: Duration, writes: usize) {
@@ -303,7 +305,7 @@ mod tests {
     use std::time::Duration;
 
     use persona_model::Timestamp;
-    use persona_storage::Observer;
+    use persona_storage::{Observer, WaiterView};
 
     use super::super::{Condition, Measure, SharedPage};
 

@@ -11,7 +11,7 @@ use crate::files::{self, Folder, bodies, check, fill, keeper, open, settings};
 use persona_model::{Filter, ListRequest, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
 use persona_storage::sqlite::{Keeper, SqliteStore, StartError, initialise};
-use persona_storage::{Error, Exported, Observer, Operation, Store};
+use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView};
 use serde_json::json;
 
 const PERSONAS: u8 = 30;
@@ -289,6 +289,8 @@ async fn the_log_of_another_database_is_found() {
 /// Counts what the keeper reports.
 #[derive(Default)]
 struct Found(AtomicU64);
+
+impl WaiterView for Found {}
 
 impl Observer for Found {
     fn damage_found(&self) {

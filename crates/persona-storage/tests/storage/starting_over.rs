@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::files::{Folder, settings};
 use persona_storage::conformance::TestClock;
 use persona_storage::sqlite::{Keeper, initialise};
-use persona_storage::{Checkpoint, Observer};
+use persona_storage::{Checkpoint, Observer, WaiterView};
 use rusqlite::Connection;
 
 /// Who counts the copies of the log, and may write after each as much again as writers do beside
@@ -34,6 +34,8 @@ impl Watch {
         (after.0 - before.0, after.1 - before.1)
     }
 }
+
+impl WaiterView for Watch {}
 
 impl Observer for Watch {
     fn checkpointed(&self, _took: Duration, _result: Checkpoint) {
@@ -65,29 +67,29 @@ fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Keeper) {
 }
 
 #[test]
-fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_with_the_brake() {
+fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_under_the_throttle() {
     let (_folder, watch, mut keeper) = full(2_000_000);
     let (copies, holds) = watch.tick(&mut keeper);
-    // One beside writers, three with the brake, and the last while nobody can write.
+    // One beside writers, three with the throttle, and the last while nobody can write.
     assert_eq!(copies, 5);
     assert!(holds >= 4, "{holds}");
 }
 
 #[test]
-fn a_reader_on_an_old_snapshot_is_not_braked_for_again_and_again() {
+fn a_reader_on_an_old_snapshot_is_not_throttled_for_again_and_again() {
     let (folder, watch, mut keeper) = full(0);
     let reader = Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM filler").expect("a snapshot");
     watch.write(2_000_000);
-    // Beside writers as far as the reader lets it, once with the brake in vain, and the last that
-    // tells of it.
+    // Beside writers as far as the reader lets it, once with the throttle in vain, and the last
+    // that tells of it.
     assert_eq!(watch.tick(&mut keeper).0, 3);
 }
 
 #[test]
 fn a_full_log_that_is_copied_back_makes_nobody_wait_again_before_the_next_write() {
     let (folder, watch, mut keeper) = full(0);
-    assert_eq!(watch.tick(&mut keeper), (2, 1), "little was left, so the brake was not needed");
+    assert_eq!(watch.tick(&mut keeper), (2, 1), "little was left, so the throttle was not needed");
     let again = watch.tick(&mut keeper);
     // Where the first tick took longer than a log may be idle, the second has cut it.
     let is_cut = std::fs::metadata(folder.path("persona.db-wal")).expect("it exists").len() == 0;

@@ -11,7 +11,7 @@ use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Keeper, Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{
-    Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, Written,
+    Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, WaiterView, Written,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -135,6 +135,8 @@ impl Counts {
         }
     }
 }
+
+impl WaiterView for Counts {}
 
 impl Observer for Counts {
     fn enqueued(&self) {

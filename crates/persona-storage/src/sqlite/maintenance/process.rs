@@ -25,7 +25,7 @@ use crate::sqlite::files::paths::{stamp, with_suffix};
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::idempotency;
-use crate::sqlite::write::checkpoint_throttle::braked;
+use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
 use crate::sqlite::{Settings, Space, StartError, search};
@@ -46,7 +46,7 @@ const _: () = assert!(
 const FEW_FRAMES: u64 = 256;
 /// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
 /// what three or four transactions wrote meanwhile, so more of them would not leave less.
-const BRAKED_COPIES_MAX: usize = 3;
+const THROTTLED_CHECKPOINTS_MAX: usize = 3;
 /// A log that has not grown for this long is cut to nothing: then a copy of the file alone is
 /// complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
@@ -426,7 +426,7 @@ fn close_in<'write_lock>(
 ) -> Result<WriteGuard<'write_lock>, Error> {
     let no_write_lock = |error| Error::Backend(Box::new(error));
     let mut guard = write_lock.lock().map_err(no_write_lock)?;
-    for _ in 0..BRAKED_COPIES_MAX {
+    for _ in 0..THROTTLED_CHECKPOINTS_MAX {
         let left = connection::look_at_log(connection)
             .map_err(from_driver)?
             .map(|log| log.frames.saturating_sub(log.copied));
@@ -436,8 +436,8 @@ fn close_in<'write_lock>(
         drop(guard);
         let (before, of) = (*seen, &mut *connection);
         let log;
-        (log, guard) =
-            braked(write_lock, move || copy_back(of, observer, before)).map_err(no_write_lock)?;
+        (log, guard) = with_throttled_writers(write_lock, move || copy_back(of, observer, before))
+            .map_err(no_write_lock)?;
         let log = log?;
         seen.copied = log.copied;
         // A reader on an old snapshot stays in the way of the next copy too.
