@@ -7,7 +7,10 @@
 
 mod client;
 pub mod declared;
+pub mod personas;
 mod processes;
+pub mod report;
+pub mod runner;
 mod server;
 
 pub use client::{Client, Reply};

@@ -254,8 +254,7 @@ fn command(folder: &Path, workers: u16, flags: &[&str]) -> Command {
 
 /// Whether the servers of this test program keep their personas in PostgreSQL: by the program's
 /// name.
-pub const ON_POSTGRES: bool =
-    matches!(env!("CARGO_CRATE_NAME").as_bytes().last_chunk(), Some(b"_postgres"));
+pub const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"postgres");
 
 /// The URL of a database that belongs to this folder, as the file would.
 fn url_for(folder: &Path) -> String {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use persona_model::Timestamp;
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, Reply, Server};
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 
 pub const TARGET: &str =
     "nothing is removed on the clock's word, and what it stamped lifts nothing";

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::clocks::{TARGET, WrongClock, YEAR_S};
+use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::report::{Form, report};
 
 /// The backups that are there, in the order of their numbers.
 fn backups(server: &Server) -> Vec<String> {

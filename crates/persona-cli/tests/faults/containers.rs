@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
+use crate::common::report::skip;
 use crate::common::{DEADLINE, signal, wait_for};
-use crate::report::skip;
 
 /// The children of a process, by number and state.
 fn children_of(parent: u32) -> Vec<(u32, char)> {

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
+use crate::common::personas::create;
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, Server};
-use crate::personas::create;
-use crate::report::{Form, milliseconds, report};
 
 const TARGET: &str =
     "every request of the victim is answered, p99 within 5 times its usual and 100 ms";

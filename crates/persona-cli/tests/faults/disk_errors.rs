@@ -8,10 +8,10 @@ use std::fs;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Server, wait_for};
 use crate::ledger::read_whole;
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 use crate::strace::{Attached, Point, fail_at, is_there};
 
 const TARGET: &str = "every n, at least 2,000 points, 0 false acknowledgements";

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, milliseconds, report, skip};
 use crate::common::{Client, DEADLINE, Server, refused, signal, wait_for};
 use crate::ledger::read_whole;
 use crate::mounts::{Mount, NO_RESERVE};
-use crate::personas::{create, get, patch};
-use crate::report::{Form, milliseconds, report, skip};
 
 const TARGET: &str = "1,000 cycles, 0 lost, reads 100 %, resume within 5 s";
 

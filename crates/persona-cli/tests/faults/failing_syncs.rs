@@ -12,8 +12,8 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::common::Server;
+use crate::common::report::{Form, report};
 use crate::kill_points::{WORKS, Work, copy_of};
-use crate::report::{Form, report};
 use crate::strace::{Point, fail_at, is_there, points_of, spread, traced};
 use crate::traced_server::{TracedServer, assert_agrees, interrupted};
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::common::personas::{connect_to_each_worker, create, patch, worker_of};
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::personas::{connect_to_each_worker, create, patch, worker_of};
-use crate::report::{Form, milliseconds, report};
 
 const WORKERS: usize = 4;
 

@@ -5,11 +5,11 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::common::personas::create;
+use crate::common::report::{Form, report};
 use crate::common::{Server, refused};
 use crate::ledger::read_whole;
 use crate::mounts::{Mount, NO_RESERVE};
-use crate::personas::create;
-use crate::report::{Form, report};
 
 const TARGET: &str = "the right mode or a clear refusal, as documented, for each";
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::personas::{create, get, patch};
-use crate::report::{Form, milliseconds, report};
 
 const TARGET: &str =
     "held for 1, 10, 25, 60 s: 0 \"locked\", 0 HTTP 500, 503 after the deadline, holder named";

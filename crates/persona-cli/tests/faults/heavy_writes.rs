@@ -9,9 +9,9 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::common::personas::{connect_to_each_worker, create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Reply, Server, wait_for};
-use crate::personas::{connect_to_each_worker, create, patch};
-use crate::report::{Form, report};
 
 const WORKERS: u16 = 3;
 /// Different words of a heavy write, a quarter of a megabyte.

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::common::Server;
+use crate::common::report::{Form, report};
 use crate::kill_points::{WORKS, Work, copy_of};
-use crate::report::{Form, report};
 use crate::strace::{Point, fail_at, is_there, kill_at, points_in_files, spread, traced};
 use crate::traced_server::{TracedServer, assert_agrees, interrupted};
 

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 use crate::ledger::read_whole;
-use crate::personas::{create, get, patch};
-use crate::report::{Form, milliseconds, report};
 
 /// Clients that write while processes are killed.
 const CLIENTS: usize = 8;

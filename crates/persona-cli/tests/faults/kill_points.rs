@@ -13,10 +13,10 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 use crate::ledger::{Ledger, read_whole};
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 use crate::strace::{Attached, CHANGING, Point, is_there, kill_at, points_of, spread, traced};
 
 const TARGET: &str = "every n up to completion, at least 5,000 points, 0 violations";

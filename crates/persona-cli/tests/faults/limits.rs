@@ -3,10 +3,10 @@
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Process, Server, wait_for};
 use crate::ledger::read_whole;
-use crate::personas::{create, get, patch};
-use crate::report::{Form, report};
 
 const TARGET: &str = "1,000 times, 0 lost, restart with back-off";
 

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Server, wait_for};
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 use crate::strace::{Attached, is_there};
 
 /// The calls by which a process gets or hands on a descriptor, or makes another process.

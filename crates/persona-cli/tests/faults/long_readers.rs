@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, wait_for};
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 
 /// The log may never be larger, in bytes.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;

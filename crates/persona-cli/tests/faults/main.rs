@@ -3,12 +3,10 @@
 //!
 //! Each test has a short form, which every change must pass, and a long form (`./test --long`);
 //! both run the same code and print their figures beside the target of `docs/reliability.md`. Start
-//! reading at `report.rs` and `strace.rs`.
+//! reading at `common/report.rs` and `strace.rs`.
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../origin/personas.rs"]
-mod personas;
 
 mod clocks;
 mod clocks_of_backups;
@@ -34,7 +32,6 @@ mod mounts;
 mod names;
 mod other_users;
 mod power_cut;
-mod report;
 mod slow_bodies;
 mod slow_readers;
 mod slow_reads;

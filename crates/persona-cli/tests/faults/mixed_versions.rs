@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, Server, refused, wait_for};
 use crate::ledger::read_whole;
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 
 const TARGET: &str = "no corruption, a clear refusal, for every pair of versions";
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::report::skip;
+use crate::common::report::skip;
 
 /// For servers on a mount that is smaller than the reserve of free space.
 pub const NO_RESERVE: &str = "--disk-reserve-mb=0";

@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use crate::common::personas::create;
 use crate::common::{Server, refused};
 use crate::ledger::read_whole;
 use crate::mounts::Mount;
-use crate::personas::create;
 
 /// Runs the program; its exit code and what it said.
 fn persona(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {

@@ -14,9 +14,9 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::common::report::{Form, report, skip};
 use crate::common::{DEADLINE, Process, signal, wait_for};
 use crate::mounts::Mount;
-use crate::report::{Form, report, skip};
 
 /// The user that a service runs as here: `nobody` of Debian. It has no entry that this test needs.
 const SERVICE: u32 = 65534;

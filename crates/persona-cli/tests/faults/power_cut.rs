@@ -13,10 +13,10 @@ use std::process::Stdio;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::common::personas::{create, patch};
+use crate::common::report::{Form, report};
 use crate::common::{Client, DEADLINE, signal, wait_for};
 use crate::ledger::try_read_whole;
-use crate::personas::{create, patch};
-use crate::report::{Form, report};
 use crate::strace::{is_there, traced};
 
 const TARGET: &str = "at least 100,000 images, 0 lost (full), 0 corrupt (both)";

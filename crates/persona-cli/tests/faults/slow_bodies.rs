@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::common::personas::create;
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Reply, Server};
-use crate::personas::create;
-use crate::report::{Form, milliseconds, report};
 
 const PERSONAS: &str = "/api/v1/personas";
 /// The largest body.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::json;
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, wait_for};
-use crate::personas::{create, get, patch};
-use crate::report::{Form, milliseconds, report};
 
 const MIB: u64 = 1024 * 1024;
 /// Personas of this size fill a page.

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::common::personas::{assert_file_is_whole, connect_to_each_worker, create, patch};
+use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
-use crate::personas::{assert_file_is_whole, connect_to_each_worker, create, patch};
-use crate::report::{Form, milliseconds, report};
 
 /// Longest time that others may wait for a stopped holder of the write lock.
 const STALL_MAX: Duration = Duration::from_secs(5);

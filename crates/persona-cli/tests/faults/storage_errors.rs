@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::common::Server;
-use crate::personas::{create, get, patch};
-use crate::report::{Form, report};
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, report};
 use crate::strace::{self, Attached};
 
 /// More frames than the first commit of a small change writes, so that it fails at its beginning

@@ -9,8 +9,8 @@ use std::{fs, thread};
 
 use rustix::process::Signal;
 
+use crate::common::report::skip;
 use crate::common::{DEADLINE, signal, wait_for};
-use crate::report::skip;
 
 /// The calls that change files. SQLite syncs with `fsync` or `fdatasync`, by how it was built.
 pub const CHANGING: &str = "write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,copy_file_range,sendfile";

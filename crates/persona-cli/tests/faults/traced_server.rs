@@ -12,10 +12,10 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::common::personas::{create, get, patch};
 use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 use crate::kill_points::children_of;
 use crate::ledger::read_whole;
-use crate::personas::{create, get, patch};
 use crate::strace::traced;
 
 /// Changes in the log of [`interrupted`], and bytes of each: more than one region of the log's

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::report::{Form, report};
+use crate::common::report::{Form, report};
 
 const TARGET: &str =
     "the control fails on an old library, this one passes; at least 1,000,000 overlaps";

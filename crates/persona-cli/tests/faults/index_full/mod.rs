@@ -10,10 +10,10 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::common::personas::{create, get, patch};
+use crate::common::report::{Form, report, skip};
 use crate::common::{Client, Server};
 use crate::ledger::read_whole;
-use crate::personas::{create, get, patch};
-use crate::report::{Form, report, skip};
 
 const TARGET: &str = "every extension refused, 0 refused writes that come back, 0 lost";
 

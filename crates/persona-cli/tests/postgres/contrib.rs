@@ -1,0 +1,89 @@
+//! `contrib/`: every series that the dashboard and the alerts name is one of `/metrics`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::common::Server;
+use persona_test_support::Cluster;
+
+/// What histograms add to their name.
+const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+fn contrib(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib").join(name))
+        .expect("a file")
+}
+
+/// Every word that looks like the name of a series of ours.
+fn named_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
+    words.filter(|word| word.starts_with("persona_")).map(str::to_owned).collect()
+}
+
+/// Every name that a server gives, over a file and over PostgreSQL.
+fn given() -> BTreeSet<String> {
+    let cluster = Cluster::shared();
+    ["persona.db".to_owned(), cluster.url(&cluster.database())]
+        .into_iter()
+        .map(|database| Server::with_workers(1).flag(format!("--database={database}")))
+        .flat_map(|server| given_by(&server.start()))
+        .collect()
+}
+
+fn given_by(server: &Server) -> BTreeSet<String> {
+    server.connect().get("/healthz").expect("an answer");
+    let text =
+        String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
+    let series = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['{', ' ']).next());
+    series.map(str::to_owned).collect()
+}
+
+fn unknown(text: &str, given: &BTreeSet<String>) -> Vec<String> {
+    named_in(text).into_iter().filter(|name| !given.contains(name)).collect()
+}
+
+#[test]
+fn every_series_of_the_dashboard_and_of_the_alerts_exists() {
+    let given = given();
+    for (name, series_min) in [("grafana-dashboard.json", 20), ("alerts.yml", 8)] {
+        let text = contrib(name);
+        assert!(named_in(&text).len() >= series_min, "{name} names only {:?}", named_in(&text));
+        assert_eq!(unknown(&text, &given), [""; 0], "{name}");
+        // The positive control: one that does not exist is found.
+        let wrong = text.replacen("persona_wal_bytes", "persona_wal_megabytes", 1);
+        assert_eq!(unknown(&wrong, &given), ["persona_wal_megabytes"], "{name}");
+    }
+}
+
+#[test]
+fn every_metric_of_the_server_is_on_the_dashboard() {
+    let (given, shown) = (given(), named_in(&contrib("grafana-dashboard.json")));
+    let base = |name: &str| {
+        SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()
+    };
+    let bases: BTreeSet<String> = shown.iter().map(|name| base(name)).collect();
+    let missing: Vec<&String> = given.iter().filter(|name| !bases.contains(&base(name))).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn the_dashboard_is_json_and_its_panels_do_not_overlap() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&contrib("grafana-dashboard.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(panels.len() >= 10, "{}", panels.len());
+    let mut taken = BTreeSet::new();
+    for panel in panels {
+        let at = |member: &str| panel["gridPos"][member].as_u64().expect("a place");
+        assert!(at("x") + at("w") <= 24, "{}", panel["title"]);
+        for (x, y) in (at("x")..at("x") + at("w"))
+            .flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y)))
+        {
+            assert!(taken.insert((x, y)), "{} overlaps", panel["title"]);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a server says of itself over PostgreSQL: nothing of what only a file has, and the
+//! database's connections instead.
+
+use crate::common::Server;
+use crate::common::runner::Folder;
+
+#[test]
+fn nothing_is_shown_of_what_only_a_file_has() {
+    let server = Server::with_workers(2).start();
+    for _ in 0..10 {
+        server
+            .connect()
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+            .expect("an answer");
+    }
+    let status = server.connect().get("/api/v1/status").expect("a status").json();
+    for place in [
+        "/write lock",
+        "/checkpoints",
+        "/backups",
+        "/damage_found",
+        "/wal_bytes",
+        "/journal_mode",
+        "/contention/write_lock_wait_micros",
+    ] {
+        assert!(status.pointer(place).is_some_and(serde_json::Value::is_null), "{place}: {status}");
+    }
+    assert!(
+        status["server"]["connections"].as_u64() > Some(0)
+            && status["contention"]["transaction_micros"]["count"] == 10,
+        "{status}"
+    );
+    let metrics =
+        String::from_utf8(server.connect().get("/metrics").expect("metrics").body).expect("text");
+    for none in [
+        "persona_write_lock",
+        "persona_wal",
+        "checkpoint",
+        "persona_backup",
+        "persona_lock_retries",
+        "persona_damage",
+    ] {
+        assert!(!metrics.contains(none), "{none}: {metrics}");
+    }
+    for pool in ["in_use", "idle", "max", "waiting", "left_behind"] {
+        for slot in [1, 2] {
+            assert!(
+                metrics
+                    .contains(&format!("persona_database_connections_{pool}{{slot=\"{slot}\"}}")),
+                "{pool}: {metrics}"
+            );
+        }
+    }
+    assert!(
+        metrics.contains("persona_transaction_seconds_count 10")
+            && metrics.contains("persona_writes_total 10"),
+        "{metrics}"
+    );
+    let url = format!("http://{}", server.address());
+    let seen = Folder::new().results(&["top", "--once", "--server", &url]);
+    assert!(
+        seen.contains("connections") && !seen.contains("write_lock") && !seen.contains("log"),
+        "{seen}"
+    );
+    let doctor = Folder::new().run(&["doctor", "--server", &url]);
+    assert!(
+        doctor.stdout.contains("PostgreSQL 1") && !doctor.stdout.contains("write_lock"),
+        "{doctor}"
+    );
+}

@@ -1,0 +1,19 @@
+//! The HTTP API over PostgreSQL: the tests of `program/http`, as far as they are about personas,
+//! with the same answers.
+
+#[path = "../../program/http/client.rs"]
+mod client;
+#[path = "../../program/http/export.rs"]
+mod export;
+#[path = "../../program/http/fields.rs"]
+mod fields;
+#[path = "../../program/http/personas/mod.rs"]
+mod personas;
+#[path = "../../program/http/request.rs"]
+mod request;
+#[path = "../../program/http/server.rs"]
+mod server;
+#[path = "../../program/http/weapons.rs"]
+mod weapons;
+#[path = "../../program/http/workers.rs"]
+mod workers;

@@ -1,0 +1,39 @@
+//! `persona verify` over PostgreSQL: a recorded history, with kills, is judged as over SQLite.
+
+use serde_json::Value;
+
+use crate::common::runner::Folder;
+use persona_test_support::Cluster;
+
+#[test]
+fn a_scratch_server_on_postgresql_keeps_its_promise_while_processes_are_killed() {
+    let cluster = Cluster::shared();
+    for chaos in ["--chaos", "--chaos=supervisor"] {
+        let url = cluster.url(&cluster.database());
+        let flags = [
+            "verify",
+            "--database",
+            &url,
+            "--workers=6",
+            "--seconds=4",
+            "--clients=16",
+            "--seed=7",
+            "--json",
+            chaos,
+        ];
+        let folder = Folder::new();
+        let report: Value = serde_json::from_str(&folder.results(&flags)).expect("one object");
+        assert_eq!(
+            (&report["verdict"], &report["staleness_max_micros"]),
+            (&"ok".into(), &0.into()),
+            "{chaos}: {report}"
+        );
+        assert!(report["operations"]["patch"]["done"].as_u64() > Some(0), "{report}");
+        assert_eq!(folder.files(), [""; 0], "nothing is left beside");
+        let again = folder.run(&flags);
+        assert!(
+            again.code == 4 && again.stderr.contains("name an empty database"),
+            "a database with personas is not written to: {again}"
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Settings: what holds, where it came from, what is wrong.
+
+use insta::assert_snapshot;
+use persona_server::config::{KEYS, Shape};
+
+use crate::common::runner::Folder;
+
+#[test]
+fn each_source_outweighs_the_next() {
+    let user = "[listen]\nport = 1\nhost = \"127.0.0.2\"\n[log]\nlevel = \"debug\"\nfile = \"user.log\"\naccess = true\n";
+    let project = "[listen]\nport = 2\n\n[store]\ndatabase = \"data/a.db\"\n[log]\nlevel = \"trace\"\n[workers]\ncount = 4\n";
+    let folder = Folder::new()
+        .file(".config/persona/config.toml", user)
+        .file("persona.toml", project)
+        .variable("PORT", "3")
+        .variable("PERSONA_PORT", "4")
+        .variable("WEB_CONCURRENCY", "3")
+        .variable("PERSONA_DURABILITY", "full")
+        .variable("RUST_LOG", "info,persona_storage=debug");
+    assert_snapshot!(
+        "sources",
+        folder.run(&["config", "show", "--origin", "--port", "5", "--expose-worker"])
+    );
+    assert_snapshot!("sources_json", folder.run(&["config", "show", "--json", "--workers=1"]));
+}
+
+#[test]
+fn a_named_file_takes_the_place_of_the_project_file() {
+    let folder = Folder::new()
+        .file("persona.toml", "[listen]\nport = 1\n")
+        .file("etc/other.toml", "[workers]\ncount = 1\n[store]\ndatabase = \"a.db\"\n");
+    assert_snapshot!(
+        "named_file",
+        folder.run(&["config", "show", "--origin", "--config", "etc/other.toml"])
+    );
+    assert_snapshot!(
+        "named_file_missing",
+        folder.run(&["config", "check", "--config", "none.toml"])
+    );
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_place() {
+    let project = "[listen]\nhots = \"x\"\nport = 70000\n[storage]\n[log]\nlevel = \"infoo\"\nformat = [1]\n[workers]\n# a comment\ncount = true\n";
+    let folder = Folder::new()
+        .file("persona.toml", project)
+        .variable("DATABASE_URL", "mysql://me@db/personas")
+        .variable("PERSONA_DURABILITY", "paranoid");
+    assert_snapshot!("problems", folder.run(&["config", "check", "--busy-timeout-ms", "10s"]));
+    assert_snapshot!("problems_json", folder.run(&["config", "check", "--json", "--workers", "8"]));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_reported_with_its_line() {
+    assert_snapshot!(
+        "no_toml",
+        Folder::new().file("persona.toml", "[listen]\nport 1\n").run(&["config", "check"])
+    );
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_is_found_and_a_new_one_is_not_left_behind() {
+    let folder = Folder::new().file("old.log", "a line\n").file("no_folder", "");
+    for (path, code) in [
+        ("new.log", 0),
+        ("old.log", 0),
+        ("none/new.log", 5),
+        ("no_folder/new.log", 5),
+        ("persona.db", 5),
+        (".", 5),
+    ] {
+        let ran = folder.run(&["config", "check", "--log-file", path]);
+        assert_eq!(ran.code, code, "{path}: {ran}");
+        assert_eq!(ran.stderr.contains("hint: "), code != 0, "{path}: {ran}");
+    }
+    assert_eq!(
+        (folder.read("old.log"), folder.files()),
+        ("a line\n".into(), vec!["no_folder".to_owned(), "old.log".into()])
+    );
+}
+
+#[test]
+fn a_mistyped_variable_is_a_warning() {
+    let folder = Folder::new().variable("PERSONA_DATABSE", "a.db").variable("PERSONA_", "x");
+    assert_snapshot!("mistyped_variable", folder.run(&["config", "check"]));
+}
+
+#[test]
+fn a_value_with_something_left_at_its_ends_is_refused_instead_of_naming_another_file() {
+    let folder = Folder::new()
+        .file("persona.toml", "[store]\ndatabase = \" persona.db\"\n")
+        .variable("PERSONA_DURABILITY", "\"full\"")
+        .variable("PERSONA_LOG_FILE", "a.log\n");
+    assert_snapshot!("mangled", folder.run(&["config", "check", "--host", "'127.0.0.1'"]));
+    assert_eq!(folder.run(&["create", "--name", "Ada", "--database", "\"persona.db\""]).code, 5);
+    assert_eq!(folder.files(), ["persona.toml"]);
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_persona"));
+    command.current_dir(&folder).env_clear().env("DATABASE_URL", OsStr::from_bytes(b"caf\xe9.db"));
+    let output = command.args(["create", "--name", "Ada"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE_URL: is not UTF-8 text"));
+    assert_eq!(
+        std::fs::read_dir(&folder).expect("a folder").count(),
+        0,
+        "another database was made"
+    );
+}
+
+#[test]
+fn the_variables_of_a_kubernetes_service_are_ignored_with_one_warning() {
+    let folder = Folder::new()
+        .variable("PERSONA_PORT", "tcp://10.0.0.1:8000")
+        .variable("PERSONA_PORT_8000_TCP_ADDR", "10.0.0.1")
+        .variable("PERSONA_SERVICE_HOST", "10.0.0.1")
+        .variable("PORT", "8100");
+    let ran = folder.run(&["config", "show", "--origin"]);
+    assert_eq!((ran.code, ran.stderr.lines().count()), (0, 1), "{ran}");
+    assert!(ran.stderr.contains("Kubernetes") && ran.stdout.contains("= 8100"), "{ran}");
+}
+
+#[test]
+fn a_settings_folder_of_the_user_that_cannot_be_reached_is_a_warning() {
+    // A file in the place of the folder: no user, root included, reaches anything below it.
+    let folder = Folder::new().file(".config/persona", "");
+    let ran = folder.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stderr.contains("cannot be reached and has no effect"), "{ran}");
+}
+
+#[test]
+fn more_workers_than_a_file_bears_are_refused_with_the_reason() {
+    assert_snapshot!("workers", Folder::new().run(&["config", "check", "--workers", "5"]));
+}
+
+#[test]
+fn a_host_that_everybody_reaches_needs_a_word_for_it() {
+    let folder = Folder::new();
+    assert_snapshot!("open_host", folder.run(&["config", "check", "--host", "0.0.0.0"]));
+    assert_eq!(folder.run(&["config", "check", "--host", "0.0.0.0", "--allow-open"]).code, 0);
+    assert_eq!(folder.run(&["config", "check", "--host", "::1"]).code, 0);
+    assert_eq!(folder.run(&["serve", "--host", "0.0.0.0"]).code, 5);
+}
+
+#[test]
+fn the_reference_is_the_one_that_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/config.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let printed = Folder::new().results(&["config", "reference"]);
+    assert!(
+        written == printed,
+        "update it with: persona config reference > docs/reference/config.md"
+    );
+}
+
+#[test]
+fn numbers_at_the_edge_of_64_bits_are_used_or_refused_with_their_bounds() {
+    let folder = Folder::new();
+    for key in KEYS.iter().filter(|key| {
+        matches!(key.shape, Shape::Number { .. } | Shape::Time { .. } | Shape::Workers)
+    }) {
+        let units: &[&str] =
+            if matches!(key.shape, Shape::Time { .. }) { &["s", "d"] } else { &[""] };
+        for number in [
+            "0",
+            "2147483648",
+            "9223372036854775807",
+            "9223372036854775808",
+            "18446744073709551615",
+            "18446744073709551616",
+        ] {
+            for unit in units {
+                let argument = format!("{}={number}{unit}", key.flag());
+                let output =
+                    folder.command(&["config", "check", &argument]).output().expect("it runs");
+                let words = String::from_utf8_lossy(&output.stderr).into_owned();
+                let is_good = output.status.success()
+                    || (output.status.code() == Some(5) && words.contains("must be "));
+                assert!(is_good, "{argument}: {} {words}", output.status);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What was, taken elsewhere: times, authors and every revision, through a file and through a
+//! server.
+
+use serde_json::Value;
+
+use crate::common::Server;
+use crate::common::runner::Folder;
+
+/// A folder whose database has had every kind of change.
+fn lived_in() -> Folder {
+    let folder =
+        Folder::with_personas(&[&["Ada", "--set=handle=ada", "--author=Eve"], &["Bob"], &["Zoe"]]);
+    for command in [
+        &["update", "ada", "--set=tags=a", "--author=Ada"] as &[&str],
+        &["delete", "ada", "--yes"],
+        &["undelete", "ada"],
+        &["update", "ada", "--set=nickname=A"],
+        &["delete", "Bob", "--yes"],
+    ] {
+        assert_eq!(folder.run(command).code, 0, "{command:?}");
+    }
+    folder
+}
+
+/// The lines of an export. Personas that are sent at the same time may come in in another order.
+fn sorted(export: &str) -> Vec<String> {
+    let mut lines: Vec<String> = export.lines().map(ToString::to_string).collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn member(folder: &Folder, name: &str, members: [&str; 3]) -> [Value; 3] {
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", name, "--json"])).expect("JSON");
+    members.map(|member| persona[member].clone())
+}
+
+#[test]
+fn an_export_and_import_keep_times_and_authors() {
+    let old = lived_in();
+    let export = old.results(&["export"]);
+    let new = Folder::new().file("all.ndjson", &export);
+    assert_eq!(new.run(&["import", "all.ndjson"]).code, 0);
+    let stamps = ["created_at", "updated_at", "created_by"];
+    assert_eq!(member(&new, "ada", stamps), member(&old, "ada", stamps));
+    assert_eq!(
+        member(&new, "ada", ["revision", "updated_by", "nickname"]),
+        [1.into(), Value::Null, "A".into()]
+    );
+    let again = new.run(&["import", "all.ndjson"]);
+    assert!(again.stdout.contains("2 unchanged"), "{again}");
+    assert_eq!(new.run(&["check"]).code, 0);
+    // Changed since: the same content under other times is the same.
+    assert_eq!(new.run(&["update", "ada", "--set=nickname=B"]).code, 0);
+    let differs = new.run(&["import", "all.ndjson"]);
+    assert!(differs.stdout.contains("1 unchanged, 1 differ"), "{differs}");
+    let updated = new.run(&["import", "all.ndjson", "--on-duplicate=update"]);
+    assert!(updated.stdout.contains("1 updated"), "{updated}");
+}
+
+#[test]
+fn a_document_with_one_of_the_times_has_it_twice_and_one_from_the_future_is_refused() {
+    let folder = Folder::new()
+        .file("one.json", "{\"name\":\"Ada\",\"created_at\":\"2020-01-01T00:00:00Z\"}")
+        .file("late.json", "{\"name\":\"Bob\",\"updated_at\":\"2999-01-01T00:00:00Z\"}")
+        .file("bad.json", "{\"name\":\"Zoe\",\"updated_at\":\"yesterday\"}");
+    assert_eq!(folder.run(&["import", "one.json"]).code, 0);
+    let time = Value::from("2020-01-01T00:00:00.000000Z");
+    assert_eq!(
+        member(&folder, "Ada", ["created_at", "updated_at", "revision"]),
+        [time.clone(), time, 1.into()]
+    );
+    for (file, reason) in [
+        ("late.json", "is later than the time of this server"),
+        ("bad.json", "created_at is managed by the store"),
+    ] {
+        let refused = folder.run(&["import", file]);
+        assert!(refused.code == 1 && refused.stderr.contains(reason), "{refused}");
+    }
+}
+
+#[test]
+fn an_exported_history_comes_back_whole_through_a_file_and_through_a_server() {
+    let old = lived_in();
+    let history = old.results(&["export", "--history"]);
+    assert_eq!(history.lines().count(), 8, "{history}");
+    let new = Folder::new().file("all.ndjson", &history);
+    let imported = new.run(&["import", "all.ndjson"]);
+    assert!(
+        imported.code == 0
+            && imported.stdout.contains("8 items")
+            && imported.stdout.contains("8 created"),
+        "{imported}"
+    );
+    assert_eq!(
+        sorted(&new.results(&["export", "--history"])),
+        sorted(&history),
+        "every revision with its times, authors and tags"
+    );
+    let checked = new.run(&["check"]);
+    assert!(
+        checked.code == 0
+            && checked.stdout.contains("2 personas and 1 deleted, 8 revisions, 8 changes"),
+        "{checked}"
+    );
+    let again = new.run(&["import", "all.ndjson"]);
+    assert!(again.stdout.contains("8 unchanged"), "{again}");
+
+    let server = Server::with_workers(2).start();
+    let url = format!("http://{}", server.address());
+    assert_eq!(new.run(&["import", "all.ndjson", "--server", &url]).code, 0);
+    assert_eq!(sorted(&new.results(&["export", "--history", "--server", &url])), sorted(&history));
+}
+
+#[test]
+fn an_interrupted_history_goes_on_and_another_one_is_not_touched() {
+    let old = lived_in();
+    let history = old.results(&["export", "--history"]);
+    let some: String = history.split_inclusive('\n').take(3).collect();
+    let new = Folder::new().file("all.ndjson", &history).file("some.ndjson", some);
+    assert_eq!(new.run(&["import", "some.ndjson"]).code, 0);
+    let rest = new.run(&["import", "all.ndjson"]);
+    assert!(rest.code == 0 && rest.stdout.contains("5 created, 3 unchanged"), "{rest}");
+    assert_eq!(sorted(&new.results(&["export", "--history"])), sorted(&history));
+    // One more change here, and another one there.
+    assert_eq!(
+        (
+            new.run(&["update", "ada", "--set=nickname=C"]).code,
+            old.run(&["update", "ada", "--set=nickname=D"]).code
+        ),
+        (0, 0)
+    );
+    let mine = new.results(&["export", "--history"]);
+    let new = new.file("all.ndjson", old.results(&["export", "--history"]));
+    let refused = new.run(&["import", "all.ndjson", "--on-duplicate=update"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("revision 6 is another one here"),
+        "{refused}"
+    );
+    assert_eq!(new.results(&["export", "--history"]), mine);
+}

@@ -1,0 +1,16 @@
+//! The command line as its users see it: the built program, a folder of its own, and what it
+//! prints.
+
+mod bench;
+mod config;
+mod damaged;
+mod edit;
+mod exit_codes;
+mod export;
+mod help;
+mod history;
+mod import;
+mod personas;
+mod readme;
+mod server;
+mod which_store;

@@ -1,0 +1,83 @@
+//! The same commands against a running server.
+
+use insta::assert_snapshot;
+
+use crate::common::Server;
+use crate::common::runner::{Folder, many};
+
+const PROMPTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../persona-formats/testdata/prompts-excerpt.csv");
+
+#[test]
+fn commands_do_the_same_over_tcp_as_on_the_file_beside_it() {
+    let server = Server::with_workers(2).start();
+    let url = format!("http://{}", server.address());
+    let file = server.database().display().to_string();
+    let folder = Folder::new();
+    let imported = folder.run(&["import", PROMPTS, "--server", &url]);
+    assert_eq!((imported.code, imported.stdout.as_str()), (0, "13 items in [took]: 13 created\n"));
+    let again = folder.run(&["import", PROMPTS, "--database", &file]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, "13 items in [took]: 13 unchanged\n"));
+    for command in [
+        &["list", "--sort=name"] as &[&str],
+        &["show", "Ethereum Developer"],
+        &["export"],
+        &["list", "--kind", "robot"],
+    ] {
+        let over_tcp = folder.run(&[command, &["--server", &url]].concat());
+        assert_eq!(
+            over_tcp,
+            folder.run(&[command, &["--database", &file]].concat()),
+            "{command:?}"
+        );
+    }
+    assert_eq!(folder.run(&["health", "--server", &url]).code, 0);
+    assert_eq!(
+        folder.run(&["create", "--name", "Ada", "--server", &server.address().to_string()]).code,
+        0
+    );
+    let folder = folder.variable("PERSONA_SERVER", &url);
+    assert_eq!(folder.run(&["update", "Ada", "--set", "nickname=A"]).code, 0);
+    assert_eq!(folder.run(&["health"]).code, 0);
+    assert_eq!(
+        folder.run(&["list", "--database", "none.db"]).code,
+        3,
+        "a database that is named is meant"
+    );
+    assert_eq!(folder.run(&["show", "Ada", "--database", &file]).code, 0);
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+#[test]
+fn an_import_goes_on_while_the_server_restarts_its_workers() {
+    let server = Server::with_workers(2).start();
+    let url = format!("http://{}", server.address());
+    let folder = Folder::new().file("many.ndjson", many(2_000));
+    let import = folder
+        .command(&["import", "many.ndjson", "--json", "--server", &url])
+        .spawn()
+        .expect("the built program");
+    server.signal(rustix::process::Signal::HUP);
+    let ended = import.wait_with_output().expect("a child");
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let listed = folder.results(&["list", "--plain", "--limit", "3000", "--server", &url]);
+    assert_eq!(listed.lines().count(), 2_000);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_unavailable() {
+    let folder = Folder::new();
+    // Port 9 (discard) has no listener on any machine that runs tests.
+    assert_snapshot!("unreachable", folder.run(&["health", "--server", "http://127.0.0.1:9"]));
+    assert_snapshot!("https", folder.run(&["list", "--server", "https://127.0.0.1"]));
+    assert_snapshot!(
+        "url_of_the_api",
+        folder.run(&["list", "--server", "http://127.0.0.1:9/base/api/v1/"])
+    );
+    assert_snapshot!("no_url", folder.run(&["list", "--server", "ftp://x"]));
+    let folder = folder.file("one.ndjson", "{\"name\":\"A\"}");
+    let began = std::time::Instant::now();
+    assert_eq!(folder.run(&["import", "one.ndjson", "--server", "http://127.0.0.1:9"]).code, 69);
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "it was tried again and again");
+    assert_snapshot!("both_targets", folder.run(&["list", "--server", "x", "--database", "y"]));
+}

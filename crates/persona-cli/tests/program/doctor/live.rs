@@ -1,0 +1,99 @@
+//! Running servers, and programs that disturb them.
+
+use rusqlite::Connection;
+
+use super::Examined;
+use crate::common::runner::Folder;
+use crate::common::{DEADLINE, Server, wait_for};
+
+fn of(server: &Server, flags: &[&str]) -> Examined {
+    let database = server.database();
+    Examined::database(
+        &Folder::new(),
+        &[&["--database", database.to_str().expect("a path of text")], flags].concat(),
+    )
+}
+
+#[test]
+fn a_running_server_is_found_by_its_file_and_not_disturbed() {
+    let server = Server::with_workers(2).start();
+    server
+        .connect()
+        .request("POST", "/api/v1/personas", &[], br#"{"name":"Ada"}"#)
+        .expect("an answer");
+    let before = crate::common::Process::children_of(server.pid());
+    for flags in [&[][..], &["--full"]] {
+        let examined = of(&server, flags);
+        assert_eq!((examined.code, examined.bad()), (0, vec![]));
+        assert!(
+            examined
+                .check("Server", "server")
+                .1
+                .starts_with(&format!("http://{}", server.address()))
+        );
+        let own = examined.check("Processes", "own").1;
+        assert!(before.iter().all(|process| own.contains(&process.pid.to_string())), "{own}");
+        assert!(examined.check("Connections", "settings").1.starts_with("45 read back"));
+    }
+    assert_eq!(crate::common::Process::children_of(server.pid()), before);
+    assert_eq!(
+        server
+            .connect()
+            .request("POST", "/api/v1/personas", &[], br#"{"name":"Eve"}"#)
+            .expect("an answer")
+            .status,
+        201
+    );
+    assert!(!server.log().contains("\"level\":\"warn\""), "{}", server.log());
+}
+
+#[test]
+fn a_server_alone_can_be_asked_and_one_that_is_not_there_is_said() {
+    let server = Server::with_workers(1).start();
+    let url = format!("http://{}", server.address());
+    let folder = Folder::new();
+    let examined = Examined::of(&folder, &["doctor", "--json", "--server", &url]);
+    assert_eq!((examined.code, examined.bad()), (0, vec![]));
+    assert!(examined.check("Server", "log").1.contains("copied back from 1000 pages on"));
+    drop(server);
+    let ran = folder.run(&["doctor", "--server", &url]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (69, ""), "{ran}");
+    assert!(ran.stderr.contains("hint:"), "{ran}");
+}
+
+#[test]
+fn a_program_without_the_write_lock_is_named_and_so_is_the_lock_that_it_holds() {
+    let server = Server::with_workers(1).start();
+    let own = format!("(pid {})", std::process::id());
+    let foreign = Connection::open(server.database()).expect("a database");
+    foreign.query_row("SELECT count(*) FROM personas", [], |_| Ok(())).expect("a read");
+    let examined = of(&server, &[]);
+    assert_eq!((examined.code, examined.bad()), (1, vec!["foreign"]));
+    assert!(
+        examined.check("Processes", "foreign").1.contains(&own),
+        "{:?}",
+        examined.check("Processes", "foreign")
+    );
+    foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+    let examined = of(&server, &[]);
+    assert_eq!(examined.bad(), ["foreign", "locks"]);
+    assert!(examined.check("Processes", "locks").1.contains(&own));
+    foreign.execute_batch("ROLLBACK").expect("a rollback");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_a_failure_and_its_file_is_examined_all_the_same() {
+    let server = Server::with_workers(1).start();
+    let worker = server.processes("worker").remove(0);
+    // The supervisor too, because it replaces a worker that stands still.
+    for pid in [server.pid(), worker.pid] {
+        assert!(crate::common::signal(pid, rustix::process::Signal::STOP));
+    }
+    let examined = of(&server, &[]);
+    assert_eq!((examined.code, examined.bad()), (2, vec!["readiness"]));
+    assert_eq!(examined.check("Content", "integrity").0, "ok");
+    for pid in [worker.pid, server.pid()] {
+        assert!(crate::common::signal(pid, rustix::process::Signal::CONT));
+    }
+    wait_for("it answers again", DEADLINE, || (of(&server, &[]).code == 0).then_some(()));
+}

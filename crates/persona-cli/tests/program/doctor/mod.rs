@@ -1,0 +1,69 @@
+//! `persona doctor` on files and servers in every condition: what it says, how it ends, and that it
+//! changes nothing.
+
+mod broken;
+mod live;
+mod rest;
+
+use serde_json::Value;
+
+use crate::common::runner::Folder;
+
+/// What it said and how it ended.
+struct Examined {
+    code: i32,
+    checks: Vec<Value>,
+}
+
+impl Examined {
+    /// Examines a database.
+    #[track_caller]
+    fn database(folder: &Folder, flags: &[&str]) -> Self {
+        Self::of(folder, &[&["doctor", "--json"], flags].concat())
+    }
+
+    #[track_caller]
+    fn of(folder: &Folder, arguments: &[&str]) -> Self {
+        let ran = folder.run(arguments);
+        let report: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("no report: {ran}"));
+        assert_eq!(
+            report["verdict"],
+            ["ok", "warn", "fail"][usize::try_from(ran.code).expect("a code of doctor's own")],
+            "{ran}"
+        );
+        Self { code: ran.code, checks: report["checks"].as_array().expect("checks").clone() }
+    }
+
+    /// Level and message of a check.
+    #[track_caller]
+    fn check(&self, group: &str, name: &str) -> (&str, &str) {
+        let found = self.checks.iter().find(|it| it["group"] == group && it["name"] == name);
+        let check = found.unwrap_or_else(|| panic!("{group}/{name} is not in {:#?}", self.checks));
+        (check["level"].as_str().expect("a level"), check["message"].as_str().expect("a message"))
+    }
+
+    /// Names of the checks that are not as they should be, each with a fix.
+    fn bad(&self) -> Vec<&str> {
+        let bad = self.checks.iter().filter(|it| it["level"] != "ok");
+        bad.inspect(|it| assert!(it["fix"].is_string(), "{it}"))
+            .map(|it| it["name"].as_str().expect("a name"))
+            .collect()
+    }
+}
+
+/// Every file of a folder with its bytes: what must be the same afterwards.
+fn contents_of(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            (
+                path.file_name().expect("a name").to_string_lossy().into_owned(),
+                std::fs::read(&path).expect("a file"),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}

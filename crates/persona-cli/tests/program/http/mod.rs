@@ -1,0 +1,19 @@
+//! The HTTP API as a client sees it. The tree mirrors `src/http/router.rs`; every test talks to a
+//! server over TCP.
+
+mod client;
+mod docs;
+mod export;
+mod fields;
+mod health;
+mod landing;
+mod middleware;
+mod openapi;
+mod personas;
+mod problems;
+mod request;
+mod router;
+mod server;
+mod status;
+mod weapons;
+mod workers;

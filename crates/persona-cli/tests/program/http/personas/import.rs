@@ -1,0 +1,64 @@
+//! `PUT /api/v1/personas/{id}/revisions/{revision}`.
+
+use serde_json::{Value, json};
+
+use crate::http::server::{NOBODY, Server};
+
+/// A revision of Ada, made long ago.
+fn past(day: u8, nickname: &str) -> Value {
+    json!({ "created_at": "2020-01-01T00:00:00Z", "updated_at": format!("2020-01-0{day}T00:00:00Z"), "created_by": "Eve", "name": "Ada",
+        "nickname": nickname })
+}
+
+#[tokio::test]
+async fn revisions_are_kept_as_they_were_one_after_the_other() {
+    let server = Server::start();
+    let put = |revision: &str, body: Value| {
+        server.send("PUT", &format!("{NOBODY}/revisions/{revision}")).json(&body).send()
+    };
+    let first = put("1", past(1, "A")).await;
+    assert_eq!((first.status.as_u16(), first.header("location")), (201, Some(NOBODY)));
+    assert_eq!(first.json()["created_at"], "2020-01-01T00:00:00.000000Z");
+    assert_eq!(put("1", past(1, "A")).await.status, 200, "a repetition changes nothing");
+    let second = put("2", past(2, "B")).await;
+    assert_eq!((second.status.as_u16(), second.revision()), (201, 2));
+    assert_eq!(server.get(NOBODY).await.body, second.body);
+    assert_eq!(server.get(&format!("{NOBODY}?revision=1")).await.body, first.body);
+    for (revision, body, refusal) in [
+        ("1", past(1, "A"), (412, "stale")),
+        ("4", past(4, "D"), (412, "stale")),
+        ("3", past(2, "C"), (422, "invalid")),
+        ("3", json!({ "name": "Ada" }), (422, "invalid")),
+        ("0", past(3, "C"), (404, "no_such_revision")),
+        ("two", past(3, "C"), (404, "no_such_revision")),
+        ("9223372036854775808", past(3, "C"), (412, "stale")),
+        ("18446744073709551615", past(3, "C"), (412, "stale")),
+        ("18446744073709551616", past(3, "C"), (404, "no_such_revision")),
+        ("9223372036854775807", past(3, "C"), (412, "stale")),
+    ] {
+        let (status, code) = put(revision, body).await.refusal();
+        assert_eq!((status, code.as_str()), refusal, "{revision}");
+    }
+    assert_eq!(server.get(NOBODY).await.body, second.body);
+}
+
+#[tokio::test]
+async fn no_other_request_sets_what_the_store_manages() {
+    let server = Server::start();
+    let path = server.persona("Ada").await;
+    let before = server.get(&path).await.json();
+    let replaced = server
+        .send("PUT", &path)
+        .header("if-match", server.tag(&path).await)
+        .json(&past(1, "A"))
+        .send()
+        .await;
+    assert_eq!(
+        (&replaced.json()["created_at"], &replaced.json()["created_by"]),
+        (&before["created_at"], &Value::Null)
+    );
+    for (method, target) in [("POST", "/api/v1/personas"), ("PATCH", path.as_str())] {
+        let refused = server.send(method, target).json(&past(1, "A")).send().await.refusal();
+        assert_eq!(refused.0, 422, "{method}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The built program as its users see it: over SQLite, on a machine on which nothing fails.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod acceptance;
+mod backup;
+mod cli;
+mod clients;
+mod doctor;
+mod http;
+mod monitoring;
+mod supervisor;
+mod top;
+mod verify;

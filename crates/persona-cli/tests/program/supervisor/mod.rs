@@ -1,0 +1,13 @@
+//! The supervisor as its users see it: real processes of the built program.
+
+mod clients;
+mod connections;
+mod crashes;
+mod heads;
+mod hosts;
+mod logs;
+mod places;
+mod restarts;
+mod signals;
+mod spread;
+mod start;

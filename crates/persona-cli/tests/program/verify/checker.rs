@@ -1,0 +1,327 @@
+//! The checker: passes what a correct store does, and catches each single lie.
+
+use std::time::{Duration, Instant};
+
+use persona_cli::verify::Random;
+use persona_cli::verify::checks::{Check, check};
+use persona_cli::verify::history::{Operation, Outcome, RECORDS_MAX, Record};
+
+use crate::verify::histories::World;
+
+/// Histories of each kind; each has other coincidences.
+const SEEDS: u64 = 200;
+const PERSONAS: u32 = 4;
+const REQUESTS: usize = 400;
+
+#[test]
+fn as_many_records_as_are_kept_fit_into_four_gibibytes_also_while_the_list_grows() {
+    assert_eq!(size_of::<Record>(), 56);
+    // A list that grows has its old and its new memory for a moment: at most three times its
+    // length.
+    const { assert!(3 * RECORDS_MAX * size_of::<Record>() < 4 << 30) };
+}
+
+#[test]
+fn whatever_a_correct_store_does_passes() {
+    let (mut found, mut missing) = (0, 0);
+    for seed in 0..SEEDS {
+        let findings = check(&mut World::history(seed, PERSONAS, REQUESTS));
+        assert_eq!(findings.total(), 0, "seed {seed}: {:?}", findings.examples);
+        assert_eq!(findings.staleness_max, 0, "seed {seed}");
+        found += findings.unknown_applied;
+        missing += findings.unknown_missing;
+    }
+    assert!(
+        found > SEEDS && missing > SEEDS,
+        "{found} writes without an answer were found and {missing} were not: too few to prove anything"
+    );
+}
+
+/// Puts one lie into each of many histories, and expects it to be found as the breach of one of
+/// these promises.
+#[track_caller]
+fn caught_as(expected: &[Check], lie: impl Fn(&mut Vec<Record>, &mut Random) -> bool) {
+    let mut told = 0;
+    for seed in 0..SEEDS {
+        let mut history = World::history(seed, PERSONAS, REQUESTS);
+        if !lie(&mut history, &mut Random::new(seed, 1)) {
+            continue;
+        }
+        told += 1;
+        let findings = check(&mut history);
+        assert!(
+            expected.iter().any(|check| findings.count(*check) > 0),
+            "seed {seed}: {:?}",
+            findings.examples
+        );
+    }
+    assert!(told > SEEDS / 2, "only {told} of {SEEDS} histories had a place for the lie");
+}
+
+/// One of the records that are fit for a lie.
+fn one<'a>(
+    history: &'a mut [Record],
+    random: &mut Random,
+    fit: impl Fn(&Record) -> bool,
+) -> Option<&'a mut Record> {
+    let mut fits: Vec<&mut Record> = history.iter_mut().filter(|record| fit(record)).collect();
+    let chosen = usize::try_from(random.below(fits.len() as u64)).expect("small");
+    (!fits.is_empty()).then(|| fits.swap_remove(chosen))
+}
+
+fn is_acknowledged(record: &Record, operation: Operation) -> bool {
+    record.operation == operation && record.outcome == Outcome::Done && !record.replayed
+}
+
+/// Turns a record into one that misses what was answered before it was sent; whether there was
+/// something to miss.
+fn make_stale(history: &mut [Record], random: &mut Random, operation: Operation) -> bool {
+    let answers: Vec<Record> = history.to_vec();
+    let missed = |record: &Record| {
+        let before = answers
+            .iter()
+            .filter(|it| it.persona == record.persona && it.returned_at < record.invoked_at);
+        before.filter_map(|it| it.revision).max().unwrap_or_default()
+    };
+    let stale = one(history, random, |record| record.operation == operation && missed(record) > 1);
+    stale.is_some_and(|record| {
+        (record.revision, record.state) = (Some(1), None);
+        true
+    })
+}
+
+#[test]
+fn a_write_whose_key_is_not_there_is_caught() {
+    caught_as(&[Check::Durable], |history, random| {
+        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch));
+        lie.is_some_and(|record| {
+            record.effect ^= 2;
+            true
+        })
+    });
+}
+
+#[test]
+fn two_writes_acknowledged_as_the_same_revision_are_caught() {
+    caught_as(&[Check::Durable], |history, random| {
+        let Some(record) = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+        else {
+            return false;
+        };
+        let other = Record { request: 1_000_000, effect: record.effect ^ 2, ..*record };
+        history.push(other);
+        true
+    });
+}
+
+#[test]
+fn a_revision_that_nobody_made_is_caught() {
+    caught_as(&[Check::Durable], |history, random| {
+        // One that was seen, and the one before too: what nobody saw could be one of the writes
+        // without an answer.
+        let reads: Vec<Record> = history
+            .iter()
+            .filter(|record| record.operation == Operation::Read && record.state.is_some())
+            .copied()
+            .collect();
+        let is_seen = |record: &Record, behind: u32| {
+            reads.iter().any(|it| {
+                it.persona == record.persona
+                    && it.revision.map(|revision| revision + behind) == record.revision
+            })
+        };
+        let fits = |record: &Record| {
+            is_acknowledged(record, Operation::Patch) && is_seen(record, 0) && is_seen(record, 1)
+        };
+        let lie = one(history, random, fits);
+        let Some(request) = lie.map(|record| record.request) else { return false };
+        history.retain(|record| record.request != request);
+        true
+    });
+}
+
+#[test]
+fn a_refused_write_that_comes_back_is_caught() {
+    caught_as(&[Check::Refused], |history, random| {
+        // One that was seen with both of its neighbours, so that no write without an answer is
+        // beside it.
+        let answers = history.clone();
+        let is_made = |record: &Record, behind: u32| {
+            let made = |it: &Record| {
+                it.outcome == Outcome::Done
+                    && it.operation.is_write()
+                    && it.revision.map(|it| it + behind) == record.revision
+            };
+            answers.iter().any(|it| it.persona == record.persona && made(it))
+        };
+        let is_read = |record: &Record| {
+            let reads = |it: &Record| {
+                it.operation == Operation::Read
+                    && it.state.is_some()
+                    && it.revision == record.revision
+            };
+            answers.iter().any(|it| it.persona == record.persona && reads(it))
+        };
+        let next =
+            |record: &Record| Record { revision: record.revision.map(|it| it + 1), ..*record };
+        let is_last = |record: &Record| {
+            answers.iter().all(|it| it.persona != record.persona || it.revision <= record.revision)
+        };
+        let fits = |record: &Record| {
+            let is_between = is_made(record, 1) && (is_last(record) || is_made(&next(record), 0));
+            is_acknowledged(record, Operation::Patch) && is_read(record) && is_between
+        };
+        let Some(request) = one(history, random, fits).map(|record| record.request) else {
+            return false;
+        };
+        history.iter_mut().filter(|record| record.request == request).for_each(|record| {
+            (record.outcome, record.revision, record.state) = (Outcome::Refused, None, None);
+        });
+        true
+    });
+}
+
+#[test]
+fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
+    for lost in [1, u32::MAX] {
+        caught_as(&[Check::Durable], |history, random| {
+            // The last revision can be one that was never answered; missing that one is no lie.
+            let answers: Vec<Record> = history
+                .iter()
+                .filter(|record| record.operation != Operation::Export)
+                .copied()
+                .collect();
+            let is_answered = |record: &Record| {
+                answers
+                    .iter()
+                    .any(|it| it.persona == record.persona && it.revision == record.revision)
+            };
+            let lie = one(history, random, |record| {
+                record.operation == Operation::Export && is_answered(record)
+            });
+            lie.is_some_and(|record| {
+                (record.revision, record.state) =
+                    (record.revision.map(|revision| revision.saturating_sub(lost)), None);
+                true
+            })
+        });
+    }
+}
+
+#[test]
+fn a_read_that_misses_an_answered_write_is_caught_and_measured() {
+    caught_as(&[Check::Linear], |history, random| make_stale(history, random, Operation::Read));
+    caught_as(&[Check::Visible], |history, random| make_stale(history, random, Operation::Visit));
+    let mut history = World::history(1, 1, REQUESTS);
+    assert!(make_stale(&mut history, &mut Random::new(1, 1), Operation::Visit));
+    assert!(check(&mut history).staleness_max > 0);
+}
+
+#[test]
+fn a_revision_with_two_contents_is_caught() {
+    caught_as(&[Check::Linear, Check::Durable], |history, random| {
+        let lie = one(history, random, |record| {
+            record.operation == Operation::Read && record.state.is_some()
+        });
+        lie.is_some_and(|record| {
+            record.state =
+                record.state.and_then(|state| std::num::NonZeroU64::new(state.get() ^ 2));
+            true
+        })
+    });
+}
+
+#[test]
+fn a_read_of_a_write_that_was_not_sent_yet_is_caught() {
+    caught_as(&[Check::Linear], |history, random| {
+        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch));
+        let Some(Record { persona, revision, state, invoked_at, .. }) = lie.map(|record| *record)
+        else {
+            return false;
+        };
+        let read = Record {
+            invoked_at: invoked_at - 3,
+            returned_at: invoked_at - 2,
+            effect: 0,
+            request: 0,
+            expected: 0,
+            ..history[0]
+        };
+        history.push(Record { persona, revision, state, operation: Operation::Read, ..read });
+        true
+    });
+}
+
+#[test]
+fn a_refusal_although_the_expected_revision_is_current_is_caught() {
+    caught_as(&[Check::Linear], |history, random| {
+        let lie = one(history, random, |record| {
+            record.operation == Operation::Replace && record.outcome == Outcome::Refused
+        });
+        lie.is_some_and(|record| {
+            record.expected = record.revision.unwrap_or_default();
+            true
+        })
+    });
+}
+
+#[test]
+fn a_repetition_that_is_executed_again_or_answered_differently_is_caught() {
+    let again = |record: &Record| Record {
+        invoked_at: record.returned_at + 1,
+        returned_at: record.returned_at + 2,
+        state: None,
+        ..*record
+    };
+    caught_as(&[Check::Once], |history, random| {
+        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+            .map(|record| again(record));
+        lie.is_some_and(|record| {
+            history.push(record);
+            true
+        })
+    });
+    caught_as(&[Check::Once], |history, random| {
+        let lie = one(history, random, |record| is_acknowledged(record, Operation::Patch))
+            .map(|record| again(record));
+        lie.is_some_and(|record| {
+            history.push(Record {
+                revision: record.revision.map(|revision| revision + 1),
+                replayed: true,
+                ..record
+            });
+            true
+        })
+    });
+}
+
+/// Checks a large history and tells how long that took.
+fn large(records: usize) -> Duration {
+    let began = Instant::now();
+    let mut history = World::history(7, 1_000, records);
+    println!("made up in {:.1} s", began.elapsed().as_secs_f64());
+    assert!(history.len() >= records);
+    let began = Instant::now();
+    let findings = check(&mut history);
+    assert_eq!(findings.total(), 0, "{:?}", findings.examples);
+    began.elapsed()
+}
+
+#[test]
+fn a_million_records_are_checked() {
+    println!("checked 1,000,000 records in {:.1} s", large(1_000_000).as_secs_f64());
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn as_many_records_as_are_kept_are_checked_within_four_gibibytes() {
+    let took = large(RECORDS_MAX);
+    let status = std::fs::read_to_string("/proc/self/status").expect("a mounted /proc");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kib: u64 = peak.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    println!(
+        "checked {RECORDS_MAX} records in {:.1} s, peak of the process {kib} KiB",
+        took.as_secs_f64()
+    );
+    assert!(kib < 4 << 20, "{kib} KiB");
+}

@@ -1,0 +1,85 @@
+//! Positive controls: a store that is broken on purpose, in each way that the promise forbids, is
+//! caught every time.
+//!
+//! Needs the cargo feature `faults`: `cargo test -p persona-cli --features faults --test
+//! verify_controls`.
+
+use std::process::{Command, Stdio};
+
+use persona_storage::fault::Fault;
+use serde_json::Value;
+
+/// Runs with other random choices; each must catch the fault.
+const RUNS: u64 = 2;
+const RUNS_LONG: u64 = 25;
+
+/// Verifies a scratch server with this fault and returns the report.
+fn verify(fault: &str, seed: u64) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_persona"));
+    command
+        .args(["verify", "--seconds=1", "--clients=12", "--hot-keys=2", "--json", "--quiet"])
+        .env_clear();
+    command
+        .arg(format!("--fault={fault}"))
+        .arg(format!("--seed={seed}"))
+        .current_dir(folder.path());
+    let output = command.stdin(Stdio::null()).output().expect("the built program");
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let code = i32::from(report["verdict"] != "ok");
+    assert_eq!(output.status.code(), Some(code), "{report}");
+    report
+}
+
+/// The checks that a report says were broken.
+fn broken(report: &Value) -> String {
+    let checks = report["checks"].as_object().expect("an object").iter();
+    checks
+        .filter(|(_, check)| check["violations"] != 0)
+        .map(|(letter, _)| letter.as_str())
+        .collect()
+}
+
+/// Which of these checks must be among the broken ones.
+fn expected(fault: Fault) -> &'static str {
+    match fault {
+        // Another worker is asked before the commit, and does not see what was answered.
+        Fault::AcknowledgeBeforeCommit | Fault::OldSnapshot => "V",
+        // A revision is not what its write makes of the one before.
+        Fault::ReadOutsideTransaction | Fault::DropKey => "D",
+        Fault::ForgetRepetitions => "X",
+        // What is left out of one list comes in no later one.
+        Fault::SkipChange => "F",
+        // Only the end of every process right behind the refusal brings it back.
+        Fault::HideCommit => "R",
+        Fault::TagOfRevision | Fault::TrustPositions => "T",
+    }
+}
+
+fn assert_each_is_caught(runs: u64) {
+    for fault in Fault::ALL {
+        for seed in 0..runs {
+            let report = verify(fault.name(), seed);
+            assert!(
+                broken(&report).contains(expected(fault)),
+                "{}, seed {seed}: {report}",
+                fault.name()
+            );
+        }
+        println!("{}: caught in {runs} of {runs} runs", fault.name());
+    }
+}
+
+#[test]
+fn each_fault_is_caught_every_time_and_the_same_run_without_it_is_clean() {
+    let clean = verify("none", 0);
+    assert_eq!(broken(&clean), "", "{clean}");
+    assert_each_is_caught(RUNS);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn each_fault_is_caught_in_many_runs() {
+    assert_each_is_caught(RUNS_LONG);
+}

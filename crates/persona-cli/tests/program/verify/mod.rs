@@ -1,0 +1,5 @@
+//! `persona verify`: the checker on histories that were made up, and the command on real servers.
+
+mod checker;
+mod command;
+mod histories;

@@ -1,7 +1,0 @@
-//! `persona verify`: the checker on histories that were made up, and the command on real servers.
-
-mod checker;
-mod command;
-#[path = "../common/mod.rs"]
-mod common;
-mod histories;
