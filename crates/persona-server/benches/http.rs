@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode, header};
 use persona_http::Body;
 use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 use persona_server::clock::SystemClock;
-use persona_server::shared_page::SharedPage;
+use persona_server::scoreboard::Scoreboard;
 use persona_storage::memory::MemoryStore;
 use tower::ServiceExt;
 
@@ -20,13 +20,13 @@ const PATH: &str = "/api/v1/personas/0193b0c2-7f3e-7a10-8c1d-000000000001";
 fn app() -> persona_http::Router {
     let clock = Arc::new(SystemClock);
     let store = Arc::new(MemoryStore::new(clock.clone()));
-    let seat = SharedPage::create().expect("a page").seat(1, 1);
+    let entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
     router(Context {
         turns: ReadTurns::of(&*store),
         store,
         clock,
-        metrics: Arc::new(seat.clone()),
-        server: Arc::new(seat),
+        metrics: Arc::new(entry.clone()),
+        server: Arc::new(entry),
         expose_worker: false,
         access_log: false,
         write_wait_max: Duration::from_secs(1),

@@ -2,7 +2,7 @@
 //!
 //! In reading order: settings come from flags, environment and files (`config`). The `supervisor`
 //! starts its children in one of three `roles`; a worker answers HTTP (`persona_http`), and all
-//! processes count into one page of memory (`shared_page`). The command line is the crate
+//! processes count into one `scoreboard` in shared memory. The command line is the crate
 //! `persona-cli`.
 
 pub mod backend;
@@ -16,6 +16,6 @@ pub mod host_name;
 pub mod log;
 pub mod process_table;
 pub mod roles;
-pub mod shared_page;
+pub mod scoreboard;
 pub mod supervisor;
 pub mod units;

@@ -11,7 +11,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LONG_FILES: &[(&str, &str)] = &[
     ("crates/persona-model/src/search/query.rs", WIDTH),
     ("crates/persona-server/src/heads/head.rs", WIDTH),
-    ("crates/persona-server/src/shared_page/layout.rs", WIDTH),
+    ("crates/persona-server/src/scoreboard/layout.rs", WIDTH),
     ("crates/persona-server/src/supervisor/state.rs", WIDTH),
     ("crates/persona-cli/tests/faults/kill_points.rs", WIDTH),
     ("crates/persona-storage/src/postgres/pool.rs", WIDTH),
@@ -329,7 +329,7 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
 /// Memory that processes share, and two functions of SQLite and one of the C library that have no
 /// safe way to them. And one test, which gives SQLite memory functions of its own.
 const UNSAFE: [&str; 5] = [
-    "crates/persona-server/src/shared_page/",
+    "crates/persona-server/src/scoreboard/",
     "crates/persona-server/src/roles/allocator.rs",
     "crates/persona-storage/src/sqlite/maintenance/wal_index.rs",
     "crates/persona-storage/src/sqlite/system_error.rs",

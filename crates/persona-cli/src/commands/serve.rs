@@ -11,7 +11,7 @@ use persona_server::backend::Engine;
 use persona_server::config::{Config, Database};
 use persona_server::exit_code::ExitCode;
 use persona_server::log::{Log, Stream, Writer, say};
-use persona_server::shared_page::NotMade;
+use persona_server::scoreboard::NotMade;
 use persona_server::supervisor::{self, Address, Started};
 use persona_server::units::size;
 

@@ -74,7 +74,7 @@ fn shared_memory_that_cannot_be_made_is_told_with_its_name_the_number_and_the_cu
     let said = String::from_utf8_lossy(&serve.stderr);
     assert_eq!(serve.status.code(), Some(1), "{said}");
     for words in [
-        "/memfd:persona-shared-page",
+        "/memfd:persona-scoreboard",
         "File too large (os error 27)",
         "hint: raise the limit on the size of files",
         "ulimit -f",

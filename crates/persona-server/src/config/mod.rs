@@ -43,7 +43,7 @@ pub use setting::{Origin, Setting};
 /// and no speed.
 pub const SQLITE_WORKERS_MAX: u16 = 4;
 
-/// Most workers on a PostgreSQL database: as many as the shared page has seats for.
+/// Most workers on a PostgreSQL database: as many as the scoreboard has entries for.
 pub const POSTGRES_WORKERS_MAX: u16 = 64;
 
 /// [`Durability`] as a child of the supervisor receives it; the storage itself serialises nothing.

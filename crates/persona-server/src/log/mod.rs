@@ -30,7 +30,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, registry};
 
 use crate::config::{Config, LogFormat};
-use crate::shared_page::Seat;
+use crate::scoreboard::ProcessEntry;
 use lines::{Format, Lines};
 use queue::{Output, Queue};
 use repeats::Repeats;
@@ -112,9 +112,9 @@ impl Log {
         self.queue.reopen(|| append_to(path, OFlags::NONBLOCK))
     }
 
-    /// Counts dropped lines at this seat of the shared page.
-    pub fn count_on(&self, seat: Seat) {
-        self.queue.count_on(seat);
+    /// Counts dropped lines at this entry of the scoreboard.
+    pub fn count_on(&self, process_entry: ProcessEntry) {
+        self.queue.count_on(process_entry);
     }
 
     /// Waits until every line is written, for two seconds at most: the end of a process, and no one

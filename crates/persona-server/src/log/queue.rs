@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use crate::shared_page::Seat;
+use crate::scoreboard::ProcessEntry;
 
 /// Most bytes of the lines that wait: some thousands of lines, enough for a disk that stops for a
 /// moment.
@@ -42,9 +42,9 @@ pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     output: Output,
-    /// Lines that were dropped since the process started, and not yet counted on a seat.
+    /// Lines that were dropped since the process started, and not yet counted on the scoreboard.
     dropped: AtomicU64,
-    seat: OnceLock<Seat>,
+    process_entry: OnceLock<ProcessEntry>,
 }
 
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Queue {
             changed: Condvar::new(),
             output,
             dropped: AtomicU64::new(0),
-            seat: OnceLock::new(),
+            process_entry: OnceLock::new(),
         })
     }
 
@@ -83,16 +83,16 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Counts dropped lines on the shared page from now on, and those of before.
-    pub(super) fn count_on(&self, seat: Seat) {
-        // A process has one seat; a second call changes nothing.
-        let _ = self.seat.set(seat);
+    /// Counts dropped lines on the scoreboard from now on, and those of before.
+    pub(super) fn count_on(&self, process_entry: ProcessEntry) {
+        // A process has one entry; a second call changes nothing.
+        let _ = self.process_entry.set(process_entry);
         self.count(self.dropped.swap(0, Relaxed));
     }
 
     fn count(&self, lines: u64) {
-        match self.seat.get() {
-            Some(seat) if lines > 0 => seat.log_lines_dropped(lines),
+        match self.process_entry.get() {
+            Some(process_entry) if lines > 0 => process_entry.log_lines_dropped(lines),
             Some(_) => {}
             None => _ = self.dropped.fetch_add(lines, Relaxed),
         }

@@ -194,7 +194,7 @@ mod tests {
     use crate::roles::drain::Drain;
     use crate::roles::load::Load;
     use crate::roles::places::{Lease, Limits, Places};
-    use crate::shared_page::SharedPage;
+    use crate::scoreboard::Scoreboard;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -207,12 +207,12 @@ mod tests {
 
     /// A connection that was accepted, or waits to be, when the drain begins and there is no place.
     async fn waits_through_a_drain(drains_first: bool) {
-        let seat = SharedPage::create().expect("a page").seat(1, 1);
+        let process_entry = Scoreboard::create().expect("a scoreboard").entry(1, 1);
         let (drainer, drain) = Drain::new();
         let (router, trusted_proxies) = (persona_http::Router::new(), Arc::default());
         let serving = Arc::new(Serving {
             router,
-            seat: seat.clone(),
+            process_entry: process_entry.clone(),
             drain,
             hosts: Hosts::any(),
             trusted_proxies,
@@ -220,8 +220,8 @@ mod tests {
         });
         let limits =
             Limits { places: 1, percent_of_one: 100, idle: DEADLINE, proxies: Arc::default() };
-        let places = Places::new(limits, seat.clone(), coarse_millis);
-        let load = Load::of_threads(1, &seat).next().expect("one thread");
+        let places = Places::new(limits, process_entry.clone(), coarse_millis);
+        let load = Load::of_threads(1, &process_entry).next().expect("one thread");
         let held = take_all(&places);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");

@@ -10,7 +10,7 @@ use std::thread::{JoinHandle, park_timeout};
 use persona_storage::sqlite::{BackupSchedule, StartError};
 
 use crate::clock::SystemClock;
-use crate::shared_page::Seat;
+use crate::scoreboard::ProcessEntry;
 use crate::supervisor::Handover;
 
 /// The thread, until this is dropped; a backup that is being made then is given up, and leaves
@@ -22,7 +22,10 @@ pub(super) struct Backups {
 
 impl Backups {
     /// Starts the thread where backups are wanted.
-    pub(super) fn start(handover: &Handover, seat: &Seat) -> io::Result<Option<Self>> {
+    pub(super) fn start(
+        handover: &Handover,
+        process_entry: &ProcessEntry,
+    ) -> io::Result<Option<Self>> {
         let config = &handover.config;
         let (Some(plan), Some(path)) = (config.backup_plan(), config.database.file()) else {
             return Ok(None);
@@ -31,7 +34,7 @@ impl Backups {
             &config.file_settings(path),
             plan,
             Arc::new(SystemClock),
-            Arc::new(seat.clone()),
+            Arc::new(process_entry.clone()),
         );
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);

@@ -23,14 +23,14 @@ use super::Drain;
 use super::places::{Entry, Lease};
 use super::stream::PatientStream;
 use crate::heads::{Checked, Hosts};
-use crate::shared_page::Seat;
+use crate::scoreboard::ProcessEntry;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 use persona_http::{ClientAddress, Network, Refusal};
 
 /// What every connection of a worker shares.
 pub(super) struct Serving {
     pub router: persona_http::Router,
-    pub seat: Seat,
+    pub process_entry: ProcessEntry,
     pub drain: Drain,
     /// The hosts that it answers for.
     pub hosts: Hosts,
@@ -98,14 +98,14 @@ async fn answer(
     lease: Arc<Lease>,
     serving: Arc<Serving>,
 ) -> Result<Response<Body>, Infallible> {
-    let _in_flight = InFlight::new(&serving.seat);
-    let Serving { router, drain, trusted_proxies, seat, .. } = &*serving;
+    let _in_flight = InFlight::new(&serving.process_entry);
+    let Serving { router, drain, trusted_proxies, process_entry, .. } = &*serving;
     let entry = &lease.entry;
     let mut request = request.map(Body::new);
     let client = ClientAddress::of_request(peer, request.headers(), trusted_proxies);
     request.extensions_mut().insert(drain.clone());
     request.extensions_mut().insert(client);
-    let refusal = refusal(&lease, request.uri().path(), seat).await;
+    let refusal = refusal(&lease, request.uri().path(), process_entry).await;
     if let Some(refusal) = refusal {
         request.extensions_mut().insert(refusal);
     }
@@ -125,16 +125,16 @@ async fn answer(
 }
 
 /// Why a request is refused whatever it asks for, if it is.
-async fn refusal(lease: &Lease, path: &str, seat: &Seat) -> Option<Refusal> {
+async fn refusal(lease: &Lease, path: &str, process_entry: &ProcessEntry) -> Option<Refusal> {
     let refusal = lease.entry.progress.refusal();
     if refusal.is_some() {
-        seat.head_refused();
+        process_entry.head_refused();
         return refusal;
     }
     if OF_HEALTH.contains(&path) || lease.has_ordinary_place().await {
         return None;
     }
-    seat.connection_turned_away();
+    process_entry.connection_turned_away();
     Some(Refusal::NoPlace)
 }
 
@@ -213,12 +213,12 @@ impl http_body::Body for UntilDrained {
 }
 
 /// Counts a request as long as it has no answer, also when its client leaves.
-struct InFlight(Seat);
+struct InFlight(ProcessEntry);
 
 impl InFlight {
-    fn new(seat: &Seat) -> Self {
-        seat.request_begun();
-        Self(seat.clone())
+    fn new(process_entry: &ProcessEntry) -> Self {
+        process_entry.request_begun();
+        Self(process_entry.clone())
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Error, HEARTBEAT};
 use crate::backend::Keeper;
 use crate::clock::SystemClock;
 use crate::log::Log;
-use crate::shared_page::Condition;
+use crate::scoreboard::Condition;
 use crate::supervisor::{Handover, Message, say};
 
 pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error> {
@@ -34,26 +34,27 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         let (_interrupt, _hangup) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
-        let seat = handover.page.seat(0, generation);
-        let keeper = Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(seat.clone()))?;
+        let process_entry = handover.scoreboard.entry(0, generation);
+        let keeper =
+            Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(process_entry.clone()))?;
         let (stop, stopped) = channel();
         let (done, mut upkeep) = oneshot::channel();
-        let backups = Backups::start(handover, &seat)?;
+        let backups = Backups::start(handover, &process_entry)?;
         let supervisor = handover.channel.try_clone()?;
         thread::Builder::new().name("upkeep".into()).spawn(move || {
             // The receiver is gone only when the process ends.
             let _ = done.send(look_after(keeper, &stopped, &supervisor, backups));
         })?;
-        seat.beat();
-        seat.set_condition(Condition::Serving);
+        process_entry.beat();
+        process_entry.set_condition(Condition::Serving);
         say(&handover.channel, &Message::Ready)?;
         let (mut beats, mut stop) = (tokio::time::interval(HEARTBEAT), Some(stop));
         loop {
             tokio::select! {
-                _ = beats.tick() => seat.beat(),
+                _ = beats.tick() => process_entry.beat(),
                 _ = reopen.recv() => super::worker::reopen_log(log),
                 _ = terminate.recv() => {
-                    seat.set_condition(Condition::Draining);
+                    process_entry.set_condition(Condition::Draining);
                     drop(stop.take());
                 }
                 ended = &mut upkeep => return ended.unwrap_or(Err(Error::Thread)),

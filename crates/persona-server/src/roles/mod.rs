@@ -33,7 +33,7 @@ use crate::log::{Log, Stream, Writer, say};
 use crate::process_table;
 use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
 
-/// Pace of the sign of life that a process gives on the shared page.
+/// Pace of the sign of life that a process gives on the scoreboard.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Why a child ends before its work is done.
@@ -80,7 +80,7 @@ fn try_run(key: Key) -> Result<(), Error> {
     let handover = receive()?;
     end_with_the_supervisor(&handover)?;
     let log = Log::open(&handover.config, Writer { role: key.role.word(), slot: key.slot })?;
-    log.count_on(handover.page.seat(key.slot, key.generation));
+    log.count_on(handover.scoreboard.entry(key.slot, key.generation));
     let ended = match key.role {
         Role::Init => init::run(&handover),
         Role::Keeper => keeper::run(&handover, key.generation, &log),

@@ -28,7 +28,7 @@ use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::heads::Hosts;
 use crate::log::Log;
-use crate::shared_page::{Condition, Seat};
+use crate::scoreboard::{Condition, ProcessEntry};
 use crate::supervisor::{Handover, Key, Message, say};
 use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 
@@ -49,11 +49,13 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers
     // what to do.
     let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
-    let seat = handover.page.seat(key.slot, key.generation);
-    let (store, router, mut freed) = open(&handover, key.slot, &seat)?;
+    let process_entry = handover.scoreboard.entry(key.slot, key.generation);
+    let (store, router, mut freed) = open(&handover, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
-    let (serving, places) =
-        (serving(&handover, router, &seat, &drain), places(&handover.config, &seat));
+    let (serving, places) = (
+        serving(&handover, router, &process_entry, &drain),
+        places(&handover.config, &process_entry),
+    );
     let mut threads = Threads::start(&handover, &listener, &store, &serving, &places)?;
     // The threads have their own descriptors; with this one open the address would stay taken while
     // the worker drains.
@@ -61,8 +63,8 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     threads.opened().await;
     // From here on it is watched: it would never be found if it stopped before its threads first
     // tick.
-    seat.beat();
-    seat.set_condition(Condition::Serving);
+    process_entry.beat();
+    process_entry.set_condition(Condition::Serving);
     say(&handover.channel, &Message::Ready)?;
 
     let mut beats = tokio::time::interval(HEARTBEAT);
@@ -73,14 +75,14 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     loop {
         tokio::select! {
             _ = beats.tick() => {
-                threads.beat(&seat);
+                threads.beat(&process_entry);
                 freed.return_to_system();
                 places.look();
             }
             _ = reopen.recv() => reopen_log(log),
-            _ = drain_asked.recv() => begin_drain(&seat, &drainer),
+            _ = drain_asked.recv() => begin_drain(&process_entry, &drainer),
             _ = stop_asked.recv() => {
-                begin_drain(&seat, &drainer);
+                begin_drain(&process_entry, &drainer);
                 grace_over.set(grace(drain.clone(), LAST_GRACE));
             }
             () = grace_over.as_mut(), if !grace_ended => {
@@ -121,18 +123,18 @@ fn hosts(config: &Config) -> Hosts {
 }
 
 /// The places for connections that the settings allow.
-fn places(config: &Config, seat: &Seat) -> Arc<Places> {
+fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
     let limits = Limits {
         places: config.connections_max,
         percent_of_one: config.connections_share,
         idle: config.idle_timeout,
         proxies: config.trusted_proxies.clone().into(),
     };
-    Places::new(limits, seat.clone(), coarse_millis)
+    Places::new(limits, process_entry.clone(), coarse_millis)
 }
 
-fn begin_drain(seat: &Seat, drainer: &Drainer) {
-    seat.set_condition(Condition::Draining);
+fn begin_drain(process_entry: &ProcessEntry, drainer: &Drainer) {
+    process_entry.set_condition(Condition::Draining);
     drainer.begin();
 }
 
@@ -145,12 +147,12 @@ async fn grace(mut drain: Drain, length: Duration) {
 fn serving(
     handover: &Handover,
     router: persona_http::Router,
-    seat: &Seat,
+    process_entry: &ProcessEntry,
     drain: &Drain,
 ) -> Arc<Serving> {
     Arc::new(Serving {
         router,
-        seat: seat.clone(),
+        process_entry: process_entry.clone(),
         drain: drain.clone(),
         hosts: hosts(&handover.config),
         trusted_proxies: handover.config.trusted_proxies.clone().into(),
@@ -161,7 +163,7 @@ fn serving(
 fn open(
     handover: &Handover,
     slot: u16,
-    seat: &Seat,
+    process_entry: &ProcessEntry,
 ) -> Result<(Arc<dyn Store>, persona_http::Router, Freed), Error> {
     let config = &handover.config;
     #[cfg(feature = "faults")]
@@ -171,7 +173,7 @@ fn open(
         config,
         &format!("persona worker {slot}"),
         Arc::clone(&clock),
-        Arc::new(seat.clone()),
+        Arc::new(process_entry.clone()),
     )?;
     let (answers, bodies) =
         (AnswerMemoryLimit::new(config.answer_memory_bytes()), BodyMemoryLimit::default());
@@ -179,8 +181,8 @@ fn open(
     let router = router(Context {
         store: Arc::clone(&store),
         clock,
-        metrics: Arc::new(seat.clone()),
-        server: Arc::new(seat.clone()),
+        metrics: Arc::new(process_entry.clone()),
+        server: Arc::new(process_entry.clone()),
         expose_worker: config.expose_worker,
         access_log: config.access_log,
         write_wait_max: Duration::from_millis(config.busy_timeout_ms),
@@ -227,7 +229,7 @@ impl Threads {
         let (alive, ended) = mpsc::channel(1);
         let (opening, opened) = mpsc::channel(1);
         let mut pulses = Vec::new();
-        for (load, number) in Load::of_threads(count, &serving.seat).zip(1..) {
+        for (load, number) in Load::of_threads(count, &serving.process_entry).zip(1..) {
             let pulse = Arc::new(AtomicBool::new(true));
             pulses.push(Arc::clone(&pulse));
             let thread = Thread {
@@ -272,10 +274,10 @@ impl Threads {
     }
 
     /// Gives a sign of life if every thread has given one since the last time.
-    fn beat(&self, seat: &Seat) {
+    fn beat(&self, process_entry: &ProcessEntry) {
         // All of them are asked, so that each starts anew.
         if self.pulses.iter().filter(|pulse| !pulse.swap(false, Relaxed)).count() == 0 {
-            seat.beat();
+            process_entry.beat();
         }
     }
 

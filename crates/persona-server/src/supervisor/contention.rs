@@ -2,13 +2,13 @@
 //! are long for minutes.
 //!
 //! What lives here: when something is worth a line in the log, as a pure function of what the
-//! shared page shows. What must not: reading the page or the system's tables (`run.rs` and
+//! scoreboard shows. What must not: reading the scoreboard or the system's tables (`run.rs` and
 //! `sqlite/lock_probe.rs` of storage do).
 
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use crate::shared_page::{Distribution, WriteLockFigures, WriteLockUser};
+use crate::scoreboard::{Distribution, WriteLockFigures, WriteLockUser};
 
 /// Pause between two lines about waits that go on: enough to see how long it lasts, few enough to
 /// read.
@@ -43,7 +43,7 @@ pub(super) enum Delay {
     Holding(WriteLockUser),
 }
 
-/// Everything since the server started, as the page shows it.
+/// Everything since the server started, as the scoreboard shows it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Totals {
     pub write_lock_wait: Distribution,
@@ -153,7 +153,7 @@ mod tests {
         ADVISE_AGAIN_AFTER_MINUTES, BUSY_MINUTES, Contention, Delay, MINUTE, SAY_AGAIN_AFTER,
         Totals,
     };
-    use crate::shared_page::{WriteLockFigures, WriteLockUser};
+    use crate::scoreboard::{WriteLockFigures, WriteLockUser};
 
     const WARN_AFTER: Duration = Duration::from_secs(1);
 

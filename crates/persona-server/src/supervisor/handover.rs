@@ -1,7 +1,7 @@
 //! What a child is given when it starts, and what it says to the supervisor.
 //!
 //! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
-//! settings as one line of JSON, and with that line, as descriptors, the shared page and the
+//! settings as one line of JSON, and with that line, as descriptors, the scoreboard and the
 //! listener. The child answers on it with lines of its own. And as long as the socket stays open
 //! the supervisor lives: the kernel closes it, whatever ends the other side.
 //!
@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Prepared;
 use crate::config::Config;
-use crate::shared_page::SharedPage;
+use crate::scoreboard::Scoreboard;
 
-/// Most descriptors that are handed over: the shared page and the listener.
+/// Most descriptors that are handed over: the scoreboard and the listener.
 const DESCRIPTORS_MAX: usize = 2;
 
 /// Longest line of settings, in bytes: two paths of 4,096 bytes each, escaped, and some numbers.
@@ -36,8 +36,8 @@ const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 pub struct Handover {
     /// The settings.
     pub config: Config,
-    /// The page that all processes share.
-    pub page: Arc<SharedPage>,
+    /// The scoreboard that all processes share.
+    pub scoreboard: Arc<Scoreboard>,
     /// Where to accept connections; workers only.
     pub listener: Option<TcpListener>,
     /// The way back to the supervisor.
@@ -63,12 +63,12 @@ pub enum Message {
 pub(super) fn give(
     channel: &UnixStream,
     config: &Config,
-    page: BorrowedFd<'_>,
+    scoreboard: BorrowedFd<'_>,
     listener: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(config)?;
     line.push(b'\n');
-    let descriptors: Vec<BorrowedFd<'_>> = [page].into_iter().chain(listener).collect();
+    let descriptors: Vec<BorrowedFd<'_>> = [scoreboard].into_iter().chain(listener).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(
@@ -114,12 +114,12 @@ fn receive_from(channel: UnixStream) -> io::Result<Handover> {
             }
         })
         .flatten();
-    let page = descriptors.next().ok_or_else(|| {
+    let scoreboard = descriptors.next().ok_or_else(|| {
         io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end")
     })?;
     let listener = descriptors.next().map(|it: OwnedFd| TcpListener::from(it));
     let config = serde_json::from_slice(&line[..received.bytes])?;
-    Ok(Handover { config, page: SharedPage::attach(page)?, listener, channel })
+    Ok(Handover { config, scoreboard: Scoreboard::attach(scoreboard)?, listener, channel })
 }
 
 /// Tells the supervisor something.
@@ -145,19 +145,20 @@ mod tests {
     use persona_model::Timestamp;
 
     use super::{give, receive_from};
-    use crate::shared_page::SharedPage;
+    use crate::scoreboard::Scoreboard;
     use crate::supervisor::tests::config;
 
     #[test]
     fn a_child_receives_settings_page_and_listener_and_notices_the_end() {
         let (parent, child) = UnixStream::pair().expect("a socket");
-        let page = SharedPage::create().expect("a page");
-        page.set_started_at(Timestamp::from_micros(7));
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        scoreboard.set_started_at(Timestamp::from_micros(7));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        give(&parent, &config(), page.fd(), Some(listener.as_fd())).expect("room in the socket");
+        give(&parent, &config(), scoreboard.fd(), Some(listener.as_fd()))
+            .expect("room in the socket");
         let handover = receive_from(child).expect("everything");
         assert_eq!(handover.config, config());
-        assert_eq!(handover.page.started_at(), Timestamp::from_micros(7));
+        assert_eq!(handover.scoreboard.started_at(), Timestamp::from_micros(7));
         let address = handover.listener.expect("a listener").local_addr().expect("an address");
         assert_eq!(address, listener.local_addr().expect("an address"));
         drop(parent);

@@ -1,6 +1,6 @@
 //! Finds processes that live but do nothing: stopped, stuck, or starved.
 //!
-//! A process counts up a cell of the shared page about once a second; here it is only compared with
+//! A process counts up a cell of the scoreboard about once a second; here it is only compared with
 //! what it was. So no clock is shared between processes. The first beat comes just before a process
 //! says that it is ready; until then it may wait for the file as long as its start may take
 //! (`state.rs`).

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::contention::{ADVICE, Delay};
 use super::vocabulary::{Ending, Key, Note};
-use crate::shared_page::{WriteLockFigures, WriteLockUser};
+use crate::scoreboard::{WriteLockFigures, WriteLockUser};
 
 /// Writes a note into the log.
 pub(super) fn log(note: Note) {
@@ -152,7 +152,7 @@ mod tests {
     use std::time::Duration;
 
     use super::blame;
-    use crate::shared_page::WriteLockUser;
+    use crate::scoreboard::WriteLockUser;
     use persona_storage::sqlite::lock_probe::Holder;
 
     #[test]

@@ -22,7 +22,7 @@ use crate::backend::Prepared;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::process_table::{self, RUN_ROLE};
-use crate::shared_page::SharedPage;
+use crate::scoreboard::Scoreboard;
 
 /// This program, also after a newer one was installed under its name: the link leads to the running
 /// file itself, so a rolling restart never mixes versions.
@@ -40,7 +40,7 @@ pub(super) enum Report {
 /// The living children.
 pub(super) struct Children {
     config: Config,
-    page: Arc<SharedPage>,
+    scoreboard: Arc<Scoreboard>,
     reports: UnboundedSender<Report>,
     /// A descriptor of each process: unlike its number it never means another process.
     running: HashMap<Key, (OwnedFd, u32)>,
@@ -50,10 +50,10 @@ impl Children {
     /// No children yet; what becomes of them goes to `reports`.
     pub(super) fn new(
         config: Config,
-        page: Arc<SharedPage>,
+        scoreboard: Arc<Scoreboard>,
         reports: UnboundedSender<Report>,
     ) -> Self {
-        Self { config, page, reports, running: HashMap::new() }
+        Self { config, scoreboard, reports, running: HashMap::new() }
     }
 
     /// Starts a child. That it failed is reported like any other end.
@@ -67,7 +67,7 @@ impl Children {
     fn try_spawn(&mut self, key: Key, listener: Option<&TcpListener>) -> io::Result<()> {
         let (ours, theirs) = UnixStream::pair()?;
         let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
-        handover::give(&ours, &self.config, self.page.fd(), listener)?;
+        handover::give(&ours, &self.config, self.scoreboard.fd(), listener)?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0(process_table::title(key.role.word(), key.slot));
         command.args([
@@ -82,7 +82,7 @@ impl Children {
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if key.role != Role::Init {
             // Not after it runs: it may be ready sooner than this process gets its turn again.
-            self.page.seat(key.slot, key.generation).prepare(SystemClock.now());
+            self.scoreboard.entry(key.slot, key.generation).prepare(SystemClock.now());
         }
         let child = command.spawn()?;
         let number = child.id().ok_or_else(|| io::Error::other("the process has no number"))?;
@@ -94,10 +94,10 @@ impl Children {
         ours.set_nonblocking(true)?;
         let channel = tokio::net::UnixStream::from_std(ours)?;
         if key.role != Role::Init {
-            let seat = self.page.seat(key.slot, key.generation);
-            seat.taken_by(number);
+            let entry = self.scoreboard.entry(key.slot, key.generation);
+            entry.taken_by(number);
             if key.generation > 1 {
-                seat.restarted();
+                entry.restarted();
             }
         }
         self.running.insert(key, (handle, number));
@@ -122,19 +122,20 @@ impl Children {
     /// Forgets a child that has ended.
     pub(super) fn forget(&mut self, key: Key) {
         if self.running.remove(&key).is_some() && key.role != Role::Init {
-            self.page.seat(key.slot, key.generation).leave();
+            self.scoreboard.entry(key.slot, key.generation).leave();
         }
     }
 
     /// The heartbeats of all children that have one.
     pub(super) fn heartbeats(&self) -> Vec<(Key, u64)> {
         let keys = self.running.keys().filter(|key| key.role != Role::Init);
-        keys.map(|key| (*key, self.page.seat(key.slot, key.generation).heartbeats())).collect()
+        keys.map(|key| (*key, self.scoreboard.entry(key.slot, key.generation).heartbeats()))
+            .collect()
     }
 
     /// Whether a child has given its first sign of life.
     pub(super) fn has_beaten(&self, key: Key) -> bool {
-        self.page.seat(key.slot, key.generation).heartbeats() > 0
+        self.scoreboard.entry(key.slot, key.generation).heartbeats() > 0
     }
 
     /// Whether the system says that a child was stopped, by a signal.

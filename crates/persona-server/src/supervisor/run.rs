@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::descriptors;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, say};
-use crate::shared_page::{Measure, SharedPage};
+use crate::scoreboard::{Measure, Scoreboard};
 
 /// Pace of deadlines and heartbeats: fine enough for a killed process to be replaced within a
 /// second.
@@ -59,7 +59,7 @@ struct Supervisor<'a> {
     /// `None` before init has made the file ready.
     claim: Option<Claim>,
     children: Children,
-    page: Arc<SharedPage>,
+    scoreboard: Arc<Scoreboard>,
     /// `None` once the server stops.
     listener: Option<TcpListener>,
     log: Log,
@@ -74,7 +74,7 @@ struct Supervisor<'a> {
 ///
 /// # Errors
 ///
-/// The system has no memory for the shared page or does not deliver signals.
+/// The system has no memory for the scoreboard or does not deliver signals.
 pub fn run(
     mut config: Config,
     listener: TcpListener,
@@ -84,12 +84,12 @@ pub fn run(
     descriptors::raise_limit(&mut config);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let page = SharedPage::create()?;
-        page.set_started_at(SystemClock.now());
-        // It has no seat of its own; counters may be counted by several processes.
-        log.count_on(page.seat(0, 0));
+        let scoreboard = Scoreboard::create()?;
+        scoreboard.set_started_at(SystemClock.now());
+        // It has no entry of its own; counters may be counted by several processes.
+        log.count_on(scoreboard.entry(0, 0));
         if config.database.file().is_none() {
-            page.set_on_server();
+            scoreboard.set_on_server();
         }
         let (sender, mut reports) = unbounded_channel();
         forward_signals(&sender)?;
@@ -105,8 +105,8 @@ pub fn run(
             contention: Contention::new(Duration::from_millis(config.write_lock_warn_ms)),
             file: config.database.file().map(Path::to_path_buf),
             claim: None,
-            children: Children::new(config, Arc::clone(&page), sender),
-            page,
+            children: Children::new(config, Arc::clone(&scoreboard), sender),
+            scoreboard,
             listener: Some(listener),
             log,
             prepared: Prepared::default(),
@@ -174,22 +174,22 @@ impl Supervisor<'_> {
         ended
     }
 
-    /// Logs long waits and writes the figures of each minute on the page.
+    /// Logs long waits and writes the figures of each minute on the scoreboard.
     fn watch_the_write_lock(&mut self) {
         let now = self.began.elapsed();
         if let (Some(delay), Some(file)) =
-            (self.contention.look(now, &self.page.write_lock_users()), &self.file)
+            (self.contention.look(now, &self.scoreboard.write_lock_users()), &self.file)
         {
             notes::delay(&delay, file, |pid| self.children.is_one(pid));
         }
-        let page = &self.page;
+        let scoreboard = &self.scoreboard;
         let totals = || Totals {
-            write_lock_wait: page.distribution(Measure::WriteLockWait),
-            writes_given_up: page.writes_given_up(),
-            lock_retries: page.lock_retries(),
+            write_lock_wait: scoreboard.distribution(Measure::WriteLockWait),
+            writes_given_up: scoreboard.writes_given_up(),
+            lock_retries: scoreboard.lock_retries(),
         };
         let Some(minute) = self.contention.minute(now, totals) else { return };
-        self.page.note_minute(SystemClock.now(), &minute);
+        self.scoreboard.note_minute(SystemClock.now(), &minute);
         if self.contention.needs_advice(&minute) {
             notes::advice(&minute);
         }
@@ -207,7 +207,7 @@ impl Supervisor<'_> {
                 (self.announce)(&Started { prepared, worker_pids, took: self.began.elapsed() });
             }
             Action::Note(Note::Stopping) => {
-                let requests = self.page.requests_in_flight();
+                let requests = self.scoreboard.requests_in_flight();
                 tracing::info!(requests, "draining {requests} requests");
             }
             Action::Note(note) => notes::log(note),
@@ -237,7 +237,7 @@ impl Supervisor<'_> {
     }
 
     fn say_goodbye(&self, code: ExitCode, forced: bool) {
-        let (uptime_s, requests) = (self.began.elapsed().as_secs(), self.page.requests());
+        let (uptime_s, requests) = (self.began.elapsed().as_secs(), self.scoreboard.requests());
         let end = match (forced, self.was_ready) {
             (true, _) => "forced",
             (false, false) => "before it was ready",

@@ -377,7 +377,7 @@ impl State {
     // ---- steps and questions
     // ---------------------------------------------------------------------------------------
 
-    /// Starts a process in the free seat of a slot; does nothing when both its seats are taken.
+    /// Starts a process in the free entry of a slot; does nothing when both its entries are taken.
     fn spawn(&mut self, now: Duration, role: Role, slot: u16, actions: &mut Vec<Action>) {
         let Some(generation) = self.free_generation(role, slot) else { return };
         self.slots.entry(slot).or_default().generation = generation;
@@ -388,7 +388,7 @@ impl State {
         actions.push(Action::Spawn(key));
     }
 
-    /// The next generation of a slot whose seat is free: a slot has two, for even and for odd
+    /// The next generation of a slot whose entry is free: a slot has two, for even and for odd
     /// generations.
     fn free_generation(&self, role: Role, slot: u16) -> Option<u64> {
         if role == Role::Init {

@@ -61,11 +61,11 @@ impl Witness {
             assert!(!self.ended, "nothing comes after the end");
             match *action {
                 Action::Spawn(key) => {
-                    let seat_taken = self
+                    let entry_taken = self
                         .living
                         .iter()
                         .any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
-                    assert!(!seat_taken, "{key:?} has no free seat");
+                    assert!(!entry_taken, "{key:?} has no free entry");
                     assert!(self.living.insert(key), "{key:?} was started twice");
                 }
                 Action::Signal(key, Signal::Drain | Signal::Stop | Signal::Kill) => {

@@ -233,7 +233,7 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
     ];
     assert_eq!(world.tell(Event::Exited(worker(1, 2), refused)), expected);
     assert_eq!(world.tell(Event::Tick), []);
-    // Not generation 3: that would share its seat on the page with generation 1, which still
+    // Not generation 3: that would share its entry on the scoreboard with generation 1, which still
     // serves.
     assert_eq!(
         world.tell(Event::Restart),

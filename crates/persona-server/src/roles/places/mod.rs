@@ -27,7 +27,7 @@ use table::{LEAVING_MS_MAX, LEAVING_SOON_MS, Table};
 use crate::clock::Millis;
 use crate::descriptors::{LEAVING_MAX, RESERVE};
 use crate::heads::Stage;
-use crate::shared_page::Seat;
+use crate::scoreboard::ProcessEntry;
 use persona_http::{ClientAddress, Network};
 
 /// Most requests of the reserve that wait for an ordinary place, so that health checks always find
@@ -63,7 +63,7 @@ pub(super) struct Limits {
 /// All places of a worker.
 pub(super) struct Places {
     limits: Limits,
-    seat: Seat,
+    process_entry: ProcessEntry,
     clock: Millis,
     table: Mutex<Table>,
 }
@@ -75,8 +75,8 @@ pub(super) struct Lease {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits, seat: Seat, clock: Millis) -> Arc<Self> {
-        Arc::new(Self { limits, seat, clock, table: Mutex::default() })
+    pub(super) fn new(limits: Limits, process_entry: ProcessEntry, clock: Millis) -> Arc<Self> {
+        Arc::new(Self { limits, process_entry, clock, table: Mutex::default() })
     }
 
     /// Ordinary places, taken or not. Every worker has as many.
@@ -220,7 +220,7 @@ impl Places {
         entry.note_left(now);
         *table.leaving_of(entry) += 1;
         entry.close_gently(now);
-        self.seat.connection_evicted();
+        self.process_entry.connection_evicted();
     }
 
     /// Looks at every connection, once in a second: which were idle too long, which are too slow,

@@ -12,7 +12,7 @@ use super::entry::{BUSY_MS_MIN, HEAD_GRACE_MS};
 use super::table::{LEAVING_MS_MAX, LEAVING_SOON_MS};
 use super::{LEAVING_MAX, Lease, Limits, Places, RESERVE, WAITING_MAX};
 use crate::heads::{Checked, Hosts};
-use crate::shared_page::SharedPage;
+use crate::scoreboard::Scoreboard;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const IDLE: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ fn pass(millis: u64) {
 
 fn shared(count: usize, percent_of_one: usize) -> Arc<Places> {
     let limits = Limits { places: count, percent_of_one, idle: IDLE, proxies: Arc::default() };
-    Places::new(limits, SharedPage::create().expect("a page").seat(1, 1), || NOW.get())
+    Places::new(limits, Scoreboard::create().expect("a scoreboard").entry(1, 1), || NOW.get())
 }
 
 fn places(count: usize) -> Arc<Places> {

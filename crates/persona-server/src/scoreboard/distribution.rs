@@ -36,7 +36,7 @@ pub(super) fn bound_of(bucket: usize) -> Option<u64> {
     }
 }
 
-/// How often which values were seen, summed over seats.
+/// How often which values were seen, summed over entries.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Distribution {
     counts: [u64; BUCKETS],
@@ -50,7 +50,7 @@ impl Default for Distribution {
 }
 
 impl Distribution {
-    /// Adds the cells of one seat: the buckets, then the sum.
+    /// Adds the cells of one entry: the buckets, then the sum.
     pub(super) fn add_cells(&mut self, mut cell: impl FnMut(usize) -> u64) {
         for (bucket, count) in self.counts.iter_mut().enumerate() {
             *count += cell(bucket);

@@ -1,4 +1,4 @@
-//! The page as the HTTP side sees it: where it counts, and what it tells of all processes.
+//! The scoreboard as the HTTP side sees it: where it counts, and what it tells of all processes.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use http::Method;
 use persona_model::Timestamp;
 
 use super::layout::Measure;
-use super::{Distribution, ProcessFacts, Seat, SharedPage, WriteLockFigures};
+use super::{Distribution, ProcessEntry, ProcessFacts, Scoreboard, WriteLockFigures};
 use persona_http::contract::Time;
 use persona_http::contract::status::{
     Backups, Checkpoints, Contention, Percentiles, Process, WriteLockUser, WriteLockWindow,
 };
 use persona_http::{Metrics, ServerFigures, ServerState};
 
-impl Metrics for Seat {
+impl Metrics for ProcessEntry {
     fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration) {
         Self::request_answered(self, route, method, status, took);
     }
@@ -23,52 +23,52 @@ impl Metrics for Seat {
     }
 }
 
-impl ServerState for Seat {
+impl ServerState for ProcessEntry {
     fn slot(&self) -> u16 {
         Self::slot(self)
     }
 
     fn figures(&self, now: Timestamp) -> ServerFigures {
-        let page = self.page();
+        let scoreboard = self.scoreboard();
         ServerFigures {
-            started_at: Time(page.started_at()),
-            checkpoints: checkpoints(page, now),
-            write_lock: page.write_lock_users().iter().map(write_lock_users).collect(),
-            contention: contention(page, now),
-            backups: backups(page),
-            damage_found: page.damage_found(),
-            requests_in_flight: page.requests_in_flight(),
-            processes: page.processes().iter().map(|facts| process(facts, now)).collect(),
+            started_at: Time(scoreboard.started_at()),
+            checkpoints: checkpoints(scoreboard, now),
+            write_lock: scoreboard.write_lock_users().iter().map(write_lock_users).collect(),
+            contention: contention(scoreboard, now),
+            backups: backups(scoreboard),
+            damage_found: scoreboard.damage_found(),
+            requests_in_flight: scoreboard.requests_in_flight(),
+            processes: scoreboard.processes().iter().map(|facts| process(facts, now)).collect(),
         }
     }
 
     fn metrics_text(&self) -> String {
-        self.page().prometheus()
+        self.scoreboard().prometheus()
     }
 }
 
-fn checkpoints(page: &SharedPage, now: Timestamp) -> Checkpoints {
-    let figures = page.checkpoints();
+fn checkpoints(scoreboard: &Scoreboard, now: Timestamp) -> Checkpoints {
+    let figures = scoreboard.checkpoints();
     Checkpoints {
         complete: figures.complete,
         blocked: figures.blocked,
         failed: figures.failed,
         last: figures.last.map(Time),
         last_age_ms: figures.last.map(|at| millis_since(at, now)),
-        took_micros: percentiles(&page.distribution(Measure::Checkpoint)),
+        took_micros: percentiles(&scoreboard.distribution(Measure::Checkpoint)),
     }
 }
 
-fn contention(page: &SharedPage, now: Timestamp) -> Contention {
-    let times = |measure| percentiles(&page.distribution(measure));
+fn contention(scoreboard: &Scoreboard, now: Timestamp) -> Contention {
+    let times = |measure| percentiles(&scoreboard.distribution(measure));
     Contention {
         queue_wait_micros: times(Measure::QueueWait),
         write_lock_wait_micros: Some(times(Measure::WriteLockWait)),
         write_lock_hold_micros: Some(times(Measure::WriteLockHold)),
         transaction_micros: times(Measure::Transaction),
-        lock_retries: Some(page.lock_retries()),
-        writes_given_up: page.writes_given_up(),
-        recent: Some(page.recent(now).iter().map(window).collect()),
+        lock_retries: Some(scoreboard.lock_retries()),
+        writes_given_up: scoreboard.writes_given_up(),
+        recent: Some(scoreboard.recent(now).iter().map(window).collect()),
     }
 }
 
@@ -82,9 +82,9 @@ fn window((began, figures): &(Timestamp, WriteLockFigures)) -> WriteLockWindow {
     }
 }
 
-fn backups(page: &SharedPage) -> Backups {
-    let (made, failed) = page.backups();
-    Backups { last_at: page.last_backup().map(Time), made, failed }
+fn backups(scoreboard: &Scoreboard) -> Backups {
+    let (made, failed) = scoreboard.backups();
+    Backups { last_at: scoreboard.last_backup().map(Time), made, failed }
 }
 
 fn write_lock_users(process: &super::WriteLockUser) -> WriteLockUser {

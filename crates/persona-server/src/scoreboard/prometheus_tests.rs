@@ -6,7 +6,7 @@ use std::time::Duration;
 use persona_model::Timestamp;
 use persona_storage::{Connected, Observer};
 
-use super::super::{Condition, SharedPage};
+use super::super::{Condition, Scoreboard};
 use super::{escaped, seconds};
 
 /// Series by their full name with labels, checked against the rules of the format while they are
@@ -70,24 +70,24 @@ fn check_labels(labels: &str) {
 
 #[test]
 fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
-    let page = SharedPage::create().expect("a page");
-    page.set_started_at(Timestamp::from_micros(1_500_000));
+    let scoreboard = Scoreboard::create().expect("a scoreboard");
+    scoreboard.set_started_at(Timestamp::from_micros(1_500_000));
     for (slot, generation) in [(0, 1), (1, 1), (1, 2), (2, 1)] {
-        let seat = page.seat(slot, generation);
-        seat.prepare(Timestamp::from_micros(2));
-        seat.taken_by(100 + u32::from(slot));
-        seat.set_condition(Condition::Serving);
-        seat.connection_opened();
-        seat.request_answered(
+        let entry = scoreboard.entry(slot, generation);
+        entry.prepare(Timestamp::from_micros(2));
+        entry.taken_by(100 + u32::from(slot));
+        entry.set_condition(Condition::Serving);
+        entry.connection_opened();
+        entry.request_answered(
             "/api/v1/personas/{id}",
             &http::Method::GET,
             200,
             Duration::from_micros(20),
         );
-        seat.committed(Duration::from_millis(3), 4);
-        seat.wal_bytes(u64::from(slot) * 100);
+        entry.committed(Duration::from_millis(3), 4);
+        entry.wal_bytes(u64::from(slot) * 100);
     }
-    let series = parsed(&page.prometheus());
+    let series = parsed(&scoreboard.prometheus());
     let labels = "method=\"GET\",route=\"/api/v1/personas/{id}\",status=\"2xx\"";
     let expected = [
         ("persona_start_time_seconds".to_owned(), 1.5),
@@ -111,8 +111,8 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
 
 #[test]
 fn a_new_page_has_every_metric_but_no_series_of_requests() {
-    let page = SharedPage::create().expect("a page");
-    let series = parsed(&page.prometheus());
+    let scoreboard = Scoreboard::create().expect("a scoreboard");
+    let series = parsed(&scoreboard.prometheus());
     assert!(series.contains_key("persona_write_lock_wait_seconds_bucket{le=\"+Inf\"}"));
     assert!(!series.keys().any(|name| name.starts_with("persona_http_request_duration")));
     assert!(
@@ -123,13 +123,13 @@ fn a_new_page_has_every_metric_but_no_series_of_requests() {
 
 #[test]
 fn connections_to_a_database_server_are_told_by_slot() {
-    let page = SharedPage::create().expect("a page");
-    page.set_on_server();
-    let (first, second) = (page.seat(1, 1), page.seat(2, 1));
-    for (pid, seat) in [(101, &first), (102, &second)] {
-        seat.prepare(Timestamp::from_micros(2));
-        seat.taken_by(pid);
-        seat.connections_max(8);
+    let scoreboard = Scoreboard::create().expect("a scoreboard");
+    scoreboard.set_on_server();
+    let (first, second) = (scoreboard.entry(1, 1), scoreboard.entry(2, 1));
+    for (pid, entry) in [(101, &first), (102, &second)] {
+        entry.prepare(Timestamp::from_micros(2));
+        entry.taken_by(pid);
+        entry.connections_max(8);
     }
     for state in [
         Connected::Open,
@@ -144,7 +144,7 @@ fn connections_to_a_database_server_are_told_by_slot() {
     second.connected(Connected::Open);
     second.disconnected(Connected::Open);
     first.connection_waited(Duration::from_millis(3));
-    let series = parsed(&page.prometheus());
+    let series = parsed(&scoreboard.prometheus());
     let told = |slot: u16| {
         ["in_use", "idle", "waiting", "left_behind", "max"]
             .map(|it| series[&format!("persona_database_connections_{it}{{slot=\"{slot}\"}}")])

@@ -1,14 +1,15 @@
 //! How busy the write lock was in the last hours, in windows of a quarter of an hour. Written by
 //! the supervisor, once a minute.
 //!
-//! It lies in the header of the page and not in a seat, because it is about all processes together.
+//! It lies in the header of the scoreboard and not in an entry, because it is about all processes
+//! together.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use persona_model::Timestamp;
 
-use super::{SharedPage, layout};
+use super::{Scoreboard, layout};
 
 /// Length of a window in microseconds: a quarter of an hour.
 const WINDOW_MICROS: u64 = 15 * 60 * 1_000_000;
@@ -33,7 +34,7 @@ pub struct WriteLockFigures {
     pub lock_retries: u64,
 }
 
-impl SharedPage {
+impl Scoreboard {
     /// Adds a minute that has just ended.
     pub fn note_minute(&self, now: Timestamp, minute: &WriteLockFigures) {
         let number = now.as_micros().unsigned_abs() / WINDOW_MICROS;
@@ -74,7 +75,7 @@ impl SharedPage {
 mod tests {
     use persona_model::Timestamp;
 
-    use super::super::SharedPage;
+    use super::super::Scoreboard;
     use super::{WINDOW_MICROS, WINDOWS, WriteLockFigures};
 
     fn at(windows: u64) -> Timestamp {
@@ -85,28 +86,29 @@ mod tests {
 
     #[test]
     fn minutes_of_a_window_are_put_together_and_old_windows_are_forgotten() {
-        let page = SharedPage::create().expect("a page");
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
         let minute = |wait_p99_micros| WriteLockFigures {
             waits: 10,
             wait_p99_micros,
             writes_given_up: 1,
             lock_retries: 2,
         };
-        page.note_minute(at(0), &minute(500));
-        page.note_minute(at(0), &minute(90));
-        page.note_minute(at(1), &WriteLockFigures::default());
+        scoreboard.note_minute(at(0), &minute(500));
+        scoreboard.note_minute(at(0), &minute(90));
+        scoreboard.note_minute(at(1), &WriteLockFigures::default());
         let together = WriteLockFigures {
             waits: 20,
             wait_p99_micros: 500,
             writes_given_up: 2,
             lock_retries: 4,
         };
-        let recent =
-            |now| page.recent(now).into_iter().map(|(_, figures)| figures).collect::<Vec<_>>();
+        let recent = |now| {
+            scoreboard.recent(now).into_iter().map(|(_, figures)| figures).collect::<Vec<_>>()
+        };
         assert_eq!(recent(at(2)), [together]);
         assert_eq!(recent(at(WINDOWS)), []);
-        page.note_minute(at(WINDOWS), &minute(1));
+        scoreboard.note_minute(at(WINDOWS), &minute(1));
         assert_eq!(recent(at(WINDOWS)), [minute(1)]);
-        assert_eq!(page.requests(), 0, "no seat was touched");
+        assert_eq!(scoreboard.requests(), 0, "no entry was touched");
     }
 }

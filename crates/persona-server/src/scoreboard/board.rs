@@ -1,4 +1,4 @@
-//! The reading side: the page as a whole.
+//! The reading side: the scoreboard as a whole.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use super::layout::{self, Condition, Measure, Number, SEATS, SLOTS};
+use super::layout::{self, Condition, ENTRIES, Measure, Number, SLOTS};
 use super::memory::{Memory, NotMade};
-use super::{Distribution, Seat, prometheus};
+use super::{Distribution, ProcessEntry, prometheus};
 use crate::clock::monotonic_micros;
 
 /// The memory itself, mapped into this process.
-pub struct SharedPage {
+pub struct Scoreboard {
     memory: Memory,
 }
 
-/// What the page says of one living process.
+/// What the scoreboard says of one living process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessFacts {
     /// 0 for the keeper, 1 and up for workers.
@@ -76,8 +76,8 @@ pub struct Checkpoints {
     pub last: Option<Timestamp>,
 }
 
-impl SharedPage {
-    /// Makes a new page, all zero.
+impl Scoreboard {
+    /// Makes a new scoreboard, all zero.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl SharedPage {
         Ok(Arc::new(Self { memory: Memory::create(layout::PAGE_CELLS)? }))
     }
 
-    /// Maps the page of the supervisor.
+    /// Maps the scoreboard of the supervisor.
     pub fn attach(fd: OwnedFd) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self { memory: Memory::attach(fd, layout::PAGE_CELLS)? }))
     }
@@ -96,14 +96,14 @@ impl SharedPage {
         self.memory.fd()
     }
 
-    /// A seat; `generation` counts the processes of the slot and chooses between its two seats.
+    /// An entry; `generation` counts the processes of the slot and chooses between its two entries.
     ///
     /// # Panics
     ///
     /// When there is no such slot.
-    pub fn seat(self: &Arc<Self>, slot: u16, generation: u64) -> Seat {
-        assert!(usize::from(slot) < SLOTS, "slot {slot} is not on the page");
-        Seat::new(Arc::clone(self), slot, seat_of(slot, generation))
+    pub fn entry(self: &Arc<Self>, slot: u16, generation: u64) -> ProcessEntry {
+        assert!(usize::from(slot) < SLOTS, "slot {slot} is not on the scoreboard");
+        ProcessEntry::new(Arc::clone(self), slot, entry_index(slot, generation))
     }
 
     /// Notes when the server started.
@@ -126,15 +126,15 @@ impl SharedPage {
         self.cells()[layout::ON_SERVER].load(Relaxed) != 0
     }
 
-    /// Every metric, put together over the seats, in the Prometheus text format 0.0.4.
+    /// Every metric, put together over the entries, in the Prometheus text format 0.0.4.
     pub fn prometheus(&self) -> String {
         prometheus::text(self)
     }
 
     /// The processes that are alive, by slot. While a worker is being replaced its slot has two.
     pub fn processes(&self) -> Vec<ProcessFacts> {
-        let alive = |seat: &usize| self.number(*seat, Number::Pid) != 0;
-        self.used_seats().filter(alive).map(|seat| self.facts(seat)).collect()
+        let alive = |entry: &usize| self.number(*entry, Number::Pid) != 0;
+        self.used_entries().filter(alive).map(|entry| self.facts(entry)).collect()
     }
 
     /// Everything measured of one kind, by all processes since the server started.
@@ -165,29 +165,29 @@ impl SharedPage {
     /// The processes that wait for the write lock or are in, now.
     pub fn write_lock_users(&self) -> Vec<WriteLockUser> {
         let now = monotonic_micros();
-        let seats = self.used_seats().map(|seat| {
-            let lasts = |number| Duration::from_micros(lasting(self.number(seat, number), now));
+        let entries = self.used_entries().map(|entry| {
+            let lasts = |number| Duration::from_micros(lasting(self.number(entry, number), now));
             WriteLockUser {
-                slot: slot_of(seat),
-                pid: self.pid_of(seat),
+                slot: slot_of(entry),
+                pid: self.pid_of(entry),
                 waiting: lasts(Number::WriteLockWaitingSince),
                 holding: lasts(Number::WriteLockHeldSince),
             }
         });
-        seats.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
+        entries.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
     }
 
     /// Whether somebody waits for the write lock, and nobody is in.
     pub fn a_waiter_is_waking(&self) -> bool {
-        let any = |number| self.used_seats().any(|seat| self.number(seat, number) > 0);
+        let any = |number| self.used_entries().any(|entry| self.number(entry, number) > 0);
         any(Number::WriteLockWaitingSince) && !any(Number::WriteLockHeldSince)
     }
 
     /// What became of all checkpoints since the server started.
     pub fn checkpoints(&self) -> Checkpoints {
         let last = self
-            .used_seats()
-            .map(|seat| self.number(seat, Number::LastCheckpoint))
+            .used_entries()
+            .map(|entry| self.number(entry, Number::LastCheckpoint))
             .max()
             .filter(|at| *at > 0);
         Checkpoints {
@@ -201,8 +201,8 @@ impl SharedPage {
     /// When the newest scheduled backup was made; `None` when there is none.
     pub fn last_backup(&self) -> Option<Timestamp> {
         let newest = self
-            .used_seats()
-            .map(|seat| self.number(seat, Number::LastBackup))
+            .used_entries()
+            .map(|entry| self.number(entry, Number::LastBackup))
             .max()
             .filter(|seconds| *seconds > 0)?;
         i64::try_from(newest.saturating_mul(1_000_000)).ok().map(Timestamp::from_micros)
@@ -210,24 +210,24 @@ impl SharedPage {
 
     /// Scheduled backups that were made, and those that failed, since the server started.
     pub fn backups(&self) -> (u64, u64) {
-        let sum = |number| self.used_seats().map(|seat| self.number(seat, number)).sum();
+        let sum = |number| self.used_entries().map(|entry| self.number(entry, number)).sum();
         (sum(Number::Backups), sum(Number::BackupsFailed))
     }
 
     /// Damaged personas that the keeper or reads came across, since the server started.
     pub fn damage_found(&self) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, Number::DamageFound)).sum()
+        self.used_entries().map(|entry| self.number(entry, Number::DamageFound)).sum()
     }
 
     /// The fewest connections that any serving worker has open; `None` when no worker is serving.
     pub fn fewest_connections(&self) -> Option<u64> {
-        let serving = |seat: &usize| {
-            *seat >= FIRST_WORKER_SEAT
-                && self.number(*seat, Number::Condition) == Condition::Serving as u64
+        let serving = |entry: &usize| {
+            *entry >= FIRST_WORKER_ENTRY
+                && self.number(*entry, Number::Condition) == Condition::Serving as u64
         };
-        self.used_seats()
+        self.used_entries()
             .filter(serving)
-            .map(|seat| self.number(seat, Number::ConnectionsOpen))
+            .map(|entry| self.number(entry, Number::ConnectionsOpen))
             .min()
     }
 
@@ -235,75 +235,79 @@ impl SharedPage {
         self.memory.cells()
     }
 
-    pub(super) fn number(&self, seat: usize, number: Number) -> u64 {
-        self.cells()[layout::block_of(seat) + layout::offset_of_number(number)].load(Relaxed)
+    pub(super) fn number(&self, entry: usize, number: Number) -> u64 {
+        self.cells()[layout::block_of(entry) + layout::offset_of_number(number)].load(Relaxed)
     }
 
     fn sum(&self, number: Number) -> u64 {
-        self.used_seats().map(|seat| self.number(seat, number)).sum()
+        self.used_entries().map(|entry| self.number(entry, number)).sum()
     }
 
-    /// A number of a slot, the sum of its two seats.
+    /// A number of a slot, the sum of its two entries.
     pub(super) fn number_of_slot(&self, slot: u16, number: Number) -> u64 {
-        (0..2).map(|generation| self.number(seat_of(slot, generation), number)).sum()
+        (0..2).map(|generation| self.number(entry_index(slot, generation), number)).sum()
     }
 
     /// How long what began at this moment has lasted in a slot, in microseconds: the longest of its
-    /// two seats.
+    /// two entries.
     pub(super) fn lasts_in_slot(&self, slot: u16, since: Number, now: u64) -> u64 {
         (0..2)
-            .map(|generation| lasting(self.number(seat_of(slot, generation), since), now))
+            .map(|generation| lasting(self.number(entry_index(slot, generation), since), now))
             .max()
             .unwrap_or_default()
     }
 
-    /// Seats that may have been filled; the others are all zero.
-    pub(super) fn used_seats(&self) -> std::ops::Range<usize> {
-        0..usize::try_from(self.cells()[layout::SEATS_USED].load(Relaxed))
-            .unwrap_or(SEATS)
-            .min(SEATS)
+    /// Entries that may have been filled; the others are all zero.
+    pub(super) fn used_entries(&self) -> std::ops::Range<usize> {
+        0..usize::try_from(self.cells()[layout::ENTRIES_USED].load(Relaxed))
+            .unwrap_or(ENTRIES)
+            .min(ENTRIES)
     }
 
-    /// Slots of which a seat may have been filled.
+    /// Slots of which an entry may have been filled.
     pub(super) fn used_slots(&self) -> std::ops::Range<u16> {
-        0..u16::try_from(self.used_seats().end.div_ceil(2)).unwrap_or(u16::MAX)
+        0..u16::try_from(self.used_entries().end.div_ceil(2)).unwrap_or(u16::MAX)
     }
 
-    /// The histogram at this place of the block, summed over the seats.
+    /// The histogram at this place of the block, summed over the entries.
     pub(super) fn histogram(&self, offset: usize) -> Distribution {
-        self.histogram_of(self.used_seats(), offset)
+        self.histogram_of(self.used_entries(), offset)
     }
 
     fn histogram_of_slot(&self, slot: u16, offset: usize) -> Distribution {
-        self.histogram_of([seat_of(slot, 0), seat_of(slot, 1)], offset)
+        self.histogram_of([entry_index(slot, 0), entry_index(slot, 1)], offset)
     }
 
-    fn histogram_of(&self, seats: impl IntoIterator<Item = usize>, offset: usize) -> Distribution {
+    fn histogram_of(
+        &self,
+        entries: impl IntoIterator<Item = usize>,
+        offset: usize,
+    ) -> Distribution {
         let mut distribution = Distribution::default();
-        for seat in seats {
-            let first = layout::block_of(seat) + offset;
+        for entry in entries {
+            let first = layout::block_of(entry) + offset;
             distribution.add_cells(|cell| self.cells()[first + cell].load(Relaxed));
         }
         distribution
     }
 
-    fn pid_of(&self, seat: usize) -> u32 {
-        u32::try_from(self.number(seat, Number::Pid)).unwrap_or_default()
+    fn pid_of(&self, entry: usize) -> u32 {
+        u32::try_from(self.number(entry, Number::Pid)).unwrap_or_default()
     }
 
-    fn facts(&self, seat: usize) -> ProcessFacts {
-        let slot = slot_of(seat);
+    fn facts(&self, entry: usize) -> ProcessFacts {
+        let slot = slot_of(entry);
         let now = monotonic_micros();
-        let lasts = |number| Duration::from_micros(lasting(self.number(seat, number), now));
+        let lasts = |number| Duration::from_micros(lasting(self.number(entry, number), now));
         ProcessFacts {
             slot,
-            pid: self.pid_of(seat),
-            started_at: self.number(seat, Number::StartedAt).cast_signed(),
+            pid: self.pid_of(entry),
+            started_at: self.number(entry, Number::StartedAt).cast_signed(),
             restarts: self.number_of_slot(slot, Number::Restarts),
             requests: self.number_of_slot(slot, Number::Requests),
-            connections: self.number(seat, Number::ConnectionsOpen),
+            connections: self.number(entry, Number::ConnectionsOpen),
             writes: self.number_of_slot(slot, Number::Writes),
-            queue_depth: self.number(seat, Number::QueueDepth),
+            queue_depth: self.number(entry, Number::QueueDepth),
             write_lock_waiting: lasts(Number::WriteLockWaitingSince),
             write_lock_holding: lasts(Number::WriteLockHeldSince),
             longest_read: lasts(Number::OldestReadSince),
@@ -315,12 +319,12 @@ impl SharedPage {
     }
 }
 
-/// The seats before belong to the keeper.
-const FIRST_WORKER_SEAT: usize = 2;
+/// The entries before belong to the keeper.
+const FIRST_WORKER_ENTRY: usize = 2;
 
-/// The slot of a seat.
-fn slot_of(seat: usize) -> u16 {
-    u16::try_from(seat / 2).unwrap_or(u16::MAX)
+/// The slot of an entry.
+fn slot_of(entry: usize) -> u16 {
+    u16::try_from(entry / 2).unwrap_or(u16::MAX)
 }
 
 /// How long something has lasted that began at this moment; nothing when it does not last.
@@ -328,7 +332,7 @@ fn lasting(since: u64, now: u64) -> u64 {
     if since == 0 { 0 } else { now.saturating_sub(since) }
 }
 
-/// The index of a seat.
-fn seat_of(slot: u16, generation: u64) -> usize {
+/// The index of an entry.
+fn entry_index(slot: u16, generation: u64) -> usize {
     usize::from(slot) * 2 + usize::from(generation % 2 == 1)
 }

@@ -1,7 +1,7 @@
 //! The closed set of labels under which requests are counted.
 //!
-//! A label that a client can choose would let it fill the page, so everything that is not listed
-//! counts as [`OTHER`].
+//! A label that a client can choose would let it fill the scoreboard, so everything that is not
+//! listed counts as [`OTHER`].
 
 /// Where a request is counted that fits no other pair.
 const OTHER: (&str, &str) = ("other", "other");
@@ -57,22 +57,22 @@ mod tests {
     use http::Method;
     use persona_model::Timestamp;
 
-    use super::super::SharedPage;
+    use super::super::Scoreboard;
     use super::{SERIES, labels_of, series_of};
     use persona_http::ROUTES;
 
     #[test]
     fn every_route_is_counted_under_its_own_name() {
-        let page = SharedPage::create().expect("a page");
-        let seat = page.seat(1, 0);
-        seat.prepare(Timestamp::from_micros(1));
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        let entry = scoreboard.entry(1, 0);
+        entry.prepare(Timestamp::from_micros(1));
         for route in ROUTES {
             for method in route.methods {
                 let method = Method::from_bytes(method.as_bytes()).expect("a method");
-                seat.request_answered(route.path, &method, 200, Duration::from_micros(1));
+                entry.request_answered(route.path, &method, 200, Duration::from_micros(1));
             }
         }
-        let text = page.prometheus();
+        let text = scoreboard.prometheus();
         for route in ROUTES {
             for method in route.methods {
                 assert!(

@@ -14,7 +14,7 @@ use rustix::fs::{
 };
 
 /// Shown in `/proc/<pid>/maps`.
-const NAME: &CStr = c"persona-shared-page";
+const NAME: &CStr = c"persona-scoreboard";
 
 /// Forbids every change of the size.
 const SIZE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
@@ -83,7 +83,7 @@ impl Memory {
         if size != bytes_of(cells) || !fcntl_get_seals(&file)?.contains(SIZE_SEALS) {
             return Err(io::Error::new(
                 ErrorKind::InvalidData,
-                "the shared page has another size than expected, or one that can change",
+                "the scoreboard has another size than expected, or one that can change",
             ));
         }
         let map = MmapRaw::map_raw(&file)?;

@@ -1,4 +1,4 @@
-//! The page in the Prometheus text format 0.0.4
+//! The scoreboard in the Prometheus text format 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>, section "Text-based format").
 
 use std::fmt::{self, Write};
@@ -6,11 +6,12 @@ use std::fmt::{self, Write};
 use super::layout::{
     self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER, SLOTS, Unit,
 };
-use super::{Distribution, SharedPage, routes};
+use super::{Distribution, Scoreboard, routes};
 use crate::clock::monotonic_micros;
 
 /// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of
-/// ten. Fewer than the page knows, because every bound is a time series for whoever stores them.
+/// ten. Fewer than the scoreboard knows, because every bound is a time series for whoever stores
+/// them.
 const BOUNDS: [u64; 19] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000,
     500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000,
@@ -19,14 +20,14 @@ const BOUNDS: [u64; 19] = [
 /// Bounds for what is counted rather than timed.
 const COUNT_BOUNDS: [u64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
-/// Every metric, put together over the seats.
-pub(super) fn text(page: &SharedPage) -> String {
+/// Every metric, put together over the entries.
+pub(super) fn text(scoreboard: &Scoreboard) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    write_all(&mut out, page).expect("a string takes everything that is written");
+    write_all(&mut out, scoreboard).expect("a string takes everything that is written");
     out
 }
 
-fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
+fn write_all(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     head(out, "persona_build_info", "What is running; the value is always 1.", "gauge")?;
     writeln!(out, "persona_build_info{{version=\"{}\"}} 1", escaped(env!("CARGO_PKG_VERSION")))?;
     head(
@@ -38,22 +39,22 @@ fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
     writeln!(
         out,
         "persona_start_time_seconds {}",
-        seconds(page.started_at().as_micros().unsigned_abs())
+        seconds(scoreboard.started_at().as_micros().unsigned_abs())
     )?;
-    write_processes(out, page)?;
-    write_waits(out, page)?;
-    if page.is_on_server() {
-        write_idle(out, page)?;
+    write_processes(out, scoreboard)?;
+    write_waits(out, scoreboard)?;
+    if scoreboard.is_on_server() {
+        write_idle(out, scoreboard)?;
     }
     let is_there = |name: &str| {
-        if page.is_on_server() {
+        if scoreboard.is_on_server() {
             !OF_A_FILE.contains(&name)
         } else {
             !name.starts_with(OF_A_SERVER)
         }
     };
     for row in NUMBERS.iter().filter(|row| row.merge != Merge::Hidden && is_there(row.name)) {
-        write_number(out, page, row)?;
+        write_number(out, scoreboard, row)?;
     }
     for row in MEASURES.iter().filter(|row| is_there(row.name)) {
         head(out, row.name, row.help, "histogram")?;
@@ -62,25 +63,25 @@ fn write_all(out: &mut String, page: &SharedPage) -> fmt::Result {
             row.name,
             "",
             row.unit,
-            &page.histogram(layout::offset_of_measure(row.measure)),
+            &scoreboard.histogram(layout::offset_of_measure(row.measure)),
         )?;
     }
-    write_requests(out, page)
+    write_requests(out, scoreboard)
 }
 
-fn write_processes(out: &mut String, page: &SharedPage) -> fmt::Result {
+fn write_processes(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let mut alive = [0_u64; SLOTS];
-    for process in page.processes() {
+    for process in scoreboard.processes() {
         alive[usize::from(process.slot)] += 1;
     }
     head(out, "persona_processes", "Living processes of a slot; slot 0 is the keeper.", "gauge")?;
-    page.used_slots().try_for_each(|slot| {
+    scoreboard.used_slots().try_for_each(|slot| {
         writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)])
     })
 }
 
 /// Times that go on, as of now.
-fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
+fn write_waits(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let now = monotonic_micros();
     let waits: [(&str, &str, Number); 3] = [
         (
@@ -99,15 +100,16 @@ fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
             Number::OldestReadSince,
         ),
     ];
-    for (name, help, number) in
-        waits.into_iter().filter(|(name, ..)| !(page.is_on_server() && OF_A_FILE.contains(name)))
+    for (name, help, number) in waits
+        .into_iter()
+        .filter(|(name, ..)| !(scoreboard.is_on_server() && OF_A_FILE.contains(name)))
     {
         head(out, name, help, "gauge")?;
-        for slot in page.used_slots() {
+        for slot in scoreboard.used_slots() {
             writeln!(
                 out,
                 "{name}{{slot=\"{slot}\"}} {}",
-                seconds(page.lasts_in_slot(slot, number, now))
+                seconds(scoreboard.lasts_in_slot(slot, number, now))
             )?;
         }
     }
@@ -116,7 +118,7 @@ fn write_waits(out: &mut String, page: &SharedPage) -> fmt::Result {
 
 /// Connections to the database server that nobody uses. Of three numbers that are told one after
 /// the other.
-fn write_idle(out: &mut String, page: &SharedPage) -> fmt::Result {
+fn write_idle(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let name = "persona_database_connections_idle";
     head(
         out,
@@ -124,8 +126,8 @@ fn write_idle(out: &mut String, page: &SharedPage) -> fmt::Result {
         "Connections to the database server that are open and that nobody uses now.",
         "gauge",
     )?;
-    page.used_slots().try_for_each(|slot| {
-        let now = |number| page.number_of_slot(slot, number);
+    scoreboard.used_slots().try_for_each(|slot| {
+        let now = |number| scoreboard.number_of_slot(slot, number);
         let taken = now(Number::DatabaseInUse) + now(Number::DatabaseLeftBehind);
         writeln!(
             out,
@@ -135,31 +137,33 @@ fn write_idle(out: &mut String, page: &SharedPage) -> fmt::Result {
     })
 }
 
-fn write_number(out: &mut String, page: &SharedPage, row: &NumberRow) -> fmt::Result {
+fn write_number(out: &mut String, scoreboard: &Scoreboard, row: &NumberRow) -> fmt::Result {
     head(out, row.name, row.help, if row.kind == Kind::Counter { "counter" } else { "gauge" })?;
     let shown =
         |value: u64| if row.kind == Kind::Moment { seconds(value) } else { value.to_string() };
-    let mut values = page.used_seats().map(|seat| page.number(seat, row.number));
+    let mut values = scoreboard.used_entries().map(|entry| scoreboard.number(entry, row.number));
     match row.merge {
         Merge::Hidden => Ok(()),
         Merge::Sum => writeln!(out, "{} {}", row.name, values.sum::<u64>()),
         Merge::Max => {
             writeln!(out, "{} {}", row.name, shown(values.by_ref().max().unwrap_or_default()))
         }
-        Merge::PerSlot => page.used_slots().try_for_each(|slot| {
+        Merge::PerSlot => scoreboard.used_slots().try_for_each(|slot| {
             writeln!(
                 out,
                 "{}{{slot=\"{slot}\"}} {}",
                 row.name,
-                page.number_of_slot(slot, row.number)
+                scoreboard.number_of_slot(slot, row.number)
             )
         }),
     }
 }
 
-fn write_requests(out: &mut String, page: &SharedPage) -> fmt::Result {
+fn write_requests(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let counted: Vec<(String, Distribution)> = (0..routes::SERIES)
-        .map(|series| (request_labels(series), page.histogram(layout::offset_of_series(series))))
+        .map(|series| {
+            (request_labels(series), scoreboard.histogram(layout::offset_of_series(series)))
+        })
         .filter(|(_, distribution)| distribution.count() > 0)
         .collect();
     let name = "persona_http_requests_total";

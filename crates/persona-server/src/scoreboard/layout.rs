@@ -1,7 +1,7 @@
-//! What is on the page, in one table: where, called what, in which unit, and how seats are put
-//! together.
+//! What is on the scoreboard, in one table: where, called what, in which unit, and how entries are
+//! put together.
 //!
-//! The page is a header and then one block of cells for each seat. A block holds the numbers
+//! The scoreboard is a header and then one block of cells for each entry. A block holds the numbers
 //! ([`NUMBERS`]), the measures ([`MEASURES`]) and one histogram for each series of requests
 //! (`routes.rs`). Adding a metric means adding a variant here and a row to its table; all processes
 //! of a server run the same program, so the layout has no version.
@@ -9,16 +9,16 @@
 use super::distribution;
 use super::routes;
 
-/// Slots that have seats: 0 for the keeper and 64 for workers, far more than one SQLite file can
+/// Slots that have entries: 0 for the keeper and 64 for workers, far more than one SQLite file can
 /// use.
 pub(super) const SLOTS: usize = 65;
 
-/// Seats: two for each slot, so that a worker that drains and the one that replaces it never write
-/// the same gauges.
-pub(super) const SEATS: usize = SLOTS * 2;
+/// Entries: two for each slot, so that a worker that drains and the one that replaces it never
+/// write the same gauges.
+pub(super) const ENTRIES: usize = SLOTS * 2;
 
 /// Cells of a block are a multiple of this, 4,096 bytes, so that processes never write into each
-/// other's cache lines and an unused seat takes no memory.
+/// other's cache lines and an unused entry takes no memory.
 const BLOCK_ALIGNMENT: usize = 512;
 
 /// Cells before the first block.
@@ -34,9 +34,9 @@ pub(super) const ON_SERVER: usize = 2;
 /// Header cells: the recent past in windows (`history.rs`).
 pub(super) const HISTORY: usize = 64;
 
-/// Header cell: one more than the highest seat that was ever filled. Seats from there on are never
-/// looked at, because even reading them would take memory.
-pub(super) const SEATS_USED: usize = 1;
+/// Header cell: one more than the highest entry that was ever filled. Entries from there on are
+/// never looked at, because even reading them would take memory.
+pub(super) const ENTRIES_USED: usize = 1;
 
 /// Where a process stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub enum Condition {
     Draining = 3,
 }
 
-/// One number of a seat.
+/// One number of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Number {
     Condition,
@@ -94,7 +94,7 @@ pub(super) enum Number {
     HeadsRefused,
 }
 
-/// What becomes of a number when its seat is filled again.
+/// What becomes of a number when its entry is filled again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// It only grows, and goes on growing.
@@ -106,14 +106,14 @@ pub(super) enum Kind {
     Moment,
 }
 
-/// How the numbers of several seats become one.
+/// How the numbers of several entries become one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Merge {
     /// Their sum.
     Sum,
     /// The largest.
     Max,
-    /// One for each slot, the sum of its two seats.
+    /// One for each slot, the sum of its two entries.
     PerSlot,
     /// Not exported.
     Hidden,
@@ -354,7 +354,7 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
     ),
 ];
 
-/// What is measured with a histogram in each seat.
+/// What is measured with a histogram in each entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Measure {
     /// How long writers waited for the write lock.
@@ -477,12 +477,12 @@ const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::
 const BLOCK_CELLS: usize =
     (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
 
-/// Cells of the whole page.
-pub(super) const PAGE_CELLS: usize = HEADER_CELLS + SEATS * BLOCK_CELLS;
+/// Cells of the whole scoreboard.
+pub(super) const PAGE_CELLS: usize = HEADER_CELLS + ENTRIES * BLOCK_CELLS;
 
-/// Where the block of a seat begins.
-pub(super) const fn block_of(seat: usize) -> usize {
-    HEADER_CELLS + seat * BLOCK_CELLS
+/// Where the block of an entry begins.
+pub(super) const fn block_of(entry: usize) -> usize {
+    HEADER_CELLS + entry * BLOCK_CELLS
 }
 
 /// Where a number lies in its block.

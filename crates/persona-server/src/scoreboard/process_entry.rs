@@ -1,4 +1,4 @@
-//! The writing side: one process's place on the page.
+//! The writing side: one process's place on the scoreboard.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,21 +9,21 @@ use persona_model::{Clock, Timestamp};
 use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
 
 use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
-use super::{SharedPage, distribution, routes};
+use super::{Scoreboard, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 
-/// One process's place on the page. A slot (0 for the keeper, 1 and up for workers) has two seats,
-/// so that a worker that drains and the one that replaces it never write the same gauges.
+/// One process's place on the scoreboard. A slot (0 for the keeper, 1 and up for workers) has two
+/// entries, so that a worker that drains and the one that replaces it never write the same gauges.
 #[derive(Clone)]
-pub struct Seat {
-    page: Arc<SharedPage>,
+pub struct ProcessEntry {
+    scoreboard: Arc<Scoreboard>,
     slot: u16,
     index: usize,
 }
 
-impl Seat {
-    pub(super) fn new(page: Arc<SharedPage>, slot: u16, index: usize) -> Self {
-        Self { page, slot, index }
+impl ProcessEntry {
+    pub(super) fn new(scoreboard: Arc<Scoreboard>, slot: u16, index: usize) -> Self {
+        Self { scoreboard, slot, index }
     }
 
     /// The slot: 0 for the keeper, 1 and up for workers.
@@ -31,30 +31,30 @@ impl Seat {
         self.slot
     }
 
-    /// The page that it is on.
-    pub fn page(&self) -> &SharedPage {
-        &self.page
+    /// The scoreboard that it is on.
+    pub fn scoreboard(&self) -> &Scoreboard {
+        &self.scoreboard
     }
 
     // ---- by the supervisor
     // ---------------------------------------------------------------------------------------
 
-    /// Makes the seat ready for a process that is about to be started: gauges start at zero,
+    /// Makes the entry ready for a process that is about to be started: gauges start at zero,
     /// counters go on. Once it runs, the gauges are its own, and whatever it has said of itself
     /// would be lost here.
     pub fn prepare(&self, now: Timestamp) {
-        self.page.cells()[layout::SEATS_USED].fetch_max(self.index as u64 + 1, Relaxed);
+        self.scoreboard.cells()[layout::ENTRIES_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
         self.set(Number::StartedAt, now.as_micros().unsigned_abs());
         self.set_condition(Condition::Starting);
     }
 
-    /// Says which process has the seat.
+    /// Says which process has the entry.
     pub fn taken_by(&self, pid: u32) {
         self.set(Number::Pid, u64::from(pid));
     }
 
-    /// Takes the gauges of a process that ended off the page.
+    /// Takes the gauges of a process that ended off the scoreboard.
     pub fn leave(&self) {
         for row in NUMBERS.iter().filter(|row| row.kind == Kind::Gauge) {
             self.set(row.number, 0);
@@ -156,7 +156,7 @@ impl Seat {
     }
 
     fn cell(&self, number: Number) -> &AtomicU64 {
-        &self.page.cells()[self.block() + layout::offset_of_number(number)]
+        &self.scoreboard.cells()[self.block() + layout::offset_of_number(number)]
     }
 
     fn set(&self, number: Number, value: u64) {
@@ -173,19 +173,19 @@ impl Seat {
 
     /// Adds a value to the histogram at this place of the block.
     fn record(&self, offset: usize, value: u64) {
-        let histogram = &self.page.cells()[self.block() + offset..][..distribution::CELLS];
+        let histogram = &self.scoreboard.cells()[self.block() + offset..][..distribution::CELLS];
         histogram[distribution::bucket_of(value)].fetch_add(1, Relaxed);
         histogram[distribution::BUCKETS].fetch_add(value, Relaxed);
     }
 }
 
-impl WaiterView for Seat {
+impl WaiterView for ProcessEntry {
     fn a_waiter_is_waking(&self) -> bool {
-        self.page.a_waiter_is_waking()
+        self.scoreboard.a_waiter_is_waking()
     }
 }
 
-impl Observer for Seat {
+impl Observer for ProcessEntry {
     fn write_lock_waiting(&self) {
         self.set(Number::WriteLockWaitingSince, monotonic_micros());
     }
@@ -307,39 +307,39 @@ mod tests {
     use persona_model::Timestamp;
     use persona_storage::{Observer, WaiterView};
 
-    use super::super::{Condition, Measure, SharedPage};
+    use super::super::{Condition, Measure, Scoreboard};
 
     const START: Timestamp = Timestamp::from_micros(1_795_543_841_000_120);
 
     #[test]
     fn counters_go_on_and_gauges_start_again_when_a_seat_is_filled_again() {
-        let page = SharedPage::create().expect("a page");
-        let seat = page.seat(1, 1);
-        seat.prepare(START);
-        seat.taken_by(100);
-        seat.connection_opened();
-        seat.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
-        seat.write_lock_waited(Duration::from_micros(7));
-        seat.leave();
-        assert_eq!((page.processes(), page.requests()), (vec![], 1));
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        let entry = scoreboard.entry(1, 1);
+        entry.prepare(START);
+        entry.taken_by(100);
+        entry.connection_opened();
+        entry.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
+        entry.write_lock_waited(Duration::from_micros(7));
+        entry.leave();
+        assert_eq!((scoreboard.processes(), scoreboard.requests()), (vec![], 1));
 
-        seat.prepare(START);
-        assert_eq!(page.processes(), [], "nobody has it yet");
-        seat.taken_by(102);
-        seat.restarted();
-        let facts = page.processes().remove(0);
+        entry.prepare(START);
+        assert_eq!(scoreboard.processes(), [], "nobody has it yet");
+        entry.taken_by(102);
+        entry.restarted();
+        let facts = scoreboard.processes().remove(0);
         assert_eq!((facts.slot, facts.pid, facts.started_at), (1, 102, START.as_micros()));
         assert_eq!((facts.restarts, facts.requests, facts.connections), (1, 1, 0));
-        assert_eq!(page.distribution(Measure::WriteLockWait).quantile(0.5), Some(7));
+        assert_eq!(scoreboard.distribution(Measure::WriteLockWait).quantile(0.5), Some(7));
     }
 
     #[test]
     fn the_a_waiter_is_waking_while_somebody_waits_and_nobody_is_in() {
-        let page = SharedPage::create().expect("a page");
-        let (first, second) = (page.seat(1, 1), page.seat(2, 1));
-        for (pid, seat) in [(10, &first), (11, &second)] {
-            seat.prepare(START);
-            seat.taken_by(pid);
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        let (first, second) = (scoreboard.entry(1, 1), scoreboard.entry(2, 1));
+        for (pid, entry) in [(10, &first), (11, &second)] {
+            entry.prepare(START);
+            entry.taken_by(pid);
         }
         assert!(!first.a_waiter_is_waking(), "nobody is there");
         first.write_lock_waited(Duration::ZERO);
@@ -353,34 +353,35 @@ mod tests {
 
     #[test]
     fn the_two_seats_of_a_slot_are_apart_and_counted_together() {
-        let page = SharedPage::create().expect("a page");
-        let (old, new) = (page.seat(2, 4), page.seat(2, 5));
-        for (pid, seat) in [(10, &old), (11, &new)] {
-            seat.prepare(START);
-            seat.taken_by(pid);
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        let (old, new) = (scoreboard.entry(2, 4), scoreboard.entry(2, 5));
+        for (pid, entry) in [(10, &old), (11, &new)] {
+            entry.prepare(START);
+            entry.taken_by(pid);
         }
         old.connection_opened();
-        for seat in [&old, &new] {
-            seat.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
+        for entry in [&old, &new] {
+            entry.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
         }
         let facts: Vec<_> =
-            page.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
+            scoreboard.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
         assert_eq!(facts, [(10, 2, 1), (11, 2, 0)]);
     }
 
     #[test]
     fn only_serving_workers_count_for_the_fewest_connections() {
-        let page = SharedPage::create().expect("a page");
-        assert_eq!(page.fewest_connections(), None);
-        let (keeper, busy, idle) = (page.seat(0, 1), page.seat(1, 1), page.seat(2, 1));
-        for (pid, seat) in [(1, &keeper), (2, &busy), (3, &idle)] {
-            seat.prepare(START);
-            seat.taken_by(pid);
-            seat.set_condition(Condition::Serving);
+        let scoreboard = Scoreboard::create().expect("a scoreboard");
+        assert_eq!(scoreboard.fewest_connections(), None);
+        let (keeper, busy, idle) =
+            (scoreboard.entry(0, 1), scoreboard.entry(1, 1), scoreboard.entry(2, 1));
+        for (pid, entry) in [(1, &keeper), (2, &busy), (3, &idle)] {
+            entry.prepare(START);
+            entry.taken_by(pid);
+            entry.set_condition(Condition::Serving);
         }
         busy.connection_opened();
-        assert_eq!(page.fewest_connections(), Some(0));
+        assert_eq!(scoreboard.fewest_connections(), Some(0));
         idle.set_condition(Condition::Draining);
-        assert_eq!(page.fewest_connections(), Some(1));
+        assert_eq!(scoreboard.fewest_connections(), Some(1));
     }
 }
