@@ -4,7 +4,7 @@
 //! for a large answer is reserved before it is put together, out of a whole in which each client
 //! has a share, and given back when the last byte was handed to the system: the reservation lives
 //! in the very buffer that is sent ([`Bytes::from_owner`]). How long that may take is bounded too
-//! (`roles/stream.rs`). Small answers take none: each connection may have one.
+//! (`worker/stream.rs`). Small answers take none: each connection may have one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -2,7 +2,7 @@
 //!
 //! What lives here: making a database ready, opening a store, looking after it, each for a file or
 //! for a server. What must not: what any of that means (`persona-storage`), and who does it when
-//! (`roles`, `cli`).
+//! (`init`, `maintenance`, `worker`, and the command line).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! How personas are served: the supervisor, its worker processes and the HTTP API.
 //!
 //! In reading order: settings come from flags, environment and files (`config`). The `supervisor`
-//! starts its children in one of three `roles`; a worker answers HTTP (`persona_http`), and all
-//! processes count into one `scoreboard` in shared memory. The command line is the crate
-//! `persona-cli`.
+//! starts its children (`run_role`): `init` makes the database ready, `maintenance` looks after it,
+//! and each `worker` answers HTTP (`persona_http`). All processes count into one `scoreboard` in
+//! shared memory. The command line is the crate `persona-cli`.
 
 pub mod backend;
+mod child;
 pub mod clock;
 pub mod config;
 pub mod descriptors;
@@ -13,9 +14,12 @@ pub mod exit_code;
 pub mod file_size_limit;
 pub mod heads;
 pub mod host_name;
+mod init;
 pub mod log;
+mod maintenance;
 pub mod process_table;
-pub mod roles;
+pub mod run_role;
 pub mod scoreboard;
 pub mod supervisor;
 pub mod units;
+mod worker;

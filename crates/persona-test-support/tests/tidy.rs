@@ -330,7 +330,7 @@ fn nothing_is_left_to_do_and_nothing_is_commented_out() {
 /// safe way to them. And one test, which gives SQLite memory functions of its own.
 const UNSAFE: [&str; 5] = [
     "crates/persona-server/src/scoreboard/",
-    "crates/persona-server/src/roles/allocator.rs",
+    "crates/persona-server/src/worker/allocator.rs",
     "crates/persona-storage/src/sqlite/maintenance/wal_index.rs",
     "crates/persona-storage/src/sqlite/system_error.rs",
     "crates/persona-storage/tests/allocations/memory.rs",

@@ -15,7 +15,7 @@ use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use persona_server::file_size_limit;
 use persona_server::process_table::RUN_ROLE;
-use persona_server::roles;
+use persona_server::run_role;
 
 /// What the program says when it is called without arguments.
 const OVERVIEW: &str = "\
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     file_size_limit::report_as_error();
     if std::env::args_os().nth(1).is_some_and(|word| word == RUN_ROLE) {
         return match RunRole::try_parse_from(std::env::args_os().skip(1)) {
-            Ok(child) => roles::run(&child.role, child.slot, child.generation),
+            Ok(child) => run_role::run(&child.role, child.slot, child.generation),
             Err(error) => explain(&error),
         };
     }

@@ -190,11 +190,11 @@ mod tests {
     use super::accept_until_drained;
     use crate::clock::coarse_millis;
     use crate::heads::Hosts;
-    use crate::roles::connection::Serving;
-    use crate::roles::drain::Drain;
-    use crate::roles::load::Load;
-    use crate::roles::places::{Lease, Limits, Places};
     use crate::scoreboard::Scoreboard;
+    use crate::worker::connection::Serving;
+    use crate::worker::drain::Drain;
+    use crate::worker::load::Load;
+    use crate::worker::places::{Lease, Limits, Places};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -17,14 +17,19 @@ use tokio::sync::oneshot;
 use tracing::field;
 
 use super::backups::Backups;
-use super::{Error, HEARTBEAT};
 use crate::backend::Keeper;
+use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::SystemClock;
 use crate::log::Log;
 use crate::scoreboard::Condition;
 use crate::supervisor::{Handover, Message, say};
 
-pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error> {
+/// Looks after the database until it is told to end, or cannot go on.
+///
+/// # Errors
+///
+/// The database cannot be used or failed, or the system did not give what is needed.
+pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut terminate, mut reopen) =
@@ -52,7 +57,7 @@ pub(super) fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(),
         loop {
             tokio::select! {
                 _ = beats.tick() => process_entry.beat(),
-                _ = reopen.recv() => super::worker::reopen_log(log),
+                _ = reopen.recv() => reopen_log(log),
                 _ = terminate.recv() => {
                     process_entry.set_condition(Condition::Draining);
                     drop(stop.take());

@@ -34,7 +34,7 @@ const AGE_MS_MAX: u64 = 3_600_000;
 const REQUESTS_MAX: u32 = 100_000;
 
 /// One connection.
-pub(in crate::roles) struct Entry {
+pub(in crate::worker) struct Entry {
     pub(super) client: IpAddr,
     pub(super) is_proxy: bool,
     /// Whether it takes a place of the reserve; changed under the lock of the table.

@@ -16,14 +16,15 @@ use persona_storage::{Error as StoreError, Loss, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::Drain;
 use super::accept::{self, Thread};
 use super::allocator::Freed;
 use super::connection::Serving;
 use super::drain::{Drainer, IDLE_GRACE, LAST_GRACE};
 use super::load::Load;
 use super::places::{Limits, Places};
-use super::{Drain, Error, HEARTBEAT};
 use crate::backend;
+use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::heads::Hosts;
@@ -32,7 +33,12 @@ use crate::scoreboard::{Condition, ProcessEntry};
 use crate::supervisor::{Handover, Key, Message, say};
 use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 
-pub(super) fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
+/// Runs a worker until it has drained, or cannot go on.
+///
+/// # Errors
+///
+/// The database cannot be used or failed, or the system did not give what is needed.
+pub fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work(handover, key, log))
 }
@@ -194,13 +200,6 @@ fn open(
         turns: ReadTurns::of(&*store),
     });
     Ok((store, router, freed))
-}
-
-/// Opens the log file again, in keeper and worker alike.
-pub(super) fn reopen_log(log: &Log) {
-    if let Err(error) = log.reopen() {
-        tracing::error!(error = %error, "could not open the log file again; the old one is used further");
-    }
 }
 
 /// Longest wait for the connections of all threads before a worker says that it is ready.

@@ -1,0 +1,9 @@
+//! The process that looks after the database while the workers use it.
+//!
+//! What lives here: its two threads (`run.rs`) and the backups that are due (`backups.rs`). What
+//! must not: what maintenance does to a database (`persona-storage`).
+
+mod backups;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,67 @@
+//! A child of the supervisor from its start to its end: the hidden command `persona run-role`.
+//!
+//! What lives here: what all children do first and last. What must not: what a child does in
+//! between (`init`, `maintenance`, `worker`), and which child runs when (`supervisor`).
+
+use std::io;
+
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+use crate::child::Error;
+use crate::exit_code::ExitCode;
+use crate::log::{Log, Stream, Writer, say};
+use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
+use crate::{init, maintenance, process_table, worker};
+
+/// Runs as a child of the supervisor: the hidden command `persona run-role`.
+pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
+    let Some(role) = Role::from_word(role) else {
+        say(Stream::Error, format!("error: there is no role {role:?}\n"));
+        return ExitCode::Usage;
+    };
+    match try_run(Key { role, slot, generation }) {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => refuse(&error),
+    }
+}
+
+fn try_run(key: Key) -> Result<(), Error> {
+    process_table::name_this_process(key.role.word(), key.slot);
+    // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
+    // could hold the write lock of the file, and then the next server would wait for it. Nothing
+    // acknowledged is lost, because that is committed.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
+    let handover = receive()?;
+    end_with_the_supervisor(&handover)?;
+    let log = Log::open(&handover.config, Writer { role: key.role.word(), slot: key.slot })?;
+    log.count_on(handover.scoreboard.entry(key.slot, key.generation));
+    let ended = match key.role {
+        Role::Init => init::run(&handover),
+        Role::Keeper => maintenance::run(&handover, key.generation, &log),
+        Role::Worker => worker::run(handover, key, &log),
+    };
+    log.finish();
+    ended
+}
+
+/// Ends this process when the supervisor ended before the death signal was set: then the signal
+/// never comes.
+fn end_with_the_supervisor(handover: &Handover) -> io::Result<()> {
+    let channel = handover.channel.try_clone()?;
+    std::thread::Builder::new().name("supervisor".into()).spawn(move || {
+        wait_for_the_end(&channel);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "whatever the other threads are doing, they must not outlive the supervisor"
+        )]
+        std::process::exit(i32::from(ExitCode::Failure.number()));
+    })?;
+    Ok(())
+}
+
+/// Says on standard error why this process cannot work, and what to do about it.
+fn refuse(error: &Error) -> ExitCode {
+    let hint = error.hint().map_or(String::new(), |hint| format!("hint: {hint}\n"));
+    say(Stream::Error, format!("error: {error}\n{hint}"));
+    error.exit_code()
+}

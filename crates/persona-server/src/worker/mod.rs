@@ -1,0 +1,20 @@
+//! A worker: answers requests until it is told to end.
+//!
+//! A worker is a few threads, each with a runtime of its own that accepts (`accept.rs`) and serves
+//! (`connection.rs`, over a socket that does not wait for ever, `stream.rs`) until the worker is
+//! told to stop (`drain.rs`). What must not be here: what a request means (`http`), and which
+//! process runs when (`supervisor`).
+//!
+//! Start reading at `run.rs`.
+
+mod accept;
+mod allocator;
+mod connection;
+mod drain;
+mod load;
+mod places;
+mod run;
+mod stream;
+
+pub use drain::Drain;
+pub use run::run;
