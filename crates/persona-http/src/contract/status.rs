@@ -53,7 +53,7 @@ pub struct Status {
     pub contention: Contention,
     /// The backups of the server; null where the database is no file.
     pub backups: Option<Backups>,
-    /// Damaged personas that the keeper or reads of a worker came across, counted once by each;
+    /// Damaged personas that the keeper, or reads or writes of a worker, came across, counted once by each;
     /// anything above 0 needs a look.
     pub damage_found: Option<u64>,
     /// Requests that are being answered now.

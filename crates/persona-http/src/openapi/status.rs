@@ -30,7 +30,7 @@ pub(super) fn status() -> Value {
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
             "backups": or_null("Backups"),
-            "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the keeper or reads of a worker came across, counted once by each; anything above 0 needs a look." },
+            "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the keeper, or reads or writes of a worker, came across, counted once by each; anything above 0 needs a look." },
             "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
             "keeper": or_null("Process"),
             "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },

@@ -214,7 +214,7 @@ impl Scoreboard {
         (sum(Number::Backups), sum(Number::BackupsFailed))
     }
 
-    /// Damaged personas that the keeper or reads came across, since the server started.
+    /// Damaged personas that the keeper, reads or writes came across, since the server started.
     pub fn damage_found(&self) -> u64 {
         self.used_entries().map(|entry| self.number(entry, Number::DamageFound)).sum()
     }

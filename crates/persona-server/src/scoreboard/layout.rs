@@ -272,7 +272,7 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         Kind::Counter,
         Merge::Sum,
         "persona_damage_found_total",
-        "Damaged personas that the keeper or reads came across.",
+        "Damaged personas that the keeper, reads or writes came across.",
     ),
     row(Number::DatabaseOpen, Kind::Gauge, Merge::Hidden, "", ""),
     row(

@@ -106,7 +106,7 @@ impl Store for SqliteStore {
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {
-        self.writer.write(write).await
+        self.writer.write(write).await.inspect_err(|error| self.readers.note_damage(error))
     }
 
     async fn ready(&self) -> Result<(), Error> {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, bodies, check, fill, keeper, open, settings};
-use persona_model::{Filter, ListRequest, Revision, Sort};
+use persona_model::{Expect, Filter, ListRequest, Patch, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
 use persona_storage::sqlite::{Keeper, SqliteStore, StartError, initialise};
-use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView};
+use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView, Write};
 use serde_json::json;
 
 const PERSONAS: u8 = 30;
@@ -286,6 +286,12 @@ async fn the_log_of_another_database_is_found() {
     }
 }
 
+/// A change of one text of a persona.
+fn change_of(number: u8) -> Write {
+    let patch = Patch::merge(json!({ "description": "new" })).expect("a patch");
+    write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+}
+
 /// Counts what the keeper reports.
 #[derive(Default)]
 struct Found(AtomicU64);
@@ -307,15 +313,7 @@ async fn a_damaged_persona_is_an_error_for_readers_and_writers_and_the_others_ar
     let store = open(&folder.database());
     assert!(matches!(store.get(id(3)).await, Err(Error::Damaged(_))));
     assert!(matches!(store.list(newest_first()).await, Err(Error::Damaged(_))));
-    let patch = persona_model::Patch::merge(json!({ "description": "new" })).expect("a patch");
-    let changed = store
-        .write(write(Operation::Patch {
-            id: id(3),
-            expect: persona_model::Expect::Any,
-            patch,
-            base: None,
-        }))
-        .await;
+    let changed = store.write(change_of(3)).await;
     assert!(
         matches!(changed, Err(Error::Damaged(_))),
         "a change would make the damage look right: {changed:?}"
@@ -324,7 +322,7 @@ async fn a_damaged_persona_is_an_error_for_readers_and_writers_and_the_others_ar
 }
 
 #[tokio::test]
-async fn damage_that_reads_meet_is_told_once() {
+async fn damage_that_reads_and_writes_meet_is_told_once() {
     let folder = Folder::filled(4).await;
     folder.change(
         "UPDATE personas SET document = replace(document, 'name 3', 'name 8') WHERE row_id = 3",
@@ -353,6 +351,16 @@ async fn damage_that_reads_meet_is_told_once() {
     let mut export = store.export(Exported::Living).await.expect("it begins");
     while let Some(Ok(_)) = export.recv().await {}
     assert_eq!(told(), 2, "an export of another process");
+    drop(store);
+    let store = SqliteStore::open(
+        settings(&folder.database()),
+        Arc::new(TestClock::default()),
+        found.clone(),
+    )
+    .expect("it opens");
+    store.write(change_of(3)).await.expect_err("damaged");
+    store.write(change_of(3)).await.expect_err("damaged");
+    assert_eq!(told(), 3, "writes of another process");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The damage that reads of one process met, each told to the observer once.
+//! The damage that reads and writes of one process met, each told to the observer once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -9,7 +9,7 @@
 //!
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
-//! - `damage.rs`: what reads met of damage.
+//! - `damage.rs`: what reads and writes met of damage.
 //! - `wal_watch.rs`: how long the log is, and whether long reads may begin.
 
 mod damage;
@@ -92,6 +92,11 @@ impl Readers {
     /// A new connection that only reads.
     pub(super) fn open(&self) -> Result<Connection, StartError> {
         open(&self.settings)
+    }
+
+    /// Tells the observer of damage that a write met while it read what it changes.
+    pub(super) fn note_damage(&self, error: &Error) {
+        self.damage.note(error);
     }
 
     /// Runs a short read on this thread.
