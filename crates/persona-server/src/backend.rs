@@ -52,16 +52,16 @@ pub enum Engine {
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum DatabaseError {
     /// A file.
     #[error(transparent)]
-    File(#[from] sqlite::StartError),
+    File(#[from] sqlite::DatabaseError),
     /// A database on a server.
     #[error(transparent)]
-    Server(#[from] postgres::StartError),
+    Server(#[from] postgres::DatabaseError),
 }
 
-impl StartError {
+impl DatabaseError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -73,7 +73,7 @@ impl StartError {
     /// The process that has the file open, where another one does and the system tells which.
     pub fn holder(&self) -> Option<u32> {
         match self {
-            Self::File(sqlite::StartError::InUse { pid, .. }) => *pid,
+            Self::File(sqlite::DatabaseError::InUse { pid, .. }) => *pid,
             _ => None,
         }
     }
@@ -88,11 +88,11 @@ impl StartError {
 }
 
 /// How a program ends that needs a database on a server.
-pub fn exit_code_of_server(error: &postgres::StartError) -> ExitCode {
+pub fn exit_code_of_server(error: &postgres::DatabaseError) -> ExitCode {
     match error {
-        postgres::StartError::Unreachable { .. } => ExitCode::Unavailable,
-        postgres::StartError::NoDatabase { .. } => ExitCode::NotFound,
-        postgres::StartError::System { .. } | postgres::StartError::Backend { .. } => {
+        postgres::DatabaseError::Unreachable { .. } => ExitCode::Unavailable,
+        postgres::DatabaseError::NoDatabase { .. } => ExitCode::NotFound,
+        postgres::DatabaseError::System { .. } | postgres::DatabaseError::Backend { .. } => {
             ExitCode::Failure
         }
         _ => ExitCode::Config,
@@ -105,7 +105,7 @@ pub fn exit_code_of_server(error: &postgres::StartError) -> ExitCode {
 /// # Errors
 ///
 /// It cannot be used; it was left as it was.
-pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, StartError> {
+pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseError> {
     match &config.database {
         Database::File(path) => {
             if writes {
@@ -201,7 +201,7 @@ pub fn open(
     application: &str,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-) -> Result<Arc<dyn Store>, StartError> {
+) -> Result<Arc<dyn Store>, DatabaseError> {
     Ok(match &config.database {
         Database::File(path) => {
             Arc::new(SqliteStore::open(config.file_settings(path), clock, observer)?)
@@ -233,7 +233,7 @@ impl Keeper {
         config: &Config,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         Ok(match &config.database {
             Database::File(path) => Self::File(Box::new(sqlite::Keeper::open(
                 &config.file_settings(path),

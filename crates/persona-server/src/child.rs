@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::backend::StartError;
+use crate::backend::DatabaseError;
 use crate::exit_code::ExitCode;
 use crate::log::Log;
 
@@ -15,7 +15,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub enum Error {
     /// The database cannot be used.
     #[error("could not start: {0}")]
-    Start(#[from] StartError),
+    Start(#[from] DatabaseError),
     /// The system did not give what is needed: a thread, a signal, the supervisor's socket.
     #[error("the system failed: {0}")]
     System(#[from] io::Error),

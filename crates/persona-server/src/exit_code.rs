@@ -1,7 +1,7 @@
 //! Every exit code of the program. Scripts may rely on them; they follow `sysexits.h` where it has
 //! a word.
 
-use persona_storage::sqlite::StartError;
+use persona_storage::sqlite::DatabaseError;
 
 /// How the program ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,13 +66,13 @@ impl ExitCode {
     }
 
     /// The code for a database that cannot be used.
-    pub fn of_start(error: &StartError) -> Self {
+    pub fn of_start(error: &DatabaseError) -> Self {
         match error {
-            StartError::Missing { .. } => Self::NotFound,
-            StartError::Exists { .. } => Self::Conflict,
-            StartError::Interrupted { .. } => Self::Interrupted,
-            StartError::Damaged { .. } | StartError::NoSpace { .. } => Self::Failure,
-            StartError::Disk { .. } => Self::DiskFailed,
+            DatabaseError::Missing { .. } => Self::NotFound,
+            DatabaseError::Exists { .. } => Self::Conflict,
+            DatabaseError::Interrupted { .. } => Self::Interrupted,
+            DatabaseError::Damaged { .. } | DatabaseError::NoSpace { .. } => Self::Failure,
+            DatabaseError::Disk { .. } => Self::DiskFailed,
             error if error.is_temporary() => Self::TryAgain,
             _ => Self::Config,
         }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use super::output::{Output, Tone, harmless_json};
-use persona_server::backend::StartError;
+use persona_server::backend::DatabaseError;
 use persona_server::config::ConfigError;
 use persona_server::exit_code::ExitCode;
 use persona_server::process_table;
@@ -79,7 +79,7 @@ impl Failure {
     }
 
     /// A database that cannot be used.
-    pub fn start(error: &StartError) -> Self {
+    pub fn start(error: &DatabaseError) -> Self {
         let mut failure = Self::new(error.exit_code(), error.to_string());
         // The process that holds a file is mostly a child of a server, and that is what has to be
         // stopped.

@@ -36,7 +36,7 @@ fn place(flag: &str, name: &str) -> Result<Place, Failure> {
 
 fn failure(error: &TransferError) -> Failure {
     let code = match error {
-        TransferError::File(sqlite::StartError::Interrupted { .. })
+        TransferError::File(sqlite::DatabaseError::Interrupted { .. })
         | TransferError::Interrupted { .. } => ExitCode::Interrupted,
         TransferError::File(error) => ExitCode::of_start(error),
         TransferError::Server(error) => backend::exit_code_of_server(error),

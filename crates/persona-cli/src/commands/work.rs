@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use persona_storage::sqlite::{Progress, StartError, Step, Watcher};
+use persona_storage::sqlite::{DatabaseError, Progress, Step, Watcher};
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
@@ -23,7 +23,7 @@ const PAGE_BYTES: u64 = 4096;
 /// Does the work on this thread, while another one waits for Ctrl-C.
 pub fn run<T>(
     output: &Output,
-    work: impl FnOnce(&mut Watcher<'_>) -> Result<T, StartError>,
+    work: impl FnOnce(&mut Watcher<'_>) -> Result<T, DatabaseError>,
 ) -> Result<T, Failure> {
     run_as(output, work, |error| Failure::start(&error.into()))
 }

@@ -65,7 +65,7 @@ fn integrity(facts: &Facts) -> Option<Finding> {
 
 fn fix_integrity(facts: &Facts) -> String {
     let temporary = facts.file.as_ref().and_then(|file| file.contents.as_ref()).is_some_and(|it| {
-        it.as_ref().is_err_and(persona_storage::sqlite::StartError::is_temporary)
+        it.as_ref().is_err_and(persona_storage::sqlite::DatabaseError::is_temporary)
     });
     if temporary {
         "end the other program, or try again when it is done".into()

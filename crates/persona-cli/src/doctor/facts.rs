@@ -10,7 +10,7 @@ use persona_storage::sqlite::lock_probe::{
     Holder, holder_of_sqlite_write_lock, holder_of_write_lock,
 };
 use persona_storage::sqlite::{
-    FileSystem, SecondName, Settings, StartError, initialise, library_version, second_name,
+    DatabaseError, FileSystem, SecondName, Settings, initialise, library_version, second_name,
     with_suffix,
 };
 use serde_json::Value;
@@ -101,7 +101,7 @@ pub struct FileFacts {
     /// How the file is reached by more than one name; `None` for one name.
     pub second_name: Option<SecondName>,
     /// What its first page says, or why it is refused.
-    pub first_page: Result<Option<FirstPage>, StartError>,
+    pub first_page: Result<Option<FirstPage>, DatabaseError>,
     /// `None` when the folder is not there.
     pub file_system: Option<FileSystem>,
     /// `None` when the folder is not there.
@@ -117,9 +117,9 @@ pub struct FileFacts {
     /// Who holds SQLite's own writer lock at this moment.
     pub writer: Option<Holder>,
     /// How connections are set up; `None` when no connection could be tried.
-    pub read_back: Option<Result<ReadBack, StartError>>,
+    pub read_back: Option<Result<ReadBack, DatabaseError>>,
     /// What is in it; `None` when it is not ours to read.
-    pub contents: Option<Result<Contents, StartError>>,
+    pub contents: Option<Result<Contents, DatabaseError>>,
 }
 
 impl FileFacts {
@@ -179,7 +179,7 @@ impl FileFacts {
     }
 }
 
-fn tried_elsewhere(settings: &Settings) -> Option<Result<ReadBack, StartError>> {
+fn tried_elsewhere(settings: &Settings) -> Option<Result<ReadBack, DatabaseError>> {
     let folder = tempfile::tempdir().ok()?;
     let scratch = Settings { path: folder.path().join("scratch.db"), ..settings.clone() };
     Some(initialise(&scratch).and_then(|_| inspect::read_back(&scratch)))

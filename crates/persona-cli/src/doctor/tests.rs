@@ -4,7 +4,7 @@ use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{
     Contents, FirstPage, LOG_BYTES_MAX, ReadBack, SCHEMA_VERSION,
 };
-use persona_storage::sqlite::{FileSystem, SecondName, Settings, StartError};
+use persona_storage::sqlite::{DatabaseError, FileSystem, SecondName, Settings};
 use serde_json::json;
 
 use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space};
@@ -174,7 +174,8 @@ fn what_is_wrong_inside_is_found() {
         }),
     );
     assert_only("integrity", Level::Warn, "another program held", |file, _| {
-        file.contents = Some(Err(StartError::Held { path: "persona.db".into(), waited_ms: 2000 }));
+        file.contents =
+            Some(Err(DatabaseError::Held { path: "persona.db".into(), waited_ms: 2000 }));
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{JoinHandle, park_timeout};
 
-use persona_storage::sqlite::{BackupSchedule, StartError};
+use persona_storage::sqlite::{BackupSchedule, DatabaseError};
 
 use crate::clock::SystemClock;
 use crate::scoreboard::ProcessEntry;
@@ -74,7 +74,7 @@ fn keep_making(mut schedule: BackupSchedule, stopped: &AtomicBool) {
                 took_ms = u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
                 "backup made and checked"
             ),
-            Err(StartError::Interrupted { .. }) => {}
+            Err(DatabaseError::Interrupted { .. }) => {}
             Err(error) => {
                 tracing::error!(error = %error, hint = error.hint(), "could not make a backup; it is tried again");
             }

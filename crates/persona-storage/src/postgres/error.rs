@@ -25,7 +25,7 @@ const NO_PASSWORD: &str = "password missing";
 
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum DatabaseError {
     /// Nobody answers at the address, or the connection broke.
     #[error("could not reach {place}: {reason}")]
     Unreachable {
@@ -168,7 +168,7 @@ pub enum StartError {
     },
 }
 
-impl StartError {
+impl DatabaseError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

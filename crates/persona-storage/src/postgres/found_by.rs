@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::pool::{Connection, Parameter, Statement};
-use super::{Settings, StartError, row, search};
+use super::{DatabaseError, Settings, row, search};
 
 /// Personas of one batch of a migration, and bytes of documents after which it ends.
 const BATCH_PERSONAS: i64 = 500;
@@ -72,8 +72,8 @@ pub(super) async fn put(
 pub(super) async fn fill_all(
     connection: &Connection,
     settings: &Settings,
-) -> Result<(), StartError> {
-    let failed = |error: tokio_postgres::Error| StartError::from_driver(settings, &error);
+) -> Result<(), DatabaseError> {
+    let failed = |error: tokio_postgres::Error| DatabaseError::from_driver(settings, &error);
     let mut after: Option<Uuid> = None;
     loop {
         let next = [
@@ -86,10 +86,11 @@ pub(super) async fn fill_all(
         for found in &found {
             let (id, text): (Uuid, &str) =
                 (found.try_get(0).map_err(failed)?, found.try_get(1).map_err(failed)?);
-            let document = Document::from_stored(text).map_err(|invalid| StartError::Backend {
-                place: settings.place(),
-                reason: format!("persona {id} cannot be read: {invalid}"),
-            })?;
+            let document =
+                Document::from_stored(text).map_err(|invalid| DatabaseError::Backend {
+                    place: settings.place(),
+                    reason: format!("persona {id} cannot be read: {invalid}"),
+                })?;
             let tags: Vec<String> = document.folded_tags().into_iter().collect();
             documents.push((PersonaId::from_bytes(id.into_bytes()), tags, document));
         }

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::home::Home;
 use super::pool::{Pool, Statement};
-use super::{Settings, StartError, row, start, status};
+use super::{DatabaseError, Settings, row, start, status};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver};
 
@@ -59,8 +59,8 @@ impl Keeper {
     /// # Errors
     ///
     /// As for [`super::PostgresStore::open`].
-    pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let system = |reason: String| StartError::System { place: settings.place(), reason };
+    pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, DatabaseError> {
+        let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
         let (asked, of) = (pool.clone(), settings.clone());

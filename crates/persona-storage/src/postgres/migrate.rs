@@ -7,7 +7,7 @@
 use tokio_postgres::Error as DriverError;
 
 use super::pool::{Connection, Statement};
-use super::{Settings, StartError, found_by};
+use super::{DatabaseError, Settings, found_by};
 
 /// Every migration; the first makes version 1 of an empty database.
 const MIGRATIONS: &[&str] = &[
@@ -95,13 +95,13 @@ pub(super) struct Found {
 pub(super) async fn version_of(
     connection: &Connection,
     settings: &Settings,
-) -> Result<u32, StartError> {
+) -> Result<u32, DatabaseError> {
     let found = find(connection, settings).await?;
     if found.is_being_filled {
-        return Err(StartError::BeingFilled { place: settings.place() });
+        return Err(DatabaseError::BeingFilled { place: settings.place() });
     }
     if found.is_retired {
-        return Err(StartError::Retired { place: settings.place() });
+        return Err(DatabaseError::Retired { place: settings.place() });
     }
     Ok(found.version)
 }
@@ -110,9 +110,9 @@ pub(super) async fn version_of(
 pub(super) async fn find(
     connection: &Connection,
     settings: &Settings,
-) -> Result<Found, StartError> {
-    let failed = |error: DriverError| StartError::from_driver(settings, &error);
-    let foreign = || StartError::ForeignApplication { place: settings.place() };
+) -> Result<Found, DatabaseError> {
+    let failed = |error: DriverError| DatabaseError::from_driver(settings, &error);
+    let foreign = || DatabaseError::ForeignApplication { place: settings.place() };
     let there =
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'persona_store'),
                         EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
@@ -144,7 +144,7 @@ pub(super) async fn find(
         return Err(foreign());
     }
     if version > VERSION {
-        return Err(StartError::NewerSchema {
+        return Err(DatabaseError::NewerSchema {
             place: settings.place(),
             found: version,
             known: VERSION,
@@ -154,10 +154,13 @@ pub(super) async fn find(
 }
 
 /// Checks that a database is ours, and of exactly the version of this build.
-pub(super) async fn check(connection: &Connection, settings: &Settings) -> Result<(), StartError> {
+pub(super) async fn check(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<(), DatabaseError> {
     match version_of(connection, settings).await? {
         VERSION => Ok(()),
-        found => Err(StartError::OlderSchema { place: settings.place(), found, known: VERSION }),
+        found => Err(DatabaseError::OlderSchema { place: settings.place(), found, known: VERSION }),
     }
 }
 
@@ -168,8 +171,8 @@ pub(super) async fn check(connection: &Connection, settings: &Settings) -> Resul
 pub(super) async fn migrate(
     connection: &Connection,
     settings: &Settings,
-) -> Result<Migrated, StartError> {
-    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+) -> Result<Migrated, DatabaseError> {
+    let failed = |error: DriverError| DatabaseError::from_driver(settings, &error);
     if version_of(connection, settings).await? == VERSION
         && !feed_is_behind(connection).await.map_err(failed)?
     {
@@ -196,8 +199,8 @@ pub(super) async fn apply(
     connection: &Connection,
     settings: &Settings,
     from: u32,
-) -> Result<(), StartError> {
-    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+) -> Result<(), DatabaseError> {
+    let failed = |error: DriverError| DatabaseError::from_driver(settings, &error);
     if from == VERSION {
         return Ok(());
     }

@@ -44,7 +44,7 @@ mod tls;
 pub(crate) mod transfer;
 mod writer;
 
-pub use error::StartError;
+pub use error::DatabaseError;
 pub use keeper::Keeper;
 pub use settings::{Settings, SettingsError, TlsMode};
 pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};

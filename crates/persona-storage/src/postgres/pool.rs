@@ -19,7 +19,7 @@ use super::cancel::Cancels;
 use super::error::{Meaning, from_pool, silent};
 use super::hosts::Hosts;
 use super::left_behind::LeftBehind;
-use super::{Settings, StartError, tls};
+use super::{DatabaseError, Settings, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
 
@@ -63,7 +63,7 @@ impl Pool {
         settings: &Settings,
         home: &Handle,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         observer.connections_max(settings.pool_max);
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
@@ -91,7 +91,7 @@ impl Pool {
         let builder = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.pool_max)
             .runtime(Runtime::Tokio1);
-        let connections = builder.build().map_err(|error| StartError::System {
+        let connections = builder.build().map_err(|error| DatabaseError::System {
             place: settings.place(),
             reason: error.to_string(),
         })?;

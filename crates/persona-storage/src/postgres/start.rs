@@ -7,7 +7,7 @@ use tokio_postgres::Error as DriverError;
 
 use super::home::Home;
 use super::pool::{Connection, Pool, Statement};
-use super::{Settings, StartError, migrate, status};
+use super::{DatabaseError, Settings, migrate, status};
 use crate::NoObserver;
 
 /// The oldest server that is supported: what it has is used, such as 64-bit numbers of
@@ -52,10 +52,10 @@ pub struct InitReport {
 ///
 /// # Errors
 ///
-/// [`StartError`] says what is wrong with the way to the server, with the server, or with the
+/// [`DatabaseError`] says what is wrong with the way to the server, with the server, or with the
 /// database.
-pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
-    let system = |reason: String| StartError::System { place: settings.place(), reason };
+pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
+    let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
     let home = Home::start().map_err(|error| system(error.to_string()))?;
     let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
     let settings = settings.clone();
@@ -63,7 +63,7 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
     prepared.map_err(|error| system(error.to_string()))?
 }
 
-async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartError> {
+async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, DatabaseError> {
     let connection = connect(pool, settings).await?.without_limit();
     let migrated = migrate::migrate(&connection, settings).await;
     let migrated = match migrated {
@@ -76,7 +76,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartEr
     };
     let facts = status::read(&connection)
         .await
-        .map_err(|error| StartError::from_driver(settings, &error))?;
+        .map_err(|error| DatabaseError::from_driver(settings, &error))?;
     let created = migrated.from == Some(0);
     Ok(InitReport {
         created,
@@ -94,7 +94,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, StartEr
 
 /// Checks a database that init made ready. One that is only away is no reason not to begin: it
 /// comes back by itself.
-pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartError> {
+pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), DatabaseError> {
     let checked = match connect(pool, settings).await {
         Ok(connection) => migrate::check(&connection, settings).await,
         Err(error) => Err(error),
@@ -109,21 +109,21 @@ pub(super) async fn check(pool: &Pool, settings: &Settings) -> Result<(), StartE
 }
 
 /// A connection to a server that can be used: new enough, writable, and with texts in UTF-8.
-pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, StartError> {
+pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connection, DatabaseError> {
     let connection = pool
         .connection(CONNECTION_WAIT_MAX)
         .await
-        .map_err(|error| StartError::from_pool(settings, &error))?;
-    let failed = |error: DriverError| StartError::from_driver(settings, &error);
+        .map_err(|error| DatabaseError::from_pool(settings, &error))?;
+    let failed = |error: DriverError| DatabaseError::from_driver(settings, &error);
     if !connection.is_our_session().await.map_err(failed)? {
         let reason = "the settings of a session do not arrive".into();
-        return Err(StartError::Pooler { place: settings.place(), reason });
+        return Err(DatabaseError::Pooler { place: settings.place(), reason });
     }
     let sql =
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
                       pg_is_in_recovery(), current_setting('server_encoding')";
     let rows = connection.rows(Statement::Once(sql), &[]).await.map_err(failed)?;
-    let found = rows.first().ok_or_else(|| StartError::Backend {
+    let found = rows.first().ok_or_else(|| DatabaseError::Backend {
         place: settings.place(),
         reason: "it says nothing of itself".into(),
     })?;
@@ -133,13 +133,13 @@ pub(super) async fn connect(pool: &Pool, settings: &Settings) -> Result<Connecti
         (found.try_get(2).map_err(failed)?, found.try_get(3).map_err(failed)?);
     let place = settings.place();
     if number / 10_000 < i64::from(SERVER_VERSION_MIN) {
-        return Err(StartError::OldServer { place, found: version, needed: SERVER_VERSION_MIN });
+        return Err(DatabaseError::OldServer { place, found: version, needed: SERVER_VERSION_MIN });
     }
     if is_standby {
-        return Err(StartError::Standby { place });
+        return Err(DatabaseError::Standby { place });
     }
     if encoding != "UTF8" {
-        return Err(StartError::Encoding { place, encoding });
+        return Err(DatabaseError::Encoding { place, encoding });
     }
     Ok(connection)
 }

@@ -15,7 +15,7 @@ use super::pool::{Parameter, Pool, Statement};
 use super::readiness::Readiness;
 use super::shares::Kind;
 use super::writer::Writer;
-use super::{Settings, StartError, changes, export, list, row, start, status};
+use super::{DatabaseError, Settings, changes, export, list, row, start, status};
 use crate::{
     Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
     RevisionRecord, Status, Store, Write, Written,
@@ -66,8 +66,8 @@ impl PostgresStore {
         settings: Settings,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
-        let system = |reason: String| StartError::System { place: settings.place(), reason };
+    ) -> Result<Self, DatabaseError> {
+        let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(&settings, home.handle(), Arc::clone(&observer))?;
         let (asked, of) = (pool.clone(), settings.clone());

@@ -16,10 +16,10 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Settings, StartError, TlsMode};
+use super::{DatabaseError, Settings, TlsMode};
 
 /// Makes connections that ask for what the settings want.
-pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, StartError> {
+pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, DatabaseError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions();
@@ -38,7 +38,7 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect, StartE
                 Arc::clone(&provider),
             )
             .build();
-            let verifier = verifier.map_err(|error| StartError::NoAuthorities {
+            let verifier = verifier.map_err(|error| DatabaseError::NoAuthorities {
                 from: origin(settings),
                 reason: error.to_string(),
             })?;
@@ -57,8 +57,8 @@ fn origin(settings: &Settings) -> String {
 }
 
 /// Whom to trust: the file that was named, or whom the system trusts.
-fn authorities(settings: &Settings) -> Result<RootCertStore, StartError> {
-    let none = |reason: String| StartError::NoAuthorities { from: origin(settings), reason };
+fn authorities(settings: &Settings) -> Result<RootCertStore, DatabaseError> {
+    let none = |reason: String| DatabaseError::NoAuthorities { from: origin(settings), reason };
     let certificates = if let Some(path) = &settings.authorities {
         read(path).map_err(none)?
     } else {

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Settings, StartError};
+use super::{DatabaseError, Settings};
 use crate::Observer;
 use crate::sqlite::files::paths::FileId;
 
@@ -63,10 +63,11 @@ pub(super) fn open(
     settings: &Settings,
     purpose: Purpose,
     observer: Arc<dyn Observer>,
-) -> Result<Connection, StartError> {
-    let failed = |error| StartError::from_driver(&settings.path, error);
+) -> Result<Connection, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(&settings.path, error);
     let identity = || {
-        FileId::of(&settings.path).map_err(|source| StartError::from_file(&settings.path, source))
+        FileId::of(&settings.path)
+            .map_err(|source| DatabaseError::from_file(&settings.path, source))
     };
     let before = identity()?;
     // NO_MUTEX: a connection belongs to one thread. No CREATE: a file that vanished must not come
@@ -76,20 +77,20 @@ pub(super) fn open(
     let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
     configure(&connection, settings, purpose)
-        .map_err(|error| StartError::from_connection(&settings.path, &connection, error))?;
+        .map_err(|error| DatabaseError::from_connection(&settings.path, &connection, error))?;
     // By now it holds its shared lock, and nobody restores over a file that is locked. But it may
     // have waited for that lock while the file was renamed and another one took its place: then it
     // would write into the log of that one.
     if identity()? != before {
-        return Err(StartError::Replaced { path: settings.path.clone() });
+        return Err(DatabaseError::Replaced { path: settings.path.clone() });
     }
     Ok(connection)
 }
 
 /// Opens a file that nobody else has open and that is in a rollback mode, such as a backup, for
 /// reading; no other file appears beside it.
-pub(super) fn open_alone(path: &Path) -> Result<Connection, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+pub(super) fn open_alone(path: &Path) -> Result<Connection, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     let configure = || -> rusqlite::Result<()> {
@@ -104,8 +105,8 @@ pub(super) fn open_alone(path: &Path) -> Result<Connection, StartError> {
 
 /// Opens an existing file without configuring anything, for the moments before it is known to be
 /// ours and in WAL mode.
-pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connection, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connection, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     // A file that is refused must stay as it was, so closing it must not copy its log back.

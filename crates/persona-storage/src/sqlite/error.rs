@@ -15,7 +15,7 @@ use crate::sqlite::files::paths::folder_of;
 
 /// Why the file cannot be used. It was left as it was.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum DatabaseError {
     /// The linked SQLite can lose committed transactions.
     #[error("the linked SQLite {version} has the WAL-reset bug and can lose committed data")]
     UnsafeLibrary {
@@ -190,7 +190,7 @@ pub enum StartError {
     },
 }
 
-impl StartError {
+impl DatabaseError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -287,7 +287,7 @@ impl StartError {
     }
 }
 
-impl StartError {
+impl DatabaseError {
     /// Takes a driver error of an open connection to this file, with what the system said.
     pub(super) fn from_connection(
         path: &std::path::Path,

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::check::examine;
 use super::connection::{self, Purpose};
-use super::{CheckReport, Progress, Settings, StartError};
+use super::{CheckReport, DatabaseError, Progress, Settings};
 use crate::NoObserver;
 use crate::sqlite::files::header::Header;
 use crate::sqlite::start::migrate;
@@ -46,7 +46,7 @@ pub struct FirstPage {
 /// # Errors
 ///
 /// It cannot be read, is no SQLite database, or is of another application or a newer version.
-pub fn first_page(path: &Path) -> Result<Option<FirstPage>, StartError> {
+pub fn first_page(path: &Path) -> Result<Option<FirstPage>, DatabaseError> {
     let Some(header) = Header::read(path)? else { return Ok(None) };
     migrate::check_owner(path, &header)?;
     Ok(Some(FirstPage { wal: header.wal, schema_version: header.user_version }))
@@ -68,13 +68,13 @@ pub fn library_number() -> i32 {
 /// # Errors
 ///
 /// The library cannot even open a database in memory.
-pub fn compile_options() -> Result<Vec<String>, StartError> {
+pub fn compile_options() -> Result<Vec<String>, DatabaseError> {
     let read = || -> rusqlite::Result<Vec<String>> {
         let connection = Connection::open_in_memory()?;
         let mut statement = connection.prepare("PRAGMA compile_options")?;
         statement.query_map([], |row| row.get(0))?.collect()
     };
-    read().map_err(|error| StartError::from_driver(Path::new(":memory:"), error))
+    read().map_err(|error| DatabaseError::from_driver(Path::new(":memory:"), error))
 }
 
 /// How the settings of connections were found.
@@ -91,16 +91,16 @@ pub struct ReadBack {
 /// # Errors
 ///
 /// The file cannot be opened.
-pub fn read_back(settings: &Settings) -> Result<ReadBack, StartError> {
+pub fn read_back(settings: &Settings) -> Result<ReadBack, DatabaseError> {
     let mut found = ReadBack::default();
     for purpose in [Purpose::Write, Purpose::Read, Purpose::Keep] {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
         read_back_one(&connection, settings, purpose, &mut found)
-            .map_err(|error| StartError::from_driver(&settings.path, error))?;
+            .map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
         // A keeper copies the log back when it is the last to leave; an examination leaves
         // everything as it is.
         let keep_log = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-        keep_log.map_err(|error| StartError::from_driver(&settings.path, error))?;
+        keep_log.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
     }
     Ok(found)
 }
@@ -163,12 +163,12 @@ pub struct Contents {
 /// # Errors
 ///
 /// The file cannot be opened or read, in the worst case because it is damaged
-/// ([`StartError::Damaged`]).
+/// ([`DatabaseError::Damaged`]).
 pub fn contents(
     settings: &Settings,
     presence: Presence,
     full: bool,
-) -> Result<Contents, StartError> {
+) -> Result<Contents, DatabaseError> {
     // Before the connection below, because it reads the first page with plain file calls.
     let compared = if full { Some(check_in(&settings.path, presence)?) } else { None };
     let connection = match presence {
@@ -202,10 +202,10 @@ pub fn contents(
             (personas::count_living(&connection)?, personas::count_deleted(&connection)?);
         Ok(Contents { schema_version, personas, deleted, newest_change, faults })
     };
-    read().map_err(|error| StartError::from_driver(&settings.path, error))
+    read().map_err(|error| DatabaseError::from_driver(&settings.path, error))
 }
 
-fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, StartError> {
+fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, DatabaseError> {
     let watcher = &mut |_: Progress| ControlFlow::Continue(());
     match presence {
         Presence::WithLog => super::check(path, watcher),
@@ -226,7 +226,7 @@ fn faults_of_structure(connection: &Connection) -> rusqlite::Result<Vec<String>>
     Ok(faults)
 }
 
-fn open_at_rest(path: &Path) -> Result<Connection, StartError> {
+fn open_at_rest(path: &Path) -> Result<Connection, DatabaseError> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -240,7 +240,7 @@ fn open_at_rest(path: &Path) -> Result<Connection, StartError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(uri, flags).map_err(|error| StartError::from_driver(path, error))
+    Connection::open_with_flags(uri, flags).map_err(|error| DatabaseError::from_driver(path, error))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use backup::create::{BackupReport, back_up};
 pub use backup::restore::{RestoreReport, is_there, restore};
 pub use backup::schedule::{BackupPlan, BackupSchedule};
 pub use check::{CheckProblem, CheckReport, check};
-pub use error::StartError;
+pub use error::DatabaseError;
 pub use files::access::{Obstacle, refuse_unwritable};
 pub use files::file_system::FileSystem;
 pub use files::own_files::{SecondName, real_path, refuse_output, second_name};

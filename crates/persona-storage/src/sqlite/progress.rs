@@ -42,5 +42,5 @@ impl Step {
     }
 }
 
-/// Is told how far the work is, often; a break ends it with [`super::StartError::Interrupted`].
+/// Is told how far the work is, often; a break ends it with [`super::DatabaseError::Interrupted`].
 pub type Watcher<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 
 use super::error::from_driver;
-use super::{FileSystem, Settings, StartError, connection, library_version};
+use super::{DatabaseError, FileSystem, Settings, connection, library_version};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::read::Readers;
@@ -39,7 +39,7 @@ impl SqliteStore {
         settings: Settings,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         let readers = Readers::new(settings.clone(), Arc::clone(&observer));
         migrate::check(&readers.open()?, &settings.path)?;
         let disk = Arc::new(Disk::of(&settings));

@@ -9,10 +9,10 @@ use crate::{postgres, sqlite};
 pub enum TransferError {
     /// A file cannot be used.
     #[error(transparent)]
-    File(#[from] sqlite::StartError),
+    File(#[from] sqlite::DatabaseError),
     /// A database on a server cannot be used.
     #[error(transparent)]
-    Server(#[from] postgres::StartError),
+    Server(#[from] postgres::DatabaseError),
     /// Source and target are one.
     #[error("{place} cannot be moved to itself")]
     SamePlace {
@@ -130,7 +130,7 @@ impl TransferError {
     /// What to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::File(sqlite::StartError::InUse { .. }) | Self::SourceInUse { .. } => {
+            Self::File(sqlite::DatabaseError::InUse { .. }) | Self::SourceInUse { .. } => {
                 "stop the server first (persona serve ends on TERM or Ctrl-C), or add --live to move while it serves".into()
             }
             Self::File(error) => return error.hint(),

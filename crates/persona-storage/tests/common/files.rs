@@ -10,7 +10,7 @@ use std::sync::Arc;
 use persona_model::{Expect, Patch};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{
-    CheckReport, Keeper, Progress, Settings, SqliteStore, StartError, initialise,
+    CheckReport, DatabaseError, Keeper, Progress, Settings, SqliteStore, initialise,
 };
 use persona_storage::{NoObserver, Operation, Store};
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ pub fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-pub fn check(path: &Path) -> Result<CheckReport, StartError> {
+pub fn check(path: &Path) -> Result<CheckReport, DatabaseError> {
     persona_storage::sqlite::check(path, &mut go_on)
 }
 

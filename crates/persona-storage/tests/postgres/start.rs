@@ -5,7 +5,7 @@ use std::sync::Arc;
 use persona_storage::NoObserver;
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{
-    InitReport, Keeper, PostgresStore, Settings, StartError, initialise,
+    DatabaseError, InitReport, Keeper, PostgresStore, Settings, initialise,
 };
 use persona_storage::{Operation, Store};
 use persona_test_support::Cluster;
@@ -15,12 +15,12 @@ fn settings(url: &str) -> Settings {
     Settings::parse(url).expect("a URL")
 }
 
-fn start(url: &str) -> Result<InitReport, StartError> {
+fn start(url: &str) -> Result<InitReport, DatabaseError> {
     initialise(&settings(url))
 }
 
 /// The error, which names the place and never the password, and has a hint.
-fn refused(url: &str) -> StartError {
+fn refused(url: &str) -> DatabaseError {
     let error = start(url).expect_err(url);
     assert!(error.hint().is_some() && !error.to_string().contains("secret"), "{error}");
     error
@@ -61,19 +61,19 @@ fn a_server_that_is_not_there_a_missing_database_and_a_wrong_password_are_told_a
     let cluster = Cluster::shared();
     let error = refused("postgres://ada:secret@127.0.0.1:1/personas");
     assert!(
-        matches!(&error, StartError::Unreachable { .. })
+        matches!(&error, DatabaseError::Unreachable { .. })
             && error.to_string().contains("127.0.0.1:1/personas"),
         "{error}"
     );
     assert!(error.is_temporary());
     let error = refused(&cluster.url("nowhere"));
     assert!(
-        matches!(&error, StartError::NoDatabase { database, .. } if database == "nowhere"),
+        matches!(&error, DatabaseError::NoDatabase { database, .. } if database == "nowhere"),
         "{error}"
     );
     cluster.sql("postgres", "CREATE ROLE ada LOGIN PASSWORD 'other'");
     let error = refused(&format!("postgres://ada:secret@127.0.0.1:{}/postgres", cluster.port()));
-    assert!(matches!(&error, StartError::Refused { user, .. } if user == "ada"), "{error}");
+    assert!(matches!(&error, DatabaseError::Refused { user, .. } if user == "ada"), "{error}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_user_without_the_right_to_make_a_schema_is_told_which_right() {
     let database = cluster.database();
     cluster.sql("postgres", "CREATE ROLE guest LOGIN");
     let error = refused(&cluster.url(&database).replace("postgres@", "guest@"));
-    assert!(matches!(&error, StartError::NoRight { user, .. } if user == "guest"), "{error}");
+    assert!(matches!(&error, DatabaseError::NoRight { user, .. } if user == "guest"), "{error}");
     assert_eq!(
         cluster.sql(&database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'persona_store'"),
         "0"
@@ -95,16 +95,16 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
     let (foreign, other) = (cluster.database(), cluster.database());
     cluster.sql(&foreign, "CREATE SCHEMA persona_store");
     let error = refused(&cluster.url(&foreign));
-    assert!(matches!(&error, StartError::ForeignApplication { .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::ForeignApplication { .. }), "{error}");
     start(&cluster.url(&other)).expect("an empty database");
     cluster.sql(&other, "UPDATE persona_store.about SET application = 'another'");
-    assert!(matches!(refused(&cluster.url(&other)), StartError::ForeignApplication { .. }));
+    assert!(matches!(refused(&cluster.url(&other)), DatabaseError::ForeignApplication { .. }));
 
     let newer = cluster.database();
     start(&cluster.url(&newer)).expect("an empty database");
     cluster.sql(&newer, "UPDATE persona_store.about SET schema_version = 99");
     let error = refused(&cluster.url(&newer));
-    assert!(matches!(&error, StartError::NewerSchema { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::NewerSchema { found: 99, known: 3, .. }), "{error}");
     let older = cluster.database();
     let opened = PostgresStore::open(
         settings(&cluster.url(&older)),
@@ -113,7 +113,7 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
     );
     assert!(matches!(
         opened.err().expect("refused"),
-        StartError::OlderSchema { found: 0, known: 3, .. }
+        DatabaseError::OlderSchema { found: 0, known: 3, .. }
     ));
 }
 
@@ -123,7 +123,7 @@ fn a_database_in_another_encoding_is_refused() {
     cluster.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0");
     let error = refused(&cluster.url("latin"));
     assert!(
-        matches!(&error, StartError::Encoding { encoding, .. } if encoding == "LATIN1"),
+        matches!(&error, DatabaseError::Encoding { encoding, .. } if encoding == "LATIN1"),
         "{error}"
     );
 }
@@ -135,7 +135,7 @@ fn a_standby_is_refused_and_of_two_hosts_the_primary_is_found() {
     start(&primary.url(&database)).expect("an empty database");
     let standby = Cluster::standby_of(&primary);
     let error = refused(&standby.url(&database));
-    assert!(matches!(&error, StartError::Standby { .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::Standby { .. }), "{error}");
     let both = format!(
         "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{database}",
         standby.port(),
@@ -146,7 +146,7 @@ fn a_standby_is_refused_and_of_two_hosts_the_primary_is_found() {
         "postgres://postgres@127.0.0.1:{0},127.0.0.1:{0}/{database}",
         standby.port()
     ));
-    assert!(matches!(&error, StartError::Standby { .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::Standby { .. }), "{error}");
 }
 
 #[test]
@@ -166,20 +166,23 @@ fn a_certificate_is_checked_as_far_as_the_url_says() {
     for query in [format!("sslmode=verify-full&sslrootcert={ca}"), "sslmode=verify-full".into()] {
         let error = refused(&url("127.0.0.1", &query));
         assert!(
-            matches!(&error, StartError::NotTrusted { .. } | StartError::NoAuthorities { .. }),
+            matches!(
+                &error,
+                DatabaseError::NotTrusted { .. } | DatabaseError::NoAuthorities { .. }
+            ),
             "{query}: {error}"
         );
     }
     let error = refused(&url("localhost", "sslmode=verify-full&sslrootcert=/nowhere.pem"));
     assert!(
-        matches!(&error, StartError::NoAuthorities { from, .. } if from == "/nowhere.pem"),
+        matches!(&error, DatabaseError::NoAuthorities { from, .. } if from == "/nowhere.pem"),
         "{error}"
     );
     let error = refused(&url("127.0.0.1", "sslmode=disable"));
-    assert!(matches!(&error, StartError::Refused { .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::Refused { .. }), "{error}");
     let plain = Cluster::shared();
     let error = refused(&plain.url("postgres").replace("/postgres", "/postgres?sslmode=require"));
-    assert!(matches!(&error, StartError::NotTrusted { .. }), "{error}");
+    assert!(matches!(&error, DatabaseError::NotTrusted { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

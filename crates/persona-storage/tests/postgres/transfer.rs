@@ -114,7 +114,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
         assert!(
             matches!(
                 postgres::initialise(&settings),
-                Err(postgres::StartError::BeingFilled { .. })
+                Err(postgres::DatabaseError::BeingFilled { .. })
             ),
             "nobody may use it"
         );

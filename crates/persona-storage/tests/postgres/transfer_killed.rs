@@ -256,7 +256,7 @@ async fn a_live_move_that_is_killed_between_the_end_of_the_source_and_the_start_
     assert!(initialise(&files::settings(&folder.database())).is_err(), "the file is retired");
     let settings = postgres::Settings::parse(&to).expect("a URL");
     assert!(
-        matches!(postgres::initialise(&settings), Err(postgres::StartError::BeingFilled { .. })),
+        matches!(postgres::initialise(&settings), Err(postgres::DatabaseError::BeingFilled { .. })),
         "and nobody may use the target"
     );
     blocker.batch_execute("ROLLBACK").await.expect("over");

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::files::{Folder, bodies, check, create, go_on, keeper, open, patch, settings};
 use persona_storage::Store;
-use persona_storage::sqlite::{RestoreReport, StartError, Step, initialise};
+use persona_storage::sqlite::{DatabaseError, RestoreReport, Step, initialise};
 use serde_json::json;
 
 const PERSONAS: u8 = 12;
 
-fn back_up(database: &Path, file: &Path) -> Result<(), StartError> {
+fn back_up(database: &Path, file: &Path) -> Result<(), DatabaseError> {
     persona_storage::sqlite::back_up(database, file, false, &mut go_on).map(drop)
 }
 
-fn restore(file: &Path, database: &Path) -> Result<RestoreReport, StartError> {
+fn restore(file: &Path, database: &Path) -> Result<RestoreReport, DatabaseError> {
     persona_storage::sqlite::restore(file, database, false, &mut go_on)
 }
 
@@ -66,7 +66,7 @@ async fn a_backup_that_exists_stays_unless_it_is_to_be_replaced_and_own_files_al
     fs::write(folder.path("b.db"), "precious").expect("written");
     assert!(matches!(
         back_up(&folder.database(), &folder.path("b.db")),
-        Err(StartError::Exists { .. })
+        Err(DatabaseError::Exists { .. })
     ));
     assert_eq!(fs::read(folder.path("b.db")).expect("readable"), b"precious");
     persona_storage::sqlite::back_up(&folder.database(), &folder.path("b.db"), true, &mut go_on)
@@ -83,14 +83,14 @@ async fn a_backup_that_exists_stays_unless_it_is_to_be_replaced_and_own_files_al
             true,
             &mut go_on,
         );
-        assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
+        assert!(matches!(refused, Err(DatabaseError::OwnFile { .. })), "{name}: {refused:?}");
         let refused = persona_storage::sqlite::restore(
             &folder.path(name),
             &folder.database(),
             false,
             &mut go_on,
         );
-        assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
+        assert!(matches!(refused, Err(DatabaseError::OwnFile { .. })), "{name}: {refused:?}");
     }
     assert_eq!(fs::read(folder.database()).expect("readable"), before);
 }
@@ -111,7 +111,7 @@ async fn a_damaged_database_is_not_backed_up_and_the_last_good_backup_stays() {
     )
     .expect_err("damaged");
     assert!(
-        matches!(&refused, StartError::Damaged { report, .. } if report.contains("000000000003")),
+        matches!(&refused, DatabaseError::Damaged { report, .. } if report.contains("000000000003")),
         "{refused}"
     );
     assert_eq!(fs::read(folder.path("b.db")).expect("readable"), good);
@@ -134,7 +134,7 @@ async fn an_interrupted_backup_leaves_nothing_and_what_a_killed_one_left_is_used
                 }
             },
         );
-        assert!(matches!(ended, Err(StartError::Interrupted { .. })), "{step:?}: {ended:?}");
+        assert!(matches!(ended, Err(DatabaseError::Interrupted { .. })), "{step:?}: {ended:?}");
         assert!(
             !folder.names().iter().any(|name| name.starts_with("b.db")),
             "{step:?}: {:?}",
@@ -148,7 +148,7 @@ async fn an_interrupted_backup_leaves_nothing_and_what_a_killed_one_left_is_used
 }
 
 /// Whether an error is the one that is expected.
-type Wanted = fn(&StartError) -> bool;
+type Wanted = fn(&DatabaseError) -> bool;
 
 #[tokio::test]
 async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
@@ -167,16 +167,16 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
     let (half, encrypted): (Vec<u8>, Vec<u8>) =
         (good[..good.len() / 2].into(), good.iter().map(|byte| byte ^ 0x5a).collect());
     let cases: [(&str, Vec<u8>, Wanted); 7] = [
-        ("empty", Vec::new(), |error| matches!(error, StartError::NotADatabase { .. })),
-        ("text", b"hello".to_vec(), |error| matches!(error, StartError::NotADatabase { .. })),
-        ("encrypted", encrypted, |error| matches!(error, StartError::NotADatabase { .. })),
-        ("truncated", half, |error| matches!(error, StartError::Damaged { .. })),
-        ("damaged", damaged_row, |error| matches!(error, StartError::Damaged { .. })),
+        ("empty", Vec::new(), |error| matches!(error, DatabaseError::NotADatabase { .. })),
+        ("text", b"hello".to_vec(), |error| matches!(error, DatabaseError::NotADatabase { .. })),
+        ("encrypted", encrypted, |error| matches!(error, DatabaseError::NotADatabase { .. })),
+        ("truncated", half, |error| matches!(error, DatabaseError::Damaged { .. })),
+        ("damaged", damaged_row, |error| matches!(error, DatabaseError::Damaged { .. })),
         ("of another application", with(68, &[0, 0, 0, 9]), |error| {
-            matches!(error, StartError::ForeignApplication { .. })
+            matches!(error, DatabaseError::ForeignApplication { .. })
         }),
         ("newer", with(60, &[0, 0, 0, 99]), |error| {
-            matches!(error, StartError::NewerSchema { found: 99, .. })
+            matches!(error, DatabaseError::NewerSchema { found: 99, .. })
         }),
     ];
     let before = fs::read(folder.database()).expect("readable");
@@ -198,7 +198,7 @@ async fn what_cannot_be_restored_is_refused_and_neither_file_is_changed() {
     }
     assert!(matches!(
         restore(&folder.path("none.db"), &folder.database()),
-        Err(StartError::Missing { .. })
+        Err(DatabaseError::Missing { .. })
     ));
     let before = folder.names();
     for file in ["none.db", "text.db", "newer.db"] {
@@ -225,7 +225,7 @@ async fn a_restore_is_refused_while_anybody_has_the_database_open() {
     }
     let refused = restore(&folder.path("b.db"), &folder.database()).expect_err("in use");
     assert!(
-        matches!(refused, StartError::InUse { pid: Some(pid), .. } if pid == holder.id()),
+        matches!(refused, DatabaseError::InUse { pid: Some(pid), .. } if pid == holder.id()),
         "{refused:?}"
     );
     assert!(refused.is_temporary());

@@ -3,7 +3,7 @@
 use crate::files::{Folder, check, create, go_on, keeper, open, patch};
 use persona_storage::Store;
 use persona_storage::conformance::id;
-use persona_storage::sqlite::{StartError, back_up};
+use persona_storage::sqlite::{DatabaseError, back_up};
 use serde_json::json;
 
 const PERSONAS: u8 = 12;
@@ -135,5 +135,5 @@ async fn a_check_can_be_interrupted() {
     let ended = persona_storage::sqlite::check(&folder.database(), &mut |_| {
         std::ops::ControlFlow::Break(())
     });
-    assert!(matches!(ended, Err(StartError::Interrupted { .. })), "{ended:?}");
+    assert!(matches!(ended, Err(DatabaseError::Interrupted { .. })), "{ended:?}");
 }

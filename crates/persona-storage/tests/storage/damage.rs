@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::files::{self, Folder, bodies, check, fill, keeper, open, settings};
 use persona_model::{Expect, Filter, ListRequest, Patch, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
-use persona_storage::sqlite::{Keeper, SqliteStore, StartError, initialise};
+use persona_storage::sqlite::{DatabaseError, Keeper, SqliteStore, initialise};
 use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView, Write};
 use serde_json::json;
 
@@ -179,7 +179,7 @@ async fn examine(path: &Path, expected: &Content, what: &str) -> Verdict {
         Ok(report) => report.is_sound(),
         Err(error) => {
             assert!(
-                error.hint().is_some() || matches!(error, StartError::Backend { .. }),
+                error.hint().is_some() || matches!(error, DatabaseError::Backend { .. }),
                 "{what}: {error:?}"
             );
             false
@@ -282,7 +282,7 @@ async fn the_log_of_another_database_is_found() {
     fs::copy(other.path("persona.db-wal"), folder.path("persona.db-wal")).expect("copied");
     match check(&folder.database()) {
         Ok(report) => assert!(!report.is_sound(), "{report:?}"),
-        Err(error) => assert!(matches!(error, StartError::Damaged { .. }), "{error:?}"),
+        Err(error) => assert!(matches!(error, DatabaseError::Damaged { .. }), "{error:?}"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::files::{self, Folder, check, go_on, open, settings};
 use persona_storage::Store;
-use persona_storage::sqlite::{StartError, Step, back_up, initialise, restore};
+use persona_storage::sqlite::{DatabaseError, Step, back_up, initialise, restore};
 
 /// Names the database that the process opens and writes to; unset in a usual run.
 const DATABASE: &str = "PERSONA_STARTED_BESIDE_A_RESTORE";
@@ -114,6 +114,9 @@ async fn a_write_that_is_acknowledged_beside_a_restore_that_finishes_another_one
     );
     // One of both gave way.
     assert!(restored.is_ok() != acknowledged, "{restored:?}, {said}");
-    assert!(restored.is_ok() || matches!(restored, Err(StartError::InUse { .. })), "{restored:?}");
+    assert!(
+        restored.is_ok() || matches!(restored, Err(DatabaseError::InUse { .. })),
+        "{restored:?}"
+    );
     assert!(check(&database).expect("readable").is_sound());
 }

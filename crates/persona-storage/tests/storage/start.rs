@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use persona_model::{Filter, ListRequest, Search, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{InitReport, Keeper, Settings, SqliteStore, StartError, initialise};
+use persona_storage::sqlite::{
+    DatabaseError, InitReport, Keeper, Settings, SqliteStore, initialise,
+};
 use persona_storage::{NoObserver, Operation, Store};
 use rusqlite::Connection;
 use serde_json::json;
@@ -250,7 +252,7 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
 }
 
 /// Refuses with this error, and every file that was there is byte for byte as before.
-fn assert_refused(folder: &Folder, wanted: impl Fn(&StartError) -> bool) {
+fn assert_refused(folder: &Folder, wanted: impl Fn(&DatabaseError) -> bool) {
     let before = folder.files();
     let refused = initialise(&settings(&folder.database())).expect_err("refused");
     assert!(wanted(&refused), "{refused:?}");
@@ -272,12 +274,12 @@ fn a_file_that_is_no_database_is_refused_untouched() {
     ] {
         let folder = Folder::new();
         fs::write(folder.database(), bytes).expect("written");
-        assert_refused(&folder, |error| matches!(error, StartError::NotADatabase { .. }));
+        assert_refused(&folder, |error| matches!(error, DatabaseError::NotADatabase { .. }));
     }
     let folder = Folder::new();
     fs::create_dir(folder.database()).expect("a folder");
     let refused = initialise(&settings(&folder.database())).expect_err("refused");
-    assert!(matches!(refused, StartError::Folder { .. }), "{refused:?}");
+    assert!(matches!(refused, DatabaseError::Folder { .. }), "{refused:?}");
 }
 
 #[test]
@@ -293,7 +295,7 @@ fn a_database_of_another_application_is_refused_untouched() {
             .execute_batch("CREATE TABLE personas (id UUID PRIMARY KEY, name VARCHAR(100))")
             .expect("a table");
         drop(connection);
-        assert_refused(&folder, |error| matches!(error, StartError::ForeignApplication { .. }));
+        assert_refused(&folder, |error| matches!(error, DatabaseError::ForeignApplication { .. }));
     }
 }
 
@@ -305,7 +307,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
     assert_refused(&folder, |error| {
-        matches!(error, StartError::NewerSchema { found: 99, known: 6, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 6, .. })
     });
 
     let (running, copied) = (Folder::new(), Folder::new());
@@ -316,7 +318,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
     assert_refused(&copied, |error| {
-        matches!(error, StartError::NewerSchema { found: 99, known: 6, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 6, .. })
     });
 }
 
@@ -325,7 +327,7 @@ fn a_folder_that_does_not_exist_is_named() {
     let folder = Folder::new();
     let path = folder.0.path().join("missing").join("persona.db");
     let refused = initialise(&settings(&path)).expect_err("refused");
-    assert!(matches!(refused, StartError::Unreadable { .. }), "{refused:?}");
+    assert!(matches!(refused, DatabaseError::Unreadable { .. }), "{refused:?}");
     assert!(refused.hint().expect("a hint").contains("folder"), "{refused}");
     assert!(!folder.0.path().join("missing").exists());
 }
@@ -352,16 +354,16 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
         SqliteStore::open(settings(&folder.database()), clock.clone(), Arc::new(NoObserver))
             .map(drop)
     };
-    assert!(matches!(open(), Err(StartError::Unreadable { .. })), "no file");
+    assert!(matches!(open(), Err(DatabaseError::Unreadable { .. })), "no file");
     assert!(folder.files().is_empty(), "opening creates nothing");
     fs::write(folder.database(), []).expect("written");
-    assert!(matches!(open(), Err(StartError::ForeignApplication { .. })), "an empty file");
+    assert!(matches!(open(), Err(DatabaseError::ForeignApplication { .. })), "an empty file");
     initialise(&settings(&folder.database())).expect("a new file");
     let connection = Connection::open(folder.database()).expect("it opens");
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
     assert!(
-        matches!(open(), Err(StartError::OlderSchema { found: 0, known: 6, .. })),
+        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 6, .. })),
         "an old file"
     );
 }

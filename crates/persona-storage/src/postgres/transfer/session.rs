@@ -11,7 +11,7 @@ use tokio_postgres::{Error as DriverError, Row};
 use super::super::found_by::{self, FoundBy};
 use super::super::home::Home;
 use super::super::pool::{Connection, Parameter, Pool, Statement};
-use super::super::{Settings, StartError, migrate, start};
+use super::super::{DatabaseError, Settings, migrate, start};
 use crate::transfer::TransferError;
 use crate::{Error, NoObserver};
 
@@ -33,7 +33,7 @@ pub(super) struct Session {
 impl Session {
     /// Connects to a server that can be used.
     pub(super) fn open(settings: &Settings) -> Result<Self, TransferError> {
-        let system = |reason: String| StartError::System { place: settings.place(), reason };
+        let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
         let home = Home::start().map_err(|error| system(error.to_string()))?;
         let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
         let connection = home.handle().block_on(start::connect(&pool, settings))?.without_limit();
@@ -45,8 +45,8 @@ impl Session {
         Ok(self.home.handle().block_on(migrate::find(self.connection()?, &self.settings))?)
     }
 
-    fn connection(&self) -> Result<&Connection, StartError> {
-        self.connection.as_ref().ok_or_else(|| StartError::Unreachable {
+    fn connection(&self) -> Result<&Connection, DatabaseError> {
+        self.connection.as_ref().ok_or_else(|| DatabaseError::Unreachable {
             place: self.settings.place(),
             reason: "the connection broke".into(),
         })
@@ -116,7 +116,7 @@ impl Session {
                 place: self.settings.place(),
                 reason: answer.detail().unwrap_or(answer.message()).to_owned(),
             },
-            None => StartError::from_driver(&self.settings, error).into(),
+            None => DatabaseError::from_driver(&self.settings, error).into(),
         }
     }
 
@@ -127,13 +127,13 @@ impl Session {
                 .pool
                 .connection(CONNECTION_WAIT_MAX)
                 .await
-                .map_err(|error| StartError::from_pool(&self.settings, &error))?;
+                .map_err(|error| DatabaseError::from_pool(&self.settings, &error))?;
             let connection = connection.without_limit();
             match connection.execute(sql).await {
                 Ok(()) => Ok(connection),
                 Err(error) => {
                     connection.discard();
-                    Err(StartError::from_driver(&self.settings, &error))
+                    Err(DatabaseError::from_driver(&self.settings, &error))
                 }
             }
         });
@@ -147,7 +147,7 @@ impl Session {
         sql: &str,
     ) -> Result<(), TransferError> {
         let done = self.home.handle().block_on(connection.execute(sql));
-        Ok(done.map_err(|error| StartError::from_driver(&self.settings, &error))?)
+        Ok(done.map_err(|error| DatabaseError::from_driver(&self.settings, &error))?)
     }
 
     /// The rows of a statement on a second connection.
@@ -158,11 +158,11 @@ impl Session {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, TransferError> {
         let rows = self.home.handle().block_on(connection.rows(Statement::Once(sql), parameters));
-        Ok(rows.map_err(|error| StartError::from_driver(&self.settings, &error))?)
+        Ok(rows.map_err(|error| DatabaseError::from_driver(&self.settings, &error))?)
     }
 
     /// An error about a value, as one of the move.
     pub(super) fn unreadable(&self, error: &Error) -> TransferError {
-        StartError::Backend { place: self.settings.place(), reason: error.to_string() }.into()
+        DatabaseError::Backend { place: self.settings.place(), reason: error.to_string() }.into()
     }
 }

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::super::pool::Connection;
-use super::super::{Settings, StartError, migrate, row};
+use super::super::{DatabaseError, Settings, migrate, row};
 use super::session::{BEGIN, Session};
 use crate::Error;
 use crate::transfer::{Batch, Entry, KeyRecord, Side, Source, TransferError};
@@ -87,10 +87,10 @@ impl ServerSource {
         let found = session.find()?;
         let place = settings.place();
         if found.is_being_filled {
-            return Err(StartError::BeingFilled { place }.into());
+            return Err(DatabaseError::BeingFilled { place }.into());
         }
         if found.version != migrate::VERSION {
-            return Err(StartError::OlderSchema {
+            return Err(DatabaseError::OlderSchema {
                 place,
                 found: found.version,
                 known: migrate::VERSION,

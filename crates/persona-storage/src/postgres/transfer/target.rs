@@ -144,7 +144,7 @@ impl Target for ServerTarget {
             return if self.start_over { Ok(Start::default()) } else { self.unfinished(origin) };
         }
         if found.is_retired {
-            return Err(super::super::StartError::Retired { place: self.session.place() }.into());
+            return Err(super::super::DatabaseError::Retired { place: self.session.place() }.into());
         }
         let before = self.counts_of_schema(found)?;
         if before.changes > 0 && !self.into_existing {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::snapshot;
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::check::{CheckReport, open_any};
-use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::own_files::{real_path, refuse_own_files};
 use crate::sqlite::progress::Watcher;
 use crate::sqlite::start::library;
@@ -41,9 +41,9 @@ pub fn back_up(
     file: &Path,
     replace: bool,
     watcher: &mut Watcher<'_>,
-) -> Result<BackupReport, StartError> {
+) -> Result<BackupReport, DatabaseError> {
     library::check_library()?;
-    let file = real_path(file).map_err(|source| StartError::from_file(file, source))?;
+    let file = real_path(file).map_err(|source| DatabaseError::from_file(file, source))?;
     let (source, _) = open_any(database)?;
     back_up_from(&source, database, &file, replace, watcher)
 }
@@ -55,14 +55,14 @@ pub(crate) fn back_up_from(
     file: &Path,
     replace: bool,
     watcher: &mut Watcher<'_>,
-) -> Result<BackupReport, StartError> {
+) -> Result<BackupReport, DatabaseError> {
     let began = Instant::now();
     refuse_own_files(database, file)?;
     if !replace && file.symlink_metadata().is_ok() {
-        return Err(StartError::Exists { path: file.into() });
+        return Err(DatabaseError::Exists { path: file.into() });
     }
-    let unwritable = |source| StartError::from_file(file, source);
-    let copy = Unfinished::create(file, database).map_err(unwritable)?;
+    let unwritable = |source| DatabaseError::from_file(file, source);
+    let copy = AtomicFile::create(file, database).map_err(unwritable)?;
     let content = snapshot::copy_checked(database, source, copy.path(), watcher)?;
     let bytes = copy.bytes().map_err(unwritable)?;
     copy.finish(replace).map_err(unwritable)?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use persona_model::Timestamp;
 
-use crate::sqlite::files::atomic_file::{self, Unfinished};
+use crate::sqlite::files::atomic_file::{self, AtomicFile};
 use crate::sqlite::files::paths::{stamp, with_suffix};
 
 /// Digits of a number in a name, so that the names of a million backups sort as they were made;
@@ -73,7 +73,7 @@ impl BackupFolder {
     pub(crate) fn remove_abandoned(&self) {
         for target in self.own_files(atomic_file::SUFFIX).unwrap_or_default() {
             let file = with_suffix(&target, atomic_file::SUFFIX);
-            match Unfinished::remove_abandoned(&target) {
+            match AtomicFile::remove_abandoned(&target) {
                 Ok(true) => {
                     tracing::info!(file = %file.display(), "removed what a killed backup left");
                 }

@@ -36,14 +36,14 @@ use rustix::fs::FlockOperation;
 use super::snapshot;
 use crate::sqlite::check::{CheckReport, open_any};
 use crate::sqlite::files::access::refuse_unwritable;
-use crate::sqlite::files::atomic_file::{Unfinished, rename_to_free};
+use crate::sqlite::files::atomic_file::{AtomicFile, rename_to_free};
 use crate::sqlite::files::header::holder_of;
 use crate::sqlite::files::own_files::{refuse_own_files, refuse_second_name};
 use crate::sqlite::files::paths::sync_folder_of;
 use crate::sqlite::files::paths::{COMPANIONS, FileId, modified, stamp, with_suffix};
 use crate::sqlite::progress::Watcher;
 use crate::sqlite::start::library;
-use crate::sqlite::{StartError, WriteLock};
+use crate::sqlite::{DatabaseError, WriteLock};
 
 /// What the copy is called between the moment of the restore and its end.
 const READY: &str = "-restore";
@@ -78,12 +78,12 @@ pub fn restore(
     database: &Path,
     dry_run: bool,
     watcher: &mut Watcher<'_>,
-) -> Result<RestoreReport, StartError> {
+) -> Result<RestoreReport, DatabaseError> {
     library::check_library()?;
     refuse_second_name(database)?;
     refuse_own_files(database, file)?;
     refuse_unwritable(database)?;
-    let unwritable = |source| StartError::from_file(database, source);
+    let unwritable = |source| DatabaseError::from_file(database, source);
     // Before the hold, which makes the write lock: a backup that is not there leaves nothing beside
     // the database.
     let (source, _) = open_any(file)?;
@@ -93,7 +93,7 @@ pub fn restore(
         hold = hold.again(database)?;
     }
     let ready = with_suffix(database, READY);
-    let copy = Unfinished::create(&ready, database).map_err(unwritable)?;
+    let copy = AtomicFile::create(&ready, database).map_err(unwritable)?;
     let content = snapshot::copy_checked(file, &source, copy.path(), watcher)?;
     snapshot::to_wal_mode(copy.path())?;
     let kept = if dry_run {
@@ -106,7 +106,7 @@ pub fn restore(
 }
 
 /// Refuses a file that another process has open, or writes to.
-pub(crate) fn refuse_in_use(database: &Path) -> Result<(), StartError> {
+pub(crate) fn refuse_in_use(database: &Path) -> Result<(), DatabaseError> {
     Hold::take(database).map(drop)
 }
 
@@ -117,7 +117,7 @@ pub fn is_there(database: &Path) -> bool {
 }
 
 /// Finishes the restore of a process that was killed after the moment of the restore.
-pub(crate) fn finish_interrupted(database: &Path) -> Result<(), StartError> {
+pub(crate) fn finish_interrupted(database: &Path) -> Result<(), DatabaseError> {
     if !with_suffix(database, READY).exists() {
         return Ok(());
     }
@@ -173,13 +173,13 @@ struct Hold {
 }
 
 impl Hold {
-    fn take(database: &Path) -> Result<Self, StartError> {
-        let unusable = |source| StartError::from_file(database, source);
+    fn take(database: &Path) -> Result<Self, DatabaseError> {
+        let unusable = |source| DatabaseError::from_file(database, source);
         let write_lock = WriteLock::open(database).map_err(unusable)?;
         match write_lock.lock_until(Instant::now() + WRITE_LOCK_WAIT_MAX).map_err(unusable)? {
             // Held until the write lock is closed with this value.
             Some(guard) => std::mem::forget(guard),
-            None => return Err(StartError::InUse { path: database.into(), pid: None }),
+            None => return Err(DatabaseError::InUse { path: database.into(), pid: None }),
         }
         Ok(Self { _write_lock: write_lock, _file: lock_what_has_the_name(database)? })
     }
@@ -187,12 +187,12 @@ impl Hold {
     /// Finishes the restore of a process that was killed after the moment of the restore, and tells
     /// whether there was one. Then another file has the name of the database, and this does not
     /// hold it.
-    fn finish_leftover(&self, database: &Path) -> Result<bool, StartError> {
+    fn finish_leftover(&self, database: &Path) -> Result<bool, DatabaseError> {
         if !with_suffix(database, READY).exists() {
             return Ok(false);
         }
         let kept =
-            finish(database, self).map_err(|source| StartError::from_file(database, source))?;
+            finish(database, self).map_err(|source| DatabaseError::from_file(database, source))?;
         let kept = kept.as_deref().map(Path::display).map(tracing::field::display);
         tracing::warn!(
             kept,
@@ -206,14 +206,14 @@ impl Hold {
     /// # Errors
     ///
     /// Another process opened it in between. It is whole, and in use.
-    fn again(self, database: &Path) -> Result<Self, StartError> {
+    fn again(self, database: &Path) -> Result<Self, DatabaseError> {
         Ok(Self { _file: lock_what_has_the_name(database)?, ..self })
     }
 }
 
 /// Locks the file that has the name of the database; `None` when none has.
-fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, StartError> {
-    let unusable = |source| StartError::from_file(database, source);
+fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, DatabaseError> {
+    let unusable = |source| DatabaseError::from_file(database, source);
     for _ in 0..NAME_CHANGES_MAX {
         let file = match OpenOptions::new().read(true).write(true).open(database) {
             Ok(file) => file,
@@ -223,7 +223,7 @@ fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, StartError> {
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
-                return Err(StartError::InUse {
+                return Err(DatabaseError::InUse {
                     path: database.into(),
                     pid: holder_of(&file).unwrap_or_default(),
                 });
@@ -237,5 +237,5 @@ fn lock_what_has_the_name(database: &Path) -> Result<Option<File>, StartError> {
             return Ok(Some(file));
         }
     }
-    Err(StartError::InUse { path: database.into(), pid: None })
+    Err(DatabaseError::InUse { path: database.into(), pid: None })
 }

@@ -20,7 +20,7 @@ use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::ownership::Owner;
 use crate::sqlite::files::paths::modified;
 use crate::sqlite::progress::Watcher;
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 use crate::{NoObserver, Observer};
 
 /// Pause after a backup that failed, unless the next one is due before: a full disk may have room
@@ -104,7 +104,7 @@ impl BackupSchedule {
     ///
     /// As for [`crate::sqlite::back_up`]; then nothing was removed, and the next attempt is due a
     /// minute later.
-    pub fn make(&mut self, watcher: &mut Watcher<'_>) -> Result<BackupReport, StartError> {
+    pub fn make(&mut self, watcher: &mut Watcher<'_>) -> Result<BackupReport, DatabaseError> {
         let began = Instant::now();
         let made_at = self.clock.now();
         let made = self.try_make(made_at, watcher);
@@ -124,9 +124,9 @@ impl BackupSchedule {
         &self,
         made_at: Timestamp,
         watcher: &mut Watcher<'_>,
-    ) -> Result<BackupReport, StartError> {
+    ) -> Result<BackupReport, DatabaseError> {
         let folder = &self.plan.folder;
-        let unusable = |source| StartError::from_file(folder, source);
+        let unusable = |source| DatabaseError::from_file(folder, source);
         make_folder(folder, &self.settings.path).map_err(unusable)?;
         self.folder.remove_abandoned();
         let file = self.folder.next(made_at).map_err(unusable)?;

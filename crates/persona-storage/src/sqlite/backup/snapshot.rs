@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::check::{CheckReport, check_alone};
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::convert::set_mode;
@@ -38,11 +38,11 @@ pub(crate) fn copy_checked(
     source: &Connection,
     target: &Path,
     watcher: &mut Watcher<'_>,
-) -> Result<CheckReport, StartError> {
+) -> Result<CheckReport, DatabaseError> {
     let counts = copy(path, source, target, watcher)?;
     to_rollback_mode(target)
         .and_then(|()| begin_life(target))
-        .map_err(|error| StartError::from_driver(target, error))?;
+        .map_err(|error| DatabaseError::from_driver(target, error))?;
     let report = check_alone(target, watcher)?.sound(path)?;
     let copied = Counts {
         personas: report.personas + report.deleted,
@@ -52,7 +52,7 @@ pub(crate) fn copy_checked(
     if copied == counts {
         return Ok(report);
     }
-    Err(StartError::Damaged {
+    Err(DatabaseError::Damaged {
         path: path.into(),
         report: format!("its copy has {copied:?} instead of {counts:?}"),
     })
@@ -63,11 +63,11 @@ fn copy(
     source: &Connection,
     target: &Path,
     watcher: &mut Watcher<'_>,
-) -> Result<Counts, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+) -> Result<Counts, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let snapshot = source.unchecked_transaction().map_err(failed)?;
     let counts = count(&snapshot).map_err(failed)?;
-    let unwritable = |error| StartError::from_driver(target, error);
+    let unwritable = |error| DatabaseError::from_driver(target, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(target, flags).map_err(unwritable)?;
     // A copy that is killed is thrown away, and a finished one is synced once: no journal and no
@@ -81,7 +81,7 @@ fn copy(
             Err(error) => {
                 // Its end notes with the copy what the system said.
                 drop(backup);
-                return Err(StartError::from_connection(target, &copy, error));
+                return Err(DatabaseError::from_connection(target, &copy, error));
             }
         };
         let pages = backup.progress();
@@ -92,12 +92,12 @@ fn copy(
             total: count(pages.pagecount),
         };
         if watcher(progress).is_break() {
-            return Err(StartError::Interrupted { path: path.into() });
+            return Err(DatabaseError::Interrupted { path: path.into() });
         }
         match step {
             StepResult::Done => return Ok(counts),
             StepResult::More => {}
-            _ => return Err(StartError::Held { path: path.into(), waited_ms: 0 }),
+            _ => return Err(DatabaseError::Held { path: path.into(), waited_ms: 0 }),
         }
     }
 }
@@ -133,8 +133,8 @@ pub(crate) fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
 }
 
 /// Switches a file that nobody else has open to WAL; afterwards it is one complete file.
-pub(crate) fn to_wal_mode(path: &Path) -> Result<(), StartError> {
-    switch(path, "wal").map_err(|error| StartError::from_driver(path, error))
+pub(crate) fn to_wal_mode(path: &Path) -> Result<(), DatabaseError> {
+    switch(path, "wal").map_err(|error| DatabaseError::from_driver(path, error))
 }
 
 fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {

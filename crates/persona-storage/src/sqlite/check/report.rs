@@ -2,7 +2,7 @@
 
 use persona_model::PersonaId;
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::error::{is_damage, is_of_a_value};
 
 /// Most problems that are described; further ones are only counted, because a damaged page makes
@@ -70,7 +70,7 @@ impl CheckReport {
     }
 
     /// The report as an error about this file, unless it is sound.
-    pub(crate) fn sound(self, path: &std::path::Path) -> Result<Self, StartError> {
+    pub(crate) fn sound(self, path: &std::path::Path) -> Result<Self, DatabaseError> {
         if self.is_sound() {
             return Ok(self);
         }
@@ -80,7 +80,7 @@ impl CheckReport {
         } else {
             format!("{}, and {more} more problems", self.first_problem())
         };
-        Err(StartError::Damaged { path: path.into(), report })
+        Err(DatabaseError::Damaged { path: path.into(), report })
     }
 }
 

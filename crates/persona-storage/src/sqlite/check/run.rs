@@ -17,7 +17,7 @@ use crate::sqlite::files::own_files::refuse_second_name;
 use crate::sqlite::progress::{Progress, Step, Watcher};
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::meta;
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 
 /// Personas between two words to the watcher: a few milliseconds.
 const TELL_EVERY: u64 = 64;
@@ -31,8 +31,8 @@ const TELL_EVERY: u64 = 64;
 ///
 /// # Errors
 ///
-/// [`StartError`] says why there was nothing to check, or that the watcher ended it.
-pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, StartError> {
+/// [`DatabaseError`] says why there was nothing to check, or that the watcher ended it.
+pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, DatabaseError> {
     library::check_library()?;
     let (connection, alone) = open_any(path)?;
     examine(path, &connection, alone, watcher)
@@ -42,15 +42,17 @@ pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, Star
 pub(crate) fn check_alone(
     path: &Path,
     watcher: &mut Watcher<'_>,
-) -> Result<CheckReport, StartError> {
+) -> Result<CheckReport, DatabaseError> {
     examine(path, &connection::open_alone(path)?, true, watcher)
 }
 
 /// Opens a file of ours of any known version and journal mode for reading, and tells whether it is
 /// in a rollback mode: then no server can be using it.
-pub(crate) fn open_any(path: &Path) -> Result<(Connection, bool), StartError> {
+pub(crate) fn open_any(path: &Path) -> Result<(Connection, bool), DatabaseError> {
     restore::finish_interrupted(path)?;
-    let Some(header) = Header::read(path)? else { return Err(StartError::missing_or_empty(path)) };
+    let Some(header) = Header::read(path)? else {
+        return Err(DatabaseError::missing_or_empty(path));
+    };
     migrate::check_owner(path, &header)?;
     let connection = if header.wal {
         refuse_second_name(path)?;
@@ -68,8 +70,8 @@ pub(crate) fn examine(
     connection: &Connection,
     alone: bool,
     watcher: &mut Watcher<'_>,
-) -> Result<CheckReport, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+) -> Result<CheckReport, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let mut report = CheckReport {
         schema_version: migrate::version_of(connection).map_err(failed)?,
         ..CheckReport::default()
@@ -88,19 +90,19 @@ struct Examination<'a, 'w> {
 }
 
 impl Examination<'_, '_> {
-    fn tell(&mut self, step: Step, done: u64, total: u64) -> Result<(), StartError> {
-        let interrupted = StartError::Interrupted { path: self.path.into() };
+    fn tell(&mut self, step: Step, done: u64, total: u64) -> Result<(), DatabaseError> {
+        let interrupted = DatabaseError::Interrupted { path: self.path.into() };
         (self.watcher)(Progress { step, done, total }).continue_value().ok_or(interrupted)
     }
 
     /// Takes an error for a finding, or fails with it.
-    fn found<T>(&mut self, result: rusqlite::Result<T>) -> Result<Option<T>, StartError> {
+    fn found<T>(&mut self, result: rusqlite::Result<T>) -> Result<Option<T>, DatabaseError> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
                 self.report
                     .add_damage(None, error)
-                    .map_err(|error| StartError::from_driver(self.path, error))?;
+                    .map_err(|error| DatabaseError::from_driver(self.path, error))?;
                 Ok(None)
             }
         }
@@ -110,7 +112,7 @@ impl Examination<'_, '_> {
     ///
     /// The file of a server is looked at table by table, so that no snapshot is held longer than
     /// the largest one takes.
-    fn structure(&mut self, alone: bool) -> Result<(), StartError> {
+    fn structure(&mut self, alone: bool) -> Result<(), DatabaseError> {
         let tables = self.found(texts(
             self.connection,
             "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
@@ -153,7 +155,7 @@ impl Examination<'_, '_> {
         }
         let schema = migrate::schema_of(self.connection);
         let expected = migrate::schema_of_version(self.report.schema_version)
-            .map_err(|error| StartError::from_driver(self.path, error))?;
+            .map_err(|error| DatabaseError::from_driver(self.path, error))?;
         if self.found(schema)?.is_some_and(|schema| schema != expected) {
             self.report.add(
                 None,
@@ -173,7 +175,7 @@ impl Examination<'_, '_> {
     }
 
     /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.
-    fn rows(&mut self) -> Result<(), StartError> {
+    fn rows(&mut self) -> Result<(), DatabaseError> {
         let mut feed = Feed::default();
         let count = |sql| {
             self.connection
@@ -183,7 +185,10 @@ impl Examination<'_, '_> {
         };
         let changes = count("SELECT max(sequence) FROM changes");
         let personas = count("SELECT count(*) FROM personas");
-        while self.follow(&mut feed).map_err(|error| StartError::from_driver(self.path, error))? {
+        while self
+            .follow(&mut feed)
+            .map_err(|error| DatabaseError::from_driver(self.path, error))?
+        {
             self.tell(Step::Changes, feed.sequence(), changes)?;
         }
         let mut row_id = i64::MIN;

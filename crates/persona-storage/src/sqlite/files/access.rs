@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 
 use super::paths::{COMPANIONS, with_suffix};
 use crate::sqlite::files::paths::folder_of;
-use crate::sqlite::{StartError, WriteLock};
+use crate::sqlite::{DatabaseError, WriteLock};
 
 /// Why this process may not write to a file or a folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,9 +103,9 @@ impl Obstacle {
 ///
 /// # Errors
 ///
-/// [`StartError::NotWritable`], which names the first of them that is in the way and says what to
+/// [`DatabaseError::NotWritable`], which names the first of them that is in the way and says what to
 /// do.
-pub fn refuse_unwritable(database: &Path) -> Result<(), StartError> {
+pub fn refuse_unwritable(database: &Path) -> Result<(), DatabaseError> {
     let write_lock = WriteLock::path(database);
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
     let files = [database.to_path_buf(), write_lock]
@@ -115,7 +115,7 @@ pub fn refuse_unwritable(database: &Path) -> Result<(), StartError> {
     let folder = (folder_of(database).to_path_buf(), Access::WRITE_OK | Access::EXEC_OK);
     for (path, wanted) in files.chain([folder]) {
         if let Some(obstacle) = Obstacle::of(&path, wanted) {
-            return Err(StartError::NotWritable { path, obstacle });
+            return Err(DatabaseError::NotWritable { path, obstacle });
         }
     }
     Ok(())

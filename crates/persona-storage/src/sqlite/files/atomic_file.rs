@@ -19,7 +19,7 @@ pub(crate) const SUFFIX: &str = ".unfinished";
 
 /// A file in the making. Dropping it removes it.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub(crate) struct AtomicFile {
     path: PathBuf,
     target: PathBuf,
     /// Holds the lock. It is closed only after SQLite has closed the file, because closing drops
@@ -28,7 +28,7 @@ pub(crate) struct Unfinished {
     finished: bool,
 }
 
-impl Unfinished {
+impl AtomicFile {
     /// Starts a file that is to become `target`, empty, with the owner and the mode of the database
     /// that it is made of or for.
     pub(crate) fn create(target: &Path, database: &Path) -> Result<Self> {
@@ -117,7 +117,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.finished {
             // If it stays, the next attempt uses it.

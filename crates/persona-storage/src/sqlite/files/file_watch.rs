@@ -12,11 +12,11 @@ use super::paths::{FileId, with_suffix};
 use crate::sqlite::WriteLock;
 
 /// The database and what belongs to it, as they were when they were opened.
-pub(crate) struct Watch {
+pub(crate) struct FileWatch {
     files: Vec<(PathBuf, Option<FileId>)>,
 }
 
-impl Watch {
+impl FileWatch {
     /// Remembers the files of a database that this process has just opened, its write lock
     /// included.
     pub(crate) fn of(database: &Path) -> Result<Self> {

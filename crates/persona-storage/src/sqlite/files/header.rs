@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 
 /// `PSNA`: marks a file as ours.
 pub(crate) const APPLICATION_ID: u32 = 0x5053_4e41;
@@ -27,8 +27,8 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads the header; `None` when the file does not exist or is empty.
-    pub(crate) fn read(path: &Path) -> Result<Option<Self>, StartError> {
-        let unreadable = |source| StartError::Unreadable { path: path.into(), source };
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, DatabaseError> {
+        let unreadable = |source| DatabaseError::Unreadable { path: path.into(), source };
         let mut bytes = [0; 100];
         let mut file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -36,15 +36,15 @@ impl Header {
         };
         let kind = file.metadata().map_err(unreadable)?.file_type();
         if kind.is_dir() {
-            return Err(StartError::Folder { path: path.into() });
+            return Err(DatabaseError::Folder { path: path.into() });
         }
         if !kind.is_file() {
-            return Err(StartError::NotADatabase { path: path.into() });
+            return Err(DatabaseError::NotADatabase { path: path.into() });
         }
         match file.read(&mut bytes).map_err(unreadable)? {
             0 => return Ok(None),
             100 if bytes.starts_with(b"SQLite format 3\0") => {}
-            _ => return Err(StartError::NotADatabase { path: path.into() }),
+            _ => return Err(DatabaseError::NotADatabase { path: path.into() }),
         }
         let word = |at: usize| {
             u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::paths::{COMPANIONS, FileId, with_suffix};
 use crate::sqlite::files::paths::folder_of;
 use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
-use crate::sqlite::{StartError, WriteLock};
+use crate::sqlite::{DatabaseError, WriteLock};
 
 /// Most symbolic links that are followed one after the other, as in the kernel
 /// (`path_resolution(7)`).
@@ -95,9 +95,9 @@ pub fn second_name(path: &Path) -> IoResult<Option<SecondName>> {
 /// Refuses a database that is reached by more than one name: a process that comes by the other name
 /// would have another WAL and another write lock, and each would overwrite what the other
 /// acknowledged.
-pub(crate) fn refuse_second_name(path: &Path) -> Result<(), StartError> {
-    match second_name(path).map_err(|source| StartError::from_file(path, source))? {
-        Some(name) => Err(StartError::SecondName { path: path.into(), name }),
+pub(crate) fn refuse_second_name(path: &Path) -> Result<(), DatabaseError> {
+    match second_name(path).map_err(|source| DatabaseError::from_file(path, source))? {
+        Some(name) => Err(DatabaseError::SecondName { path: path.into(), name }),
         None => Ok(()),
     }
 }
@@ -111,14 +111,14 @@ fn own_files(database: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Refuses a copy over the database that is copied, or over what belongs to it.
-pub(crate) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), StartError> {
+pub(crate) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), DatabaseError> {
     for own in own_files(database) {
         let identity =
-            |path| FileId::of(path).map_err(|source| StartError::from_file(path, source));
+            |path| FileId::of(path).map_err(|source| DatabaseError::from_file(path, source));
         if file == own
             || identity(file)?.is_some_and(|file| identity(&own).is_ok_and(|own| own == Some(file)))
         {
-            return Err(StartError::OwnFile { path: file.into() });
+            return Err(DatabaseError::OwnFile { path: file.into() });
         }
     }
     Ok(())
@@ -132,15 +132,15 @@ pub(crate) fn refuse_own_files(database: &Path, file: &Path) -> Result<(), Start
 ///
 /// # Errors
 ///
-/// [`StartError::OwnFile`], or the file cannot be looked at.
-pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), StartError> {
-    let unreadable = |source| StartError::from_file(output, source);
+/// [`DatabaseError::OwnFile`], or the file cannot be looked at.
+pub fn refuse_output(database: Option<&Path>, output: &Path) -> Result<(), DatabaseError> {
+    let unreadable = |source| DatabaseError::from_file(output, source);
     let output = real_path(output).map_err(unreadable)?;
     if let Some(database) = database {
         refuse_own_files(database, &output)?;
     }
     if is_beside_a_database(&output) || is_of_sqlite(&output).map_err(unreadable)? {
-        return Err(StartError::OwnFile { path: output });
+        return Err(DatabaseError::OwnFile { path: output });
     }
     Ok(())
 }
@@ -175,7 +175,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::{SecondName, StartError, real_path, refuse_output, second_name};
+    use super::{DatabaseError, SecondName, real_path, refuse_output, second_name};
     use crate::sqlite::{Settings, initialise};
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         fs::hard_link(&settings.path, folder.path().join("second.db")).expect("a link");
         assert_eq!(second_name(&settings.path).expect("a file"), Some(SecondName::HardLinks(2)));
         let refused = initialise(&settings).expect_err("two names");
-        assert!(matches!(refused, StartError::SecondName { .. }), "{refused}");
+        assert!(matches!(refused, DatabaseError::SecondName { .. }), "{refused}");
         fs::remove_file(folder.path().join("second.db")).expect("removed");
         initialise(&settings).expect("one name again");
     }
@@ -227,7 +227,7 @@ mod tests {
             "hard.txt",
         ] {
             let refused = refuse_output(None, &path(name));
-            assert!(matches!(refused, Err(StartError::OwnFile { .. })), "{name}: {refused:?}");
+            assert!(matches!(refused, Err(DatabaseError::OwnFile { .. })), "{name}: {refused:?}");
         }
         for name in ["log.txt", "new.txt", "other-wal", "/dev/null"] {
             refuse_output(Some(&path("persona.db")), &path(name)).expect(name);

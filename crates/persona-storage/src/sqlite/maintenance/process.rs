@@ -20,7 +20,7 @@ use super::scrub::Scrub;
 use crate::sqlite::backup::create::back_up_from;
 use crate::sqlite::connection::{self, Log, Purpose};
 use crate::sqlite::error::{from_driver, is_failed_sync};
-use crate::sqlite::files::file_watch::Watch;
+use crate::sqlite::files::file_watch::FileWatch;
 use crate::sqlite::files::paths::{stamp, with_suffix};
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
@@ -28,7 +28,7 @@ use crate::sqlite::tables::idempotency;
 use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
-use crate::sqlite::{Settings, Space, StartError, search};
+use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
@@ -94,7 +94,7 @@ pub struct Keeper {
     /// When the disk is to be looked at again.
     disk_from: Instant,
     disk_is_short: bool,
-    watch: Watch,
+    watch: FileWatch,
     scrub: Scrub,
 }
 
@@ -117,9 +117,9 @@ impl Keeper {
         settings: &Settings,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         let write_lock = WriteLock::open(&settings.path)
-            .map_err(|source| StartError::Unreadable {
+            .map_err(|source| DatabaseError::Unreadable {
                 path: WriteLock::path(&settings.path),
                 source,
             })?
@@ -127,8 +127,8 @@ impl Keeper {
         let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;
         let writer = WriteConnection::open(settings, Arc::clone(&observer))?;
-        let watch = Watch::of(&settings.path)
-            .map_err(|source| StartError::from_file(&settings.path, source))?;
+        let watch = FileWatch::of(&settings.path)
+            .map_err(|source| DatabaseError::from_file(&settings.path, source))?;
         let now = Instant::now();
         let mut keeper = Self {
             settings: settings.clone(),
@@ -155,7 +155,7 @@ impl Keeper {
         match keeper.copy_back() {
             Err(Error::Unsynced(source)) => {
                 keeper.leave_the_log();
-                Err(StartError::Disk { path: settings.path.clone(), source })
+                Err(DatabaseError::Disk { path: settings.path.clone(), source })
             }
             // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
             // a tick reports it.

@@ -31,7 +31,7 @@ use self::damage::Damage;
 use self::pool::{Pool, Shape, TURN_WAIT_MAX};
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::error::explain_read;
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 use crate::{Error, NoObserver, Observer, ReadRoom};
 
 pub(super) use lease::{Held, Leases, Reason};
@@ -90,7 +90,7 @@ impl Readers {
     }
 
     /// A new connection that only reads.
-    pub(super) fn open(&self) -> Result<Connection, StartError> {
+    pub(super) fn open(&self) -> Result<Connection, DatabaseError> {
         open(&self.settings)
     }
 
@@ -190,11 +190,11 @@ impl Place {
     }
 }
 
-fn open(settings: &Settings) -> Result<Connection, StartError> {
+fn open(settings: &Settings) -> Result<Connection, DatabaseError> {
     connection::open(settings, Purpose::Read, Arc::new(NoObserver))
 }
 
 /// A connection that cannot be opened although others are open.
-fn unopened(error: StartError) -> Error {
+fn unopened(error: DatabaseError) -> Error {
     Error::Backend(Box::new(error))
 }

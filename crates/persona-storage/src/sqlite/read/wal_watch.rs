@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::pool::TURN_WAIT_MAX;
 use crate::NoObserver;
 use crate::sqlite::connection::{self, Log, Purpose};
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 
 /// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
 pub(in crate::sqlite) const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -78,7 +78,7 @@ impl LogWatch {
         seen
     }
 
-    fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, StartError> {
+    fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, DatabaseError> {
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(connection::open(
@@ -88,7 +88,7 @@ impl LogWatch {
             )?),
         };
         connection::look_at_log(connection)
-            .map_err(|error| StartError::from_driver(&self.settings.path, error))
+            .map_err(|error| DatabaseError::from_driver(&self.settings.path, error))
     }
 
     /// How long a long read may take that begins now; `None` while none may, because the log is

@@ -10,10 +10,10 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::backup::snapshot::to_rollback_mode;
 use crate::sqlite::connection::open_unconfigured;
-use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths::with_suffix;
 
 /// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the
@@ -24,17 +24,17 @@ const COPY_PAGES: i32 = 1024;
 /// was in before.
 ///
 /// A file that is in WAL mode already is only read.
-pub(crate) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+pub(crate) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let before = {
         let connection = open_unconfigured(path, wait)?;
         let before = mode_of(&connection).map_err(failed)?;
         if before != "wal" {
             // Outside any transaction: inside one the switch is refused without an error.
             let now = set_mode(&connection, "wal")
-                .map_err(|error| StartError::from_connection(path, &connection, error))?;
+                .map_err(|error| DatabaseError::from_connection(path, &connection, error))?;
             if now != "wal" {
-                return Err(StartError::NotWal { path: path.into(), mode: now });
+                return Err(DatabaseError::NotWal { path: path.into(), mode: now });
             }
         }
         before
@@ -42,7 +42,7 @@ pub(crate) fn to_wal(path: &Path, wait: Duration) -> Result<Option<String>, Star
     let second = open_unconfigured(path, wait)?;
     match mode_of(&second).map_err(failed)?.as_str() {
         "wal" => Ok((before != "wal").then_some(before)),
-        mode => Err(StartError::NotWal { path: path.into(), mode: mode.into() }),
+        mode => Err(DatabaseError::NotWal { path: path.into(), mode: mode.into() }),
     }
 }
 
@@ -64,30 +64,30 @@ fn mode_of(connection: &Connection) -> rusqlite::Result<String> {
 
 /// Lets SQLite take a file back to before the transaction in which another program was killed, if
 /// there was one.
-pub(crate) fn roll_back(path: &Path, wait: Duration) -> Result<(), StartError> {
+pub(crate) fn roll_back(path: &Path, wait: Duration) -> Result<(), DatabaseError> {
     let connection = open_unconfigured(path, wait)?;
     // Any statement that reads the first page does it.
     connection
         .pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))
         .map(drop)
-        .map_err(|error| StartError::from_driver(path, error))
+        .map_err(|error| DatabaseError::from_driver(path, error))
 }
 
 /// Copies a file to `<name>-before-<change>`, checks the copy, and tells where it is. It is one
 /// complete file.
 ///
 /// A hot journal of a killed program is rolled back first, as by any program that opens the file.
-pub(crate) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, StartError> {
+pub(crate) fn back_up(path: &Path, change: &str, wait: Duration) -> Result<PathBuf, DatabaseError> {
     let target = with_suffix(path, &format!("-before-{change}"));
-    let unwritable = |source| StartError::from_file(&target, source);
-    let unfinished = Unfinished::create(&target, path).map_err(unwritable)?;
+    let unwritable = |source| DatabaseError::from_file(&target, source);
+    let unfinished = AtomicFile::create(&target, path).map_err(unwritable)?;
     // A copy is as damaged as what it was made of, and that is the file that its owner knows.
-    let failed = |error| StartError::from_driver(path, error);
+    let failed = |error| DatabaseError::from_driver(path, error);
     copy(path, unfinished.path(), wait).map_err(failed)?;
     to_rollback_mode(unfinished.path()).map_err(failed)?;
     let report = integrity_of(unfinished.path()).map_err(failed)?;
     if report != "ok" {
-        return Err(StartError::Damaged { path: path.into(), report });
+        return Err(DatabaseError::Damaged { path: path.into(), report });
     }
     unfinished.finish(true).map_err(unwritable)?;
     Ok(target)

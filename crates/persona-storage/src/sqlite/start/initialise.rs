@@ -14,7 +14,7 @@ use crate::sqlite::files::own_files;
 use crate::sqlite::files::ownership::open_or_make;
 use crate::sqlite::files::paths;
 use crate::sqlite::tables::{meta, personas};
-use crate::sqlite::{FileSystem, Settings, StartError, WriteLock};
+use crate::sqlite::{DatabaseError, FileSystem, Settings, WriteLock};
 
 /// From this many personas on they are not counted: reading a million entries of an index from a
 /// disk takes longer than everything else at a start.
@@ -53,11 +53,11 @@ pub struct InitReport {
 ///
 /// # Errors
 ///
-/// [`StartError`] says what is wrong with the file, its folder or its place.
-pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
+/// [`DatabaseError`] says what is wrong with the file, its folder or its place.
+pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     library::check_library()?;
     let path = &settings.path;
-    let unreadable = |source| StartError::Unreadable { path: path.clone(), source };
+    let unreadable = |source| DatabaseError::Unreadable { path: path.clone(), source };
     own_files::refuse_second_name(path)?;
     restore::finish_interrupted(path)?;
     let header = Header::read(path)?;
@@ -79,24 +79,24 @@ pub fn initialise(settings: &Settings) -> Result<InitReport, StartError> {
 }
 
 /// Whether there is nothing to do: then no lock is taken, and a running server notices nothing.
-fn is_ready(settings: &Settings) -> Result<bool, StartError> {
+fn is_ready(settings: &Settings) -> Result<bool, DatabaseError> {
     let connection = open_unconfigured(&settings.path, settings.busy_timeout)?;
     match migrate::check(&connection, &settings.path) {
         Ok(()) => Ok(true),
-        Err(StartError::OlderSchema { .. } | StartError::NotWal { .. }) => Ok(false),
+        Err(DatabaseError::OlderSchema { .. } | DatabaseError::NotWal { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 /// Creates, converts and migrates, behind the write lock.
-fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartError> {
+fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseError> {
     let path = &settings.path;
-    let locked = |source| StartError::Unreadable { path: WriteLock::path(path), source };
+    let locked = |source| DatabaseError::Unreadable { path: WriteLock::path(path), source };
     let write_lock = WriteLock::open(path).map_err(locked)?;
     let began = Instant::now();
     let guard = write_lock.lock_until(began + settings.busy_timeout).map_err(locked)?;
     if guard.is_none() {
-        return Err(StartError::Held {
+        return Err(DatabaseError::Held {
             path: path.clone(),
             waited_ms: began.elapsed().as_millis(),
         });
@@ -125,13 +125,14 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
             // Only copies are in another mode: this one was put back by hand, and what it was
             // copied from went on.
             let connection = open_unconfigured(path, settings.busy_timeout)?;
-            meta::renew_epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
+            meta::renew_epoch(&connection)
+                .map_err(|error| DatabaseError::from_driver(path, error))?;
         }
     }
     let switched = convert::to_wal(path, settings.busy_timeout)?;
     let mut connection = connection::open(settings, Purpose::Write, Arc::new(NoObserver))?;
-    let version =
-        migrate::version_of(&connection).map_err(|error| StartError::from_driver(path, error))?;
+    let version = migrate::version_of(&connection)
+        .map_err(|error| DatabaseError::from_driver(path, error))?;
     if (1..migrate::VERSION).contains(&version) && report.backup.is_none() {
         let change = format!("version-{}", migrate::VERSION);
         report.backup = Some(convert::back_up(path, &change, settings.busy_timeout)?);
@@ -147,18 +148,18 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
 
 /// Refuses while another process has the file open: SQLite holds a shared lock on it as long as a
 /// connection lives.
-fn refuse_while_in_use(path: &Path) -> Result<(), StartError> {
-    let unreadable = |source| StartError::from_file(path, source);
+fn refuse_while_in_use(path: &Path) -> Result<(), DatabaseError> {
+    let unreadable = |source| DatabaseError::from_file(path, source);
     let file = File::open(path).map_err(unreadable)?;
     match holder_of(&file).map_err(unreadable)? {
-        Some(pid) => Err(StartError::InUse { path: path.into(), pid: Some(pid) }),
+        Some(pid) => Err(DatabaseError::InUse { path: path.into(), pid: Some(pid) }),
         None => Ok(()),
     }
 }
 
 /// Reads back, through a connection that had no part in it, what the file is now.
-fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), StartError> {
-    let failed = |error| StartError::from_driver(&settings.path, error);
+fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(&settings.path, error);
     let connection = connection::open(settings, Purpose::Read, Arc::new(NoObserver))?;
     migrate::check(&connection, &settings.path)?;
     report.journal_mode =
@@ -170,9 +171,9 @@ fn measure(settings: &Settings, report: &mut InitReport) -> Result<(), StartErro
 }
 
 /// Refuses places where several processes cannot share a file.
-fn check_file_system(path: &Path, file_system: FileSystem) -> Result<(), StartError> {
+fn check_file_system(path: &Path, file_system: FileSystem) -> Result<(), DatabaseError> {
     if file_system.is_remote() {
-        return Err(StartError::RemoteFileSystem {
+        return Err(DatabaseError::RemoteFileSystem {
             path: path.into(),
             file_system: file_system.name(),
         });
@@ -182,21 +183,21 @@ fn check_file_system(path: &Path, file_system: FileSystem) -> Result<(), StartEr
 
 /// Creates the file, for the owner of its folder only where root makes it, and marks it as ours
 /// before anything else is in it.
-fn create(settings: &Settings) -> Result<(), StartError> {
+fn create(settings: &Settings) -> Result<(), DatabaseError> {
     let path = &settings.path;
-    let unreadable = |source| StartError::from_file(path, source);
+    let unreadable = |source| DatabaseError::from_file(path, source);
     open_or_make(path, path).map(drop).map_err(unreadable)?;
     paths::sync_folder_of(path).map_err(unreadable)?;
     let connection = open_unconfigured(path, settings.busy_timeout)?;
     migrate::claim(&connection)
-        .map_err(|error| StartError::from_connection(path, &connection, error))
+        .map_err(|error| DatabaseError::from_connection(path, &connection, error))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{FileSystem, StartError, check_file_system};
+    use super::{DatabaseError, FileSystem, check_file_system};
 
     #[test]
     fn a_file_on_a_network_file_system_is_refused_by_name_and_one_on_a_disk_is_not() {
@@ -204,7 +205,7 @@ mod tests {
         let refused =
             check_file_system(path, FileSystem::from_magic(0x6969)).expect_err("NFS is refused");
         assert!(
-            matches!(&refused, StartError::RemoteFileSystem { file_system, .. } if file_system == "NFS"),
+            matches!(&refused, DatabaseError::RemoteFileSystem { file_system, .. } if file_system == "NFS"),
             "{refused}"
         );
         assert!(refused.hint().is_some_and(|hint| hint.contains("local disk")), "{refused}");

@@ -4,7 +4,7 @@
 //! can silently lose committed transactions (SQLite documentation, "Write-Ahead Logging", section
 //! "WAL-reset bug"). Fixed in 3.51.3 and, as backports, in 3.50.7 and 3.44.6.
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 
 /// The version of the linked library, such as `3.54.1`.
 pub fn library_version() -> &'static str {
@@ -19,11 +19,11 @@ pub const fn library_is_safe(number: i32) -> bool {
         || (number >= 3_044_006 && number < 3_045_000)
 }
 
-pub(crate) fn check_library() -> Result<(), StartError> {
+pub(crate) fn check_library() -> Result<(), DatabaseError> {
     if library_is_safe(rusqlite::version_number()) {
         Ok(())
     } else {
-        Err(StartError::UnsafeLibrary { version: library_version() })
+        Err(DatabaseError::UnsafeLibrary { version: library_version() })
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::sqlite::files::header::{APPLICATION_ID, Header};
-use crate::sqlite::{StartError, search};
+use crate::sqlite::{DatabaseError, search};
 
 /// One step from a version to the next.
 struct Migration {
@@ -60,42 +60,42 @@ pub(crate) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
 
 /// Refuses a file of another application or of a newer version, by what is written in its first
 /// page.
-pub(crate) fn check_owner(path: &Path, header: &Header) -> Result<(), StartError> {
+pub(crate) fn check_owner(path: &Path, header: &Header) -> Result<(), DatabaseError> {
     check_mark(path, header)?;
     check_not_newer(path, header.user_version)
 }
 
 /// Refuses a file of another application.
-pub(crate) fn check_mark(path: &Path, header: &Header) -> Result<(), StartError> {
+pub(crate) fn check_mark(path: &Path, header: &Header) -> Result<(), DatabaseError> {
     if header.application_id != APPLICATION_ID {
         let owner = match header.application_id {
             0 => "it does not say which".into(),
             id => format!("application id {id:#010x}"),
         };
-        return Err(StartError::ForeignApplication { path: path.into(), owner });
+        return Err(DatabaseError::ForeignApplication { path: path.into(), owner });
     }
     Ok(())
 }
 
-fn check_not_newer(path: &Path, found: u32) -> Result<(), StartError> {
+fn check_not_newer(path: &Path, found: u32) -> Result<(), DatabaseError> {
     if found > VERSION { Err(other_version(path, found)) } else { Ok(()) }
 }
 
 /// The error for a version that is not that of this build.
-pub(crate) fn other_version(path: &Path, found: u32) -> StartError {
+pub(crate) fn other_version(path: &Path, found: u32) -> DatabaseError {
     let path = path.into();
     if found & !RETIRED_MARK != found {
-        StartError::Retired { path }
+        DatabaseError::Retired { path }
     } else if found > VERSION {
-        StartError::NewerSchema { path, found, known: VERSION }
+        DatabaseError::NewerSchema { path, found, known: VERSION }
     } else {
-        StartError::OlderSchema { path, found, known: VERSION }
+        DatabaseError::OlderSchema { path, found, known: VERSION }
     }
 }
 
 /// Checks an open file: ours, and of a version that this build knows. Tells the version.
-pub(crate) fn check_known(connection: &Connection, path: &Path) -> Result<u32, StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+pub(crate) fn check_known(connection: &Connection, path: &Path) -> Result<u32, DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let application_id: u32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
     let user_version = version_of(connection).map_err(failed)?;
@@ -104,11 +104,11 @@ pub(crate) fn check_known(connection: &Connection, path: &Path) -> Result<u32, S
 }
 
 /// Checks an open file: ours, in WAL mode, and of exactly the version of this build.
-pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StartError> {
-    let failed = |error| StartError::from_driver(path, error);
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    let failed = |error| DatabaseError::from_driver(path, error);
     let user_version = check_known(connection, path)?;
     if user_version < VERSION {
-        return Err(StartError::OlderSchema {
+        return Err(DatabaseError::OlderSchema {
             path: path.into(),
             found: user_version,
             known: VERSION,
@@ -116,7 +116,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), StartErr
     }
     let mode: String =
         connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
-    if mode == "wal" { Ok(()) } else { Err(StartError::NotWal { path: path.into(), mode }) }
+    if mode == "wal" { Ok(()) } else { Err(DatabaseError::NotWal { path: path.into(), mode }) }
 }
 
 /// Marks a new file as ours, while it is still in rollback-journal mode: from its first page on it
@@ -129,10 +129,13 @@ pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
 /// was another one.
 ///
 /// All steps are one transaction: a kill at any moment leaves the old version or the new one.
-pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<Option<u32>, StartError> {
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+) -> Result<Option<u32>, DatabaseError> {
     // From here on it is only borrowed, so that a failed commit can be asked what the system said.
     let connection = &*connection;
-    let failed = |error| StartError::from_connection(path, connection, error);
+    let failed = |error| DatabaseError::from_connection(path, connection, error);
     let transaction =
         Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(failed)?;
     let found = version_of(&transaction).map_err(failed)?;

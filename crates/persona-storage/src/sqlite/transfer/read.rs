@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use persona_model::{Document, PersonaId, SearchWords};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::error::damage;
 use crate::sqlite::tables::{checksum, row};
 use crate::transfer::{
@@ -21,7 +21,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn failed(&self, error: rusqlite::Error) -> TransferError {
-        StartError::from_connection(&self.path, &self.connection, error).into()
+        DatabaseError::from_connection(&self.path, &self.connection, error).into()
     }
 
     /// The next lines of the feed with their revisions, one after the other, as long as they are

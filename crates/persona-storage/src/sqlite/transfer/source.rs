@@ -15,7 +15,7 @@ use crate::sqlite::files::header::Header;
 use crate::sqlite::files::own_files::refuse_second_name;
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::meta;
-use crate::sqlite::{Durability, StartError};
+use crate::sqlite::{DatabaseError, Durability};
 use crate::sqlite::{Settings, WriteLock};
 use crate::transfer::{Batch, KeyRecord, Side, Source, TransferError};
 
@@ -51,11 +51,11 @@ impl FileSource {
         refuse_second_name(path)?;
         restore::finish_interrupted(path)?;
         let Some(header) = Header::read(path)? else {
-            return Err(StartError::missing_or_empty(path).into());
+            return Err(DatabaseError::missing_or_empty(path).into());
         };
         migrate::check_mark(path, &header)?;
         let write_lock = if header.wal {
-            Some(WriteLock::open(path).map_err(|source| StartError::from_file(path, source))?)
+            Some(WriteLock::open(path).map_err(|source| DatabaseError::from_file(path, source))?)
         } else {
             None
         };
@@ -68,13 +68,13 @@ impl FileSource {
             connection::open_alone(path)?
         };
         let found = migrate::version_of(&connection)
-            .map_err(|error| StartError::from_driver(path, error))?;
+            .map_err(|error| DatabaseError::from_driver(path, error))?;
         // A retired file is the source of a move that was killed in its last moment.
         if !matches!(found, migrate::VERSION | migrate::RETIRED) {
             return Err(migrate::other_version(path, found).into());
         }
         let epoch =
-            meta::epoch(&connection).map_err(|error| StartError::from_driver(path, error))?;
+            meta::epoch(&connection).map_err(|error| DatabaseError::from_driver(path, error))?;
         Ok(Self {
             file: File { path: path.into(), connection },
             is_live,
@@ -95,7 +95,7 @@ impl FileSource {
     }
 
     fn locked(&self, source: std::io::Error) -> TransferError {
-        StartError::from_file(&WriteLock::path(&self.file.path), source).into()
+        DatabaseError::from_file(&WriteLock::path(&self.file.path), source).into()
     }
 }
 
@@ -150,7 +150,7 @@ impl Source for FileSource {
         // Held until it is let go of in `unfence`, or until this process ends.
         guard
             .map(std::mem::forget)
-            .ok_or_else(|| StartError::InUse { path: self.file.path.clone(), pid: None })?;
+            .ok_or_else(|| DatabaseError::InUse { path: self.file.path.clone(), pid: None })?;
         if self.is_live {
             self.fence = Some(self.lock_file()?);
         }

@@ -13,9 +13,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, named_para
 
 use super::order;
 use super::read::File;
-use crate::sqlite::StartError;
+use crate::sqlite::DatabaseError;
 use crate::sqlite::backup::snapshot;
-use crate::sqlite::files::atomic_file::Unfinished;
+use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
 use crate::sqlite::tables::checksum;
@@ -49,7 +49,7 @@ pub(crate) struct FileTarget {
 
 struct Open {
     side: File,
-    file: Unfinished,
+    file: AtomicFile,
     /// From which place on rows were added since they were last put in order; `None` where none
     /// were.
     unordered_from: Option<order::Place>,
@@ -62,10 +62,10 @@ impl FileTarget {
         if path.symlink_metadata().is_ok() {
             return Err(TransferError::FileExists { place: path.display().to_string() });
         }
-        let unreadable = |source| StartError::Unreadable { path: path.into(), source };
+        let unreadable = |source| DatabaseError::Unreadable { path: path.into(), source };
         let file_system = FileSystem::of(paths::folder_of(path)).map_err(unreadable)?;
         if file_system.is_remote() {
-            return Err(StartError::RemoteFileSystem {
+            return Err(DatabaseError::RemoteFileSystem {
                 path: path.into(),
                 file_system: file_system.name(),
             }
@@ -79,7 +79,7 @@ impl FileTarget {
     }
 
     fn failed(&self, error: rusqlite::Error) -> TransferError {
-        StartError::from_driver(&self.path, error).into()
+        DatabaseError::from_driver(&self.path, error).into()
     }
 
     fn connection(&self) -> &Connection {
@@ -113,7 +113,7 @@ impl FileTarget {
     }
 }
 
-fn open_unfinished(file: &Unfinished) -> rusqlite::Result<Connection> {
+fn open_unfinished(file: &AtomicFile) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file.path(), flags)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -167,8 +167,8 @@ impl Target for FileTarget {
     }
 
     fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError> {
-        let unwritable = |error| StartError::from_file(&self.path, error);
-        let mut file = Unfinished::resume(&self.path, &self.path).map_err(unwritable)?;
+        let unwritable = |error| DatabaseError::from_file(&self.path, error);
+        let mut file = AtomicFile::resume(&self.path, &self.path).map_err(unwritable)?;
         let mut connection = open_unfinished(&file).map_err(|error| self.failed(error))?;
         // One that an earlier version of the program began is begun again: it has other words.
         let is_current = migrate::version_of(&connection).map_err(|error| self.failed(error))?
@@ -305,7 +305,7 @@ impl Target for FileTarget {
             .map_err(failed)?;
         connection.close().map_err(|(_, error)| self.failed(error))?;
         snapshot::to_wal_mode(file.path())?;
-        Ok(file.finish(false).map_err(|error| StartError::from_file(&self.path, error))?)
+        Ok(file.finish(false).map_err(|error| DatabaseError::from_file(&self.path, error))?)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::wal_index;
 use crate::sqlite::system_error::explained;
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 
 /// A connection that writes. All transactions that clients hear of are committed through one.
 pub(crate) struct WriteConnection {
@@ -62,7 +62,7 @@ impl WriteConnection {
     pub(crate) fn open(
         settings: &Settings,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         let mut connection = connection::open(settings, Purpose::Write, observer)?;
         let marks = Arc::new(Marks::default());
         let (before, after) = (Arc::clone(&marks), Arc::clone(&marks));
@@ -81,7 +81,7 @@ impl WriteConnection {
                     Ok(())
                 }))
             });
-        hooked.map_err(|error| StartError::from_driver(&settings.path, error))?;
+        hooked.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
         if let Err(error) = wal_index::reserve(&connection) {
             // Reads are not to end for want of space that only writes need.
             tracing::warn!(%error, "no room was taken ahead for the index of the log; a write that needs it can end in doubt");
@@ -89,7 +89,7 @@ impl WriteConnection {
         // SQLite drops the error of its own sync of the folder, without which a power cut takes the
         // log away as a whole.
         paths::sync_folder_of(&settings.path)
-            .map_err(|error| StartError::from_file(&settings.path, error))?;
+            .map_err(|error| DatabaseError::from_file(&settings.path, error))?;
         Ok(Self { connection, marks })
     }
 

@@ -32,7 +32,7 @@ use crate::sqlite::maintenance::disk::{Disk, Space};
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::{idempotency, personas};
-use crate::sqlite::{Settings, StartError};
+use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{Error, Loss, Observer, Operation, Write, Written};
@@ -79,9 +79,9 @@ impl Writer {
         disk: Arc<Disk>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, DatabaseError> {
         let write_lock = WriteLock::open(&settings.path)
-            .map_err(|source| StartError::Unreadable {
+            .map_err(|source| DatabaseError::Unreadable {
                 path: WriteLock::path(&settings.path),
                 source,
             })?
@@ -105,7 +105,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || thread.run())
-            .map_err(|source| StartError::Unreadable { path: settings.path.clone(), source })?;
+            .map_err(|source| DatabaseError::Unreadable { path: settings.path.clone(), source })?;
         let foresight = Foresight::new(settings.clone());
         Ok(Self { queue, weights, foresight, thread: Some(thread).into(), gave_up, observer })
     }
