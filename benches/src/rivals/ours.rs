@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_server::clock::SystemClock;
 use persona_storage::sqlite::{Settings, SqliteStore};
 use persona_storage::{NoObserver, Operation, Store};
@@ -155,7 +155,7 @@ fn commit(store: &SqliteStore, personas: u64, rate: u32, done: &AtomicBool) -> R
         let id = personas::id(u64::from(count) * 7919 % personas);
         runtime.block_on(store.write(personas::write(Operation::Patch {
             id,
-            expect: Expect::Any,
+            precondition: Precondition::Any,
             patch,
             base: None,
         })))?;

@@ -6,7 +6,7 @@
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
-use persona_model::{Expect, Timestamp};
+use persona_model::{Precondition, Timestamp};
 use persona_storage::{Answer, Error};
 
 use super::problem::{Code, Problem};
@@ -24,14 +24,16 @@ pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Pro
     if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(false);
     }
-    let expect = match etag::expect(headers)? {
-        None => only_date(headers, &IF_UNMODIFIED_SINCE).map(Expect::UnmodifiedSince),
+    let precondition = match etag::precondition(headers)? {
+        None => only_date(headers, &IF_UNMODIFIED_SINCE).map(Precondition::UnmodifiedSince),
         tags => tags,
     };
     let changed = answer.updated_at();
-    if let Some(expect) = expect.filter(|expect| !expect.is_met_by(answer.tag(), changed)) {
+    if let Some(precondition) =
+        precondition.filter(|precondition| !precondition.is_met_by(answer.tag(), changed))
+    {
         let problem = Problem::of_persona(answer.id, Error::Stale { current: answer.tag() });
-        return Err(if names_no_state(&expect) { problem.hint(NO_STATE) } else { problem });
+        return Err(if names_no_state(&precondition) { problem.hint(NO_STATE) } else { problem });
     }
     if headers.contains_key(IF_NONE_MATCH) {
         return etag::is_known(headers, answer.tag());
@@ -43,9 +45,9 @@ pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Pro
 ///
 /// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what
 /// the client did not see.
-pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
-    if let Some(expect) = etag::expect(headers)? {
-        return Ok(Some(expect));
+pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+    if let Some(precondition) = etag::precondition(headers)? {
+        return Ok(Some(precondition));
     }
     if !headers.contains_key(IF_UNMODIFIED_SINCE) {
         return Ok(None);
@@ -54,12 +56,12 @@ pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
     let date = date.ok_or_else(|| {
         Problem::bad_header("If-Unmodified-Since", "bad_value", "must be one date of HTTP")
     })?;
-    Ok(Some(Expect::UnmodifiedSince(date)))
+    Ok(Some(Precondition::UnmodifiedSince(date)))
 }
 
 /// What a writer expects, where the route needs it to be told by tags.
-pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
-    etag::expect(headers)?.ok_or_else(|| {
+pub(super) fn required_precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    etag::precondition(headers)?.ok_or_else(|| {
         let hint = if headers.contains_key(IF_UNMODIFIED_SINCE) {
             "a date does not say which content is meant: send If-Match with the ETag that a GET answered"
         } else {
@@ -73,7 +75,7 @@ pub(super) fn required_expect(headers: &HeaderMap) -> Result<Expect, Problem> {
 /// `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing
 /// was changed since any date.
 pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
-    if etag::expect(headers)?.is_some() {
+    if etag::precondition(headers)?.is_some() {
         return Err(Problem::new(
             Code::Stale,
             "a persona that does not exist yet meets no If-Match",
@@ -84,8 +86,8 @@ pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether no state at all has what is expected.
-pub(super) fn names_no_state(expect: &Expect) -> bool {
-    matches!(expect, Expect::OneOf(tags) if tags.is_empty())
+pub(super) fn names_no_state(precondition: &Precondition) -> bool {
+    matches!(precondition, Precondition::OneOf(tags) if tags.is_empty())
 }
 
 /// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::{EntityTag, Expect};
+use persona_model::{EntityTag, Precondition};
 
 use super::problem::Problem;
 
@@ -31,13 +31,13 @@ pub(super) fn of(tag: EntityTag) -> HeaderValue {
 ///
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never
 /// hands out, matches no state.
-pub(super) fn expect(headers: &HeaderMap) -> Result<Option<Expect>, Problem> {
+pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {
-        Tags::Any => Expect::Any,
-        Tags::Listed(tags) => {
-            Expect::OneOf(tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect())
-        }
+        Tags::Any => Precondition::Any,
+        Tags::Listed(tags) => Precondition::OneOf(
+            tags.into_iter().filter(|tag| !tag.weak).filter_map(Tag::read).collect(),
+        ),
     }))
 }
 
@@ -168,9 +168,9 @@ fn tag_at(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, header};
-    use persona_model::{EntityTag, Expect, Revision};
+    use persona_model::{EntityTag, Precondition, Revision};
 
-    use super::{expect, is_known, must_be_new, of};
+    use super::{is_known, must_be_new, of, precondition};
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
         lines
@@ -193,27 +193,28 @@ mod tests {
 
     #[test]
     fn if_match_is_compared_strongly() {
-        let read = |value| expect(&headers(&[(header::IF_MATCH, value)])).expect("well formed");
+        let read =
+            |value| precondition(&headers(&[(header::IF_MATCH, value)])).expect("well formed");
         let (seven, eight) = (tag(7, 0x9f3c_21aa), tag(8, 1));
-        assert_eq!(expect(&HeaderMap::new()).expect("none"), None);
-        assert_eq!(read("*"), Some(Expect::Any));
-        assert_eq!(read("\"7-9f3c21aa\""), Some(Expect::at(seven)));
+        assert_eq!(precondition(&HeaderMap::new()).expect("none"), None);
+        assert_eq!(read("*"), Some(Precondition::Any));
+        assert_eq!(read("\"7-9f3c21aa\""), Some(Precondition::at(seven)));
         assert_eq!(
             read(" , \"7-9f3c21aa\" ,, \"8-00000001\""),
-            Some(Expect::OneOf(vec![seven, eight]))
+            Some(Precondition::OneOf(vec![seven, eight]))
         );
         for never in
             ["\"7\"", "\"07-9f3c21aa\"", "\"7-9F3C21AA\"", "\"0-00000000\"", "\"\"", "\"abc,*\""]
         {
-            assert_eq!(read(never), Some(Expect::OneOf(Vec::new())), "{never}");
+            assert_eq!(read(never), Some(Precondition::OneOf(Vec::new())), "{never}");
         }
-        assert_eq!(read("W/\"7-9f3c21aa\""), Some(Expect::OneOf(Vec::new())));
-        assert_eq!(read("W/\"8-00000001\", \"7-9f3c21aa\""), Some(Expect::at(seven)));
+        assert_eq!(read("W/\"7-9f3c21aa\""), Some(Precondition::OneOf(Vec::new())));
+        assert_eq!(read("W/\"8-00000001\", \"7-9f3c21aa\""), Some(Precondition::at(seven)));
         let two_lines =
             headers(&[(header::IF_MATCH, "\"7-9f3c21aa\""), (header::IF_MATCH, "\"8-00000001\"")]);
         assert_eq!(
-            expect(&two_lines).expect("well formed"),
-            Some(Expect::OneOf(vec![seven, eight]))
+            precondition(&two_lines).expect("well formed"),
+            Some(Precondition::OneOf(vec![seven, eight]))
         );
     }
 
@@ -222,7 +223,7 @@ mod tests {
         for bad in
             ["7", "", ",", "\"7", "7\"", "\"7\" \"8\"", "w/\"7\"", "*, \"7\"", "\"7\"x", "\"a b\""]
         {
-            assert!(expect(&headers(&[(header::IF_MATCH, bad)])).is_err(), "{bad}");
+            assert!(precondition(&headers(&[(header::IF_MATCH, bad)])).is_err(), "{bad}");
             assert!(
                 is_known(&headers(&[(header::IF_NONE_MATCH, bad)]), tag(7, 1)).is_err(),
                 "{bad}"

@@ -75,7 +75,7 @@ pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
-pub use revision::{Expect, Revision};
+pub use revision::{Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,
     SearchError, SearchWords, Snippet, Term,

@@ -40,7 +40,7 @@ impl fmt::Display for Revision {
 /// Source: RFC 9110 sections 13.1.1 (`If-Match`), 13.1.2 (`If-None-Match`) and 13.1.4
 /// (`If-Unmodified-Since`).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Expect {
+pub enum Precondition {
     /// Whatever the current state is (`If-Match: *`, or no condition where none is needed).
     Any,
     /// The current state has one of these tags (`If-Match: "7-9f3c21aa"`). Empty when no tag of the
@@ -50,7 +50,7 @@ pub enum Expect {
     UnmodifiedSince(Timestamp),
 }
 
-impl Expect {
+impl Precondition {
     /// Expects exactly this state.
     pub fn at(tag: EntityTag) -> Self {
         Self::OneOf(vec![tag])

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use persona_model::{Clock, Document, Expect, Patch, PersonaId, Timestamp};
+use persona_model::{Clock, Document, Patch, PersonaId, Precondition, Timestamp};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
 use serde_json::json;
@@ -82,7 +82,7 @@ fn store(criterion: &mut Criterion) {
                 .expect("an object");
             let operation = Operation::Patch {
                 id: id(revision % PERSONAS),
-                expect: Expect::Any,
+                precondition: Precondition::Any,
                 patch,
                 base: None,
             };

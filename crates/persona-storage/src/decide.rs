@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use persona_model::{
-    ChangeKind, Document, EntityTag, Expect, FIELDS, Merged, Patch, PatchError, Persona, PersonaId,
-    Revision, Timestamp, merge_three_way,
+    ChangeKind, Document, EntityTag, FIELDS, Merged, Patch, PatchError, Persona, PersonaId,
+    Precondition, Revision, Timestamp, merge_three_way,
 };
 
 use crate::{Error, Operation, Outcome, Write, decide_import};
@@ -74,32 +74,32 @@ pub(crate) fn decide(
         Operation::Create { .. } | Operation::Import { .. } => {
             unreachable!("these were handled above")
         }
-        Operation::Replace { expect, document, .. } => {
-            alive(current)?;
-            met(expect, current)?;
+        Operation::Replace { precondition, document, .. } => {
+            check_not_deleted(current)?;
+            check_precondition(precondition, current)?;
             next.with_document(document.clone(), None, write.document_bytes_max)
         }
-        Operation::Patch { expect, patch, base, .. } => {
-            alive(current)?;
-            met(expect, current)?;
+        Operation::Patch { precondition, patch, base, .. } => {
+            check_not_deleted(current)?;
+            check_precondition(precondition, current)?;
             let document = match foreseen {
                 Some(foreseen) => foreseen?,
                 None => patched(patch, *base, current, document_at)?,
             };
             next.with_document(document, *base, write.document_bytes_max)
         }
-        Operation::Delete { expect, .. } => {
+        Operation::Delete { precondition, .. } => {
             if current.persona.deleted_at.is_some() {
                 return Ok(Decision::Unchanged);
             }
-            met(expect, current)?;
+            check_precondition(precondition, current)?;
             Ok(next.with_deletion(Some(now), Outcome::Deleted, ChangeKind::Deleted))
         }
-        Operation::Restore { expect, .. } => {
+        Operation::Restore { precondition, .. } => {
             if current.persona.deleted_at.is_none() {
                 return Ok(Decision::Unchanged);
             }
-            met(expect, current)?;
+            check_precondition(precondition, current)?;
             Ok(next.with_deletion(None, Outcome::Restored, ChangeKind::Restored))
         }
     }
@@ -133,7 +133,7 @@ fn created(
     }))
 }
 
-fn alive(current: Current<'_>) -> Result<(), Error> {
+fn check_not_deleted(current: Current<'_>) -> Result<(), Error> {
     if current.persona.deleted_at.is_some() {
         Err(Error::Deleted { current: current.tag })
     } else {
@@ -141,8 +141,8 @@ fn alive(current: Current<'_>) -> Result<(), Error> {
     }
 }
 
-fn met(expect: &Expect, current: Current<'_>) -> Result<(), Error> {
-    if expect.is_met_by(current.tag, current.persona.updated_at) {
+fn check_precondition(precondition: &Precondition, current: Current<'_>) -> Result<(), Error> {
+    if precondition.is_met_by(current.tag, current.persona.updated_at) {
         Ok(())
     } else {
         Err(Error::Stale { current: current.tag })

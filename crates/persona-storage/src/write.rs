@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use persona_model::{
-    DOCUMENT_BYTES_MAX, Document, Expect, PastRevision, Patch, PersonaId, Revision,
+    DOCUMENT_BYTES_MAX, Document, PastRevision, Patch, PersonaId, Precondition, Revision,
 };
 
 use crate::Answer;
@@ -36,7 +36,7 @@ pub enum Operation {
         /// Which persona.
         id: PersonaId,
         /// What the writer believes its revision to be.
-        expect: Expect,
+        precondition: Precondition,
         /// The new document.
         document: Document,
     },
@@ -45,7 +45,7 @@ pub enum Operation {
         /// Which persona.
         id: PersonaId,
         /// What the writer believes its revision to be.
-        expect: Expect,
+        precondition: Precondition,
         /// The change.
         patch: Patch,
         /// With a base: the change was made to this revision, and is merged with what happened
@@ -58,14 +58,14 @@ pub enum Operation {
         /// Which persona.
         id: PersonaId,
         /// What the writer believes its revision to be.
-        expect: Expect,
+        precondition: Precondition,
     },
     /// Undeletes the persona, as a new revision. Restoring a living one changes nothing.
     Restore {
         /// Which persona.
         id: PersonaId,
         /// What the writer believes its revision to be.
-        expect: Expect,
+        precondition: Precondition,
     },
     /// Keeps a revision that another store made as it was, times and authors too: the first one of
     /// a new persona, or the next one of a persona whose last revision is the one before. The
@@ -84,13 +84,13 @@ pub enum Operation {
 
 impl Operation {
     /// What the writer believes the current state to be; `None` for a creation.
-    pub fn expect(&self) -> Option<&Expect> {
+    pub fn precondition(&self) -> Option<&Precondition> {
         match self {
             Self::Create { .. } | Self::Import { .. } => None,
-            Self::Replace { expect, .. }
-            | Self::Patch { expect, .. }
-            | Self::Delete { expect, .. }
-            | Self::Restore { expect, .. } => Some(expect),
+            Self::Replace { precondition, .. }
+            | Self::Patch { precondition, .. }
+            | Self::Delete { precondition, .. }
+            | Self::Restore { precondition, .. } => Some(precondition),
         }
     }
 

@@ -153,7 +153,7 @@ pub(super) async fn done(context: &Context, write: Write) -> Result<Response, Pr
 
 async fn commit(context: &Context, write: Write) -> Result<Written, Problem> {
     let id = write.operation.id();
-    let names_no_state = write.operation.expect().is_some_and(conditions::names_no_state);
+    let names_no_state = write.operation.precondition().is_some_and(conditions::names_no_state);
     context.store.write(write).await.map_err(|error| {
         let is_stale = matches!(error, Error::Stale { .. });
         let problem = Problem::of_persona(id, error);

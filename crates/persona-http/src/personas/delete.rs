@@ -20,6 +20,6 @@ pub async fn delete_persona(
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = conditions::required_expect(&request.parts.headers)?;
-    answer::done(&context, request.write(&context, Operation::Delete { id, expect })?).await
+    let precondition = conditions::required_precondition(&request.parts.headers)?;
+    answer::done(&context, request.write(&context, Operation::Delete { id, precondition })?).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::Operation;
 
 use super::answer;
@@ -31,7 +31,8 @@ pub async fn patch_persona(
     let base = parameters.revision("base_revision");
     parameters.done()?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = conditions::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
+    let precondition =
+        conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
     let read = |media_type, body| {
         Ok(match media_type {
             MediaType::JsonPatch => Patch::json(body)?,
@@ -39,6 +40,6 @@ pub async fn patch_persona(
         })
     };
     let patch = request.read(&context, MediaType::PATCH, read).await?;
-    let operation = Operation::Patch { id, expect, patch, base };
+    let operation = Operation::Patch { id, precondition, patch, base };
     answer::written(&context, request.write(&context, operation)?).await
 }

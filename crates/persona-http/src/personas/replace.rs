@@ -21,16 +21,16 @@ pub async fn replace_persona(
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     let headers = &request.parts.headers;
-    let expect = if etag::must_be_new(headers)? {
+    let precondition = if etag::must_be_new(headers)? {
         None
     } else {
-        Some(conditions::required_expect(headers)?)
+        Some(conditions::required_precondition(headers)?)
     };
     let read = move |_, body| Ok(answer::prepared(wire::document_of_put(id, body)?));
     let document = request.read(&context, MediaType::PERSONA, read).await?;
-    let operation = match expect {
+    let operation = match precondition {
         None => Operation::Create { id, document },
-        Some(expect) => Operation::Replace { id, expect, document },
+        Some(precondition) => Operation::Replace { id, precondition, document },
     };
     answer::written(&context, request.write(&context, operation)?).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use persona_model::Expect;
+use persona_model::Precondition;
 use persona_storage::Operation;
 
 use super::answer;
@@ -21,6 +21,8 @@ pub async fn restore_persona(
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri)?;
     etag::no_creation(&request.parts.headers)?;
-    let expect = conditions::expect(&request.parts.headers)?.unwrap_or(Expect::Any);
-    answer::written(&context, request.write(&context, Operation::Restore { id, expect })?).await
+    let precondition =
+        conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
+    answer::written(&context, request.write(&context, Operation::Restore { id, precondition })?)
+        .await
 }

@@ -1,6 +1,6 @@
 //! Personas come into being.
 
-use persona_model::Expect;
+use persona_model::Precondition;
 use serde_json::json;
 
 use super::TestClock;
@@ -48,7 +48,7 @@ pub async fn creating_an_identity_twice_is_refused_with_the_current_revision(
         "{refused}"
     );
     assert_eq!(get(store, 1).await, first);
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");
     assert!(
         matches!(refused, Error::AlreadyExists { current } if current.revision == revision(2)),
@@ -90,14 +90,14 @@ pub async fn a_handle_belongs_to_one_living_persona(store: &Subject, _clock: &Te
     );
     assert_eq!(store.get(id(2)).await.expect("readable"), None);
     create(store, 2, named("Eve")).await;
-    let refused = replace(store, 2, Expect::Any, json!({ "name": "Eve", "handle": "ada" }))
+    let refused = replace(store, 2, Precondition::Any, json!({ "name": "Eve", "handle": "ada" }))
         .await
         .expect_err("refused");
     assert!(matches!(refused, Error::HandleTaken { .. }), "{refused}");
     replace(
         store,
         1,
-        Expect::Any,
+        Precondition::Any,
         json!({ "name": "Ada", "handle": "ada", "description": "same handle" }),
     )
     .await
@@ -109,7 +109,7 @@ pub async fn a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_fro
     _clock: &TestClock,
 ) {
     create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
     create(store, 2, json!({ "name": "Eve", "handle": "ada" })).await;
     let refused = restore(store, 1).await.expect_err("refused");
     assert!(matches!(&refused, Error::HandleTaken { holder, .. } if *holder == id(2)), "{refused}");

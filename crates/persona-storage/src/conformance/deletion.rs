@@ -1,6 +1,6 @@
 //! Personas are deleted and come back.
 
-use persona_model::Expect;
+use persona_model::Precondition;
 use serde_json::json;
 
 use super::TestClock;
@@ -15,7 +15,7 @@ pub async fn a_deleted_persona_still_reads_but_cannot_be_changed(
 ) {
     let living = create(store, 1, named("Ada")).await;
     clock.advance_micros(5);
-    let written = delete(store, 1, Expect::at(living.tag())).await.expect("deleted");
+    let written = delete(store, 1, Precondition::at(living.tag())).await.expect("deleted");
     assert_eq!(
         (written.outcome, written.answer.revision, written.answer.deleted),
         (Outcome::Deleted, revision(2), true)
@@ -24,7 +24,7 @@ pub async fn a_deleted_persona_still_reads_but_cannot_be_changed(
     assert_eq!(json_of(&written.answer)["deleted_at"], json!("2026-11-24T12:00:00.000005Z"));
     for refused in [
         merge(store, 1, json!({ "name": "Eve" })).await,
-        replace(store, 1, Expect::Any, named("Eve")).await,
+        replace(store, 1, Precondition::Any, named("Eve")).await,
     ] {
         let refused = refused.expect_err("refused");
         assert!(
@@ -39,10 +39,10 @@ pub async fn deleting_again_changes_nothing_whatever_is_expected(
     _clock: &TestClock,
 ) {
     let living = create(store, 1, named("Ada")).await;
-    let first = delete(store, 1, Expect::Any).await.expect("deleted").answer;
-    let again = delete(store, 1, Expect::at(living.tag())).await.expect("accepted");
+    let first = delete(store, 1, Precondition::Any).await.expect("deleted").answer;
+    let again = delete(store, 1, Precondition::at(living.tag())).await.expect("accepted");
     assert_eq!((again.outcome, again.answer), (Outcome::Unchanged, first));
-    let refused = delete(store, 2, Expect::Any).await.expect_err("refused");
+    let refused = delete(store, 2, Precondition::Any).await.expect_err("refused");
     assert!(matches!(refused, Error::NotFound), "{refused}");
 }
 
@@ -52,7 +52,7 @@ pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
 ) {
     let first =
         json_of(&create(store, 1, json!({ "name": "Ada", "tags": ["a"], "handle": "ada" })).await);
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
     let written = restore(store, 1).await.expect("restored");
     assert_eq!(
         (written.outcome, written.answer.revision, written.answer.deleted),
@@ -68,8 +68,8 @@ pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
 
 pub async fn deleting_with_a_stale_revision_is_refused(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
-    let second = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced").answer;
-    let refused = delete(store, 1, Expect::at(first.tag())).await.expect_err("refused");
+    let second = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").answer;
+    let refused = delete(store, 1, Precondition::at(first.tag())).await.expect_err("refused");
     assert!(
         matches!(refused, Error::Stale { current } if current.revision == revision(2)),
         "{refused}"

@@ -1,6 +1,6 @@
 //! Every change is announced.
 
-use persona_model::{Change, ChangeKind, Expect};
+use persona_model::{Change, ChangeKind, Precondition};
 use serde_json::json;
 
 use super::TestClock;
@@ -13,7 +13,7 @@ pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _
     create(store, 2, named("Bea")).await;
     merge(store, 1, json!({ "name": "Ada L." })).await.expect("patched");
     merge(store, 1, json!({ "name": "Ada L." })).await.expect("unchanged");
-    delete(store, 2, Expect::Any).await.expect("deleted");
+    delete(store, 2, Precondition::Any).await.expect("deleted");
     restore(store, 2).await.expect("restored");
     let feed = store.changes_after(0, 100).await.expect("readable");
     let seen: Vec<_> =

@@ -1,6 +1,6 @@
 //! What was stays readable.
 
-use persona_model::{Expect, FIELDS, Filter, ListRequest, Sort};
+use persona_model::{FIELDS, Filter, ListRequest, Precondition, Sort};
 use serde_json::json;
 
 use super::TestClock;
@@ -17,12 +17,12 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(
     let first = create(store, 1, named("Ada")).await;
     let mut second = write(Operation::Replace {
         id: id(1),
-        expect: Expect::Any,
+        precondition: Precondition::Any,
         document: document(json!({ "name": "Ada", "tags": ["a"] })),
     });
     second.author = Some("Eve".into());
     let second = store.write(second).await.expect("replaced").answer;
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
 
     let record = |number| {
         let store = store.clone();

@@ -1,6 +1,6 @@
 //! Revisions that another store made, kept as they were.
 
-use persona_model::{ChangeKind, Document, Expect, PastRevision, Revision, Since, Timestamp};
+use persona_model::{ChangeKind, Document, PastRevision, Precondition, Revision, Since, Timestamp};
 use serde_json::{Value, json};
 
 use super::TestClock;
@@ -110,8 +110,8 @@ pub async fn an_exported_history_has_every_revision_of_every_persona(
     merge(store, 1, json!({ "nickname": "A" })).await.expect("patched");
     clock.advance_micros(1_000_000);
     create(store, 2, named("Bea")).await;
-    delete(store, 2, Expect::Any).await.expect("deleted");
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 2, Precondition::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
     restore(store, 1).await.expect("restored");
     let all = lines(store, Exported::History).await;
     let told: Vec<(u64, u64, u64)> = all

@@ -1,6 +1,8 @@
 //! Limits of a document, and numbers at the edge of 64 bits.
 
-use persona_model::{DOCUMENT_BYTES_MAX, EntityTag, Expect, Invalid, Patch, PersonaId, Revision};
+use persona_model::{
+    DOCUMENT_BYTES_MAX, EntityTag, Invalid, Patch, PersonaId, Precondition, Revision,
+};
 use serde_json::{Value, json};
 
 use super::TestClock;
@@ -35,7 +37,14 @@ fn too_long(refused: &Error) -> &str {
 
 async fn patch_json(store: &Subject, operations: Value) -> Result<Written, Error> {
     let patch = Patch::json(operations).expect("a JSON Patch");
-    store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await
+    store
+        .write(write(Operation::Patch {
+            id: id(1),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        }))
+        .await
 }
 
 pub async fn no_write_makes_a_document_larger_than_its_limit(store: &Subject, _clock: &TestClock) {
@@ -49,7 +58,8 @@ pub async fn no_write_makes_a_document_larger_than_its_limit(store: &Subject, _c
         .expect_err("refused");
     assert_eq!(too_long(&refused), message);
     let first = create(store, 1, named("Ada")).await;
-    let replace = Operation::Replace { id: id(1), expect: Expect::Any, document: large };
+    let replace =
+        Operation::Replace { id: id(1), precondition: Precondition::Any, document: large };
     assert_eq!(too_long(&store.write(write(replace)).await.expect_err("refused")), message);
     let refused = merge(store, 1, members_of(DOCUMENT_BYTES_MAX)).await.expect_err("refused");
     assert_eq!(too_long(&refused), message);
@@ -76,7 +86,7 @@ pub async fn two_sides_that_fit_alone_and_not_together_are_refused(
         Patch::merge(json!({ "group_only_greetings": greetings(3 << 20) })).expect("a merge patch");
     let base = Some(revision(1));
     let refused = store
-        .write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base }))
+        .write(write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base }))
         .await
         .expect_err("refused");
     assert!(
@@ -95,7 +105,7 @@ pub async fn a_document_from_before_the_limit_is_read_and_can_only_become_smalle
     merge(store, 1, json!({ "name": "A" })).await.expect("smaller, and still above the limit");
     merge(store, 1, json!({ "alternate_greetings": [] })).await.expect("far smaller");
     merge(store, 1, json!({ "nickname": "larger" })).await.expect("within the limit");
-    let deleted = Operation::Delete { id: id(1), expect: Expect::Any };
+    let deleted = Operation::Delete { id: id(1), precondition: Precondition::Any };
     store.write(write(deleted)).await.expect("deleted");
 }
 
@@ -110,7 +120,7 @@ pub async fn a_large_document_is_changed_like_a_small_one(store: &Subject, _cloc
         let patch = Patch::merge(json!({ "scenario": "dragons" })).expect("a merge patch");
         write(Operation::Patch {
             id: id(1),
-            expect: Expect::Any,
+            precondition: Precondition::Any,
             patch,
             base: Some(revision(base)),
         })
@@ -118,7 +128,7 @@ pub async fn a_large_document_is_changed_like_a_small_one(store: &Subject, _cloc
     store.write(patch(2)).await.expect("merged");
     let stale = Operation::Replace {
         id: id(1),
-        expect: Expect::at(first.tag()),
+        precondition: Precondition::at(first.tag()),
         document: document(named("Eve")),
     };
     assert!(
@@ -194,7 +204,12 @@ pub async fn numbers_at_the_edge_of_64_bits_are_numbers_of_nothing(
         let beyond = Revision::new(number).expect("not zero");
         assert_eq!(store.revision(id(1), beyond).await.expect("readable"), None, "{number}");
         let patch = Patch::merge(json!({ "name": "Eve" })).expect("a merge patch");
-        let patch = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: Some(beyond) };
+        let patch = Operation::Patch {
+            id: id(1),
+            precondition: Precondition::Any,
+            patch,
+            base: Some(beyond),
+        };
         let refused = store.write(write(patch)).await.expect_err("refused");
         assert!(
             matches!(refused, Error::UnknownBase { base } if base == beyond),
@@ -202,7 +217,7 @@ pub async fn numbers_at_the_edge_of_64_bits_are_numbers_of_nothing(
         );
         let replace = Operation::Replace {
             id: id(1),
-            expect: Expect::at(EntityTag { revision: beyond, ..first.tag() }),
+            precondition: Precondition::at(EntityTag { revision: beyond, ..first.tag() }),
             document: document(named("Eve")),
         };
         let refused = store.write(write(replace)).await.expect_err("refused");

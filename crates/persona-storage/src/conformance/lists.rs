@@ -1,7 +1,7 @@
 //! Many personas at once.
 
 use persona_model::{
-    Cursor, Expect, Filter, Kind, ListRequest, Since, Sort, Timestamp, filter_tags,
+    Cursor, Filter, Kind, ListRequest, Precondition, Since, Sort, Timestamp, filter_tags,
 };
 use serde_json::json;
 
@@ -81,7 +81,7 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(
     create(store, 1, json!({ "name": "a", "kind": "agent", "tags": ["x", "y", "x"] })).await;
     create(store, 2, json!({ "name": "b", "tags": ["y"], "is_active": false })).await;
     create(store, 3, json!({ "name": "c", "tags": ["x"] })).await;
-    delete(store, 3, Expect::Any).await.expect("deleted");
+    delete(store, 3, Precondition::Any).await.expect("deleted");
     clock.advance_micros(1_000_000);
     merge(store, 2, json!({ "tags": ["Y", "z"] })).await.expect("patched");
 
@@ -122,7 +122,7 @@ pub async fn a_list_is_stable_while_personas_come_and_go(store: &Subject, _clock
     assert_eq!(ids(&first.items), [10, 20]);
     create(store, 15, named("name 15")).await;
     create(store, 25, named("name 25")).await;
-    delete(store, 20, Expect::Any).await.expect("deleted");
+    delete(store, 20, Precondition::Any).await.expect("deleted");
     let second = list(store, &filter, sort, 2, first.next_cursor.as_deref()).await;
     assert_eq!(ids(&second.items), [25, 30]);
 }
@@ -159,7 +159,7 @@ pub async fn an_export_holds_every_living_persona_once(store: &Subject, _clock: 
     for number in 1..=200 {
         create(store, number, named(&format!("name {number}"))).await;
     }
-    delete(store, 7, Expect::Any).await.expect("deleted");
+    delete(store, 7, Precondition::Any).await.expect("deleted");
     for (include_deleted, wanted) in [(false, 199), (true, 200)] {
         let mut export = store
             .export(if include_deleted { Exported::All } else { Exported::Living })

@@ -1,6 +1,6 @@
 //! Parts of documents are changed.
 
-use persona_model::{Conflict, Expect, Patch};
+use persona_model::{Conflict, Patch, Precondition};
 use serde_json::{Value, json};
 
 use super::TestClock;
@@ -28,7 +28,14 @@ pub async fn a_merge_patch_leaves_what_it_does_not_name_and_null_clears(
 
 async fn json_patch(store: &Subject, operations: Value) -> Result<Written, Error> {
     let patch = Patch::json(operations).expect("a JSON Patch");
-    store.write(write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })).await
+    store
+        .write(write(Operation::Patch {
+            id: id(1),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        }))
+        .await
 }
 
 pub async fn a_json_patch_is_applied_whole_or_not_at_all(store: &Subject, _clock: &TestClock) {
@@ -70,7 +77,7 @@ async fn merge_from(store: &Subject, base: u64, patch: Value) -> Result<Written,
     store
         .write(write(Operation::Patch {
             id: id(1),
-            expect: Expect::Any,
+            precondition: Precondition::Any,
             patch,
             base: Some(revision(base)),
         }))

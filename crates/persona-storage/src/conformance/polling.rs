@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use persona_model::{
-    Cursor, Expect, Filter, ListRequest, PersonaId, Position, Revision, Since, Sort, Timestamp,
+    Cursor, Filter, ListRequest, PersonaId, Position, Precondition, Revision, Since, Sort,
+    Timestamp,
 };
 use serde_json::json;
 
@@ -110,7 +111,7 @@ pub async fn a_poller_sees_each_change_of_a_kind_and_none_a_second_time(
     for jump in [3_600_000_000, -7_200_000_000] {
         clock.jump_micros(jump);
         merge(store, 1, json!({ "description": jump.to_string() })).await.expect("patched");
-        delete(store, 2, Expect::Any).await.expect("deleted");
+        delete(store, 2, Precondition::Any).await.expect("deleted");
         merge(store, 1, json!({ "description": jump.to_string() })).await.expect("unchanged");
         restore(store, 2).await.expect("restored");
         new(if jump > 0 { &[(1, 2), (2, 3)] } else { &[(1, 3), (2, 5)] }).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::Expect;
+use persona_model::Precondition;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -43,7 +43,7 @@ pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(
     for writer in 0..WRITERS {
         let store = Arc::clone(store);
         writers.spawn(async move {
-            replace(&store, 1, Expect::at(first), named(&format!("writer {writer}"))).await
+            replace(&store, 1, Precondition::at(first), named(&format!("writer {writer}"))).await
         });
     }
     let (mut won, mut stale) = (Vec::new(), 0);

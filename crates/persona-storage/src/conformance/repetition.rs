@@ -1,6 +1,6 @@
 //! Requests that are sent twice.
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use serde_json::{Value, json};
 
 use super::TestClock;
@@ -11,7 +11,7 @@ use crate::{Error, IDEMPOTENCY_KEPT, Operation, Outcome, Write, Written};
 
 fn patch(members: Value) -> Write {
     let patch = Patch::merge(members).expect("a merge patch");
-    write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })
+    write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None })
 }
 
 pub async fn a_repeated_request_is_answered_as_the_first_time_and_changes_nothing(

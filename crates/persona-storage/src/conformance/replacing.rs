@@ -1,6 +1,6 @@
 //! Whole documents are replaced.
 
-use persona_model::{Clock, EntityTag, Expect, Patch, Timestamp};
+use persona_model::{Clock, EntityTag, Patch, Precondition, Timestamp};
 use serde_json::json;
 
 use super::TestClock;
@@ -16,7 +16,7 @@ pub async fn replacing_with_the_current_revision_makes_the_next_one(
     let first = create(store, 1, json!({ "name": "Ada", "description": "first" })).await;
     clock.advance_micros(1_000_000);
     let written =
-        replace(store, 1, Expect::at(first.tag()), named("Ada L.")).await.expect("replaced");
+        replace(store, 1, Precondition::at(first.tag()), named("Ada L.")).await.expect("replaced");
     assert_eq!((written.outcome, written.answer.revision), (Outcome::Updated, revision(2)));
     assert_eq!(get(store, 1).await, written.answer);
     let body = json_of(&written.answer);
@@ -32,9 +32,11 @@ pub async fn replacing_with_a_stale_revision_is_refused_and_changes_nothing(
     _clock: &TestClock,
 ) {
     let first = create(store, 1, named("Ada")).await;
-    let second = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced").answer;
+    let second = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").answer;
     let later = EntityTag { revision: revision(3), ..second.tag() };
-    for stale in [Expect::at(first.tag()), Expect::at(later), Expect::OneOf(vec![])] {
+    for stale in
+        [Precondition::at(first.tag()), Precondition::at(later), Precondition::OneOf(vec![])]
+    {
         let refused = replace(store, 1, stale, named("Eve")).await.expect_err("refused");
         assert!(
             matches!(refused, Error::Stale { current } if current == second.tag()),
@@ -42,7 +44,7 @@ pub async fn replacing_with_a_stale_revision_is_refused_and_changes_nothing(
         );
     }
     assert_eq!(get(store, 1).await, second);
-    replace(store, 1, Expect::OneOf(vec![first.tag(), second.tag()]), named("Cleo"))
+    replace(store, 1, Precondition::OneOf(vec![first.tag(), second.tag()]), named("Cleo"))
         .await
         .expect("one of them is current");
 }
@@ -50,7 +52,8 @@ pub async fn replacing_with_a_stale_revision_is_refused_and_changes_nothing(
 pub async fn replacing_with_the_same_document_changes_nothing(store: &Subject, clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
     clock.advance_micros(1_000_000);
-    let written = replace(store, 1, Expect::at(first.tag()), named("Ada")).await.expect("accepted");
+    let written =
+        replace(store, 1, Precondition::at(first.tag()), named("Ada")).await.expect("accepted");
     assert_eq!(written.outcome, Outcome::Unchanged);
     assert_eq!(written.answer, first);
     assert_eq!(get(store, 1).await, first);
@@ -64,13 +67,20 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
     let current = create(store, 1, named("Ada")).await;
     let others = [current.checksum ^ 1, current.checksum ^ 0x8000_0000, 0, u32::MAX]
         .map(|checksum| EntityTag { checksum, ..current.tag() });
-    let expect =
-        || Expect::OneOf(others.iter().copied().filter(|other| *other != current.tag()).collect());
+    let precondition = || {
+        Precondition::OneOf(
+            others.iter().copied().filter(|other| *other != current.tag()).collect(),
+        )
+    };
     let patch = Patch::merge(named("Eve")).expect("a merge patch");
     let writes = [
-        Operation::Replace { id: id(1), expect: expect(), document: document(named("Eve")) },
-        Operation::Patch { id: id(1), expect: expect(), patch, base: None },
-        Operation::Delete { id: id(1), expect: expect() },
+        Operation::Replace {
+            id: id(1),
+            precondition: precondition(),
+            document: document(named("Eve")),
+        },
+        Operation::Patch { id: id(1), precondition: precondition(), patch, base: None },
+        Operation::Delete { id: id(1), precondition: precondition() },
     ];
     for operation in writes {
         let refused = store.write(write(operation)).await.expect_err("refused");
@@ -80,10 +90,10 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
         );
         assert_eq!(get(store, 1).await, current);
     }
-    let deleted = delete(store, 1, Expect::at(current.tag())).await.expect("deleted").answer;
+    let deleted = delete(store, 1, Precondition::at(current.tag())).await.expect("deleted").answer;
     let other = EntityTag { checksum: !deleted.checksum, ..deleted.tag() };
     let refused = store
-        .write(write(Operation::Restore { id: id(1), expect: Expect::at(other) }))
+        .write(write(Operation::Restore { id: id(1), precondition: Precondition::at(other) }))
         .await
         .expect_err("refused");
     assert!(matches!(refused, Error::Stale { current } if current == deleted.tag()), "{refused}");
@@ -92,18 +102,22 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
 pub async fn a_date_is_met_by_a_state_that_is_no_later(store: &Subject, clock: &TestClock) {
     let mut current = create(store, 1, named("Ada")).await;
     let patch = || Patch::merge(named("Eve")).expect("a merge patch");
-    let writes: [&dyn Fn(Expect) -> Operation; 4] = [
-        &|expect| Operation::Replace { id: id(1), expect, document: document(named("Bea")) },
-        &|expect| Operation::Patch { id: id(1), expect, patch: patch(), base: None },
-        &|expect| Operation::Delete { id: id(1), expect },
-        &|expect| Operation::Restore { id: id(1), expect },
+    let writes: [&dyn Fn(Precondition) -> Operation; 4] = [
+        &|precondition| Operation::Replace {
+            id: id(1),
+            precondition,
+            document: document(named("Bea")),
+        },
+        &|precondition| Operation::Patch { id: id(1), precondition, patch: patch(), base: None },
+        &|precondition| Operation::Delete { id: id(1), precondition },
+        &|precondition| Operation::Restore { id: id(1), precondition },
     ];
     for operation in writes {
         let began = current.updated_at();
         clock.advance_micros(300_000);
         let before = Timestamp::from_micros(began.as_micros() - 1);
         let refused = store
-            .write(write(operation(Expect::UnmodifiedSince(before))))
+            .write(write(operation(Precondition::UnmodifiedSince(before))))
             .await
             .expect_err("refused");
         assert!(
@@ -111,7 +125,7 @@ pub async fn a_date_is_met_by_a_state_that_is_no_later(store: &Subject, clock: &
             "{refused}"
         );
         current = store
-            .write(write(operation(Expect::UnmodifiedSince(began))))
+            .write(write(operation(Precondition::UnmodifiedSince(began))))
             .await
             .expect("it is no later")
             .answer;
@@ -132,7 +146,7 @@ pub async fn times_grow_with_every_revision_even_when_the_clock_is_set_back(
 ) {
     create(store, 1, named("Ada")).await;
     clock.advance_micros(-1_000_000);
-    let written = replace(store, 1, Expect::Any, named("Bea")).await.expect("replaced");
+    let written = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced");
     assert_eq!(json_of(&written.answer)["updated_at"], json!("2026-11-24T12:00:00.000001Z"));
 }
 
@@ -142,7 +156,7 @@ const YEAR_US: i64 = 365 * 86_400_000_000;
 
 /// When a persona was last changed, as microseconds after the beginning of the case.
 async fn changed_at(store: &Subject, number: u8, name: &str) -> i64 {
-    let written = replace(store, number, Expect::Any, named(name)).await.expect("replaced");
+    let written = replace(store, number, Precondition::Any, named(name)).await.expect("replaced");
     let text =
         json_of(&written.answer)["updated_at"].as_str().and_then(Timestamp::parse).expect("a time");
     text.as_micros() - TestClock::default().now().as_micros()

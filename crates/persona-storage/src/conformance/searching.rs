@@ -1,6 +1,6 @@
 //! Personas are found by their words.
 
-use persona_model::{Cursor, Expect, Filter, ListRequest, Search, Sort, filter_tags};
+use persona_model::{Cursor, Filter, ListRequest, Precondition, Search, Sort, filter_tags};
 use serde_json::json;
 
 use super::TestClock;
@@ -140,7 +140,7 @@ pub async fn tags_are_found_in_any_case_after_every_kind_of_change(
     );
     merge(store, 1, json!({ "tags": ["mAth"] })).await.expect("patched");
     assert_eq!((found(&["MATH"]).await, found(&["strasse"]).await), (vec![1, 2], vec![]));
-    replace(store, 2, Expect::Any, json!({ "name": "b", "tags": ["Poet"] }))
+    replace(store, 2, Precondition::Any, json!({ "name": "b", "tags": ["Poet"] }))
         .await
         .expect("replaced");
     assert_eq!((found(&["MATH"]).await, found(&["POET"]).await), (vec![1], vec![2]));
@@ -153,12 +153,12 @@ pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &Tes
     assert_eq!((search(store, "numbers").await, search(store, "letters").await), (vec![], vec![1]));
     merge(store, 1, json!({ "extensions": { "words": "hidden" } })).await.expect("patched");
     assert_eq!((search(store, "hidden").await, search(store, "letters").await), (vec![], vec![1]));
-    replace(store, 1, Expect::Any, json!({ "name": "Bea" })).await.expect("replaced");
+    replace(store, 1, Precondition::Any, json!({ "name": "Bea" })).await.expect("replaced");
     assert_eq!(
         (search(store, "letters").await, search(store, "ada").await, search(store, "bea").await),
         (vec![], vec![], vec![1])
     );
-    delete(store, 1, Expect::Any).await.expect("deleted");
+    delete(store, 1, Precondition::Any).await.expect("deleted");
     assert_eq!(search(store, "bea").await, Vec::<u8>::new());
     restore(store, 1).await.expect("restored");
     assert_eq!(search(store, "bea").await, [1]);

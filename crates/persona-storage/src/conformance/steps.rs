@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{Document, EntityTag, Expect, Patch, PersonaId, Revision};
+use persona_model::{Document, EntityTag, Patch, PersonaId, Precondition, Revision};
 use serde_json::{Value, json};
 
 use crate::{Answer, Error, Idempotency, Operation, Store, Write, Written};
@@ -40,8 +40,8 @@ pub(super) fn revision(number: u64) -> Revision {
 
 /// An expectation of these revisions with a checksum that no state has; [`with_real_tags`] makes
 /// real ones of them.
-pub fn guess(revisions: &[Revision]) -> Expect {
-    Expect::OneOf(
+pub fn guess(revisions: &[Revision]) -> Precondition {
+    Precondition::OneOf(
         revisions.iter().map(|revision| EntityTag { revision: *revision, checksum: 0 }).collect(),
     )
 }
@@ -50,10 +50,10 @@ pub fn guess(revisions: &[Revision]) -> Expect {
 /// one.
 pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
     let id = write.operation.id();
-    if let Operation::Replace { expect: Expect::OneOf(tags), .. }
-    | Operation::Patch { expect: Expect::OneOf(tags), .. }
-    | Operation::Delete { expect: Expect::OneOf(tags), .. }
-    | Operation::Restore { expect: Expect::OneOf(tags), .. } = &mut write.operation
+    if let Operation::Replace { precondition: Precondition::OneOf(tags), .. }
+    | Operation::Patch { precondition: Precondition::OneOf(tags), .. }
+    | Operation::Delete { precondition: Precondition::OneOf(tags), .. }
+    | Operation::Restore { precondition: Precondition::OneOf(tags), .. } = &mut write.operation
     {
         for tag in tags {
             if let Some(record) = store.revision(id, tag.revision).await.expect("readable") {
@@ -79,27 +79,40 @@ pub(super) async fn create_write(
 pub(super) async fn replace(
     store: &Subject,
     number: u8,
-    expect: Expect,
+    precondition: Precondition,
     members: Value,
 ) -> Result<Written, Error> {
     store
-        .write(write(Operation::Replace { id: id(number), expect, document: document(members) }))
+        .write(write(Operation::Replace {
+            id: id(number),
+            precondition,
+            document: document(members),
+        }))
         .await
 }
 
 pub(super) async fn merge(store: &Subject, number: u8, patch: Value) -> Result<Written, Error> {
     let patch = Patch::merge(patch).expect("a merge patch");
     store
-        .write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None }))
+        .write(write(Operation::Patch {
+            id: id(number),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        }))
         .await
 }
 
-pub(super) async fn delete(store: &Subject, number: u8, expect: Expect) -> Result<Written, Error> {
-    store.write(write(Operation::Delete { id: id(number), expect })).await
+pub(super) async fn delete(
+    store: &Subject,
+    number: u8,
+    precondition: Precondition,
+) -> Result<Written, Error> {
+    store.write(write(Operation::Delete { id: id(number), precondition })).await
 }
 
 pub(super) async fn restore(store: &Subject, number: u8) -> Result<Written, Error> {
-    store.write(write(Operation::Restore { id: id(number), expect: Expect::Any })).await
+    store.write(write(Operation::Restore { id: id(number), precondition: Precondition::Any })).await
 }
 
 pub(super) async fn get(store: &Subject, number: u8) -> Answer {

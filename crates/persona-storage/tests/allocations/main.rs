@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::files::{Folder, check, settings};
-use persona_model::{EntityTag, Expect, Patch, PersonaId, Revision};
+use persona_model::{EntityTag, Patch, PersonaId, Precondition, Revision};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::sqlite::{SqliteStore, WriteLock};
 use persona_storage::{Error, Loss, Observer, Operation, Store, WaiterView, Write, Written};
@@ -57,9 +57,9 @@ struct Request {
     is_kept: IsKept,
 }
 
-fn patch(number: u8, expect: Expect, member: &'static str, round: u64) -> Request {
+fn patch(number: u8, precondition: Precondition, member: &'static str, round: u64) -> Request {
     let patch = Patch::merge(json!({ "extensions": { member: round } })).expect("a merge patch");
-    let write = write(Operation::Patch { id: id(number), expect, patch, base: None });
+    let write = write(Operation::Patch { id: id(number), precondition, patch, base: None });
     Request {
         write,
         is_kept: Box::new(move |states| states[&id(number)].0["extensions"][member] == round),
@@ -89,29 +89,33 @@ fn requests(round: u64, before: &States) -> Vec<Request> {
         json!({ "name": "replaced", "description": text, "extensions": { "round": round } }),
     );
     let was_deleted = before[&id(DELETED)].1;
-    let expect = Expect::Any;
+    let precondition = Precondition::Any;
     let turn = if was_deleted {
-        Operation::Restore { id: id(DELETED), expect: expect.clone() }
+        Operation::Restore { id: id(DELETED), precondition: precondition.clone() }
     } else {
-        Operation::Delete { id: id(DELETED), expect: expect.clone() }
+        Operation::Delete { id: id(DELETED), precondition: precondition.clone() }
     };
     vec![
-        patch(PATCHED, Expect::Any, "a", round),
+        patch(PATCHED, Precondition::Any, "a", round),
         create(round, 0),
-        patch(STALE, Expect::OneOf(vec![stale]), "a", round),
+        patch(STALE, Precondition::OneOf(vec![stale]), "a", round),
         Request {
-            write: write(Operation::Replace { id: id(REPLACED), expect, document: replacement }),
+            write: write(Operation::Replace {
+                id: id(REPLACED),
+                precondition,
+                document: replacement,
+            }),
             is_kept: Box::new(move |states| {
                 states[&id(REPLACED)].0["extensions"]["round"] == round
             }),
         },
         create(round, 1),
-        patch(PATCHED_TWICE, Expect::Any, "a", round),
+        patch(PATCHED_TWICE, Precondition::Any, "a", round),
         Request {
             write: write(turn),
             is_kept: Box::new(move |states| states[&id(DELETED)].1 != was_deleted),
         },
-        patch(PATCHED_TWICE, Expect::Any, "b", round),
+        patch(PATCHED_TWICE, Precondition::Any, "b", round),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{
     CheckReport, DatabaseError, Keeper, Progress, Settings, SqliteStore, initialise,
@@ -85,7 +85,7 @@ pub async fn fill(path: &Path, personas: u8) {
         }
         if number % 5 == 0 {
             store
-                .write(write(Operation::Delete { id: id(number), expect: Expect::Any }))
+                .write(write(Operation::Delete { id: id(number), precondition: Precondition::Any }))
                 .await
                 .expect("deleted");
         }
@@ -109,7 +109,12 @@ pub async fn create(store: &SqliteStore, number: u8) {
 pub async fn patch(store: &SqliteStore, number: u8, members: &Value) {
     let patch = Patch::merge(members.clone()).expect("a merge patch");
     store
-        .write(write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None }))
+        .write(write(Operation::Patch {
+            id: id(number),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        }))
         .await
         .expect("patched");
 }

@@ -9,8 +9,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use persona_model::{
-    Cursor, Document, Expect, Filter, Kind, ListRequest, Patch, PersonaId, Revision, Search, Since,
-    Sort, Timestamp, filter_tags,
+    Cursor, Document, Filter, Kind, ListRequest, Patch, PersonaId, Precondition, Revision, Search,
+    Since, Sort, Timestamp, filter_tags,
 };
 use persona_storage::conformance::{
     TestClock, document, guess, id, idempotent, with_real_tags, write,
@@ -138,25 +138,25 @@ impl Dice {
         Patch::json(operations).expect("a JSON Patch")
     }
 
-    fn expect(&mut self) -> Expect {
+    fn precondition(&mut self) -> Precondition {
         match self.below(8) {
-            0 => Expect::OneOf(vec![]),
+            0 => Precondition::OneOf(vec![]),
             1..4 => guess(&[self.revision(), self.revision()]),
-            _ => Expect::Any,
+            _ => Precondition::Any,
         }
     }
 
     fn write(&mut self) -> Write {
-        let (id, expect) = (self.id(), self.expect());
+        let (id, precondition) = (self.id(), self.precondition());
         let operation = match self.below(16) {
             0..3 => Operation::Create { id, document: document(self.members()) },
-            3..6 => Operation::Replace { id, expect, document: document(self.members()) },
+            3..6 => Operation::Replace { id, precondition, document: document(self.members()) },
             6..12 => {
                 let base = self.one_in(3).then(|| self.revision());
-                Operation::Patch { id, expect, patch: self.patch(), base }
+                Operation::Patch { id, precondition, patch: self.patch(), base }
             }
-            12..14 => Operation::Delete { id, expect },
-            _ => Operation::Restore { id, expect },
+            12..14 => Operation::Delete { id, precondition },
+            _ => Operation::Restore { id, precondition },
         };
         let mut request = write(operation);
         request.author = self.one_in(2).then(|| "Zoë".to_owned());

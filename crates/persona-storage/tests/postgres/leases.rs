@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Filter, ListRequest, Patch, Sort};
+use persona_model::{Filter, ListRequest, Patch, Precondition, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
 use persona_storage::{Error, Exported, NoObserver, Operation, Store, Write};
@@ -77,7 +77,12 @@ impl<'a> Bench<'a> {
         let patch =
             Patch::merge(json!({ "description": format!("{number}") })).expect("a merge patch");
         self.store
-            .write(write(Operation::Patch { id: id(0), expect: Expect::Any, patch, base: None }))
+            .write(write(Operation::Patch {
+                id: id(0),
+                precondition: Precondition::Any,
+                patch,
+                base: None,
+            }))
             .await
             .expect("patched");
         began.elapsed()
@@ -304,7 +309,12 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
         let nickname = |number: u8| {
             let patch = Patch::merge(json!({ "nickname": revision.to_string() }));
             let patch = patch.expect("a merge patch");
-            write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+            write(Operation::Patch {
+                id: id(number),
+                precondition: Precondition::Any,
+                patch,
+                base: None,
+            })
         };
         let heavy: JoinSet<_> = (1..=4)
             .map(|number| (Arc::clone(store), nickname(number)))

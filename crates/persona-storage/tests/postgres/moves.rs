@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use persona_model::{Cursor, Expect, Filter, ListRequest, Patch, Revision, Search, Sort};
+use persona_model::{Cursor, Filter, ListRequest, Patch, Precondition, Revision, Search, Sort};
 use persona_storage::conformance::{TestClock, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
@@ -46,7 +46,12 @@ pub async fn fill(path: &Path) {
     let store = files::open(path);
     let merge = |members| Patch::merge(members).expect("a patch");
     let change = |number, members, base| {
-        write(Operation::Patch { id: id(number), expect: Expect::Any, patch: merge(members), base })
+        write(Operation::Patch {
+            id: id(number),
+            precondition: Precondition::Any,
+            patch: merge(members),
+            base,
+        })
     };
     store.write(change(7, json!({ "handle": null }), None)).await.expect("patched");
     store
@@ -54,7 +59,7 @@ pub async fn fill(path: &Path) {
         .await
         .expect("the handle is free");
     store
-        .write(write(Operation::Restore { id: id(10), expect: Expect::Any }))
+        .write(write(Operation::Restore { id: id(10), precondition: Precondition::Any }))
         .await
         .expect("restored");
     store
@@ -142,8 +147,12 @@ pub fn assert_same(one: &[String], other: &[String]) {
 /// Repeats a request of [`fill`].
 pub async fn repeat(store: &dyn Store, number: u8) -> bool {
     let patch = Patch::merge(json!({ "extensions": { "again": number } })).expect("a patch");
-    let mut again =
-        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None });
+    let mut again = write(Operation::Patch {
+        id: id(number),
+        precondition: Precondition::Any,
+        patch,
+        base: None,
+    });
     again.idempotency =
         Some(Idempotency { key: format!("key-{number}"), fingerprint: [number; 32] });
     store.write(again).await.expect("answered").replayed
@@ -160,7 +169,7 @@ pub fn count_until_refused(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<(u
             match store
                 .write(write(Operation::Patch {
                     id: id(1),
-                    expect: Expect::Any,
+                    precondition: Precondition::Any,
                     patch,
                     base: None,
                 }))

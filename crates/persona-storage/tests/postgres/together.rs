@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
 use persona_storage::{Error, Exported, NoObserver, Operation, Outcome, Store, Write, Written};
@@ -64,7 +64,7 @@ fn create(number: u8, members: serde_json::Value) -> Write {
 
 fn patch(members: serde_json::Value) -> Write {
     let patch = Patch::merge(members).expect("a merge patch");
-    write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None })
+    write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,7 +285,7 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
                 let patch = Patch::merge(members).expect("a merge patch");
                 let mut request = write(Operation::Patch {
                     id: id(number),
-                    expect: Expect::Any,
+                    precondition: Precondition::Any,
                     patch,
                     base: None,
                 });
@@ -309,7 +309,7 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             let unchanged = Patch::merge(json!({ "scenario": &marker })).expect("a merge patch");
             let operation = Operation::Patch {
                 id: id(number),
-                expect: Expect::Any,
+                precondition: Precondition::Any,
                 patch: unchanged,
                 base: None,
             };
@@ -320,8 +320,8 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             assert_eq!((written.outcome, written.replayed), (Outcome::Unchanged, false), "{cut:?}");
             expected += 2;
             for kind in [
-                Operation::Delete { id: id(number), expect: Expect::Any },
-                Operation::Restore { id: id(number), expect: Expect::Any },
+                Operation::Delete { id: id(number), precondition: Precondition::Any },
+                Operation::Restore { id: id(number), precondition: Precondition::Any },
             ] {
                 wire.arm(cut.clone().of(&marker));
                 assert!(
@@ -410,7 +410,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     let mut export = store.export(Exported::Living).await.expect("started");
     for number in 1..=255 {
         store
-            .write(write(Operation::Delete { id: id(number), expect: Expect::Any }))
+            .write(write(Operation::Delete { id: id(number), precondition: Precondition::Any }))
             .await
             .expect("deleted");
     }
@@ -425,13 +425,13 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     // word. It does not fit into the queue.
     let large = "x".repeat(200_000);
     for number in 1..=12 {
-        let restore = Operation::Restore { id: id(number), expect: Expect::Any };
+        let restore = Operation::Restore { id: id(number), precondition: Precondition::Any };
         store.write(write(restore)).await.expect("restored");
         let patch = Patch::merge(json!({ "description": large })).expect("a merge patch");
         store
             .write(write(Operation::Patch {
                 id: id(number),
-                expect: Expect::Any,
+                precondition: Precondition::Any,
                 patch,
                 base: None,
             }))

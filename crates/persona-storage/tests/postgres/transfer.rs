@@ -10,7 +10,7 @@ use crate::moves::{
     PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server,
     count_until_refused, fill, go, name_of, plan, repeat,
 };
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{SqliteStore, initialise};
@@ -62,7 +62,12 @@ async fn a_moved_database_goes_on_with_its_feed_its_keys_and_its_handles() {
     assert!(repeat(&store, 14).await, "the request is known");
     let patch = Patch::merge(json!({ "handle": "handle-7" })).expect("a patch");
     let taken = store
-        .write(write(Operation::Patch { id: id(9), expect: Expect::Any, patch, base: None }))
+        .write(write(Operation::Patch {
+            id: id(9),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        }))
         .await;
     assert!(taken.is_err(), "{taken:?}");
     store

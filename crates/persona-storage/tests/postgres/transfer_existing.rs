@@ -109,7 +109,7 @@ async fn a_handle_that_a_deleted_persona_has_given_up_is_no_clash() {
     let (name, url) = filled_database(cluster).await;
     let given_up = [
         create(2, json!({ "name": "deleted", "handle": "ada" })),
-        write(Operation::Delete { id: id(2), expect: persona_model::Expect::Any }),
+        write(Operation::Delete { id: id(2), precondition: persona_model::Precondition::Any }),
     ];
     let file = file_of(&folder.database(), given_up.into()).await;
     let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");

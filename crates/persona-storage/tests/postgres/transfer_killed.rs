@@ -11,7 +11,7 @@ use crate::moves::{
     PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, fill, go,
     name_of, plan,
 };
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::initialise;
@@ -144,7 +144,7 @@ fn count_slowly(store: &Arc<dyn Store>) -> tokio::task::JoinHandle<u32> {
             match store
                 .write(write(Operation::Patch {
                     id: id(1),
-                    expect: Expect::Any,
+                    precondition: Precondition::Any,
                     patch,
                     base: None,
                 }))

@@ -11,7 +11,7 @@ use crate::files::{self, Folder, check};
 use crate::moves::{
     assert_counted_to, assert_same, content_of_file, content_of_server, fill, go, name_of, plan,
 };
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{Progress, WriteLock, initialise};
@@ -41,7 +41,7 @@ fn server_at(url: &str, clock: Arc<TestClock>) -> PostgresStore {
 async fn count(store: Arc<dyn Store>, to: u32) -> bool {
     let patch = Patch::merge(json!({ "extensions": { "count": to } })).expect("a patch");
     let mut one_more =
-        write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None });
+        write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None });
     one_more.deadline = Instant::now() + WRITE_WAIT_MAX;
     store.write(one_more).await.is_ok()
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use crate::files::{Folder, check, settings};
 use crate::moves::{go, name_of, plan};
-use persona_model::{Expect, Filter, ListRequest, Patch, Revision, Search, Sort, filter_tags};
+use persona_model::{
+    Filter, ListRequest, Patch, Precondition, Revision, Search, Sort, filter_tags,
+};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{SqliteStore, Step, initialise};
@@ -65,7 +67,8 @@ fn hash_of(answer: &Answer) -> String {
 
 async fn patched(store: &dyn Store, members: Value) -> String {
     let patch = Patch::merge(members).expect("a merge patch");
-    let operation = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None };
+    let operation =
+        Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None };
     hash_of(&store.write(write(operation)).await.expect("patched").answer)
 }
 

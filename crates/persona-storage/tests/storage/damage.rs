@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, bodies, check, fill, keeper, open, settings};
-use persona_model::{Expect, Filter, ListRequest, Patch, Revision, Sort};
+use persona_model::{Filter, ListRequest, Patch, Precondition, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
 use persona_storage::sqlite::{DatabaseError, Keeper, SqliteStore, initialise};
 use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView, Write};
@@ -289,7 +289,7 @@ async fn the_log_of_another_database_is_found() {
 /// A change of one text of a persona.
 fn change_of(number: u8) -> Write {
     let patch = Patch::merge(json!({ "description": "new" })).expect("a patch");
-    write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+    write(Operation::Patch { id: id(number), precondition: Precondition::Any, patch, base: None })
 }
 
 /// Counts what the keeper reports.

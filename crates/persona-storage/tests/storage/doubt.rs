@@ -94,7 +94,11 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
         let operation = if number == 0 {
             Operation::Create { id: id(1), document }
         } else {
-            Operation::Replace { id: id(1), expect: persona_model::Expect::Any, document }
+            Operation::Replace {
+                id: id(1),
+                precondition: persona_model::Precondition::Any,
+                document,
+            }
         };
         let mut request = write(operation);
         request.deadline = Instant::now() + Duration::from_mins(1);

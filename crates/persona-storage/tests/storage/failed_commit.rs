@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Error, NoObserver, Operation, Store, Write};
 use serde_json::json;
 
-fn rename(expect: Expect, name: &str) -> Write {
+fn rename(precondition: Precondition, name: &str) -> Write {
     let patch = Patch::merge(json!({ "name": name })).expect("a merge patch");
-    let mut write = write(Operation::Patch { id: id(1), expect, patch, base: None });
+    let mut write = write(Operation::Patch { id: id(1), precondition, patch, base: None });
     write.deadline = Instant::now() + Duration::from_secs(30);
     write
 }
@@ -34,8 +34,9 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let guard = write_lock.lock().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
-    let [applied, refused] = [rename(Expect::Any, "Eve"), rename(Expect::at(first), "Eva")]
-        .map(|write| store.write(write));
+    let [applied, refused] =
+        [rename(Precondition::Any, "Eve"), rename(Precondition::at(first), "Eva")]
+            .map(|write| store.write(write));
     // They are polled in this order, and each is in the queue when it has been polled once.
     let (applied, refused, ()) = tokio::join!(applied, refused, async { drop(guard) });
     assert!(matches!(applied, Err(Error::Backend(_))), "{applied:?}");

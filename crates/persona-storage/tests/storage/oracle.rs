@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use persona_model::{Cursor, Expect, Filter, Kind, ListRequest, Patch, Revision, Search, Sort};
+use persona_model::{
+    Cursor, Filter, Kind, ListRequest, Patch, Precondition, Revision, Search, Sort,
+};
 use persona_storage::conformance::{
     TestClock, document, guess, id, idempotent, with_real_tags, write,
 };
@@ -24,11 +26,11 @@ fn members() -> impl Strategy<Value = Value> {
     )
 }
 
-fn expect() -> impl Strategy<Value = Expect> {
+fn precondition() -> impl Strategy<Value = Precondition> {
     prop_oneof![
-        Just(Expect::Any),
+        Just(Precondition::Any),
         (1..5_u64).prop_map(|number| guess(&[Revision::new(number).expect("not zero")])),
-        Just(Expect::OneOf(vec![])),
+        Just(Precondition::OneOf(vec![])),
     ]
 }
 
@@ -47,21 +49,21 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         (number(), members())
             .prop_map(|(id, members)| Operation::Create { id, document: document(members) }),
-        (number(), expect(), members()).prop_map(|(id, expect, members)| Operation::Replace {
-            id,
-            expect,
-            document: document(members)
+        (number(), precondition(), members()).prop_map(|(id, precondition, members)| {
+            Operation::Replace { id, precondition, document: document(members) }
         }),
-        (number(), expect(), merge(), prop::option::of(1..5_u64)).prop_map(
-            |(id, expect, patch, base)| Operation::Patch {
+        (number(), precondition(), merge(), prop::option::of(1..5_u64)).prop_map(
+            |(id, precondition, patch, base)| Operation::Patch {
                 id,
-                expect,
+                precondition,
                 patch,
                 base: base.and_then(Revision::new)
             }
         ),
-        (number(), expect()).prop_map(|(id, expect)| Operation::Delete { id, expect }),
-        (number(), expect()).prop_map(|(id, expect)| Operation::Restore { id, expect }),
+        (number(), precondition())
+            .prop_map(|(id, precondition)| Operation::Delete { id, precondition }),
+        (number(), precondition())
+            .prop_map(|(id, precondition)| Operation::Restore { id, precondition }),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch};
+use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Keeper, Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{
@@ -67,7 +67,8 @@ async fn create(store: &Arc<dyn Store>, number: u8) -> Written {
 
 async fn add_key(store: &Arc<dyn Store>, key: &str, wait: Duration) -> Result<Written, Error> {
     let patch = Patch::merge(json!({ "extensions": { key: 1 } })).expect("a merge patch");
-    let mut write = write(Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None });
+    let mut write =
+        write(Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None });
     write.deadline = Instant::now() + wait;
     store.write(write).await
 }
@@ -188,7 +189,7 @@ async fn requests_that_wait_together_share_one_transaction_and_fail_alone() {
             store
                 .write(write(Operation::Patch {
                     id: id(1),
-                    expect: Expect::Any,
+                    precondition: Precondition::Any,
                     patch,
                     base: None,
                 }))
@@ -228,7 +229,8 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
         let (store_of_patch, store_of_create) = (Arc::clone(&store), Arc::clone(&store));
         let patch =
             Patch::merge(json!({ "nickname": format!("word{number}") })).expect("a merge patch");
-        let operation = Operation::Patch { id: id(1), expect: Expect::Any, patch, base: None };
+        let operation =
+            Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None };
         writers.spawn(async move { store_of_patch.write(write(operation)).await });
         counts.until_wait(2 * usize::from(number) - 3).await;
         writers.spawn(async move { Ok(create(&store_of_create, number).await) });
@@ -381,8 +383,12 @@ async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
             for round in 0..40 {
                 let patch = Patch::merge(json!({ "description": format!("{round} {text}") }))
                     .expect("a merge patch");
-                let operation =
-                    Operation::Patch { id: id(writer), expect: Expect::Any, patch, base: None };
+                let operation = Operation::Patch {
+                    id: id(writer),
+                    precondition: Precondition::Any,
+                    patch,
+                    base: None,
+                };
                 store.write(write(operation)).await.expect("patched");
             }
         });
@@ -421,7 +427,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     // The export waits for its reader in the first half. Those are deleted that it has yet to come
     // to, and no more: after 8 MiB of writes it would give way, and how soon is a matter of load.
     for number in 200..=255 {
-        let operation = Operation::Delete { id: id(number), expect: Expect::Any };
+        let operation = Operation::Delete { id: id(number), precondition: Precondition::Any };
         store.write(write(operation)).await.expect("deleted");
     }
     let mut seen = 1;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use persona_model::{Expect, Patch, PersonaId};
+use persona_model::{Patch, PersonaId, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Observer, Operation, Store, WaiterView, Write};
@@ -177,7 +177,12 @@ async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked
     one.write(create(2, 100, 1)).await.expect("created");
     let patch = |number: u8| {
         let patch = Patch::merge(json!({ "nickname": "A" })).expect("a patch");
-        write(Operation::Patch { id: id(number), expect: Expect::Any, patch, base: None })
+        write(Operation::Patch {
+            id: id(number),
+            precondition: Precondition::Any,
+            patch,
+            base: None,
+        })
     };
     let held = File::open(&lock).expect("the first heavy write made it");
     held.lock().expect("locks work");

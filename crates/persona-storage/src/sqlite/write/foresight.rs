@@ -156,7 +156,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use persona_model::{Document, Expect, Patch, PersonaId};
+    use persona_model::{Document, Patch, PersonaId, Precondition};
     use serde_json::json;
 
     use super::Foresight;
@@ -175,7 +175,7 @@ mod tests {
 
     fn patch(client: u8, id: PersonaId) -> Write {
         let patch = Patch::merge(json!({ "nickname": "A" })).expect("a patch");
-        write(client, Operation::Patch { id, expect: Expect::Any, patch, base: None })
+        write(client, Operation::Patch { id, precondition: Precondition::Any, patch, base: None })
     }
 
     /// A file with a heavy persona and a light one.
