@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use persona_model::{Cursor, Filter, ListRequest, Search, Sort, SortKey, Timestamp};
 use persona_server::clock::SystemClock;
 use persona_storage::sqlite::{Settings, SqliteStore};
-use persona_storage::{Answer, NoObserver, Store};
+use persona_storage::{NoObserver, Representation, Store};
 use serde_json::{Value, json};
 
 use crate::row::{Row, Target};
@@ -56,7 +56,7 @@ pub fn pages(session: &Session) -> Result<Vec<Row>> {
 }
 
 /// The place of a persona in a list.
-fn cursor(answer: &Answer, sort: Sort) -> Result<Cursor> {
+fn cursor(answer: &Representation, sort: Sort) -> Result<Cursor> {
     let persona: Value = serde_json::from_slice(&answer.body)?;
     let text = |member: &str| persona[member].as_str().unwrap_or_default();
     let time = |member| {

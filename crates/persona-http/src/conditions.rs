@@ -7,7 +7,7 @@
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName};
 use persona_model::{Precondition, Timestamp};
-use persona_storage::{Answer, Error};
+use persona_storage::{Error, Representation};
 
 use super::problem::{Code, Problem};
 use super::{date, etag};
@@ -19,7 +19,7 @@ const PREFIX: &str = "if-";
 /// condition that is not met is a problem.
 ///
 /// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
-pub(super) fn is_known(headers: &HeaderMap, answer: &Answer) -> Result<bool, Problem> {
+pub(super) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<bool, Problem> {
     // Most reads have none, and a look at the names is all that these pay for.
     if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(false);

@@ -113,12 +113,12 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::BodyExt;
     use persona_model::{PersonaId, Revision};
-    use persona_storage::{Answer, Error, Export};
+    use persona_storage::{Error, Export, Representation};
 
     use super::Lines;
 
-    fn answer(body: &'static str) -> Answer {
-        Answer {
+    fn answer(body: &'static str) -> Representation {
+        Representation {
             id: PersonaId::from_bytes([7; 16]),
             revision: Revision::FIRST,
             checksum: 0,

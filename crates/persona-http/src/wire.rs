@@ -25,7 +25,7 @@ pub(super) enum Holds {
     Labels,
 }
 
-/// Every store-managed member, in the order of `persona_model::head_text`.
+/// Every store-managed member, in the order of `persona_model::metadata_text`.
 pub(super) const MANAGED: &[Managed] = &[
     Managed { name: "id", holds: Holds::Id, about: "Its identity, for ever." },
     Managed {
@@ -130,7 +130,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use persona_model::{
-        ContentHash, Document, Persona, PersonaId, Revision, Timestamp, answer_text, head_text,
+        ContentHash, Document, Persona, PersonaId, Revision, Timestamp, join_representation,
+        metadata_text,
     };
     use serde_json::{Value, json};
 
@@ -150,7 +151,7 @@ mod tests {
             labels: BTreeMap::from([("production".into(), Revision::FIRST)]),
             document,
         };
-        let text = answer_text(&head_text(&persona), persona.document.text());
+        let text = join_representation(&metadata_text(&persona), persona.document.text());
         (persona.id, serde_json::from_slice(&text).expect("an answer is JSON"))
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use crate::answer::object_text;
 use crate::field::FIELDS;
+use crate::representation::object_text;
 use crate::search::folded_tag;
 use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
 
@@ -76,7 +76,7 @@ impl Document {
     /// # Errors
     ///
     /// The answer is damaged: no JSON object, or without a name.
-    pub fn from_answer(answer: &Value) -> Result<Self, Invalid> {
+    pub fn from_representation(answer: &Value) -> Result<Self, Invalid> {
         let members = FIELDS
             .iter()
             .filter_map(|field| Some((field.name.to_owned(), answer.get(field.name)?.clone())));

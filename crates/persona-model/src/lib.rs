@@ -25,7 +25,6 @@
 //!
 //! Start reading at [`Document`], then [`FIELDS`].
 
-mod answer;
 mod canonical;
 mod change;
 mod clock;
@@ -43,13 +42,13 @@ mod patch_form;
 mod persona;
 mod position;
 mod rank;
+mod representation;
 mod revision;
 mod rfc3339;
 mod search;
 mod strict_json;
 mod validate;
 
-pub use answer::{answer_text, head_text, updated_at_in};
 pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
 pub use clock::{Clock, Timestamp};
@@ -75,6 +74,7 @@ pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
+pub use representation::{join_representation, metadata_text, updated_at_in};
 pub use revision::{Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,

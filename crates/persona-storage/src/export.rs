@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::{Answer, Error};
+use crate::{Error, Representation};
 
 /// Bytes of personas that wait for the client at most, unless one persona alone has more.
 pub const EXPORT_BYTES_MAX: usize = 1024 * 1024;
@@ -32,7 +32,7 @@ pub(crate) enum Unsent {
     /// The client has gone.
     Left,
     /// There is no room yet.
-    NoRoom(Answer),
+    NoRoom(Representation),
 }
 
 #[derive(Default)]
@@ -43,7 +43,7 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Answer>,
+    waiting: VecDeque<Representation>,
     bytes: usize,
     /// Bytes that the client has taken since the beginning.
     taken: u64,
@@ -54,7 +54,7 @@ struct State {
     work: Option<Waker>,
 }
 
-fn bytes_of(answer: &Answer) -> usize {
+fn bytes_of(answer: &Representation) -> usize {
     answer.body.len() + ANSWER_BYTES
 }
 
@@ -65,7 +65,7 @@ impl Queue {
 }
 
 impl State {
-    fn put(&mut self, answer: Answer) -> Result<(), Unsent> {
+    fn put(&mut self, answer: Representation) -> Result<(), Unsent> {
         if self.is_left {
             return Err(Unsent::Left);
         }
@@ -80,7 +80,7 @@ impl State {
         Ok(())
     }
 
-    fn take(&mut self) -> Option<Answer> {
+    fn take(&mut self) -> Option<Representation> {
         let answer = self.waiting.pop_front()?;
         self.bytes -= bytes_of(&answer);
         self.taken += answer.body.len() as u64;
@@ -98,20 +98,23 @@ impl Export {
 
     /// An export of which everything is there already, whatever its bytes: all these personas, and
     /// then how it ended.
-    pub fn of(answers: impl IntoIterator<Item = Answer>, end: Result<(), Error>) -> Self {
-        let waiting: VecDeque<Answer> = answers.into_iter().collect();
+    pub fn of(answers: impl IntoIterator<Item = Representation>, end: Result<(), Error>) -> Self {
+        let waiting: VecDeque<Representation> = answers.into_iter().collect();
         let bytes = waiting.iter().map(bytes_of).sum();
         let state = State { waiting, bytes, end: Some(end), ..State::default() };
         Self(Arc::new(Queue { state: Mutex::new(state), room: Condvar::new() }))
     }
 
     /// The next persona; `None` when that was all of them. After an error there is nothing more.
-    pub async fn recv(&mut self) -> Option<Result<Answer, Error>> {
+    pub async fn recv(&mut self) -> Option<Result<Representation, Error>> {
         poll_fn(|task| self.poll_recv(task)).await
     }
 
     /// As [`Export::recv`].
-    pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Answer, Error>>> {
+    pub fn poll_recv(
+        &mut self,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Representation, Error>>> {
         let mut state = self.0.state();
         if let Some(answer) = state.take() {
             self.0.room.notify_one();
@@ -160,7 +163,11 @@ impl Outlet {
     }
 
     /// Puts a persona into the queue; holds the thread up for room, at most this long.
-    pub(crate) fn send_within(&self, mut answer: Answer, wait: Duration) -> Result<(), Unsent> {
+    pub(crate) fn send_within(
+        &self,
+        mut answer: Representation,
+        wait: Duration,
+    ) -> Result<(), Unsent> {
         let began = Instant::now();
         let mut state = self.0.state();
         loop {
@@ -177,7 +184,7 @@ impl Outlet {
     }
 
     /// Puts a persona into the queue; waits for room. Fails only when the client has gone.
-    pub(crate) async fn send(&self, answer: Answer) -> Result<(), Unsent> {
+    pub(crate) async fn send(&self, answer: Representation) -> Result<(), Unsent> {
         let mut answer = Some(answer);
         poll_fn(|task| {
             let Some(next) = answer.take() else { return Poll::Ready(Ok(())) };
@@ -220,12 +227,12 @@ mod tests {
     use persona_model::{PersonaId, Revision};
 
     use super::{EXPORT_BYTES_MAX, Export, Unsent};
-    use crate::{Answer, Error};
+    use crate::{Error, Representation};
 
     const LONG: Duration = Duration::from_secs(30);
 
-    fn answer(bytes: usize) -> Answer {
-        Answer {
+    fn answer(bytes: usize) -> Representation {
+        Representation {
             id: PersonaId::from_bytes([7; 16]),
             revision: Revision::FIRST,
             deleted: false,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use persona_model::{Document, EntityTag, Persona, PersonaId};
 use serde_json::Value;
 
-use crate::{Answer, Operation};
+use crate::{Operation, Representation};
 
 /// How wide the moment is in which a fault can be seen: long against a request, short against a
 /// test.
@@ -110,10 +110,10 @@ pub(crate) fn pause() {
 }
 
 /// What the process saw of each persona, and how many reads ago.
-type Snapshot = HashMap<PersonaId, (u32, Option<Answer>)>;
+type Snapshot = HashMap<PersonaId, (u32, Option<Representation>)>;
 
 /// [`Fault::OldSnapshot`]: what a read answers instead.
-pub(crate) fn answer(id: PersonaId, answer: Option<Answer>) -> Option<Answer> {
+pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Representation> {
     static SNAPSHOT: LazyLock<Mutex<Snapshot>> = LazyLock::new(Mutex::default);
     if !is_on(Fault::OldSnapshot) {
         return answer;

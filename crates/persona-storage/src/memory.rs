@@ -10,15 +10,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use persona_model::{
     Change, Clock, Cursor, ListRequest, Nearness, Persona, PersonaId, Position, Rank, Revision,
-    Since, Sort, SortKey, Timestamp, answer_text, head_text, history_line,
+    Since, Sort, SortKey, Timestamp, history_line, join_representation, metadata_text,
 };
 
 use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX,
-    Idempotency, Loss, Outcome, Page, ReadRoom, RevisionRecord, Status, Store, Write, Written,
+    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency,
+    Loss, Outcome, Page, ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -90,14 +90,15 @@ impl Rows {
                 .find(|(it, _)| it.revision == revision)
                 .map(|(it, _)| it.document.clone()))
         };
-        let current =
-            history.last().map(|(persona, record)| Current { persona, tag: record.answer.tag() });
+        let current = history
+            .last()
+            .map(|(persona, record)| Current { persona, tag: record.representation.tag() });
         let written = match decide(write, current, now, None, document_at)? {
             Decision::Unchanged => {
                 let (_, record) = history.last().ok_or(Error::NotFound)?;
                 Written {
                     outcome: Outcome::Unchanged,
-                    answer: record.answer.clone(),
+                    representation: record.representation.clone(),
                     replayed: false,
                 }
             }
@@ -108,7 +109,7 @@ impl Rows {
                 let changed = revised.changed.into_iter().map(String::from).collect();
                 let (at, author) = (persona.updated_at, persona.updated_by.clone());
                 let record = RevisionRecord {
-                    answer: answer.clone(),
+                    representation: answer.clone(),
                     at,
                     author,
                     changed,
@@ -123,7 +124,7 @@ impl Rows {
                     at,
                 });
                 self.histories.entry(id).or_default().push((persona, record));
-                Written { outcome: revised.outcome, answer, replayed: false }
+                Written { outcome: revised.outcome, representation: answer, replayed: false }
             }
         };
         if let Some(idempotency) = &write.idempotency {
@@ -166,16 +167,16 @@ impl Rows {
     }
 }
 
-fn answer_of(persona: &Persona) -> Answer {
+fn answer_of(persona: &Persona) -> Representation {
     let (head, document, deleted) =
-        (head_text(persona), persona.document.text(), persona.deleted_at.is_some());
+        (metadata_text(persona), persona.document.text(), persona.deleted_at.is_some());
     let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
-    Answer {
+    Representation {
         id: persona.id,
         revision: persona.revision,
         checksum,
         deleted,
-        body: Bytes::from(answer_text(&head, document)),
+        body: Bytes::from(join_representation(&head, document)),
     }
 }
 
@@ -230,12 +231,12 @@ impl Store for MemoryStore {
         });
         Ok(match found {
             Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
-            found => Glance::Whole(found.map(|(_, record)| record.answer.clone())),
+            found => Glance::Whole(found.map(|(_, record)| record.representation.clone())),
         })
     }
 
-    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
-        Ok(self.rows()?.current(id).map(|(_, record)| record.answer.clone()))
+    async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
+        Ok(self.rows()?.current(id).map(|(_, record)| record.representation.clone()))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {
@@ -266,7 +267,7 @@ impl Store for MemoryStore {
             });
         }
         let fitting = crate::store::fitting(
-            all.iter().map(|(_, record)| record.answer.body.len()),
+            all.iter().map(|(_, record)| record.representation.body.len()),
             request.limit,
         );
         let more = all.len() > fitting;
@@ -277,7 +278,7 @@ impl Store for MemoryStore {
             Cursor { key, id: persona.id }.encode(&request.filter, request.sort)
         });
         Ok(Page {
-            items: all.into_iter().map(|(_, record)| record.answer.clone()).collect(),
+            items: all.into_iter().map(|(_, record)| record.representation.clone()).collect(),
             next_cursor,
             total,
             position,
@@ -323,10 +324,10 @@ impl Store for MemoryStore {
             };
             history.iter().filter(move |(persona, _)| wanted(persona)).map(move |(_, record)| {
                 match exported {
-                    Exported::Living | Exported::All => record.answer.clone(),
+                    Exported::Living | Exported::All => record.representation.clone(),
                     Exported::History => {
-                        let line = history_line(&record.answer.body, last, record.base);
-                        Answer { body: line.into(), ..record.answer.clone() }
+                        let line = history_line(&record.representation.body, last, record.base);
+                        Representation { body: line.into(), ..record.representation.clone() }
                     }
                 }
             })

@@ -11,7 +11,7 @@ use crate::{Error, Export, Write, Written, fault};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub struct Representation {
     /// Its identity.
     pub id: PersonaId,
     /// Its revision.
@@ -25,7 +25,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl Representation {
     /// What names this state of the persona.
     pub fn tag(&self) -> EntityTag {
         fault::tag(EntityTag { revision: self.revision, checksum: self.checksum })
@@ -46,7 +46,7 @@ pub const GLANCE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Glance {
     /// All of it; `None` when persona or revision never existed.
-    Whole(Option<Answer>),
+    Whole(Option<Representation>),
     /// A document larger than [`GLANCE_BYTES_MAX`], of which nothing was read.
     Large,
 }
@@ -71,7 +71,7 @@ pub enum Exported {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
     /// The personas, at most as many as asked for.
-    pub items: Vec<Answer>,
+    pub items: Vec<Representation>,
     /// The opaque cursor of the next page; `None` on the last one.
     pub next_cursor: Option<String>,
     /// How many personas meet the filter; only where asked for.
@@ -85,7 +85,7 @@ impl Page {
     /// The page of the rows that were found, each with its sort value as a cursor holds it. One row
     /// more than the page holds tells that there is another page.
     pub(crate) fn of(
-        mut rows: Vec<(String, Answer)>,
+        mut rows: Vec<(String, Representation)>,
         request: &ListRequest,
         total: Option<u64>,
         position: Option<Position>,
@@ -122,7 +122,7 @@ pub(crate) fn fitting(bytes: impl Iterator<Item = usize>, limit: usize) -> usize
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RevisionRecord {
     /// The persona as it was.
-    pub answer: Answer,
+    pub representation: Representation,
     /// When it was committed.
     pub at: Timestamp,
     /// Who made it, where known.
@@ -222,7 +222,7 @@ pub trait Store: Send + Sync {
     async fn glance(&self, id: PersonaId, revision: Option<Revision>) -> Result<Glance, Error>;
 
     /// The persona with this identity, also when it is soft-deleted; a large one in its turn.
-    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error>;
+    async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error>;
 
     /// One page of personas: as many as asked for, or fewer with a cursor where they would exceed
     /// [`PAGE_BYTES_MAX`].

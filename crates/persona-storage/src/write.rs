@@ -7,7 +7,7 @@ use persona_model::{
     DOCUMENT_BYTES_MAX, Document, PastRevision, Patch, PersonaId, Precondition, Revision,
 };
 
-use crate::Answer;
+use crate::Representation;
 
 /// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
 /// hours of elapsed time that a keeper saw (`time.rs`).
@@ -206,7 +206,7 @@ pub struct Written {
     /// What it did.
     pub outcome: Outcome,
     /// The row as committed.
-    pub answer: Answer,
+    pub representation: Representation,
     /// The answer is that of an earlier request with the same idempotency key; nothing was changed
     /// now.
     pub replayed: bool,

@@ -85,7 +85,7 @@ impl Lines<'_> {
         let number =
             name.strip_prefix(&self.load.tag).and_then(|number| number.trim().parse().ok());
         let persona = number.ok_or_else(|| format!("has the name {name:?}, which nobody gave"))?;
-        let document = Document::from_answer(&value)
+        let document = Document::from_representation(&value)
             .map_err(|invalid| format!("is no document: {invalid}"))?;
         if !document.content_hashes().any(|hash| value["content_hash"] == hash.to_string()) {
             let (stated, hash) = (&value["content_hash"], document.content_hash());

@@ -14,8 +14,8 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use persona_model::{Change, Document, EntityTag, Invalid, ListRequest, PersonaId, Revision};
 use persona_storage::{
-    Answer, Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, RevisionRecord,
-    Status, Store, Write, Written,
+    Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, Representation,
+    RevisionRecord, Status, Store, Write, Written,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -58,7 +58,7 @@ impl Store for Failing {
         Err((self.0)())
     }
 
-    async fn get(&self, _: PersonaId) -> Result<Option<Answer>, Error> {
+    async fn get(&self, _: PersonaId) -> Result<Option<Representation>, Error> {
         Err((self.0)())
     }
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use persona_model::{Document, PersonaId, Timestamp};
-use persona_storage::{Answer, Error, Outcome, Write, Written};
+use persona_storage::{Error, Outcome, Representation, Write, Written};
 use serde_json::json;
 
 use crate::answer_memory::{AnswerMemoryLimit, Reservation};
@@ -60,7 +60,7 @@ pub fn plain(path: &str) -> Cow<'_, str> {
 /// An answer of now with a persona in it.
 pub(super) fn with_body(
     status: StatusCode,
-    answer: Answer,
+    answer: Representation,
     memory: Reservation,
     now: Timestamp,
 ) -> Response {
@@ -79,7 +79,7 @@ pub(super) fn with_body(
 }
 
 /// An answer that only names the revision.
-pub(super) fn without_body(status: StatusCode, answer: &Answer) -> Response {
+pub(super) fn without_body(status: StatusCode, answer: &Representation) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response.headers_mut().insert(ETAG, etag::of(answer.tag()));
@@ -118,7 +118,7 @@ fn shown(
     written: Written,
     now: Timestamp,
 ) -> Response {
-    let Written { outcome, answer, replayed } = written;
+    let Written { outcome, representation: answer, replayed } = written;
     let location = (outcome == Outcome::Created).then(|| path_of(answer.id));
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = match answers.reserve_after_write(client, answer.body.len()) {
@@ -135,7 +135,7 @@ fn shown(
 }
 
 /// An answer that names the persona and its revision, where there is no memory to show all of it.
-fn in_short(status: StatusCode, answer: &Answer) -> Response {
+fn in_short(status: StatusCode, answer: &Representation) -> Response {
     let mut response = without_body(status, answer);
     let named = json!({ "id": answer.id.to_string(), "revision": answer.revision.number() });
     *response.body_mut() = Body::from(named.to_string());
@@ -145,7 +145,7 @@ fn in_short(status: StatusCode, answer: &Answer) -> Response {
 
 /// Has the store make a change, and answers that it is done.
 pub(super) async fn done(context: &Context, write: Write) -> Result<Response, Problem> {
-    let Written { answer, replayed, .. } = commit(context, write).await?;
+    let Written { representation: answer, replayed, .. } = commit(context, write).await?;
     let mut response = without_body(StatusCode::NO_CONTENT, &answer);
     mark_replay(&mut response, replayed);
     Ok(response)
@@ -178,8 +178,8 @@ mod tests {
     use serde_json::Value;
 
     use super::{
-        Answer, AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED,
-        StatusCode, Written, path_of, shown,
+        AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED,
+        Representation, StatusCode, Written, path_of, shown,
     };
 
     const LARGE: usize = 100_000;
@@ -191,14 +191,14 @@ mod tests {
         let client = Some(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         let id = PersonaId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an identity");
         let written = |outcome, replayed| {
-            let answer = Answer {
+            let answer = Representation {
                 id,
                 revision: Revision::FIRST,
                 checksum: 7,
                 deleted: false,
                 body: Bytes::from(vec![b'x'; LARGE]),
             };
-            Written { outcome, answer, replayed }
+            Written { outcome, representation: answer, replayed }
         };
         let answers = AnswerMemoryLimit::new(2 * LARGE);
         let whole = shown(&answers, client, written(Outcome::Created, false), NOW);

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
 use persona_model::{PersonaId, Revision};
-use persona_storage::{Answer, Glance};
+use persona_storage::{Glance, Representation};
 
 use super::answer;
 use crate::parameters::{Holds, Parameter, Parameters};
@@ -63,14 +63,16 @@ async fn found(
     client: Option<ClientAddress>,
     id: PersonaId,
     revision: Option<Revision>,
-) -> Result<Option<Answer>, Problem> {
+) -> Result<Option<Representation>, Problem> {
     if let Glance::Whole(answer) = context.store.glance(id, revision).await? {
         return Ok(answer);
     }
     let _turn = context.turns.large.turn(client).await?;
     Ok(match revision {
         None => context.store.get(id).await?,
-        Some(revision) => context.store.revision(id, revision).await?.map(|record| record.answer),
+        Some(revision) => {
+            context.store.revision(id, revision).await?.map(|record| record.representation)
+        }
     })
 }
 

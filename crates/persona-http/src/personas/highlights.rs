@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use persona_model::{Search, Snippet};
-use persona_storage::{Answer, Error};
+use persona_storage::{Error, Representation};
 use serde_json::{Value, json};
 
 use super::list::elsewhere;
@@ -27,7 +27,7 @@ use crate::problem::Problem;
 ///
 /// Dropping the future ends the work before its next text.
 pub(super) async fn made(
-    items: Vec<Answer>,
+    items: Vec<Representation>,
     search: Search,
     turn: impl Send + 'static,
     limit: Duration,
@@ -56,7 +56,7 @@ impl Time {
     }
 }
 
-fn text(items: &[Answer], search: &Search, time: &Time) -> Result<String, Error> {
+fn text(items: &[Representation], search: &Search, time: &Time) -> Result<String, Error> {
     let over = || Error::ReadTimedOut { limit: time.limit };
     let mut highlights = Vec::with_capacity(items.len());
     for item in items {
@@ -86,7 +86,7 @@ mod tests {
     use axum::response::IntoResponse;
     use http::StatusCode;
     use persona_model::{PersonaId, Revision, Search};
-    use persona_storage::{Answer, Error};
+    use persona_storage::{Error, Representation};
     use uuid::Uuid;
 
     use super::{Time, made, text};
@@ -106,9 +106,9 @@ mod tests {
         Search::parse("a").expect("a search")
     }
 
-    fn answers(body: &'static str) -> Vec<Answer> {
+    fn answers(body: &'static str) -> Vec<Representation> {
         let id = PersonaId::new(Uuid::nil());
-        vec![Answer {
+        vec![Representation {
             id,
             revision: Revision::FIRST,
             checksum: 7,

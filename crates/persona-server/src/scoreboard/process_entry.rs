@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_a_waiter_is_waking_while_somebody_waits_and_nobody_is_in() {
+    fn a_waiter_is_waking_while_the_write_lock_is_free() {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
         let (first, second) = (scoreboard.entry(1, 1), scoreboard.entry(2, 1));
         for (pid, entry) in [(10, &first), (11, &second)] {

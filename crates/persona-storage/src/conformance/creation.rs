@@ -19,11 +19,11 @@ pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _c
     .await
     .expect("created");
     assert_eq!(
-        (written.outcome, written.replayed, written.answer.revision),
+        (written.outcome, written.replayed, written.representation.revision),
         (Outcome::Created, false, revision(1))
     );
-    assert_eq!(get(store, 1).await, written.answer);
-    let body = json_of(&written.answer);
+    assert_eq!(get(store, 1).await, written.representation);
+    let body = json_of(&written.representation);
     let expected =
         document(json!({ "name": "Ada", "tags": ["x", "y"], "extensions": { "n": 1.0 } }));
     for field in persona_model::FIELDS {
@@ -73,7 +73,9 @@ pub async fn documents_that_differ_in_a_number_have_different_hashes(
         let written =
             merge(store, 1, json!({ "extensions": { "n": number } })).await.expect("patched");
         assert_eq!(written.outcome, Outcome::Updated, "{number}");
-        hashes.push(json_of(&written.answer)["content_hash"].as_str().expect("a hash").to_owned());
+        hashes.push(
+            json_of(&written.representation)["content_hash"].as_str().expect("a hash").to_owned(),
+        );
     }
     let different: std::collections::BTreeSet<_> = hashes.iter().collect();
     assert_eq!(different.len(), hashes.len(), "{hashes:?}");

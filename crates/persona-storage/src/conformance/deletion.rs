@@ -17,11 +17,14 @@ pub async fn a_deleted_persona_still_reads_but_cannot_be_changed(
     clock.advance_micros(5);
     let written = delete(store, 1, Precondition::at(living.tag())).await.expect("deleted");
     assert_eq!(
-        (written.outcome, written.answer.revision, written.answer.deleted),
+        (written.outcome, written.representation.revision, written.representation.deleted),
         (Outcome::Deleted, revision(2), true)
     );
-    assert_eq!(get(store, 1).await, written.answer);
-    assert_eq!(json_of(&written.answer)["deleted_at"], json!("2026-11-24T12:00:00.000005Z"));
+    assert_eq!(get(store, 1).await, written.representation);
+    assert_eq!(
+        json_of(&written.representation)["deleted_at"],
+        json!("2026-11-24T12:00:00.000005Z")
+    );
     for refused in [
         merge(store, 1, json!({ "name": "Eve" })).await,
         replace(store, 1, Precondition::Any, named("Eve")).await,
@@ -39,9 +42,9 @@ pub async fn deleting_again_changes_nothing_whatever_is_expected(
     _clock: &TestClock,
 ) {
     let living = create(store, 1, named("Ada")).await;
-    let first = delete(store, 1, Precondition::Any).await.expect("deleted").answer;
+    let first = delete(store, 1, Precondition::Any).await.expect("deleted").representation;
     let again = delete(store, 1, Precondition::at(living.tag())).await.expect("accepted");
-    assert_eq!((again.outcome, again.answer), (Outcome::Unchanged, first));
+    assert_eq!((again.outcome, again.representation), (Outcome::Unchanged, first));
     let refused = delete(store, 2, Precondition::Any).await.expect_err("refused");
     assert!(matches!(refused, Error::NotFound), "{refused}");
 }
@@ -55,11 +58,11 @@ pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
     delete(store, 1, Precondition::Any).await.expect("deleted");
     let written = restore(store, 1).await.expect("restored");
     assert_eq!(
-        (written.outcome, written.answer.revision, written.answer.deleted),
+        (written.outcome, written.representation.revision, written.representation.deleted),
         (Outcome::Restored, revision(3), false)
     );
-    assert_eq!(get(store, 1).await, written.answer);
-    let body = json_of(&written.answer);
+    assert_eq!(get(store, 1).await, written.representation);
+    let body = json_of(&written.representation);
     for member in ["name", "tags", "handle", "content_hash", "created_at", "deleted_at"] {
         assert_eq!(body[member], first[member], "{member}");
     }
@@ -68,7 +71,8 @@ pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
 
 pub async fn deleting_with_a_stale_revision_is_refused(store: &Subject, _clock: &TestClock) {
     let first = create(store, 1, named("Ada")).await;
-    let second = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").answer;
+    let second =
+        replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").representation;
     let refused = delete(store, 1, Precondition::at(first.tag())).await.expect_err("refused");
     assert!(
         matches!(refused, Error::Stale { current } if current.revision == revision(2)),

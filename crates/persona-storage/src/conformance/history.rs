@@ -8,7 +8,7 @@ use super::steps::{
     Subject, create, create_write, delete, document, get, id, idempotent, json_of, merge, named,
     revision, write,
 };
-use crate::{Answer, Error, Exported, GLANCE_BYTES_MAX, Glance, Operation};
+use crate::{Error, Exported, GLANCE_BYTES_MAX, Glance, Operation, Representation};
 
 pub async fn every_revision_stays_readable_with_author_and_changed_fields(
     store: &Subject,
@@ -21,7 +21,7 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(
         document: document(json!({ "name": "Ada", "tags": ["a"] })),
     });
     second.author = Some("Eve".into());
-    let second = store.write(second).await.expect("replaced").answer;
+    let second = store.write(second).await.expect("replaced").representation;
     delete(store, 1, Precondition::Any).await.expect("deleted");
 
     let record = |number| {
@@ -29,16 +29,16 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(
         async move { store.revision(id(1), revision(number)).await.expect("readable") }
     };
     let one = record(1).await.expect("it exists");
-    assert_eq!((one.answer, one.author), (first, None));
+    assert_eq!((one.representation, one.author), (first, None));
     assert_eq!(one.changed, FIELDS.iter().map(|field| field.name.to_owned()).collect::<Vec<_>>());
     let two = record(2).await.expect("it exists");
-    assert_eq!(json_of(&two.answer)["updated_by"], json!("Eve"));
+    assert_eq!(json_of(&two.representation)["updated_by"], json!("Eve"));
     assert_eq!(
-        (two.answer, two.author, two.changed),
+        (two.representation, two.author, two.changed),
         (second, Some("Eve".into()), vec!["tags".into()])
     );
     let three = record(3).await.expect("it exists");
-    assert_eq!((three.answer.deleted, three.changed), (true, vec![]));
+    assert_eq!((three.representation.deleted, three.changed), (true, vec![]));
     assert_eq!(record(4).await, None);
     assert_eq!(store.revision(id(2), revision(1)).await.expect("readable"), None);
 }
@@ -46,7 +46,8 @@ pub async fn every_revision_stays_readable_with_author_and_changed_fields(
 pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &TestClock) {
     let small = create(store, 1, named("Ada")).await;
     let text = "x".repeat(GLANCE_BYTES_MAX);
-    let large = merge(store, 1, json!({ "description": text })).await.expect("patched").answer;
+    let large =
+        merge(store, 1, json!({ "description": text })).await.expect("patched").representation;
     let glance = |number: u8, at: Option<u64>| {
         let store = store.clone();
         async move { store.glance(id(number), at.map(revision)).await.expect("readable") }
@@ -56,10 +57,11 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
     assert_eq!(glance(1, Some(2)).await, Glance::Large);
     assert_eq!(get(store, 1).await, large);
     assert_eq!(
-        store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.answer),
+        store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.representation),
         Some(large)
     );
-    let small = merge(store, 1, json!({ "description": "" })).await.expect("patched").answer;
+    let small =
+        merge(store, 1, json!({ "description": "" })).await.expect("patched").representation;
     assert_eq!(glance(1, None).await, Glance::Whole(Some(small.clone())));
     assert_eq!(get(store, 1).await, small);
     for (number, at) in [(2, None), (2, Some(1)), (1, Some(4))] {
@@ -75,15 +77,15 @@ pub async fn a_tag_names_the_same_state_wherever_it_is_answered(
     let creation = || {
         idempotent(write(Operation::Create { id: id(1), document: document(named("Ada")) }), "c", 1)
     };
-    let first = store.write(creation()).await.expect("created").answer.tag();
-    let second = merge(store, 1, named("Bea")).await.expect("patched").answer.tag();
+    let first = store.write(creation()).await.expect("created").representation.tag();
+    let second = merge(store, 1, named("Bea")).await.expect("patched").representation.tag();
     assert_ne!((first.revision, first.checksum), (second.revision, second.checksum));
-    assert_eq!(store.write(creation()).await.expect("replayed").answer.tag(), first);
+    assert_eq!(store.write(creation()).await.expect("replayed").representation.tag(), first);
     assert_eq!(get(store, 1).await.tag(), second);
     for tag in [first, second] {
         let record =
             store.revision(id(1), tag.revision).await.expect("readable").expect("it exists");
-        assert_eq!(record.answer.tag(), tag);
+        assert_eq!(record.representation.tag(), tag);
     }
     let request = ListRequest {
         filter: Filter::default(),
@@ -93,7 +95,7 @@ pub async fn a_tag_names_the_same_state_wherever_it_is_answered(
         count: false,
     };
     let page = store.list(request).await.expect("readable");
-    assert_eq!(page.items.iter().map(Answer::tag).collect::<Vec<_>>(), [second]);
+    assert_eq!(page.items.iter().map(Representation::tag).collect::<Vec<_>>(), [second]);
     let mut export = store.export(Exported::Living).await.expect("started");
     assert_eq!(export.recv().await.expect("one").expect("no error").tag(), second);
     let refused = create_write(store, 1, named("Eve")).await.expect_err("refused");

@@ -59,15 +59,18 @@ pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
     let outcomes = [Outcome::Created, Outcome::Updated, Outcome::Deleted, Outcome::Restored];
     for (past, outcome) in history().into_iter().zip(outcomes) {
         let written = import(store, 1, past.clone()).await.expect("kept");
-        assert_eq!((written.outcome, written.answer.revision), (outcome, past.revision));
+        assert_eq!((written.outcome, written.representation.revision), (outcome, past.revision));
         let again = import(store, 1, past).await.expect("the same again");
-        assert_eq!((again.outcome, &again.answer), (Outcome::Unchanged, &written.answer));
+        assert_eq!(
+            (again.outcome, &again.representation),
+            (Outcome::Unchanged, &written.representation)
+        );
     }
     let changed = [None, Some(vec!["tags".to_owned()]), Some(vec![]), Some(vec![])];
     for (past, changed) in history().into_iter().zip(changed) {
         let record =
             store.revision(id(1), past.revision).await.expect("readable").expect("it exists");
-        let text = json_of(&record.answer);
+        let text = json_of(&record.representation);
         assert_eq!(
             (record.at, record.author, record.base),
             (past.updated_at, past.updated_by.clone(), past.base)
@@ -148,7 +151,7 @@ pub async fn an_exported_history_has_every_revision_of_every_persona(
             .await
             .expect("readable")
             .expect("it exists");
-        assert_eq!(json_of(&record.answer), line);
+        assert_eq!(json_of(&record.representation), line);
     }
     assert_eq!(
         (lines(store, Exported::Living).await.len(), lines(store, Exported::All).await.len()),
@@ -168,7 +171,7 @@ pub async fn a_history_keeps_the_hashes_that_were_stated(store: &Subject, _clock
         let past = PastRevision { content_hash: stated, ..past(1, wide.clone()) };
         let written = import(store, number, past.clone()).await.expect("kept");
         assert_eq!(
-            Some(json_of(&written.answer)["content_hash"].clone()),
+            Some(json_of(&written.representation)["content_hash"].clone()),
             kept.map(|hash| json!(hash.to_string()))
         );
         assert_eq!(

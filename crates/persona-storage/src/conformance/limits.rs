@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::TestClock;
 use super::searching::search;
 use super::steps::{Subject, create, document, get, id, json_of, merge, named, revision, write};
-use crate::{Answer, Error, Operation, Write, Written};
+use crate::{Error, Operation, Representation, Write, Written};
 
 /// Members of about this many bytes as JSON, in texts that are within their own limits.
 fn members_of(bytes: usize) -> Value {
@@ -20,13 +20,13 @@ fn members_of(bytes: usize) -> Value {
 }
 
 /// A persona of about 5 MiB, as one can be that is older than the limit.
-async fn create_large(store: &Subject) -> Answer {
+async fn create_large(store: &Subject) -> Representation {
     let operation = Operation::Create { id: id(1), document: document(members_of(5 << 20)) };
     store
         .write(Write { document_bytes_max: 8 << 20, ..write(operation) })
         .await
         .expect("created")
-        .answer
+        .representation
 }
 
 fn too_long(refused: &Error) -> &str {

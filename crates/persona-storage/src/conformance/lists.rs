@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{Subject, create, delete, id, json_of, merge, named};
-use crate::{Answer, Exported, PAGE_BYTES_MAX, Page};
+use crate::{Exported, PAGE_BYTES_MAX, Page, Representation};
 
 async fn list(
     store: &Subject,
@@ -24,7 +24,7 @@ async fn list(
 }
 
 /// Every persona of a list, page by page.
-async fn walk(store: &Subject, filter: &Filter, sort: Sort, limit: usize) -> Vec<Answer> {
+async fn walk(store: &Subject, filter: &Filter, sort: Sort, limit: usize) -> Vec<Representation> {
     let mut all = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
@@ -40,7 +40,7 @@ async fn walk(store: &Subject, filter: &Filter, sort: Sort, limit: usize) -> Vec
     }
 }
 
-fn ids(answers: &[Answer]) -> Vec<u8> {
+fn ids(answers: &[Representation]) -> Vec<u8> {
     answers.iter().map(|answer| answer.id.as_bytes()[15]).collect()
 }
 

@@ -16,14 +16,14 @@ pub async fn a_merge_patch_leaves_what_it_does_not_name_and_null_clears(
         .await
         .expect("patched");
     assert_eq!(written.outcome, Outcome::Updated);
-    let body = json_of(&written.answer);
+    let body = json_of(&written.representation);
     assert_eq!(
         (&body["description"], &body["nickname"], &body["extensions"]),
         (&json!("kept"), &json!(""), &json!({ "b": 2, "c": 3 }))
     );
-    assert_eq!(get(store, 1).await, written.answer);
+    assert_eq!(get(store, 1).await, written.representation);
     let again = merge(store, 1, json!({ "nickname": null })).await.expect("accepted");
-    assert_eq!((again.outcome, again.answer.revision), (Outcome::Unchanged, revision(2)));
+    assert_eq!((again.outcome, again.representation.revision), (Outcome::Unchanged, revision(2)));
 }
 
 async fn json_patch(store: &Subject, operations: Value) -> Result<Written, Error> {
@@ -95,8 +95,8 @@ pub async fn a_patch_of_an_older_base_keeps_what_others_changed_meanwhile(
     let written = merge_from(store, 1, json!({ "scenario": "yours", "extensions": { "c": 3 } }))
         .await
         .expect("merged");
-    assert_eq!(written.answer.revision, revision(3));
-    let body = json_of(&written.answer);
+    assert_eq!(written.representation.revision, revision(3));
+    let body = json_of(&written.representation);
     assert_eq!(
         (&body["description"], &body["scenario"], &body["extensions"]),
         (&json!("theirs"), &json!("yours"), &json!({ "a": 1, "b": 2, "c": 3 }))
@@ -110,7 +110,8 @@ pub async fn a_patch_of_an_older_base_that_conflicts_returns_all_three_sides(
     _clock: &TestClock,
 ) {
     create(store, 1, json!({ "name": "Ada", "description": "base" })).await;
-    let second = merge(store, 1, json!({ "description": "theirs" })).await.expect("patched").answer;
+    let second =
+        merge(store, 1, json!({ "description": "theirs" })).await.expect("patched").representation;
     let refused = merge_from(store, 1, json!({ "description": "yours", "scenario": "free" }))
         .await
         .expect_err("refused");

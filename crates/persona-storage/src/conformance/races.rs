@@ -25,7 +25,8 @@ pub async fn concurrent_patches_of_one_persona_lose_nothing(store: &Subject, _cl
     }
     let mut revisions: Vec<u64> = Vec::new();
     while let Some(written) = writers.join_next().await {
-        revisions.push(written.expect("no panic").expect("patched").answer.revision.number());
+        revisions
+            .push(written.expect("no panic").expect("patched").representation.revision.number());
     }
     revisions.sort_unstable();
     assert_eq!(revisions, (2..=WRITERS + 1).collect::<Vec<_>>());
@@ -49,7 +50,7 @@ pub async fn of_concurrent_replacements_of_one_revision_exactly_one_wins(
     let (mut won, mut stale) = (Vec::new(), 0);
     while let Some(written) = writers.join_next().await {
         match written.expect("no panic") {
-            Ok(written) => won.push(written.answer),
+            Ok(written) => won.push(written.representation),
             Err(Error::Stale { current }) if current.revision == revision(2) => stale += 1,
             Err(other) => panic!("{other}"),
         }

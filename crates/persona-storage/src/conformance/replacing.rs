@@ -17,9 +17,9 @@ pub async fn replacing_with_the_current_revision_makes_the_next_one(
     clock.advance_micros(1_000_000);
     let written =
         replace(store, 1, Precondition::at(first.tag()), named("Ada L.")).await.expect("replaced");
-    assert_eq!((written.outcome, written.answer.revision), (Outcome::Updated, revision(2)));
-    assert_eq!(get(store, 1).await, written.answer);
-    let body = json_of(&written.answer);
+    assert_eq!((written.outcome, written.representation.revision), (Outcome::Updated, revision(2)));
+    assert_eq!(get(store, 1).await, written.representation);
+    let body = json_of(&written.representation);
     assert_eq!((&body["name"], &body["description"]), (&json!("Ada L."), &json!("")));
     assert_eq!(
         (&body["created_at"], &body["updated_at"]),
@@ -32,7 +32,8 @@ pub async fn replacing_with_a_stale_revision_is_refused_and_changes_nothing(
     _clock: &TestClock,
 ) {
     let first = create(store, 1, named("Ada")).await;
-    let second = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").answer;
+    let second =
+        replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced").representation;
     let later = EntityTag { revision: revision(3), ..second.tag() };
     for stale in
         [Precondition::at(first.tag()), Precondition::at(later), Precondition::OneOf(vec![])]
@@ -55,7 +56,7 @@ pub async fn replacing_with_the_same_document_changes_nothing(store: &Subject, c
     let written =
         replace(store, 1, Precondition::at(first.tag()), named("Ada")).await.expect("accepted");
     assert_eq!(written.outcome, Outcome::Unchanged);
-    assert_eq!(written.answer, first);
+    assert_eq!(written.representation, first);
     assert_eq!(get(store, 1).await, first);
 }
 
@@ -90,7 +91,8 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
         );
         assert_eq!(get(store, 1).await, current);
     }
-    let deleted = delete(store, 1, Precondition::at(current.tag())).await.expect("deleted").answer;
+    let deleted =
+        delete(store, 1, Precondition::at(current.tag())).await.expect("deleted").representation;
     let other = EntityTag { checksum: !deleted.checksum, ..deleted.tag() };
     let refused = store
         .write(write(Operation::Restore { id: id(1), precondition: Precondition::at(other) }))
@@ -128,7 +130,7 @@ pub async fn a_date_is_met_by_a_state_that_is_no_later(store: &Subject, clock: &
             .write(write(operation(Precondition::UnmodifiedSince(began))))
             .await
             .expect("it is no later")
-            .answer;
+            .representation;
         assert_eq!(current.updated_at().as_micros(), began.as_micros() + 300_000);
     }
 }
@@ -147,7 +149,10 @@ pub async fn times_grow_with_every_revision_even_when_the_clock_is_set_back(
     create(store, 1, named("Ada")).await;
     clock.advance_micros(-1_000_000);
     let written = replace(store, 1, Precondition::Any, named("Bea")).await.expect("replaced");
-    assert_eq!(json_of(&written.answer)["updated_at"], json!("2026-11-24T12:00:00.000001Z"));
+    assert_eq!(
+        json_of(&written.representation)["updated_at"],
+        json!("2026-11-24T12:00:00.000001Z")
+    );
 }
 
 /// Longer than a jump of the clock has to last before it is believed.
@@ -157,8 +162,10 @@ const YEAR_US: i64 = 365 * 86_400_000_000;
 /// When a persona was last changed, as microseconds after the beginning of the case.
 async fn changed_at(store: &Subject, number: u8, name: &str) -> i64 {
     let written = replace(store, number, Precondition::Any, named(name)).await.expect("replaced");
-    let text =
-        json_of(&written.answer)["updated_at"].as_str().and_then(Timestamp::parse).expect("a time");
+    let text = json_of(&written.representation)["updated_at"]
+        .as_str()
+        .and_then(Timestamp::parse)
+        .expect("a time");
     text.as_micros() - TestClock::default().now().as_micros()
 }
 

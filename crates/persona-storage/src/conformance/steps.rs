@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Document, EntityTag, Patch, PersonaId, Precondition, Revision};
 use serde_json::{Value, json};
 
-use crate::{Answer, Error, Idempotency, Operation, Store, Write, Written};
+use crate::{Error, Idempotency, Operation, Representation, Store, Write, Written};
 
 /// The store as every case gets it.
 pub(super) type Subject = Arc<dyn Store>;
@@ -57,15 +57,15 @@ pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
     {
         for tag in tags {
             if let Some(record) = store.revision(id, tag.revision).await.expect("readable") {
-                *tag = record.answer.tag();
+                *tag = record.representation.tag();
             }
         }
     }
     write
 }
 
-pub(super) async fn create(store: &Subject, number: u8, members: Value) -> Answer {
-    create_write(store, number, members).await.expect("created").answer
+pub(super) async fn create(store: &Subject, number: u8, members: Value) -> Representation {
+    create_write(store, number, members).await.expect("created").representation
 }
 
 pub(super) async fn create_write(
@@ -115,12 +115,12 @@ pub(super) async fn restore(store: &Subject, number: u8) -> Result<Written, Erro
     store.write(write(Operation::Restore { id: id(number), precondition: Precondition::Any })).await
 }
 
-pub(super) async fn get(store: &Subject, number: u8) -> Answer {
+pub(super) async fn get(store: &Subject, number: u8) -> Representation {
     store.get(id(number)).await.expect("readable").expect("it exists")
 }
 
 /// The answer as JSON.
-pub(super) fn json_of(answer: &Answer) -> Value {
+pub(super) fn json_of(answer: &Representation) -> Value {
     serde_json::from_slice(&answer.body).expect("an answer is JSON")
 }
 

@@ -133,7 +133,7 @@ impl<'a> Request<'a> {
             change::wait_for_standbys(connection, answer).await?;
             return Ok(Attempt::Written(Written {
                 outcome: tried.outcome,
-                answer: answer.clone(),
+                representation: answer.clone(),
                 replayed: false,
             }));
         }
@@ -165,7 +165,7 @@ impl<'a> Request<'a> {
                     change::wait_for_standbys(connection, &answer).await?;
                 }
                 let outcome = Outcome::Unchanged;
-                Ok(Attempt::Written(Written { outcome, answer, replayed: false }))
+                Ok(Attempt::Written(Written { outcome, representation: answer, replayed: false }))
             }
             Decision::Change(revised) => {
                 let written = self.apply(connection, &revised).await?;
@@ -210,7 +210,7 @@ impl<'a> Request<'a> {
             self.newest
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |newest| Some(newer(newest)))
                 .unwrap_or_else(|never| never);
-            Written { outcome: revised.outcome, answer, replayed: false }
+            Written { outcome: revised.outcome, representation: answer, replayed: false }
         }))
     }
 
@@ -241,8 +241,12 @@ impl<'a> Request<'a> {
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }
-        change::wait_for_standbys(connection, &earlier.answer).await?;
+        change::wait_for_standbys(connection, &earlier.representation).await?;
         let replayed = earlier.operation != self.operation;
-        Ok(Some(Written { outcome: earlier.outcome, answer: earlier.answer.clone(), replayed }))
+        Ok(Some(Written {
+            outcome: earlier.outcome,
+            representation: earlier.representation.clone(),
+            replayed,
+        }))
     }
 }

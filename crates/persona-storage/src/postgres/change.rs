@@ -14,7 +14,7 @@ use super::pool::{Connection, Parameter, Pool, Statement};
 use super::{migrate, row, search};
 use crate::checksum;
 use crate::decide::Revised;
-use crate::{Answer, Error, Idempotency, Outcome, Write};
+use crate::{Error, Idempotency, Outcome, Representation, Write};
 
 /// What every change writes beside the persona.
 macro_rules! record {
@@ -135,9 +135,9 @@ pub(super) async fn apply(
     write: &Write,
     operation: Uuid,
     revised: &Revised,
-) -> Result<Option<Answer>, DriverError> {
+) -> Result<Option<Representation>, DriverError> {
     let persona = &revised.persona;
-    let (head, document) = (persona_model::head_text(persona), persona.document.text());
+    let (head, document) = (persona_model::metadata_text(persona), persona.document.text());
     let id = row::uuid(persona.id);
     let revision = row::stored(persona.revision.number());
     let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
@@ -193,8 +193,8 @@ pub(super) async fn apply(
     }
     let deleted = deleted_at.is_some();
     let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
-    let body = persona_model::answer_text(&head, document).into();
-    Ok(Some(Answer { id: persona.id, revision: persona.revision, checksum, deleted, body }))
+    let body = persona_model::join_representation(&head, document).into();
+    Ok(Some(Representation { id: persona.id, revision: persona.revision, checksum, deleted, body }))
 }
 
 /// Keeps the answer to a request that changed nothing.
@@ -202,7 +202,7 @@ pub(super) async fn keep_answer(
     connection: &Connection,
     wanted: &Idempotency,
     operation: Uuid,
-    answer: &Answer,
+    answer: &Representation,
     now: Timestamp,
 ) -> Result<(), DriverError> {
     let parameters: [Parameter<'_>; 7] = [
@@ -222,7 +222,7 @@ pub(super) async fn keep_answer(
 /// ended with its connection, is visible all the same.
 pub(super) async fn wait_for_standbys(
     connection: &Connection,
-    found: &Answer,
+    found: &Representation,
 ) -> Result<(), DriverError> {
     let parameters = [
         (&row::uuid(found.id) as _, Type::UUID),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::damaged;
 use super::pool::{Connection, Statement};
 use super::row;
-use crate::{Answer, Error, Operation, Outcome, Write};
+use crate::{Error, Operation, Outcome, Representation, Write};
 
 /// The columns of the persona itself.
 macro_rules! persona {
@@ -56,13 +56,13 @@ const LOOK_AT_PERSONA: &str = concat!(
 /// What there is.
 pub(super) struct Current {
     /// The persona and its answer.
-    pub persona: Option<(Persona, Answer)>,
+    pub persona: Option<(Persona, Representation)>,
     /// The document of the revision that the write was made to.
     pub base: Option<Document>,
     /// What is kept under the write's key.
     pub earlier: Option<Earlier>,
     /// The revision that this very write made, when it was tried before and its answer was lost.
-    pub own: Option<Answer>,
+    pub own: Option<Representation>,
     /// Version of the schema.
     pub schema_version: i32,
 }
@@ -75,7 +75,7 @@ pub(super) struct Earlier {
     /// What it was answered.
     pub outcome: Outcome,
     /// See `outcome`.
-    pub answer: Answer,
+    pub representation: Representation,
 }
 
 impl Earlier {
@@ -168,7 +168,7 @@ fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
     })
 }
 
-fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Answer), Error> {
+fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation), Error> {
     let hash: &[u8] = row::value(found, 9)?;
     let persona = Persona {
         id,
@@ -195,6 +195,6 @@ fn earlier_from(found: &Row) -> Result<Earlier, Error> {
         operation: row::value(found, 16)?,
         outcome: Outcome::from_word(word)
             .ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
-        answer: row::answer(found, 17, row::id(found, 14)?)?,
+        representation: row::answer(found, 17, row::id(found, 14)?)?,
     })
 }

@@ -17,7 +17,7 @@ use super::pool::Connection;
 use super::row;
 use super::shares::Kind;
 use crate::export::Outlet;
-use crate::{Answer, Error, Export, Exported};
+use crate::{Error, Export, Exported, Representation};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
 const FETCH_ROWS: usize = 256;
@@ -128,12 +128,12 @@ const fn sql_of(exported: Exported) -> &'static str {
 }
 
 /// The same answer as a line of a history.
-fn in_history(found: &Row, answer: &Answer) -> Result<Answer, Error> {
+fn in_history(found: &Row, answer: &Representation) -> Result<Representation, Error> {
     let base = row::value::<Option<i64>>(found, 6)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
     let line = history_line(&answer.body, row::revision(found, 5)?, base);
-    Ok(Answer { body: line.into(), ..answer.clone() })
+    Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
 /// Sends everything, and ends the connection before the place is free again.

@@ -16,7 +16,7 @@ use super::pool::{Parameter, Statement};
 use super::shares::Kind;
 use super::{changes, row, search};
 use crate::fault;
-use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
+use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
 /// Tags that have a subquery of their own.
 const TAGS_ONE_BY_ONE_MAX: usize = 4;
@@ -49,7 +49,7 @@ fn settled(found: &Row, since: Since) -> Result<Position, Error> {
 }
 
 /// A row with its sort value as text; `None` where the row only carries the count.
-fn read(found: &Row, key: SortKey) -> Result<Option<(String, Answer)>, Error> {
+fn read(found: &Row, key: SortKey) -> Result<Option<(String, Representation)>, Error> {
     if row::value::<Option<uuid::Uuid>>(found, 2)?.is_none() {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::error::{damaged, from_driver};
 use crate::checksum;
-use crate::{Answer, Error, Glance};
+use crate::{Error, Glance, Representation};
 
 /// A column of any type that the driver knows.
 pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {
@@ -37,14 +37,14 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
 
 /// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the
 /// ready answer.
-pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Answer, Error> {
+pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Representation, Error> {
     let (head, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
     let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
     // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows
     // from the texts.
     let checksum = checksum::of(id, revision.number(), deleted, head, document);
-    let body = persona_model::answer_text(head, document).into();
-    Ok(Answer { id, revision, checksum, deleted, body })
+    let body = persona_model::join_representation(head, document).into();
+    Ok(Representation { id, revision, checksum, deleted, body })
 }
 
 /// The same columns, where `document` is null when it is a large one.

@@ -17,8 +17,8 @@ use super::shares::Kind;
 use super::writer::Writer;
 use super::{DatabaseError, Settings, changes, export, list, row, start, status};
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
-    RevisionRecord, Status, Store, Write, Written,
+    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
+    Representation, RevisionRecord, Status, Store, Write, Written,
 };
 
 /// What there is of a persona without a large document, whose bytes the server knows without
@@ -111,7 +111,7 @@ impl Store for PostgresStore {
         glance
     }
 
-    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+    async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         if let Glance::Whole(answer) = self.glance(id, None).await? {
             return Ok(answer);
         }
@@ -181,7 +181,7 @@ impl Store for PostgresStore {
 fn record_from(found: &Row, id: PersonaId) -> Result<RevisionRecord, Error> {
     let changed: &str = row::value(found, 6)?;
     Ok(RevisionRecord {
-        answer: row::answer(found, 0, id)?,
+        representation: row::answer(found, 0, id)?,
         at: row::time(found, 4)?,
         author: row::value(found, 5)?,
         changed: serde_json::from_str(changed).map_err(|error| damaged(&error))?,

@@ -150,7 +150,9 @@ impl Writer {
             async move {
                 let settled = shared.settle(&write, connection, is_heavy).await;
                 if let Ok(Settled::Written(written)) = &settled {
-                    shared.weights.learn(written.answer.id, written.answer.body.len());
+                    shared
+                        .weights
+                        .learn(written.representation.id, written.representation.body.len());
                 }
                 drop((heavy, turn, place));
                 settled

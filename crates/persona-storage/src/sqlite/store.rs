@@ -15,8 +15,8 @@ use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    Answer, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page,
-    ReadRoom, RevisionRecord, Status, Store, Write, Written, fault,
+    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom,
+    Representation, RevisionRecord, Status, Store, Write, Written, fault,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -70,7 +70,7 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn get(&self, id: PersonaId) -> Result<Option<Answer>, Error> {
+    async fn get(&self, id: PersonaId) -> Result<Option<Representation>, Error> {
         if let Glance::Whole(answer) = self.glance(id, None).await? {
             return Ok(answer);
         }

@@ -151,7 +151,8 @@ impl Figures {
         for (number, (answer, is_kept)) in requests.iter().enumerate() {
             let agrees = match answer {
                 Ok(written) => {
-                    states.contains_key(&written.answer.id) && (written.replayed || is_kept(states))
+                    states.contains_key(&written.representation.id)
+                        && (written.replayed || is_kept(states))
                 }
                 Err(Error::OutcomeUnknown) => true,
                 Err(_) => !is_kept(states),

@@ -326,7 +326,7 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
         assert_eq!(waiting(), 1);
         held.release().await;
         for written in heavy.join_all().await {
-            assert_eq!(written.expect("patched").answer.revision.number(), revision);
+            assert_eq!(written.expect("patched").representation.revision.number(), revision);
         }
     }
 }

@@ -127,7 +127,10 @@ async fn of_the_same_request_to_many_stores_at_once_one_is_executed_and_all_get_
         }
         let answers: Vec<Written> = requests.join_all().await;
         assert_eq!(answers.iter().filter(|written| !written.replayed).count(), 1, "round {round}");
-        assert!(answers.iter().all(|written| written.answer == answers[0].answer), "round {round}");
+        assert!(
+            answers.iter().all(|written| written.representation == answers[0].representation),
+            "round {round}"
+        );
     }
     assert_eq!(stores[0].changes_after(0, 100).await.expect("readable").len(), 20);
 }
@@ -144,8 +147,12 @@ async fn of_many_who_want_one_handle_at_once_one_gets_it() {
         });
     }
     let results = writers.join_all().await;
-    let winner =
-        results.iter().find_map(|result| result.as_ref().ok()).expect("one has it").answer.id;
+    let winner = results
+        .iter()
+        .find_map(|result| result.as_ref().ok())
+        .expect("one has it")
+        .representation
+        .id;
     let refused = results
         .iter()
         .filter(
@@ -273,7 +280,7 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             let written = store.write(create(number, members())).await.expect("created");
             assert_eq!(wire.disarm(), 1, "the marker never came by");
             assert_eq!(
-                (written.outcome, written.replayed, written.answer.revision.number()),
+                (written.outcome, written.replayed, written.representation.revision.number()),
                 (Outcome::Created, false, 1),
                 "{cut:?}"
             );
@@ -362,7 +369,10 @@ async fn a_database_that_goes_away_is_told_and_when_it_is_back_everything_goes_o
         async move { store.write(patch(json!({ "description": "patient" }))).await }
     });
     cluster.start_again();
-    assert_eq!(patient.await.expect("no panic").expect("patched").answer.revision.number(), 2);
+    assert_eq!(
+        patient.await.expect("no panic").expect("patched").representation.revision.number(),
+        2
+    );
     store.ready().await.expect("ready again");
     assert!(store.get(id(1)).await.expect("readable").is_some());
     cluster.stop();

@@ -19,7 +19,7 @@ use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::{SqliteStore, Step, initialise};
 use persona_storage::transfer::{Plan, TransferError, transfer};
-use persona_storage::{Answer, NoObserver, Operation, Store};
+use persona_storage::{NoObserver, Operation, Representation, Store};
 use persona_test_support::Cluster;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn server_store(url: &str) -> PostgresStore {
     PostgresStore::open(settings, clock(), Arc::new(NoObserver)).expect("it opens")
 }
 
-fn hash_of(answer: &Answer) -> String {
+fn hash_of(answer: &Representation) -> String {
     let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
     body["content_hash"].as_str().expect("a hash").to_owned()
 }
@@ -69,7 +69,7 @@ async fn patched(store: &dyn Store, members: Value) -> String {
     let patch = Patch::merge(members).expect("a merge patch");
     let operation =
         Operation::Patch { id: id(1), precondition: Precondition::Any, patch, base: None };
-    hash_of(&store.write(write(operation)).await.expect("patched").answer)
+    hash_of(&store.write(write(operation)).await.expect("patched").representation)
 }
 
 /// The old hash stays with what was written under it; what is written from now on tells the numbers
@@ -79,7 +79,7 @@ async fn assert_goes_on_with_exact_hashes(store: &dyn Store) {
     assert!(hash_of(&before).starts_with(ROUNDED), "{}", hash_of(&before));
     let first =
         store.revision(id(1), Revision::FIRST).await.expect("readable").expect("it is there");
-    assert_ne!(hash_of(&first.answer), hash_of(&before));
+    assert_ne!(hash_of(&first.representation), hash_of(&before));
     let one = patched(store, json!({ "extensions": { "n": 9_007_199_254_740_992_u64 } })).await;
     let other = patched(store, json!({ "extensions": { "n": 9_007_199_254_740_993_u64 } })).await;
     assert_ne!(one, other);

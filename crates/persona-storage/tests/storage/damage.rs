@@ -114,7 +114,9 @@ async fn content(path: &Path) -> Option<Content> {
         for revision in (1..=5).filter_map(Revision::new) {
             let found = store.revision(id(number), revision).await;
             content.revisions.push(
-                found.map(|found| found.map(|record| record.answer.body.to_vec())).map_err(drop),
+                found
+                    .map(|found| found.map(|record| record.representation.body.to_vec()))
+                    .map_err(drop),
             );
         }
     }
@@ -373,7 +375,7 @@ async fn a_repeated_request_is_not_answered_with_a_damaged_text() {
     };
     let first = create().await.expect("created");
     let again = create().await.expect("replayed");
-    assert_eq!((again.answer, again.replayed), (first.answer, true));
+    assert_eq!((again.representation, again.replayed), (first.representation, true));
     folder.change("UPDATE revisions SET document = replace(document, 'Eve', 'Eva') WHERE document LIKE '%Eve%'");
     assert!(matches!(create().await, Err(Error::Damaged(_))));
 }

@@ -26,7 +26,7 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
             .expect("it opens");
     let creation =
         write(Operation::Create { id: id(1), document: document(json!({ "name": "Ada" })) });
-    let first = store.write(creation).await.expect("created").answer.tag();
+    let first = store.write(creation).await.expect("created").representation.tag();
 
     // While the write lock is held the two queue up, so that they share a transaction. Its end
     // fails, because what it has to write there is gone.

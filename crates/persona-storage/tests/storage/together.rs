@@ -84,7 +84,10 @@ async fn a_commit_of_one_store_is_seen_by_the_next_read_of_every_other() {
         let written =
             add_key(&stores[round % 4], &format!("key {round}"), LONG).await.expect("patched");
         for store in &stores {
-            assert_eq!(store.get(id(1)).await.expect("readable"), Some(written.answer.clone()));
+            assert_eq!(
+                store.get(id(1)).await.expect("readable"),
+                Some(written.representation.clone())
+            );
         }
     }
 }
@@ -308,7 +311,7 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
     };
     let (written, ()) = tokio::join!(waiting, releasing);
     let body: serde_json::Value =
-        serde_json::from_slice(&written.expect("patched").answer.body).expect("JSON");
+        serde_json::from_slice(&written.expect("patched").representation.body).expect("JSON");
     assert_eq!(body["extensions"], json!({ "patient": 1 }), "the refused write was never applied");
     assert!(
         counts.retries.load(Ordering::Relaxed) > 0 && counts.gave_up.load(Ordering::Relaxed) == 1

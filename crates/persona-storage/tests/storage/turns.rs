@@ -72,7 +72,7 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     let mut writers = JoinSet::new();
     let mut send = |write: Write| {
         let store = Arc::clone(&store);
-        writers.spawn(async move { store.write(write).await.expect("created").answer.id });
+        writers.spawn(async move { store.write(write).await.expect("created").representation.id });
     };
     {
         let write_lock = WriteLock::open(&settings.path).expect("a write lock");
@@ -145,7 +145,7 @@ async fn the_heavy_write_of_another_process_comes_to_the_write_lock_when_the_one
     let mut writers = JoinSet::new();
     let mut send = |store: &Arc<SqliteStore>, write: Write| {
         let store = Arc::clone(store);
-        writers.spawn(async move { store.write(write).await.expect("created").answer.id });
+        writers.spawn(async move { store.write(write).await.expect("created").representation.id });
     };
     let write_lock = WriteLock::open(&settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
@@ -192,10 +192,13 @@ async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked
     });
     somebody_waits_for(&lock).await;
     // Light writes go on, of the same process too.
-    assert_eq!(other.write(patch(2)).await.expect("patched").answer.revision.number(), 2);
+    assert_eq!(other.write(patch(2)).await.expect("patched").representation.revision.number(), 2);
     assert!(!heavy.is_finished());
     drop(held);
-    assert_eq!(heavy.await.expect("no panic").expect("patched").answer.revision.number(), 2);
+    assert_eq!(
+        heavy.await.expect("no panic").expect("patched").representation.revision.number(),
+        2
+    );
     one.close().await;
     other.close().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use persona_model::{Document, Revision, answer_text};
+use persona_model::{Document, Revision, join_representation};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -68,7 +68,7 @@ pub async fn send(
         }
         // Made anew: the hash that it states may be of an earlier rule, by which different numbers
         // had the same.
-        if Document::from_answer(&current.json())
+        if Document::from_representation(&current.json())
             .is_ok_and(|current| current.content_hash() == hash)
         {
             return Ok((Status::Unchanged, Vec::new()));
@@ -133,7 +133,7 @@ fn revision_path(path: &str, revision: Revision) -> String {
 /// The document with what the store that it came from said of it.
 fn stamped(item: &Item) -> Bytes {
     let stamps = Value::Object(item.origin.stamps.clone()).to_string();
-    answer_text(&stamps, item.document.text()).into()
+    join_representation(&stamps, item.document.text()).into()
 }
 
 /// Sends a request again while the server is busy or away. Every request here can be repeated: each

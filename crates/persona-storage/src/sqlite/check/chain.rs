@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{Document, FIELDS, Persona, Timestamp, head_text};
+use persona_model::{Document, FIELDS, Persona, Timestamp, metadata_text};
 use rusqlite::{Connection, Row};
 
 use super::persona::Stored;
@@ -119,7 +119,7 @@ fn inspect(
     };
     let states = |hash| {
         as_it_was.content_hash = hash;
-        head_text(&as_it_was) == head
+        metadata_text(&as_it_was) == head
     };
     if !document.content_hashes().any(states) {
         faults.push("its head differs from its columns or its document".into());

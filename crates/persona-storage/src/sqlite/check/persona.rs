@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use persona_model::{ContentHash, Document, Persona, PersonaId, head_text};
+use persona_model::{ContentHash, Document, Persona, PersonaId, metadata_text};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::sqlite::error::damage;
@@ -123,7 +123,7 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     if !document.content_hashes().any(|hash| hash == persona.content_hash) {
         faults.push("the content hash differs from that of the document".into());
     }
-    if head_text(&persona) != head {
+    if metadata_text(&persona) != head {
         faults.push("the head of the answer differs from the columns".into());
     }
     Ok((Stored { persona, head, document: text }, faults))

@@ -12,7 +12,7 @@ use crate::export::{Outlet, Unsent};
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::told;
 use crate::sqlite::tables::row;
-use crate::{Answer, Error, Export, Exported};
+use crate::{Error, Export, Exported, Representation};
 
 /// A client that takes nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -106,13 +106,13 @@ const fn sql_of(exported: Exported) -> &'static str {
 }
 
 /// The same answer as a line of a history.
-fn in_history(found: &Row<'_>, answer: &Answer) -> rusqlite::Result<Answer> {
+fn in_history(found: &Row<'_>, answer: &Representation) -> rusqlite::Result<Representation> {
     let base = found
         .get::<_, Option<i64>>(7)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
     let line = history_line(&answer.body, row::revision(found, 6)?, base);
-    Ok(Answer { body: line.into(), ..answer.clone() })
+    Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
 /// The queue, and how the client keeps up.
@@ -123,7 +123,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn send(&mut self, mut answer: Answer, held: &Held) -> Result<(), Ended> {
+    fn send(&mut self, mut answer: Representation, held: &Held) -> Result<(), Ended> {
         let (began, waited_before) = (Instant::now(), self.waited);
         loop {
             let sent = self.outlet.send_within(answer, LOOK_EVERY);

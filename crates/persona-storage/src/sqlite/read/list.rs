@@ -10,7 +10,7 @@ use crate::fault;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Looked;
 use crate::sqlite::tables::{feed, meta, row};
-use crate::{Answer, Error, PAGE_BYTES_MAX, Page};
+use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(crate) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
@@ -28,7 +28,10 @@ pub(crate) fn page(connection: &Connection, request: &ListRequest) -> Result<Pag
 
 /// One more row than the page holds, which tells whether there is another page; each with its sort
 /// value as text.
-fn rows(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Vec<(String, Answer)>> {
+fn rows(
+    connection: &Connection,
+    request: &ListRequest,
+) -> rusqlite::Result<Vec<(String, Representation)>> {
     let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
     let search = request
         .filter
@@ -156,7 +159,7 @@ fn by_relevance(
 
 /// The rows of a page and the one after it.
 struct Rows {
-    found: Vec<(String, Answer)>,
+    found: Vec<(String, Representation)>,
     bytes: usize,
     full: bool,
     most: usize,

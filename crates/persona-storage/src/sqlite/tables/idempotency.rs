@@ -40,7 +40,7 @@ pub(crate) fn find(
                     let unknown = || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
                     let answer = row::answer(found, 3, row::id(found, 2)?)?;
                     let outcome = Outcome::from_word(&word).ok_or_else(unknown)?;
-                    Ok((fingerprint, Written { outcome, answer, replayed: true }))
+                    Ok((fingerprint, Written { outcome, representation: answer, replayed: true }))
                 })
                 .optional()
         })
@@ -71,8 +71,8 @@ pub(crate) fn insert(
             wanted.fingerprint,
             written.outcome.word(),
             persona.as_bytes(),
-            row::stored(written.answer.revision.number()),
-            written.answer.deleted,
+            row::stored(written.representation.revision.number()),
+            written.representation.deleted,
             // The column of version 1, which kept the whole answer a second time.
             &[][..],
             now.as_micros(),

@@ -10,7 +10,7 @@ use super::meta;
 use super::row;
 use crate::decide::Current;
 use crate::sqlite::error::{damaged, from_driver};
-use crate::{Answer, Error, Glance, fault};
+use crate::{Error, Glance, Representation, fault};
 
 /// A persona with the number of its row.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub(crate) fn of(persona: &'a Persona) -> Self {
-        let (head, document) = (persona_model::head_text(persona), persona.document.text());
+        let (head, document) = (persona_model::metadata_text(persona), persona.document.text());
         let checksum = crate::checksum::of(
             persona.id,
             persona.revision.number(),
@@ -62,7 +62,10 @@ pub(crate) fn glance(connection: &Connection, id: PersonaId) -> rusqlite::Result
 }
 
 /// The ready answer of a persona.
-pub(crate) fn answer(connection: &Connection, id: PersonaId) -> rusqlite::Result<Option<Answer>> {
+pub(crate) fn answer(
+    connection: &Connection,
+    id: PersonaId,
+) -> rusqlite::Result<Option<Representation>> {
     connection
         .prepare_cached("SELECT revision, deleted_at IS NOT NULL, head, document, checksum FROM personas WHERE id = ?1")?
         .query_row([id.as_bytes()], |found| row::answer(found, 0, id))

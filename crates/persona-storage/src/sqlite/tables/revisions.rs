@@ -84,7 +84,7 @@ fn record_from(found: &Row<'_>, id: PersonaId) -> rusqlite::Result<RevisionRecor
         rusqlite::Error::FromSqlConversionFailure(7, Type::Text, Box::new(error))
     })?;
     Ok(RevisionRecord {
-        answer: row::answer(found, 0, id)?,
+        representation: row::answer(found, 0, id)?,
         at: row::time(found, 5)?,
         author: found.get(6)?,
         changed,

@@ -5,7 +5,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
 use super::checksum;
-use crate::{Answer, GLANCE_BYTES_MAX, Glance};
+use crate::{GLANCE_BYTES_MAX, Glance, Representation};
 
 /// A column that holds 16 bytes of identity.
 pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<PersonaId> {
@@ -41,10 +41,14 @@ pub(crate) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
 /// as the ready answer.
 ///
 /// The two texts are copied once, from SQLite's memory into the answer.
-pub(crate) fn answer(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Answer> {
+pub(crate) fn answer(
+    row: &Row<'_>,
+    first: usize,
+    id: PersonaId,
+) -> rusqlite::Result<Representation> {
     let found = checksum::verified(row, first, id)?;
-    let body = persona_model::answer_text(found.head, found.document).into();
-    Ok(Answer {
+    let body = persona_model::join_representation(found.head, found.document).into();
+    Ok(Representation {
         id,
         revision: revision(row, first)?,
         checksum: found.checksum,

@@ -109,7 +109,7 @@ impl Batch<'_> {
                 return;
             }
             Ok(Ok(Step::Applied(written, entry))) => {
-                self.weights.learn(written.answer.id, written.answer.body.len());
+                self.weights.learn(written.representation.id, written.representation.body.len());
                 if let Some(entry) = entry {
                     batched.entries.add(entry);
                 }

@@ -10,7 +10,7 @@ use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
 use crate::sqlite::tables::personas::{Found, Stored, Texts};
 use crate::sqlite::tables::{feed, idempotency, personas, revisions};
-use crate::{Answer, Error, Outcome, Write, Written};
+use crate::{Error, Outcome, Representation, Write, Written};
 
 /// What came of a request in the running transaction.
 pub(crate) enum Step {
@@ -63,7 +63,14 @@ pub(crate) fn apply(
                 let answer = personas::answer(connection, id)
                     .map_err(from_driver)?
                     .ok_or(Error::NotFound)?;
-                (Written { outcome: Outcome::Unchanged, answer, replayed: false }, None)
+                (
+                    Written {
+                        outcome: Outcome::Unchanged,
+                        representation: answer,
+                        replayed: false,
+                    },
+                    None,
+                )
             }
             Decision::Change(mut revised) => {
                 fault::drop_key(&write.operation, &mut revised.persona);
@@ -127,9 +134,10 @@ fn keep(
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
     feed::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at)
         .map_err(from_driver)?;
-    let body = persona_model::answer_text(&texts.head, texts.document).into();
+    let body = persona_model::join_representation(&texts.head, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
-    let answer = Answer { id: persona.id, revision: persona.revision, checksum, deleted, body };
+    let answer =
+        Representation { id: persona.id, revision: persona.revision, checksum, deleted, body };
     let entry = Entry::of(row_id, revised, before.map(|before| &before.persona.document));
-    Ok((Written { outcome: revised.outcome, answer, replayed: false }, entry))
+    Ok((Written { outcome: revised.outcome, representation: answer, replayed: false }, entry))
 }

@@ -3,7 +3,7 @@
 //! It is built once, when a revision is written, and sent as it is ever after: a read parses and
 //! formats nothing. Two parts, so that the database need not keep the document twice: the **head**
 //! holds the store-managed members as an object, the document is an object of its own, and
-//! [`answer_text`] joins them.
+//! [`join_representation`] joins them.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{Persona, Timestamp};
 
 /// The store-managed members of a persona as a JSON object, in the order in which people look for
 /// them.
-pub fn head_text(persona: &Persona) -> String {
+pub fn metadata_text(persona: &Persona) -> String {
     let labels: serde_json::Map<String, Value> = persona
         .labels
         .iter()
@@ -46,7 +46,7 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// When the persona of an answer was changed last: what [`head_text`] wrote at its fourth member.
+/// When the persona of an answer was changed last: what [`metadata_text`] wrote at its fourth member.
 /// `None` for any other text.
 ///
 /// Nothing else of the answer is read.
@@ -68,7 +68,7 @@ const UPDATED_AT_QUOTE: usize = 11;
 /// # Panics
 ///
 /// In debug builds, when either is not a non-empty JSON object.
-pub fn answer_text(head: &str, document: &str) -> Vec<u8> {
+pub fn join_representation(head: &str, document: &str) -> Vec<u8> {
     debug_assert!(
         head.starts_with('{') && head.ends_with('}') && head.len() > 2,
         "a head is a non-empty object"
