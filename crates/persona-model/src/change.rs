@@ -12,12 +12,12 @@ pub enum ChangeKind {
     /// It was soft-deleted.
     Deleted,
     /// It was undeleted.
-    Restored,
+    Undeleted,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Restored];
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Undeleted];
 
     /// The word for this kind in the database and on the wire.
     pub const fn word(self) -> &'static str {
@@ -25,7 +25,7 @@ impl ChangeKind {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
-            Self::Restored => "restored",
+            Self::Undeleted => "restored",
         }
     }
 

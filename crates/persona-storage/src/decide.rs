@@ -95,12 +95,12 @@ pub(crate) fn decide(
             check_precondition(precondition, current)?;
             Ok(next.with_deletion(Some(now), Outcome::Deleted, ChangeKind::Deleted))
         }
-        Operation::Restore { precondition, .. } => {
+        Operation::Undelete { precondition, .. } => {
             if current.persona.deleted_at.is_none() {
                 return Ok(Decision::Unchanged);
             }
             check_precondition(precondition, current)?;
-            Ok(next.with_deletion(None, Outcome::Restored, ChangeKind::Restored))
+            Ok(next.with_deletion(None, Outcome::Undeleted, ChangeKind::Undeleted))
         }
     }
 }

@@ -111,12 +111,12 @@ fn next(
     let (outcome, kind) = match (before.deleted_at.is_some(), past.is_deleted, changed.is_empty()) {
         (false, false, false) => (Outcome::Updated, ChangeKind::Updated),
         (false, true, true) => (Outcome::Deleted, ChangeKind::Deleted),
-        (true, false, true) => (Outcome::Restored, ChangeKind::Restored),
+        (true, false, true) => (Outcome::Undeleted, ChangeKind::Undeleted),
         (false, false, true) => {
             return bad("", "changes nothing, and a revision changes something");
         }
         (true, true, _) => {
-            return bad("/deleted_at", "a deleted persona is restored before it changes again");
+            return bad("/deleted_at", "a deleted persona is undeleted before it changes again");
         }
         (_, _, false) => return bad("", "a deletion and a restoration change nothing else"),
     };

@@ -10,7 +10,7 @@ pub enum Error {
     /// No persona with this identity was ever created.
     #[error("no such persona")]
     NotFound,
-    /// The persona is soft-deleted; it can be restored.
+    /// The persona is soft-deleted; it can be undeleted.
     #[error("the persona is deleted")]
     Deleted {
         /// Its current state.

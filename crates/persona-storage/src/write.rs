@@ -60,8 +60,8 @@ pub enum Operation {
         /// What the writer believes its revision to be.
         precondition: Precondition,
     },
-    /// Undeletes the persona, as a new revision. Restoring a living one changes nothing.
-    Restore {
+    /// Undeletes the persona, as a new revision. Undeleting a living one changes nothing.
+    Undelete {
         /// Which persona.
         id: PersonaId,
         /// What the writer believes its revision to be.
@@ -90,7 +90,7 @@ impl Operation {
             Self::Replace { precondition, .. }
             | Self::Patch { precondition, .. }
             | Self::Delete { precondition, .. }
-            | Self::Restore { precondition, .. } => Some(precondition),
+            | Self::Undelete { precondition, .. } => Some(precondition),
         }
     }
 
@@ -99,7 +99,7 @@ impl Operation {
         match self {
             Self::Create { document, .. } | Self::Replace { document, .. } => document.text().len(),
             Self::Import { past, .. } => past.document.text().len(),
-            Self::Patch { .. } | Self::Delete { .. } | Self::Restore { .. } => 0,
+            Self::Patch { .. } | Self::Delete { .. } | Self::Undelete { .. } => 0,
         }
     }
 
@@ -110,7 +110,7 @@ impl Operation {
             | Self::Replace { id, .. }
             | Self::Patch { id, .. }
             | Self::Delete { id, .. }
-            | Self::Restore { id, .. }
+            | Self::Undelete { id, .. }
             | Self::Import { id, .. } => *id,
         }
     }
@@ -175,13 +175,13 @@ pub enum Outcome {
     /// It is now soft-deleted.
     Deleted,
     /// It is alive again.
-    Restored,
+    Undeleted,
 }
 
 impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 5] =
-        [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Restored];
+        [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Undeleted];
 
     /// The word for this outcome in the database.
     pub const fn word(self) -> &'static str {
@@ -190,7 +190,7 @@ impl Outcome {
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
-            Self::Restored => "restored",
+            Self::Undeleted => "restored",
         }
     }
 

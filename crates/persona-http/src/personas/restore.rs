@@ -23,6 +23,6 @@ pub async fn restore_persona(
     etag::no_creation(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
-    answer::written(&context, request.write(&context, Operation::Restore { id, precondition })?)
+    answer::written(&context, request.write(&context, Operation::Undelete { id, precondition })?)
         .await
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::TestClock;
 use super::steps::{
     Subject, create, create_write, delete, document, get, id, json_of, merge, named, replace,
-    restore, revision,
+    revision, undelete,
 };
 use crate::{Error, Outcome};
 
@@ -113,7 +113,7 @@ pub async fn a_deleted_persona_gives_its_handle_free_and_cannot_take_it_back_fro
     create(store, 1, json!({ "name": "Ada", "handle": "ada" })).await;
     delete(store, 1, Precondition::Any).await.expect("deleted");
     create(store, 2, json!({ "name": "Eve", "handle": "ada" })).await;
-    let refused = restore(store, 1).await.expect_err("refused");
+    let refused = undelete(store, 1).await.expect_err("refused");
     assert!(matches!(&refused, Error::HandleTaken { holder, .. } if *holder == id(2)), "{refused}");
     assert!(get(store, 1).await.deleted);
 }

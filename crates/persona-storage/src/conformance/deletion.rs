@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{
-    Subject, create, delete, get, json_of, merge, named, replace, restore, revision,
+    Subject, create, delete, get, json_of, merge, named, replace, revision, undelete,
 };
 use crate::{Error, Outcome};
 
@@ -49,24 +49,24 @@ pub async fn deleting_again_changes_nothing_whatever_is_expected(
     assert!(matches!(refused, Error::NotFound), "{refused}");
 }
 
-pub async fn a_restored_persona_is_as_it_was_with_a_new_revision(
+pub async fn an_undeleted_persona_is_as_it_was_with_a_new_revision(
     store: &Subject,
     _clock: &TestClock,
 ) {
     let first =
         json_of(&create(store, 1, json!({ "name": "Ada", "tags": ["a"], "handle": "ada" })).await);
     delete(store, 1, Precondition::Any).await.expect("deleted");
-    let written = restore(store, 1).await.expect("restored");
+    let written = undelete(store, 1).await.expect("undeleted");
     assert_eq!(
         (written.outcome, written.representation.revision, written.representation.deleted),
-        (Outcome::Restored, revision(3), false)
+        (Outcome::Undeleted, revision(3), false)
     );
     assert_eq!(get(store, 1).await, written.representation);
     let body = json_of(&written.representation);
     for member in ["name", "tags", "handle", "content_hash", "created_at", "deleted_at"] {
         assert_eq!(body[member], first[member], "{member}");
     }
-    assert_eq!(restore(store, 1).await.expect("accepted").outcome, Outcome::Unchanged);
+    assert_eq!(undelete(store, 1).await.expect("accepted").outcome, Outcome::Unchanged);
 }
 
 pub async fn deleting_with_a_stale_revision_is_refused(store: &Subject, _clock: &TestClock) {

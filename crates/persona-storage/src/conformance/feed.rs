@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::TestClock;
 use super::steps::{
-    Subject, create, create_write, delete, guess, id, merge, named, replace, restore, revision,
+    Subject, create, create_write, delete, guess, id, merge, named, replace, revision, undelete,
 };
 
 pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _clock: &TestClock) {
@@ -14,7 +14,7 @@ pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _
     merge(store, 1, json!({ "name": "Ada L." })).await.expect("patched");
     merge(store, 1, json!({ "name": "Ada L." })).await.expect("unchanged");
     delete(store, 2, Precondition::Any).await.expect("deleted");
-    restore(store, 2).await.expect("restored");
+    undelete(store, 2).await.expect("undeleted");
     let feed = store.changes_after(0, 100).await.expect("readable");
     let seen: Vec<_> =
         feed.iter().map(|change| (change.persona, change.revision, change.kind)).collect();
@@ -23,7 +23,7 @@ pub async fn every_change_is_in_the_feed_once_in_commit_order(store: &Subject, _
         (id(2), revision(1), ChangeKind::Created),
         (id(1), revision(2), ChangeKind::Updated),
         (id(2), revision(2), ChangeKind::Deleted),
-        (id(2), revision(3), ChangeKind::Restored),
+        (id(2), revision(3), ChangeKind::Undeleted),
     ];
     assert_eq!(seen, expected);
     assert!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::TestClock;
 use super::polling::Poller;
 use super::steps::{
-    Subject, create, delete, document, get, id, json_of, member, merge, named, restore, revision,
+    Subject, create, delete, document, get, id, json_of, member, merge, named, revision, undelete,
     write,
 };
 use crate::{Error, Exported, Operation, Outcome, Written};
@@ -56,7 +56,7 @@ async fn lines(store: &Subject, exported: Exported) -> Vec<Value> {
 }
 
 pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
-    let outcomes = [Outcome::Created, Outcome::Updated, Outcome::Deleted, Outcome::Restored];
+    let outcomes = [Outcome::Created, Outcome::Updated, Outcome::Deleted, Outcome::Undeleted];
     for (past, outcome) in history().into_iter().zip(outcomes) {
         let written = import(store, 1, past.clone()).await.expect("kept");
         assert_eq!((written.outcome, written.representation.revision), (outcome, past.revision));
@@ -101,7 +101,7 @@ pub async fn a_history_is_kept_as_it_was(store: &Subject, _clock: &TestClock) {
     let kinds: Vec<(ChangeKind, u64)> =
         feed.iter().map(|change| (change.kind, change.revision.number())).collect();
     let expected =
-        [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Deleted, ChangeKind::Restored];
+        [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Deleted, ChangeKind::Undeleted];
     assert_eq!(kinds, expected.into_iter().zip(1..).collect::<Vec<_>>());
 }
 
@@ -115,7 +115,7 @@ pub async fn an_exported_history_has_every_revision_of_every_persona(
     create(store, 2, named("Bea")).await;
     delete(store, 2, Precondition::Any).await.expect("deleted");
     delete(store, 1, Precondition::Any).await.expect("deleted");
-    restore(store, 1).await.expect("restored");
+    undelete(store, 1).await.expect("undeleted");
     let all = lines(store, Exported::History).await;
     let told: Vec<(u64, u64, u64)> = all
         .iter()

@@ -103,7 +103,7 @@ macro_rules! conformance_suite {
             patching::a_patch_of_an_unknown_base_is_refused,
             deletion::a_deleted_persona_still_reads_but_cannot_be_changed,
             deletion::deleting_again_changes_nothing_whatever_is_expected,
-            deletion::a_restored_persona_is_as_it_was_with_a_new_revision,
+            deletion::an_undeleted_persona_is_as_it_was_with_a_new_revision,
             deletion::deleting_with_a_stale_revision_is_refused,
             history::every_revision_stays_readable_with_author_and_changed_fields,
             history::a_large_document_is_not_read_at_a_glance,

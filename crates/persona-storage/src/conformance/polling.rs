@@ -12,7 +12,9 @@ use persona_model::{
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, delete, document, id, merge, named, restore, revision, write};
+use super::steps::{
+    Subject, create, delete, document, id, merge, named, revision, undelete, write,
+};
 use crate::{Error, Operation, Page};
 
 /// What each writer creates.
@@ -113,7 +115,7 @@ pub async fn a_poller_sees_each_change_of_a_kind_and_none_a_second_time(
         merge(store, 1, json!({ "description": jump.to_string() })).await.expect("patched");
         delete(store, 2, Precondition::Any).await.expect("deleted");
         merge(store, 1, json!({ "description": jump.to_string() })).await.expect("unchanged");
-        restore(store, 2).await.expect("restored");
+        undelete(store, 2).await.expect("undeleted");
         new(if jump > 0 { &[(1, 2), (2, 3)] } else { &[(1, 3), (2, 5)] }).await;
     }
 }

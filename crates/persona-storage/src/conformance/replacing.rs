@@ -95,7 +95,7 @@ pub async fn a_tag_of_the_current_revision_with_other_content_is_refused_by_ever
         delete(store, 1, Precondition::at(current.tag())).await.expect("deleted").representation;
     let other = EntityTag { checksum: !deleted.checksum, ..deleted.tag() };
     let refused = store
-        .write(write(Operation::Restore { id: id(1), precondition: Precondition::at(other) }))
+        .write(write(Operation::Undelete { id: id(1), precondition: Precondition::at(other) }))
         .await
         .expect_err("refused");
     assert!(matches!(refused, Error::Stale { current } if current == deleted.tag()), "{refused}");
@@ -112,7 +112,7 @@ pub async fn a_date_is_met_by_a_state_that_is_no_later(store: &Subject, clock: &
         },
         &|precondition| Operation::Patch { id: id(1), precondition, patch: patch(), base: None },
         &|precondition| Operation::Delete { id: id(1), precondition },
-        &|precondition| Operation::Restore { id: id(1), precondition },
+        &|precondition| Operation::Undelete { id: id(1), precondition },
     ];
     for operation in writes {
         let began = current.updated_at();

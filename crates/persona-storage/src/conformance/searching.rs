@@ -4,7 +4,7 @@ use persona_model::{Cursor, Filter, ListRequest, Precondition, Search, Sort, fil
 use serde_json::json;
 
 use super::TestClock;
-use super::steps::{Subject, create, delete, guess, merge, replace, restore, revision};
+use super::steps::{Subject, create, delete, guess, merge, replace, revision, undelete};
 
 fn request(text: &str, sort: Sort) -> ListRequest {
     let filter =
@@ -160,7 +160,7 @@ pub async fn a_search_follows_every_change_at_once(store: &Subject, _clock: &Tes
     );
     delete(store, 1, Precondition::Any).await.expect("deleted");
     assert_eq!(search(store, "bea").await, Vec::<u8>::new());
-    restore(store, 1).await.expect("restored");
+    undelete(store, 1).await.expect("undeleted");
     assert_eq!(search(store, "bea").await, [1]);
     replace(store, 1, guess(&[revision(1)]), json!({ "name": "Cleo" })).await.expect_err("refused");
     assert_eq!((search(store, "cleo").await, search(store, "bea").await), (vec![], vec![1]));

@@ -53,7 +53,7 @@ pub async fn with_real_tags(store: &dyn Store, mut write: Write) -> Write {
     if let Operation::Replace { precondition: Precondition::OneOf(tags), .. }
     | Operation::Patch { precondition: Precondition::OneOf(tags), .. }
     | Operation::Delete { precondition: Precondition::OneOf(tags), .. }
-    | Operation::Restore { precondition: Precondition::OneOf(tags), .. } = &mut write.operation
+    | Operation::Undelete { precondition: Precondition::OneOf(tags), .. } = &mut write.operation
     {
         for tag in tags {
             if let Some(record) = store.revision(id, tag.revision).await.expect("readable") {
@@ -111,8 +111,10 @@ pub(super) async fn delete(
     store.write(write(Operation::Delete { id: id(number), precondition })).await
 }
 
-pub(super) async fn restore(store: &Subject, number: u8) -> Result<Written, Error> {
-    store.write(write(Operation::Restore { id: id(number), precondition: Precondition::Any })).await
+pub(super) async fn undelete(store: &Subject, number: u8) -> Result<Written, Error> {
+    store
+        .write(write(Operation::Undelete { id: id(number), precondition: Precondition::Any }))
+        .await
 }
 
 pub(super) async fn get(store: &Subject, number: u8) -> Representation {

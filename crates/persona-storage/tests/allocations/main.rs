@@ -91,7 +91,7 @@ fn requests(round: u64, before: &States) -> Vec<Request> {
     let was_deleted = before[&id(DELETED)].1;
     let precondition = Precondition::Any;
     let turn = if was_deleted {
-        Operation::Restore { id: id(DELETED), precondition: precondition.clone() }
+        Operation::Undelete { id: id(DELETED), precondition: precondition.clone() }
     } else {
         Operation::Delete { id: id(DELETED), precondition: precondition.clone() }
     };

@@ -156,7 +156,7 @@ impl Dice {
                 Operation::Patch { id, precondition, patch: self.patch(), base }
             }
             12..14 => Operation::Delete { id, precondition },
-            _ => Operation::Restore { id, precondition },
+            _ => Operation::Undelete { id, precondition },
         };
         let mut request = write(operation);
         request.author = self.one_in(2).then(|| "Zoë".to_owned());

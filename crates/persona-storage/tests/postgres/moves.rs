@@ -59,7 +59,7 @@ pub async fn fill(path: &Path) {
         .await
         .expect("the handle is free");
     store
-        .write(write(Operation::Restore { id: id(10), precondition: Precondition::Any }))
+        .write(write(Operation::Undelete { id: id(10), precondition: Precondition::Any }))
         .await
         .expect("restored");
     store

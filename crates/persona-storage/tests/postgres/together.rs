@@ -328,7 +328,7 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
             expected += 2;
             for kind in [
                 Operation::Delete { id: id(number), precondition: Precondition::Any },
-                Operation::Restore { id: id(number), precondition: Precondition::Any },
+                Operation::Undelete { id: id(number), precondition: Precondition::Any },
             ] {
                 wire.arm(cut.clone().of(&marker));
                 assert!(
@@ -435,7 +435,7 @@ async fn an_export_is_one_snapshot_however_much_is_written_meanwhile() {
     // word. It does not fit into the queue.
     let large = "x".repeat(200_000);
     for number in 1..=12 {
-        let restore = Operation::Restore { id: id(number), precondition: Precondition::Any };
+        let restore = Operation::Undelete { id: id(number), precondition: Precondition::Any };
         store.write(write(restore)).await.expect("restored");
         let patch = Patch::merge(json!({ "description": large })).expect("a merge patch");
         store

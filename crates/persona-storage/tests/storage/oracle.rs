@@ -63,7 +63,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         (number(), precondition())
             .prop_map(|(id, precondition)| Operation::Delete { id, precondition }),
         (number(), precondition())
-            .prop_map(|(id, precondition)| Operation::Restore { id, precondition }),
+            .prop_map(|(id, precondition)| Operation::Undelete { id, precondition }),
     ]
 }
 

@@ -131,7 +131,7 @@ fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Opti
     let was_deleted = before.is_some_and(|last| last.kind == ChangeKind::Deleted);
     let fits = match kind {
         ChangeKind::Created => before.is_none(),
-        ChangeKind::Restored => was_deleted,
+        ChangeKind::Undeleted => was_deleted,
         ChangeKind::Updated | ChangeKind::Deleted => before.is_some() && !was_deleted,
     };
     (!fits).then(|| format!("says {} where that cannot be", kind.word()))
