@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use persona_model::Timestamp;
-use persona_storage::{Home, Status as Stored};
+use persona_storage::{BackendDetails, Status as Stored};
 
 use super::contract::status::{Contention, DatabaseServer, Disk, DiskState, Process, Status};
 use super::parameters::Parameters;
@@ -27,7 +27,7 @@ pub async fn get_status(
 }
 
 fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
-    let file = FileFacts::of(&stored.home);
+    let file = FileFacts::of(&stored.details);
     let is_file = file.is_some();
     let file = file.unwrap_or_default();
     let uptime_micros = now.as_micros().saturating_sub(figures.started_at.0.as_micros());
@@ -54,7 +54,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         wal_autocheckpoint: file.wal_autocheckpoint,
         file_system: file.file_system,
         disk: file.disk,
-        server: server(&stored.home),
+        server: server(&stored.details),
         checkpoints: is_file.then_some(figures.checkpoints),
         write_lock: is_file.then_some(figures.write_lock),
         contention: contention(figures.contention, is_file),
@@ -78,15 +78,15 @@ struct FileFacts {
 }
 
 impl FileFacts {
-    fn of(home: &Home) -> Option<Self> {
-        let Home::File {
+    fn of(details: &BackendDetails) -> Option<Self> {
+        let BackendDetails::File {
             journal_mode,
             wal_bytes,
             wal_bytes_max,
             wal_autocheckpoint,
             file_system,
             space,
-        } = home
+        } = details
         else {
             return None;
         };
@@ -104,14 +104,14 @@ impl FileFacts {
 }
 
 /// What there is to say of a database on a server.
-fn server(home: &Home) -> Option<DatabaseServer> {
-    match home {
-        Home::Server { place, connections, connections_max } => Some(DatabaseServer {
+fn server(details: &BackendDetails) -> Option<DatabaseServer> {
+    match details {
+        BackendDetails::Server { place, connections, connections_max } => Some(DatabaseServer {
             place: place.clone(),
             connections: *connections,
             connections_max: *connections_max,
         }),
-        Home::File { .. } | Home::Memory => None,
+        BackendDetails::File { .. } | BackendDetails::Memory => None,
     }
 }
 

@@ -43,8 +43,8 @@ pub use error::Error;
 pub use export::{EXPORT_BYTES_MAX, Export};
 pub use observer::{Checkpoint, Connected, NoObserver, Observer, WaiterView};
 pub use store::{
-    Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, PAGE_BYTES_MAX, Page, ReadRoom, Representation,
-    RevisionRecord, Status, Store,
+    BackendDetails, Exported, GLANCE_BYTES_MAX, Glance, Loss, PAGE_BYTES_MAX, Page, ReadRoom,
+    Representation, RevisionRecord, Status, Store,
 };
 pub use turns::{Turn, Turns};
 pub use write::{

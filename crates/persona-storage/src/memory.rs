@@ -17,8 +17,9 @@ use crate::checksum;
 use crate::decide::{Current, Decision, decide};
 use crate::time::{Time, after, newest_of};
 use crate::{
-    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, IDEMPOTENCY_KEYS_MAX, Idempotency,
-    Loss, Outcome, Page, ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written,
+    BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, IDEMPOTENCY_KEYS_MAX,
+    Idempotency, Loss, Outcome, Page, ReadRoom, Representation, RevisionRecord, Status, Store,
+    Write, Written,
 };
 
 /// Keeps personas in the memory of one process.
@@ -363,7 +364,7 @@ impl Store for MemoryStore {
             schema_version: 0,
             personas: self.rows()?.living().count() as u64,
             database_bytes: 0,
-            home: Home::Memory,
+            details: BackendDetails::Memory,
         })
     }
 

@@ -151,13 +151,13 @@ pub struct Status {
     pub personas: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
-    /// Where it is kept.
-    pub home: Home,
+    /// What only this kind of backend has.
+    pub details: BackendDetails,
 }
 
-/// Where a backend keeps its personas, with what is to be said of that.
+/// What only one kind of backend has, by where it keeps its personas.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Home {
+pub enum BackendDetails {
     /// In the memory of this process.
     Memory,
     /// In a file.

@@ -1,7 +1,7 @@
 //! The database on a server: whether it can be used, what it promises, and whether it has room for
 //! connections.
 
-use persona_storage::{Home, Status};
+use persona_storage::{BackendDetails, Status};
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
@@ -68,7 +68,8 @@ fn durability(facts: &Facts) -> Option<Finding> {
 }
 
 fn connections(facts: &Facts) -> Option<Finding> {
-    let Home::Server { connections, connections_max, .. } = &status(facts)?.home else {
+    let BackendDetails::Server { connections, connections_max, .. } = &status(facts)?.details
+    else {
         return None;
     };
     let text = format!("{connections} of at most {connections_max} are open");
@@ -79,7 +80,7 @@ fn connections(facts: &Facts) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use persona_model::Timestamp;
-    use persona_storage::{Home, Status};
+    use persona_storage::{BackendDetails, Status};
 
     use super::{DatabaseFacts, Facts};
     use crate::doctor::{Level, examine};
@@ -96,8 +97,11 @@ mod tests {
     }
 
     fn status(durability: &'static str, connections: u64) -> Status {
-        let home =
-            Home::Server { place: "db:5432/personas".into(), connections, connections_max: 100 };
+        let details = BackendDetails::Server {
+            place: "db:5432/personas".into(),
+            connections,
+            connections_max: 100,
+        };
         let (engine_version, durability_meaning) = ("15.14".into(), "as told");
         Status {
             backend: "postgresql",
@@ -107,7 +111,7 @@ mod tests {
             schema_version: 1,
             personas: 3,
             database_bytes: 9,
-            home,
+            details,
         }
     }
 

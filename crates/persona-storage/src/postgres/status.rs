@@ -6,7 +6,7 @@ use super::lease::Leases;
 use super::pool::{Connection, Pool, Statement};
 use super::shares::Kind;
 use super::{Settings, migrate, row};
-use crate::{Error, Home, Status};
+use crate::{BackendDetails, Error, Status};
 
 /// Two narrow indexes instead of one look at every row tell how many are alive.
 const FACTS: &str = "
@@ -102,7 +102,7 @@ pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Statu
         schema_version: migrate::VERSION,
         personas: facts.personas,
         database_bytes: facts.database_bytes,
-        home: Home::Server {
+        details: BackendDetails::Server {
             place: settings.place(),
             connections: facts.connections,
             connections_max: facts.connections_max,

@@ -15,8 +15,8 @@ use crate::sqlite::start::migrate;
 use crate::sqlite::tables::{feed, personas, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
-    Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Home, Loss, Observer, Page, ReadRoom,
-    Representation, RevisionRecord, Status, Store, Write, Written, fault,
+    BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page,
+    ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written, fault,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -147,7 +147,7 @@ impl Store for SqliteStore {
                         schema_version: migrate::version_of(connection)?,
                         personas: personas::count_living(connection)?,
                         database_bytes: connection::database_bytes(connection)?,
-                        home: Home::File {
+                        details: BackendDetails::File {
                             journal_mode: connection.pragma_query_value(
                                 None,
                                 "journal_mode",
