@@ -46,8 +46,8 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// When the persona of an answer was changed last: what [`metadata_text`] wrote at its fourth member.
-/// `None` for any other text.
+/// When the persona of an answer was changed last: what [`metadata_text`] wrote at its fourth
+/// member. `None` for any other text.
 ///
 /// Nothing else of the answer is read.
 pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {

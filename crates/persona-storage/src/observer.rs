@@ -32,7 +32,7 @@ pub enum Connected {
     /// A request waits for one.
     Waiting,
     /// It gave no answer in time, and is kept until its answer comes or it breaks.
-    LeftBehind,
+    Abandoned,
 }
 
 /// What a writer may know of the other writers of all processes.

@@ -42,7 +42,7 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     ] {
         assert!(!metrics.contains(none), "{none}: {metrics}");
     }
-    for pool in ["in_use", "idle", "max", "waiting", "left_behind"] {
+    for pool in ["in_use", "idle", "max", "waiting", "abandoned"] {
         for slot in [1, 2] {
             assert!(
                 metrics

@@ -83,7 +83,7 @@ pub(super) enum Number {
     DatabaseOpen,
     DatabaseInUse,
     DatabaseWaiting,
-    DatabaseLeftBehind,
+    DatabaseAbandoned,
     DatabaseMax,
     LogLinesDropped,
     AcceptsFailed,
@@ -290,10 +290,10 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         "Requests that wait for a connection to the database server now.",
     ),
     row(
-        Number::DatabaseLeftBehind,
+        Number::DatabaseAbandoned,
         Kind::Gauge,
         Merge::PerSlot,
-        "persona_database_connections_left_behind",
+        "persona_database_connections_abandoned",
         "Connections on which the database server gave no answer in time, kept until it does.",
     ),
     row(

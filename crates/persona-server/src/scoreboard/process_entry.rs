@@ -292,7 +292,7 @@ fn number_of(state: Connected) -> Number {
         Connected::Open => Number::DatabaseOpen,
         Connected::InUse => Number::DatabaseInUse,
         Connected::Waiting => Number::DatabaseWaiting,
-        Connected::LeftBehind => Number::DatabaseLeftBehind,
+        Connected::Abandoned => Number::DatabaseAbandoned,
     }
 }
 

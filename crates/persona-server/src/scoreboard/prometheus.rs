@@ -128,7 +128,7 @@ fn write_idle(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     )?;
     scoreboard.used_slots().try_for_each(|slot| {
         let now = |number| scoreboard.number_of_slot(slot, number);
-        let taken = now(Number::DatabaseInUse) + now(Number::DatabaseLeftBehind);
+        let taken = now(Number::DatabaseInUse) + now(Number::DatabaseAbandoned);
         writeln!(
             out,
             "{name}{{slot=\"{slot}\"}} {}",

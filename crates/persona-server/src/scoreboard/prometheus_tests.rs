@@ -136,7 +136,7 @@ fn connections_to_a_database_server_are_told_by_slot() {
         Connected::Open,
         Connected::Open,
         Connected::InUse,
-        Connected::LeftBehind,
+        Connected::Abandoned,
         Connected::Waiting,
     ] {
         first.connected(state);
@@ -146,7 +146,7 @@ fn connections_to_a_database_server_are_told_by_slot() {
     first.connection_waited(Duration::from_millis(3));
     let series = parsed(&scoreboard.prometheus());
     let told = |slot: u16| {
-        ["in_use", "idle", "waiting", "left_behind", "max"]
+        ["in_use", "idle", "waiting", "abandoned", "max"]
             .map(|it| series[&format!("persona_database_connections_{it}{{slot=\"{slot}\"}}")])
     };
     assert_eq!((told(1), told(2)), ([1.0, 1.0, 1.0, 1.0, 8.0], [0.0, 0.0, 0.0, 0.0, 8.0]));

@@ -65,7 +65,7 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
     let exporting = leases.clone();
     // All of it in one task: a connection in the middle of a transaction must not go back to the
     // pool, whoever gives up.
-    leases.pool.home().spawn(async move {
+    leases.pool.io_thread().spawn(async move {
         match open(&exporting, exported).await {
             Ok(connection) => {
                 // Whoever has gone meanwhile does not receive either, and that ends it.

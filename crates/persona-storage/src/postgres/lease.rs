@@ -143,7 +143,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some((connection, place)) = self.held.take() {
             let (pool, grace) = (self.pool.clone(), self.grace);
-            self.pool.home().spawn(async move {
+            self.pool.io_thread().spawn(async move {
                 end(&pool, connection, grace).await;
                 drop(place);
             });
@@ -158,7 +158,7 @@ async fn end(pool: &Pool, connection: Connection, grace: Duration) {
         return;
     }
     pool.cancel(&connection).await;
-    // Silence is bounded as that of any statement, and then counted as left behind.
+    // Silence is bounded as that of any statement, and then counted as abandoned.
     let _ = connection.settles().await;
     connection.discard();
 }

@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::lease::Leases;
 use super::pool::{Parameter, Statement};
 use super::shares::Kind;
-use super::{changes, row, search};
+use super::{feed, row, search};
 use crate::fault;
 use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
@@ -41,10 +41,10 @@ pub(super) async fn page(leases: &Leases, request: &ListRequest) -> Result<Page,
 /// wanted is another one.
 fn settled(found: &Row, since: Since) -> Result<Position, Error> {
     match since {
-        Since::Position(wanted) if changes::position(found, 11)? != wanted => {
+        Since::Position(wanted) if feed::position(found, 11)? != wanted => {
             Err(Error::UnknownPosition)
         }
-        _ => changes::position(found, 7),
+        _ => feed::position(found, 7),
     }
 }
 
@@ -135,7 +135,7 @@ impl Query {
 /// which on changes are wanted.
 fn feed(since: Option<Since>, values: &mut Values) -> String {
     const NO_LINE: &str = "SELECT NULL::bigint AS sequence, NULL::uuid AS persona, NULL::bigint AS revision, NULL::bigint AS at";
-    let settled = if since.is_some() { changes::SETTLED } else { NO_LINE };
+    let settled = if since.is_some() { feed::SETTLED } else { NO_LINE };
     let wanted = match since {
         Some(Since::Position(wanted)) => {
             let sequence = values.add(row::stored(wanted.sequence), Type::INT8);

@@ -5,30 +5,27 @@
 //! write: the database alone does that.
 //!
 //! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (whose
-//! turn it is, and again until it is settled) -> `attempt.rs` (read, decide, write) -> `current.rs`
-//! (one statement that reads) and `change.rs` (one statement that writes). A short read goes
-//! `store.rs` -> `lane.rs` -> one statement, a longer one `store.rs` -> `lease.rs` -> one
-//! statement.
+//! turn it is, and again until it is settled) -> `write_attempt.rs` (read, decide, write) ->
+//! `load_state.rs` (one statement that reads) and `write_statement.rs` (one statement that writes).
+//! A short read goes `store.rs` -> `shared_reader.rs` -> one statement, a longer one `store.rs` ->
+//! `lease.rs` -> one statement.
 //!
 //! Invariant: whatever changes a persona is one statement, and the revision that it expects is in
 //! its condition. So no sequence of failures can apply half of a write, and a pooler that knows no
 //! sessions may stand in between.
 
-mod attempt;
+mod abandoned;
 mod cancel;
-mod change;
-mod changes;
-mod current;
 mod error;
 mod export;
+mod feed;
 mod found_by;
-mod home;
 mod hosts;
-mod keeper;
-mod lane;
+mod io_thread;
 mod lease;
-mod left_behind;
 mod list;
+mod load_state;
+mod maintenance;
 mod migrate;
 mod pool;
 mod quota;
@@ -36,16 +33,19 @@ mod readiness;
 mod row;
 mod search;
 mod settings;
+mod shared_reader;
 mod shares;
 mod start;
 mod status;
 mod store;
 mod tls;
 pub(crate) mod transfer;
+mod write_attempt;
+mod write_statement;
 mod writer;
 
 pub use error::DatabaseError;
-pub use keeper::Keeper;
+pub use maintenance::Keeper;
 pub use settings::{Settings, SettingsError, TlsMode};
 pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};
 pub use store::PostgresStore;

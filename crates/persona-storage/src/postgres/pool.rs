@@ -15,10 +15,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Error as DriverError, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::abandoned::AbandonedConnections;
 use super::cancel::Cancels;
 use super::error::{Meaning, from_pool, silent};
 use super::hosts::Hosts;
-use super::left_behind::LeftBehind;
 use super::{DatabaseError, Settings, tls};
 use crate::observer::Counted;
 use crate::{Connected, Error, Observer};
@@ -49,7 +49,7 @@ pub(super) struct Pool {
     has_sessions: bool,
     /// Longest wait for the answer to a statement.
     answer_wait: Duration,
-    left_behind: Arc<LeftBehind>,
+    abandoned: Arc<AbandonedConnections>,
     cancels: Arc<Cancels>,
     observer: Arc<dyn Observer>,
     /// How often the server said that it gave up to wait for a standby: then a commit is not what
@@ -61,15 +61,16 @@ impl Pool {
     /// A pool whose connections live on this runtime; none is made yet.
     pub(super) fn new(
         settings: &Settings,
-        home: &Handle,
+        io_thread: &Handle,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
         observer.connections_max(settings.pool_max);
         let unreplicated = Arc::new(AtomicU64::new(0));
         let tls = tls::connector(settings)?;
-        let left_behind = Arc::new(LeftBehind::new(settings, home, Arc::clone(&observer)));
+        let abandoned =
+            Arc::new(AbandonedConnections::new(settings, io_thread, Arc::clone(&observer)));
         let connect = AtHome {
-            left_behind: Arc::clone(&left_behind),
+            abandoned: Arc::clone(&abandoned),
             tls: tls.clone(),
             hosts: Arc::default(),
             unreplicated: Arc::clone(&unreplicated),
@@ -100,7 +101,7 @@ impl Pool {
             connections,
             has_sessions: settings.has_sessions,
             answer_wait,
-            left_behind,
+            abandoned,
             cancels,
             observer,
             unreplicated,
@@ -116,14 +117,14 @@ impl Pool {
         self.observer.connection_waited(began.elapsed());
         let client = got?;
         let in_use = Counted::begin(&self.observer, Connected::InUse);
-        let (has_sessions, answer_wait, left_behind) =
-            (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.left_behind));
+        let (has_sessions, answer_wait, abandoned) =
+            (self.has_sessions, Some(self.answer_wait), Arc::clone(&self.abandoned));
         Ok(Connection {
             client: Some(client),
             _in_use: in_use,
             has_sessions,
             answer_wait,
-            left_behind,
+            abandoned,
             is_silent: AtomicBool::new(false),
             is_spoilt: AtomicBool::new(false),
         })
@@ -165,8 +166,8 @@ impl Pool {
     }
 
     /// For tasks that outlive who asked for them.
-    pub(super) fn home(&self) -> &Handle {
-        &self.left_behind.home
+    pub(super) fn io_thread(&self) -> &Handle {
+        &self.abandoned.io_thread
     }
 
     /// How often, up to now, a commit was not waited for as the server's settings want.
@@ -229,7 +230,7 @@ pub(super) struct Connection {
     _in_use: Counted,
     has_sessions: bool,
     answer_wait: Option<Duration>,
-    left_behind: Arc<LeftBehind>,
+    abandoned: Arc<AbandonedConnections>,
     /// An answer did not come: nothing more is to be asked.
     is_silent: AtomicBool,
     /// It is broken: whoever lets it go last closes it.
@@ -322,7 +323,7 @@ impl Connection {
         if let Some(pool) = Object::pool(&client) {
             pool.retain(|_, _| false);
         }
-        self.left_behind.keep(Object::take(client));
+        self.abandoned.keep(Object::take(client));
     }
 
     fn client(&self) -> &Object {
@@ -365,9 +366,9 @@ impl Drop for Connection {
     }
 }
 
-/// Makes connections that live on the home runtime, whoever asks for them.
+/// Makes connections that live on the runtime of the I/O thread, whoever asks for them.
 struct AtHome {
-    left_behind: Arc<LeftBehind>,
+    abandoned: Arc<AbandonedConnections>,
     tls: MakeRustlsConnect,
     hosts: Arc<Hosts>,
     unreplicated: Arc<AtomicU64>,
@@ -380,14 +381,14 @@ impl Connect for AtHome {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let (config, tls) = (config.clone(), self.tls.clone());
         let (hosts, unreplicated) = (Arc::clone(&self.hosts), Arc::clone(&self.unreplicated));
-        let left_behind = Arc::clone(&self.left_behind);
-        let made = self.left_behind.home.spawn(async move {
-            if left_behind.is_full() {
+        let abandoned = Arc::clone(&self.abandoned);
+        let made = self.abandoned.io_thread.spawn(async move {
+            if abandoned.is_full() {
                 tracing::debug!("no new connection: the server has not answered on too many");
                 return Err(silent());
             }
             let (client, mut connection) = hosts.connect(&config, &tls).await?;
-            let open = Counted::begin(&left_behind.observer, Connected::Open);
+            let open = Counted::begin(&abandoned.observer, Connected::Open);
             let driven = tokio::spawn(async move {
                 let _open = open;
                 while let Some(message) =
@@ -413,7 +414,7 @@ impl Connect for AtHome {
                     }
                 }
             });
-            if left_behind.fills_the_server(&client).await {
+            if abandoned.fills_the_server(&client).await {
                 tracing::debug!("no new connection: too many commits of ours wait for a standby");
                 return Err(silent());
             }

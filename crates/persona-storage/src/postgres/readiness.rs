@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::lane::Lane;
 use super::pool::Pool;
+use super::shared_reader::SharedReader;
 use super::status::{SCHEMA_VERSION, is_known_schema, knows_the_schema};
 use crate::Error;
 
@@ -30,14 +30,14 @@ const QUESTIONS_MAX: usize = 2;
 /// Asks, and does not ask more often than is useful.
 pub(super) struct Readiness {
     pool: Pool,
-    lane: Arc<Lane>,
-    home: Handle,
+    shared_reader: Arc<SharedReader>,
+    io_thread: Handle,
     room: Arc<Semaphore>,
 }
 
 impl Readiness {
-    pub(super) fn new(pool: Pool, lane: Arc<Lane>, home: Handle) -> Self {
-        Self { pool, lane, home, room: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
+    pub(super) fn new(pool: Pool, shared_reader: Arc<SharedReader>, io_thread: Handle) -> Self {
+        Self { pool, shared_reader, io_thread, room: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
     }
 
     /// Whether the database can be read and its schema is the one that this build knows.
@@ -51,18 +51,19 @@ impl Readiness {
     }
 
     async fn first_answer(&self) -> Result<bool, Error> {
-        if !self.lane.is_shared() {
+        if !self.shared_reader.is_shared() {
             return self.over_the_pool().await;
         }
-        let (mut shared, mut pooled) = (pin!(self.over_the_lane()), pin!(self.over_the_pool()));
+        let (mut shared, mut pooled) =
+            (pin!(self.over_the_shared_reader()), pin!(self.over_the_pool()));
         tokio::select! {
             answer = &mut shared => if answer.is_ok() { answer } else { pooled.await },
             answer = &mut pooled => if answer.is_ok() { answer } else { shared.await },
         }
     }
 
-    async fn over_the_lane(&self) -> Result<bool, Error> {
-        is_known_schema(&self.lane.read(SCHEMA_VERSION, &[]).await?)
+    async fn over_the_shared_reader(&self) -> Result<bool, Error> {
+        is_known_schema(&self.shared_reader.read(SCHEMA_VERSION, &[]).await?)
     }
 
     async fn over_the_pool(&self) -> Result<bool, Error> {
@@ -70,7 +71,7 @@ impl Readiness {
         // It is never closed, and the task ends early only with the store.
         let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closing())?;
         let pool = self.pool.clone();
-        let asking = self.home.spawn(async move {
+        let asking = self.io_thread.spawn(async move {
             let known = knows_the_schema(&pool).await;
             drop(place);
             known

@@ -90,7 +90,7 @@ pub struct Settings {
     /// Most idempotency keys that are kept, about.
     pub(super) keys_max: u64,
     /// How long a connection counts that gave no answer in time.
-    pub(super) left_behind_time: Duration,
+    pub(super) abandoned_time: Duration,
 }
 
 /// Why a URL cannot be used.
@@ -152,7 +152,7 @@ impl Settings {
         set_defaults(&mut driver, &theirs);
         let has_sessions = own.statement_cache.unwrap_or(true);
         let pool_max = own.pool_max.unwrap_or(POOL_DEFAULT);
-        let (read_time, left_behind_time) = (READ_TIME_DEFAULT, LEFT_BEHIND_TIME);
+        let (read_time, abandoned_time) = (READ_TIME_DEFAULT, LEFT_BEHIND_TIME);
         let keys_max = crate::IDEMPOTENCY_KEYS_MAX;
         Ok(Self {
             driver,
@@ -163,7 +163,7 @@ impl Settings {
             statement_wait: own.statement_wait,
             read_time,
             keys_max,
-            left_behind_time,
+            abandoned_time,
         })
     }
 
@@ -192,8 +192,8 @@ impl Settings {
     /// The same, with another time for which a connection counts that gave no answer: a test cannot
     /// wait ten minutes.
     #[must_use]
-    pub fn left_behind_for(mut self, time: Duration) -> Self {
-        self.left_behind_time = time;
+    pub fn abandoned_for(mut self, time: Duration) -> Self {
+        self.abandoned_time = time;
         self
     }
 

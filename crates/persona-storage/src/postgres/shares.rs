@@ -1,10 +1,10 @@
 //! How the connections of a process are shared out, so that no read that lasts makes a write wait.
 //!
-//! Each kind of long read has a room of its own. All rooms together, with the lane of short reads,
-//! leave at least one connection of the pool free; from six up, about a third of them. Writes may
-//! use every connection that is free, and the pool serves those that wait for one in the order of
-//! their arrival, so at most the rooms' number of connections is ever held by reads, and a write
-//! waits for other writes only: ADR 0028.
+//! Each kind of long read has a room of its own. All rooms together, with the shared reader of
+//! short reads, leave at least one connection of the pool free; from six up, about a third of them.
+//! Writes may use every connection that is free, and the pool serves those that wait for one in the
+//! order of their arrival, so at most the rooms' number of connections is ever held by reads, and a
+//! write waits for other writes only: ADR 0028.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,9 @@ use crate::{Error, ReadRoom};
 /// Most exports of one process: each holds a connection, a snapshot and a queue for as long as its
 /// reader takes.
 const EXPORTS_MAX: usize = 4;
-/// A pool of this many connections has one for the lane, one for all long reads, and one for
-/// writes. A smaller one has no lane: its short reads are moments, and go where writes go.
+/// A pool of this many connections has one for the shared reader, one for all long reads, and one
+/// for writes. A smaller one has no shared reader: its short reads are moments, and go where writes
+/// go.
 const LANE_MIN: usize = 3;
 /// From this size on exports do not share a connection with lists.
 const EXPORTS_APART_MIN: usize = 4;
@@ -50,7 +51,7 @@ impl Kind {
 }
 
 /// Whether the short reads of a pool of this size have a connection of their own.
-pub(super) const fn has_lane(pool_max: usize) -> bool {
+pub(super) const fn has_shared_reader(pool_max: usize) -> bool {
     pool_max >= LANE_MIN
 }
 
@@ -86,9 +87,9 @@ impl Shares {
         }
         let exports = (pool_max / POOL_PER_EXPORT).clamp(1, EXPORTS_MAX);
         let looks = (pool_max / POOL_PER_LOOK).max(1);
-        let lane = 1;
+        let shared_reader = 1;
         // At least as many are left to writes as lists have.
-        let lists = (pool_max - lane - exports - looks) / 2;
+        let lists = (pool_max - shared_reader - exports - looks) / 2;
         Self {
             lists: room(lists),
             looks: room(looks),
@@ -123,7 +124,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{EXPORTS_MAX, Kind, Shares, has_lane};
+    use super::{EXPORTS_MAX, Kind, Shares, has_shared_reader};
     use crate::Error;
 
     /// Connections that long reads can hold at once, each room once.
@@ -141,7 +142,7 @@ mod tests {
     fn reads_of_all_kinds_together_leave_connections_to_writes_from_two_up() {
         for pool_max in 2..=500 {
             let shares = Shares::of(pool_max);
-            let left = pool_max - held_by_reads(&shares) - usize::from(has_lane(pool_max));
+            let left = pool_max - held_by_reads(&shares) - usize::from(has_shared_reader(pool_max));
             assert!(left >= 1 && left >= pool_max / 4, "of {pool_max} only {left} are left");
             assert!(
                 shares.lists.available_permits() >= 1 && shares.looks.available_permits() >= 1,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::Error as DriverError;
 
-use super::home::Home;
+use super::io_thread::IoThread;
 use super::pool::{Connection, Pool, Statement};
 use super::{DatabaseError, Settings, migrate, status};
 use crate::NoObserver;
@@ -56,10 +56,10 @@ pub struct InitReport {
 /// database.
 pub fn initialise(settings: &Settings) -> Result<InitReport, DatabaseError> {
     let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
-    let home = Home::start().map_err(|error| system(error.to_string()))?;
-    let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
+    let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
+    let pool = Pool::new(settings, io_thread.handle(), Arc::new(NoObserver))?;
     let settings = settings.clone();
-    let prepared = home.wait_for(async move { prepare(&pool, &settings).await });
+    let prepared = io_thread.wait_for(async move { prepare(&pool, &settings).await });
     prepared.map_err(|error| system(error.to_string()))?
 }
 

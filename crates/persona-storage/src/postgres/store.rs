@@ -8,14 +8,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::error::damaged;
-use super::home::Home;
-use super::lane::Lane;
+use super::io_thread::IoThread;
 use super::lease::Leases;
 use super::pool::{Parameter, Pool, Statement};
 use super::readiness::Readiness;
+use super::shared_reader::SharedReader;
 use super::shares::Kind;
 use super::writer::Writer;
-use super::{DatabaseError, Settings, changes, export, list, row, start, status};
+use super::{DatabaseError, Settings, export, feed, list, row, start, status};
 use crate::{
     Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page, ReadRoom,
     Representation, RevisionRecord, Status, Store, Write, Written,
@@ -47,12 +47,12 @@ const REVISION: &str = "
 pub struct PostgresStore {
     settings: Settings,
     pool: Pool,
-    lane: Arc<Lane>,
+    shared_reader: Arc<SharedReader>,
     leases: Leases,
     writer: Writer,
     readiness: Readiness,
     /// Declared last and so dropped last: the connections live there.
-    home: Home,
+    io_thread: IoThread,
 }
 
 impl PostgresStore {
@@ -68,20 +68,28 @@ impl PostgresStore {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
         let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
-        let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(&settings, home.handle(), Arc::clone(&observer))?;
+        let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(&settings, io_thread.handle(), Arc::clone(&observer))?;
         let (asked, of) = (pool.clone(), settings.clone());
-        let checked = home.wait_for(async move { start::check(&asked, &of).await });
+        let checked = io_thread.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        let writer =
-            Writer::new(pool.clone(), settings.keys_max, home.handle().clone(), clock, observer);
-        let (lane, leases) =
-            (Arc::new(Lane::new(pool.clone(), &settings)), Leases::new(pool.clone(), &settings));
-        let short_reads = Arc::clone(&lane);
+        let writer = Writer::new(
+            pool.clone(),
+            settings.keys_max,
+            io_thread.handle().clone(),
+            clock,
+            observer,
+        );
+        let (shared_reader, leases) = (
+            Arc::new(SharedReader::new(pool.clone(), &settings)),
+            Leases::new(pool.clone(), &settings),
+        );
+        let short_reads = Arc::clone(&shared_reader);
         // Where it cannot be made just now, the first read makes it.
-        let _ = home.wait_for(async move { short_reads.connect().await });
-        let readiness = Readiness::new(pool.clone(), Arc::clone(&lane), home.handle().clone());
-        Ok(Self { settings, pool, lane, leases, writer, readiness, home })
+        let _ = io_thread.wait_for(async move { short_reads.connect().await });
+        let readiness =
+            Readiness::new(pool.clone(), Arc::clone(&shared_reader), io_thread.handle().clone());
+        Ok(Self { settings, pool, shared_reader, leases, writer, readiness, io_thread })
     }
 }
 
@@ -92,10 +100,12 @@ impl Store for PostgresStore {
         let number = revision.map(|revision| row::stored(revision.number()));
         let rows = match &number {
             None => {
-                self.lane.read(GLANCE, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8)]).await?
+                self.shared_reader
+                    .read(GLANCE, &[(&id_of, Type::UUID), (&bytes_max, Type::INT8)])
+                    .await?
             }
             Some(number) => {
-                self.lane
+                self.shared_reader
                     .read(
                         GLANCE_AT,
                         &[(&id_of, Type::UUID), (&bytes_max, Type::INT8), (number, Type::INT8)],
@@ -138,7 +148,7 @@ impl Store for PostgresStore {
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error> {
-        changes::after(&self.leases, sequence, limit).await
+        feed::after(&self.leases, sequence, limit).await
     }
 
     async fn export(&self, exported: Exported) -> Result<Export, Error> {
@@ -174,7 +184,7 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.writer.close().await;
         self.pool.close();
-        self.home.end();
+        self.io_thread.end();
     }
 }
 

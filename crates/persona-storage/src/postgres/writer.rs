@@ -21,11 +21,11 @@ use persona_model::{Clock, PersonaId};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
-use super::attempt::{Attempt, Failure, Request};
-use super::change;
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::{Connection, Pool};
 use super::quota::Quota;
+use super::write_attempt::{Attempt, Failure, Request};
+use super::write_statement;
 use crate::observer::Waiting;
 use crate::time::Time;
 use crate::weights::Weights;
@@ -52,7 +52,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Takes writes.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    home: Handle,
+    io_thread: Handle,
 }
 
 /// What became of a write that was taken.
@@ -83,7 +83,7 @@ impl Writer {
     pub(super) fn new(
         pool: Pool,
         keys_max: u64,
-        home: Handle,
+        io_thread: Handle,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Self {
@@ -107,7 +107,7 @@ impl Writer {
                 closing,
                 other_schema,
             }),
-            home,
+            io_thread,
         }
     }
 
@@ -159,10 +159,10 @@ impl Writer {
             }
         };
         let settled = if is_heavy {
-            let home = self.home.clone();
-            tokio::task::spawn_blocking(move || home.block_on(settling))
+            let io_thread = self.io_thread.clone();
+            tokio::task::spawn_blocking(move || io_thread.block_on(settling))
         } else {
-            self.home.spawn(settling)
+            self.io_thread.spawn(settling)
         };
         settled.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
@@ -350,7 +350,7 @@ impl Shared {
         else {
             return Ok(());
         };
-        match change::holder_of(&self.pool, handle, request.write.operation.id()).await? {
+        match write_statement::holder_of(&self.pool, handle, request.write.operation.id()).await? {
             Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder }),
             None => Ok(()),
         }

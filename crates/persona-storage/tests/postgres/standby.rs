@@ -26,7 +26,7 @@ async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_
     let settings = Settings::parse(&url)
         .expect("a URL")
         .named("standby")
-        .left_behind_for(Duration::from_millis(100));
+        .abandoned_for(Duration::from_millis(100));
     initialise(&settings).expect("an empty database");
     let store = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
         .expect("it opens");

@@ -22,10 +22,10 @@ fn wait_for_figures(server: &Server, figures: [u64; 3]) {
 }
 
 #[test]
-fn connections_that_are_used_idle_waited_for_and_left_behind_are_told_for_each_worker() {
+fn connections_that_are_used_idle_waited_for_and_abandoned_are_told_for_each_worker() {
     let Bench { wire, server, path, .. } = Bench::start("&statement_timeout=2", &[]);
     wait_for_figures(&server, [0, 1, 0]);
-    assert_eq!((figure(&server, "max"), figure(&server, "left_behind")), (1, 0));
+    assert_eq!((figure(&server, "max"), figure(&server, "abandoned")), (1, 0));
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of("persona worker"));
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -34,12 +34,10 @@ fn connections_that_are_used_idle_waited_for_and_left_behind_are_told_for_each_w
         wait_for_figures(&server, [1, 0, 1]);
     });
     // The silent one was given up, and both were served by another one.
-    assert_eq!((wire.disarm(), figure(&server, "left_behind")), (1, 1));
+    assert_eq!((wire.disarm(), figure(&server, "abandoned")), (1, 1));
     wait_for_figures(&server, [0, 1, 0]);
     wire.cut_all();
-    wait_for("nothing left behind", DEADLINE, || {
-        (figure(&server, "left_behind") == 0).then_some(())
-    });
+    wait_for("nothing abandoned", DEADLINE, || (figure(&server, "abandoned") == 0).then_some(()));
     wait_for_figures(&server, [0, 0, 0]);
     // At least the write and both reads waited, and one of these for as long as the other had the
     // connection.

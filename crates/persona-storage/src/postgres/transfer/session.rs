@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_postgres::{Error as DriverError, Row};
 
 use super::super::found_by::{self, FoundBy};
-use super::super::home::Home;
+use super::super::io_thread::IoThread;
 use super::super::pool::{Connection, Parameter, Pool, Statement};
 use super::super::{DatabaseError, Settings, migrate, start};
 use crate::transfer::TransferError;
@@ -27,22 +27,23 @@ pub(super) struct Session {
     connection: Option<Connection>,
     pool: Pool,
     /// Declared last and so dropped last: the connections live there.
-    home: Home,
+    io_thread: IoThread,
 }
 
 impl Session {
     /// Connects to a server that can be used.
     pub(super) fn open(settings: &Settings) -> Result<Self, TransferError> {
         let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
-        let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
-        let connection = home.handle().block_on(start::connect(&pool, settings))?.without_limit();
-        Ok(Self { settings: settings.clone(), connection: Some(connection), pool, home })
+        let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(settings, io_thread.handle(), Arc::new(NoObserver))?;
+        let connection =
+            io_thread.handle().block_on(start::connect(&pool, settings))?.without_limit();
+        Ok(Self { settings: settings.clone(), connection: Some(connection), pool, io_thread })
     }
 
     /// What kind of schema is there.
     pub(super) fn find(&self) -> Result<migrate::Found, TransferError> {
-        Ok(self.home.handle().block_on(migrate::find(self.connection()?, &self.settings))?)
+        Ok(self.io_thread.handle().block_on(migrate::find(self.connection()?, &self.settings))?)
     }
 
     fn connection(&self) -> Result<&Connection, DatabaseError> {
@@ -54,7 +55,7 @@ impl Session {
 
     /// Does statements without values.
     pub(super) fn execute(&mut self, sql: &str) -> Result<(), TransferError> {
-        let done = self.home.handle().block_on(self.connection()?.execute(sql));
+        let done = self.io_thread.handle().block_on(self.connection()?.execute(sql));
         done.map_err(|error| self.broken(&error))
     }
 
@@ -64,27 +65,33 @@ impl Session {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, TransferError> {
-        let rows =
-            self.home.handle().block_on(self.connection()?.rows(Statement::Once(sql), parameters));
+        let rows = self
+            .io_thread
+            .handle()
+            .block_on(self.connection()?.rows(Statement::Once(sql), parameters));
         rows.map_err(|error| self.broken(&error))
     }
 
     /// Writes what personas are found by.
     pub(super) fn put_found_by(&mut self, rows: &[FoundBy<'_>]) -> Result<(), TransferError> {
-        let done = self.home.handle().block_on(found_by::put(self.connection()?, rows));
+        let done = self.io_thread.handle().block_on(found_by::put(self.connection()?, rows));
         done.map_err(|error| self.broken(&error))
     }
 
     /// The version of a schema that is being filled, or was until now.
     pub(super) fn version_by_content(&mut self) -> Result<u32, TransferError> {
-        let version = self.home.handle().block_on(migrate::version_by_content(self.connection()?));
+        let version =
+            self.io_thread.handle().block_on(migrate::version_by_content(self.connection()?));
         version.map_err(|error| self.broken(&error))
     }
 
     /// Takes a schema from one version to that of this build, in the transaction that was begun.
     pub(super) fn apply(&mut self, from: u32) -> Result<(), TransferError> {
-        let done =
-            self.home.handle().block_on(migrate::apply(self.connection()?, &self.settings, from));
+        let done = self.io_thread.handle().block_on(migrate::apply(
+            self.connection()?,
+            &self.settings,
+            from,
+        ));
         done.map_err(|error| {
             if let Some(connection) = self.connection.take() {
                 connection.discard();
@@ -122,7 +129,7 @@ impl Session {
 
     /// A second connection, in the middle of a transaction that began with these statements.
     pub(super) fn second(&self, sql: &str) -> Result<Connection, TransferError> {
-        let made = self.home.handle().block_on(async {
+        let made = self.io_thread.handle().block_on(async {
             let connection = self
                 .pool
                 .connection(CONNECTION_WAIT_MAX)
@@ -146,7 +153,7 @@ impl Session {
         connection: &Connection,
         sql: &str,
     ) -> Result<(), TransferError> {
-        let done = self.home.handle().block_on(connection.execute(sql));
+        let done = self.io_thread.handle().block_on(connection.execute(sql));
         Ok(done.map_err(|error| DatabaseError::from_driver(&self.settings, &error))?)
     }
 
@@ -157,7 +164,8 @@ impl Session {
         sql: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, TransferError> {
-        let rows = self.home.handle().block_on(connection.rows(Statement::Once(sql), parameters));
+        let rows =
+            self.io_thread.handle().block_on(connection.rows(Statement::Once(sql), parameters));
         Ok(rows.map_err(|error| DatabaseError::from_driver(&self.settings, &error))?)
     }
 

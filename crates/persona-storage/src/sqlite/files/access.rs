@@ -103,8 +103,8 @@ impl Obstacle {
 ///
 /// # Errors
 ///
-/// [`DatabaseError::NotWritable`], which names the first of them that is in the way and says what to
-/// do.
+/// [`DatabaseError::NotWritable`], which names the first of them that is in the way and says what
+/// to do.
 pub fn refuse_unwritable(database: &Path) -> Result<(), DatabaseError> {
     let write_lock = WriteLock::path(database);
     let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));

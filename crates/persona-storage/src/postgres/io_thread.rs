@@ -14,12 +14,12 @@ use tokio::sync::oneshot;
 use crate::Error;
 
 /// The thread, until this is dropped.
-pub(super) struct Home {
+pub(super) struct IoThread {
     handle: Handle,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
-impl Home {
+impl IoThread {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -62,7 +62,7 @@ impl Home {
     }
 }
 
-impl Drop for Home {
+impl Drop for IoThread {
     fn drop(&mut self) {
         self.end();
     }

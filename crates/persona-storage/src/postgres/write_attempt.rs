@@ -7,11 +7,11 @@ use persona_model::{Revision, Timestamp};
 use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
-use super::current::{Current, Earlier, NotRead, look};
 use super::error::Meaning;
+use super::load_state::{Current, Earlier, NotRead, look};
 use super::pool::Connection;
 use super::quota::Quota;
-use super::{change, migrate};
+use super::{migrate, write_statement};
 use crate::decide::{self, Decision, Revised};
 use crate::time::{Time, after, newest_of};
 use crate::{Error, Operation, Outcome, Write, Written};
@@ -130,7 +130,7 @@ impl<'a> Request<'a> {
             Err(NotRead::Failed(error)) => return Err(error.into()),
         };
         if let (Some(answer), Some(tried)) = (&current.own, &self.tried) {
-            change::wait_for_standbys(connection, answer).await?;
+            write_statement::wait_for_standbys(connection, answer).await?;
             return Ok(Attempt::Written(Written {
                 outcome: tried.outcome,
                 representation: answer.clone(),
@@ -160,9 +160,10 @@ impl<'a> Request<'a> {
             Decision::Unchanged => {
                 let (_, answer) = persona.ok_or(Error::NotFound)?;
                 if let Some(wanted) = &self.write.idempotency {
-                    change::keep_answer(connection, wanted, self.operation, &answer, now).await?;
+                    write_statement::keep_answer(connection, wanted, self.operation, &answer, now)
+                        .await?;
                 } else {
-                    change::wait_for_standbys(connection, &answer).await?;
+                    write_statement::wait_for_standbys(connection, &answer).await?;
                 }
                 let outcome = Outcome::Unchanged;
                 Ok(Attempt::Written(Written { outcome, representation: answer, replayed: false }))
@@ -180,7 +181,7 @@ impl<'a> Request<'a> {
         connection: &Connection,
     ) -> Result<Attempt, Failure> {
         connection.execute("BEGIN").await?;
-        change::lock(connection, self.write.operation.id()).await?;
+        write_statement::lock(connection, self.write.operation.id()).await?;
         let written = self.attempt(connection).await?;
         connection.execute("COMMIT").await?;
         Ok(written)
@@ -195,7 +196,8 @@ impl<'a> Request<'a> {
         let from = self.tried.as_ref().map_or(persona.revision, |tried| tried.from);
         let handle = persona.document.handle().map(str::to_owned);
         self.tried = Some(Tried { from, outcome: revised.outcome, handle });
-        let answer = change::apply(connection, self.write, self.operation, revised).await?;
+        let answer =
+            write_statement::apply(connection, self.write, self.operation, revised).await?;
         let is_past = matches!(self.write.operation, Operation::Import { .. });
         Ok(answer.map(|answer| {
             // The stamp of another store says nothing of the time here.
@@ -241,7 +243,7 @@ impl<'a> Request<'a> {
         if !earlier.is_of(&wanted.fingerprint) {
             return Err(Failure::Refused(Error::KeyReused));
         }
-        change::wait_for_standbys(connection, &earlier.representation).await?;
+        write_statement::wait_for_standbys(connection, &earlier.representation).await?;
         let replayed = earlier.operation != self.operation;
         Ok(Some(Written {
             outcome: earlier.outcome,

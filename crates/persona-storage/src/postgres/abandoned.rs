@@ -18,9 +18,9 @@ use super::pool::ANSWER_GRACE;
 use crate::observer::Counted;
 use crate::{Connected, Observer};
 
-/// How many may be left behind, for each connection that the pool may have.
+/// How many may be abandoned, for each connection that the pool may have.
 const TIMES: usize = 2;
-/// As many may be left behind by a small pool too: a few that something on the way swallowed must
+/// As many may be abandoned by a small pool too: a few that something on the way swallowed must
 /// not stop it.
 const MIN: usize = 8;
 
@@ -33,8 +33,8 @@ const WAITING_FOR_STANDBY: &str = "
       AND application_name = current_setting('application_name') AND wait_event = 'SyncRep'";
 
 /// See the module.
-pub(super) struct LeftBehind {
-    pub home: Handle,
+pub(super) struct AbandonedConnections {
+    pub io_thread: Handle,
     pub observer: Arc<dyn Observer>,
     max: usize,
     room: Arc<Semaphore>,
@@ -46,11 +46,15 @@ pub(super) struct LeftBehind {
     forgot: Arc<AtomicBool>,
 }
 
-impl LeftBehind {
-    pub(super) fn new(settings: &Settings, home: &Handle, observer: Arc<dyn Observer>) -> Self {
+impl AbandonedConnections {
+    pub(super) fn new(
+        settings: &Settings,
+        io_thread: &Handle,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let max = (settings.pool_max * TIMES).max(MIN);
-        let (room, time) = (Arc::new(Semaphore::new(max)), settings.left_behind_time);
-        Self { home: home.clone(), observer, max, room, time, forgot: Arc::default() }
+        let (room, time) = (Arc::new(Semaphore::new(max)), settings.abandoned_time);
+        Self { io_thread: io_thread.clone(), observer, max, room, time, forgot: Arc::default() }
     }
 
     /// Keeps a connection until its answer comes after all, or until it breaks.
@@ -61,9 +65,9 @@ impl LeftBehind {
             self.forgot.store(true, Ordering::Relaxed);
             return;
         };
-        let counted = Counted::begin(&self.observer, Connected::LeftBehind);
+        let counted = Counted::begin(&self.observer, Connected::Abandoned);
         let (time, forgot) = (self.time, Arc::clone(&self.forgot));
-        self.home.spawn(async move {
+        self.io_thread.spawn(async move {
             // Answers come in the order of questions: this one is the last, and whatever it says is
             // the end.
             if tokio::time::timeout(time, client.simple_query("")).await.is_err() {
@@ -78,7 +82,7 @@ impl LeftBehind {
     }
 
     /// Asks the server over a new connection whether as many commits of this process wait for a
-    /// standby as may be left behind, where some were closed without their answer. One that does
+    /// standby as may be abandoned, where some were closed without their answer. One that does
     /// not know is believed to have none.
     pub(super) async fn fills_the_server(&self, client: &Client) -> bool {
         if !self.forgot.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! The lane: one connection that the short reads of a process share.
+//! The shared reader: one connection that the short reads of a process share.
 //!
 //! A short read is one statement that waits for no row's lock and answers with one row. Such
 //! statements can follow each other on one connection without waiting for each other's answers
@@ -18,11 +18,11 @@ use tokio_postgres::Row;
 
 use super::Settings;
 use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
-use super::shares::has_lane;
+use super::shares::has_shared_reader;
 use crate::Error;
 
 /// The way of short reads.
-pub(super) struct Lane {
+pub(super) struct SharedReader {
     pool: Pool,
     /// The shared connection, out of the pool from the first read on and replaced when it breaks;
     /// `None` where the pool is too small for one, or where a pooler stands between, which hands
@@ -30,10 +30,11 @@ pub(super) struct Lane {
     shared: Option<Mutex<Option<Arc<Connection>>>>,
 }
 
-impl Lane {
+impl SharedReader {
     /// No connection is made yet.
     pub(super) fn new(pool: Pool, settings: &Settings) -> Self {
-        let shared = (settings.has_sessions && has_lane(settings.pool_max)).then(Mutex::default);
+        let shared =
+            (settings.has_sessions && has_shared_reader(settings.pool_max)).then(Mutex::default);
         Self { pool, shared }
     }
 

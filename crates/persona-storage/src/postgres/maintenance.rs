@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use persona_model::Clock;
 use tokio_postgres::types::Type;
 
-use super::home::Home;
+use super::io_thread::IoThread;
 use super::pool::{Pool, Statement};
 use super::{DatabaseError, Settings, row, start, status};
 use crate::time::{OBSERVED_EVERY, Observed};
@@ -50,7 +50,7 @@ pub struct Keeper {
     upkeep_at: Instant,
     observed: Observed,
     /// Declared last and so dropped last: the connections live there.
-    home: Home,
+    io_thread: IoThread,
 }
 
 impl Keeper {
@@ -61,12 +61,18 @@ impl Keeper {
     /// As for [`super::PostgresStore::open`].
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, DatabaseError> {
         let system = |reason: String| DatabaseError::System { place: settings.place(), reason };
-        let home = Home::start().map_err(|error| system(error.to_string()))?;
-        let pool = Pool::new(settings, home.handle(), Arc::new(NoObserver))?;
+        let io_thread = IoThread::start().map_err(|error| system(error.to_string()))?;
+        let pool = Pool::new(settings, io_thread.handle(), Arc::new(NoObserver))?;
         let (asked, of) = (pool.clone(), settings.clone());
-        let checked = home.wait_for(async move { start::check(&asked, &of).await });
+        let checked = io_thread.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        Ok(Self { pool, clock, upkeep_at: Instant::now(), observed: Observed::default(), home })
+        Ok(Self {
+            pool,
+            clock,
+            upkeep_at: Instant::now(),
+            observed: Observed::default(),
+            io_thread,
+        })
     }
 
     /// Whether the schema is still the one that this build knows.
@@ -76,7 +82,7 @@ impl Keeper {
     /// As for [`Self::tick`].
     pub fn knows_the_schema(&self) -> Result<bool, Error> {
         let pool = self.pool.clone();
-        self.home.wait_for(async move { status::knows_the_schema(&pool).await })?
+        self.io_thread.wait_for(async move { status::knows_the_schema(&pool).await })?
     }
 
     /// Does what is due and tells after how long to come again.
@@ -100,7 +106,7 @@ impl Keeper {
     pub fn remove_expired(&mut self) -> Result<u64, Error> {
         let pool = self.pool.clone();
         let read = async move { pool.read(Statement::Once(COUNTED), &[]).await };
-        let rows = self.home.wait_for(read)??;
+        let rows = self.io_thread.wait_for(read)??;
         let first = rows.first().ok_or(Error::Closed("the schema is gone"))?;
         let (stored, newest) =
             (row::value::<Option<i64>>(first, 0)?, row::value::<Option<i64>>(first, 1)?);
@@ -113,7 +119,7 @@ impl Keeper {
             .count(stored.unwrap_or_else(|| Observed::first(newest, &*self.clock)), &*self.clock);
         let until = Observed::oldest_kept(count);
         let pool = self.pool.clone();
-        self.home.wait_for(async move {
+        self.io_thread.wait_for(async move {
             // Repeating either does no harm, so they may be done like reads.
             pool.read(Statement::Once(COUNT), &[(&count, Type::INT8)]).await?;
             if newest > count {
