@@ -1,34 +1,36 @@
 //! A PostgreSQL server of the tests' own: made in a temporary folder, gone with the process that
 //! made it.
 //!
-//! Debian's binaries, run as the user `postgres` where the tests run as root, which PostgreSQL
-//! refuses to. A shell stands between: it ends the server and removes the folder when its standard
-//! input closes, which happens however a test ends.
+//! Debian's binaries, run as the user `postgres` where the tests run as root, because PostgreSQL
+//! refuses to run as root. A shell stands between: the shell ends the server and removes the folder
+//! when its standard input closes, which happens however a test ends. The server that all tests
+//! share lives longer: `shared.rs`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::port::Port;
+use crate::shared;
 
 /// Longest wait for a server to start: it replays its log after a kill.
 const START_MAX: Duration = Duration::from_mins(1);
 /// What tests change on every server. They lose nothing when the machine crashes, and there are
 /// many of them.
-const OPTIONS: [&str; 5] = [
+pub(crate) const OPTIONS: [&str; 5] = [
     "fsync=off",
     "max_connections=300",
     "shared_buffers=64MB",
     "max_wal_size=256MB",
     "lc_messages=C",
 ];
-/// Who may come in: everybody without a password, except for who is named `ada`.
+/// Every user may connect without a password, except the user `ada`.
 const HBA: &str = "\
 local all all trust
 host all ada 127.0.0.1/32 scram-sha-256
@@ -44,7 +46,15 @@ const WATCHDOG: &str = r#"folder=$1; shift; "$@" & cat > /dev/null; kill -QUIT $
 /// A server with its folder.
 pub struct Cluster {
     folder: PathBuf,
-    port: Port,
+    port: u16,
+    /// Nothing for the shared server, which other processes may have started.
+    own: Option<Own>,
+}
+
+/// What belongs to a server that ends with this process.
+struct Own {
+    /// Keeps the port for this server while it is stopped.
+    _port: Port,
     options: Vec<String>,
     running: Mutex<Option<Running>>,
 }
@@ -56,10 +66,18 @@ struct Running {
 }
 
 impl Cluster {
-    /// The server that all tests of a program share, each with a database of its own.
+    /// The server that all tests of a run share, each with a database of its own.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(&[]))
+        SHARED.get_or_init(|| match shared::runner() {
+            Some(runner) => shared::of(&runner),
+            None => Self::start(&[]),
+        })
+    }
+
+    /// The shared server, which this process neither stops nor removes.
+    pub(crate) fn of_other(folder: PathBuf, port: u16) -> Self {
+        Self { folder, port, own: None }
     }
 
     /// A server of its own, with further options.
@@ -90,20 +108,24 @@ impl Cluster {
     }
 
     fn with_data(self) -> Self {
-        let cluster = self;
+        self.make_data();
+        self.start_again();
+        self
+    }
+
+    /// Makes the data of a server that has not been started.
+    pub(crate) fn make_data(&self) {
         // Another order of letters than the bytes', so that a comparison that forgets to be
         // bytewise is found.
         let locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
-        let data = cluster.data();
-        run(cluster
+        let data = self.data();
+        run(self
             .command("initdb")
             .args(["--no-sync", "-U", "postgres", "-A", "trust", "-E", "UTF8"])
             .args(locale)
             .arg("-D")
             .arg(&data));
         fs::write(data.join("pg_hba.conf"), HBA).expect("the folder is writable");
-        cluster.start_again();
-        cluster
     }
 
     /// A standby of another server.
@@ -136,15 +158,19 @@ impl Cluster {
             .tempdir()
             .expect("a folder")
             .keep();
-        if let Some((user, group)) = unprivileged() {
-            std::os::unix::fs::chown(&folder, Some(user), Some(group))
-                .expect("root may give it away");
-        }
+        give_to_server(&folder);
         let options = OPTIONS.iter().chain(options).map(ToString::to_string).collect();
-        Self { folder, port: Port::reserve(), options, running: Mutex::default() }
+        let port = Port::reserve();
+        let number = port.number();
+        let own = Own { _port: port, options, running: Mutex::default() };
+        Self { folder, port: number, own: Some(own) }
     }
 
-    fn data(&self) -> PathBuf {
+    fn own(&self) -> &Own {
+        self.own.as_ref().expect("no test stops or starts the shared server")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -176,16 +202,8 @@ impl Cluster {
             .arg(&self.folder)
             .arg(binaries().join("postgres"))
             .arg("-D")
-            .arg(self.data());
-        command.arg("-k").arg(&self.folder).args([
-            "-p",
-            &self.port().to_string(),
-            "-c",
-            "listen_addresses=127.0.0.1",
-        ]);
-        for option in &self.options {
-            command.args(["-c", option]);
-        }
+            .arg(self.data())
+            .args(arguments(&self.folder, self.port, &self.own().options));
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
         }
@@ -218,7 +236,7 @@ impl Cluster {
             }
         }
         let _ = fs::remove_file(self.folder.join("keep"));
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) =
+        *self.own().running.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Running { watchdog, input });
     }
 
@@ -247,53 +265,28 @@ impl Cluster {
 
     fn end(&self) {
         if let Some(Running { mut watchdog, input }) =
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+            self.own().running.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
             drop(input);
             watchdog.wait().expect("it ends");
         }
     }
 
-    /// Does SQL in a database and returns what it prints, without frills.
-    pub fn sql(&self, database: &str, sql: &str) -> String {
-        let mut psql = self.command("psql");
-        psql.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "postgres",
-            "-p",
-            &self.port().to_string(),
-        ]);
-        run(psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql])).trim().to_owned()
-    }
-
-    /// A session of its own in a database.
-    pub fn session(&self, database: &str) -> Session {
-        let mut psql = self.command("psql");
-        psql.args(["-X", "-q", "-A", "-t", "-U", "postgres", "-p", &self.port().to_string()])
-            .arg("-h")
-            .arg(&self.folder);
-        let mut psql = psql
-            .args(["-d", database])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("psql");
-        let output = BufReader::new(psql.stdout.take().expect("piped"));
-        Session { input: psql.stdin.take().expect("piped"), output, psql }
-    }
-
-    /// An empty database, by name.
+    /// An empty database, by name. No other process of the run makes one of the same name.
     pub fn database(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let name = format!("personas_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("personas_{:016x}_{number}", random());
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         name
+    }
+
+    /// Makes a role with these options, unless another test has made it.
+    pub fn role(&self, name: &str, options: &str) {
+        let make = format!(
+            "DO $$ BEGIN CREATE ROLE {name} {options}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        );
+        self.sql("postgres", &make);
     }
 
     /// The URL of a database over the loopback interface.
@@ -312,52 +305,52 @@ impl Cluster {
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.port.number()
+        self.port
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.end();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A session of `psql`.
-pub struct Session {
-    psql: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Session {
-    /// Does statements, and waits until they are done.
-    pub fn run(&mut self, sql: &str) {
-        writeln!(self.input, "{sql};\n\\echo done").expect("it reads");
-        let mut line = String::new();
-        while line.trim() != "done" {
-            line.clear();
-            assert_ne!(self.output.read_line(&mut line).expect("it writes"), 0, "psql ended");
+        if self.own.is_some() {
+            self.end();
+            let _ = fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.psql.kill();
-        let _ = self.psql.wait();
+/// The arguments of `postgres` behind those that name its data.
+pub(crate) fn arguments(folder: &Path, port: u16, options: &[String]) -> Vec<String> {
+    let mut arguments = vec!["-k".to_owned(), folder.display().to_string()];
+    arguments.extend(["-p".to_owned(), port.to_string()]);
+    for option in
+        std::iter::once("listen_addresses=127.0.0.1").chain(options.iter().map(|it| &**it))
+    {
+        arguments.extend(["-c".to_owned(), option.to_owned()]);
+    }
+    arguments
+}
+
+/// Makes the user that the server runs as the owner of a folder.
+pub(crate) fn give_to_server(folder: &Path) {
+    if let Some((user, group)) = unprivileged() {
+        std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("root may give it away");
     }
 }
 
+/// A number that another process does not have too.
+fn random() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
+}
+
 /// Runs a program to its end and returns what it prints.
-fn run(command: &mut Command) -> String {
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// User and group of PostgreSQL, where the tests run as root.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     static FOUND: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *FOUND.get_or_init(|| {
         let number = |arguments: &[&str]| {
@@ -368,7 +361,7 @@ fn unprivileged() -> Option<(u32, u32)> {
 }
 
 /// The newest of Debian's versions.
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
     let newest = newest.expect(

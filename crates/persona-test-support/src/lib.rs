@@ -8,6 +8,9 @@
 
 mod cluster;
 pub mod port;
+mod psql;
+mod shared;
 pub mod wire;
 
-pub use cluster::{Cluster, Session};
+pub use cluster::Cluster;
+pub use psql::Session;

@@ -91,7 +91,7 @@ fn commands_for_files_say_what_to_use_instead() {
 #[test]
 fn what_cannot_be_used_is_told_by_name_with_an_exit_code_of_its_own_and_without_the_password() {
     let cluster = Cluster::shared();
-    cluster.sql("postgres", "CREATE ROLE ada LOGIN PASSWORD 'other'");
+    cluster.role("ada", "LOGIN PASSWORD 'other'");
     let newer = cluster.database();
     cluster.sql(
         &newer,

@@ -8,7 +8,7 @@ use persona_test_support::Cluster;
 
 /// A role that may connect with a password.
 fn role(cluster: &Cluster, name: &str, more: &str) {
-    cluster.sql("postgres", &format!("CREATE ROLE {name} LOGIN PASSWORD 'secret' {more}"));
+    cluster.role(name, &format!("LOGIN PASSWORD 'secret' {more}"));
 }
 
 fn url_of(cluster: &Cluster, role: &str, database: &str) -> String {

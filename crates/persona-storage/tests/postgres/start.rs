@@ -71,7 +71,7 @@ fn a_server_that_is_not_there_a_missing_database_and_a_wrong_password_are_told_a
         matches!(&error, DatabaseError::NoDatabase { database, .. } if database == "nowhere"),
         "{error}"
     );
-    cluster.sql("postgres", "CREATE ROLE ada LOGIN PASSWORD 'other'");
+    cluster.role("ada", "LOGIN PASSWORD 'other'");
     let error = refused(&format!("postgres://ada:secret@127.0.0.1:{}/postgres", cluster.port()));
     assert!(matches!(&error, DatabaseError::Refused { user, .. } if user == "ada"), "{error}");
 }
@@ -80,7 +80,7 @@ fn a_server_that_is_not_there_a_missing_database_and_a_wrong_password_are_told_a
 fn a_user_without_the_right_to_make_a_schema_is_told_which_right() {
     let cluster = Cluster::shared();
     let database = cluster.database();
-    cluster.sql("postgres", "CREATE ROLE guest LOGIN");
+    cluster.role("guest", "LOGIN");
     let error = refused(&cluster.url(&database).replace("postgres@", "guest@"));
     assert!(matches!(&error, DatabaseError::NoRight { user, .. } if user == "guest"), "{error}");
     assert_eq!(
@@ -120,8 +120,10 @@ fn schemas_of_others_and_of_newer_versions_are_left_as_they_were() {
 #[test]
 fn a_database_in_another_encoding_is_refused() {
     let cluster = Cluster::shared();
-    cluster.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0");
-    let error = refused(&cluster.url("latin"));
+    let latin = cluster.database();
+    cluster.sql("postgres", &format!("DROP DATABASE {latin}"));
+    cluster.sql("postgres", &format!("CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"));
+    let error = refused(&cluster.url(&latin));
     assert!(
         matches!(&error, DatabaseError::Encoding { encoding, .. } if encoding == "LATIN1"),
         "{error}"

@@ -4,7 +4,7 @@
 //!
 //! Each test has a short form, which every change must pass, and a long form (`./test --long`);
 //! both run the same code and print their figures beside the target of `docs/reliability.md`. Start
-//! reading at `ledger.rs`; the wire that is cut is `wire.rs` of persona-test-support.
+//! reading at `ledger.rs`; the wire that is cut is `wire` of persona-test-support.
 
 #[path = "../../faults/clocks.rs"]
 mod clocks;

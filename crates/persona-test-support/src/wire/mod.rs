@@ -3,11 +3,15 @@
 //!
 //! Only what is not encrypted can be understood. Start reading at [`Wire::arm`].
 
+mod trap;
+
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+pub use trap::{Fault, Sender, Trap};
 
 /// The kind of the packets that begin a connection and have no letter of their own.
 pub const STARTUP: u8 = b'!';
@@ -19,73 +23,6 @@ const WISHES_ENCRYPTION: u32 = 80_877_103;
 const CANCELS: u32 = 80_877_102;
 /// What asks the server to say that it is ready.
 const SYNC: [u8; 5] = [b'S', 0, 0, 0, 4];
-
-/// Who sends a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sender {
-    Client,
-    Server,
-}
-
-/// What is done to a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
-    /// The connection is cut, and the message never arrives.
-    Before,
-    /// The message arrives, and then the connection is cut: whatever answers it is lost.
-    After,
-    /// The message does not arrive, nothing after it does in either direction, and nobody hears
-    /// that this is so.
-    Silence,
-    /// The server never sees the message, and the client is told that the statement failed with
-    /// this code.
-    Fails(&'static str),
-    /// The client is told this code instead, as the last word of the connection.
-    Ends(&'static str),
-}
-
-/// Which message something is done to.
-#[derive(Clone, Debug)]
-pub struct Trap {
-    /// Only connections count whose client said this: at their start, or in this message or one
-    /// before it since the trap was armed. Nothing means every connection.
-    pub marker: Vec<u8>,
-    pub sender: Sender,
-    /// The letter of the protocol; every message when it is not said.
-    pub kind: Option<u8>,
-    /// How many that count are let through before.
-    pub after: u64,
-    /// What is done to it.
-    pub fault: Fault,
-    /// Whether the same is done to each that follows, on any connection.
-    pub lasts: bool,
-}
-
-impl Trap {
-    /// For the first message of a kind.
-    pub fn at(sender: Sender, kind: u8, fault: Fault) -> Self {
-        Self { marker: Vec::new(), sender, kind: Some(kind), after: 0, fault, lasts: false }
-    }
-
-    /// For the n-th message of whatever kind, from 0.
-    pub fn nth(sender: Sender, after: u64, fault: Fault) -> Self {
-        Self { marker: Vec::new(), sender, kind: None, after, fault, lasts: false }
-    }
-
-    /// Only on connections whose client says this.
-    #[must_use]
-    pub fn of(mut self, marker: &str) -> Self {
-        self.marker = marker.into();
-        self
-    }
-
-    /// Again and again.
-    #[must_use]
-    pub fn lasting(mut self) -> Self {
-        self.lasts = true;
-        self
-    }
-}
 
 /// Forwards to a server on the loopback interface.
 pub struct Wire {

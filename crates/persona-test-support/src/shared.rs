@@ -1,0 +1,100 @@
+//! The server that all tests of a run share, although each may be a process of its own.
+//!
+//! A run is the life of the process that starts the tests: `cargo nextest`, which makes one process
+//! a test, or `cargo test`, which makes one a program. The first test that needs the server starts
+//! it, under a lock; a shell beside the server waits for the end of the run, ends the server and
+//! removes its folder. So nothing is left, whether the run ends by itself, by Ctrl-C or by a kill.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::{CommandExt, parent_id};
+use std::path::Path;
+use std::process::Command;
+
+use crate::Cluster;
+use crate::cluster::{OPTIONS, arguments, binaries, give_to_server, unprivileged};
+use crate::port::Port;
+
+/// Names of the programs that run tests, as the system shows them.
+const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
+/// Starts a server, waits until it takes connections, and leaves a process behind that ends it
+/// after the run.
+const KEEPER: &str = r#"
+folder=$1 runner=$2 pg_ctl=$3; shift 3
+exec > "$folder/start" 2>&1 < /dev/null
+"$pg_ctl" start -w -t 60 -D "$folder/data" -l "$folder/log" -o "$*" || exit 1
+{
+    tail --pid="$runner" -f /dev/null
+    "$pg_ctl" stop -w -m immediate -D "$folder/data"
+    rm -rf "$folder"
+} &
+"#;
+
+/// The process that starts the tests.
+pub struct Runner {
+    pid: u32,
+    /// When the process was started, in ticks since the machine was: with the number it names the
+    /// process for ever.
+    started: String,
+}
+
+/// The parent of this process, if it is one that runs tests. A test that was started by hand has
+/// another parent, such as a shell, which may live for days.
+pub fn runner() -> Option<Runner> {
+    let pid = parent_id();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (before, after) = stat.rsplit_once(')')?;
+    let name = before.split_once('(')?.1;
+    // Field 22 of proc_pid_stat(5); the first one behind the name is the third.
+    let started = after.split_whitespace().nth(22 - 3)?.to_owned();
+    RUNNERS.contains(&name).then_some(Runner { pid, started })
+}
+
+/// The server of a run, started if it is not there.
+pub fn of(runner: &Runner) -> Cluster {
+    let name = format!("persona-postgres-{}-{}", runner.pid, runner.started);
+    let folder = std::env::temp_dir().join(name);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Ok(()) => give_to_server(&folder),
+        Err(error) => assert!(folder.is_dir(), "{}: {error}", folder.display()),
+    }
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))
+        .expect("the folder of the shared server is ours");
+    lock.lock().expect("another test gives the lock back");
+    let port = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.parse().ok());
+    let port = port.unwrap_or_else(|| started(&folder, runner));
+    Cluster::of_other(folder, port)
+}
+
+/// Starts the server and returns its port. Nothing reserves the port afterwards, because the server
+/// is never stopped while the run lasts.
+fn started(folder: &Path, runner: &Runner) -> u16 {
+    let reserved = Port::reserve();
+    let cluster = Cluster::of_other(folder.to_owned(), reserved.number());
+    // What a test that was killed here left.
+    let _ = fs::remove_dir_all(cluster.data());
+    cluster.make_data();
+    let options: Vec<String> = OPTIONS.iter().map(ToString::to_string).collect();
+    let mut keeper = Command::new("sh");
+    keeper
+        .args(["-c", KEEPER, "keeper"])
+        .arg(folder)
+        .arg(runner.pid.to_string())
+        .arg(binaries().join("pg_ctl"))
+        .args(arguments(folder, reserved.number(), &options))
+        .current_dir("/")
+        // A group of its own, so that Ctrl-C does not end it before the run has ended.
+        .process_group(0);
+    if let Some((user, group)) = unprivileged() {
+        keeper.uid(user).gid(group);
+    }
+    let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
+    let has_started = keeper.status().expect("a shell").success();
+    assert!(has_started, "PostgreSQL did not start:\n{}", log());
+    fs::write(folder.join("port"), reserved.number().to_string()).expect("the folder is writable");
+    reserved.number()
+}
