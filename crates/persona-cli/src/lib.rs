@@ -5,7 +5,10 @@
 //! `persona top` shows what a server does (`top`), `persona verify` puts a server under load as any
 //! client would and judges its answers (`verify`). How personas are served is in `persona-server`.
 
+mod client;
 pub mod commands;
 pub mod doctor;
+mod failure;
+mod terminal;
 pub mod top;
 pub mod verify;

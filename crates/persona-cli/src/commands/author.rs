@@ -1,10 +1,10 @@
 //! The author of a change that the command line makes.
 
 use http::HeaderName;
-
-use super::failure::Failure;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
+
+use crate::failure::Failure;
 
 /// The header that names the author: the one that was given, else the login name, else none.
 ///

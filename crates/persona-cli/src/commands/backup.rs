@@ -1,16 +1,16 @@
 //! `persona backup`: one consistent snapshot of a database as one file, also beside a running
 //! server.
 
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
+use persona_server::units::{personas, size};
 use persona_storage::sqlite::{BackupReport, back_up};
 use serde_json::json;
 
 use super::arguments::Backup;
-use super::failure::Failure;
-use super::output::Output;
-use super::work::{self, shell_word, size};
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
-use persona_server::units::personas;
+use super::work;
+use crate::failure::Failure;
+use crate::terminal::{Output, shell_word};
 
 /// Makes a backup.
 pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Result<(), Failure> {

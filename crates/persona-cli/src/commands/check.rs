@@ -1,14 +1,14 @@
 //! `persona check`: whether a file holds what was acknowledged.
 
+use persona_server::config::Environment;
+use persona_server::units::personas;
 use persona_storage::sqlite::check;
 use serde_json::json;
 
 use super::arguments::Check;
-use super::failure::Failure;
-use super::output::{Output, harmless};
 use super::work;
-use persona_server::config::Environment;
-use persona_server::units::personas;
+use crate::failure::Failure;
+use crate::terminal::{Output, harmless};
 
 /// Checks a file and prints what is wrong with it.
 pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Result<(), Failure> {

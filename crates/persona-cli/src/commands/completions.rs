@@ -4,8 +4,8 @@
 use clap::CommandFactory;
 
 use super::arguments::Arguments;
-use super::failure::Failure;
-use super::output::Output;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 pub use clap_complete::Shell;
 

@@ -4,17 +4,16 @@ use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 
-use persona_storage::sqlite::refuse_output;
-use serde_json::{Map, Value, json};
-
-use super::arguments::{ConfigAction, Place};
-use super::failure::Failure;
-use super::output::{Output, Tone};
-use super::table::Table;
 use persona_server::config::{
     Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown,
 };
 use persona_server::exit_code::ExitCode;
+use persona_storage::sqlite::refuse_output;
+use serde_json::{Map, Value, json};
+
+use super::arguments::{ConfigAction, Place};
+use crate::failure::Failure;
+use crate::terminal::{Output, Table, Tone};
 
 /// Runs the command.
 pub fn run(

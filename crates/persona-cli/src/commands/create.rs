@@ -4,18 +4,19 @@ use std::io::Read;
 use std::path::Path;
 
 use http::Method;
-use serde_json::{Map, Value};
-
-use super::api::{Access, Api, PERSONAS};
-use super::arguments::Create;
-use super::author;
-use super::failure::Failure;
-use super::new_database;
-use super::output::Output;
 use persona_formats::{ITEM_BYTES_MAX, refusal_of_card, typed};
 use persona_model::read_strictly;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
+use serde_json::{Map, Value};
+
+use super::arguments::Create;
+use super::author;
+use super::new_database;
+use super::target::{self, Access};
+use crate::client::PERSONAS;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// Creates a persona.
 pub async fn run(
@@ -25,7 +26,7 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let document = document(arguments)?;
     new_database::allow(&arguments.target, arguments.new_database, environment, output).await?;
-    let api = Api::open(&arguments.target, Access::Create, environment, output)?;
+    let api = target::open(&arguments.target, Access::Create, environment, output)?;
     let author = author::header(arguments.author.as_deref(), environment)?;
     let reply = api
         .write(Method::POST, PERSONAS, &author, Some(&Value::Object(document)))
@@ -33,7 +34,7 @@ pub async fn run(
         .success()?;
     api.close().await;
     if output.is_json() {
-        return output.answer(&reply);
+        return output.json_text(reply.body());
     }
     let persona = reply.json();
     let text =

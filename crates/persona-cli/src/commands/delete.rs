@@ -1,16 +1,16 @@
 //! `persona delete`: soft, after a question.
 
 use http::{Method, header};
-use serde_json::{Value, json};
-
-use super::api::{Access, Api, persona_path};
-use super::arguments::Delete;
-use super::failure::Failure;
-use super::output::{Output, harmless};
-use super::question::{can_be_asked, confirmed};
-use super::resolve::resolve;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
+use serde_json::{Value, json};
+
+use super::arguments::Delete;
+use super::resolve::resolve;
+use super::target::{self, Access};
+use crate::client::persona_path;
+use crate::failure::Failure;
+use crate::terminal::{Output, can_be_asked, confirmed, harmless};
 
 /// Deletes a persona, if it still is what the user was asked about.
 pub async fn run(
@@ -25,7 +25,7 @@ pub async fn run(
         );
         return Err(failure.hint("add --yes to delete without a question"));
     }
-    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let path = persona_path(id);
     let current = api.get(&path).await?.success()?;

@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persona_model::Clock;
+use persona_server::backend;
+use persona_server::clock::SystemClock;
+use persona_server::config::{Config, Environment};
+use persona_server::exit_code::ExitCode;
 use persona_storage::NoObserver;
 use serde_json::{Value, json};
 
-use super::api::{Access, Api};
-use super::arguments::{Doctor, Target};
+use super::arguments::Doctor;
 use super::config::loaded;
-use super::failure::Failure;
-use super::output::{Output, Tone, harmless};
+use super::target::flags_of;
+use crate::client::{Api, ServerAddress};
 use crate::doctor::{
     DatabaseFacts, Facts, FileFacts, Level, Outcome, ServerFacts, address_of, examine,
 };
-use persona_server::backend;
-use persona_server::clock::SystemClock;
-use persona_server::config::{Config, Environment, Flags};
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::terminal::{Output, Tone, harmless};
 
 /// How long a server that was found beside the file may take to answer, before the file is looked
 /// at without it.
@@ -35,11 +36,11 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let now = SystemClock.now();
     let facts = if let Some(url) = &arguments.target.server {
-        Facts::new(now, None, Some(ask(url, environment, output).await?))
+        Facts::new(now, None, Some(ask(ServerAddress::parse(url)?).await?))
     } else {
         let config = config_of(arguments, environment, output)?;
         if let Some(url) = config.server.as_ref().filter(|_| arguments.target.database.is_none()) {
-            let server = Some(ask(url, environment, output).await?);
+            let server = Some(ask(ServerAddress::parse(url)?).await?);
             return judge(&Facts::new(now, None, server), environment, output);
         }
         let Some(path) = config.database.file() else {
@@ -55,10 +56,9 @@ pub async fn run(
         // reason to stop here.
         let server = match address_of(&file.users) {
             Some(address) => {
-                let url = format!("http://{address}");
-                let asked =
-                    tokio::time::timeout(ANSWER_WAIT_MAX, ask(&url, environment, output)).await;
-                Some(asked.ok().and_then(Result::ok).unwrap_or_else(|| silent(url)))
+                let server = ServerAddress::parse(&address.to_string())?;
+                let asked = tokio::time::timeout(ANSWER_WAIT_MAX, ask(server.clone())).await;
+                Some(asked.ok().and_then(Result::ok).unwrap_or_else(|| silent(&server)))
             }
             None => None,
         };
@@ -83,9 +83,7 @@ fn config_of(
     environment: &Environment,
     output: &Output,
 ) -> Result<Config, Failure> {
-    let values = arguments.target.database.iter().map(|text| ("database", text.clone())).collect();
-    Ok(loaded(&Flags { config: arguments.target.config.clone(), values }, environment, output)?
-        .config)
+    Ok(loaded(&flags_of(&arguments.target), environment, output)?.config)
 }
 
 /// Looks at a database on a server, and makes nothing ready there.
@@ -108,13 +106,9 @@ async fn look_at_server(config: &Config) -> DatabaseFacts {
     DatabaseFacts { looked }
 }
 
-async fn ask(
-    url: &str,
-    environment: &Environment,
-    output: &Output,
-) -> Result<ServerFacts, Failure> {
-    let target = Target { server: Some(url.into()), ..Target::default() };
-    let api = Api::open(&target, Access::Read, environment, output)?;
+async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
+    let url = server.to_string();
+    let api = Api::remote(server);
     let status = api.get("/api/v1/status").await?.success()?.json();
     let ready = api.get("/readyz").await?;
     let reason = || {
@@ -126,12 +120,12 @@ async fn ask(
             .to_owned()
     };
     let not_ready = (!ready.status.is_success()).then(reason);
-    Ok(ServerFacts { url: url.into(), not_ready, status })
+    Ok(ServerFacts { url, not_ready, status })
 }
 
-fn silent(url: String) -> ServerFacts {
+fn silent(server: &ServerAddress) -> ServerFacts {
     let reason = format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs());
-    ServerFacts { url, not_ready: Some(reason), status: Value::Null }
+    ServerFacts { url: server.to_string(), not_ready: Some(reason), status: Value::Null }
 }
 
 fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<(), Failure> {

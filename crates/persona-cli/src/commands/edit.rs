@@ -4,21 +4,20 @@
 use std::path::{Path, PathBuf};
 
 use persona_model::PersonaId;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
 
-use super::api::{Access, Api, Reply, persona_path};
 use super::arguments::Edit;
 use super::author;
 use super::edit_draft::{Draft, origin_of, read_kept};
 use super::edit_save::{Base, Headers, Refused, merge, on_top_of, replace};
-use super::failure::Failure;
 use super::form::Form;
-use super::output::{Output, harmless};
-use super::question::{can_be_asked, confirmed};
 use super::resolve::resolve;
-use super::work::shell_word;
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
+use super::target::{self, Access};
+use crate::client::{Api, Reply, persona_path};
+use crate::failure::Failure;
+use crate::terminal::{Output, can_be_asked, confirmed, harmless, shell_word};
 
 /// Edits a persona.
 pub async fn run(
@@ -30,7 +29,7 @@ pub async fn run(
     // with it.
     let _interruptions = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
     let author = author::header(arguments.author.as_deref(), environment)?;
-    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let mut session = Session::begin(&api, id, arguments.resume.as_deref(), output).await?;
     let reply = loop {
@@ -54,7 +53,7 @@ pub async fn run(
     api.close().await;
     session.done();
     if output.is_json() {
-        return output.answer(&reply);
+        return output.json_text(reply.body());
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
@@ -166,7 +165,7 @@ impl Session {
         if !can_be_asked() {
             return Err(failure);
         }
-        failure.print(output);
+        output.fail(&failure);
         let question = if newer.is_some() { "Edit again, on top of that?" } else { "Edit again?" };
         if !confirmed(question.into(), true).await? {
             return Err(Failure::new(failure.code, "nothing was saved"));

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use persona_model::{EntityTag, PersonaId};
+use persona_server::exit_code::ExitCode;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use tempfile::NamedTempFile;
 
-use super::failure::Failure;
 use super::form::{Form, Syntax};
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
 
 const PREFIX: &str = "persona-edit-";
 const KEPT: &str = ".kept";

@@ -2,14 +2,13 @@
 
 use http::{Method, StatusCode, header};
 use persona_model::{EntityTag, FIELDS, PersonaId};
+use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Query, Reply, persona_path};
-use super::failure::Failure;
 use super::form::without_null;
-use super::output::harmless;
-use super::table::shortened;
-use persona_server::exit_code::ExitCode;
+use crate::client::{Api, Query, Reply, persona_path};
+use crate::failure::Failure;
+use crate::terminal::{harmless, shortened};
 
 /// Cells of a value of the other side that are shown.
 const SHOWN_CELLS_MAX: usize = 120;

@@ -3,19 +3,19 @@
 use std::future::Future;
 
 use clap::Parser;
-
-use super::arguments::{Arguments, Command, RunRole};
-use super::failure::Failure;
-use super::output::Output;
-use super::{
-    backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
-    import, list, relocate, restore, serve, show, top, undelete, update, verify, version,
-};
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use persona_server::file_size_limit;
 use persona_server::process_table::RUN_ROLE;
 use persona_server::run_role;
+
+use super::arguments::{Arguments, Command, RunRole};
+use super::{
+    backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
+    import, list, relocate, restore, serve, show, top, undelete, update, verify, version,
+};
+use crate::failure::Failure;
+use crate::terminal::{Output, print_failure_as_json};
 
 /// What the program says when it is called without arguments.
 const OVERVIEW: &str = "\
@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
-    let output = Output::new(&arguments.global, &environment);
+    let output = Output::new(arguments.global.format(&environment));
     let ended = match arguments.command {
         None if arguments.version => version::run(&output),
         None => {
@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::Ok,
         Err(failure) => {
-            failure.print(&output);
+            output.fail(&failure);
             failure.code
         }
     }
@@ -78,7 +78,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     let wants_json =
         std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
     if wants_json && error.use_stderr() {
-        Failure::usage(error).print_json();
+        print_failure_as_json(&Failure::usage(error));
     } else {
         // A reader that went away cannot be told.
         drop(error.print());

@@ -6,15 +6,16 @@ use std::path::Path;
 use http::{Method, Response};
 use http_body_util::BodyExt;
 use persona_http::Body;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::refuse_output;
 use serde_json::json;
 
-use super::api::{Access, Api, Query, Reply, cut_short, request};
 use super::arguments::Export;
-use super::failure::Failure;
-use super::output::Output;
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
+use super::target::{self, Access};
+use crate::client::{Query, Reply, cut_short, request};
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// The route that streams everything.
 const EXPORT: &str = "/api/v1/export";
@@ -45,7 +46,7 @@ pub async fn run(
         // SQLite.
         refuse_output(None, &arguments.output).map_err(|error| Failure::start(&error.into()))?;
     }
-    let api = Api::open(&arguments.target, Access::Read, environment, output)?;
+    let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let query = Query::new(EXPORT).with_some("history", arguments.history.then_some("true"));
     let response = api.stream(request(Method::GET, &query.into_path(), &[], None)).await?;
     if !response.status().is_success() {

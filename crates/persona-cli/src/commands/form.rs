@@ -6,10 +6,9 @@
 
 use std::fmt::Write as _;
 
+use persona_model::read_strictly;
 use persona_model::{FIELDS, Shape};
 use serde_json::{Map, Value};
-
-use persona_model::read_strictly;
 
 /// Longest text that stays on the line of its name, in bytes.
 const LINE_BYTES_MAX: usize = 80;

@@ -1,13 +1,14 @@
 //! `persona health`: the probe for containers and scripts.
 
-use serde_json::json;
-
-use super::api::{Access, Api, base_url};
-use super::arguments::{Health, Target};
-use super::failure::Failure;
-use super::output::Output;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
+use serde_json::json;
+
+use super::arguments::Health;
+use super::target::server_address;
+use crate::client::Api;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// Asks a server whether it is ready.
 pub async fn run(
@@ -15,10 +16,10 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let url =
-        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
-    let target = Target { server: Some(url.clone()), ..Target::default() };
-    let reply = Api::open(&target, Access::Read, environment, output)?.get("/readyz").await?;
+    let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
+    let server = server_address(named, settings_file, environment, output)?;
+    let url = server.to_string();
+    let reply = Api::remote(server).get("/readyz").await?;
     if !reply.status.is_success() {
         let detail = reply.json();
         let failure =

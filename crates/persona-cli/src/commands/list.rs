@@ -1,14 +1,14 @@
 //! `persona list`: page after page, up to a limit.
 
+use persona_server::config::Environment;
 use serde_json::{Value, json};
 
-use super::api::{Access, Api, PERSONAS, Query};
 use super::arguments::List;
-use super::failure::Failure;
-use super::output::{Output, harmless};
-use super::table::{GivesWay, Table};
+use super::target::{self, Access};
 use super::typed::going_on;
-use persona_server::config::Environment;
+use crate::client::{PERSONAS, Query};
+use crate::failure::Failure;
+use crate::terminal::{GivesWay, Output, Table, harmless};
 
 /// Largest page: small enough that a page of large personas stays a small answer.
 const PAGE_MAX: u64 = 100;
@@ -31,7 +31,7 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let api = Api::open(&arguments.target, Access::Read, environment, output)?;
+    let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let mut table = Table::new(["ID", "NAME", "KIND", "REVISION", "UPDATED", "TAGS"]);
     let mut left = arguments.limit;
     let mut cursor: Option<String> = None;

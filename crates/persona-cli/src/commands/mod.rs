@@ -1,15 +1,14 @@
-//! The command line: one file per command.
+//! The commands of the program, one file each.
 //!
-//! What lives here: arguments in, requests of the HTTP API out, answers printed. What must not:
-//! rules of personas; every command on data speaks HTTP, to a server (`--server`) or to the same
-//! router in this process (`--database`), so every rule lives once, in `http`. Commands on the file
-//! as a whole (`backup`, `restore`, `check`, `move`) call the storage.
+//! What lives here: flags and arguments in, requests of the HTTP API out, answers printed. What
+//! must not: rules of personas. A command on personas speaks HTTP, either to a server (`--server`)
+//! or to the same router in this process (`--database`), so that every rule exists once, in
+//! `persona-http`. A command on the file as a whole (`backup`, `restore`, `check`, `move`) calls
+//! the storage.
 //!
-//! Results go to standard output, messages to standard error. Start reading at `entry.rs`, which
-//! parses and dispatches; `api/` is how commands reach personas, `failure.rs` how they fail,
-//! `output.rs` how they print.
+//! Start reading at `entry.rs`, which parses the command line and dispatches. `target.rs` decides
+//! which store a command works on, `../client/` reaches it, `../terminal/` prints.
 
-mod api;
 mod arguments;
 mod author;
 mod backup;
@@ -25,20 +24,17 @@ mod edit_draft;
 mod edit_save;
 mod entry;
 mod export;
-mod failure;
 mod form;
 mod health;
 mod import;
 mod list;
 mod new_database;
-mod output;
-mod question;
 mod relocate;
 mod resolve;
 mod restore;
 pub mod serve;
 mod show;
-mod table;
+mod target;
 mod top;
 mod typed;
 mod undelete;

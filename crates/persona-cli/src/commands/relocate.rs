@@ -1,15 +1,15 @@
 //! `persona move`: everything from a SQLite file to a PostgreSQL database, or back.
 
+use persona_server::backend;
+use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite;
 use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
 use serde_json::json;
 
 use super::arguments::Move;
-use super::failure::Failure;
-use super::output::Output;
 use super::work;
-use persona_server::backend;
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::terminal::{Output, shell_word};
 
 /// Moves everything.
 pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
@@ -106,7 +106,7 @@ fn print(
         ));
     }
     let database = match &plan.to {
-        Place::File(path) => work::shell_word(path),
+        Place::File(path) => shell_word(path),
         // The address may hold a password, and what was typed is known to whoever typed it.
         Place::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
             "'postgres://…' (the address of --to)".into()

@@ -1,11 +1,11 @@
 //! Which persona a user means: by identity, handle or name.
 
 use persona_model::{PersonaId, Search};
+use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 
-use super::api::{Api, PERSONAS, Query};
-use super::failure::Failure;
-use persona_server::exit_code::ExitCode;
+use crate::client::{Api, PERSONAS, Query};
+use crate::failure::Failure;
 
 /// Personas of one page while names are looked for: the largest page that the API has.
 const PAGE: &str = "1000";

@@ -1,14 +1,14 @@
 //! `persona restore`: a backup in the place of the database, and the old database beside it.
 
+use persona_server::config::Environment;
+use persona_server::units::personas;
 use persona_storage::sqlite::{RestoreReport, restore};
 use serde_json::json;
 
 use super::arguments::Restore;
-use super::failure::Failure;
-use super::output::Output;
 use super::work;
-use persona_server::config::Environment;
-use persona_server::units::personas;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// Restores a backup.
 pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> Result<(), Failure> {

@@ -4,9 +4,6 @@
 use std::io::{self, ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use persona_storage::sqlite::{is_there, refuse_output};
-
-use super::new_database::running_at;
 use persona_server::backend::Engine;
 use persona_server::config::{Config, Database};
 use persona_server::exit_code::ExitCode;
@@ -14,6 +11,9 @@ use persona_server::log::{Log, Stream, Writer, say};
 use persona_server::scoreboard::NotMade;
 use persona_server::supervisor::{self, Address, Started};
 use persona_server::units::size;
+use persona_storage::sqlite::{is_there, refuse_output};
+
+use crate::client::server_at;
 
 /// Where a server listens that nothing else was said to.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -39,11 +39,8 @@ pub fn run(config: Config) -> ExitCode {
         Ok(bound) => bound,
         Err(error) => return refuse_address(&config, &error),
     };
-    if let Some(url) = config
-        .database
-        .file()
-        .filter(|file| !is_there(file))
-        .and_then(|_| running_at(USUAL_ADDRESS))
+    if let Some(url) =
+        config.database.file().filter(|file| !is_there(file)).and_then(|_| server_at(USUAL_ADDRESS))
     {
         say(
             Stream::Error,
@@ -77,7 +74,7 @@ fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::AddrInUse => {
             let hint = "end the other program, or let the system choose a free port with --port 0";
-            let hint = running_at(address).map_or_else(
+            let hint = server_at(address).map_or_else(
                 || hint.into(),
                 |url| format!("a server of this program runs at {url}; {hint}"),
             );

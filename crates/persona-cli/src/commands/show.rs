@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use persona_model::{FIELDS, Field, Shape};
+use persona_server::config::Environment;
 use serde_json::Value;
 
-use super::api::{Access, Api, persona_path};
 use super::arguments::Show;
-use super::failure::Failure;
-use super::output::{Output, Tone, harmless};
 use super::resolve::resolve;
-use super::table::Table;
-use persona_server::config::Environment;
+use super::target::{self, Access};
+use crate::client::persona_path;
+use crate::failure::Failure;
+use crate::terminal::{Output, Table, Tone, harmless};
 
 /// Shows one persona.
 pub async fn run(
@@ -19,12 +19,12 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let api = Api::open(&arguments.target, Access::Read, environment, output)?;
+    let api = target::open(&arguments.target, Access::Read, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let reply = api.get(&persona_path(id)).await?.success()?;
     api.close().await;
     if output.is_json() {
-        output.answer(&reply)
+        output.json_text(reply.body())
     } else {
         output.bytes(text(&reply.json(), output).as_bytes())
     }

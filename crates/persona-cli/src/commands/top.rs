@@ -3,18 +3,19 @@
 use std::time::{Duration, Instant};
 
 use persona_model::Clock;
+use persona_server::clock::SystemClock;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::api::{Access, Api, base_url};
-use super::arguments::{Target, Top};
-use super::failure::Failure;
-use super::output::{Output, Tone, harmless};
+use super::arguments::Top;
+use super::target::server_address;
+use crate::client::Api;
+use crate::failure::Failure;
+use crate::terminal::{Output, Tone, harmless};
 use crate::top::{Emphasis, Input, Line, Look, Metrics, Reading, Screen, View, line};
-use persona_server::clock::SystemClock;
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
 
 /// Pace of looking.
 const PACE: Duration = Duration::from_secs(1);
@@ -28,10 +29,10 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let url =
-        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
-    let target = Target { server: Some(url.clone()), ..Target::default() };
-    let api = Api::open(&target, Access::Read, environment, output)?;
+    let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
+    let server = server_address(named, settings_file, environment, output)?;
+    let url = server.to_string();
+    let api = Api::remote(server);
     // A server that is not there at the start is most likely another one than was meant.
     let first = look(&api).await?;
     let readings = watch(api, first);

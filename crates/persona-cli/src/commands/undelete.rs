@@ -1,14 +1,15 @@
 //! `persona undelete`: brings a soft-deleted persona back, as a new revision.
 
 use http::Method;
+use persona_server::config::Environment;
 use serde_json::Value;
 
-use super::api::{Access, Api, persona_path};
 use super::arguments::Undelete;
-use super::failure::Failure;
-use super::output::{Output, harmless};
 use super::resolve::resolve_deleted;
-use persona_server::config::Environment;
+use super::target::{self, Access};
+use crate::client::persona_path;
+use crate::failure::Failure;
+use crate::terminal::{Output, harmless};
 
 /// Brings a persona back.
 pub async fn run(
@@ -16,7 +17,7 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve_deleted(&api, &arguments.persona).await?;
     let reply = api
         .write(Method::POST, &format!("{}/restore", persona_path(id)), &[], None)
@@ -24,7 +25,7 @@ pub async fn run(
         .success()?;
     api.close().await;
     if output.is_json() {
-        return output.answer(&reply);
+        return output.json_text(reply.body());
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());

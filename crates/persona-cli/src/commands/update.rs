@@ -1,17 +1,18 @@
 //! `persona update`: some fields of one persona, without an editor.
 
 use http::Method;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
 
-use super::api::{Access, Api, persona_path};
 use super::arguments::Update;
 use super::author;
 use super::create::{assigned, read};
-use super::failure::Failure;
-use super::output::{Output, harmless};
 use super::resolve::resolve;
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
+use super::target::{self, Access};
+use crate::client::persona_path;
+use crate::failure::Failure;
+use crate::terminal::{Output, harmless};
 
 /// Changes the fields that are named, and no others; whatever others change meanwhile is kept.
 pub async fn run(
@@ -21,7 +22,7 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let patch = patch(arguments)?;
     let author = author::header(arguments.author.as_deref(), environment)?;
-    let api = Api::open(&arguments.target, Access::Change, environment, output)?;
+    let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
     let reply = api
         .write(Method::PATCH, &persona_path(id), &author, Some(&Value::Object(patch)))
@@ -29,7 +30,7 @@ pub async fn run(
         .success()?;
     api.close().await;
     if output.is_json() {
-        return output.answer(&reply);
+        return output.json_text(reply.body());
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());

@@ -1,33 +1,29 @@
 //! `persona verify`: is the promise kept, on this machine and this file system?
 
-use std::cell::Cell;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use persona_server::config::{SQLITE_WORKERS_MAX, shown};
+use persona_server::exit_code::ExitCode;
 use persona_storage::postgres;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::api::parse_url;
 use super::arguments::{ChaosWord, Verify};
-use super::failure::Failure;
-use super::output::Output;
-use crate::verify::{self, Address, Chaos, Error, Place, Plan, Progress, ScratchPlan};
-use persona_server::config::{SQLITE_WORKERS_MAX, shown};
-use persona_server::exit_code::ExitCode;
+use crate::client::ServerAddress;
+use crate::failure::Failure;
+use crate::terminal::{Output, ProgressDisplay};
+use crate::verify::{self, Chaos, Error, Place, Plan, Progress, ScratchPlan};
 
-/// How often a line is written where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Workers of a scratch server.
 const WORKERS_DEFAULT: u16 = 4;
 
 /// Runs the load, checks it, and prints the report.
 pub async fn run(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let plan = plan(arguments)?;
-    let shown = Shown::new(output);
-    let report = verify::run(&plan, &|progress| shown.show(progress), interrupted()).await;
-    shown.end();
+    let mut display = Display::new(output);
+    let report = verify::run(&plan, &mut |progress| display.show(progress), interrupted()).await;
+    // The bar is removed before anything else is written.
+    drop(display);
     let report = report.map_err(|error| failure(&error))?;
     let printed =
         if output.is_json() { output.json(&report.json()) } else { output.result(&report.text()) };
@@ -48,7 +44,7 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint("leave --server out: then a scratch server is started and killed"));
         }
-        Some(url) => Place::Server(address(url)?),
+        Some(url) => Place::Server(ServerAddress::parse(url)?),
     };
     let duration = Duration::from_secs(arguments.seconds);
     let run = getrandom::u32().map_err(|error| {
@@ -114,12 +110,6 @@ fn serve_flags(arguments: &Verify) -> Vec<String> {
     durability.collect()
 }
 
-fn address(url: &str) -> Result<Address, Failure> {
-    let (authority, prefix) = parse_url(url)?;
-    let port = authority.port_u16().unwrap_or(80);
-    Ok(Address { authority: format!("{}:{port}", authority.host()), prefix })
-}
-
 /// Waits for Ctrl-C, or for the signal that ends programs.
 async fn interrupted() {
     let Ok(mut terminated) = signal(SignalKind::terminate()) else {
@@ -167,28 +157,18 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string()
 }
 
-/// How far the run is: one line on a terminal, a line now and then elsewhere.
-struct Shown<'a> {
+/// Shows how far the run is.
+struct Display<'a> {
     output: &'a Output,
-    bar: Option<ProgressBar>,
-    line_at: Cell<Option<Instant>>,
+    progress: ProgressDisplay,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Display<'a> {
     fn new(output: &'a Output) -> Self {
-        let has_bar = !output.is_quiet() && std::io::stderr().is_terminal();
-        let bar = has_bar.then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(
-                ProgressStyle::with_template("{spinner} {wide_msg}")
-                    .expect("the template is valid"),
-            );
-            bar
-        });
-        Self { output, bar, line_at: Cell::new(None) }
+        Self { output, progress: ProgressDisplay::new(output, "{spinner} {wide_msg}", None) }
     }
 
-    fn show(&self, progress: &Progress) {
+    fn show(&mut self, progress: &Progress) {
         let Progress { elapsed, duration, operations, writes, unknown, checking } = progress;
         let counts =
             format!("{operations} requests, {writes} acknowledged writes, {unknown} lost answers");
@@ -197,24 +177,11 @@ impl<'a> Shown<'a> {
         } else {
             format!("{} of {} s: {counts}", elapsed.as_secs(), duration.as_secs())
         };
-        match &self.bar {
-            Some(bar) => {
-                bar.set_message(message);
-                bar.tick();
-            }
-            None if self.line_at.get().is_none_or(|line_at| line_at.elapsed() >= LINE_INTERVAL)
-                || *checking =>
-            {
-                self.line_at.set(Some(Instant::now()));
-                self.output.note(&message);
-            }
-            None => {}
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Some(bar) = self.progress.bar() {
+            bar.set_message(message);
+            bar.tick();
+        } else if self.progress.is_line_due() || *checking {
+            self.output.note(&message);
         }
     }
 }

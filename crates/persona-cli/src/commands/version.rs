@@ -3,8 +3,8 @@
 use persona_storage::sqlite::library_version;
 use serde_json::json;
 
-use super::failure::Failure;
-use super::output::Output;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// The version of the program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use super::file::quoted;
+use crate::terminal::shell_word;
 
 pub(super) const GROUP: Group = Group {
     name: "Connections",
@@ -32,7 +32,7 @@ fn fix_journal_mode(facts: &Facts) -> String {
     facts
         .file
         .as_ref()
-        .map(|file| format!("persona serve --database {}", quoted(&file.path)))
+        .map(|file| format!("persona serve --database {}", shell_word(&file.path)))
         .unwrap_or_default()
 }
 

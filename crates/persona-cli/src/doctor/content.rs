@@ -1,11 +1,11 @@
 //! What is in the file.
 
+use persona_server::units::personas;
 use persona_storage::sqlite::inspect::SCHEMA_VERSION;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use super::file::quoted;
-use persona_server::units::personas;
+use crate::terminal::shell_word;
 
 /// How far ahead the newest change may be: clocks are corrected by fractions of a second all the
 /// time.
@@ -44,7 +44,7 @@ fn fix_schema(facts: &Facts) -> String {
     facts
         .file
         .as_ref()
-        .map(|file| format!("persona serve --database {}", quoted(&file.path)))
+        .map(|file| format!("persona serve --database {}", shell_word(&file.path)))
         .unwrap_or_default()
 }
 

@@ -1,11 +1,11 @@
 //! The database on a server: whether it can be used, what it promises, and whether it has room for
 //! connections.
 
+use persona_server::units::{personas, size};
 use persona_storage::{BackendDetails, Status};
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use persona_server::units::{personas, size};
 
 /// From this share of the server's connections on there is soon no room for another worker, in
 /// percent.

@@ -1,14 +1,13 @@
 //! The file, its neighbours and its place.
 
-use std::path::Path;
-
+use persona_server::units::size;
 use persona_storage::sqlite::SecondName;
 use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
 use super::neighbours::{beside, fix_beside};
-use persona_server::units::size;
+use crate::terminal::shell_word;
 
 pub(super) const GROUP: Group = Group {
     name: "File",
@@ -34,13 +33,6 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// A path as a word of a shell command.
-pub(super) fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-~".contains(char);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
-}
-
 fn database(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let shown = file.path.display();
@@ -60,7 +52,7 @@ fn fix_database(facts: &Facts) -> String {
         Err(error) => error.hint().unwrap_or_else(|| "name another file with --database".into()),
         Ok(_) => format!(
             "name another file with --database, or make a new one: persona serve --database {}",
-            quoted(&file.path)
+            shell_word(&file.path)
         ),
     }
 }
@@ -85,7 +77,7 @@ fn fix_name(facts: &Facts) -> String {
     match second {
         SecondName::HardLinks(_) => format!(
             "find the other names and remove them: find / -xdev -samefile {}",
-            quoted(&file.path)
+            shell_word(&file.path)
         ),
         SecondName::MountPoint => {
             "mount the folder that holds the database instead of the file alone".into()
@@ -107,7 +99,11 @@ fn permissions(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_permissions(facts: &Facts) -> String {
-    facts.file.as_ref().map(|file| format!("chmod 600 {}", quoted(&file.path))).unwrap_or_default()
+    facts
+        .file
+        .as_ref()
+        .map(|file| format!("chmod 600 {}", shell_word(&file.path)))
+        .unwrap_or_default()
 }
 
 /// Only root can give away what it makes beside the file.
@@ -133,7 +129,7 @@ fn fix_owner(facts: &Facts) -> String {
     };
     format!(
         "run it as the owner: sudo -u '#{owner}' persona doctor --database {}",
-        quoted(&file.path)
+        shell_word(&file.path)
     )
 }
 

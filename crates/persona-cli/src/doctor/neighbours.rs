@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::Facts;
 use super::check::Finding;
 use super::facts::FileFacts;
-use super::file::quoted;
+use crate::terminal::shell_word;
 
 /// A file or folder that the service works with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,7 +110,7 @@ pub(super) fn fix_beside(facts: &Facts) -> String {
         return String::new();
     };
     let change = |it: &&Neighbour| {
-        let (path, rights) = (quoted(&it.path), if it.is_folder { "rwx" } else { "rw" });
+        let (path, rights) = (shell_word(&it.path), if it.is_folder { "rwx" } else { "rw" });
         if it.owner == entry.owner {
             format!("chmod u+{rights} {path}")
         } else {

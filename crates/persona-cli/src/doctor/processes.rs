@@ -5,10 +5,11 @@ use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
 use persona_storage::sqlite::lock_probe::{Holder, files_open_in};
 use persona_storage::sqlite::{FileId, WriteLock, with_suffix};
+
+use super::Facts;
+use super::check::{Check, Finding, Group};
 
 /// The name of this program.
 const PROGRAM: &str = "persona";

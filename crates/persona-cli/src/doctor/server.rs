@@ -1,12 +1,12 @@
 //! What a running server says of itself.
 
+use persona_server::supervisor::{ADVICE, BUSY_WAIT_P99_MICROS};
+use persona_server::units::{long_time, personas, size};
 use serde_json::Value;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
 use super::facts::ServerFacts;
-use persona_server::supervisor::{ADVICE, BUSY_WAIT_P99_MICROS};
-use persona_server::units::{long_time, personas, size};
 
 /// Above this much log a checkpoint is overdue when the last one is older than
 /// [`CHECKPOINT_AGE_MS_MAX`]: 16 MiB, well over the default threshold of 4 MB and well under the

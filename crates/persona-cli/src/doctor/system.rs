@@ -1,12 +1,12 @@
 //! What the machine gives.
 
+use persona_server::descriptors::DESCRIPTORS_WANTED;
+use persona_server::units::size;
 use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
 use rustix::process::{Resource, getrlimit};
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
-use persona_server::descriptors::DESCRIPTORS_WANTED;
-use persona_server::units::size;
 
 /// Fewer files than this left on the file system is about to be none: each start needs three.
 const FILES_FREE_MIN: u64 = 100;

@@ -4,13 +4,13 @@ use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{
     Contents, FirstPage, LOG_BYTES_MAX, ReadBack, SCHEMA_VERSION,
 };
+use persona_storage::sqlite::lock_probe::Holder;
 use persona_storage::sqlite::{DatabaseError, FileSystem, SecondName, Settings};
 use serde_json::json;
 
 use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space};
 use super::processes::User;
 use super::{Level, Outcome, examine};
-use persona_storage::sqlite::lock_probe::Holder;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_543_841_000_000);
 

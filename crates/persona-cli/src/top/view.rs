@@ -1,11 +1,11 @@
 //! What is shown: figures, their last minute, and what is wrong, as lines of a given width. Knows
 //! no terminal.
 
+use persona_server::units::{long_time, short_time, size};
 use unicode_width::UnicodeWidthStr;
 
 use super::History;
 use super::reading::{CLASSES, Process, Reading, ServerReading, Times};
-use persona_server::units::{long_time, short_time, size};
 
 /// Width of the names and of the values of figures; bars get the rest, at most a minute.
 const NAME_WIDTH: usize = 13;

@@ -2,28 +2,17 @@
 
 use std::time::Duration;
 
+use super::error::Error;
 use super::load::Load;
+use super::plan::Chaos;
 use super::processes::Process;
 use super::random::Random;
-use super::run::Error;
 use super::scratch::Scratch;
 
 /// Shortest and longest time between two kills.
 const PAUSE_MS: (u64, u64) = (200, 500);
 /// One kill in so many is the supervisor's, where that is wanted.
 const SUPERVISOR_ONCE_IN: u64 = 8;
-
-/// What is killed during the load.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Chaos {
-    /// Nothing.
-    #[default]
-    None,
-    /// Workers and the keeper.
-    Workers,
-    /// These and the supervisor, which is then started again.
-    Supervisor,
-}
 
 /// How many were killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -312,7 +312,7 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, &self.load.address.authority);
+            .header(header::HOST, self.load.address.authority.as_str());
         if let Some(tag) = ask.expected {
             let name =
                 if ask.operation.is_write() { header::IF_MATCH } else { header::IF_NONE_MATCH };

@@ -13,41 +13,31 @@ use hyper_util::rt::TokioIo;
 use persona_model::EntityTag;
 use tokio::net::TcpStream;
 
+use crate::client::ServerAddress;
+
 /// Longest wait for an answer: above the 30 s that the server may wait for its turn before it
 /// answers 503.
 const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// Where a server is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Address {
-    /// Host and port.
-    pub authority: String,
-    /// What its paths begin with, behind a proxy; usually nothing.
-    pub prefix: String,
-}
-
-impl Address {
-    /// Asks once, on a connection of its own.
-    pub async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Bytes,
-    ) -> Result<Answer, Silence> {
-        let mut connection = Connection::open(self).await.map_err(|_| Silence::NotSent)?;
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.prefix))
-            .header(header::HOST, &self.authority);
-        let request =
-            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let request =
-            request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
-        connection.send(request.map_err(|error| Silence::Unknown(error.to_string()))?).await
-    }
+/// Sends one request on a connection of its own.
+pub async fn ask(
+    server: &ServerAddress,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Answer, Silence> {
+    let mut connection = Connection::open(server).await.map_err(|_| Silence::NotSent)?;
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}{path}", server.prefix))
+        .header(header::HOST, server.authority.as_str());
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body));
+    connection.send(request.map_err(|error| Silence::Unknown(error.to_string()))?).await
 }
 
 /// One connection.
@@ -80,8 +70,8 @@ pub enum Silence {
 
 impl Connection {
     /// Connects.
-    pub async fn open(address: &Address) -> io::Result<Self> {
-        let connecting = TcpStream::connect(&address.authority);
+    pub async fn open(address: &ServerAddress) -> io::Result<Self> {
+        let connecting = TcpStream::connect(address.host_and_port());
         let stream = tokio::time::timeout(CONNECT_WAIT_MAX, connecting)
             .await
             .map_err(|_| io::ErrorKind::TimedOut)??;
@@ -127,11 +117,11 @@ impl Connection {
     /// Asks for something large and hands back its head with the body still to come.
     pub async fn begin(
         &mut self,
-        address: &Address,
+        address: &ServerAddress,
         path: &str,
     ) -> Result<Response<Incoming>, String> {
         let request = Request::get(format!("{}{path}", address.prefix))
-            .header(header::HOST, &address.authority);
+            .header(header::HOST, address.authority.as_str());
         let request = request.body(Full::default()).map_err(|error| error.to_string())?;
         self.sender.send_request(request).await.map_err(|error| error.to_string())
     }

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::answer::Seen;
 use super::checks::Check;
 use super::connection::Connection;
+use super::error::Error;
 use super::history::{Operation, Outcome, Record};
 use super::load::Load;
-use super::run::Error;
 
 /// Everything, the deleted ones too.
 const EXPORT: &str = "/api/v1/export?include_deleted=true";
@@ -24,7 +24,7 @@ const EXPORT: &str = "/api/v1/export?include_deleted=true";
 /// A persona that is not in it is recorded as not there, so that an acknowledged one that is gone
 /// is found.
 pub async fn read(load: &Load) -> Result<(), Error> {
-    let gone = |what: String| Error::Gone { server: load.address.authority.clone(), why: what };
+    let gone = |what: String| Error::Gone { server: load.address.authority.to_string(), why: what };
     let invoked_at = load.history.now();
     let mut connection =
         Connection::open(&load.address).await.map_err(|error| gone(error.to_string()))?;

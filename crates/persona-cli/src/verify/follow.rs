@@ -119,7 +119,7 @@ impl Follower {
             "include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}"
         );
         let request = Request::get(format!("{}/api/v1/personas?{query}", address.prefix))
-            .header("host", &address.authority);
+            .header("host", address.authority.as_str());
         let request =
             request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;
         let answer = connection.send(request).await.map_err(|_| Failure::Silence)?;

@@ -8,9 +8,10 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::checks::Check;
-use super::connection::{Address, Answer};
+use super::connection::{Answer, ask};
 use super::load::Load;
 use super::scratch::{DATABASE, Scratch};
+use crate::client::ServerAddress;
 
 /// Revisions of each life after the backup.
 const REVISIONS: usize = 3;
@@ -46,7 +47,7 @@ pub async fn lead(scratch: &mut Scratch, load: &Load) -> Result<(), String> {
 
 /// What asks the server, and complains.
 struct Lives<'a> {
-    address: Address,
+    address: ServerAddress,
     load: &'a Load,
 }
 
@@ -60,8 +61,7 @@ impl Lives<'_> {
     ) -> Result<Answer, String> {
         let path = format!("/api/v1/personas{path}");
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.address
-            .ask(method, &path, headers, body.into())
+        ask(&self.address, method, &path, headers, body.into())
             .await
             .map_err(|silence| format!("{path} was not answered: {silence:?}"))
     }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use persona_model::PersonaId;
 
 use super::checks::{Check, Findings};
-use super::connection::Address;
 use super::history::{History, Operation, Outcome, Record};
 use super::pool::Pool;
+use crate::client::ServerAddress;
 
 /// Most personas of one run; enough that few clients meet on one, few enough to be exported in
 /// seconds.
@@ -19,7 +19,7 @@ const PERSONAS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Load {
     /// Where the server is.
-    pub address: Address,
+    pub address: ServerAddress,
     /// Tells the personas of this run from all others.
     pub tag: String,
     /// The slots of the workers; 0 alone when the server does not name them.
@@ -52,7 +52,13 @@ pub struct Load {
 
 impl Load {
     /// Nothing done yet.
-    pub fn new(address: Address, tag: String, workers: Vec<u8>, hot: u32, killing: bool) -> Self {
+    pub fn new(
+        address: ServerAddress,
+        tag: String,
+        workers: Vec<u8>,
+        hot: u32,
+        killing: bool,
+    ) -> Self {
         Self {
             pool: Pool::new(address.clone()),
             address,

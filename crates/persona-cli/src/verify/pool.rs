@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 
-use super::connection::{Address, Connection};
+use super::connection::Connection;
+use crate::client::ServerAddress;
 
 /// Spare connections kept for each worker.
 const SPARE_MAX: usize = 64;
@@ -18,13 +19,13 @@ const ATTEMPTS_MAX: usize = 6;
 /// Spare connections.
 #[derive(Debug)]
 pub struct Pool {
-    address: Address,
+    address: ServerAddress,
     spare: Mutex<HashMap<u8, Vec<Connection>>>,
 }
 
 impl Pool {
     /// An empty pool.
-    pub fn new(address: Address) -> Self {
+    pub fn new(address: ServerAddress) -> Self {
         Self { address, spare: Mutex::default() }
     }
 
@@ -37,7 +38,7 @@ impl Pool {
             let mut connection = Connection::open(&self.address).await.ok()?;
             let path = format!("{}/healthz", self.address.prefix);
             let who_are_you = Request::get(path)
-                .header("host", &self.address.authority)
+                .header("host", self.address.authority.as_str())
                 .body(Full::<Bytes>::default());
             connection.send(who_are_you.ok()?).await.ok()?;
             if connection.worker == worker {

@@ -3,9 +3,8 @@
 use std::fs;
 use std::io;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
 use persona_server::process_table::{parent_of, role_of};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// A child of a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::client::Client;
+use super::error::Error;
 use super::load::Load;
 use super::random::Random;
-use super::run::Error;
 use super::scratch::Scratch;
 
 /// The persona that is written to: a hot one, which is never deleted.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
 use super::history::{Operation, Outcome, Record};
-use super::run::{Place, Plan};
+use super::plan::{Place, Plan};
 
 /// Times of one kind of request, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,9 +1,7 @@
 //! The whole course of a run: server, load, export, checks, report.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::Display;
 use std::future::Future;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -14,18 +12,21 @@ use http_body_util::Full;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::chaos::{self, Chaos, Kills};
+use super::chaos::{self, Kills};
 use super::checks::{self, Check};
 use super::client::Client;
-use super::connection::{Address, Connection, Silence};
+use super::connection::{Answer, Connection, Silence, ask};
+use super::error::Error;
 use super::export;
 use super::follow::Follower;
 use super::lives;
 use super::load::Load;
+use super::plan::{Chaos, Place, Plan};
 use super::random::Random;
 use super::refusals;
 use super::report::Report;
 use super::scratch::Scratch;
+use crate::client::ServerAddress;
 
 /// Pace of the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,104 +36,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Streams of random numbers that are not a client's.
 const STREAM_OF_CHAOS: u64 = u64::MAX;
-
-/// What is to be verified, and how.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Which server.
-    pub place: Place,
-    /// How many clients work at once.
-    pub clients: u32,
-    /// For how long.
-    pub duration: Duration,
-    /// How many personas half of all requests are about.
-    pub hot_keys: u32,
-    /// What is killed meanwhile; nothing, unless the server is a scratch one.
-    pub chaos: Chaos,
-    /// What the random numbers follow from.
-    pub seed: u64,
-    /// Tells this run from all others, also from those with the same seed: names and idempotency
-    /// keys must be new.
-    pub run: u32,
-}
-
-/// Which server.
-#[derive(Clone, Debug)]
-pub enum Place {
-    /// One that is started for this, and ended.
-    Scratch(ScratchPlan),
-    /// One that is running.
-    Server(Address),
-}
-
-impl Display for Place {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scratch(scratch) => {
-                write!(out, "a scratch database in {}", scratch.folder.display())
-            }
-            Self::Server(address) => write!(out, "http://{}{}", address.authority, address.prefix),
-        }
-    }
-}
-
-/// How a scratch server is started.
-#[derive(Clone, Debug)]
-pub struct ScratchPlan {
-    /// Where its folder is made.
-    pub folder: PathBuf,
-    /// URL of an empty PostgreSQL database to use in place of a file in the folder.
-    pub database: Option<String>,
-    /// Its workers.
-    pub workers: u16,
-    /// More flags of `persona serve`.
-    pub serve_flags: Vec<String>,
-}
-
-/// Why there is no verdict.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The folder cannot be used.
-    #[error("could not use {}", path.display())]
-    Folder {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The scratch server did not start.
-    #[error("the scratch server did not start")]
-    Start {
-        /// Its exit code, when it ended.
-        code: Option<i32>,
-        /// The end of its log.
-        log: String,
-    },
-    /// The server cannot be reached, or not any more.
-    #[error("the server {server} went away: {why}")]
-    Gone {
-        /// Which one.
-        server: String,
-        /// Why.
-        why: String,
-    },
-    /// There was no space for what the clients write.
-    #[error("there is no space left for {what} after {writes} acknowledged writes")]
-    NoSpace {
-        /// The server, as a report names it.
-        what: String,
-        /// How many there were.
-        writes: u64,
-    },
-    /// Something else answers there.
-    #[error("{server} is no Persona Store: {why}")]
-    Foreign {
-        /// Which one.
-        server: String,
-        /// What it said.
-        why: String,
-    },
-}
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +57,7 @@ pub struct Progress {
 /// Runs the plan. The load ends early, and is still checked, when `interrupted` is.
 pub async fn run(
     plan: &Plan,
-    progress: &dyn Fn(&Progress),
+    progress: &mut dyn FnMut(&Progress),
     interrupted: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
     let (mut scratch, address) = match &plan.place {
@@ -188,7 +91,7 @@ pub async fn run(
         }
         kills
     };
-    let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, progress, interrupted));
+    let (kills, ()) = tokio::join!(killing, watch(plan, &load, began, &mut *progress, interrupted));
     let mut kills = kills?;
     while clients.join_next().await.is_some() {}
     let lasted = began.elapsed();
@@ -206,7 +109,7 @@ async fn watch(
     plan: &Plan,
     load: &Load,
     began: Instant,
-    progress: &dyn Fn(&Progress),
+    progress: &mut dyn FnMut(&Progress),
     interrupted: impl Future<Output = ()>,
 ) {
     let mut interrupted = std::pin::pin!(interrupted);
@@ -297,20 +200,20 @@ async fn read_all(load: &Load) -> Result<(), Error> {
     export::read(load).await
 }
 
-fn gone(address: &Address, why: &dyn Display) -> Error {
-    Error::Gone { server: address.authority.clone(), why: why.to_string() }
+fn gone(address: &ServerAddress, why: &dyn Display) -> Error {
+    Error::Gone { server: address.authority.to_string(), why: why.to_string() }
 }
 
-async fn get(address: &Address, path: &str) -> Result<super::connection::Answer, Error> {
-    address.ask(Method::GET, path, &[], Bytes::new()).await.map_err(|silence| match silence {
+async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
+    ask(address, Method::GET, path, &[], Bytes::new()).await.map_err(|silence| match silence {
         Silence::NotSent => gone(address, &"it takes no connection, or closed it"),
         Silence::Unknown(why) => gone(address, &why),
     })
 }
 
 /// The slots of the workers; 0 alone when the server does not name the worker that answers.
-async fn workers_of(address: &Address) -> Result<Vec<u8>, Error> {
-    let foreign = |why: String| Error::Foreign { server: address.authority.clone(), why };
+async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
+    let foreign = |why: String| Error::Foreign { server: address.authority.to_string(), why };
     let status = get(address, "/api/v1/status").await?;
     let value: Value = serde_json::from_slice(&status.body)
         .map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
@@ -321,7 +224,7 @@ async fn workers_of(address: &Address) -> Result<Vec<u8>, Error> {
     Ok(if status.headers.contains_key("x-persona-worker") { slots } else { vec![0] })
 }
 
-async fn wait_until_back(address: &Address) -> Result<(), Error> {
+async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {
     let began = Instant::now();
     loop {
         match get(address, "/readyz").await {
@@ -348,7 +251,7 @@ async fn remove_personas(load: &Load) {
     for id in ids {
         let request = Request::delete(format!("{}/api/v1/personas/{id}", load.address.prefix));
         let request = request
-            .header("host", &load.address.authority)
+            .header("host", load.address.authority.as_str())
             .header("if-match", "*")
             .body(Full::default());
         let Ok(request) = request else { return };

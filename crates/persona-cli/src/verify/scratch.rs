@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::connection::Address;
-use super::run::{Error, ScratchPlan};
+use super::error::Error;
+use super::plan::ScratchPlan;
+use crate::client::ServerAddress;
 
 /// How long a server may take to start, or to end, on a slow and busy machine.
 const START_WAIT_MAX: Duration = Duration::from_mins(1);
@@ -37,7 +38,7 @@ pub struct Scratch {
     plan: ScratchPlan,
     child: Child,
     /// Where it listens; the same after each restart.
-    pub address: Address,
+    pub address: ServerAddress,
 }
 
 impl Scratch {
@@ -48,13 +49,8 @@ impl Scratch {
             .prefix("persona-verify-")
             .tempdir_in(&plan.folder)
             .map_err(failed)?;
-        let (child, authority) = launch(folder.path(), plan, "0").await?;
-        Ok(Self {
-            folder,
-            plan: plan.clone(),
-            child,
-            address: Address { authority, prefix: String::new() },
-        })
+        let (child, address) = launch(folder.path(), plan, "0").await?;
+        Ok(Self { folder, plan: plan.clone(), child, address })
     }
 
     /// The folder of its files.
@@ -129,7 +125,7 @@ impl Scratch {
     async fn launch_again(&mut self, flags: &[&str]) -> Result<(), Error> {
         let mut plan = self.plan.clone();
         plan.serve_flags.extend(flags.iter().map(ToString::to_string));
-        let port = self.address.authority.rsplit(':').next().unwrap_or_default().to_owned();
+        let port = self.address.authority.port_u16().unwrap_or_default().to_string();
         let mut attempts = 0;
         loop {
             match launch(self.folder.path(), &plan, &port).await {
@@ -204,7 +200,11 @@ fn log_in(folder: &Path) -> PathBuf {
 }
 
 /// Starts the server and waits until it says where it listens.
-async fn launch(folder: &Path, plan: &ScratchPlan, port: &str) -> Result<(Child, String), Error> {
+async fn launch(
+    folder: &Path,
+    plan: &ScratchPlan,
+    port: &str,
+) -> Result<(Child, ServerAddress), Error> {
     let failed = |source: io::Error| Error::Folder { path: folder.into(), source };
     let log = File::options().create(true).append(true).open(log_in(folder)).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
@@ -231,10 +231,9 @@ async fn launch(folder: &Path, plan: &ScratchPlan, port: &str) -> Result<(Child,
         .ok()
         .and_then(Result::ok)
         .flatten();
-    if let Some(authority) =
-        line.as_deref().and_then(|line| line.strip_prefix("listening on http://"))
-    {
-        return Ok((child, authority.to_owned()));
+    let url = line.as_deref().and_then(|line| line.strip_prefix("listening on "));
+    if let Some(address) = url.and_then(|url| ServerAddress::parse(url).ok()) {
+        return Ok((child, address));
     }
     let code = match tokio::time::timeout(RESTART_PAUSE, child.wait()).await {
         Ok(Ok(status)) => status.code(),

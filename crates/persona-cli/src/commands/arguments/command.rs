@@ -1,16 +1,18 @@
 //! The program as the user calls it: every command, and what all of them take.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use persona_server::config::{Environment, Flags};
+use persona_server::process_table::RUN_ROLE;
 
 use super::{
     Backup, Bench, Check, Create, Delete, Doctor, Edit, Export, Health, Import, List, Move,
     Restore, Show, Top, Undelete, Update, Verify,
 };
 use crate::commands::completions::Shell;
-use persona_server::config::Flags;
-use persona_server::process_table::RUN_ROLE;
+use crate::terminal::Format;
 
 /// The program as the user calls it.
 #[derive(Parser, Debug)]
@@ -53,6 +55,19 @@ pub struct Global {
         help_heading = "Output"
     )]
     pub color: Color,
+}
+
+impl Global {
+    /// How results and messages are written. Colours are for terminals, unless the user asks for
+    /// them or forbids them.
+    pub fn format(&self, environment: &Environment) -> Format {
+        let color = match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !environment.forbids_color() && std::io::stderr().is_terminal(),
+        };
+        Format { json: self.json, quiet: self.quiet, color }
+    }
 }
 
 /// When to use colours.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use serde_json::json;
 
 use super::alarm::Alarm;
 use super::schedule::{Schedule, Ticket};
 use super::subjects;
 use super::tally::Tally;
-use crate::commands::api::{Access, Api, base_url};
-use crate::commands::arguments::{Bench, Target};
-use crate::commands::failure::Failure;
-use crate::commands::output::Output;
-use crate::commands::table::Table;
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
+use crate::client::{Api, ServerAddress};
+use crate::commands::arguments::Bench;
+use crate::commands::target::server_address;
+use crate::failure::Failure;
+use crate::terminal::{Output, Table};
 
 /// Time between the making of the schedule and its first request, for the connections to be there.
 const LEAD: Duration = Duration::from_millis(200);
@@ -31,16 +31,14 @@ pub async fn run(
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let url =
-        base_url(arguments.server.as_deref(), arguments.config.as_ref(), environment, output)?;
-    let target = Target { server: Some(url.clone()), ..Target::default() };
-    let open = || Api::open(&target, Access::Change, environment, output);
-    let api = open()?;
+    let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
+    let server = server_address(named, settings_file, environment, output)?;
+    let api = Api::remote(server.clone());
     let (paths, created) = subjects::create(&api, arguments.personas).await;
     let paths = Arc::new(paths);
     let measured = match created {
         Ok(()) => tokio::select! {
-            measured = measure(arguments, open, &paths) => measured,
+            measured = measure(arguments, &server, &paths) => measured,
             // The personas are deleted all the same.
             _ = tokio::signal::ctrl_c() => Err(Failure::silent(ExitCode::Interrupted)),
         },
@@ -48,7 +46,7 @@ pub async fn run(
     };
     let deleted = if arguments.keep { Ok(()) } else { subjects::delete(&api, &paths).await };
     let report = measured?;
-    report.print(&url, output)?;
+    report.print(&server.to_string(), output)?;
     deleted?;
     match report.tally.failed() + report.unsent {
         0 => Ok(()),
@@ -61,7 +59,7 @@ pub async fn run(
 
 async fn measure(
     arguments: &Bench,
-    open: impl Fn() -> Result<Api, Failure>,
+    server: &ServerAddress,
     paths: &Arc<Vec<String>>,
 ) -> Result<Report, Failure> {
     let start = Instant::now() + LEAD;
@@ -73,7 +71,7 @@ async fn measure(
         // Each has a client of its own, because a client shares its connections among all that use
         // it.
         let lane = Lane {
-            api: open()?,
+            api: Api::remote(server.clone()),
             schedule: Arc::clone(&schedule),
             paths: Arc::clone(paths),
             give_up_at,

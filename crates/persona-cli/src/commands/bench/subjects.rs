@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use http::{Method, header};
+use persona_server::exit_code::ExitCode;
 use serde_json::{Value, json};
 
-use crate::commands::api::{Api, PERSONAS};
-use crate::commands::failure::Failure;
-use persona_server::exit_code::ExitCode;
+use crate::client::{Api, PERSONAS};
+use crate::failure::Failure;
 
 /// The tag of every persona of ours, to find those that a killed run left.
 pub(super) const TAG: &str = "persona-bench";

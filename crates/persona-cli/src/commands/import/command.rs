@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use persona_formats::{Bad, Item};
 use persona_model::PersonaId;
+use persona_server::config::Environment;
+use persona_server::exit_code::ExitCode;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -14,14 +17,12 @@ use super::progress::Progress;
 use super::reader::{Source, open};
 use super::report::{Report, Status, Summary};
 use super::send::send;
-use crate::commands::api::{Access, Api};
+use crate::client::Api;
 use crate::commands::arguments::{Import, OnDuplicate};
-use crate::commands::failure::Failure;
 use crate::commands::new_database;
-use crate::commands::output::Output;
-use persona_formats::{Bad, Item};
-use persona_server::config::Environment;
-use persona_server::exit_code::ExitCode;
+use crate::commands::target::{self, Access};
+use crate::failure::Failure;
+use crate::terminal::Output;
 
 /// Items under way at a time: enough for each of four workers to commit in groups of 64, few enough
 /// for their queues.
@@ -50,7 +51,7 @@ pub async fn run(
     let api = if arguments.dry_run {
         None
     } else {
-        Some(Api::open(&arguments.target, Access::Create, environment, output)?)
+        Some(target::open(&arguments.target, Access::Create, environment, output)?)
     };
     if let Some(api) = &api {
         // A server that is away later is waited for; one that never was there is told at once.

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
-
-use crate::commands::failure::Failure;
 use persona_formats::{Bad, Item, Items};
 use persona_server::exit_code::ExitCode;
+use tokio::sync::mpsc;
+
+use crate::failure::Failure;
 
 /// Items that wait between the file and the requests: enough to fill one group commit.
 const WAITING_MAX: usize = 64;

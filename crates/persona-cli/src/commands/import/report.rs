@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use persona_formats::Place;
 use persona_model::PersonaId;
 use serde_json::{Value, json};
 
-use crate::commands::output::{Output, Tone, harmless};
-use crate::commands::table::shortened;
-use persona_formats::Place;
+use crate::terminal::{Output, Tone, harmless, shortened};
 
 /// Cells of the longest name in a message.
 const NAME_CELLS_MAX: usize = 60;

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
+use persona_formats::Item;
 use persona_model::{Document, Revision, join_representation};
+use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Status;
-use crate::commands::api::{Api, Reply, persona_path, reasons, request_with};
+use crate::client::{Api, Reply, persona_path, reasons, request_with};
 use crate::commands::arguments::OnDuplicate;
-use crate::commands::failure::Failure;
-use persona_formats::Item;
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
 
 /// How long one item is tried again while the server is busy or away: longer than a rolling restart
 /// takes.

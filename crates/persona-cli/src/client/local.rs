@@ -7,18 +7,17 @@ use bytes::Bytes;
 use http::{Request, Response};
 use persona_http::Body;
 use persona_http::Router;
-use persona_storage::{NoObserver, Store};
-use tower::ServiceExt;
-
-use super::upkeep::Upkeep;
-
-use crate::commands::failure::Failure;
 use persona_http::{
     Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
 };
 use persona_server::backend::{self, Keeper};
 use persona_server::clock::SystemClock;
 use persona_server::config::Config;
+use persona_storage::{NoObserver, Store};
+use tower::ServiceExt;
+
+use super::upkeep::Upkeep;
+use crate::failure::Failure;
 
 /// The API over a file.
 #[derive(Clone)]

@@ -1,19 +1,28 @@
 //! How commands reach personas: requests of the HTTP API, to a server or to the same router in this
 //! process.
+//!
+//! What lives here: the address of a server, requests, whole answers and what their problems mean.
+//! What must not: flags and settings; `commands/target.rs` says which server or file is meant.
+//! Start reading at `api.rs`.
 
-mod client;
+mod address;
+mod api;
 mod local;
+mod probe;
 mod problem;
 mod query;
 mod remote;
 mod reply;
+mod request;
 mod upkeep;
 
-pub use client::{Access, Api, base_url, request, request_with};
+pub use address::{ServerAddress, usual_address};
+pub use api::Api;
+pub use probe::server_at;
 pub use problem::reasons;
 pub use query::Query;
-pub use remote::parse_url;
 pub use reply::{Reply, cut_short};
+pub use request::{request, request_with};
 
 /// Where every route of personas begins.
 pub const PERSONAS: &str = "/api/v1/personas";

@@ -1,10 +1,10 @@
 //! Problems of the API (RFC 9457) in words of the command line.
 
 use http::StatusCode;
+use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 
-use crate::commands::failure::Failure;
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
 
 /// What to do about a damaged database.
 pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";

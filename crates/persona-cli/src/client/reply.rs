@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use persona_http::Body;
+use persona_http::Damage;
+use persona_server::exit_code::ExitCode;
 use persona_storage::Error as StoreError;
 use serde_json::Value;
 
 use super::problem;
-use crate::commands::failure::Failure;
-use persona_http::Damage;
-use persona_server::exit_code::ExitCode;
+use crate::failure::Failure;
 
 /// Most bytes of one answer: a page of large personas. Larger answers are streams, and not read as
 /// a whole.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::failure::Failure;
+use crate::failure::Failure;
 
 /// Whether the user can be asked.
 pub fn can_be_asked() -> bool {

@@ -2,15 +2,12 @@
 
 use std::error::Error;
 use std::fmt::{Display, Write};
-use std::io::Write as _;
 
-use serde_json::{Value, json};
-
-use super::output::{Output, Tone, harmless_json};
 use persona_server::backend::DatabaseError;
 use persona_server::config::ConfigError;
 use persona_server::exit_code::ExitCode;
 use persona_server::process_table;
+use serde_json::{Value, json};
 
 /// Why a command did not do what was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,33 +100,8 @@ impl Failure {
         failure
     }
 
-    /// Prints it on standard error, as text or as one line of JSON.
-    pub fn print(&self, output: &Output) {
-        if self.message.is_empty() {
-            return;
-        }
-        if output.is_json() {
-            return self.print_json();
-        }
-        let mut text = format!("{} {}", output.paint(Tone::Error, "error:"), self.message);
-        for cause in &self.causes {
-            write!(text, "\n  {} {cause}", output.paint(Tone::Dim, "caused by:"))
-                .expect("writing into a string succeeds");
-        }
-        for hint in &self.hints {
-            write!(text, "\n{} {hint}", output.paint(Tone::Hint, "hint:"))
-                .expect("writing into a string succeeds");
-        }
-        output.say(&text);
-    }
-
-    /// Prints it on standard error as one line of JSON.
-    pub fn print_json(&self) {
-        // A standard error that is gone has no reader.
-        drop(writeln!(std::io::stderr().lock(), "{}", harmless_json(&self.to_json().to_string())));
-    }
-
-    fn to_json(&self) -> Value {
+    /// The failure as JSON.
+    pub fn to_json(&self) -> Value {
         json!({ "error": { "message": self.message, "causes": self.causes, "hints": self.hints, "exit_code": self.code.number() } })
     }
 }

@@ -8,10 +8,9 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use persona_storage::Error;
-
 use persona_server::backend::Keeper;
 use persona_server::exit_code::ExitCode;
+use persona_storage::Error;
 
 /// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);

@@ -1,0 +1,18 @@
+//! What a person or a script sees: results on standard output, messages on standard error.
+//!
+//! What lives here: how text, tables, progress and failures are written, and how a question is
+//! asked. What must not: what any command has to say. Start reading at `output.rs`.
+
+mod harmless;
+mod output;
+mod progress;
+mod question;
+mod shell;
+mod table;
+
+pub use harmless::harmless;
+pub use output::{Format, Output, Tone, print_failure_as_json};
+pub use progress::ProgressDisplay;
+pub use question::{can_be_asked, confirmed};
+pub use shell::shell_word;
+pub use table::{GivesWay, Table, shortened};
