@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Document, PersonaId};
 use persona_server::clock::SystemClock;
-use persona_storage::sqlite::{Keeper, Settings, SqliteStore, initialise};
+use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, initialise};
 use persona_storage::{NoObserver, Operation, Store, Write};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -77,7 +77,8 @@ pub fn filled_with(
     initialise(&settings)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut keeper = Keeper::open(&settings, Arc::new(SystemClock), Arc::new(NoObserver))?;
+    let mut maintenance =
+        Maintenance::open(&settings, Arc::new(SystemClock), Arc::new(NoObserver))?;
     let store =
         Arc::new(SqliteStore::open(settings.clone(), Arc::new(SystemClock), Arc::new(NoObserver))?);
     runtime.block_on(async {
@@ -91,7 +92,7 @@ pub fn filled_with(
                 writes.join_next().await.expect("there are some")??;
             }
             if number % 512 == 0 {
-                keeper.tick()?;
+                maintenance.tick()?;
             }
         }
         while let Some(ended) = writes.join_next().await {
@@ -100,23 +101,24 @@ pub fn filled_with(
         store.close().await;
         Result::Ok(())
     })?;
-    // The keeper is the last that closes the file, so that it is complete without its log.
+    // The maintenance process is the last that closes the file, so that it is complete without its
+    // log.
     drop(store);
-    merge_all(&mut keeper)?;
-    keeper.close()?;
+    merge_all(&mut maintenance)?;
+    maintenance.close()?;
     std::fs::rename(&settings.path, &path)?;
     Ok(path)
 }
 
-/// Lets the keeper work until it has nothing to merge, as on a server that was left alone for a
-/// while.
-fn merge_all(keeper: &mut Keeper) -> Result<()> {
-    /// A keeper that still has work wants to come back sooner than this.
+/// Lets the maintenance process work until it has nothing to merge, as on a server that was left
+/// alone for a while.
+fn merge_all(maintenance: &mut Maintenance) -> Result<()> {
+    /// A maintenance process that still has work wants to come back sooner than this.
     const IDLE: Duration = Duration::from_millis(100);
     /// Longest time for it, with a million personas.
     const MERGE_MAX: Duration = Duration::from_mins(5);
     let began = Instant::now();
-    while keeper.tick()? < IDLE && began.elapsed() < MERGE_MAX {
+    while maintenance.tick()? < IDLE && began.elapsed() < MERGE_MAX {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())

@@ -104,8 +104,8 @@ impl Ours {
     }
 }
 
-/// Another process that commits at a fixed pace, beside the workers and through the same write lock;
-/// dropping it ends it.
+/// Another process that commits at a fixed pace, beside the workers and through the same write
+/// lock; dropping it ends it.
 pub struct Committer {
     done: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<Result<f64>>>,

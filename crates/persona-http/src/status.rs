@@ -12,8 +12,8 @@ use super::parameters::Parameters;
 use super::problem::Problem;
 use super::{Context, ServerFigures};
 
-/// The slot of the keeper; workers come after it.
-const KEEPER_SLOT: u16 = 0;
+/// The slot of the maintenance process; workers come after it.
+const MAINTENANCE_SLOT: u16 = 0;
 
 /// Answers with the state of the database and of every process.
 pub async fn get_status(
@@ -35,8 +35,8 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
     if !is_file {
         processes.iter_mut().for_each(forget_write_lock);
     }
-    let (keeper, workers): (Vec<_>, Vec<_>) =
-        processes.into_iter().partition(|process| process.slot == KEEPER_SLOT);
+    let (maintenance, workers): (Vec<_>, Vec<_>) =
+        processes.into_iter().partition(|process| process.slot == MAINTENANCE_SLOT);
     Status {
         version: env!("CARGO_PKG_VERSION").into(),
         started_at: figures.started_at,
@@ -61,7 +61,7 @@ fn status(stored: Stored, figures: ServerFigures, now: Timestamp) -> Status {
         backups: is_file.then_some(figures.backups),
         damage_found: is_file.then_some(figures.damage_found),
         requests_in_flight: figures.requests_in_flight,
-        keeper: keeper.into_iter().next(),
+        maintenance: maintenance.into_iter().next(),
         workers,
     }
 }

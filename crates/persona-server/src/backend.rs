@@ -175,7 +175,8 @@ fn note_migration(from: Option<u32>, to: u32) {
     }
 }
 
-/// Every worker may fill its pool, and the keeper and an administrator want to come in too.
+/// Every worker may fill its pool, and the maintenance process and an administrator want to come in
+/// too.
 fn warn_of_few_connections(
     report: &postgres::InitReport,
     settings: &postgres::Settings,
@@ -216,14 +217,14 @@ pub fn open(
 }
 
 /// Looks after the database while others use it.
-pub enum Keeper {
+pub enum Maintenance {
     /// Of a file.
-    File(Box<sqlite::Keeper>),
+    File(Box<sqlite::Maintenance>),
     /// Of a database on a server.
-    Server(postgres::Keeper),
+    Server(postgres::Maintenance),
 }
 
-impl Keeper {
+impl Maintenance {
     /// Opens what it needs.
     ///
     /// # Errors
@@ -235,13 +236,13 @@ impl Keeper {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
         Ok(match &config.database {
-            Database::File(path) => Self::File(Box::new(sqlite::Keeper::open(
+            Database::File(path) => Self::File(Box::new(sqlite::Maintenance::open(
                 &config.file_settings(path),
                 clock,
                 observer,
             )?)),
-            Database::Server(url) => Self::Server(postgres::Keeper::open(
-                &Config::server_settings(url, "persona keeper"),
+            Database::Server(url) => Self::Server(postgres::Maintenance::open(
+                &Config::server_settings(url, "persona maintenance"),
                 clock,
             )?),
         })
@@ -250,7 +251,7 @@ impl Keeper {
     /// Whether a file of the database was removed or replaced; a server's never is.
     pub fn lost(&mut self) -> Option<Lost> {
         match self {
-            Self::File(keeper) => keeper.lost(),
+            Self::File(maintenance) => maintenance.lost(),
             Self::Server(_) => None,
         }
     }
@@ -262,8 +263,8 @@ impl Keeper {
     /// The database failed or is away; asking again may succeed.
     pub fn knows_the_schema(&self) -> Result<bool, Error> {
         match self {
-            Self::File(keeper) => keeper.knows_the_schema(),
-            Self::Server(keeper) => keeper.knows_the_schema(),
+            Self::File(maintenance) => maintenance.knows_the_schema(),
+            Self::Server(maintenance) => maintenance.knows_the_schema(),
         }
     }
 
@@ -275,8 +276,8 @@ impl Keeper {
     /// [`Error::OutcomeUnknown`].
     pub fn tick(&mut self) -> Result<Duration, Error> {
         match self {
-            Self::File(keeper) => keeper.tick(),
-            Self::Server(keeper) => keeper.tick(),
+            Self::File(maintenance) => maintenance.tick(),
+            Self::Server(maintenance) => maintenance.tick(),
         }
     }
 
@@ -287,9 +288,9 @@ impl Keeper {
     /// [`Error::Unsynced`]: the next start makes it complete.
     pub fn close(self) -> Result<(), Error> {
         match self {
-            Self::File(keeper) => keeper.close(),
-            Self::Server(keeper) => {
-                drop(keeper);
+            Self::File(maintenance) => maintenance.close(),
+            Self::Server(maintenance) => {
+                drop(maintenance);
                 Ok(())
             }
         }

@@ -53,7 +53,7 @@ impl Error {
     }
 }
 
-/// Opens the log file again, in keeper and worker alike.
+/// Opens the log file again, in maintenance process and worker alike.
 pub fn reopen_log(log: &Log) {
     if let Err(error) = log.reopen() {
         tracing::error!(error = %error, "could not open the log file again; the old one is used further");

@@ -12,11 +12,12 @@ pub fn title(role: &str, slot: u16) -> String {
     if slot == 0 { format!("persona: {role}") } else { format!("persona: {role} {slot}") }
 }
 
-/// Gives this process a short name for tools that show no command line (`ps -e`, `top`). The system
-/// keeps 15 bytes, and a child would otherwise be named after the link by which it was started.
+/// Gives this process a short name for tools that show no command line (`ps -e`, `top`), such as
+/// `persona-maint` or `persona-work 2`. The system keeps 15 bytes, and a child would otherwise be
+/// named after the link by which it was started.
 pub fn name_this_process(role: &str, slot: u16) {
     let name = if slot == 0 {
-        format!("persona-{role}")
+        format!("persona-{}", role.get(..5).unwrap_or(role))
     } else {
         format!("persona-{} {slot}", role.get(..4).unwrap_or(role))
     };

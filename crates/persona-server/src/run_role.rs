@@ -37,7 +37,7 @@ fn try_run(key: Key) -> Result<(), Error> {
     log.count_on(handover.scoreboard.entry(key.slot, key.generation));
     let ended = match key.role {
         Role::Init => init::run(&handover),
-        Role::Keeper => maintenance::run(&handover, key.generation, &log),
+        Role::Maintenance => maintenance::run(&handover, key.generation, &log),
         Role::Worker => worker::run(handover, key, &log),
     };
     log.finish();

@@ -265,7 +265,7 @@ pub trait Store: Send + Sync {
     /// same.
     async fn write(&self, write: Write) -> Result<Written, Error>;
 
-    // ---- upkeep
+    // ---- maintenance
     // ---------------------------------------------------------------------------------------------
 
     /// Whether reads work, the schema is the one that this build knows, and writes are not refused

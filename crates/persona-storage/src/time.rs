@@ -22,11 +22,11 @@ const JUMP_US: i64 = 60_000_000;
 const JUMP_LASTS_US: i64 = 300_000_000;
 /// A stamp that is this many microseconds ahead of the time was made by a wrong clock.
 pub(crate) const LEAD_MAX_US: i64 = 300_000_000;
-/// How often a keeper writes down the time that it has observed.
+/// How often a maintenance process writes down the time that it has observed.
 pub(crate) const OBSERVED_EVERY: Duration = Duration::from_mins(1);
-/// The most that the count grows in one step, two rounds of a keeper. A record is kept at the
-/// stored count, which is old after a sleep of the machine or an outage of the keeper; so much, and
-/// no more, can be counted for nothing for it.
+/// The most that the count grows in one step, two rounds of a maintenance process. A record is kept
+/// at the stored count, which is old after a sleep of the machine or an outage of the maintenance
+/// process; so much, and no more, can be counted for nothing for it.
 const STEP_MAX: Duration = Duration::from_mins(2);
 
 /// The time of day of one process.
@@ -104,12 +104,12 @@ pub(crate) fn newest_of(now: Timestamp) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_add(LEAD_MAX_US))
 }
 
-/// Elapsed time as a keeper counts it in the database, in microseconds.
+/// Elapsed time as a maintenance process counts it in the database, in microseconds.
 ///
-/// The count begins anywhere; it only ever grows, by no more than has elapsed while a keeper
-/// looked, and by no more than [`STEP_MAX`] at once: a gap between two looks counts for little,
-/// also where the keeper lived on. Several keepers count the same time once, because each only
-/// raises the count to what itself has observed.
+/// The count begins anywhere; it only ever grows, by no more than has elapsed while a maintenance
+/// process looked, and by no more than [`STEP_MAX`] at once: a gap between two looks counts for
+/// little, also where the maintenance process lived on. Several maintenance processes count the
+/// same time once, because each only raises the count to what itself has observed.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The count, and the elapsed time at that moment.
@@ -124,8 +124,8 @@ impl Observed {
         let own = self.last.map_or(stored, |(count, at)| {
             count.saturating_add(elapsed.saturating_sub(at).clamp(0, step_max))
         });
-        // What this keeper counted and could not write down is no older than the stored count for
-        // the records beside it.
+        // What this maintenance process counted and could not write down is no older than the
+        // stored count for the records beside it.
         let count = own.min(stored.saturating_add(step_max)).max(stored);
         self.last = Some((count, elapsed));
         count
@@ -162,7 +162,7 @@ mod tests {
     const YEAR_US: i64 = 365 * 86_400_000_000;
 
     #[test]
-    fn the_count_grows_by_little_at_once_however_long_no_keeper_looked() {
+    fn the_count_grows_by_little_at_once_however_long_no_maintenance_process_looked() {
         let step = micros(STEP_MAX);
         let clock = TestClock::default();
         let mut observed = Observed::default();
@@ -174,7 +174,11 @@ mod tests {
             assert!(observed.count(7, &clock) <= 7 + step, "none of it could be written down");
         }
         clock.advance_micros(step / 2);
-        assert_eq!(observed.count(7 + YEAR_US, &clock), 7 + YEAR_US, "another keeper counted");
+        assert_eq!(
+            observed.count(7 + YEAR_US, &clock),
+            7 + YEAR_US,
+            "another maintenance process counted"
+        );
     }
 
     #[test]

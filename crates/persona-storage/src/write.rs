@@ -10,7 +10,7 @@ use persona_model::{
 use crate::Representation;
 
 /// How long the answer to a request with an idempotency key is kept and replayed, at least: 24
-/// hours of elapsed time that a keeper saw (`time.rs`).
+/// hours of elapsed time that a maintenance process saw (`time.rs`).
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
 /// Most idempotency keys that a database keeps, about, when nothing else was chosen: with a day

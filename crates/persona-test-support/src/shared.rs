@@ -19,7 +19,7 @@ use crate::port::Port;
 const RUNNERS: [&str; 2] = ["cargo", "cargo-nextest"];
 /// Starts a server, waits until it takes connections, and leaves a process behind that ends it
 /// after the run.
-const KEEPER: &str = r#"
+const MAINTENANCE: &str = r#"
 folder=$1 runner=$2 pg_ctl=$3; shift 3
 exec > "$folder/start" 2>&1 < /dev/null
 "$pg_ctl" start -w -t 60 -D "$folder/data" -l "$folder/log" -o "$*" || exit 1
@@ -79,9 +79,9 @@ fn started(folder: &Path, runner: &Runner) -> u16 {
     let _ = fs::remove_dir_all(cluster.data());
     cluster.make_data();
     let options: Vec<String> = OPTIONS.iter().map(ToString::to_string).collect();
-    let mut keeper = Command::new("sh");
-    keeper
-        .args(["-c", KEEPER, "keeper"])
+    let mut maintenance = Command::new("sh");
+    maintenance
+        .args(["-c", MAINTENANCE, "maintenance"])
         .arg(folder)
         .arg(runner.pid.to_string())
         .arg(binaries().join("pg_ctl"))
@@ -90,10 +90,10 @@ fn started(folder: &Path, runner: &Runner) -> u16 {
         // A group of its own, so that Ctrl-C does not end it before the run has ended.
         .process_group(0);
     if let Some((user, group)) = unprivileged() {
-        keeper.uid(user).gid(group);
+        maintenance.uid(user).gid(group);
     }
     let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
-    let has_started = keeper.status().expect("a shell").success();
+    let has_started = maintenance.status().expect("a shell").success();
     assert!(has_started, "PostgreSQL did not start:\n{}", log());
     fs::write(folder.join("port"), reserved.number().to_string()).expect("the folder is writable");
     reserved.number()

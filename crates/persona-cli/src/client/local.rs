@@ -10,13 +10,13 @@ use persona_http::Router;
 use persona_http::{
     Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router,
 };
-use persona_server::backend::{self, Keeper};
+use persona_server::backend::{self, Maintenance};
 use persona_server::clock::SystemClock;
 use persona_server::config::Config;
 use persona_storage::{NoObserver, Store};
 use tower::ServiceExt;
 
-use super::upkeep::Upkeep;
+use super::maintenance::MaintenanceThread;
 use crate::failure::Failure;
 
 /// The API over a file.
@@ -24,21 +24,21 @@ use crate::failure::Failure;
 pub struct Local {
     router: Router,
     store: Arc<dyn Store>,
-    /// Dropped after the store is closed, because the keeper is to be the last that closes the
-    /// file.
-    _upkeep: Option<Arc<Upkeep>>,
+    /// Dropped after the store is closed, because the maintenance process is to be the last that
+    /// closes the file.
+    _maintenance: Option<Arc<MaintenanceThread>>,
 }
 
 impl Local {
-    /// Makes the file ready and opens it; with upkeep where the command is going to write.
+    /// Makes the file ready and opens it; with maintenance where the command is going to write.
     pub fn open(config: &Config, writes: bool) -> Result<Self, Failure> {
         let failed = |error| Failure::start(&error);
         backend::initialise(config, writes).map_err(failed)?;
         let clock = Arc::new(SystemClock);
-        let upkeep = if writes && config.database.file().is_some() {
-            let keeper =
-                Keeper::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
-            Some(Arc::new(Upkeep::start(keeper)))
+        let maintenance = if writes && config.database.file().is_some() {
+            let maintenance =
+                Maintenance::open(config, clock.clone(), Arc::new(NoObserver)).map_err(failed)?;
+            Some(Arc::new(MaintenanceThread::start(maintenance)))
         } else {
             None
         };
@@ -59,7 +59,7 @@ impl Local {
             answers: AnswerMemoryLimit::new(config.answer_memory_bytes()),
             turns: ReadTurns::of(&*store),
         };
-        Ok(Self { router: router(context), store, _upkeep: upkeep })
+        Ok(Self { router: router(context), store, _maintenance: maintenance })
     }
 
     /// Answers a request.

@@ -8,13 +8,13 @@
 mod address;
 mod api;
 mod local;
+mod maintenance;
 mod probe;
 mod problem;
 mod query;
 mod remote;
 mod reply;
 mod request;
-mod upkeep;
 
 pub use address::{ServerAddress, usual_address};
 pub use api::Api;

@@ -10,7 +10,7 @@ use super::facts::ServerFacts;
 
 /// Above this much log a checkpoint is overdue when the last one is older than
 /// [`CHECKPOINT_AGE_MS_MAX`]: 16 MiB, well over the default threshold of 4 MB and well under the
-/// ceiling at which the keeper cuts the log.
+/// ceiling at which the maintenance process cuts the log.
 const LOG_BYTES_NOTABLE: u64 = 16 * 1024 * 1024;
 const CHECKPOINT_AGE_MS_MAX: u64 = 60_000;
 
@@ -47,7 +47,7 @@ pub(super) const GROUP: Group = Group {
         Check {
             name: "checkpoints",
             test: checkpoints,
-            fix: |_| "look into the log of the server for lines of the keeper".into(),
+            fix: |_| "look into the log of the server for lines of the maintenance process".into(),
         },
         Check {
             name: "lock",
@@ -142,13 +142,13 @@ fn workers(facts: &Facts) -> Option<Finding> {
     let workers = server.list("/workers");
     let restarts: u64 = workers
         .iter()
-        .chain(server.status.get("keeper"))
+        .chain(server.status.get("maintenance"))
         .filter_map(|it| it.get("restarts")?.as_u64())
         .sum();
     let text = format!("{} serve, processes were replaced {restarts} times", workers.len());
-    Some(match (workers.len(), server.status.get("keeper").is_some_and(Value::is_object)) {
+    Some(match (workers.len(), server.status.get("maintenance").is_some_and(Value::is_object)) {
         (0, _) => Finding::fail("none serves"),
-        (_, false) => Finding::warn(format!("{text}; the keeper is missing")),
+        (_, false) => Finding::warn(format!("{text}; the maintenance process is missing")),
         // Each signal HUP replaces every worker once, so that alone is no fault.
         _ => Finding::ok(text),
     })

@@ -52,7 +52,7 @@ fn server() -> ServerFacts {
     let status = json!({
         "version": "0.1.0", "uptime_ms": 5_000, "personas": 3, "engine_version": "3.54.1", "journal_mode": "wal", "schema_version": 1,
         "file_system": "ext4", "durability": "normal", "durability_meaning": "it lasts", "wal_bytes": 0, "wal_bytes_max": LOG_BYTES_MAX,
-        "wal_autocheckpoint": 1000, "keeper": { "restarts": 0 }, "workers": [{ "slot": 1, "restarts": 0, "longest_read_micros": 0 }],
+        "wal_autocheckpoint": 1000, "maintenance": { "restarts": 0 }, "workers": [{ "slot": 1, "restarts": 0, "longest_read_micros": 0 }],
         "checkpoints": { "complete": 4, "blocked": 1, "failed": 0, "last": "2026-11-24T22:37:08Z", "last_age_ms": 9 },
         "contention": { "recent": [] },
     });
@@ -211,8 +211,8 @@ fn what_a_server_says_of_its_trouble_is_found() {
     assert_only("workers", Level::Fail, "none serves", |_, server| {
         server.status["workers"] = json!([]);
     });
-    assert_only("workers", Level::Warn, "the keeper is missing", |_, server| {
-        server.status["keeper"] = json!(null);
+    assert_only("workers", Level::Warn, "the maintenance process is missing", |_, server| {
+        server.status["maintenance"] = json!(null);
     });
     assert_only("checkpoints", Level::Warn, "2 failed", |_, server| {
         server.status["checkpoints"]["failed"] = 2.into();

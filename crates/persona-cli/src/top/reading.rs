@@ -29,7 +29,7 @@ pub struct Look {
 /// One process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Process {
-    /// 0 for the keeper, 1 and up for workers.
+    /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u64,
     /// Process id.
     pub pid: u64,
@@ -96,7 +96,7 @@ pub struct Reading {
     pub engine: String,
     /// Living personas.
     pub personas: u64,
-    /// The keeper first, then the workers.
+    /// The maintenance process first, then the workers.
     pub processes: Vec<Process>,
     /// Requests answered.
     pub requests: u64,
@@ -168,7 +168,7 @@ impl Reading {
             },
             personas: number("/personas"),
             processes: status
-                .get("keeper")
+                .get("maintenance")
                 .filter(|it| it.is_object())
                 .into_iter()
                 .chain(workers)
@@ -353,7 +353,7 @@ mod tests {
              persona_write_lock_wait_seconds_bucket{{le=\"+Inf\"}} {wait}\n\
              persona_http_requests_total{{method=\"GET\",route=\"/\",status=\"2xx\"}} {writes}\n"
         );
-        let status = json!({ "version": "1", "uptime_ms": 61_000, "workers": [{ "slot": 1, "pid": 7, "writes": writes }], "keeper": null });
+        let status = json!({ "version": "1", "uptime_ms": 61_000, "workers": [{ "slot": 1, "pid": 7, "writes": writes }], "maintenance": null });
         Look { at, status, metrics: Metrics::read(&metrics) }
     }
 

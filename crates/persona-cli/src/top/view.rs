@@ -168,9 +168,10 @@ impl View {
         ]
         .map(Into::into));
         let process = |it: &Process| {
-            let keeper = it.slot == 0;
-            let count = |number: u64| if keeper { "-".to_owned() } else { grouped(number) };
-            let name = if keeper { "keeper".into() } else { format!("worker {}", it.slot) };
+            let maintenance = it.slot == 0;
+            let count = |number: u64| if maintenance { "-".to_owned() } else { grouped(number) };
+            let name =
+                if maintenance { "maintenance".into() } else { format!("worker {}", it.slot) };
             let uptime = long_time(it.uptime_s);
             let write_lock = it.write_lock_users.to_owned();
             let queue = count(it.queue);

@@ -19,8 +19,8 @@ const SUPERVISOR_ONCE_IN: u64 = 8;
 pub struct Kills {
     /// Workers.
     pub workers: u64,
-    /// Keepers.
-    pub keepers: u64,
+    /// Maintenance processes.
+    pub maintenance: u64,
     /// Supervisors.
     pub supervisors: u64,
     /// Writes that were refused before everything was killed, after the load.
@@ -56,7 +56,7 @@ pub async fn kill(
             .and_then(|number| children.get(number));
         match victim {
             Some(victim) if victim.kill().is_ok() => match victim.role.as_str() {
-                "keeper" => kills.keepers += 1,
+                "maintenance" => kills.maintenance += 1,
                 _ => kills.workers += 1,
             },
             // It was just being replaced.

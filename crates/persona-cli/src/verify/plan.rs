@@ -65,7 +65,7 @@ pub enum Chaos {
     /// Nothing.
     #[default]
     None,
-    /// Workers and the keeper.
+    /// Workers and the maintenance process.
     Workers,
     /// These and the supervisor, which is then started again.
     Supervisor,

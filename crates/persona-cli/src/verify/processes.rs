@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// A child of a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
-    /// `keeper` or `worker`.
+    /// `maintenance` or `worker`.
     pub role: String,
     pid: i32,
     parent: i32,

@@ -188,7 +188,7 @@ impl Report {
             "workers": workers,
             "workers_named": self.names_workers(),
             "fairness": self.fairness(),
-            "kills": { "workers": self.kills.workers, "keepers": self.kills.keepers, "supervisors": self.kills.supervisors },
+            "kills": { "workers": self.kills.workers, "maintenance": self.kills.maintenance, "supervisors": self.kills.supervisors },
             "refused_before_a_kill": self.kills.refusals,
             "restored": self.is_restored,
             "writes_without_answer": {
@@ -301,11 +301,11 @@ impl Report {
                 format!("{told}; {unattributed} revisions could be one's or another's"),
             ));
         }
-        let Kills { workers, keepers, supervisors, refusals } = self.kills;
-        if workers + keepers + supervisors > 0 {
+        let Kills { workers, maintenance, supervisors, refusals } = self.kills;
+        if workers + maintenance + supervisors > 0 {
             facts.push((
                 "Killed",
-                format!("{workers} workers, {keepers} keepers, {supervisors} supervisors"),
+                format!("{workers} workers, {maintenance} maintenance processes, {supervisors} supervisors"),
             ));
         }
         if refusals > 0 {

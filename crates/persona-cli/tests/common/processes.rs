@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// One child of a supervisor.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Process {
-    /// `init`, `keeper` or `worker`.
+    /// `init`, `maintenance` or `worker`.
     pub role: String,
     /// Its slot.
     pub slot: u16,

@@ -18,8 +18,9 @@ pub const TARGET: &str =
     "nothing is removed on the clock's word, and what it stamped lifts nothing";
 const HOUR_S: i64 = 3_600;
 pub const YEAR_S: i64 = 365 * 24 * HOUR_S;
-/// Longer than the pause between two rounds of the keeper that remove what has expired.
-const UPKEEP: Duration = Duration::from_secs(75);
+/// Longer than the pause between two rounds of the maintenance process that remove what has
+/// expired.
+const MAINTENANCE: Duration = Duration::from_secs(75);
 
 /// A clock that is wrong by as much as is wanted.
 pub struct WrongClock {
@@ -93,8 +94,8 @@ fn a_day_ahead_for_a_minute(form: Form) {
     let path = create(&mut client, "other");
     clock.be_ahead(28 * HOUR_S);
     if form == Form::Long {
-        // The keeper has a round, and nobody writes.
-        std::thread::sleep(UPKEEP);
+        // The maintenance process has a round, and nobody writes.
+        std::thread::sleep(MAINTENANCE);
     }
     let again = create_once(&mut client);
     assert_eq!(again.header("idempotency-replayed"), Some("true"), "a second persona was made");

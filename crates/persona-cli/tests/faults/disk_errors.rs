@@ -26,7 +26,8 @@ fn served_again(server: &Server, path: &str) -> bool {
         let reads = Client::connect(server.address())
             .and_then(|mut client| client.get(path))
             .is_ok_and(|reply| reply.status == 200);
-        let ended = server.processes("keeper").is_empty() && server.log().contains("stopped after");
+        let ended =
+            server.processes("maintenance").is_empty() && server.log().contains("stopped after");
         (reads || ended).then_some(reads)
     })
 }
@@ -114,7 +115,7 @@ fn fail(role: &str, point: &Point, sticky: bool, patches: usize) -> Outcome {
     let mut outcome = send_patches(&server, &path, patches, declared_for(&point.call));
     let syncs = point.call == "fsync" && point.nth == 1;
     if syncs {
-        // The keeper syncs at its own pace, so it may still be about to.
+        // The maintenance process syncs at its own pace, so it may still be about to.
         wait_for("the end of the process whose sync failed", DEADLINE, || {
             (!victim.is_alive()).then_some(())
         });
@@ -165,8 +166,8 @@ fn every_call_fails_once_and_for_ever(form: Form) {
         ("worker", "fsync"),
         ("worker", "pwrite64"),
         ("worker", "pread64"),
-        ("keeper", "fsync"),
-        ("keeper", "pwrite64"),
+        ("maintenance", "fsync"),
+        ("maintenance", "pwrite64"),
     ] {
         for sticky in [false, true] {
             let (mut points, mut failed, mut replaced, mut refused, mut broken, mut acknowledged) =
@@ -178,7 +179,8 @@ fn every_call_fails_once_and_for_ever(form: Form) {
                 if misses > MISSES_MAX {
                     break;
                 }
-                // The keeper works at its own pace, a worker for the requests that were sent.
+                // The maintenance process works at its own pace, a worker for the requests that
+                // were sent.
                 assert!(
                     nth > 1 || role != "worker" || outcome.failed > 0,
                     "no {call} of the {role} failed"
@@ -225,8 +227,9 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     }
     let server = Server::with_workers(1).start();
     let path = create(&mut server.connect(), "survivor");
-    let before = [server.processes("keeper"), server.processes("worker")].concat();
-    // The keeper cannot copy anything back, so that the log grows up to where the writer does it.
+    let before = [server.processes("maintenance"), server.processes("worker")].concat();
+    // The maintenance process cannot copy anything back, so that the log grows up to where the
+    // writer does it.
     let attach = |pid, call: &str, sticky| {
         let point = Point { call: call.into(), nth: 1 };
         Attached::to(
@@ -234,7 +237,7 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
             &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", sticky)],
         )
     };
-    let keeper = attach(before[0].pid, "pwrite64", true);
+    let maintenance = attach(before[0].pid, "pwrite64", true);
     let first = json!({ "extensions": { "first": 1 } });
     assert_eq!(patch(&mut server.connect(), &path, &first).expect("an answer").status, 200);
     let worker = attach(before[1].pid, "fsync", false);
@@ -255,11 +258,11 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
             .max(fs::metadata(server.folder().join("persona.db-wal")).expect("a log").len());
     }
     wait_for("new processes only", DEADLINE, || {
-        let now = [server.processes("keeper"), server.processes("worker")].concat();
+        let now = [server.processes("maintenance"), server.processes("worker")].concat();
         (now.len() == 2 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
             .then_some(())
     });
-    drop((keeper, worker));
+    drop((maintenance, worker));
     assert!(log_bytes > CEILING_BYTES * 9 / 10, "the log had {log_bytes} bytes");
     server.wait_for_log(
         "a sync of the disk failed or a commit is in doubt: all processes are replaced",
@@ -286,7 +289,7 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
     }
     let server = Server::with_workers(2).flag("--durability=full").start();
     let path = create(&mut server.connect(), "survivor");
-    let before = [server.processes("keeper"), server.processes("worker")].concat();
+    let before = [server.processes("maintenance"), server.processes("worker")].concat();
     let point = Point { call: "fsync".into(), nth: 1 };
     let straces: Vec<_> = before[1..]
         .iter()
@@ -307,7 +310,7 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
         );
     }
     wait_for("new processes only", DEADLINE, || {
-        let now = [server.processes("keeper"), server.processes("worker")].concat();
+        let now = [server.processes("maintenance"), server.processes("worker")].concat();
         (now.len() == 3 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
             .then_some(())
     });

@@ -217,7 +217,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     let mut client = server.connect();
     let path = create(&mut client, "survivor");
     assert_eq!(write(&mut client, &path, 0).0, 200);
-    // The keeper is at rest when the log is empty, as on a server that is mostly read.
+    // The maintenance process is at rest when the log is empty, as on a server that is mostly read.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|it| it.len() == 0)

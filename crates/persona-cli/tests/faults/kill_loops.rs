@@ -123,7 +123,7 @@ fn workers_are_killed(form: Form) {
     let (mut longest, mut counter) = (Duration::ZERO, 0);
     for kill in 0..kills {
         load.wait_for_more(CLIENTS as u64);
-        let role = if kill % 8 == 7 { "keeper" } else { "worker" };
+        let role = if kill % 8 == 7 { "maintenance" } else { "worker" };
         let victims = wait_for("a victim", DEADLINE, || {
             Some(server.processes(role)).filter(|it| !it.is_empty())
         });
@@ -152,13 +152,13 @@ fn workers_are_killed(form: Form) {
 }
 
 #[test]
-fn killed_workers_and_keepers_lose_nothing_acknowledged() {
+fn killed_workers_and_maintenance_processes_lose_nothing_acknowledged() {
     workers_are_killed(Form::Short);
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn killed_workers_and_keepers_lose_nothing_acknowledged_long() {
+fn killed_workers_and_maintenance_processes_lose_nothing_acknowledged_long() {
     workers_are_killed(Form::Long);
 }
 

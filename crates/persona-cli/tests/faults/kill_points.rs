@@ -271,8 +271,9 @@ fn expect_keys(server: &Server, keys: usize) {
     assert_eq!(read_whole(&server.database()), expected);
 }
 
-/// A worker is killed at the n-th call of its writer for growing n, then the keeper at the n-th of
-/// its upkeep, on one server that is never started anew: what replaces the killed one must do.
+/// A worker is killed at the n-th call of its writer for growing n, then the maintenance process at
+/// the n-th of its maintenance, on one server that is never started anew: what replaces the killed
+/// one must do.
 fn every_process_killed_at_every_call(form: Form) {
     if !is_there("every_process_killed_at_every_call") {
         return;
@@ -284,8 +285,8 @@ fn every_process_killed_at_every_call(form: Form) {
     for (role, call, most, step) in [
         ("worker", "pwrite64", 40, form.pick(15, 1)),
         ("worker", "fsync", 3, form.pick(2, 1)),
-        ("keeper", "pwrite64", 30, form.pick(12, 1)),
-        ("keeper", "fsync", 4, form.pick(2, 1)),
+        ("maintenance", "pwrite64", 30, form.pick(12, 1)),
+        ("maintenance", "fsync", 4, form.pick(2, 1)),
     ] {
         let mut killed = 0;
         for nth in (1..=most).step_by(step) {
@@ -309,8 +310,8 @@ fn every_process_killed_at_every_call(form: Form) {
                     break;
                 }
             }
-            // The log is cut to nothing once nobody writes; then the keeper has made every call of
-            // its work.
+            // The log is cut to nothing once nobody writes; then the maintenance process has made
+            // every call of its work.
             wait_for("the end of the victim or of its work", DEADLINE, || {
                 (!victim.is_alive() || role == "worker" || is_cut(&server)).then_some(())
             });

@@ -103,7 +103,7 @@ fn running_server(form: Form) {
     let server = Server::with_workers(2).start();
     let path = create(&mut server.connect(), "shared");
     let records = tempfile::tempdir().expect("a folder");
-    let processes = [server.processes("keeper"), server.processes("worker")].concat();
+    let processes = [server.processes("maintenance"), server.processes("worker")].concat();
     let record_of = |pid: u32| records.path().join(pid.to_string());
     let straces: Vec<Attached> = processes
         .iter()
@@ -123,8 +123,8 @@ fn running_server(form: Form) {
         })
         .collect();
     let stop = Arc::new(AtomicBool::new(false));
-    // In the long form there are pauses, in which the keeper does what it puts off while somebody
-    // writes.
+    // In the long form there are pauses, in which the maintenance process does what it puts off
+    // while somebody writes.
     let clients = load(&server, &path, form.pick(Duration::ZERO, Duration::from_secs(9)), &stop);
     let (began, length) =
         (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
@@ -136,7 +136,7 @@ fn running_server(form: Form) {
         client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()))
     };
     let requests: u64 = clients.into_iter().map(made).sum();
-    // The keeper does its largest piece of work when nobody writes any more.
+    // The maintenance process does its largest piece of work when nobody writes any more.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|it| it.len() == 0)

@@ -76,9 +76,9 @@ fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, us
     })
 }
 
-/// Waits until the log is cut, and the keeper has said so: the metric is what it was before for as
-/// long as the keeper does not get to run in between, and would then be taken for a log that has
-/// started over beside the export.
+/// Waits until the log is cut, and the maintenance process has said so: the metric is what it was
+/// before for as long as the maintenance process does not get to run in between, and would then be
+/// taken for a log that has started over beside the export.
 fn wait_for_an_empty_log(server: &Server) {
     let log = server.folder().join("persona.db-wal");
     let is_empty = || {

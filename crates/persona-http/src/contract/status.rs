@@ -53,13 +53,13 @@ pub struct Status {
     pub contention: Contention,
     /// The backups of the server; null where the database is no file.
     pub backups: Option<Backups>,
-    /// Damaged personas that the keeper, or reads or writes of a worker, came across, counted once by each;
-    /// anything above 0 needs a look.
+    /// Damaged personas that the maintenance process, or reads or writes of a worker, came across,
+    /// counted once by each; anything above 0 needs a look.
     pub damage_found: Option<u64>,
     /// Requests that are being answered now.
     pub requests_in_flight: u64,
     /// The process that looks after the database; null where none runs.
-    pub keeper: Option<Process>,
+    pub maintenance: Option<Process>,
     /// The processes that answer requests. A worker that is being replaced is there twice.
     pub workers: Vec<Process>,
 }
@@ -116,7 +116,7 @@ pub struct Checkpoints {
 /// A process that waits for the turn to write, or has it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct WriteLockUser {
-    /// 0 for the keeper, 1 and up for workers.
+    /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
@@ -188,7 +188,7 @@ pub struct Percentiles {
 /// One process of the server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Process {
-    /// 0 for the keeper, 1 and up for workers.
+    /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,

@@ -30,14 +30,14 @@ pub(super) fn status() -> Value {
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
             "backups": or_null("Backups"),
-            "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the keeper, or reads or writes of a worker, came across, counted once by each; anything above 0 needs a look." },
+            "damage_found": { "type": ["integer", "null"], "description": "Damaged personas that the maintenance process, or reads or writes of a worker, came across, counted once by each; anything above 0 needs a look." },
             "requests_in_flight": { "type": "integer", "description": "Requests that are being answered now." },
-            "keeper": or_null("Process"),
+            "maintenance": or_null("Process"),
             "workers": { "type": "array", "items": { "$ref": "#/components/schemas/Process" } },
         },
         "required": [
             "version", "backend", "engine_version", "journal_mode", "durability", "durability_meaning", "schema_version", "personas",
-            "database_bytes", "wal_bytes", "contention", "requests_in_flight", "keeper", "workers", "started_at", "uptime_ms",
+            "database_bytes", "wal_bytes", "contention", "requests_in_flight", "maintenance", "workers", "started_at", "uptime_ms",
             "wal_bytes_max", "wal_autocheckpoint", "file_system", "disk", "server", "checkpoints", "write_lock", "backups", "damage_found",
         ],
     })
@@ -130,7 +130,7 @@ pub(super) fn process() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "slot": { "type": "integer", "description": "0 for the keeper, 1 and up for workers." },
+            "slot": { "type": "integer", "description": "0 for the maintenance process, 1 and up for workers." },
             "pid": { "type": "integer" },
             "started_at": { "type": "string", "format": "date-time" },
             "uptime_ms": { "type": "integer" },
@@ -185,7 +185,7 @@ pub(super) fn write_lock_users() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "slot": { "type": "integer", "description": "0 for the keeper, 1 and up for workers." },
+            "slot": { "type": "integer", "description": "0 for the maintenance process, 1 and up for workers." },
             "pid": { "type": "integer" },
             "waiting_micros": { "type": "integer", "description": "0 when it does not wait." },
             "holding_micros": { "type": "integer", "description": "0 when it is not in." },

@@ -14,7 +14,7 @@ use crate::{etag, personas};
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// After how many seconds there can be room for another idempotency key: keys are given up as those
-/// of yesterday end, and the keeper looks once a minute.
+/// of yesterday end, and the maintenance process looks once a minute.
 const RETRY_KEY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("300");
 
 impl Problem {

@@ -92,7 +92,8 @@ pub struct Config {
     /// How long a list or a search may take, and its highlights again, in milliseconds. Default
     /// 5,000.
     pub read_timeout_ms: u64,
-    /// From how many pages of 4,096 bytes in the log on the keeper copies them back. Default 1,000.
+    /// From how many pages of 4,096 bytes in the log on the maintenance process copies them back.
+    /// Default 1,000.
     pub wal_autocheckpoint: u32,
     /// MiB that writes leave free on the disk of a database file. Default 64.
     pub disk_reserve_mb: u64,
@@ -103,11 +104,11 @@ pub struct Config {
     /// From how long a wait for the write lock on the log names who is waited for, in milliseconds.
     /// Default 1,000.
     pub write_lock_warn_ms: u64,
-    /// How often the keeper makes a backup; never when not set.
+    /// How often the maintenance process makes a backup; never when not set.
     pub backup_every: Option<Duration>,
-    /// How many of the keeper's backups are kept, at least 1. Default 24.
+    /// How many scheduled backups are kept, at least 1. Default 24.
     pub backup_keep: usize,
-    /// Where the keeper's backups go; the name of the database with `-backups` added when not set.
+    /// Where scheduled backups go; the name of the database with `-backups` added when not set.
     pub backup_dir: Option<PathBuf>,
     /// Whether answers name the worker (`X-Persona-Worker`) and its timing (`Server-Timing`).
     /// Default false.
@@ -149,7 +150,7 @@ impl Config {
         self.answer_memory_mb.saturating_mul(1024 * 1024)
     }
 
-    /// The backups that the keeper is to make of a file, if any.
+    /// The backups that the maintenance process is to make of a file, if any.
     pub fn backup_plan(&self) -> Option<BackupPlan> {
         let folder = self.backups_of(self.database.file()?);
         self.backup_every.map(|every| BackupPlan { every, keep: self.backup_keep, folder })

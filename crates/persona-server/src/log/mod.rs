@@ -46,8 +46,8 @@ const PANIC_WAIT: Duration = Duration::from_millis(100);
 /// Rights of a new log file: its owner reads and writes it. One that is there keeps its own.
 const FILE_MODE: u32 = 0o600;
 
-/// Which process writes: `supervisor`, `init`, `keeper` or `worker`, with its slot where it has
-/// one.
+/// Which process writes: `supervisor`, `init`, `maintenance` or `worker`, with its slot where it
+/// has one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Writer {
     /// What the process does.

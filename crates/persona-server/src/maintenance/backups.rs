@@ -1,4 +1,4 @@
-//! The keeper's backups: a thread that makes them when they are due and says how they went.
+//! Scheduled backups: a thread that makes them when they are due and says how they went.
 
 use std::io;
 use std::ops::ControlFlow;

@@ -1,8 +1,8 @@
 //! Looks after the file while the workers use it: one thread for that, and one that listens and
 //! gives signs of life.
 //!
-//! Upkeep may wait for the write lock or the disk as long as it takes; that must not look like a
-//! process that hangs.
+//! Maintenance may wait for the write lock or the disk as long as it takes; that must not look like
+//! a process that hangs.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tracing::field;
 
 use super::backups::Backups;
-use crate::backend::Keeper;
+use crate::backend::Maintenance;
 use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::SystemClock;
 use crate::log::Log;
@@ -34,21 +34,24 @@ pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error>
     runtime.block_on(async {
         let (mut terminate, mut reopen) =
             (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
-        // Both go to everybody in a terminal, and the keeper ends after the workers, when the
-        // supervisor says so.
+        // Both go to everybody in a terminal, and the maintenance process ends after the workers,
+        // when the supervisor says so.
         let (_interrupt, _hangup) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
         let process_entry = handover.scoreboard.entry(0, generation);
-        let keeper =
-            Keeper::open(&handover.config, Arc::new(SystemClock), Arc::new(process_entry.clone()))?;
+        let maintenance = Maintenance::open(
+            &handover.config,
+            Arc::new(SystemClock),
+            Arc::new(process_entry.clone()),
+        )?;
         let (stop, stopped) = channel();
-        let (done, mut upkeep) = oneshot::channel();
+        let (done, mut thread_ended) = oneshot::channel();
         let backups = Backups::start(handover, &process_entry)?;
         let supervisor = handover.channel.try_clone()?;
-        thread::Builder::new().name("upkeep".into()).spawn(move || {
+        thread::Builder::new().name("maintenance".into()).spawn(move || {
             // The receiver is gone only when the process ends.
-            let _ = done.send(look_after(keeper, &stopped, &supervisor, backups));
+            let _ = done.send(look_after(maintenance, &stopped, &supervisor, backups));
         })?;
         process_entry.beat();
         process_entry.set_condition(Condition::Serving);
@@ -62,7 +65,7 @@ pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error>
                     process_entry.set_condition(Condition::Draining);
                     drop(stop.take());
                 }
-                ended = &mut upkeep => return ended.unwrap_or(Err(Error::Thread)),
+                ended = &mut thread_ended => return ended.unwrap_or(Err(Error::Thread)),
             }
         }
     })
@@ -71,20 +74,20 @@ pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error>
 /// Does what is due until the other end of `stopped` is gone, until a sync failed, or until a
 /// commit is in doubt.
 fn look_after(
-    mut keeper: Keeper,
+    mut maintenance: Maintenance,
     stopped: &Receiver<()>,
     supervisor: &UnixStream,
     backups: Option<Backups>,
 ) -> Result<(), Error> {
     loop {
-        if let Some(lost) = keeper.lost() {
+        if let Some(lost) = maintenance.lost() {
             give_up(&lost, stopped, supervisor);
             return Ok(());
         }
-        if let Ok(false) = keeper.knows_the_schema() {
+        if let Ok(false) = maintenance.knows_the_schema() {
             return Err(Error::Schema);
         }
-        let pause = match keeper.tick() {
+        let pause = match maintenance.tick() {
             Ok(pause) => pause,
             Err(StoreError::Unsynced(error)) => {
                 tracing::error!(error = %error, "a sync of the disk failed; everything has to be opened again");
@@ -92,17 +95,17 @@ fn look_after(
             }
             Err(StoreError::OutcomeUnknown) => return Err(Error::Doubt),
             Err(error) => {
-                tracing::warn!(error = %error, "upkeep of the database failed; it is tried again");
+                tracing::warn!(error = %error, "maintenance of the database failed; it is tried again");
                 HEARTBEAT
             }
         };
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // Its connection must not be the last one on the file: the keeper leaves that
-                // complete.
+                // Its connection must not be the last one on the file: the maintenance process
+                // leaves that complete.
                 drop(backups);
-                return keeper.close().map_err(|error| {
+                return maintenance.close().map_err(|error| {
                     tracing::error!(error = %error, "a sync of the disk failed at the end; the log stays, and the next start copies it back");
                     Error::Unsynced
                 });

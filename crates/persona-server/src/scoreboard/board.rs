@@ -22,7 +22,7 @@ pub struct Scoreboard {
 /// What the scoreboard says of one living process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessFacts {
-    /// 0 for the keeper, 1 and up for workers.
+    /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
@@ -53,7 +53,7 @@ pub struct ProcessFacts {
 /// A process that waits for the write lock or is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WriteLockUser {
-    /// 0 for the keeper, 1 and up for workers.
+    /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Process id.
     pub pid: u32,
@@ -214,7 +214,8 @@ impl Scoreboard {
         (sum(Number::Backups), sum(Number::BackupsFailed))
     }
 
-    /// Damaged personas that the keeper, reads or writes came across, since the server started.
+    /// Damaged personas that the maintenance process, reads or writes came across, since the server
+    /// started.
     pub fn damage_found(&self) -> u64 {
         self.used_entries().map(|entry| self.number(entry, Number::DamageFound)).sum()
     }
@@ -319,7 +320,7 @@ impl Scoreboard {
     }
 }
 
-/// The entries before belong to the keeper.
+/// The entries before belong to the maintenance process.
 const FIRST_WORKER_ENTRY: usize = 2;
 
 /// The slot of an entry.

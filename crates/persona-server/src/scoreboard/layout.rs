@@ -9,8 +9,8 @@
 use super::distribution;
 use super::routes;
 
-/// Slots that have entries: 0 for the keeper and 64 for workers, far more than one SQLite file can
-/// use.
+/// Slots that have entries: 0 for the maintenance process and 64 for workers, far more than one
+/// SQLite file can use.
 pub(super) const SLOTS: usize = 65;
 
 /// Entries: two for each slot, so that a worker that drains and the one that replaces it never
@@ -272,7 +272,7 @@ pub(super) const NUMBERS: [NumberRow; 38] = [
         Kind::Counter,
         Merge::Sum,
         "persona_damage_found_total",
-        "Damaged personas that the keeper, reads or writes came across.",
+        "Damaged personas that the maintenance process, reads or writes came across.",
     ),
     row(Number::DatabaseOpen, Kind::Gauge, Merge::Hidden, "", ""),
     row(

@@ -12,8 +12,9 @@ use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
 use super::{Scoreboard, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 
-/// One process's place on the scoreboard. A slot (0 for the keeper, 1 and up for workers) has two
-/// entries, so that a worker that drains and the one that replaces it never write the same gauges.
+/// One process's place on the scoreboard. A slot (0 for the maintenance process, 1 and up for
+/// workers) has two entries, so that a worker that drains and the one that replaces it never write
+/// the same gauges.
 #[derive(Clone)]
 pub struct ProcessEntry {
     scoreboard: Arc<Scoreboard>,
@@ -26,7 +27,7 @@ impl ProcessEntry {
         Self { scoreboard, slot, index }
     }
 
-    /// The slot: 0 for the keeper, 1 and up for workers.
+    /// The slot: 0 for the maintenance process, 1 and up for workers.
     pub fn slot(&self) -> u16 {
         self.slot
     }
@@ -372,9 +373,9 @@ mod tests {
     fn only_serving_workers_count_for_the_fewest_connections() {
         let scoreboard = Scoreboard::create().expect("a scoreboard");
         assert_eq!(scoreboard.fewest_connections(), None);
-        let (keeper, busy, idle) =
+        let (maintenance, busy, idle) =
             (scoreboard.entry(0, 1), scoreboard.entry(1, 1), scoreboard.entry(2, 1));
-        for (pid, entry) in [(1, &keeper), (2, &busy), (3, &idle)] {
+        for (pid, entry) in [(1, &maintenance), (2, &busy), (3, &idle)] {
             entry.prepare(START);
             entry.taken_by(pid);
             entry.set_condition(Condition::Serving);

@@ -74,7 +74,12 @@ fn write_processes(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     for process in scoreboard.processes() {
         alive[usize::from(process.slot)] += 1;
     }
-    head(out, "persona_processes", "Living processes of a slot; slot 0 is the keeper.", "gauge")?;
+    head(
+        out,
+        "persona_processes",
+        "Living processes of a slot; slot 0 is the maintenance process.",
+        "gauge",
+    )?;
     scoreboard.used_slots().try_for_each(|slot| {
         writeln!(out, "persona_processes{{slot=\"{slot}\"}} {}", alive[usize::from(slot)])
     })

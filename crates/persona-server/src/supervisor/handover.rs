@@ -49,7 +49,7 @@ pub struct Handover {
 pub enum Message {
     /// Init has made the file ready.
     Prepared(Prepared),
-    /// The keeper or worker does its work from now on.
+    /// The maintenance process or worker does its work from now on.
     Ready,
     /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has
     /// logged why.

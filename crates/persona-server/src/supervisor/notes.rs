@@ -128,7 +128,7 @@ fn blame(
 
 fn named(process: &WriteLockUser) -> String {
     match process.slot {
-        0 => format!("the keeper (pid {})", process.pid),
+        0 => format!("the maintenance process (pid {})", process.pid),
         slot => format!("worker {slot} (pid {})", process.pid),
     }
 }
@@ -157,18 +157,20 @@ mod tests {
 
     #[test]
     fn nobody_of_ours_is_blamed_for_the_lock_without_the_write_lock() {
-        let keeper = WriteLockUser {
+        let maintenance = WriteLockUser {
             slot: 0,
             pid: 7,
             waiting: Duration::ZERO,
             holding: Duration::from_millis(9),
         };
         let blamed = |pid| {
-            blame(&keeper, Some(Holder { pid, name: "shell".into() }), |it| [7, 8].contains(&it))
+            blame(&maintenance, Some(Holder { pid, name: "shell".into() }), |it| {
+                [7, 8].contains(&it)
+            })
         };
-        let itself = (Some(7), "the keeper (pid 7) has been in for 9 ms".to_owned());
+        let itself = (Some(7), "the maintenance process (pid 7) has been in for 9 ms".to_owned());
         assert_eq!((blamed(7), blamed(8)), (itself.clone(), itself));
-        let foreign = "the keeper (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the write lock";
+        let foreign = "the maintenance process (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the write lock";
         assert_eq!(blamed(9), (Some(9), foreign.to_owned()));
     }
 }

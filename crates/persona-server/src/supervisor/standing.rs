@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// How long a keeper or worker may take from its start until it is ready. Opening a file takes
-/// milliseconds; a machine that swaps may take seconds.
+/// How long a maintenance process or worker may take from its start until it is ready. Opening a
+/// file takes milliseconds; a machine that swaps may take seconds.
 pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long the keeper may take to copy the log back at the end. What it does not finish, the next
-/// start does.
-pub(super) const KEEPER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the maintenance process may take to copy the log back at the end. What it does not
+/// finish, the next start does.
+pub(super) const MAINTENANCE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

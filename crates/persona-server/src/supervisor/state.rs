@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::slot::{FAILED_STARTS_MAX, Life, Slot};
-use super::standing::{Condition, KEEPER_STOP_TIMEOUT, Process, START_TIMEOUT};
+use super::standing::{Condition, MAINTENANCE_STOP_TIMEOUT, Process, START_TIMEOUT};
 use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::exit_code::ExitCode;
 
@@ -22,7 +22,7 @@ use crate::exit_code::ExitCode;
 enum Phase {
     /// Init prepares the file.
     Preparing,
-    /// Keeper and workers run; `announced` once all of them were ready.
+    /// Maintenance process and workers run; `announced` once all of them were ready.
     Running { announced: bool },
     /// Everything is to end, with this code.
     Stopping { code: ExitCode, forced: bool },
@@ -43,7 +43,7 @@ pub struct State {
     /// Slots whose worker is still to be replaced by the restart that is under way.
     to_renew: BTreeSet<u16>,
     renewing: bool,
-    keeper_was_ready: bool,
+    maintenance_was_ready: bool,
     /// A sync failed: nothing is started before the last process that had the file open has ended.
     reopening: bool,
     /// Workers that write nothing more; those that are to replace them show whether anybody else
@@ -63,7 +63,7 @@ impl State {
             slots: BTreeMap::new(),
             to_renew: BTreeSet::new(),
             renewing: false,
-            keeper_was_ready: false,
+            maintenance_was_ready: false,
             reopening: false,
             outdated: BTreeSet::new(),
         }
@@ -124,7 +124,7 @@ impl State {
         if reopens_log {
             actions.push(Action::Signal(key, Signal::ReopenLog));
         }
-        self.keeper_was_ready |= key.role == Role::Keeper;
+        self.maintenance_was_ready |= key.role == Role::Maintenance;
         for old in self.older_than(key) {
             self.end(now, old, Signal::Drain, actions);
         }
@@ -197,11 +197,11 @@ impl State {
     }
 
     /// Ends everybody at once: a later sync of theirs would succeed without the pages that the
-    /// failed one lost, so that what they acknowledge might not be kept. The keeper that comes then
-    /// copies the log back before anybody writes.
+    /// failed one lost, so that what they acknowledge might not be kept. The maintenance process
+    /// that comes then copies the log back before anybody writes.
     fn reopen(&mut self, now: Duration, lost: Key, actions: &mut Vec<Action>) {
         self.reopening = true;
-        self.keeper_was_ready = false;
+        self.maintenance_was_ready = false;
         self.to_renew.clear();
         self.renewing = false;
         actions.push(Action::Note(Note::Reopening(lost)));
@@ -234,7 +234,7 @@ impl State {
         }
         self.phase = Phase::Stopping { code, forced: false };
         actions.extend([Action::StopListening, Action::Note(Note::Stopping)]);
-        for key in self.living().filter(|key| key.role != Role::Keeper).collect::<Vec<_>>() {
+        for key in self.living().filter(|key| key.role != Role::Maintenance).collect::<Vec<_>>() {
             // Init can be killed at any instruction; the next start goes on from there.
             self.end(now, key, if key.role == Role::Init { Signal::Kill } else { signal }, actions);
         }
@@ -324,17 +324,17 @@ impl State {
         }
     }
 
-    /// Starts what is missing: the keeper first, and workers once it has been ready.
+    /// Starts what is missing: the maintenance process first, and workers once it has been ready.
     fn fill_slots(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if self.reopening {
             return;
         }
-        let last = if self.keeper_was_ready { self.workers } else { 0 };
+        let last = if self.maintenance_was_ready { self.workers } else { 0 };
         for slot in 0..=last {
             let due = self.slots.get(&slot).is_none_or(|it| it.is_due(now));
             let filled = self.living().any(|key| key.slot == slot && !self.is_ending(key));
             if due && !filled && slot == 0 {
-                self.spawn(now, Role::Keeper, slot, actions);
+                self.spawn(now, Role::Maintenance, slot, actions);
             } else if due && !filled && self.living_workers() <= usize::from(self.workers_max) {
                 self.spawn(now, Role::Worker, slot, actions);
             }
@@ -355,7 +355,8 @@ impl State {
         }
     }
 
-    /// Ends the keeper after the last worker, and the program after the keeper.
+    /// Ends the maintenance process after the last worker, and the program after the maintenance
+    /// process.
     fn finish_stopping(
         &mut self,
         now: Duration,
@@ -363,7 +364,7 @@ impl State {
         forced: bool,
         actions: &mut Vec<Action>,
     ) {
-        if self.living().all(|key| key.role == Role::Keeper) {
+        if self.living().all(|key| key.role == Role::Maintenance) {
             for key in self.living().collect::<Vec<_>>() {
                 self.end(now, key, Signal::Drain, actions);
             }
@@ -402,8 +403,11 @@ impl State {
     }
 
     fn end(&mut self, now: Duration, key: Key, signal: Signal, actions: &mut Vec<Action>) {
-        let timeout =
-            if key.role == Role::Keeper { KEEPER_STOP_TIMEOUT } else { self.drain_timeout };
+        let timeout = if key.role == Role::Maintenance {
+            MAINTENANCE_STOP_TIMEOUT
+        } else {
+            self.drain_timeout
+        };
         if let Some(process) =
             self.processes.get_mut(&key).filter(|it| it.condition != Condition::Ending)
         {

@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const INIT: Key = Key { role: Role::Init, slot: 0, generation: 0 };
-const KEEPER: Key = Key { role: Role::Keeper, slot: 0, generation: 1 };
+const MAINTENANCE: Key = Key { role: Role::Maintenance, slot: 0, generation: 1 };
 
 fn worker(slot: u16, generation: u64) -> Key {
     Key { role: Role::Worker, slot, generation }
@@ -31,7 +31,7 @@ impl World {
         let mut world = Self::new(workers);
         world.tell(Event::Begin);
         world.tell(Event::Exited(INIT, Ending::Code(0)));
-        world.tell(Event::Ready(KEEPER));
+        world.tell(Event::Ready(MAINTENANCE));
         for slot in 1..=workers {
             world.tell(Event::Ready(worker(slot, 1)));
         }
@@ -50,12 +50,12 @@ impl World {
 }
 
 #[test]
-fn init_runs_first_then_the_keeper_then_all_workers_and_then_the_user_is_told() {
+fn init_runs_first_then_the_maintenance_process_then_all_workers_and_then_the_user_is_told() {
     let mut world = World::new(2);
     assert_eq!(world.tell(Event::Begin), [Action::Spawn(INIT)]);
-    assert_eq!(world.tell(Event::Exited(INIT, Ending::Code(0))), [Action::Spawn(KEEPER)]);
+    assert_eq!(world.tell(Event::Exited(INIT, Ending::Code(0))), [Action::Spawn(MAINTENANCE)]);
     assert_eq!(
-        world.tell(Event::Ready(KEEPER)),
+        world.tell(Event::Ready(MAINTENANCE)),
         [Action::Spawn(worker(1, 1)), Action::Spawn(worker(2, 1))]
     );
     assert_eq!(world.tell(Event::Ready(worker(2, 1))), []);
@@ -83,7 +83,7 @@ fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() 
     let mut world = World::new(2);
     world.tell(Event::Begin);
     world.tell(Event::Exited(INIT, Ending::Code(0)));
-    world.tell(Event::Ready(KEEPER));
+    world.tell(Event::Ready(MAINTENANCE));
     let refused = Ending::Code(5);
     let expected = [
         Action::Note(Note::Lost(worker(1, 1), refused)),
@@ -95,14 +95,14 @@ fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() 
     assert_eq!(world.tell(Event::Exited(worker(1, 1), refused)), expected);
     assert_eq!(
         world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
-        [Action::Signal(KEEPER, Signal::Drain)]
+        [Action::Signal(MAINTENANCE, Signal::Drain)]
     );
     let end = Action::Exit { code: ExitCode::Config, forced: false };
-    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+    assert_eq!(world.tell(Event::Exited(MAINTENANCE, Ending::Code(0))), [end]);
 }
 
 #[test]
-fn a_killed_worker_is_replaced_at_once_and_so_is_the_keeper() {
+fn a_killed_worker_is_replaced_at_once_and_so_is_the_maintenance_process() {
     let mut world = World::running(2);
     let killed = Ending::Signal(9);
     let lost = |key| Action::Note(Note::Lost(key, killed));
@@ -110,29 +110,34 @@ fn a_killed_worker_is_replaced_at_once_and_so_is_the_keeper() {
         world.tell(Event::Exited(worker(2, 1), killed)),
         [lost(worker(2, 1)), Action::Spawn(worker(2, 2))]
     );
-    let next_keeper = Key { generation: 2, ..KEEPER };
+    let next_maintenance = Key { generation: 2, ..MAINTENANCE };
     assert_eq!(
-        world.tell(Event::Exited(KEEPER, killed)),
-        [lost(KEEPER), Action::Spawn(next_keeper)]
+        world.tell(Event::Exited(MAINTENANCE, killed)),
+        [lost(MAINTENANCE), Action::Spawn(next_maintenance)]
     );
 }
 
 #[test]
-fn after_a_failed_sync_everybody_ends_and_only_then_the_keeper_comes_and_after_it_the_workers() {
+fn after_a_failed_sync_everybody_ends_and_only_then_the_maintenance_process_comes_and_after_it_the_workers()
+ {
     let mut world = World::running(2);
     let failed = Ending::Code(74);
-    let kills = [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(2, 1), Signal::Kill)];
+    let kills =
+        [Action::Signal(MAINTENANCE, Signal::Kill), Action::Signal(worker(2, 1), Signal::Kill)];
     assert_eq!(world.tell(Event::Exited(worker(1, 1), failed))[2..], kills);
     assert_eq!(
-        world.tell(Event::Exited(KEEPER, Ending::Signal(9))),
+        world.tell(Event::Exited(MAINTENANCE, Ending::Signal(9))),
         [],
         "a worker still has the file open"
     );
     assert_eq!(world.tell(Event::Tick), []);
-    let keeper = Key { generation: 2, ..KEEPER };
-    assert_eq!(world.tell(Event::Exited(worker(2, 1), Ending::Signal(9))), [Action::Spawn(keeper)]);
+    let maintenance = Key { generation: 2, ..MAINTENANCE };
     assert_eq!(
-        world.tell(Event::Ready(keeper)),
+        world.tell(Event::Exited(worker(2, 1), Ending::Signal(9))),
+        [Action::Spawn(maintenance)]
+    );
+    assert_eq!(
+        world.tell(Event::Ready(maintenance)),
         [Action::Spawn(worker(1, 2)), Action::Spawn(worker(2, 2))]
     );
 }
@@ -145,8 +150,8 @@ fn a_sync_that_fails_while_the_server_stops_is_its_exit_code() {
     let failed = Ending::Code(74);
     let end = Action::Exit { code: ExitCode::DiskFailed, forced: false };
     assert_eq!(
-        world.tell(Event::Exited(KEEPER, failed)),
-        [Action::Note(Note::Lost(KEEPER, failed)), end]
+        world.tell(Event::Exited(MAINTENANCE, failed)),
+        [Action::Note(Note::Lost(MAINTENANCE, failed)), end]
     );
 }
 
@@ -154,9 +159,9 @@ fn a_sync_that_fails_while_the_server_stops_is_its_exit_code() {
 fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
     let mut world = World::running(1);
     world.tell(Event::Exited(worker(1, 1), Ending::Code(74)));
-    world.tell(Event::Exited(KEEPER, Ending::Signal(9)));
-    let keeper = Key { generation: 2, ..KEEPER };
-    let actions = world.tell(Event::Exited(keeper, Ending::Code(74)));
+    world.tell(Event::Exited(MAINTENANCE, Ending::Signal(9)));
+    let maintenance = Key { generation: 2, ..MAINTENANCE };
+    let actions = world.tell(Event::Exited(maintenance, Ending::Code(74)));
     assert_eq!(
         actions.last(),
         Some(&Action::Exit { code: ExitCode::DiskFailed, forced: false }),
@@ -182,7 +187,7 @@ fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends
         "{actions:?}"
     );
     let end = Action::Exit { code: ExitCode::Failure, forced: false };
-    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+    assert_eq!(world.tell(Event::Exited(MAINTENANCE, Ending::Code(0))), [end]);
 }
 
 #[test]
@@ -301,7 +306,7 @@ fn workers_are_added_and_removed_within_the_limits() {
 }
 
 #[test]
-fn stopping_ends_the_workers_then_the_keeper_then_the_program() {
+fn stopping_ends_the_workers_then_the_maintenance_process_then_the_program() {
     for event in [Event::Terminate, Event::Interrupt] {
         let mut world = World::running(1);
         let expected = [
@@ -312,10 +317,10 @@ fn stopping_ends_the_workers_then_the_keeper_then_the_program() {
         assert_eq!(world.tell(event), expected);
         assert_eq!(
             world.tell(Event::Exited(worker(1, 1), Ending::Signal(11))),
-            [Action::Signal(KEEPER, Signal::Drain)]
+            [Action::Signal(MAINTENANCE, Signal::Drain)]
         );
         let end = Action::Exit { code: ExitCode::Ok, forced: false };
-        assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+        assert_eq!(world.tell(Event::Exited(MAINTENANCE, Ending::Code(0))), [end]);
     }
 }
 
@@ -325,11 +330,11 @@ fn a_second_interrupt_kills_everything_at_once() {
     world.tell(Event::Interrupt);
     assert_eq!(
         world.tell(Event::Interrupt),
-        [Action::Signal(KEEPER, Signal::Kill), Action::Signal(worker(1, 1), Signal::Kill)]
+        [Action::Signal(MAINTENANCE, Signal::Kill), Action::Signal(worker(1, 1), Signal::Kill)]
     );
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
     let end = Action::Exit { code: ExitCode::Interrupted, forced: true };
-    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Signal(9))), [end]);
+    assert_eq!(world.tell(Event::Exited(MAINTENANCE, Ending::Signal(9))), [end]);
 }
 
 #[test]
@@ -342,7 +347,7 @@ fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
     assert_eq!(world.tell(Event::Tick), []);
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
     let end = Action::Exit { code: ExitCode::Ok, forced: true };
-    assert_eq!(world.tell(Event::Exited(KEEPER, Ending::Code(0))), [end]);
+    assert_eq!(world.tell(Event::Exited(MAINTENANCE, Ending::Code(0))), [end]);
 }
 
 #[test]
@@ -365,7 +370,7 @@ fn a_rotated_log_is_opened_again_by_everybody_and_by_the_starting_ones_when_they
     let reopen = |key| Action::Signal(key, Signal::ReopenLog);
     assert_eq!(
         world.tell(Event::ReopenLog),
-        [Action::ReopenLog, reopen(KEEPER), reopen(worker(1, 1))]
+        [Action::ReopenLog, reopen(MAINTENANCE), reopen(worker(1, 1))]
     );
     assert_eq!(world.tell(Event::Ready(worker(2, 1))), [reopen(worker(2, 1))]);
 }

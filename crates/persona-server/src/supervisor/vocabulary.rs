@@ -8,20 +8,20 @@ pub enum Role {
     /// Prepares the file, then ends.
     Init,
     /// Looks after the file.
-    Keeper,
+    Maintenance,
     /// Answers requests.
     Worker,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Init, Self::Keeper, Self::Worker];
+    pub const ALL: [Self; 3] = [Self::Init, Self::Maintenance, Self::Worker];
 
     /// The word for this role on the command line and in the log.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Init => "init",
-            Self::Keeper => "keeper",
+            Self::Maintenance => "maintenance",
             Self::Worker => "worker",
         }
     }
@@ -37,7 +37,7 @@ impl Role {
 pub struct Key {
     /// What it does.
     pub role: Role,
-    /// Its place: 0 for init and keeper, 1 and up for workers.
+    /// Its place: 0 for init and maintenance process, 1 and up for workers.
     pub slot: u16,
     /// Counts the processes of the slot, from 1; 0 for init.
     pub generation: u64,

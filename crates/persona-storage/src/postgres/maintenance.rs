@@ -1,4 +1,5 @@
-//! The keeper: removes what has expired. PostgreSQL looks after everything else itself.
+//! The maintenance process: removes what has expired. PostgreSQL looks after everything else
+//! itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,14 +14,15 @@ use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver};
 
 /// Pause between two rounds of removing what has expired.
-const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
+const MAINTENANCE_EVERY: Duration = OBSERVED_EVERY;
 /// Most records removed in one statement: no lock is held for long.
 const EXPIRED_BATCH_MAX: u32 = 500;
-/// Pause between two ticks: short, so that whoever runs the keeper soon hears that it is to end.
+/// Pause between two ticks: short, so that whoever runs the maintenance process soon hears that it
+/// is to end.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Two keepers of two machines do not wait for each other: what one is about to remove, the other
-/// skips.
+/// Two maintenance processes of two machines do not wait for each other: what one is about to
+/// remove, the other skips.
 const REMOVE_EXPIRED: &str = "
     DELETE FROM persona_store.idempotency
     WHERE key IN (SELECT key FROM persona_store.idempotency WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -38,22 +40,22 @@ const COUNTED: &str = "
     SELECT (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'),
            (SELECT max(at) FROM persona_store.idempotency)";
 
-/// Several keepers count at once: the count never goes back.
+/// Several maintenance processes count at once: the count never goes back.
 const COUNT: &str = "
     INSERT INTO persona_store.meta AS m (key, value) VALUES ('observed_us', $1::bigint::text)
     ON CONFLICT (key) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text";
 
 /// Looks after the database while others use it.
-pub struct Keeper {
+pub struct Maintenance {
     pool: Pool,
     clock: Arc<dyn Clock>,
-    upkeep_at: Instant,
+    maintenance_at: Instant,
     observed: Observed,
     /// Declared last and so dropped last: the connections live there.
     io_thread: IoThread,
 }
 
-impl Keeper {
+impl Maintenance {
     /// Checks the database.
     ///
     /// # Errors
@@ -69,7 +71,7 @@ impl Keeper {
         Ok(Self {
             pool,
             clock,
-            upkeep_at: Instant::now(),
+            maintenance_at: Instant::now(),
             observed: Observed::default(),
             io_thread,
         })
@@ -91,8 +93,8 @@ impl Keeper {
     ///
     /// The database failed or is away; coming again may succeed.
     pub fn tick(&mut self) -> Result<Duration, Error> {
-        if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
-            self.upkeep_at = Instant::now();
+        if self.maintenance_at.elapsed() >= MAINTENANCE_EVERY {
+            self.maintenance_at = Instant::now();
             self.remove_expired()?;
         }
         Ok(PAUSE)

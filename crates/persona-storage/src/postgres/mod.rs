@@ -45,7 +45,7 @@ mod write_statement;
 mod writer;
 
 pub use error::DatabaseError;
-pub use maintenance::Keeper;
+pub use maintenance::Maintenance;
 pub use settings::{Settings, SettingsError, TlsMode};
 pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};
 pub use store::PostgresStore;

@@ -17,8 +17,8 @@ const SERVER_VERSION_MIN: u32 = 15;
 /// a slow host needs.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Connections that are to be left beside those of the workers: for the keeper, commands, backups
-/// and an administrator.
+/// Connections that are to be left beside those of the workers: for the maintenance process,
+/// commands, backups and an administrator.
 pub const RESERVED_CONNECTIONS: u64 = 10;
 
 /// What init found and did.

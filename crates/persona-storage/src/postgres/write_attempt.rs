@@ -233,7 +233,7 @@ impl<'a> Request<'a> {
     }
 
     /// What was answered to the same request before. A record is valid for as long as it is there;
-    /// only keepers remove it.
+    /// only maintenance processes remove it.
     async fn replay(
         &self,
         connection: &Connection,

@@ -24,8 +24,8 @@ pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 /// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`):
-/// 56 MiB. Well above where the keeper has it start over (`maintenance/process.rs`), because
-/// writers go on until the keeper has its turn, and others wait meanwhile.
+/// 56 MiB. Well above where the maintenance process has it start over (`maintenance/process.rs`),
+/// because writers go on until the maintenance process has its turn, and others wait meanwhile.
 pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 128;
@@ -57,8 +57,8 @@ const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// Opens a connection to an existing file. The observer is told of each attempt that met a lock of
 /// the database: on a writer, which is behind the write lock, that lock is of a program without the
-/// write lock; a reader or the keeper may just as well have met a commit or another reader, so
-/// theirs tell nobody.
+/// write lock; a reader or the maintenance process may just as well have met a commit or another
+/// reader, so theirs tell nobody.
 pub(super) fn open(
     settings: &Settings,
     purpose: Purpose,

@@ -97,8 +97,8 @@ pub fn read_back(settings: &Settings) -> Result<ReadBack, DatabaseError> {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
         read_back_one(&connection, settings, purpose, &mut found)
             .map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
-        // A keeper copies the log back when it is the last to leave; an examination leaves
-        // everything as it is.
+        // A maintenance process copies the log back when it is the last to leave; an examination
+        // leaves everything as it is.
         let keep_log = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         keep_log.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
     }

@@ -50,7 +50,7 @@ pub use files::file_system::FileSystem;
 pub use files::own_files::{SecondName, real_path, refuse_output, second_name};
 pub use files::paths::{FileId, with_suffix};
 pub use maintenance::disk::Space;
-pub use maintenance::process::{Keeper, Lost};
+pub use maintenance::process::{Lost, Maintenance};
 pub use progress::{Progress, Step, Watcher};
 pub use settings::{Durability, Settings};
 pub use start::initialise::{InitReport, initialise};

@@ -3,7 +3,8 @@
 //! relevance is read.
 //!
 //! Each transaction adds a small segment to an index. Merging segments is work that grows with the
-//! index, so no writer does it; the keeper does, in steps that hold the write lock only briefly.
+//! index, so no writer does it; the maintenance process does, in steps that hold the write lock
+//! only briefly.
 //!
 //! A savepoint makes FTS5 write what it has gathered so far as a segment of its own, and so does a
 //! row whose number is smaller than the one before. So the rows of all requests of a transaction

@@ -63,7 +63,8 @@ pub struct Settings {
     pub busy_timeout: Duration,
     /// How long a list, a search or another long read may take; an export has a least rate instead.
     pub read_timeout: Duration,
-    /// From how many pages in the log on the keeper copies them back. A page has 4,096 bytes.
+    /// From how many pages in the log on the maintenance process copies them back. A page has 4,096
+    /// bytes.
     pub wal_autocheckpoint: u32,
     /// Bytes of the disk that writes leave free: below, they are refused with
     /// [`crate::Error::Full`] before they begin.

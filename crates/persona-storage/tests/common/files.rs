@@ -10,7 +10,7 @@ use std::sync::Arc;
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{
-    CheckReport, DatabaseError, Keeper, Progress, Settings, SqliteStore, initialise,
+    CheckReport, DatabaseError, Maintenance, Progress, Settings, SqliteStore, initialise,
 };
 use persona_storage::{NoObserver, Operation, Store};
 use serde_json::{Value, json};
@@ -68,8 +68,8 @@ pub fn open(path: &Path) -> SqliteStore {
         .expect("it opens")
 }
 
-pub fn keeper(path: &Path) -> Keeper {
-    Keeper::open(&settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
+pub fn maintenance(path: &Path) -> Maintenance {
+    Maintenance::open(&settings(path), Arc::new(TestClock::default()), Arc::new(NoObserver))
         .expect("it opens")
 }
 
@@ -77,7 +77,7 @@ pub fn keeper(path: &Path) -> Keeper {
 /// deleted.
 pub async fn fill(path: &Path, personas: u8) {
     initialise(&settings(path)).expect("a file of ours");
-    let (keeper, store) = (keeper(path), open(path));
+    let (maintenance, store) = (maintenance(path), open(path));
     for number in 1..=personas {
         create(&store, number).await;
         for round in 0..number % 4 {
@@ -92,7 +92,7 @@ pub async fn fill(path: &Path, personas: u8) {
     }
     store.close().await;
     drop(store);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
 }
 
 pub async fn create(store: &SqliteStore, number: u8) {

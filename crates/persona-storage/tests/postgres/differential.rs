@@ -256,8 +256,8 @@ impl Pair {
         }
     }
 
-    /// Copies the WAL back, as a keeper does. There is none here, because it would also forget
-    /// keys, and long reads wait where the WAL is long.
+    /// Copies the WAL back, as a maintenance process does. There is none here, because it would
+    /// also forget keys, and long reads wait where the WAL is long.
     fn copy_back(&self) {
         let connection =
             rusqlite::Connection::open(self.folder.path().join("persona.db")).expect("it opens");

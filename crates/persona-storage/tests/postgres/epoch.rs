@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::files::{self, Folder, bodies, check, go_on, keeper, open, settings};
+use crate::files::{self, Folder, bodies, check, go_on, maintenance, open, settings};
 use crate::moves::{self, go, name_of, plan};
 use persona_storage::postgres;
 use persona_storage::sqlite::{back_up, initialise, restore};
@@ -73,7 +73,7 @@ async fn a_file_of_version_4_gets_an_epoch_when_it_is_migrated_and_a_check_finds
     back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on)
         .expect("version 4 can be backed up");
     assert_eq!(initialise(&settings(&folder.database())).expect("migrated").migrated_from, Some(4));
-    drop(keeper(&folder.database()));
+    drop(maintenance(&folder.database()));
     restore(&folder.path("b.db"), &folder.path("r.db"), false, &mut go_on).expect("restored");
     initialise(&settings(&folder.path("r.db"))).expect("migrated");
     all_differ(&[epoch(&folder.database()), epoch(&folder.path("r.db"))]);

@@ -1,5 +1,5 @@
-//! Records of repeated requests are forgotten after a day of elapsed time that a keeper saw,
-//! whatever the wall clock says.
+//! Records of repeated requests are forgotten after a day of elapsed time that a maintenance
+//! process saw, whatever the wall clock says.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use persona_test_support::Cluster;
 use serde_json::json;
 
 const HOUR_US: i64 = 3_600_000_000;
-/// The longest step that a keeper counts whole.
+/// The longest step that a maintenance process counts whole.
 const STEP_US: i64 = 120_000_000;
 const STEPS_OF_AN_HOUR: i64 = HOUR_US / STEP_US;
 
-/// A keeper: removes what has expired and tells how many there were.
-type Keeper = Box<dyn FnMut() -> u64>;
+/// A maintenance process: removes what has expired and tells how many there were.
+type Maintenance = Box<dyn FnMut() -> u64>;
 
 /// Whether the creation with this key was answered from its record.
 async fn is_replayed(store: &dyn Store, number: u8) -> bool {
@@ -25,49 +25,49 @@ async fn is_replayed(store: &dyn Store, number: u8) -> bool {
     written.is_ok_and(|written| written.replayed)
 }
 
-async fn records_are_forgotten_after_a_day_that_a_keeper_saw(
+async fn records_are_forgotten_after_a_day_that_a_maintenance_process_saw(
     store: &dyn Store,
     clock: &TestClock,
-    mut keeper: impl FnMut() -> Keeper,
+    mut maintenance: impl FnMut() -> Maintenance,
 ) {
     assert!(!is_replayed(store, 1).await);
-    let mut first = keeper();
+    let mut first = maintenance();
     assert_eq!(first(), 0);
-    // The clock is 28 h ahead for a minute, without any write, and again with a keeper that starts
-    // meanwhile.
+    // The clock is 28 h ahead for a minute, without any write, and again with a maintenance process
+    // that starts meanwhile.
     clock.jump_micros(28 * HOUR_US);
     clock.advance_micros(HOUR_US / 60);
-    assert_eq!((first(), keeper()()), (0, 0));
+    assert_eq!((first(), maintenance()()), (0, 0));
     assert!(is_replayed(store, 1).await);
     // What is recorded meanwhile is no older or younger for it.
     assert!(!is_replayed(store, 2).await);
     clock.jump_micros(-28 * HOUR_US);
     assert_eq!(first(), 0);
-    // Twelve hours in small steps, twelve while no keeper runs, which count for nothing, and twelve
-    // more.
+    // Twelve hours in small steps, twelve while no maintenance process runs, which count for
+    // nothing, and twelve more.
     for _ in 0..12 * STEPS_OF_AN_HOUR {
         clock.advance_micros(STEP_US);
         assert_eq!(first(), 0);
     }
     drop(first);
     clock.advance_micros(12 * HOUR_US);
-    let (mut second, mut third) = (keeper(), keeper());
+    let (mut second, mut third) = (maintenance(), maintenance());
     assert_eq!((second(), third()), (0, 0));
     for _ in 0..11 * STEPS_OF_AN_HOUR {
         clock.advance_micros(STEP_US);
-        // Two keepers see the same time.
+        // Two maintenance processes see the same time.
         assert_eq!((second(), third()), (0, 0));
     }
     assert!(is_replayed(store, 1).await && is_replayed(store, 2).await);
-    // The count was begun when the first keeper saw the first record.
+    // The count was begun when the first maintenance process saw the first record.
     let mut removed = 0;
     for _ in 0..STEPS_OF_AN_HOUR + 2 {
         clock.advance_micros(STEP_US);
         removed += second();
     }
     assert_eq!(removed, 2);
-    // The machine sleeps for a day, and the keeper wakes with it. A record that is written before
-    // the keeper looks again is as new as it was.
+    // The machine sleeps for a day, and the maintenance process wakes with it. A record that is
+    // written before the maintenance process looks again is as new as it was.
     clock.advance_micros(25 * HOUR_US);
     assert!(!is_replayed(store, 3).await, "a new record");
     assert_eq!((second(), third()), (0, 0), "a fresh record was forgotten");
@@ -82,10 +82,10 @@ type Open<'a> = &'a dyn Fn() -> Box<dyn Store>;
 async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(
     open: Open<'_>,
     clock: &TestClock,
-    mut keeper: Keeper,
+    mut maintenance: Maintenance,
 ) {
-    // The clock of the first process is two days ahead, which it cannot know, and no keeper has
-    // looked yet.
+    // The clock of the first process is two days ahead, which it cannot know, and no maintenance
+    // process has looked yet.
     clock.jump_micros(48 * HOUR_US);
     let store = open();
     assert!(!is_replayed(&*store, 1).await);
@@ -93,11 +93,11 @@ async fn what_a_fast_clock_kept_is_forgotten_like_the_rest(
     clock.jump_micros(-48 * HOUR_US);
     let store = open();
     assert!(!is_replayed(&*store, 2).await);
-    assert_eq!(keeper(), 0);
+    assert_eq!(maintenance(), 0);
     let mut removed = 0;
     for _ in 0..24 * STEPS_OF_AN_HOUR + 2 {
         clock.advance_micros(STEP_US);
-        removed += keeper();
+        removed += maintenance();
     }
     assert_eq!(removed, 2);
     store.close().await;
@@ -115,9 +115,10 @@ async fn on_sqlite_what_a_fast_clock_kept_is_forgotten_like_the_rest() {
                 .expect("it opens"),
         )
     };
-    let mut keeper =
-        sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
-    let remove: Keeper = Box::new(move || keeper.remove_expired().expect("removed") as u64);
+    let mut maintenance = sqlite::Maintenance::open(&settings, clock.clone(), Arc::new(NoObserver))
+        .expect("it opens");
+    let remove: Maintenance =
+        Box::new(move || maintenance.remove_expired().expect("removed") as u64);
     what_a_fast_clock_kept_is_forgotten_like_the_rest(&open, &clock, remove).await;
 }
 
@@ -133,47 +134,52 @@ async fn on_postgresql_what_a_fast_clock_kept_is_forgotten_like_the_rest() {
                 .expect("it opens"),
         )
     };
-    let mut keeper = postgres::Keeper::open(&settings, clock.clone()).expect("it opens");
-    let remove: Keeper =
-        Box::new(move || tokio::task::block_in_place(|| keeper.remove_expired().expect("removed")));
+    let mut maintenance = postgres::Maintenance::open(&settings, clock.clone()).expect("it opens");
+    let remove: Maintenance = Box::new(move || {
+        tokio::task::block_in_place(|| maintenance.remove_expired().expect("removed"))
+    });
     what_a_fast_clock_kept_is_forgotten_like_the_rest(&open, &clock, remove).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_sqlite_records_are_forgotten_after_a_day_that_a_keeper_saw() {
+async fn on_sqlite_records_are_forgotten_after_a_day_that_a_maintenance_process_saw() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = sqlite::Settings::new(folder.path().join("persona.db"));
     sqlite::initialise(&settings).expect("a new file");
     let clock = Arc::new(TestClock::default());
     let store =
         SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
-    let keeper = || {
-        let mut keeper =
-            sqlite::Keeper::open(&settings, clock.clone(), Arc::new(NoObserver)).expect("it opens");
-        let remove: Keeper = Box::new(move || keeper.remove_expired().expect("removed") as u64);
+    let maintenance = || {
+        let mut maintenance =
+            sqlite::Maintenance::open(&settings, clock.clone(), Arc::new(NoObserver))
+                .expect("it opens");
+        let remove: Maintenance =
+            Box::new(move || maintenance.remove_expired().expect("removed") as u64);
         remove
     };
-    records_are_forgotten_after_a_day_that_a_keeper_saw(&store, &clock, keeper).await;
+    records_are_forgotten_after_a_day_that_a_maintenance_process_saw(&store, &clock, maintenance)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_postgresql_records_are_forgotten_after_a_day_that_a_keeper_saw() {
+async fn on_postgresql_records_are_forgotten_after_a_day_that_a_maintenance_process_saw() {
     let cluster = Cluster::shared();
     let settings = postgres::Settings::parse(&cluster.url(&cluster.database())).expect("a URL");
     postgres::initialise(&settings).expect("an empty database");
     let clock = Arc::new(TestClock::default());
     let store = PostgresStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver))
         .expect("it opens");
-    let keeper = || {
-        let keeper = postgres::Keeper::open(&settings, clock.clone()).expect("it opens");
-        let mut keeper = Some(keeper);
+    let maintenance = || {
+        let maintenance = postgres::Maintenance::open(&settings, clock.clone()).expect("it opens");
+        let mut maintenance = Some(maintenance);
         // Its own runtime waits, which must not be done on a thread of this one.
-        let remove: Keeper = Box::new(move || {
+        let remove: Maintenance = Box::new(move || {
             tokio::task::block_in_place(|| {
-                keeper.as_mut().expect("there").remove_expired().expect("removed")
+                maintenance.as_mut().expect("there").remove_expired().expect("removed")
             })
         });
         remove
     };
-    records_are_forgotten_after_a_day_that_a_keeper_saw(&store, &clock, keeper).await;
+    records_are_forgotten_after_a_day_that_a_maintenance_process_saw(&store, &clock, maintenance)
+        .await;
 }

@@ -49,7 +49,7 @@ async fn a_file_keeps_so_many_keys() {
     let store =
         SqliteStore::open(settings.clone(), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     fill(&store).await;
-    // As the keeper does with those of yesterday: the oldest first.
+    // As the maintenance process does with those of yesterday: the oldest first.
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
     foreign.execute("DELETE FROM idempotency WHERE key = 'key 1'", []).expect("SQL");
     store.write(idempotent(create(5), "key 5", 5)).await.expect("there is room again");

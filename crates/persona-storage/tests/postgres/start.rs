@@ -5,7 +5,7 @@ use std::sync::Arc;
 use persona_storage::NoObserver;
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{
-    DatabaseError, InitReport, Keeper, PostgresStore, Settings, initialise,
+    DatabaseError, InitReport, Maintenance, PostgresStore, Settings, initialise,
 };
 use persona_storage::{Operation, Store};
 use persona_test_support::Cluster;
@@ -215,7 +215,7 @@ async fn a_database_from_another_cluster_goes_on_with_its_feed() {
 }
 
 #[test]
-fn the_keeper_removes_what_is_older_than_a_day_and_nothing_else() {
+fn the_maintenance_process_removes_what_is_older_than_a_day_and_nothing_else() {
     let cluster = Cluster::shared();
     let database = cluster.database();
     start(&cluster.url(&database)).expect("an empty database");
@@ -229,10 +229,10 @@ fn the_keeper_removes_what_is_older_than_a_day_and_nothing_else() {
          FROM generate_series(1, 1300) AS n"
     );
     cluster.sql(&database, &insert);
-    let mut keeper =
-        Keeper::open(&settings(&cluster.url(&database)), Arc::new(TestClock::default()))
+    let mut maintenance =
+        Maintenance::open(&settings(&cluster.url(&database)), Arc::new(TestClock::default()))
             .expect("it opens");
-    assert_eq!(keeper.remove_expired().expect("removed"), 1200);
+    assert_eq!(maintenance.remove_expired().expect("removed"), 1200);
     assert_eq!(cluster.sql(&database, "SELECT count(*) FROM persona_store.idempotency"), "100");
-    keeper.tick().expect("nothing is due");
+    maintenance.tick().expect("nothing is due");
 }

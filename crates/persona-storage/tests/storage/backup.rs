@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::files::{Folder, bodies, check, create, go_on, keeper, open, patch, settings};
+use crate::files::{Folder, bodies, check, create, go_on, maintenance, open, patch, settings};
 use persona_storage::Store;
 use persona_storage::sqlite::{DatabaseError, RestoreReport, Step, initialise};
 use serde_json::json;
@@ -350,12 +350,12 @@ fn modified(path: &Path) -> Duration {
 }
 
 #[tokio::test]
-async fn a_lost_file_is_noticed_by_the_keeper_which_rescues_everything_acknowledged() {
+async fn a_lost_file_is_noticed_by_the_maintenance_process_which_rescues_everything_acknowledged() {
     for name in ["persona.db", "persona.db-wal", "persona.db-shm"] {
         let folder = Folder::filled(PERSONAS).await;
-        let (mut keeper, store) = (keeper(&folder.database()), open(&folder.database()));
+        let (mut maintenance, store) = (maintenance(&folder.database()), open(&folder.database()));
         create(&store, PERSONAS + 1).await;
-        assert_eq!(keeper.lost(), None);
+        assert_eq!(maintenance.lost(), None);
         let mut expected = Vec::new();
         for number in 1..=PERSONAS + 1 {
             let answer =
@@ -368,9 +368,9 @@ async fn a_lost_file_is_noticed_by_the_keeper_which_rescues_everything_acknowled
         } else {
             fs::remove_file(folder.path(name)).expect("removed");
         }
-        let lost = keeper.lost().expect("noticed");
+        let lost = maintenance.lost().expect("noticed");
         assert_eq!(lost.file, folder.path(name));
-        drop((store, keeper));
+        drop((store, maintenance));
         let rescued = lost.rescued.expect("a copy");
         initialise(&settings(&rescued)).expect("a file of ours");
         assert_eq!(bodies(&rescued, PERSONAS + 1).await, expected, "{name}");

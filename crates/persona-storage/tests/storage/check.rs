@@ -1,6 +1,6 @@
 //! What a check finds: every invariant is broken once, and a sound file is called sound.
 
-use crate::files::{Folder, check, create, go_on, keeper, open, patch};
+use crate::files::{Folder, check, create, go_on, maintenance, open, patch};
 use persona_storage::Store;
 use persona_storage::conformance::id;
 use persona_storage::sqlite::{DatabaseError, back_up};
@@ -54,7 +54,7 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
         })
     };
     assert!(begin.recv().is_err(), "dropped when the file is open");
-    let (keeper, store) = (keeper(&path), open(&path));
+    let (maintenance, store) = (maintenance(&path), open(&path));
     let mut number = PERSONAS;
     while !checking.is_finished() && number < 200 {
         number += 1;
@@ -66,7 +66,7 @@ async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     assert!(looks > 5 && report.personas > u64::from(PERSONAS), "{looks} looks, {report:?}");
     store.close().await;
     drop(store);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::files::{self, Folder, bodies, check, fill, keeper, open, settings};
+use crate::files::{self, Folder, bodies, check, fill, maintenance, open, settings};
 use persona_model::{Filter, ListRequest, Patch, Precondition, Revision, Sort};
 use persona_storage::conformance::{TestClock, id, idempotent, write};
-use persona_storage::sqlite::{DatabaseError, Keeper, SqliteStore, initialise};
+use persona_storage::sqlite::{DatabaseError, Maintenance, SqliteStore, initialise};
 use persona_storage::{Error, Exported, Observer, Operation, Store, WaiterView, Write};
 use serde_json::json;
 
@@ -294,7 +294,7 @@ fn change_of(number: u8) -> Write {
     write(Operation::Patch { id: id(number), precondition: Precondition::Any, patch, base: None })
 }
 
-/// Counts what the keeper reports.
+/// Counts what the maintenance process reports.
 #[derive(Default)]
 struct Found(AtomicU64);
 
@@ -381,21 +381,24 @@ async fn a_repeated_request_is_not_answered_with_a_damaged_text() {
 }
 
 #[tokio::test]
-async fn the_keeper_comes_across_damage_that_nobody_reads_and_reports_it_once() {
+async fn the_maintenance_process_comes_across_damage_that_nobody_reads_and_reports_it_once() {
     let folder = Folder::filled(8).await;
     folder.change("UPDATE personas SET name = 'what it is not' WHERE row_id IN (3, 6)");
     let found = Arc::new(Found::default());
-    let mut keeper =
-        Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), found.clone())
-            .expect("it opens");
+    let mut maintenance = Maintenance::open(
+        &settings(&folder.database()),
+        Arc::new(TestClock::default()),
+        found.clone(),
+    )
+    .expect("it opens");
     let deadline = Instant::now() + Duration::from_secs(20);
     while found.0.load(Ordering::SeqCst) < 2 {
-        assert!(Instant::now() < deadline, "the keeper did not find it");
-        std::thread::sleep(keeper.tick().expect("upkeep"));
+        assert!(Instant::now() < deadline, "the maintenance process did not find it");
+        std::thread::sleep(maintenance.tick().expect("maintenance"));
     }
     let rounds = Instant::now() + Duration::from_millis(2_500);
     while Instant::now() < rounds {
-        std::thread::sleep(keeper.tick().expect("upkeep"));
+        std::thread::sleep(maintenance.tick().expect("maintenance"));
     }
     assert_eq!(found.0.load(Ordering::SeqCst), 2, "once for each, however often it comes by");
 }
@@ -443,6 +446,6 @@ async fn a_file_of_version_1_gets_its_checksums_and_says_what_it_said() {
         assert_eq!((report.migrated_from, report.schema_version), (Some(1), 6));
         assert_eq!(content(&path).await.expect("readable"), expected);
         assert!(check(&path).expect("readable").is_sound());
-        drop(keeper(&path));
+        drop(maintenance(&path));
     }
 }

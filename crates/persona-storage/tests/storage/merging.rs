@@ -1,9 +1,9 @@
-//! The keeper merges the search index, and is in nobody's way with it.
+//! The maintenance process merges the search index, and is in nobody's way with it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::files::{Folder, keeper, open, settings};
+use crate::files::{Folder, maintenance, open, settings};
 use persona_model::PersonaId;
 use persona_storage::conformance::{document, write};
 use persona_storage::sqlite::initialise;
@@ -42,7 +42,7 @@ fn segments(path: &Path) -> u64 {
 async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
-    let (mut keeper, store) = (keeper(&folder.database()), open(&folder.database()));
+    let (mut maintenance, store) = (maintenance(&folder.database()), open(&folder.database()));
     // A snapshot of the beginning keeps the log from starting over.
     let reader = rusqlite::Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
@@ -58,14 +58,14 @@ async fn segments_do_not_pile_up_while_the_log_is_long_and_somebody_writes() {
     assert!(log > 8 * 1024 * 1024, "{log} bytes: so much is merged whoever writes");
     for number in 60..120 {
         create(number, "a few words".into()).await;
-        keeper.tick().expect("upkeep");
+        maintenance.tick().expect("maintenance");
     }
     let left = segments(&folder.database());
     assert!(left < 30, "{left} segments of 120");
     drop(reader);
     store.close().await;
     drop(store);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,21 +78,21 @@ async fn an_export_that_nobody_writes_beside_is_not_broken_off_because_the_index
         let document = document(json!({ "name": "Ada", "description": many_words(number) }));
         store.write(write(Operation::Create { id, document })).await.expect("created");
     }
-    let mut keeper = keeper(&folder.database());
+    let mut maintenance = maintenance(&folder.database());
     let mut export = store.export(Exported::Living).await.expect("it begins");
     // Longer than a reader may be waited for while the log is long.
     let until = Instant::now() + Duration::from_millis(500);
     while Instant::now() < until {
-        keeper.tick().expect("upkeep");
+        maintenance.tick().expect("maintenance");
     }
     let mut count = 0;
     while let Some(item) = export.recv().await {
         item.expect("not broken off");
         count += 1;
-        keeper.tick().expect("upkeep");
+        maintenance.tick().expect("maintenance");
     }
     assert_eq!(count, 200);
     store.close().await;
     drop(store);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
 }

@@ -69,7 +69,7 @@ const CONSTRUCTS: &[Construct] = &[
     Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
     // Of one persona, which lies on one node, and of expired keys.
-    Construct { words: &["for", "update"], declared: &["change.rs", "keeper.rs"] },
+    Construct { words: &["for", "update"], declared: &["change.rs", "maintenance.rs"] },
     // An export is one picture of everything.
     Construct { words: &["repeatable", "read"], declared: &["export.rs"] },
     Construct { words: &["no", "scroll", "cursor"], declared: &["export.rs"] },

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use persona_model::{Filter, ListRequest, Search, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{
-    DatabaseError, InitReport, Keeper, Settings, SqliteStore, initialise,
+    DatabaseError, InitReport, Maintenance, Settings, SqliteStore, initialise,
 };
 use persona_storage::{NoObserver, Operation, Store};
 use rusqlite::Connection;
@@ -53,8 +53,8 @@ fn settings(path: &Path) -> Settings {
 async fn filled(path: &Path) {
     let clock = Arc::new(TestClock::default());
     initialise(&settings(path)).expect("a new file");
-    let keeper =
-        Keeper::open(&settings(path), clock.clone(), Arc::new(NoObserver)).expect("it opens");
+    let maintenance =
+        Maintenance::open(&settings(path), clock.clone(), Arc::new(NoObserver)).expect("it opens");
     let store = SqliteStore::open(settings(path), clock, Arc::new(NoObserver)).expect("it opens");
     for number in 1..=PERSONAS {
         let document = document(
@@ -64,7 +64,7 @@ async fn filled(path: &Path) {
     }
     store.close().await;
     drop(store);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
 }
 
 /// Opens the file as a worker would and counts what is in it.

@@ -1,4 +1,5 @@
-//! The keeper has a full log start over, and stops writers for as little of it as can be.
+//! The maintenance process has a full log start over, and stops writers for as little of it as can
+//! be.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +7,7 @@ use std::time::Duration;
 
 use crate::files::{Folder, settings};
 use persona_storage::conformance::TestClock;
-use persona_storage::sqlite::{Keeper, initialise};
+use persona_storage::sqlite::{Maintenance, initialise};
 use persona_storage::{Checkpoint, Observer, WaiterView};
 use rusqlite::Connection;
 
@@ -26,10 +27,10 @@ impl Watch {
     }
 
     /// Copies and holds of the write lock of one tick.
-    fn tick(&self, keeper: &mut Keeper) -> (usize, usize) {
+    fn tick(&self, maintenance: &mut Maintenance) -> (usize, usize) {
         let counts = || (self.copies.load(Ordering::Relaxed), self.holds.load(Ordering::Relaxed));
         let before = counts();
-        keeper.tick().expect("upkeep");
+        maintenance.tick().expect("maintenance");
         let after = counts();
         (after.0 - before.0, after.1 - before.1)
     }
@@ -50,7 +51,7 @@ impl Observer for Watch {
 }
 
 /// A database whose log has 36 MB.
-fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Keeper) {
+fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Maintenance) {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
     let writer = Connection::open(folder.database()).expect("it opens");
@@ -59,17 +60,20 @@ fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Keeper) {
         .expect("a table");
     let (copies, holds) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let watch = Arc::new(Watch { writer: writer.into(), bytes_after_each, copies, holds });
-    let keeper =
-        Keeper::open(&settings(&folder.database()), Arc::new(TestClock::default()), watch.clone())
-            .expect("it opens");
+    let maintenance = Maintenance::open(
+        &settings(&folder.database()),
+        Arc::new(TestClock::default()),
+        watch.clone(),
+    )
+    .expect("it opens");
     watch.write(36_000_000);
-    (folder, watch, keeper)
+    (folder, watch, maintenance)
 }
 
 #[test]
 fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_under_the_throttle() {
-    let (_folder, watch, mut keeper) = full(2_000_000);
-    let (copies, holds) = watch.tick(&mut keeper);
+    let (_folder, watch, mut maintenance) = full(2_000_000);
+    let (copies, holds) = watch.tick(&mut maintenance);
     // One beside writers, three with the throttle, and the last while nobody can write.
     assert_eq!(copies, 5);
     assert!(holds >= 4, "{holds}");
@@ -77,20 +81,24 @@ fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_under_the_t
 
 #[test]
 fn a_reader_on_an_old_snapshot_is_not_throttled_for_again_and_again() {
-    let (folder, watch, mut keeper) = full(0);
+    let (folder, watch, mut maintenance) = full(0);
     let reader = Connection::open(folder.database()).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM filler").expect("a snapshot");
     watch.write(2_000_000);
     // Beside writers as far as the reader lets it, once with the throttle in vain, and the last
     // that tells of it.
-    assert_eq!(watch.tick(&mut keeper).0, 3);
+    assert_eq!(watch.tick(&mut maintenance).0, 3);
 }
 
 #[test]
 fn a_full_log_that_is_copied_back_makes_nobody_wait_again_before_the_next_write() {
-    let (folder, watch, mut keeper) = full(0);
-    assert_eq!(watch.tick(&mut keeper), (2, 1), "little was left, so the throttle was not needed");
-    let again = watch.tick(&mut keeper);
+    let (folder, watch, mut maintenance) = full(0);
+    assert_eq!(
+        watch.tick(&mut maintenance),
+        (2, 1),
+        "little was left, so the throttle was not needed"
+    );
+    let again = watch.tick(&mut maintenance);
     // Where the first tick took longer than a log may be idle, the second has cut it.
     let is_cut = std::fs::metadata(folder.path("persona.db-wal")).expect("it exists").len() == 0;
     assert!(is_cut || again == (0, 0), "{again:?}");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
-use persona_storage::sqlite::{Keeper, Settings, SqliteStore, WriteLock, initialise};
+use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{
     Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, WaiterView, Written,
 };
@@ -41,8 +41,9 @@ impl File {
         )
     }
 
-    fn keeper(&self, observer: Arc<dyn Observer>) -> Keeper {
-        Keeper::open(&self.settings, Arc::new(TestClock::default()), observer).expect("it opens")
+    fn maintenance(&self, observer: Arc<dyn Observer>) -> Maintenance {
+        Maintenance::open(&self.settings, Arc::new(TestClock::default()), observer)
+            .expect("it opens")
     }
 
     /// A program that knows nothing of the write lock.
@@ -322,7 +323,8 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
 async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_of_the_lock() {
     let file = File::new();
     let counts = Arc::new(Counts::default());
-    let (mut keeper, store) = (file.keeper(counts.clone()), file.store_with(counts.clone()));
+    let (mut maintenance, store) =
+        (file.maintenance(counts.clone()), file.store_with(counts.clone()));
     create(&store, 1).await;
     let reader = rusqlite::Connection::open(&file.settings.path).expect("it opens");
     reader.execute_batch("BEGIN; SELECT count(*) FROM personas").expect("a snapshot");
@@ -332,7 +334,7 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
     let deadline = Instant::now() + LONG;
     while counts.blocked.load(Ordering::Relaxed) < 2 {
         assert!(Instant::now() < deadline, "no checkpoint was held up");
-        std::thread::sleep(keeper.tick().expect("upkeep"));
+        std::thread::sleep(maintenance.tick().expect("maintenance"));
     }
     assert_eq!(counts.retries.load(Ordering::Relaxed), 0);
 }
@@ -363,17 +365,17 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
+async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle() {
     let file = File::new();
     let counts = Arc::new(Counts::default());
     let stop = Arc::new(AtomicBool::new(false));
-    let keeper = std::thread::spawn({
-        let (mut keeper, stop) = (file.keeper(counts.clone()), Arc::clone(&stop));
+    let maintenance = std::thread::spawn({
+        let (mut maintenance, stop) = (file.maintenance(counts.clone()), Arc::clone(&stop));
         move || {
             while !stop.load(Ordering::Relaxed) {
-                std::thread::sleep(keeper.tick().expect("the keeper works"));
+                std::thread::sleep(maintenance.tick().expect("the maintenance process works"));
             }
-            keeper
+            maintenance
         }
     });
     let stores: Vec<_> = (0..2).map(|_| file.store()).collect();
@@ -408,12 +410,12 @@ async fn the_keeper_bounds_the_log_under_load_and_cuts_it_when_idle() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stop.store(true, Ordering::Relaxed);
-    let keeper = keeper.join().expect("no panic");
+    let maintenance = maintenance.join().expect("no panic");
     for store in &stores {
         store.close().await;
     }
     drop(stores);
-    keeper.close().expect("the disk syncs");
+    maintenance.close().expect("the disk syncs");
     assert!(!file.wal().exists(), "the last one out leaves a single complete file");
 }
 

@@ -97,7 +97,8 @@ pub struct Verify {
     /// Personas that half of all requests are about.
     #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub hot_keys: u32,
-    /// Kill processes meanwhile: workers and keeper, or with =supervisor everything now and then.
+    /// Kill processes meanwhile: workers and maintenance process, or with =supervisor everything
+    /// now and then.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "workers")]
     pub chaos: Option<ChaosWord>,
     /// Number that all random choices follow from; by default another one each time.
@@ -112,7 +113,7 @@ pub struct Verify {
 /// What `verify --chaos` kills.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChaosWord {
-    /// Workers and the keeper.
+    /// Workers and the maintenance process.
     Workers,
     /// The supervisor too, which is then started again.
     Supervisor,

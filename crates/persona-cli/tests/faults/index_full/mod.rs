@@ -23,8 +23,8 @@ const REGION_BYTES: usize = 32 * 1024;
 /// Bytes of a change of which some ten are a region.
 const CHANGE_BYTES: usize = 500_000;
 
-/// A keeper that copies the log back as fast as a busy machine writes it would let it start over
-/// before its second region.
+/// A maintenance process that copies the log back as fast as a busy machine writes it would let it
+/// start over before its second region.
 const NO_COPY_BACK: &str = "--wal-autocheckpoint=1000000";
 
 /// Changes in which the log comes to its ceiling and so to its second region.
@@ -180,6 +180,6 @@ fn an_index_that_was_made_at_the_start_needs_no_room_later() {
     let mut seen = Seen::default();
     send_changes(&server, &path, &mut seen, 0);
     assert_eq!(seen.acknowledged.len(), CHANGES_MAX, "{seen:?}");
-    let processes = [server.processes("keeper"), server.processes("worker")].concat();
+    let processes = [server.processes("maintenance"), server.processes("worker")].concat();
     assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
 }

@@ -16,7 +16,7 @@
 /* Where the fault-simulation point is, in walCheckpoint's caller. */
 #define IN_THE_WINDOW 660
 
-static sqlite3 *writer, *keeper, *reader;
+static sqlite3 *writer, *maintenance, *reader;
 static int armed, overlaps, version;
 
 static void run(sqlite3 *connection, const char *sql) {
@@ -68,20 +68,20 @@ int main(int count, char **arguments) {
   rounds = atoi(arguments[2]);
   sqlite3_test_control(SQLITE_TESTCTRL_FAULT_INSTALL, in_the_window);
   open_as(arguments[1], &writer);
-  open_as(arguments[1], &keeper);
+  open_as(arguments[1], &maintenance);
   open_as(arguments[1], &reader);
   run(writer, "CREATE TABLE t (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, filler BLOB NOT NULL)");
   for (round = 0; round < ROWS; round++) run(writer, "INSERT INTO t (version, filler) VALUES (0, randomblob(1500))");
   for (round = 1; round <= rounds; round++) {
     commit(ROWS);
-    run(keeper, "PRAGMA wal_checkpoint(PASSIVE)");
+    run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");
     /* Everything is copied: the commit in the window starts the log over. */
     armed = 1;
-    run(keeper, "PRAGMA wal_checkpoint(PASSIVE)");
+    run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");
     /* The log grows past where it was, is copied, and starts over. */
     commit(ROWS);
     last_of_all = version;
-    run(keeper, "PRAGMA wal_checkpoint(PASSIVE)");
+    run(maintenance, "PRAGMA wal_checkpoint(PASSIVE)");
     commit(2);
     last_of_two = version;
     if (number(reader, "SELECT min(version) FROM t WHERE id > 2") != last_of_all

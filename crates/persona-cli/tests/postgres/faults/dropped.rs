@@ -15,7 +15,8 @@ use persona_test_support::Cluster;
 use persona_test_support::wire::{Fault, Sender, Trap, Wire};
 
 const TARGET: &str = "10,000 injections: nothing acknowledged lost, nothing done twice";
-/// What only connections of workers say at their start: the keeper's come and go by themselves.
+/// What only connections of workers say at their start: the maintenance process's come and go by
+/// themselves.
 const WORKER: &str = "persona worker";
 
 /// A server of one worker with one connection, over a wire.

@@ -52,7 +52,7 @@ fn write_until(
 }
 
 #[test]
-fn killing_workers_and_keeper_amid_writes_loses_nothing_acknowledged() {
+fn killing_workers_and_maintenance_process_amid_writes_loses_nothing_acknowledged() {
     const KILLS: usize = 12;
     let server = Server::with_workers(4).start();
     let path = create(&mut server.connect(), "survivor");
@@ -71,7 +71,7 @@ fn killing_workers_and_keeper_amid_writes_loses_nothing_acknowledged() {
         wait_for("writes between two kills", DEADLINE, || {
             (acknowledged.load(Ordering::Relaxed) >= target).then_some(())
         });
-        let role = if kill % 4 == 3 { "keeper" } else { "worker" };
+        let role = if kill % 4 == 3 { "maintenance" } else { "worker" };
         let victims = wait_for("a victim", DEADLINE, || {
             Some(server.processes(role)).filter(|it| !it.is_empty())
         });

@@ -142,7 +142,7 @@ fn a_restore_over_a_running_server_is_refused_and_one_after_it_is_served() {
         refused.stderr.contains("persona.db is in use") && refused.stderr.contains("hint:"),
         "{refused:?}"
     );
-    // What holds the file is a keeper or worker; what can be stopped is their server.
+    // What holds the file is a maintenance process or worker; what can be stopped is their server.
     assert!(
         refused.stderr.contains(&format!("stop the server: kill -TERM {}", server.pid())),
         "{refused:?}"

@@ -30,7 +30,10 @@ fn the_server_makes_backups_keeps_the_newest_and_tells_of_them() {
     for name in names {
         succeed(folder.path(), &["check", &format!("persona.db-backups/{name}")]);
     }
-    assert!(!folder.path().join("persona.db-wal").exists(), "the keeper closed the file last");
+    assert!(
+        !folder.path().join("persona.db-wal").exists(),
+        "the maintenance process closed the file last"
+    );
 }
 
 #[test]

@@ -32,9 +32,8 @@ async fn the_status_tells_of_database_and_processes() {
             "durability_meaning",
             "engine_version",
             "file_system",
-            "write_lock",
             "journal_mode",
-            "keeper",
+            "maintenance",
             "personas",
             "requests_in_flight",
             "schema_version",
@@ -45,7 +44,8 @@ async fn the_status_tells_of_database_and_processes() {
             "wal_autocheckpoint",
             "wal_bytes",
             "wal_bytes_max",
-            "workers"
+            "workers",
+            "write_lock"
         ]
     );
 }

@@ -1,4 +1,4 @@
-//! The log is copied back by the keeper alone, and nothing suffers when it is killed.
+//! The log is copied back by the maintenance process alone, and nothing suffers when it is killed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,9 +17,9 @@ const CLIENTS: u64 = 4;
 /// Pause between two looks at the size of the log.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Writes for this long and kills the keeper again and again; every write must be acknowledged and
-/// be there.
-fn keepers_are_killed_under_load(duration: Duration, pause: Duration) {
+/// Writes for this long and kills the maintenance process again and again; every write must be
+/// acknowledged and be there.
+fn maintenance_processes_are_killed_under_load(duration: Duration, pause: Duration) {
     let server = Server::with_workers(2).flag("--wal-autocheckpoint=100").start();
     let log = PathBuf::from(format!("{}-wal", server.database().display()));
     let body = format!(r#"{{"name":"Ada","system_prompt":"{}"}}"#, "x".repeat(8_000));
@@ -49,15 +49,15 @@ fn keepers_are_killed_under_load(duration: Duration, pause: Duration) {
         });
         let began = Instant::now();
         while began.elapsed() < duration {
-            if let Some(keeper) = server.processes("keeper").first()
-                && signal(keeper.pid, Signal::KILL)
+            if let Some(maintenance) = server.processes("maintenance").first()
+                && signal(maintenance.pid, Signal::KILL)
             {
                 kills += 1;
-                wait_for("the next keeper", DEADLINE, || {
+                wait_for("the next maintenance process", DEADLINE, || {
                     server
-                        .processes("keeper")
+                        .processes("maintenance")
                         .first()
-                        .is_some_and(|it| it.pid != keeper.pid)
+                        .is_some_and(|it| it.pid != maintenance.pid)
                         .then_some(())
                 });
             }
@@ -67,13 +67,13 @@ fn keepers_are_killed_under_load(duration: Duration, pause: Duration) {
     });
     let (acknowledged, largest) = (acknowledged.into_inner(), largest.into_inner());
     println!(
-        "{acknowledged} writes acknowledged, {kills} keepers killed, the log had at most {largest} bytes"
+        "{acknowledged} writes acknowledged, {kills} maintenance processes killed, the log had at most {largest} bytes"
     );
     assert!(kills >= 2 && acknowledged > 0 && largest > 0, "nothing was tried");
     assert!(largest <= LOG_BYTES_MAX, "the log grew to {largest} bytes");
     let status = || server.connect().get("/api/v1/status").expect("a status").json();
     assert_eq!(status()["personas"], acknowledged);
-    wait_for("the last keeper cuts the log", DEADLINE, || {
+    wait_for("the last maintenance process cuts the log", DEADLINE, || {
         (status()["wal_bytes"] == 0).then_some(())
     });
     assert!(status()["checkpoints"]["complete"].as_u64() > Some(0), "{}", status());
@@ -81,16 +81,22 @@ fn keepers_are_killed_under_load(duration: Duration, pause: Duration) {
 }
 
 #[test]
-fn a_killed_keeper_is_replaced_and_nothing_suffers() {
-    // A keeper that dies young is replaced more and more slowly, so they get a little longer than a
-    // second.
-    keepers_are_killed_under_load(Duration::from_secs(5), Duration::from_millis(1_200));
+fn a_killed_maintenance_process_is_replaced_and_nothing_suffers() {
+    // A maintenance process that dies young is replaced more and more slowly, so they get a little
+    // longer than a second.
+    maintenance_processes_are_killed_under_load(
+        Duration::from_secs(5),
+        Duration::from_millis(1_200),
+    );
 }
 
 #[test]
 #[ignore = "long: run by ./test --long"]
-fn a_killed_keeper_is_replaced_and_nothing_suffers_for_minutes() {
-    keepers_are_killed_under_load(Duration::from_mins(3), Duration::from_millis(1_100));
+fn a_killed_maintenance_process_is_replaced_and_nothing_suffers_for_minutes() {
+    maintenance_processes_are_killed_under_load(
+        Duration::from_mins(3),
+        Duration::from_millis(1_100),
+    );
 }
 
 #[test]

@@ -31,12 +31,12 @@ fn a_killed_worker_is_replaced_within_a_second() {
 }
 
 #[test]
-fn a_killed_keeper_is_replaced_within_a_second() {
+fn a_killed_maintenance_process_is_replaced_within_a_second() {
     let server = Server::with_workers(1).start();
-    let victim = server.processes("keeper").remove(0);
+    let victim = server.processes("maintenance").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
-    wait_for("a new keeper", REPLACED_WITHIN, || {
-        server.processes("keeper").into_iter().find(|it| it.generation == 2)
+    wait_for("a new maintenance process", REPLACED_WITHIN, || {
+        server.processes("maintenance").into_iter().find(|it| it.generation == 2)
     });
 }
 
@@ -69,13 +69,13 @@ fn a_worker_that_cannot_open_the_file_any_more_ends_the_program_with_its_code() 
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(0);
     // Stopped, because it looks at the schema too, and on a busy machine it ended the server before
-    // the worker was killed. A keeper that takes its place after a while cannot open the file
-    // either.
-    assert!(signal(server.processes("keeper")[0].pid, Signal::STOP));
+    // the worker was killed. A maintenance process that takes its place after a while cannot open
+    // the file either.
+    assert!(signal(server.processes("maintenance")[0].pid, Signal::STOP));
     let database = rusqlite::Connection::open(server.database()).expect("the database");
     database.pragma_update(None, "user_version", 1_000).expect("a write");
     drop(database);
-    // Gone already where that keeper came first.
+    // Gone already where that maintenance process came first.
     let _ = signal(victim.pid, Signal::KILL);
     let ended = server.wait();
     assert_eq!(ended.code, Some(5), "{}", ended.stderr);

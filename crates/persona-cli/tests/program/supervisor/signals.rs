@@ -93,7 +93,7 @@ fn quit_drains_and_the_upgrade_signal_of_other_servers_does_no_harm() {
     let (mut client, rest) = begin_request(&server);
     server.signal(Signal::USR2);
     server.wait_for_log("USR2 has no effect here");
-    server.processes("worker").iter().chain(&server.processes("keeper")).for_each(|process| {
+    server.processes("worker").iter().chain(&server.processes("maintenance")).for_each(|process| {
         signal(process.pid, Signal::QUIT);
         signal(process.pid, Signal::USR2);
     });
@@ -170,7 +170,7 @@ fn a_log_file_that_was_moved_away_is_opened_again_by_every_process() {
         let links = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a living process");
         links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok()).collect::<Vec<_>>()
     };
-    for process in [server.processes("keeper"), server.processes("worker")].concat() {
+    for process in [server.processes("maintenance"), server.processes("worker")].concat() {
         wait_for("the new file in every process", DEADLINE, || {
             let files = files_of(process.pid);
             (files.contains(&log) && !files.contains(&moved)).then_some(())

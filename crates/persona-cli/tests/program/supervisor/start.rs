@@ -34,7 +34,7 @@ fn every_process_is_named_after_what_it_does() {
     };
     for (role, slot, title, name) in [
         ("worker", 2, "persona: worker 2", "persona-work 2"),
-        ("keeper", 0, "persona: keeper", "persona-keeper"),
+        ("maintenance", 0, "persona: maintenance", "persona-maint"),
     ] {
         let process = server
             .processes(role)

@@ -65,14 +65,14 @@ fn a_scratch_server_keeps_its_promise_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn kills_of_workers_keeper_and_supervisor_break_no_promise() {
+fn kills_of_workers_maintenance_process_and_supervisor_break_no_promise() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = good(&run(
         folder.path(),
         &["--seconds=4", "--clients=16", "--chaos=supervisor", "--json", "--seed=4"],
     ));
     let kills = |role: &str| report["kills"][role].as_u64().unwrap_or_default();
-    assert!(kills("workers") + kills("keepers") + kills("supervisors") >= 4, "{report}");
+    assert!(kills("workers") + kills("maintenance") + kills("supervisors") >= 4, "{report}");
 }
 
 #[test]

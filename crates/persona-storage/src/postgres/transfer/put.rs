@@ -34,7 +34,7 @@ const UNTAG: &str = "DELETE FROM persona_store.persona_tags WHERE persona = ANY 
 const KEYS: &str = "
     INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
     SELECT key, fingerprint, outcome, persona, revision, '00000000-0000-0000-0000-000000000000'::uuid,
-           -- The two databases count from anywhere. What is ahead of the count here is set back to it by the keeper.
+           -- The two databases count from anywhere. What is ahead of the count here is set back to it by the maintenance process.
            greatest(at, (SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'))
     FROM unnest($1::text[], $2::bytea[], $3::text[], $4::uuid[], $5::bigint[], $6::bigint[])
          AS new (key, fingerprint, outcome, persona, revision, at)

@@ -33,7 +33,7 @@ const RETIRE: &str =
 const SESSIONS_OF_SERVERS: &str = "
     SELECT min(application_name) FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
-      AND (application_name LIKE 'persona worker %' OR application_name = 'persona keeper')";
+      AND (application_name LIKE 'persona worker %' OR application_name = 'persona maintenance')";
 /// Longest wait for sessions of a server that was just stopped, and the pause between two looks.
 const ENDING_MAX: Duration = Duration::from_secs(2);
 const LOOK_PAUSE: Duration = Duration::from_millis(50);

@@ -43,8 +43,8 @@ const TAKE_OUT: &str = "
     DROP TABLE persona_store.move_state";
 
 /// The count of elapsed time goes on from the newest record that was moved, and not from one that
-/// is made here before a keeper looks: a count that is behind the time of day would jump otherwise,
-/// and all that was moved be forgotten. A count that is there stays.
+/// is made here before a maintenance process looks: a count that is behind the time of day would
+/// jump otherwise, and all that was moved be forgotten. A count that is there stays.
 const BEGIN_COUNT: &str = "
     INSERT INTO persona_store.meta (key, value)
     SELECT 'observed_us', least(max(at), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)::text

@@ -1,9 +1,9 @@
-//! Backups at regular times, made by the keeper's process while everybody else goes on.
+//! Backups at regular times, made by the maintenance process while everybody else goes on.
 //!
-//! A round runs on a thread of its own with a connection of its own, so that the keeper goes on
-//! copying the log back. The folder is the memory (`folder.rs`): the newest backup in it
-//! tells when the next one is due, also after a restart, and only files whose name is exactly one
-//! that is given there are ever removed.
+//! A round runs on a thread of its own with a connection of its own, so that the maintenance
+//! process goes on copying the log back. The folder is the memory (`folder.rs`): the newest backup
+//! in it tells when the next one is due, also after a restart, and only files whose name is exactly
+//! one that is given there are ever removed.
 
 use std::fs::{DirBuilder, File};
 use std::io::Result as IoResult;

@@ -19,8 +19,9 @@ const RELIEF_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Pause between two looks whether it has ended.
 const RELIEF_PAUSE: Duration = Duration::from_millis(2);
 
-/// Copies the log back where the last commit of a writer left it so long that the keeper seems to
-/// be away. The caller holds the write lock, so that the log can start over with the next write.
+/// Copies the log back where the last commit of a writer left it so long that the maintenance
+/// process seems to be away. The caller holds the write lock, so that the log can start over with
+/// the next write.
 ///
 /// # Errors
 ///
@@ -31,8 +32,8 @@ pub(crate) fn relieve(writer: &WriteConnection, observer: &dyn Observer) -> Resu
     }
     let before = connection::look_at_log(writer).map_err(from_driver)?.unwrap_or_default();
     let began = Instant::now();
-    // Writers are faster than a disk copies: if they went on while the keeper copies, the log would
-    // outgrow its bound.
+    // Writers are faster than a disk copies: if they went on while the maintenance process copies,
+    // the log would outgrow its bound.
     while try_copy_back(writer, observer, before)?.is_none() && began.elapsed() < RELIEF_WAIT_MAX {
         thread::sleep(RELIEF_PAUSE);
     }

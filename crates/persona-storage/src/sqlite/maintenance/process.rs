@@ -1,4 +1,4 @@
-//! The keeper: looks after the file while others use it.
+//! The maintenance process: looks after the file while others use it.
 //!
 //! It copies the log back into the database, so that no writer has to, merges the search index, and
 //! removes what has expired. Its connection is open from before the first worker until after the
@@ -33,13 +33,13 @@ use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
 /// Above this many frames in the log it is copied back with the write lock held, so that it starts
-/// over: 32 MiB of pages. Half of what the log may ever be, because writers go on until the keeper
-/// has its turn at the write lock.
+/// over: 32 MiB of pages. Half of what the log may ever be, because writers go on until the
+/// maintenance process has its turn at the write lock.
 const LOG_FRAMES_CEILING: u64 = 8 * 1024;
 // Once they were the same, and writers copied the log back inside their writes.
 const _: () = assert!(
     connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3,
-    "no room for the keeper's turn"
+    "no room for the maintenance process's turn"
 );
 /// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
 /// for long: about 10 ms.
@@ -56,7 +56,7 @@ const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
 /// Pause between two rounds of removing what has expired.
-const UPKEEP_EVERY: Duration = OBSERVED_EVERY;
+const MAINTENANCE_EVERY: Duration = OBSERVED_EVERY;
 /// Pause between two looks at the free space of the disk.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
@@ -74,7 +74,7 @@ const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
 const MERGE_STEPS_MAX: usize = 2;
 
 /// Looks after the file while others use it.
-pub struct Keeper {
+pub struct Maintenance {
     settings: Settings,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
@@ -88,7 +88,7 @@ pub struct Keeper {
     /// Whether writes may have added to the search index since it was last found merged.
     merge_is_due: bool,
     start_over_from: Instant,
-    upkeep_at: Instant,
+    maintenance_at: Instant,
     observed: Observed,
     disk: Disk,
     /// When the disk is to be looked at again.
@@ -107,7 +107,7 @@ pub struct Lost {
     pub rescued: Option<PathBuf>,
 }
 
-impl Keeper {
+impl Maintenance {
     /// Opens the connection that stays open.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl Keeper {
         let watch = FileWatch::of(&settings.path)
             .map_err(|source| DatabaseError::from_file(&settings.path, source))?;
         let now = Instant::now();
-        let mut keeper = Self {
+        let mut maintenance = Self {
             settings: settings.clone(),
             clock,
             observer,
@@ -141,7 +141,7 @@ impl Keeper {
             grew_at: now,
             merge_is_due: false,
             start_over_from: now,
-            upkeep_at: now,
+            maintenance_at: now,
             observed: Observed::default(),
             disk: Disk::of(settings),
             disk_from: now,
@@ -152,14 +152,14 @@ impl Keeper {
         // After a failed sync the log on the disk may lack pages that all processes still see in
         // it. Copied back, they are written and synced once more, before anything else is
         // acknowledged.
-        match keeper.copy_back() {
+        match maintenance.copy_back() {
             Err(Error::Unsynced(source)) => {
-                keeper.leave_the_log();
+                maintenance.leave_the_log();
                 Err(DatabaseError::Disk { path: settings.path.clone(), source })
             }
             // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
             // a tick reports it.
-            Ok(()) | Err(_) => Ok(keeper),
+            Ok(()) | Err(_) => Ok(maintenance),
         }
     }
 
@@ -168,8 +168,8 @@ impl Keeper {
     ///
     /// Then no writer is let in any more, and everything that was acknowledged is copied to a
     /// backup beside the database, because with the last process that has the old files open it
-    /// would be gone. The write lock stays closed until this keeper is dropped: the caller has to
-    /// end the server.
+    /// would be gone. The write lock stays closed until this maintenance process is dropped: the
+    /// caller has to end the server.
     pub fn lost(&mut self) -> Option<Lost> {
         let file = self.watch.lost()?.to_path_buf();
         if let Ok(guard) = self.write_lock.lock() {
@@ -258,8 +258,8 @@ impl Keeper {
         {
             self.copy_back()?;
         }
-        if self.upkeep_at.elapsed() >= UPKEEP_EVERY {
-            self.upkeep_at = Instant::now();
+        if self.maintenance_at.elapsed() >= MAINTENANCE_EVERY {
+            self.maintenance_at = Instant::now();
             self.remove_expired()?;
         }
         self.scrub.tick(&self.connection, &*self.observer);
@@ -395,7 +395,7 @@ impl Keeper {
         ended
     }
 
-    /// One transaction of upkeep, behind the write lock like any other write.
+    /// One transaction of maintenance, behind the write lock like any other write.
     fn write<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -409,7 +409,7 @@ impl Keeper {
             Committed::NotKept(error) => Err(from_driver(error)),
             Committed::Unknown(error) if is_failed_sync(&error) => Err(from_driver(error)),
             Committed::Unknown(error) => {
-                tracing::error!(%error, "a commit of upkeep is in doubt");
+                tracing::error!(%error, "a commit of maintenance is in doubt");
                 Err(Error::OutcomeUnknown)
             }
         }

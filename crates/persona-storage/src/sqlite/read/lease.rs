@@ -17,13 +17,13 @@ use crate::{Error, Observer};
 
 /// A log larger than this is in the way of the writers' next one. A client that has been waited for
 /// so long in sum loses its snapshot then: the writes of everybody else are worth more. Half of
-/// where the keeper has the log start over, because writers go on until it has, and the log may not
-/// outgrow 64 MiB.
+/// where the maintenance process has the log start over, because writers go on until it has, and
+/// the log may not outgrow 64 MiB.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SLOW_CLIENT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// From this size of the log on every read that keeps it from starting over is in the way: where
-/// the keeper wants to have it start over. Until it is copied back, writers add as much again on a
-/// fast disk.
+/// the maintenance process wants to have it start over. Until it is copied back, writers add as
+/// much again on a fast disk.
 const LOG_BYTES_LAST: u64 = 32 * 1024 * 1024;
 /// No read is in the way of writers who have not written this much since it began.
 const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;

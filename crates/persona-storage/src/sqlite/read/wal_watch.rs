@@ -14,8 +14,8 @@ use crate::sqlite::{DatabaseError, Settings};
 /// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
 pub(in crate::sqlite) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// From this size of the log on no long read begins until it has started over, for which there must
-/// be no reader. Below where the keeper has it start over (`maintenance/process.rs`), so that most
-/// reads have ended by themselves when it does.
+/// be no reader. Below where the maintenance process has it start over (`maintenance/process.rs`),
+/// so that most reads have ended by themselves when it does.
 const LOG_BYTES_FULL: u64 = 24 * 1024 * 1024;
 /// A log that has been full for so long although no long read holds it is held by another program.
 const HELD_AFTER: Duration = Duration::from_secs(5);
@@ -199,7 +199,7 @@ mod tests {
             connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver))
                 .expect("it opens")
         };
-        let (writer, keeper) = (open(Purpose::Write), open(Purpose::Keep));
+        let (writer, maintenance) = (open(Purpose::Write), open(Purpose::Keep));
         let watch = LogWatch::new(settings.clone());
         assert!(watch.limit_of_reads().is_some());
         writer
@@ -210,7 +210,8 @@ mod tests {
         std::thread::sleep(super::LOOK_EVERY);
         assert!(watch.look().bytes() >= LOG_BYTES_FULL);
         assert!(watch.limit_of_reads().is_none());
-        connection::checkpoint(&keeper, rusqlite::wal::CheckpointMode::PASSIVE).expect("copied");
+        connection::checkpoint(&maintenance, rusqlite::wal::CheckpointMode::PASSIVE)
+            .expect("copied");
         std::thread::sleep(super::LOOK_EVERY);
         assert!(watch.limit_of_reads().is_none(), "somebody may be writing");
         std::thread::sleep(super::LOOK_EVERY);

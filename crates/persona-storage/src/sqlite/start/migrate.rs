@@ -148,7 +148,7 @@ pub(crate) fn migrate(
     if found > 0 {
         // The WAL may be as long as all words of all personas. No reader has to read through it if
         // it is copied back here. The migration is kept already, so a copy that does not succeed is
-        // left to the keeper.
+        // left to the maintenance process.
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         {
             tracing::warn!(%error, "the log of the migration could not be copied back yet");

@@ -11,7 +11,7 @@ use crate::time::Observed;
 use crate::{Error, Idempotency, Outcome, Written};
 
 /// The answer to an earlier request with this key. A record is valid for as long as it is there;
-/// only the keeper removes it.
+/// only the maintenance process removes it.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub(crate) fn insert(
     written: &Written,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    // `at` is the count of elapsed time (`time.rs`). Where no keeper has begun to count, the time
-    // of day stands in for it.
+    // `at` is the count of elapsed time (`time.rs`). Where no maintenance process has begun to
+    // count, the time of day stands in for it.
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, persona, revision, deleted, body, at)
@@ -93,7 +93,7 @@ pub(crate) fn is_full(connection: &Connection, max: u64) -> rusqlite::Result<boo
     Ok(kept.unsigned_abs() >= max)
 }
 
-/// What a transaction of the keeper did to the records.
+/// What a transaction of the maintenance process did to the records.
 pub(crate) struct Removed {
     pub records: usize,
     /// Whether as many rows were changed as may be, so that there can be more to do.

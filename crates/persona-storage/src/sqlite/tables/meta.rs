@@ -1,5 +1,6 @@
 //! What is known of a database as a whole: its epoch, whether its rows are in order of creation,
-//! and, in the row `observed_us`, how much elapsed time keepers have counted (`idempotency.rs`).
+//! and, in the row `observed_us`, how much elapsed time maintenance processes have counted
+//! (`idempotency.rs`).
 //!
 //! An epoch names one life of a database. A place in the feed names a state only together with it:
 //! a copy that was put back goes on from an earlier place with other lines. So every copy gets an

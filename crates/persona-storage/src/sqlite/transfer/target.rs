@@ -33,8 +33,8 @@ const STATE: &str = "
     CREATE TABLE move_order (id BLOB PRIMARY KEY, row_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
 /// The count of elapsed time goes on from the newest record that was moved, and not from one that
-/// is made here before a keeper looks: a count that is behind the time of day would jump otherwise,
-/// and all that was moved be forgotten.
+/// is made here before a maintenance process looks: a count that is behind the time of day would
+/// jump otherwise, and all that was moved be forgotten.
 const BEGIN_COUNT: &str = "
     INSERT OR IGNORE INTO meta (key, value)
     SELECT 'observed_us', CAST(min(max(at), unixepoch() * 1000000) AS TEXT) FROM idempotency HAVING max(at) IS NOT NULL";

@@ -1,14 +1,14 @@
-//! The keeper of a file for as long as one command writes to it.
+//! The maintenance process of a file for as long as one command writes to it.
 //!
 //! Without it the log would grow as long as an import runs, and stay beside the file afterwards:
-//! then a copy of the file alone would lack what was just acknowledged. A server's own keeper does
-//! not mind a second one.
+//! then a copy of the file alone would lack what was just acknowledged. A server's own maintenance
+//! process does not mind a second one.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use persona_server::backend::Keeper;
+use persona_server::backend::Maintenance;
 use persona_server::exit_code::ExitCode;
 use persona_storage::Error;
 
@@ -17,20 +17,20 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// A thread that looks after the file until this is dropped; then it copies the log back and
 /// closes.
-pub struct Upkeep {
+pub struct MaintenanceThread {
     /// Dropped to end the thread.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Upkeep {
+impl MaintenanceThread {
     /// Starts looking after the file.
-    pub fn start(mut keeper: Keeper) -> Self {
+    pub fn start(mut maintenance: Maintenance) -> Self {
         let (end, ended) = channel();
         let thread = std::thread::spawn(move || {
             let mut pause = Duration::ZERO;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                pause = match keeper.tick() {
+                pause = match maintenance.tick() {
                     Ok(pause) => pause,
                     Err(error @ (Error::Unsynced(_) | Error::OutcomeUnknown)) => {
                         end_at_once(&error)
@@ -38,7 +38,7 @@ impl Upkeep {
                     Err(_) => PAUSE_AFTER_FAILURE,
                 };
             }
-            if let Err(error) = keeper.close() {
+            if let Err(error) = maintenance.close() {
                 end_at_once(&error);
             }
         });
@@ -60,11 +60,11 @@ fn end_at_once(error: &Error) -> ! {
     std::process::exit(i32::from(ExitCode::DiskFailed.number()))
 }
 
-impl Drop for Upkeep {
+impl Drop for MaintenanceThread {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the keeper has said so on standard error already.
+            // A panic of the maintenance process has said so on standard error already.
             drop(thread.join());
         }
     }
