@@ -104,7 +104,7 @@ pub const KEYS: &[Key] = &[
         member: "allow_open",
         shape: Shape::Switch,
         default: Default::Text("false"),
-        help: "Permits a host that is not loopback: everybody who can reach the port is served, without authentication.",
+        help: "Permits a host that is not loopback: everyone who can reach the port is served, without authentication.",
         ..PLAIN
     },
     Key {
@@ -113,7 +113,7 @@ pub const KEYS: &[Key] = &[
         member: "trusted_proxies",
         shape: Shape::Networks,
         default: Default::Text("127.0.0.0/8,::1"),
-        help: "Proxies whose Forwarded and X-Forwarded-For name the client: addresses and ranges, or none.",
+        help: "Proxies that are trusted to name the client in Forwarded or X-Forwarded-For: addresses and ranges, or none.",
         ..PLAIN
     },
     Key {
@@ -121,7 +121,7 @@ pub const KEYS: &[Key] = &[
         section: "listen",
         member: "allowed_hosts",
         shape: Shape::Hosts,
-        help: "Hosts that requests may name besides loopback, such as that of a proxy, or any; when not set, any where host is not loopback, else none.",
+        help: "Hosts that requests may name besides those of loopback, such as the name of a proxy, or any; when not set, any where host is not loopback, else none.",
         ..PLAIN
     },
     Key {
@@ -131,7 +131,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 8, max: CONNECTIONS_MAX },
         default: Default::Text("1024"),
         unit: Some("connections"),
-        help: "Most connections of each worker; when all are taken, one that is idle makes room for the one that comes.",
+        help: "Most connections of each worker; when all are taken, an idle one is closed for each new one.",
         ..PLAIN
     },
     Key {
@@ -141,7 +141,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 1, max: 100 },
         default: Default::Text("50"),
         unit: Some("percent"),
-        help: "Part of them that one client may hold while others want in; trusted proxies may hold all.",
+        help: "Part of these connections that one client may hold while other clients wait; trusted proxies may hold all.",
         ..PLAIN
     },
     Key {
@@ -150,7 +150,7 @@ pub const KEYS: &[Key] = &[
         member: "idle_timeout",
         shape: Shape::Time { min_seconds: 1, max_seconds: 86_400 },
         default: Default::Text("75s"),
-        help: "How long a connection may wait for its next request; longer than a load balancer keeps its own, mostly 60s.",
+        help: "How long a connection may wait for its next request; set it longer than the idle time of a load balancer, mostly 60s.",
         ..PLAIN
     },
     Key {
@@ -179,7 +179,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 0, max: WAIT_MS_MAX },
         default: Default::Text("10000"),
         unit: Some("milliseconds"),
-        help: "How long a stopping worker may take for the requests that it has.",
+        help: "How long a worker that stops may take to finish its requests.",
         ..PLAIN
     },
     Key {
@@ -189,7 +189,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 1, max: ANSWER_MEMORY_MB_MAX },
         default: Default::Text("256"),
         unit: Some("MiB"),
-        help: "Memory of one worker for large answers that are not sent yet; a client may have a quarter of it. Further ones are refused (503).",
+        help: "Memory of one worker for large answers that are not sent yet; one client may have a quarter of it. Further large answers are refused (503).",
         ..PLAIN
     },
     Key {
@@ -218,7 +218,7 @@ pub const KEYS: &[Key] = &[
         member: "durability",
         shape: Shape::Word(&["normal", "full"]),
         default: Default::Text("normal"),
-        help: "What an acknowledged write survives: every crash of a process (normal), or a power cut too (full).",
+        help: "What an acknowledged write survives: every crash of a process (normal), or also a power cut (full).",
         ..PLAIN
     },
     Key {
@@ -238,7 +238,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: READ_MS_MIN, max: READ_MS_MAX },
         default: Default::Text("5000"),
         unit: Some("milliseconds"),
-        help: "How long a list or a search may take from its start; then it is ended.",
+        help: "How long a list or a search may take; a longer one is ended.",
         ..PLAIN
     },
     Key {
@@ -248,7 +248,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 1, max: CHECKPOINT_PAGES_MAX },
         default: Default::Text("1000"),
         unit: Some("pages of 4,096 bytes"),
-        help: "From how many pages in the write-ahead log on they are copied back into the database file.",
+        help: "Length of the write-ahead log (WAL) at which a checkpoint begins.",
         ..PLAIN
     },
     Key {
@@ -258,7 +258,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 0, max: DISK_RESERVE_MB_MAX },
         default: Default::Text("64"),
         unit: Some("MiB"),
-        help: "Space on the disk of a database file that writes leave free: with less they are answered 507, and reads go on.",
+        help: "Free space that writes leave on the disk of a database file; with less, writes are answered 507 and reads go on.",
         ..PLAIN
     },
     Key {
@@ -268,7 +268,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: IDEMPOTENCY_KEYS_MIN, max: IDEMPOTENCY_KEYS_CEILING },
         default: Default::Text("10000000"),
         unit: Some("keys"),
-        help: "Most idempotency keys that are kept, each for a day and some 300 bytes; take the writes with a key of one day.",
+        help: "Most idempotency keys that are kept, each for a day and some 300 bytes; set it to the number of writes with a key in a day.",
         ..PLAIN
     },
     Key {
@@ -278,7 +278,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: DOCUMENT_BYTES_MIN, max: DOCUMENT_BYTES_MAX_CEILING as u64 },
         default: Default::Text("4194304"),
         unit: Some("bytes"),
-        help: "Most bytes of a persona's editable members as JSON; larger ones that exist can be read and made smaller.",
+        help: "Most bytes of a persona's editable members as JSON; a larger persona that exists can be read and made smaller.",
         ..PLAIN
     },
     Key {
@@ -288,7 +288,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: 1, max: WAIT_MS_MAX },
         default: Default::Text("1000"),
         unit: Some("milliseconds"),
-        help: "From how long a wait for the turn to write on the log names who is waited for.",
+        help: "Length of a wait for the write lock from which on the log names the process that holds it.",
         ..PLAIN
     },
     Key {
@@ -296,7 +296,7 @@ pub const KEYS: &[Key] = &[
         section: "client",
         member: "server",
         shape: Shape::Server,
-        help: "Server that commands talk to when the command line names neither a server nor a database.",
+        help: "Server that commands use when the command line names neither a server nor a database.",
         ..PLAIN
     },
     Key {
@@ -304,7 +304,7 @@ pub const KEYS: &[Key] = &[
         section: "backup",
         member: "every",
         shape: Shape::Time { min_seconds: 1, max_seconds: BACKUP_SECONDS_MAX },
-        help: "How often the running server backs its database up, such as 1h; never when not set.",
+        help: "How often the running server makes a backup of its database, such as 1h; never when not set.",
         ..PLAIN
     },
     Key {
@@ -341,7 +341,7 @@ pub const KEYS: &[Key] = &[
         member: "format",
         shape: Shape::Word(&LogFormat::WORDS),
         default: Default::Text("auto"),
-        help: "Form of the log: text, json, or auto (text on a terminal, JSON otherwise).",
+        help: "Format of the log: text, json, or auto (text on a terminal, JSON otherwise).",
         ..PLAIN
     },
     Key {
@@ -349,7 +349,7 @@ pub const KEYS: &[Key] = &[
         section: "log",
         member: "file",
         shape: Shape::Path,
-        help: "Where the log goes; standard error when not set. Reopened on USR1.",
+        help: "File for the log, opened again on USR1; standard error when not set.",
         ..PLAIN
     },
     Key {
@@ -358,7 +358,7 @@ pub const KEYS: &[Key] = &[
         member: "access",
         shape: Shape::Switch,
         default: Default::Text("false"),
-        help: "Writes a line in the log for each request.",
+        help: "Writes a line to the log for each request.",
         ..PLAIN
     },
     #[cfg(feature = "faults")]

@@ -10,16 +10,15 @@ const HEAD: &str = "\
 
 <!-- Generated from crates/persona-server/src/config/key.rs; `persona config reference` prints it. -->
 
-Every setting can be given as a flag of `persona serve`, as a variable, or in a settings file.
-The weightiest source wins: flags, then `PERSONA_` variables, then the shared variables (`PORT` and the like), then the
-project file, then the user file, then the default.
+Every setting can be given as a flag of `persona serve`, as an environment variable, or in a settings file.
+The first of these sources that has a value wins: flags, `PERSONA_` variables, shared variables (`PORT` and others), the project file, the user file, the default.
 
 - The project file is `persona.toml` in the current folder, or the file that `--config` or `PERSONA_CONFIG` names.
-- A server that is named there (`PERSONA_SERVER`, or `server` in `[client]`) is what commands talk to when the command line names neither a server nor a database. Its flag is one of those commands, and not of `persona serve`.
+- `PERSONA_SERVER`, or `server` in `[client]`, names the server that commands use when the command line names neither a server nor a database. Its flag belongs to those commands, and not to `persona serve`.
 - The user file is `$XDG_CONFIG_HOME/persona/config.toml`, or `~/.config/persona/config.toml`.
 - Relative paths in a file are relative to that file.
 - An empty variable counts as not set.
-- `persona config show --origin` prints what holds and where it came from; `persona config check` finds every problem.
+- `persona config show --origin` prints each value in effect and its origin; `persona config check` finds every problem.
 ";
 
 /// Every setting as Markdown.
