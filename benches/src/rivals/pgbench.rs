@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use persona_model::{Document, SearchWords};
+use persona_model::Document;
 
 use crate::child::output;
 use crate::place::Place;
@@ -15,12 +15,12 @@ use persona_test_support::Cluster;
 /// same size, its revision, a line of the feed, and its words.
 fn update(personas: u64) -> Result<String> {
     let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
-    let words = SearchWords::of(&document);
+    let (titles, text) = (document.title_words(), document.text_words().as_str());
     let all: std::collections::BTreeSet<&str> =
-        [&words.name, &words.tags, &words.text].iter().flat_map(|part| part.split(' ')).collect();
+        [&*titles.name, &*titles.tags, text].into_iter().flat_map(|part| part.split(' ')).collect();
     let all: Vec<String> =
         all.into_iter().filter(|word| !word.is_empty()).map(|word| format!("'{word}'")).collect();
-    let (name, tags, text, all) = (&words.name, &words.tags, &words.text, all.join(", "));
+    let (name, tags, all) = (&titles.name, &titles.tags, all.join(", "));
     let last = personas - 1;
     Ok(format!(
         "\\set persona random(0, {last})

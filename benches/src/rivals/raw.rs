@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use persona_model::{Document, SearchWords};
+use persona_model::Document;
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -28,8 +28,8 @@ pub const UPDATE: &str = "UPDATE personas SET revision = revision + 1, updated_a
 /// was, so a rival that wrote the same texts again would do nothing.
 pub struct Versions {
     text: String,
-    /// The words of the search index that stay.
-    pub words: SearchWords,
+    /// Has the words of the search index that stay.
+    document: Document,
 }
 
 /// The texts of one change.
@@ -43,7 +43,7 @@ pub struct Version {
 impl Versions {
     pub fn new() -> Result<Self> {
         let document = Document::from_json(personas::document(1, personas::USUAL_BYTES))?;
-        Ok(Self { text: document.text().to_owned(), words: SearchWords::of(&document) })
+        Ok(Self { text: document.text().to_owned(), document })
     }
 
     pub fn version(&self, number: u32) -> Version {
@@ -51,7 +51,7 @@ impl Versions {
         Version {
             head: json!({ "id": personas::id(1).to_string(), "revision": number, "rest": "x".repeat(330) }).to_string(),
             document: self.text.replacen("\"nickname\":\"\"", &format!("\"nickname\":\"{nickname}\""), 1),
-            name: format!("{} {nickname}", self.words.name),
+            name: format!("{} {nickname}", self.document.title_words().name),
         }
     }
 }
@@ -76,11 +76,14 @@ pub fn updates(
     let mut change = connection.prepare(
         "INSERT INTO changes (persona, revision, kind, at) VALUES (?1, ?2, 'updated', ?3)",
     )?;
-    let mut index = connection.prepare(
-        "INSERT OR REPLACE INTO persona_search (rowid, name, tags, text) VALUES (?1, ?2, ?3, ?4)",
+    // The words that are taken out are those of another persona: that costs the same, and nothing
+    // is found in this copy.
+    let mut old_title = connection.prepare(
+        "INSERT INTO persona_titles (persona_titles, rowid, name, tags) VALUES ('delete', ?1, ?2, ?3)",
     )?;
-    let mut title = connection
-        .prepare("INSERT OR REPLACE INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?;
+    let mut title =
+        connection.prepare("INSERT INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?;
+    let words = versions.document.title_words();
     let (began, time_max) = (Instant::now(), Duration::from_secs(seconds.into()));
     let mut count = 0_u32;
     while began.elapsed() < time_max {
@@ -93,8 +96,8 @@ pub fn updates(
                 update.query_row(params![row, count, head, document], |found| found.get(0))?;
             if rows == Rows::All {
                 revise.execute(params![row, revision, count, head, document])?;
-                index.execute(params![row, name, versions.words.tags, versions.words.text])?;
-                title.execute(params![row, name, versions.words.tags])?;
+                old_title.execute(params![row, words.name, words.tags])?;
+                title.execute(params![row, name, words.tags])?;
                 change.execute(params![
                     personas::id(u64::from(count)).as_bytes(),
                     revision,

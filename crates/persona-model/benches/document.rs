@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use persona_model::{Document, Patch, SearchWords};
+use persona_model::{Document, Patch, TextWords, TitleWords};
 use serde_json::{Value, json};
 
 /// Bytes of text in the usual persona, and in a large one.
@@ -39,7 +39,10 @@ fn hot_parts(criterion: &mut Criterion) {
             );
         });
         criterion.bench_function(&format!("search_words_{size}"), |bencher| {
-            bencher.iter(|| SearchWords::of(black_box(&document)));
+            bencher.iter(|| {
+                let document = black_box(&document);
+                (TitleWords::of(document), TextWords::of(document))
+            });
         });
         criterion.bench_function(&format!("read_stored_{size}"), |bencher| {
             bencher.iter(|| Document::from_stored(black_box(text)));

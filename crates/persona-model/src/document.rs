@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::field::FIELDS;
 use crate::representation::object_text;
 use crate::search::folded_tag;
-use crate::{ContentHash, Invalid, Kind, SearchWords, validate};
+use crate::{ContentHash, Invalid, Kind, TextWords, TitleWords, validate};
 
 /// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -30,7 +30,8 @@ struct Shared {
     members: Map<String, Value>,
     text: OnceLock<String>,
     content_hash: OnceLock<ContentHash>,
-    words: OnceLock<SearchWords>,
+    title_words: OnceLock<TitleWords>,
+    text_words: OnceLock<TextWords>,
 }
 
 impl PartialEq for Document {
@@ -100,7 +101,8 @@ impl Document {
             members,
             text: OnceLock::new(),
             content_hash: OnceLock::new(),
-            words: OnceLock::new(),
+            title_words: OnceLock::new(),
+            text_words: OnceLock::new(),
         }))
     }
 
@@ -127,16 +129,22 @@ impl Document {
             .chain(std::iter::once_with(|| ContentHash::of_rounded_members(&self.0.members)))
     }
 
-    /// The words that it is found by.
-    pub fn words(&self) -> &SearchWords {
-        self.0.words.get_or_init(|| SearchWords::of(self))
+    /// The words of name and tags that it is found by.
+    pub fn title_words(&self) -> &TitleWords {
+        self.0.title_words.get_or_init(|| TitleWords::of(self))
+    }
+
+    /// The words of the longer texts that it is found by.
+    pub fn text_words(&self) -> &TextWords {
+        self.0.text_words.get_or_init(|| TextWords::of(self))
     }
 
     /// Makes text, hash and words now instead of when they are first asked for.
     pub fn prepare(&self) {
         self.text();
         self.content_hash();
-        self.words();
+        self.title_words();
+        self.text_words();
     }
 
     /// Checks that it is no larger than a limit. A document that was larger before may stay so

@@ -78,6 +78,6 @@ pub use representation::{join_representation, metadata_text, updated_at_in};
 pub use revision::{Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,
-    SearchError, SearchWords, Snippet, Term,
+    SearchError, Snippet, Term, TextWords, TitleWords,
 };
 pub use strict_json::{MalformedJson, read_strictly};

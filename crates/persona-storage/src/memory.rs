@@ -190,7 +190,7 @@ fn sort_value<'a>(persona: &'a Persona, request: &ListRequest) -> (i64, &'a str)
         SortKey::Relevance => {
             let search = request.filter.search.as_ref();
             let nearness =
-                search.map_or(Nearness::Name, |search| search.nearness(persona.document.words()));
+                search.map_or(Nearness::Name, |search| search.nearness(&persona.document));
             (Rank::new(nearness, persona.created_at).number(), "")
         }
     }
@@ -218,7 +218,7 @@ fn meets(persona: &Persona, request: &ListRequest) -> bool {
     (filter.include_deleted || persona.deleted_at.is_none())
         && filter.kind.is_none_or(|kind| persona.document.kind() == kind)
         && filter.is_active.is_none_or(|active| persona.document.is_active() == active)
-        && filter.search.as_ref().is_none_or(|search| search.is_met_by(persona.document.words()))
+        && filter.search.as_ref().is_none_or(|search| search.is_met_by(&persona.document))
         && filter.tags.iter().all(|tag| tags.contains(tag))
 }
 

@@ -9,7 +9,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Argued exceptions to the longest file: path and reason.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("crates/persona-model/src/search/query.rs", WIDTH),
     ("crates/persona-server/src/heads/head.rs", WIDTH),
     ("crates/persona-server/src/scoreboard/layout.rs", WIDTH),
     ("crates/persona-server/src/supervisor/state.rs", WIDTH),

@@ -59,8 +59,12 @@ fn an_older_file_is_not_migrated_while_another_program_has_it_open() {
     let database = folder.path().join("persona.db");
     let file = Connection::open(&database).expect("it opens");
     // As version 3 left it.
-    file.execute_batch("DROP TABLE persona_titles; DROP TABLE meta; PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)")
-        .expect("an older file");
+    let search = include_str!("../../../persona-storage/migrations/sqlite/0002_search.sql");
+    file.execute_batch(&format!(
+        "DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {search};
+         PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)"
+    ))
+    .expect("an older file");
     let ended = refused(folder.path(), &[]);
     assert_eq!(ended.code, Some(75), "{}", ended.stderr);
     let words =

@@ -1,33 +1,12 @@
-//! What a search text asks for, and what of a persona is searched.
+//! What a search text asks for.
 
-use super::limit::{SEARCH_WORDS_MAX, up_to};
-use super::words::{Words, is_closed, words_of};
+use super::words::{is_closed, words_of};
 use crate::{Document, Nearness};
 
 /// Longest search text, in bytes.
 pub const SEARCH_BYTES_MAX: usize = 1024;
 /// Most terms of a search text: each costs a walk through an index.
 pub const SEARCH_TERMS_MAX: usize = 32;
-
-/// The fields that make up the name.
-pub(super) const NAME_FIELDS: [&str; 3] = ["name", "nickname", "handle"];
-
-/// The lists of texts that are searched.
-pub(super) const GREETING_FIELDS: [&str; 2] = ["alternate_greetings", "group_only_greetings"];
-
-/// The other texts that are searched.
-pub(super) const TEXT_FIELDS: [&str; 10] = [
-    "description",
-    "appearance",
-    "personality",
-    "scenario",
-    "system_prompt",
-    "post_history_instructions",
-    "first_mes",
-    "mes_example",
-    "creator_notes",
-    "creator",
-];
 
 /// Words that have to follow each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,17 +38,6 @@ pub enum SearchError {
     /// It has no word: blanks and punctuation only.
     #[error("must have at least one word")]
     NoWord,
-}
-
-/// The words of a persona, in the three parts that weigh differently.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SearchWords {
-    /// Of name, nickname and handle.
-    pub name: String,
-    /// Of the tags.
-    pub tags: String,
-    /// Of all longer texts, up to [`SEARCH_WORDS_MAX`] different ones.
-    pub text: String,
 }
 
 impl Search {
@@ -115,11 +83,12 @@ impl Search {
         }
     }
 
-    /// Whether a persona with these words meets the search; what a database's index answers without
-    /// reading them.
-    pub fn is_met_by(&self, words: &SearchWords) -> bool {
-        let parts =
-            [&words.name, &words.tags, &words.text].map(|part| part.split(' ').collect::<Vec<_>>());
+    /// Whether a document meets the search. The index of a database answers the same without a look
+    /// at the document.
+    pub fn is_met_by(&self, document: &Document) -> bool {
+        let titles = document.title_words();
+        let parts = [&*titles.name, &*titles.tags, document.text_words().as_str()]
+            .map(|part| part.split(' ').collect::<Vec<_>>());
         let [name, tags, _] = &parts;
         let found = |term: &Term| {
             if term.is_of_titles() {
@@ -131,16 +100,17 @@ impl Search {
         self.wanted.iter().all(found) && !self.unwanted.iter().any(found)
     }
 
-    /// How near to the name of a persona that meets the search its wanted terms are.
-    pub fn nearness(&self, words: &SearchWords) -> Nearness {
+    /// How near to the name the wanted terms are in a document that meets the search.
+    pub fn nearness(&self, document: &Document) -> Nearness {
+        let titles = document.title_words();
         let all_in = |parts: &[&String]| {
             let parts: Vec<Vec<&str>> =
                 parts.iter().map(|part| part.split(' ').collect()).collect();
             self.wanted.iter().all(|term| parts.iter().any(|part| term.is_in(part)))
         };
-        if all_in(&[&words.name]) {
+        if all_in(&[&titles.name]) {
             Nearness::Name
-        } else if all_in(&[&words.name, &words.tags]) {
+        } else if all_in(&[&titles.name, &titles.tags]) {
             Nearness::Tags
         } else {
             Nearness::Text
@@ -212,60 +182,12 @@ fn shorter_fits(words: &[String]) -> Vec<usize> {
     shorter
 }
 
-impl SearchWords {
-    /// Whether a field has a part in them: a change of any other field leaves the words as they
-    /// are.
-    pub fn come_from(field: &str) -> bool {
-        Self::title_comes_from(field)
-            || TEXT_FIELDS.contains(&field)
-            || GREETING_FIELDS.contains(&field)
-    }
-
-    /// Whether a field has a part in the words of name and tags.
-    pub fn title_comes_from(field: &str) -> bool {
-        NAME_FIELDS.contains(&field) || field == "tags"
-    }
-
-    /// The words of a document.
-    pub fn of(document: &Document) -> Self {
-        let text =
-            |field: &str| document.get(field).and_then(|value| value.as_str()).unwrap_or_default();
-        let greetings =
-            GREETING_FIELDS.into_iter().filter_map(|field| document.get(field)?.as_array());
-        let greetings = greetings.flatten().filter_map(|item| item.as_str());
-        Self {
-            name: joined(NAME_FIELDS.into_iter().map(text)),
-            tags: joined(document.tags()),
-            text: up_to(
-                SEARCH_WORDS_MAX,
-                joined(TEXT_FIELDS.into_iter().map(text).chain(greetings)),
-            ),
-        }
-    }
-}
-
-/// All words of some texts, with a blank between two. A word that no text has separates the texts,
-/// so that no phrase is found across two of them.
-fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut words = Words::default();
-    for text in texts {
-        let before = words.joined.len();
-        words.separate();
-        let start = words.joined.len();
-        words.add_all(text);
-        if words.joined.len() == start {
-            words.joined.truncate(before);
-        }
-    }
-    words.joined
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{SEARCH_TERMS_MAX, Search, SearchError, SearchWords, Term};
+    use super::{SEARCH_TERMS_MAX, Search, SearchError, Term};
     use crate::Document;
 
     #[test]
@@ -314,11 +236,9 @@ mod tests {
 
     #[test]
     fn signs_of_a_word_tell_it_from_the_word_alone_and_full_folding_from_none() {
-        let words = |name: &str| {
-            SearchWords::of(&Document::from_json(json!({ "name": name })).expect("valid"))
-        };
+        let named = |name: &str| Document::from_json(json!({ "name": name })).expect("valid");
         let found =
-            |name: &str, text: &str| Search::parse(text).expect("a search").is_met_by(&words(name));
+            |name: &str, text: &str| Search::parse(text).expect("a search").is_met_by(&named(name));
         for (name, text) in [
             ("C++ tutor", "c++"),
             ("C++ tutor", "C"),
@@ -360,8 +280,8 @@ mod tests {
         let document = Document::from_json(json!({
             "name": "Zoë", "tags": ["日本語", "maths"], "description": "Adds numbers", "system_prompt": "quickly and well"
         }));
-        let words = SearchWords::of(&document.expect("valid"));
-        let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&words);
+        let document = document.expect("valid");
+        let met = |text: &str| Search::parse(text).expect("a search").is_met_by(&document);
         for found in [
             "zoe",
             "ZOË",

@@ -8,7 +8,8 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::matches::{Match, densest, different, matches};
-use super::query::{GREETING_FIELDS, NAME_FIELDS, Search, TEXT_FIELDS};
+use super::query::Search;
+use super::searched::{GREETING_FIELDS, NAME_FIELDS, TEXT_FIELDS};
 
 /// Most snippets of a persona.
 pub const SNIPPETS_MAX: usize = 3;
@@ -203,7 +204,7 @@ mod tests {
     use super::{
         Found, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search, Snippet, chosen, different, matches, texts,
     };
-    use crate::{Document, SearchWords};
+    use crate::Document;
 
     fn snippets(text: &str, members: &Value) -> Vec<(String, String)> {
         let snippets = Search::parse(text).expect("a search").snippets(members, || true);
@@ -354,7 +355,7 @@ mod tests {
             let document = Document::from_json(json!({ "name": name, "description": text, "tags": ["a b", "C++"] })).expect("valid");
             let found = search.snippets(&document.to_json(), || true).expect("it goes on");
             prop_assert!(found.len() <= SNIPPETS_MAX);
-            if search.is_met_by(&SearchWords::of(&document)) {
+            if search.is_met_by(&document) {
                 prop_assert_eq!(found.is_empty(), search.wanted.is_empty());
             }
             for snippet in &found {

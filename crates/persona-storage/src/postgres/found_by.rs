@@ -1,7 +1,7 @@
 //! What personas are found by, their tags and their words, of many at once: each column a list,
 //! unfolded by the database.
 
-use persona_model::{Document, PersonaId, SearchWords};
+use persona_model::{Document, PersonaId};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -38,7 +38,8 @@ pub(super) struct FoundBy<'a> {
     pub id: PersonaId,
     /// Without case, each once.
     pub tags: &'a [String],
-    pub words: &'a SearchWords,
+    /// Has the words.
+    pub document: &'a Document,
 }
 
 /// Writes it for personas that have no tags there, in the transaction of the caller.
@@ -53,7 +54,8 @@ pub(super) async fn put(
         .rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])
         .await?;
     let ids: Vec<Uuid> = rows.iter().map(|it| row::uuid(it.id)).collect();
-    let words: Vec<search::Indexed> = rows.iter().map(|it| search::Indexed::of(it.words)).collect();
+    let words: Vec<search::Indexed> =
+        rows.iter().map(|it| search::Indexed::of(it.document)).collect();
     let part = |part: fn(&search::Indexed) -> &str| words.iter().map(part).collect::<Vec<&str>>();
     let beginnings: Vec<Option<String>> =
         words.iter().map(|it| it.beginnings.as_ref().map(|words| words.join(" "))).collect();
@@ -98,7 +100,7 @@ pub(super) async fn fill_all(
         after = Some(row::uuid(*last));
         let rows: Vec<_> = documents
             .iter()
-            .map(|(id, tags, document)| FoundBy { id: *id, tags, words: document.words() })
+            .map(|(id, tags, document)| FoundBy { id: *id, tags, document })
             .collect();
         put(connection, &rows).await.map_err(failed)?;
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use persona_model::{Search, SearchWords, Term};
+use persona_model::{Document, Search, Term};
 
 /// Characters of a word that the index holds: longer words are rare, and an entry has a limit of
 /// about 2,000 bytes.
@@ -28,8 +28,9 @@ pub(super) struct Indexed {
 }
 
 impl Indexed {
-    pub(super) fn of(words: &SearchWords) -> Self {
-        let parts = [&words.name, &words.tags, &words.text];
+    pub(super) fn of(document: &Document) -> Self {
+        let (titles, text) = (document.title_words(), document.text_words().as_str());
+        let parts = [&*titles.name, &*titles.tags, text];
         let all: BTreeSet<&str> = parts
             .into_iter()
             .flat_map(|part| part.split(' '))
@@ -41,9 +42,9 @@ impl Indexed {
             (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect());
         let between_blanks = |part: &str| format!(" {part} ");
         Self {
-            name: between_blanks(&words.name),
-            tags: between_blanks(&words.tags),
-            text: between_blanks(&words.text),
+            name: between_blanks(&titles.name),
+            tags: between_blanks(&titles.tags),
+            text: between_blanks(text),
             beginnings,
         }
     }
@@ -90,7 +91,7 @@ pub(super) fn run_of(term: &Term) -> String {
 
 #[cfg(test)]
 mod tests {
-    use persona_model::{Document, Search, SearchWords};
+    use persona_model::{Document, Search};
     use serde_json::json;
 
     use super::{Indexed, candidates};
@@ -114,7 +115,7 @@ mod tests {
         let words = |description: &str, scenario: &str| {
             let members =
                 json!({ "name": "Ada", "description": description, "scenario": scenario });
-            SearchWords::of(&Document::from_json(members).expect("valid"))
+            Document::from_json(members).expect("valid")
         };
         let few = Indexed::of(&words("one two two", ""));
         assert_eq!((few.name.as_str(), few.text.as_str()), (" ada ", " one two two "));

@@ -5,7 +5,7 @@
 //! was faster no row meets it, and then nothing at all is written, because every other part takes
 //! its rows from the one that was.
 
-use persona_model::{PersonaId, Revision, SearchWords, Timestamp};
+use persona_model::{PersonaId, Revision, TextWords, Timestamp, TitleWords};
 use tokio_postgres::Error as DriverError;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -148,8 +148,11 @@ pub(super) async fn apply(
         .changed
         .contains(&"tags")
         .then(|| persona.document.folded_tags().into_iter().collect());
-    let has_words = revised.changed.iter().any(|field| SearchWords::come_from(field));
-    let words = has_words.then(|| search::Indexed::of(persona.document.words()));
+    let has_words = revised
+        .changed
+        .iter()
+        .any(|field| TitleWords::come_from(field) || TextWords::come_from(field));
+    let words = has_words.then(|| search::Indexed::of(&persona.document));
     let words = words.as_ref();
     let fingerprint = write.idempotency.as_ref().map(|wanted| &wanted.fingerprint[..]);
     let parameters: [Parameter<'_>; 28] = [

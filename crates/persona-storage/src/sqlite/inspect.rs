@@ -15,7 +15,7 @@ use persona_model::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::check::examine;
+use super::check::{Scope, examine};
 use super::connection::{self, Purpose};
 use super::{CheckReport, DatabaseError, Progress, Settings};
 use crate::NoObserver;
@@ -209,7 +209,7 @@ fn check_in(path: &Path, presence: Presence) -> Result<CheckReport, DatabaseErro
     let watcher = &mut |_: Progress| ControlFlow::Continue(());
     match presence {
         Presence::WithLog => super::check(path, watcher),
-        Presence::AtRest => examine(path, &open_at_rest(path)?, true, watcher),
+        Presence::AtRest => examine(path, &open_at_rest(path)?, true, Scope::WithWords, watcher),
     }
 }
 

@@ -4,12 +4,13 @@
 //! configuration, formatting of answers.
 //!
 //! Start reading at [`SqliteStore`] (`store.rs`). A write goes `store.rs` -> `write/` (queue, one
-//! writing process at a time, one transaction for many requests) -> `tables/` and `search.rs`
+//! writing process at a time, one transaction for many requests) -> `tables/` and `search/`
 //! (rows). A read of one persona goes `store.rs` -> `read/` -> `tables/personas.rs`.
 //!
 //! - `write/`: the way of a write, from the queue to the answer.
 //! - `read/`: the way of a read, and the limits of reads that last.
 //! - `tables/`: the statements on each table.
+//! - `search/`: the full-text indexes.
 //! - `start/`: a file is made ready: created, converted to WAL mode, migrated.
 //! - `maintenance/`: checkpoints, the disk reserve, expiry, the slow search for damage.
 //! - `files/`: names, owners and locks of files, without SQLite.

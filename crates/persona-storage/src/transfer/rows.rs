@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use persona_model::{ContentHash, Document, PersonaId, SearchWords};
+use persona_model::{ContentHash, Document, PersonaId};
 use sha2::{Digest, Sha256};
 
 /// A line of the feed with the revision that it stands for.
@@ -66,7 +66,7 @@ impl Entry {
             head: self.head.clone(),
             document: self.document.clone(),
             tags: document.folded_tags().into_iter().collect(),
-            words: SearchWords::of(&document),
+            found_by: document,
         })
     }
 }
@@ -90,7 +90,8 @@ pub(crate) struct PersonaRow {
     pub document: String,
     /// As they are looked for: without case, each once, in the order of their bytes.
     pub tags: Vec<String>,
-    pub words: SearchWords,
+    /// Has the words that the persona is found by.
+    pub found_by: Document,
 }
 
 /// What was answered to a request with a key.
@@ -193,7 +194,8 @@ pub(crate) fn persona_digest(row: &PersonaRow) -> Vec<u8> {
     text.text(Some(&row.head));
     text.text(Some(&row.document));
     // As PostgreSQL keeps them: with a blank before and after each word.
-    for words in [&row.words.name, &row.words.tags, &row.words.text] {
+    let titles = row.found_by.title_words();
+    for words in [&*titles.name, &*titles.tags, row.found_by.text_words().as_str()] {
         text.text(Some(&format!(" {words} ")));
     }
     text.digest()

@@ -15,6 +15,14 @@ use persona_storage::sqlite::{
 use persona_storage::{NoObserver, Operation, Store};
 use serde_json::{Value, json};
 
+/// Makes a file look as version 4 left it.
+pub const TO_VERSION_4: &str = concat!(
+    "DROP TABLE meta; DROP TABLE persona_texts; DROP TABLE persona_titles;",
+    include_str!("../../migrations/sqlite/0002_search.sql"),
+    include_str!("../../migrations/sqlite/0004_titles.sql"),
+    "PRAGMA user_version = 4;"
+);
+
 /// A folder with a database in it.
 pub struct Folder(tempfile::TempDir);
 

@@ -3,7 +3,8 @@
 //!
 //! `version-5.sqlite` and `version-2.sql` were made by the command line of that version
 //! with the same commands: five personas with history, numbers beyond 2^53, and words and tags of
-//! every kind that later versions see otherwise.
+//! every kind that later versions see otherwise. The command line of version 6 made
+//! `version-6.sqlite` of the first one, and gave the fourth persona the nickname `Nordwind`.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -24,6 +25,8 @@ use persona_test_support::Cluster;
 use serde_json::{Value, json};
 
 const OLD_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/version-5.sqlite");
+const FILE_OF_VERSION_6: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/version-6.sqlite");
 const OLD_SERVER: &str = include_str!("version-2.sql");
 
 /// What RFC 8785 alone makes of the first persona at its last revision, where both numbers are
@@ -132,7 +135,7 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     let report = initialise(&settings(&folder.database())).expect("brought up to date");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.personas),
-        (Some(5), 6, Some(5))
+        (Some(5), 7, Some(5))
     );
     let log = fs::metadata(folder.path("persona.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "what the migration wrote is in the file itself");
@@ -141,11 +144,11 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
     store.close().await;
     drop(store);
     assert!(check(&folder.database()).expect("it can be read").is_sound());
-    let copy = check(&folder.path("persona.db-before-version-6")).expect("it can be read");
+    let copy = check(&folder.path("persona.db-before-version-7")).expect("it can be read");
     assert!(copy.is_sound() && copy.schema_version == 5, "{copy:?}");
     // No write merges segments of an index, as before.
     let connection = rusqlite::Connection::open(folder.database()).expect("it opens");
-    for index in ["persona_search", "persona_titles"] {
+    for index in ["persona_texts", "persona_titles"] {
         let sql = format!("SELECT v FROM {index}_config WHERE k = 'automerge'");
         assert_eq!(
             connection.query_row(&sql, [], |found| found.get::<_, i64>(0)),
@@ -153,6 +156,34 @@ async fn an_old_file_is_indexed_anew_after_a_copy_was_made() {
             "{index}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_version_6_is_indexed_anew_and_its_old_words_can_be_taken_out() {
+    let folder = Folder::new();
+    fs::copy(FILE_OF_VERSION_6, folder.database()).expect("copied");
+    let report = initialise(&settings(&folder.database())).expect("brought up to date");
+    assert_eq!((report.migrated_from, report.personas), (Some(6), Some(5)));
+    let store = file_store(&folder.database());
+    assert_is_found_by_the_rules_of_today(&store).await;
+    let found = async |text: &str| {
+        let filter = Filter { search: Search::parse(text).ok(), ..Filter::default() };
+        let request =
+            ListRequest { filter, sort: Sort::RELEVANCE, after: None, limit: 10, count: true };
+        store.list(request).await.expect("listed").total
+    };
+    assert_eq!((found("nordwind").await, found("helper").await), (Some(1), Some(1)));
+    let patch = Patch::merge(json!({ "name": "Föhn", "nickname": "" })).expect("a merge patch");
+    let operation =
+        Operation::Patch { id: id(4), precondition: Precondition::Any, patch, base: None };
+    store.write(write(operation)).await.expect("patched");
+    assert_eq!(
+        (found("nordwind").await, found("helper").await, found("fohn").await),
+        (Some(0), Some(0), Some(1))
+    );
+    store.close().await;
+    drop(store);
+    assert!(check(&folder.database()).expect("it can be read").is_sound());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(
         (report.personas, report.deleted, report.revisions, report.changes, report.schema_version),
-        (10, 2, 32, 32, 6)
+        (10, 2, 32, 32, 7)
     );
     back_up(&folder.database(), &folder.path("backup.db"), false, &mut go_on).expect("a backup");
     assert_eq!(check(&folder.path("backup.db")).expect("it can be read"), report);
@@ -83,6 +83,13 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         ("UPDATE personas SET handle = NULL WHERE row_id = 3", "column handle", named),
         ("UPDATE personas SET is_active = 0 WHERE row_id = 3", "column is_active", named),
         ("UPDATE persona_tags SET tag = 'other' WHERE persona = 3 AND tag = 'all'", "tags", named),
+        ("DELETE FROM persona_texts WHERE rowid = 3", "words that it is found by", named),
+        (
+            "INSERT INTO persona_titles (rowid, name, tags) VALUES (3, 'more', '')",
+            "words that it is found by",
+            named,
+        ),
+        ("INSERT INTO persona_texts (rowid, text) VALUES (99, 'more')", "belong to no persona", None),
         ("DELETE FROM revisions WHERE persona = 3 AND revision = 2", "2 comes next", named),
         ("DELETE FROM revisions WHERE persona = 3 AND revision = 4", "end at 3", named),
         ("UPDATE revisions SET parent = 1 WHERE persona = 3 AND revision = 3", "parent", named),

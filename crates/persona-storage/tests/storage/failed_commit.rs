@@ -33,7 +33,7 @@ async fn a_refusal_never_names_a_revision_that_was_not_committed() {
     let write_lock = WriteLock::open(&settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
     let foreign = rusqlite::Connection::open(&settings.path).expect("it opens");
-    foreign.execute_batch("DROP TABLE persona_search").expect("SQL");
+    foreign.execute_batch("DROP TABLE persona_titles").expect("SQL");
     let [applied, refused] =
         [rename(Precondition::Any, "Eve"), rename(Precondition::at(first), "Eva")]
             .map(|write| store.write(write));

@@ -21,7 +21,7 @@ fn many_words(number: u32) -> String {
 /// numbers of levels and of segments.
 fn segments(path: &Path) -> u64 {
     let connection = rusqlite::Connection::open(path).expect("it opens");
-    let sql = "SELECT block FROM persona_search_data WHERE id = 10";
+    let sql = "SELECT block FROM persona_texts_data WHERE id = 10";
     let record: Vec<u8> = connection.query_row(sql, [], |found| found.get(0)).expect("readable");
     let mut bytes = record[if record[4..8] == [0xff, 0, 0, 1] { 8 } else { 4 }..].iter();
     let mut number = || {

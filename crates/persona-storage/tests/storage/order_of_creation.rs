@@ -54,7 +54,7 @@ async fn personas_that_a_wrong_clock_created_are_listed_once_in_their_place() {
     drop(store);
     // And in a file of a version that noted nothing.
     let file = rusqlite::Connection::open(folder.database()).expect("it opens");
-    file.execute_batch("DROP TABLE meta; PRAGMA user_version = 4").expect("as version 4 left it");
+    file.execute_batch(files::TO_VERSION_4).expect("as version 4 left it");
     drop(file);
     assert_eq!(initialise(&settings(&folder.database())).expect("migrated").migrated_from, Some(4));
     let store = files::open(&folder.database());

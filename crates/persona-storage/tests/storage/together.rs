@@ -249,12 +249,12 @@ async fn the_words_of_requests_that_share_a_transaction_become_one_segment_with_
         foreign.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a number") as usize
     };
     let found = |word: &str| {
-        count(&format!("SELECT count(*) FROM persona_search WHERE persona_search MATCH '{word}'"))
+        count(&format!("SELECT count(*) FROM persona_titles WHERE persona_titles MATCH '{word}'"))
     };
     assert_eq!((found("ada"), found("word21"), found("word20"), found("word2")), (21, 1, 0, 0));
     let transactions = counts.transactions.load(Ordering::Relaxed);
     assert!(transactions < 41, "{transactions} transactions for 41 writes");
-    let segments = count("SELECT count(DISTINCT segid) FROM persona_search_idx");
+    let segments = count("SELECT count(DISTINCT segid) FROM persona_titles_idx");
     assert!(segments <= transactions, "{segments} segments of {transactions} transactions");
 }
 

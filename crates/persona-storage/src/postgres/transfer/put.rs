@@ -117,7 +117,7 @@ impl Session {
         let rows: Vec<_> = new
             .iter()
             .chain(changed)
-            .map(|it| FoundBy { id: it.id, tags: &it.tags, words: &it.words })
+            .map(|it| FoundBy { id: it.id, tags: &it.tags, document: &it.found_by })
             .collect();
         self.put_found_by(&rows)
     }

@@ -5,18 +5,19 @@
 //! reported, never repaired.
 //!
 //! Start reading at [`check`] (`run.rs`). `persona.rs` compares one persona with itself, `chain.rs`
-//! its revisions, `feed.rs` the feed with both. A running server is not disturbed: every persona
-//! and every batch of revisions or changes is a read transaction of its own, so none keeps the log
-//! from starting over for long.
+//! its revisions, `feed.rs` the feed with both, `words.rs` the full-text indexes with documents.
+//! A running server is not disturbed: every persona and every batch of revisions, changes or words
+//! is a read transaction of its own, so none keeps the WAL from its reset for long.
 
 mod chain;
 mod feed;
 mod persona;
 mod report;
 mod run;
+mod words;
 
 pub use report::{CheckProblem, CheckReport};
 pub use run::check;
 
 pub(super) use persona::next_after;
-pub(super) use run::{check_alone, examine, open_any, row_after};
+pub(super) use run::{Scope, check_alone, examine, open_any, row_after};

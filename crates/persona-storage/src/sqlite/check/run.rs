@@ -9,6 +9,7 @@ use super::chain;
 use super::feed::Feed;
 use super::persona::next_after;
 use super::report::CheckReport;
+use super::words::Words;
 use crate::NoObserver;
 use crate::sqlite::backup::restore;
 use crate::sqlite::connection::{self, Purpose};
@@ -35,7 +36,7 @@ const TELL_EVERY: u64 = 64;
 pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, DatabaseError> {
     library::check_library()?;
     let (connection, alone) = open_any(path)?;
-    examine(path, &connection, alone, watcher)
+    examine(path, &connection, alone, Scope::WithWords, watcher)
 }
 
 /// Checks a file that nobody else has open, such as a backup that was just made.
@@ -43,7 +44,7 @@ pub(crate) fn check_alone(
     path: &Path,
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, DatabaseError> {
-    examine(path, &connection::open_alone(path)?, true, watcher)
+    examine(path, &connection::open_alone(path)?, true, Scope::WithoutWords, watcher)
 }
 
 /// Opens a file of ours of any known version and journal mode for reading, and tells whether it is
@@ -64,11 +65,22 @@ pub(crate) fn open_any(path: &Path) -> Result<(Connection, bool), DatabaseError>
     Ok((connection, !header.wal))
 }
 
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// Everything but the words of the full-text indexes: of a copy, which has them as the original
+    /// does.
+    WithoutWords,
+    /// Everything.
+    WithWords,
+}
+
 /// Checks what a connection sees; `alone` when no server can be using the file.
 pub(crate) fn examine(
     path: &Path,
     connection: &Connection,
     alone: bool,
+    scope: Scope,
     watcher: &mut Watcher<'_>,
 ) -> Result<CheckReport, DatabaseError> {
     let failed = |error| DatabaseError::from_driver(path, error);
@@ -78,7 +90,7 @@ pub(crate) fn examine(
     };
     let mut examination = Examination { path, connection, report: &mut report, watcher };
     examination.structure(alone)?;
-    examination.rows()?;
+    examination.rows(scope)?;
     Ok(report)
 }
 
@@ -175,8 +187,12 @@ impl Examination<'_, '_> {
     }
 
     /// The feed first; then the personas, each in one snapshot with what the feed got meanwhile.
-    fn rows(&mut self) -> Result<(), DatabaseError> {
+    fn rows(&mut self, scope: Scope) -> Result<(), DatabaseError> {
         let mut feed = Feed::default();
+        let mut words = None;
+        if scope == Scope::WithWords && self.report.schema_version >= migrate::TWO_INDEXES_SINCE {
+            words = self.found(Words::read(self.connection))?;
+        }
         let count = |sql| {
             self.connection
                 .query_row(sql, [], |row| row.get::<_, i64>(0))
@@ -197,7 +213,7 @@ impl Examination<'_, '_> {
             if done.is_multiple_of(TELL_EVERY) {
                 self.tell(Step::Personas, done, personas)?;
             }
-            let checked = self.persona_after(row_id, &mut feed);
+            let checked = self.persona_after(row_id, &mut feed, words.as_mut());
             match self.found(checked)? {
                 Some(Some(checked)) => row_id = checked,
                 Some(None) => break,
@@ -210,6 +226,10 @@ impl Examination<'_, '_> {
             }
         }
         feed.finish(self.report);
+        let left = words.map_or(0, |words| words.left());
+        if left > 0 && self.report.is_sound() {
+            self.report.add(None, format!("the words of {left} rows belong to no persona"));
+        }
         Ok(())
     }
 
@@ -222,7 +242,12 @@ impl Examination<'_, '_> {
     }
 
     /// Checks the next persona and tells its row; `None` after the last one.
-    fn persona_after(&mut self, row_id: i64, feed: &mut Feed) -> rusqlite::Result<Option<i64>> {
+    fn persona_after(
+        &mut self,
+        row_id: i64,
+        feed: &mut Feed,
+        words: Option<&mut Words>,
+    ) -> rusqlite::Result<Option<i64>> {
         let version = self.report.schema_version;
         let checksums = version >= migrate::CHECKSUMS_SINCE;
         let snapshot = self.connection.unchecked_transaction()?;
@@ -253,6 +278,13 @@ impl Examination<'_, '_> {
                         persona.revision
                     ),
                 );
+            }
+            if let Some(words) = words {
+                let (connection, document) = (self.connection, &persona.document);
+                let fault = words.fault_of(connection, current.row_id, persona.id, document)?;
+                if let Some(fault) = fault {
+                    self.report.add(current.id, fault);
+                }
             }
             if let Err(error) =
                 chain::compare(self.connection, current.row_id, stored, checksums, self.report)

@@ -2,55 +2,69 @@
 //!
 //! The SQL is put together from fixed pieces; every value is bound.
 
-use persona_model::{Filter, ListRequest, Nearness, Rank, Search, Since, SortKey, Timestamp};
-use rusqlite::Connection;
+use persona_model::{
+    Filter, ListRequest, Nearness, PersonaId, Rank, Search, Since, SortKey, Timestamp,
+};
 use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::fault;
 use crate::sqlite::error::from_driver;
-use crate::sqlite::search::Looked;
+use crate::sqlite::search::{Matches, Selected};
 use crate::sqlite::tables::{feed, meta, row};
 use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
+
+/// Most rows that a search finds between two looks at the personas.
+const MATCHES_MAX: usize = 4096;
 
 /// One page, and the count where it was asked for, of one snapshot.
 pub(crate) fn page(connection: &Connection, request: &ListRequest) -> Result<Page, Error> {
     let snapshot = connection.unchecked_transaction().map_err(from_driver)?;
     let position =
         request.filter.updated_since.map(|since| feed::position(&snapshot, since)).transpose()?;
-    let total = request
-        .count
-        .then(|| count(&snapshot, &request.filter))
-        .transpose()
-        .map_err(from_driver)?;
-    let rows = rows(&snapshot, request).map_err(from_driver)?;
+    let (rows, total) = rows_and_total(&snapshot, request).map_err(from_driver)?;
     Ok(Page::of(rows, request, total, position))
 }
 
-/// One more row than the page holds, which tells whether there is another page; each with its sort
-/// value as text.
-fn rows(
+type Found = Vec<(String, Representation)>;
+
+fn rows_and_total(
     connection: &Connection,
     request: &ListRequest,
-) -> rusqlite::Result<Vec<(String, Representation)>> {
-    let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
-    let search = request
+) -> rusqlite::Result<(Found, Option<u64>)> {
+    // SQLite forgets an interrupt when no statement is open, and a search is many short statements.
+    // This one is open until all of them have ended.
+    let mut open = connection.prepare_cached("SELECT 1")?;
+    let mut is_open = open.query([])?;
+    is_open.next()?;
+    let by_relevance = request
         .filter
         .search
         .as_ref()
-        .filter(|it| request.sort.key == SortKey::Relevance && !it.wanted.is_empty());
-    match search {
-        Some(search) => by_relevance(connection, request, search, &mut rows)?,
-        None => by_column(connection, request, &mut rows)?,
+        .filter(|search| request.sort.key == SortKey::Relevance && !search.wanted.is_empty());
+    // A page by relevance reads the indexes only as far as it reaches.
+    let selected = match &request.filter.search {
+        Some(search) if request.count || by_relevance.is_none() => {
+            Some(Selected::by(connection, search)?)
+        }
+        _ => None,
+    };
+    let conditions = || Conditions::of(&request.filter, selected.as_ref());
+    let total = request.count.then(|| count(connection, conditions())).transpose()?;
+    let mut rows = Rows { found: Vec::new(), bytes: 0, full: false, most: request.limit + 1 };
+    match by_relevance {
+        Some(search) => by_nearness(connection, request, search, &mut rows)?,
+        None => by_column(connection, request, conditions(), &mut rows)?,
     }
-    Ok(rows.found)
+    Ok((rows.found, total))
 }
 
 fn by_column(
     connection: &Connection,
     request: &ListRequest,
+    mut conditions: Conditions,
     rows: &mut Rows,
 ) -> rusqlite::Result<()> {
-    let mut conditions = Conditions::of(&request.filter);
     let key = key_sql(request.sort.key);
     let (direction, beyond) = if request.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
     let newest_first = request.sort.is_newest_first_among_equals();
@@ -82,79 +96,120 @@ fn by_column(
     })
 }
 
-/// Nearness by nearness, as far as the page reaches: the index gives the rows of each from the
-/// newest to the oldest, so what comes after the page is not looked at.
-fn by_relevance(
+/// Nearness by nearness, each from the newest row to the oldest, as far as the page reaches.
+fn by_nearness(
     connection: &Connection,
     request: &ListRequest,
     search: &Search,
     rows: &mut Rows,
 ) -> rusqlite::Result<()> {
-    let after =
-        request.after.as_ref().and_then(|cursor| Rank::from_number(cursor.key.parse().ok()?));
-    let in_titles = Looked::in_titles(&search.wanted);
-    let Some(wanted) = in_titles.all() else { return Ok(()) };
-    let [everywhere, titles_only] = Looked::each(&search.wanted);
+    let after = request
+        .after
+        .as_ref()
+        .and_then(|cursor| Some((Rank::from_number(cursor.key.parse().ok()?)?, cursor.id)));
     // Where a clock was wrong once they are not, and then all that is found has to be sorted.
     let is_ordered = meta::has_ordered_rows(connection)?;
-    for nearness in
-        Nearness::ALL.into_iter().filter(|it| after.is_none_or(|after| *it >= after.nearness()))
-    {
+    for nearness in Nearness::ALL {
+        if after.is_some_and(|(after, _)| nearness < after.nearness()) {
+            continue;
+        }
+        let after = after
+            .filter(|(after, _)| nearness == after.nearness())
+            .map(|(after, id)| (after.created_at().as_micros(), id));
+        let mut walk = Walk { connection, request, nearness, rows: &mut *rows };
+        if is_ordered {
+            walk.in_order_of_rows(search, after)?;
+        } else {
+            walk.sorted(search, after)?;
+        }
         if rows.are_enough() {
             break;
         }
-        let (index, expression) = match nearness {
-            Nearness::Name => (in_titles.index, format!("{{name}} : ({wanted})")),
-            Nearness::Tags => (in_titles.index, format!("({wanted}) NOT {{name}} : ({wanted})")),
-            Nearness::Text => match everywhere.all() {
-                Some(expression) => (everywhere.index, expression),
-                // What has all of them has them in name and tags, and was found before.
-                None => break,
-            },
-        };
+    }
+    Ok(())
+}
+
+/// What of one nearness is read into a page.
+struct Walk<'a> {
+    connection: &'a Connection,
+    request: &'a ListRequest,
+    nearness: Nearness,
+    rows: &'a mut Rows,
+}
+
+impl Walk<'_> {
+    /// Rows are numbered in order of creation, and those that were created at the same time, which
+    /// only a file that came from PostgreSQL has, in order of their identities.
+    fn in_order_of_rows(
+        &mut self,
+        search: &Search,
+        after: Option<(i64, PersonaId)>,
+    ) -> rusqlite::Result<()> {
+        let Some(newest) = self.newest(after)? else { return Ok(()) };
+        let mut matches = Matches::at(self.connection, search, self.nearness, newest);
+        let mut most = self.rows.most;
+        while !self.rows.are_enough() {
+            let found = matches.take(most)?;
+            let is_last = found.len() < most;
+            // Most of what is found meets the other conditions; where it does not, few statements
+            // are to look at many rows.
+            most = (most * 2).min(MATCHES_MAX);
+            self.read(&found, Conditions::default(), "p.row_id DESC")?;
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest row that comes after a place; `None` where none does.
+    fn newest(&self, after: Option<(i64, PersonaId)>) -> rusqlite::Result<Option<i64>> {
+        let Some((created_at, id)) = after else { return Ok(Some(i64::MAX)) };
+        self.connection
+            .prepare_cached(
+                "SELECT row_id
+                 FROM personas
+                 WHERE (created_at, id) < (?1, ?2)
+                 ORDER BY created_at DESC, id DESC
+                 LIMIT 1",
+            )?
+            .query_row(params![created_at, id.as_bytes()], |found| found.get(0))
+            .optional()
+    }
+
+    /// All that is found, in the order of its creation.
+    fn sorted(&mut self, search: &Search, after: Option<(i64, PersonaId)>) -> rusqlite::Result<()> {
+        let found =
+            Matches::at(self.connection, search, self.nearness, i64::MAX).take(usize::MAX)?;
         let mut conditions = Conditions::default();
-        conditions.add(&format!("{index} MATCH ?"), [Value::Text(expression)]);
-        if let Some(after) = after.filter(|after| after.nearness() == nearness) {
-            // Rows are numbered in order of creation, and those that were created at the same time,
-            // which only a file that came from PostgreSQL has, in order of their identities.
-            let older = if is_ordered {
-                let newest = "SELECT row_id FROM personas WHERE (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT 1";
-                format!("{index}.rowid <= ({newest})")
-            } else {
-                "(p.created_at, p.id) < (?, ?)".into()
-            };
-            let id = request
-                .after
-                .as_ref()
-                .map(|cursor| cursor.id.as_bytes().to_vec())
-                .unwrap_or_default();
-            conditions
-                .add(&older, [Value::Integer(after.created_at().as_micros()), Value::Blob(id)]);
+        if let Some((created_at, id)) = after {
+            let place = [Value::Integer(created_at), Value::Blob(id.as_bytes().to_vec())];
+            conditions.add("(p.created_at, p.id) < (?, ?)", place);
         }
-        // Of the index and not of the persona, so that no row is read for nothing.
-        let row = format!("{index}.rowid");
-        if nearness == Nearness::Text {
-            conditions.add_search(&row, "IN", titles_only.index, titles_only.all());
-            conditions.add_search(&row, "NOT IN", in_titles.index, Some(wanted.clone()));
+        self.read(&found, conditions, "p.created_at DESC, p.id DESC")
+    }
+
+    /// Reads those of some rows that meet the conditions.
+    fn read(
+        &mut self,
+        found: &[i64],
+        mut conditions: Conditions,
+        order: &str,
+    ) -> rusqlite::Result<()> {
+        if found.is_empty() {
+            return Ok(());
         }
-        conditions.add_unwanted(&row, search);
-        conditions.add_plain(&request.filter);
-        // A cross join keeps its order (SQLite, "Query Planning", "Manual Control Of Query Plans
-        // Using CROSS JOIN").
-        let tables = format!("{index} CROSS JOIN personas AS p ON p.row_id = {index}.rowid");
-        let order = if is_ordered {
-            format!("{index}.rowid DESC")
-        } else {
-            "p.created_at DESC, p.id DESC".into()
-        };
-        rows.read(connection, "p.created_at", &tables, conditions, &order, |value| match value {
+        conditions.add_rows("IN", found);
+        conditions.add_plain(&self.request.filter);
+        let nearness = self.nearness;
+        let rank = |value| match value {
             Value::Integer(micros) => {
                 Rank::new(nearness, Timestamp::from_micros(micros)).number().to_string()
             }
             _ => unreachable!("a time is a number"),
-        })?;
+        };
+        self.rows.read(self.connection, "p.created_at", "personas AS p", conditions, order, rank)
     }
-    Ok(())
 }
 
 /// The rows of a page and the one after it.
@@ -205,8 +260,7 @@ impl Rows {
     }
 }
 
-fn count(connection: &Connection, filter: &Filter) -> rusqlite::Result<u64> {
-    let conditions = Conditions::of(filter);
+fn count(connection: &Connection, conditions: Conditions) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(&format!("SELECT count(*) FROM personas AS p {}", conditions.clause()))?
         .query_row(rusqlite::params_from_iter(conditions.values), |found| row::number(found, 0))
@@ -233,34 +287,25 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// Everything that a filter asks for; the full-text index only tells which rows count.
-    fn of(filter: &Filter) -> Self {
+    /// Everything that a filter asks for; the indexes of words only tell which rows count.
+    fn of(filter: &Filter, selected: Option<&Selected>) -> Self {
         let mut conditions = Self::default();
-        if let Some(search) = &filter.search {
-            for looked in Looked::each(&search.wanted) {
-                conditions.add_search("p.row_id", "IN", looked.index, looked.all());
-            }
-            conditions.add_unwanted("p.row_id", search);
+        match selected {
+            Some(Selected::Only(rows)) => conditions.add_rows("IN", rows),
+            Some(Selected::Except(rows)) => conditions.add_rows("NOT IN", rows),
+            None => {}
         }
         conditions.add_plain(filter);
         conditions
     }
 
-    /// Only rows that are, or are not, in what an index finds.
-    fn add_search(&mut self, row: &str, is_in: &str, index: &str, expression: Option<String>) {
-        if let Some(expression) = expression {
-            self.add(
-                &format!("{row} {is_in} (SELECT rowid FROM {index} WHERE {index} MATCH ?)"),
-                [Value::Text(expression)],
-            );
-        }
-    }
-
-    /// Only rows that have none of the unwanted terms.
-    fn add_unwanted(&mut self, row: &str, search: &Search) {
-        for looked in Looked::each(&search.unwanted) {
-            self.add_search(row, "NOT IN", looked.index, looked.any());
-        }
+    /// Only these rows, or only others.
+    fn add_rows(&mut self, is_in: &str, rows: &[i64]) {
+        let rows = serde_json::to_string(rows).expect("a list of numbers is JSON");
+        self.add(
+            &format!("p.row_id {is_in} (SELECT value FROM json_each(?))"),
+            [Value::Text(rows)],
+        );
     }
 
     /// Everything that a filter asks for but the search.

@@ -32,7 +32,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../../migrations/sqlite/0005_epoch.sql"), then: |_| Ok(()) },
     Migration {
         sql: include_str!("../../../migrations/sqlite/0006_words.sql"),
-        then: search::fill_all,
+        then: search::fill_tags,
+    },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0007_two_indexes.sql"),
+        then: search::fill_indexes,
     },
 ];
 
@@ -45,6 +49,9 @@ pub(crate) const CHECKSUMS_SINCE: u32 = 3;
 
 /// The first version whose tags are kept without their case.
 pub(crate) const FOLDED_TAGS_SINCE: u32 = 6;
+
+/// The first version whose words are in two indexes.
+pub(crate) const TWO_INDEXES_SINCE: u32 = 7;
 
 /// What stands in place of the version of a file whose personas were moved away while a server used
 /// it: writers look at the version in every transaction, so from this commit on nobody writes what

@@ -67,6 +67,13 @@ pub(crate) fn stored(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
+/// The number of the newest line; 0 where there is none.
+pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM changes")?
+        .query_row([], |found| row::number(found, 0))
+}
+
 /// The newest line. One transaction at a time writes, so every line that is not there yet comes
 /// after it.
 ///

@@ -2,6 +2,7 @@
 //! (`read.rs`).
 
 mod order;
+mod put;
 mod read;
 mod source;
 mod target;

@@ -6,7 +6,7 @@
 //! there when a move begins gets its numbers then (`move_order`). What comes later, while writers
 //! go on or between two attempts, is numbered as it comes, and here it is put in its place.
 
-use persona_model::{Document, PersonaId, SearchWords};
+use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, params};
 
 use crate::sqlite::error::damage;
@@ -70,19 +70,14 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
     ] {
         connection.prepare_cached(sql)?.execute([before, after])?;
     }
-    // The indexes of words hold no texts that could be moved.
-    for sql in [
-        "DELETE FROM persona_search WHERE rowid = ?1",
-        "DELETE FROM persona_titles WHERE rowid = ?1",
-    ] {
-        connection.prepare_cached(sql)?.execute([before])?;
-    }
     let document: String = connection
         .prepare_cached("SELECT document FROM personas WHERE row_id = ?1")?
         .query_row([after], |found| found.get(0))?;
     let document = Document::from_stored(&document)
         .map_err(|invalid| damage(format!("a persona cannot be read: {invalid}")))?;
-    let words = SearchWords::of(&document);
-    search::put_words(connection, after, &words)?;
-    search::put_title(connection, after, &words)
+    // The indexes hold no texts that could be moved.
+    connection.prepare_cached("DELETE FROM persona_texts WHERE rowid = ?1")?.execute([before])?;
+    search::remove_title(connection, before, document.title_words())?;
+    search::put_text(connection, after, document.text_words())?;
+    search::put_title(connection, after, document.title_words())
 }

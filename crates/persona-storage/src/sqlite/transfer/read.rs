@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use persona_model::{Document, PersonaId, SearchWords};
+use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::sqlite::DatabaseError;
@@ -83,7 +83,7 @@ impl File {
             tags,
             // The index itself holds no texts that could be read back; these are the words that it
             // was made of.
-            words: SearchWords::of(&read),
+            found_by: read,
         };
         let digest = persona_digest(&persona);
         let handle = persona.handle.filter(|_| persona.deleted_at.is_none());

@@ -9,18 +9,18 @@
 use std::path::{Path, PathBuf};
 
 use persona_model::PersonaId;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, named_params, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::order;
+use super::put::{put_entry, put_persona};
 use super::read::File;
 use crate::sqlite::DatabaseError;
+use crate::sqlite::FileSystem;
 use crate::sqlite::backup::snapshot;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths;
 use crate::sqlite::start::{library, migrate};
-use crate::sqlite::tables::checksum;
-use crate::sqlite::{FileSystem, search};
-use crate::transfer::{Entry, KeyRecord, PersonaRow, Side, Source, Start, Target, TransferError};
+use crate::transfer::{Entry, KeyRecord, Side, Source, Start, Target, TransferError};
 
 /// Page cache in KiB: rows come in no order of most indexes.
 const CACHE_KIB: i64 = 64 * 1024;
@@ -262,7 +262,7 @@ impl Target for FileTarget {
     }
 
     fn tidy(&mut self) -> Result<(), TransferError> {
-        let merge = "INSERT INTO persona_search (persona_search) VALUES ('optimize');
+        let merge = "INSERT INTO persona_texts (persona_texts) VALUES ('optimize');
                      INSERT INTO persona_titles (persona_titles) VALUES ('optimize')";
         self.connection().execute_batch(merge).map_err(|error| self.failed(error))
     }
@@ -307,92 +307,4 @@ impl Target for FileTarget {
         snapshot::to_wal_mode(file.path())?;
         Ok(file.finish(false).map_err(|error| DatabaseError::from_file(&self.path, error))?)
     }
-}
-
-/// Writes a persona as it is after a batch, with its tags and words. Tells whether it is a new one.
-fn put_persona(transaction: &Transaction<'_>, persona: &PersonaRow) -> rusqlite::Result<bool> {
-    let find = "SELECT row_id FROM personas WHERE id = ?1";
-    let row_id: Option<i64> = transaction
-        .prepare_cached(find)?
-        .query_row([persona.id.as_bytes()], |found| found.get(0))
-        .optional()?;
-    let is_new = row_id.is_none();
-    let row_id = if let Some(row_id) = row_id {
-        row_id
-    } else {
-        let next = "SELECT coalesce((SELECT row_id FROM move_order WHERE id = ?1),
-                                        max(coalesce((SELECT max(row_id) FROM personas), 0),
-                                            (SELECT count(*) FROM move_order)) + 1)";
-        transaction
-            .prepare_cached(next)?
-            .query_row([persona.id.as_bytes()], |found| found.get(0))?
-    };
-    transaction
-        .prepare_cached(
-            "INSERT INTO personas (row_id, id, revision, name, kind, handle, is_active, created_at, updated_at, deleted_at,
-                                   created_by, updated_by, content_hash, head, document, checksum)
-             VALUES (:row_id, :id, :revision, :name, :kind, :handle, :is_active, :created_at, :updated_at, :deleted_at,
-                     :created_by, :updated_by, :content_hash, :head, :document, :checksum)
-             ON CONFLICT (row_id) DO UPDATE
-             SET revision = excluded.revision, name = excluded.name, kind = excluded.kind, handle = excluded.handle,
-                 is_active = excluded.is_active, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
-                 updated_by = excluded.updated_by, content_hash = excluded.content_hash, head = excluded.head,
-                 document = excluded.document, checksum = excluded.checksum",
-        )?
-        .execute(named_params! {
-            ":row_id": row_id,
-            ":id": persona.id.as_bytes(),
-            ":revision": persona.revision,
-            ":name": persona.name,
-            ":kind": persona.kind,
-            ":handle": persona.handle,
-            ":is_active": persona.is_active,
-            ":created_at": persona.created_at,
-            ":updated_at": persona.updated_at,
-            ":deleted_at": persona.deleted_at,
-            ":created_by": persona.created_by,
-            ":updated_by": persona.updated_by,
-            ":content_hash": persona.content_hash,
-            ":head": persona.head,
-            ":document": persona.document,
-            ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.head, &persona.document),
-        })?;
-    if !is_new {
-        transaction
-            .prepare_cached("DELETE FROM persona_tags WHERE persona = ?1")?
-            .execute([row_id])?;
-    }
-    let mut tag =
-        transaction.prepare_cached("INSERT INTO persona_tags (tag, persona) VALUES (?1, ?2)")?;
-    persona.tags.iter().try_for_each(|name| tag.execute(params![name, row_id]).map(drop))?;
-    search::put_words(transaction, row_id, &persona.words)?;
-    search::put_title(transaction, row_id, &persona.words)?;
-    Ok(is_new)
-}
-
-/// Adds a line of the feed and its revision.
-fn put_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO revisions (persona, revision, parent, base, at, author, note, changed, deleted, head, document, checksum)
-             VALUES ((SELECT row_id FROM personas WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            entry.persona.as_bytes(),
-            entry.revision,
-            entry.parent,
-            entry.base,
-            entry.made_at,
-            entry.author,
-            entry.note,
-            entry.changed,
-            entry.deleted,
-            entry.head,
-            entry.document,
-            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.head, &entry.document),
-        ])?;
-    transaction
-        .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![entry.sequence, entry.persona.as_bytes(), entry.revision, entry.kind, entry.at])?;
-    Ok(())
 }

@@ -14,7 +14,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use persona_model::Revision;
+use persona_model::{Document, Revision, TextWords};
 use rusqlite::Connection;
 
 use super::heavy_write_lock::{HeavyWriteGuard, HeavyWriteLock};
@@ -131,11 +131,20 @@ fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
     if Instant::now() < write.deadline
         && let Some(Ok(document)) = &patched
     {
-        document.prepare();
-        // To be compared with the new ones.
-        before.persona.document.words();
+        prepare(document, &before.persona.document);
     }
     Some(Foreseen { before, patched })
+}
+
+/// Makes what the statements behind the lock need of a document, and the words that they compare.
+fn prepare(document: &Document, before: &Document) {
+    document.text();
+    document.content_hash();
+    let changed = document.changed_fields(before);
+    if changed.iter().any(|field| TextWords::come_from(field)) {
+        document.text_words();
+        before.text_words();
+    }
 }
 
 /// Whether the same comes of the same revision every time. A failure to read does not.

@@ -1,0 +1,25 @@
+//! The full-text indexes: what is written to them, and how a search reads them.
+//!
+//! There are two indexes without a common word. `persona_texts` is large and has the words of the
+//! longer texts. `persona_titles` is small and has the words of name and tags. A write touches an
+//! index only if it changes a word of that index, so a new nickname costs nothing in the large one
+//! (ADR 0044).
+//!
+//! - `rows.rs`: the rows of one persona, written in the transaction of the persona.
+//! - `stream.rs`: what one expression finds in one index, from the newest row down.
+//! - `matches.rs`: what a whole search finds, put together from such streams.
+
+mod matches;
+mod rows;
+mod stream;
+
+pub(super) use matches::{Matches, Selected};
+pub(super) use rows::{
+    Entries, Entry, fill_indexes, fill_tags, merge, put_text, put_title, remove_title,
+    replace_text, replace_title,
+};
+
+/// The index of the longer texts.
+const TEXTS: &str = "persona_texts";
+/// The index of names and tags.
+const TITLES: &str = "persona_titles";

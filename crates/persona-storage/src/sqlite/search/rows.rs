@@ -1,0 +1,219 @@
+//! The rows of the full-text indexes, written in the same transaction as the persona.
+//!
+//! Each transaction adds a small segment to an index. Merging segments is work that grows with the
+//! index, so no writer does it; the maintenance process does, in steps that hold the write lock
+//! only briefly.
+//!
+//! A savepoint makes FTS5 write what it has gathered so far as a segment of its own, and so does a
+//! row whose number is smaller than the one before. So the rows of all requests of a transaction
+//! wait in [`Entries`], and are written at its end, in order and outside of any savepoint: one
+//! segment of an index instead of one for each request.
+//!
+//! FTS5 forgets a row of the index of texts by its number. The index of titles is smaller, because
+//! it does not know how many words each row has; in exchange FTS5 has to be told the words that it
+//! forgets, exactly as they were written. They are the words of the document that is replaced, so
+//! every change of what a word is (persona-model, search/) needs a migration that fills the indexes
+//! anew.
+
+use std::collections::BTreeMap;
+
+use persona_model::{Document, Invalid, TextWords, TitleWords};
+use rusqlite::types::Type;
+use rusqlite::{Connection, params};
+
+use crate::decide::Revised;
+use crate::sqlite::tables::personas;
+use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
+
+/// Pages that one step of merging writes at most: about a millisecond on an idle machine, a dozen
+/// under load.
+const MERGE_PAGES: i64 = 64;
+
+/// What the rows of one persona in the indexes have to become.
+#[derive(Debug)]
+pub(in super::super) struct Entry {
+    row_id: i64,
+    /// Has the new words.
+    document: Document,
+    /// Has the words that are in the indexes; `None` for a new persona.
+    before: Option<Document>,
+    in_texts: bool,
+    in_titles: bool,
+}
+
+impl Entry {
+    /// What a revision makes of the indexes; `None` where it changed no word of them.
+    pub(in super::super) fn of(
+        row_id: i64,
+        revised: &Revised,
+        before: Option<&Document>,
+    ) -> Option<Self> {
+        let document = &revised.persona.document;
+        let changes = |part: fn(&str) -> bool| revised.changed.iter().any(|field| part(field));
+        // To write the words of a large document again takes far longer than to compare them. For a
+        // small one it is the other way round, and most changes of a text do change its words.
+        let large_before = before.filter(|_| document.text().len() > LIGHT_BYTES_MAX);
+        let in_texts = changes(TextWords::come_from)
+            && large_before.is_none_or(|before| before.text_words() != document.text_words());
+        let in_titles = changes(TitleWords::come_from)
+            && before.is_none_or(|before| before.title_words() != document.title_words());
+        let before = before.cloned();
+        (in_texts || in_titles).then(|| Self {
+            row_id,
+            document: document.clone(),
+            before,
+            in_texts,
+            in_titles,
+        })
+    }
+}
+
+/// What one transaction has to write to the indexes, in the order of the rows.
+#[derive(Debug, Default)]
+pub(in super::super) struct Entries(BTreeMap<i64, Entry>);
+
+impl Entries {
+    /// Takes what a request came to. Where an earlier request of the transaction changed the same
+    /// persona, only the newer words are written, over those from before the earlier one.
+    pub(in super::super) fn add(&mut self, mut entry: Entry) {
+        if let Some(earlier) = self.0.remove(&entry.row_id) {
+            // The words between the two were never written. Where the earlier request left the
+            // words of name and tags alone, they are the same in all documents but the newest.
+            entry.before = earlier.before;
+            entry.in_texts |= earlier.in_texts;
+            entry.in_titles |= earlier.in_titles;
+        }
+        self.0.insert(entry.row_id, entry);
+    }
+
+    /// Writes all of it: the last thing before the commit.
+    pub(in super::super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for entry in self.0.values().filter(|entry| entry.in_texts) {
+            let words = entry.document.text_words();
+            match entry.before {
+                Some(_) => replace_text(connection, entry.row_id, words)?,
+                None => put_text(connection, entry.row_id, words)?,
+            }
+        }
+        for entry in self.0.values().filter(|entry| entry.in_titles) {
+            let words = entry.document.title_words();
+            match &entry.before {
+                Some(old) => replace_title(connection, entry.row_id, old.title_words(), words)?,
+                None => put_title(connection, entry.row_id, words)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds a row to the index of texts.
+pub(in super::super) fn put_text(
+    connection: &Connection,
+    row_id: i64,
+    words: &TextWords,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO persona_texts (rowid, text) VALUES (?1, ?2)")?
+        .execute(params![row_id, words.as_str()])
+        .map(drop)
+}
+
+/// Writes a row of the index of texts over the one that is there.
+pub(in super::super) fn replace_text(
+    connection: &Connection,
+    row_id: i64,
+    words: &TextWords,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO persona_texts (rowid, text) VALUES (?1, ?2)")?
+        .execute(params![row_id, words.as_str()])
+        .map(drop)
+}
+
+/// Adds a row to the index of names and tags.
+pub(in super::super) fn put_title(
+    connection: &Connection,
+    row_id: i64,
+    words: &TitleWords,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO persona_titles (rowid, name, tags) VALUES (?1, ?2, ?3)")?
+        .execute(params![row_id, words.name, words.tags])
+        .map(drop)
+}
+
+/// Takes a row out of the index of names and tags. The words must be exactly those of the row:
+/// FTS5 looks for it by them (FTS5 documentation, "The 'delete' Command").
+pub(in super::super) fn remove_title(
+    connection: &Connection,
+    row_id: i64,
+    words: &TitleWords,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO persona_titles (persona_titles, rowid, name, tags) VALUES ('delete', ?1, ?2, ?3)",
+        )?
+        .execute(params![row_id, words.name, words.tags])
+        .map(drop)
+}
+
+/// Writes a row of the index of names and tags over the one that is there.
+pub(in super::super) fn replace_title(
+    connection: &Connection,
+    row_id: i64,
+    old: &TitleWords,
+    new: &TitleWords,
+) -> rusqlite::Result<()> {
+    remove_title(connection, row_id, old)?;
+    put_title(connection, row_id, new)
+}
+
+/// Fills the tags of every persona: what SQL cannot say of the migration to version 6.
+pub(in super::super) fn fill_tags(connection: &Connection) -> rusqlite::Result<()> {
+    for_each_document(connection, |row_id, document| {
+        personas::insert_tags(connection, row_id, document)
+    })
+}
+
+/// Fills the empty indexes with the words of every persona: what SQL cannot say of the migration to
+/// version 7. Only the newest migration of the indexes has to fill them, because each older one is
+/// followed by it.
+pub(in super::super) fn fill_indexes(connection: &Connection) -> rusqlite::Result<()> {
+    for_each_document(connection, |row_id, document| {
+        put_text(connection, row_id, document.text_words())?;
+        put_title(connection, row_id, document.title_words())
+    })
+}
+
+fn for_each_document(
+    connection: &Connection,
+    mut fill: impl FnMut(i64, &Document) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare("SELECT row_id, document FROM personas ORDER BY row_id")?;
+    let mut rows = statement.query([])?;
+    while let Some(found) = rows.next()? {
+        let (row_id, text): (i64, String) = (found.get(0)?, found.get(1)?);
+        let unreadable = |invalid: Invalid| {
+            rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(invalid))
+        };
+        fill(row_id, &Document::from_stored(&text).map_err(unreadable)?)?;
+    }
+    Ok(())
+}
+
+/// Merges some segments of the indexes and tells whether there is more to merge (FTS5
+/// documentation, "The 'merge' Command").
+pub(in super::super) fn merge(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut more = false;
+    for command in [
+        "INSERT INTO persona_texts (persona_texts, rank) VALUES ('merge', ?1)",
+        "INSERT INTO persona_titles (persona_titles, rank) VALUES ('merge', ?1)",
+    ] {
+        let before = connection.total_changes();
+        connection.prepare_cached(command)?.execute([MERGE_PAGES])?;
+        // The command itself counts as one change.
+        more |= connection.total_changes() - before >= 2;
+    }
+    Ok(more)
+}
