@@ -23,7 +23,7 @@ use crate::{Operation, Representation};
 /// test.
 const WINDOW: Duration = Duration::from_millis(2);
 /// One patch in so many loses a key; one read in so many is of the present; one commit in so many
-/// is hidden.
+/// is hidden, and one transaction in so many leaves out its words.
 const ONCE_IN: u32 = 16;
 
 /// What goes wrong.
@@ -49,12 +49,14 @@ pub enum Fault {
     TagOfRevision,
     /// Changes are told from any position, also one of another life of the database.
     TrustPositions,
+    /// Now and then a transaction leaves out the rows of the search indexes.
+    LeaveOutWords,
 }
 
 #[cfg(feature = "faults")]
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AcknowledgeBeforeCommit,
         Self::OldSnapshot,
         Self::ReadOutsideTransaction,
@@ -64,6 +66,7 @@ impl Fault {
         Self::HideCommit,
         Self::TagOfRevision,
         Self::TrustPositions,
+        Self::LeaveOutWords,
     ];
 
     /// Its name in the setting `fault`.
@@ -78,6 +81,7 @@ impl Fault {
             Self::HideCommit => "hide-commit",
             Self::TagOfRevision => "tag-of-revision",
             Self::TrustPositions => "trust-positions",
+            Self::LeaveOutWords => "leave-out-words",
         }
     }
 }
@@ -148,6 +152,13 @@ pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
     {
         current.document = document;
     }
+}
+
+/// [`Fault::LeaveOutWords`]: whether this transaction does.
+pub(crate) fn leaves_out_words() -> bool {
+    static TRANSACTIONS: AtomicU32 = AtomicU32::new(0);
+    is_on(Fault::LeaveOutWords)
+        && TRANSACTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
 }
 
 /// [`Fault::SkipChange`]: the place after which changes are listed.

@@ -18,6 +18,7 @@ use super::connection::{Connection, Silence};
 use super::history::{Operation, Outcome, Record};
 use super::load::Load;
 use super::random::{Random, effect_of};
+use super::search::{Written, search_name, search_word, word_of};
 
 /// A document with more keys is replaced by one with a single key, so that documents stay small.
 const KEYS_MAX: usize = 48;
@@ -25,6 +26,8 @@ const KEYS_MAX: usize = 48;
 const WITHOUT_KEY_ONCE_IN: u64 = 8;
 /// One acknowledged write in so many is sent again on purpose.
 const REPEATED_ONCE_IN: u64 = 8;
+/// One acknowledged change in so many is searched for by a word of its own.
+const SEARCHED_ONCE_IN: u64 = 4;
 /// Attempts at one write whose answers get lost.
 const ATTEMPTS_MAX: usize = 50;
 /// Pause between two attempts to connect.
@@ -187,6 +190,10 @@ impl Client {
                         self.load.named(persona, id);
                     }
                     self.visit(persona, worker).await;
+                    let is_new = operation == Operation::Create;
+                    if is_new || self.random.once_in(SEARCHED_ONCE_IN) {
+                        self.search(&ask, &done).await;
+                    }
                     if has_key && self.random.once_in(REPEATED_ONCE_IN) {
                         self.repeat(&ask, &done).await;
                     }
@@ -215,13 +222,33 @@ impl Client {
         }
     }
 
+    /// Searches for an acknowledged write on any worker.
+    async fn search(&mut self, ask: &Ask, done: &Understood) {
+        let load = Arc::clone(&self.load);
+        let (Some(id), Some(revision)) = (done.id, done.revision) else { return };
+        let Some(mut connection) = self.connection_to_any().await else { return };
+        match ask.operation {
+            Operation::Create => search_name(&load, ask.persona, id, &mut connection).await,
+            Operation::Patch | Operation::Replace => {
+                let written = Written { id, revision, request: ask.request };
+                search_word(&load, &written, &mut connection).await;
+            }
+            _ => {}
+        }
+        load.pool.put_back(connection);
+    }
+
+    async fn connection_to_any(&mut self) -> Option<Connection> {
+        let load = Arc::clone(&self.load);
+        let worker = self.random.below(load.workers.len() as u64);
+        load.pool.take(load.workers[usize::try_from(worker).unwrap_or_default()]).await
+    }
+
     /// Sends an acknowledged write once more, to any worker: nothing may happen, and the answer is
     /// the first one.
     async fn repeat(&mut self, ask: &Ask, first: &Understood) {
         let load = Arc::clone(&self.load);
-        let worker =
-            usize::try_from(self.random.below(load.workers.len() as u64)).unwrap_or_default();
-        let Some(mut connection) = load.pool.take(load.workers[worker]).await else { return };
+        let Some(mut connection) = self.connection_to_any().await else { return };
         let again =
             self.attempt(ask, &mut connection).await.filter(|again| again.outcome == Outcome::Done);
         if again.is_some_and(|again| again.id != first.id) {
@@ -325,11 +352,12 @@ impl Client {
             );
         }
         let keys = json!({ key_of(ask.request): 1 });
+        let word = word_of(ask.request);
         let body = match ask.operation {
             Operation::Create | Operation::Replace => {
-                json!({ "name": self.load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys })
+                json!({ "name": self.load.name_of(ask.persona), "description": DESCRIPTION, "tags": ["persona-verify"], "extensions": keys, "creator_notes": word })
             }
-            Operation::Patch => json!({ "extensions": keys }),
+            Operation::Patch => json!({ "extensions": keys, "creator_notes": word }),
             _ => return request.body(Full::default()).ok(),
         };
         request

@@ -30,6 +30,7 @@ mod refusals;
 mod report;
 mod run;
 mod scratch;
+mod search;
 
 pub use error::Error;
 pub use plan::{Chaos, Place, Plan, ScratchPlan};

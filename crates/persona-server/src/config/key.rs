@@ -49,21 +49,15 @@ pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]
-const FAULTS: [&str; 10] = {
-    use persona_storage::fault::Fault;
-    let [a, b, c, d, e, f, g, h, i] = Fault::ALL;
-    [
-        "none",
-        a.name(),
-        b.name(),
-        c.name(),
-        d.name(),
-        e.name(),
-        f.name(),
-        g.name(),
-        h.name(),
-        i.name(),
-    ]
+const FAULTS: [&str; persona_storage::fault::Fault::ALL.len() + 1] = {
+    let faults = persona_storage::fault::Fault::ALL;
+    let mut names = ["none"; persona_storage::fault::Fault::ALL.len() + 1];
+    let mut at = 0;
+    while at < faults.len() {
+        names[at + 1] = faults[at].name();
+        at += 1;
+    }
+    names
 };
 
 const PLAIN: Key = Key {

@@ -21,6 +21,8 @@ pub enum Check {
     Visible,
     /// F: a client that follows changes sees each of them.
     Followed,
+    /// S: a search finds what was acknowledged before it began.
+    Found,
     /// T: what a client knows of a database before a restore is not taken for what is there after
     /// it.
     Restored,
@@ -32,13 +34,14 @@ pub enum Check {
 
 impl Check {
     /// Every check, in the order of its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Durable,
         Self::Refused,
         Self::Linear,
         Self::Once,
         Self::Visible,
         Self::Followed,
+        Self::Found,
         Self::Restored,
         Self::Intact,
         Self::Errors,
@@ -53,6 +56,7 @@ impl Check {
             Self::Once => 'X',
             Self::Visible => 'V',
             Self::Followed => 'F',
+            Self::Found => 'S',
             Self::Restored => 'T',
             Self::Intact => 'I',
             Self::Errors => 'E',
@@ -68,6 +72,7 @@ impl Check {
             Self::Once => "a repeated write happens once",
             Self::Visible => "other workers see a write at once",
             Self::Followed => "followers see every change",
+            Self::Found => "a search finds a write at once",
             Self::Restored => "no tag or position outlives a restore",
             Self::Intact => "the file is sound and every hash fits",
             Self::Errors => "nothing is locked, nothing fails",

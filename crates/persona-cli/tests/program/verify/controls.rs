@@ -51,6 +51,8 @@ fn expected(fault: Fault) -> &'static str {
         Fault::ForgetRepetitions => "X",
         // What is left out of one list comes in no later one.
         Fault::SkipChange => "F",
+        // The persona is there and its words are not in the index.
+        Fault::LeaveOutWords => "S",
         // Only the end of every process right behind the refusal brings it back.
         Fault::HideCommit => "R",
         Fault::TagOfRevision | Fault::TrustPositions => "T",

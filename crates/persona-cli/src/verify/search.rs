@@ -1,0 +1,83 @@
+//! The search for what was just acknowledged.
+//!
+//! A new persona must be found by its name, which never changes. Every write puts a word of its own
+//! into a text of the persona. After the answer a search for that word must find the persona, on
+//! whichever worker. It may miss it only if the persona was written again meanwhile, and then its
+//! revision tells that.
+
+use http::Request;
+use http_body_util::Full;
+use persona_model::PersonaId;
+use serde_json::Value;
+
+use super::checks::Check;
+use super::connection::{Answer, Connection};
+use super::load::Load;
+
+/// An acknowledged write with a word of its own.
+pub struct Written {
+    pub id: PersonaId,
+    pub revision: u32,
+    /// The number of the request, of which its word is made.
+    pub request: u32,
+}
+
+/// The word that a request puts into the text of the persona.
+pub fn word_of(request: u32) -> String {
+    format!("word{request}")
+}
+
+/// Searches for a new persona by its name.
+pub async fn search_name(load: &Load, persona: u32, id: PersonaId, connection: &mut Connection) {
+    let name = load.name_of(persona);
+    if is_found(load, id, &phrase(&name), connection).await == Some(false) {
+        let what = format!(
+            "persona {id} was created, and a search for its name that began after the answer did not find it"
+        );
+        load.complain(Check::Found, what);
+    }
+}
+
+/// Searches for the word of a write, and complains where it is not found although the persona is
+/// still as it was written.
+pub async fn search_word(load: &Load, written: &Written, connection: &mut Connection) {
+    let Written { id, revision, request } = written;
+    // The name keeps personas of earlier runs out, which have the same words.
+    let query = format!("{}+{}", word_of(*request), phrase(&load.tag));
+    if is_found(load, *id, &query, connection).await != Some(false) {
+        return;
+    }
+    let Some(now) = get(load, connection, &format!("/{id}")).await else { return };
+    if now["revision"] == *revision {
+        let what = format!(
+            "persona {id} was written at revision {revision} and is still there, and a search for its words that began after the answer did not find it"
+        );
+        load.complain(Check::Found, what);
+    }
+}
+
+/// Whether a search finds a persona; `None` without an answer.
+async fn is_found(
+    load: &Load,
+    id: PersonaId,
+    query: &str,
+    connection: &mut Connection,
+) -> Option<bool> {
+    let path = format!("?q={query}&include_deleted=true&fields=id&limit=1000");
+    let page = get(load, connection, &path).await?;
+    let id = id.to_string();
+    Some(page["items"].as_array()?.iter().any(|item| item["id"] == id.as_str()))
+}
+
+fn phrase(text: &str) -> String {
+    format!("%22{}%22", text.replace(' ', "+"))
+}
+
+/// The body of an answer 200. Everything else is judged where the same is asked for by a client.
+async fn get(load: &Load, connection: &mut Connection, path: &str) -> Option<Value> {
+    let uri = format!("{}/api/v1/personas{path}", load.address.prefix);
+    let request = Request::get(uri).header("host", load.address.authority.as_str());
+    let Answer { status, body, .. } =
+        connection.send(request.body(Full::default()).ok()?).await.ok()?;
+    (status == 200).then(|| serde_json::from_slice(&body).ok()).flatten()
+}
