@@ -174,7 +174,8 @@ async fn a_file_of_version_6_is_indexed_anew_and_its_old_words_can_be_taken_out(
     };
     assert_eq!((found("nordwind").await, found("helper").await), (Some(1), Some(1)));
     let patch = Patch::merge(json!({ "name": "Föhn", "nickname": "" })).expect("a merge patch");
-    let operation = Operation::Patch { id: id(4), precondition: Precondition::Any, patch, base: None };
+    let operation =
+        Operation::Patch { id: id(4), precondition: Precondition::Any, patch, base: None };
     store.write(write(operation)).await.expect("patched");
     assert_eq!(
         (found("nordwind").await, found("helper").await, found("fohn").await),
