@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::Result;
 use crate::client::Client;
 use crate::personas;
-use crate::rivals::reference;
+use crate::rivals::{pocketbase, reference};
 
 /// Clients that all increment the same counter.
 const CLIENTS: usize = 16;
@@ -62,6 +62,38 @@ pub fn of_reference(address: SocketAddr, seconds: u32) -> Result<Counted> {
     })?;
     let after = counter(&mut Client::connect(address)?)?;
     Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after.saturating_sub(before)) })
+}
+
+/// PocketBase, by its own operator: the server adds one.
+pub fn of_pocketbase(address: SocketAddr, seconds: u32) -> Result<Counted> {
+    of_pocketbase_with(address, seconds, |client, path| {
+        Ok(client.send("PATCH", path, "", "{\"counter+\":1}")?.status == 200)
+    })
+}
+
+/// PocketBase, by read, add one, write back: it has no condition for a change.
+pub fn of_pocketbase_rewritten(address: SocketAddr, seconds: u32) -> Result<Counted> {
+    of_pocketbase_with(address, seconds, |client, path| {
+        let count = pocketbase_counter(client, path)? + 1;
+        let change = json!({ "counter": count }).to_string();
+        Ok(client.send("PATCH", path, "", &change)?.status == 200)
+    })
+}
+
+fn of_pocketbase_with(
+    address: SocketAddr,
+    seconds: u32,
+    attempt: impl Fn(&mut Client, &str) -> Result<bool> + Sync,
+) -> Result<Counted> {
+    let path = pocketbase::path_of(0);
+    let before = pocketbase_counter(&mut Client::connect(address)?, &path)?;
+    let acknowledged = by_all(address, seconds, |client| attempt(client, &path))?;
+    let after = pocketbase_counter(&mut Client::connect(address)?, &path)?;
+    Ok(Counted { acknowledged: whole(acknowledged), kept: whole(after.saturating_sub(before)) })
+}
+
+fn pocketbase_counter(client: &mut Client, path: &str) -> Result<u64> {
+    Ok(client.get(path)?.json()?["counter"].as_u64().unwrap_or_default())
 }
 
 /// Lets every client try again and again; counts what was acknowledged.

@@ -23,6 +23,9 @@ pub const LARGE_BYTES: usize = 9_300;
 /// Writes under way at a time while a store is filled: enough for the largest transactions.
 const IN_FLIGHT_MAX: usize = 512;
 
+/// How `load.lua` makes the identity with a number.
+pub const ID_FORMAT: &str = "00000000-0000-7000-8000-%012x";
+
 /// The identity with a number; `load.lua` makes the same.
 pub fn id(number: u64) -> PersonaId {
     let mut bytes = [0; 16];

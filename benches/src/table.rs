@@ -30,6 +30,12 @@ const GROUPS: &[Group] = &[
     Group { name: "postgres", needs_wrk: true, measure: rows::postgres::compare },
     Group { name: "reference", needs_wrk: true, measure: rows::reference::compare },
     Group { name: "increments", needs_wrk: false, measure: rows::reference::increments_kept },
+    Group { name: "pocketbase", needs_wrk: true, measure: rows::pocketbase::compare },
+    Group {
+        name: "increments-of-pocketbase",
+        needs_wrk: false,
+        measure: rows::pocketbase::increments_kept,
+    },
     Group { name: "store-pages", needs_wrk: false, measure: rows::store::pages },
     Group { name: "store-search", needs_wrk: false, measure: rows::store::searches },
     Group { name: "files", needs_wrk: false, measure: rows::files::measure },

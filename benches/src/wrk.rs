@@ -19,14 +19,18 @@ const ANSWER_MAX: &str = "30s";
 /// What is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Load {
-    /// Reads random personas.
+    /// Reads random personas, each as often as any other.
     Get,
-    /// Reads random personas that the client has already.
+    /// Reads random personas, a few of them far more often than the others (Zipf, exponent 1).
+    Zipf,
+    /// Reads a persona that the client has already; its entity tag is in the aim.
     Known,
     /// Changes a small field of random personas.
     Patch,
     /// The same for a server that knows PUT only.
     Put,
+    /// Makes personas of the usual size.
+    Create,
 }
 
 /// Where it is sent.
@@ -36,8 +40,12 @@ pub struct Aim {
     pub url: String,
     /// The path of a persona without its identity.
     pub base: &'static str,
+    /// How the identity of a persona is made of its number, as C's `printf` takes it.
+    pub id_format: &'static str,
     /// Personas there are, or 1 for a hot one.
     pub personas: u64,
+    /// The entity tag of the first persona, with its quotes.
+    pub tag: String,
 }
 
 /// What wrk measured.
@@ -65,9 +73,11 @@ pub fn run(
 ) -> Result<Measured> {
     let kind = match load {
         Load::Get => "get",
+        Load::Zipf => "zipf",
         Load::Known => "known",
         Load::Patch => "patch",
         Load::Put => "put",
+        Load::Create => "create",
     };
     let threads = THREADS_MAX.min(connections);
     let mut command = Command::new("wrk");
@@ -77,7 +87,9 @@ pub fn run(
         .arg(format!("-d{seconds}s"))
         .args(["--timeout", ANSWER_MAX]);
     command.arg("-s").arg(place.path("benches/load.lua")).arg(&aim.url);
-    command.args(["--", kind, aim.base, &aim.personas.to_string()]);
+    command.args(["--", kind, aim.base, &aim.personas.to_string(), aim.id_format]);
+    // What a new persona says; its name differs from one to the next.
+    command.arg(personas::prompt(0, personas::USUAL_BYTES)).arg(&aim.tag);
     parse(&output(&mut command)?)
 }
 
@@ -103,7 +115,13 @@ fn parse(text: &str) -> Result<Measured> {
 impl Aim {
     /// Ours, or the bare server.
     pub fn api(url: String, personas: u64) -> Self {
-        Self { url, base: personas::PATH, personas }
+        Self {
+            url,
+            base: personas::PATH,
+            id_format: personas::ID_FORMAT,
+            personas,
+            tag: String::new(),
+        }
     }
 }
 

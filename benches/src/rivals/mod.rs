@@ -4,5 +4,7 @@ pub mod bare;
 pub mod busy;
 pub mod ours;
 pub mod pgbench;
+pub mod pocketbase;
 pub mod raw;
 pub mod reference;
+mod venv;

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use rusqlite::{Connection, params};
 
-use crate::child::{Server, output};
+use crate::child::Server;
 use crate::place::Place;
+use crate::rivals::venv;
 use crate::{Result, personas};
 
 /// As the origin prescribes.
@@ -18,25 +19,7 @@ pub const PATH: &str = "/personas/";
 
 /// Installs the stack into the throwaway folder, once; the requirements are pinned.
 pub fn install(place: &Place, python: &Path) -> Result<PathBuf> {
-    let (venv, requirements) =
-        (place.kept("venv"), place.path("benches/reference/requirements.txt"));
-    let gunicorn = venv.join("bin/gunicorn");
-    // Copied only after everything was installed, so that a broken installation is not taken for a
-    // whole one.
-    let installed = venv.join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements)?;
-    if gunicorn.exists() && std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
-        return Ok(gunicorn);
-    }
-    println!("installing the reference stack into .bench/venv");
-    output(Command::new(python).args(["-m", "venv"]).arg(&venv))?;
-    output(
-        Command::new(venv.join("bin/pip"))
-            .args(["install", "--quiet", "--requirement"])
-            .arg(&requirements),
-    )?;
-    std::fs::write(&installed, wanted)?;
-    Ok(gunicorn)
+    venv::install(place, python, "reference", "gunicorn")
 }
 
 /// Fills a file with the tables of `app.py` and the same texts as ours.

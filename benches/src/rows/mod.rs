@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod durability;
 pub mod files;
+pub mod pocketbase;
 pub mod postgres;
 pub mod reads;
 pub mod reference;

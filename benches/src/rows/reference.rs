@@ -23,7 +23,7 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     ] {
         let (ours, rival) = started(session, bytes, count)?;
         let our_aim = Aim::api(ours.server.url(), count);
-        let rival_aim = Aim { url: rival.url(), base: reference::PATH, personas: count };
+        let rival_aim = Aim { url: rival.url(), base: reference::PATH, ..our_aim.clone() };
         let run = |aim: &Aim, load| session.load(aim, load);
         run(&our_aim, Load::Get)?;
         run(&rival_aim, Load::Get)?;
