@@ -30,7 +30,8 @@ impl Counted {
     }
 }
 
-/// Ours: read, add one, write back only over what was read; who comes too late reads again.
+/// Ours: read, add one, write back on the condition that nothing changed; a client that comes too
+/// late reads again.
 pub fn of_ours(address: SocketAddr, seconds: u32) -> Result<Counted> {
     let path = format!("{}{}", personas::PATH, personas::id(0));
     let counter = |client: &mut Client| {

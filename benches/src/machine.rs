@@ -18,7 +18,7 @@ pub fn facts() -> Value {
         .unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     json!({
-        // What comes after the second number is the build of whoever runs the machine.
+        // After the second number comes the build of the distribution or the host.
         "kernel": kernel.split('.').take(2).collect::<Vec<_>>().join("."),
         "processor": after(&read("/proc/cpuinfo"), "model name"),
         "cores": std::thread::available_parallelism().map_or(1, usize::from),

@@ -22,7 +22,7 @@ pub enum Target {
 /// One comparison.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What is compared, with whom.
+    /// What is compared, and with which rival.
     pub name: String,
     /// What is measured, such as `requests/s`.
     pub unit: &'static str,

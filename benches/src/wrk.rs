@@ -12,7 +12,7 @@ use crate::{Result, personas};
 /// Threads of wrk: one for each core that the servers have too, so that it is never the limit
 /// alone.
 const THREADS_MAX: u32 = 2;
-/// wrk leaves answers that take longer out of its percentiles, so this is longer than anybody
+/// wrk leaves answers that take longer out of its percentiles, so this is longer than any answer
 /// takes.
 const ANSWER_MAX: &str = "30s";
 

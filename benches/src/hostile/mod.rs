@@ -1,4 +1,4 @@
-//! Clients that want to stop the others, and what it is like to be one of those others.
+//! Clients that try to stop the others, and an ordinary client beside them.
 //!
 //! `attacks.rs` has one function for each kind of attack, `socket.rs` the connections it uses,
 //! `victim.rs` an ordinary client that tells how long its answers took meanwhile.

@@ -18,7 +18,7 @@ const PACE: Duration = Duration::from_millis(10);
 /// Longest time that is told apart from longer ones, in microseconds: a minute.
 const ANSWER_MICROS_MAX: u64 = 60_000_000;
 
-/// What an ordinary client met with.
+/// The answers that an ordinary client got, and how long it waited for them.
 #[derive(Clone, Debug)]
 pub struct Suffered {
     reads: Histogram<u64>,

@@ -77,7 +77,7 @@ fn end(process: &mut Child) {
 
 /// Role: one process, whose listener is standard input.
 pub fn serve_process(options: &Bare) -> Result<()> {
-    // When the parent is killed, nobody else would end this process.
+    // Without this the process would outlive a killed parent.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let body = Bytes::from(std::fs::read(&options.body)?);

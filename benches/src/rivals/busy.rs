@@ -1,4 +1,4 @@
-//! Raw SQLite from four processes with a busy timeout only: what everybody else ships.
+//! Raw SQLite from four processes with a busy timeout only, as most applications use it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,7 +1,6 @@
 //! Raw SQLite in one process: the limit of the file.
 //!
-//! Prepared statements, nothing parsed, nothing decided, nobody to wait for; the same pragmas as
-//! ours.
+//! Prepared statements, nothing parsed, nothing decided, no other writer; the same pragmas as ours.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Writes over HTTP beside raw SQLite: how much of the file's limit is left, and how long anybody
-//! waits.
+//! Writes over HTTP beside raw SQLite: how much of the file's limit is left, and how long the
+//! longest write waits.
 
 use crate::Result;
 use crate::rivals::busy;

@@ -95,8 +95,8 @@ fn store(criterion: &mut Criterion) {
 /// measured.
 const ASLEEP_AFTER: Duration = Duration::from_micros(200);
 
-/// One who waits is let in by one who leaves. Threads do as well as processes: the lock belongs to
-/// the opened file.
+/// The hand-over of the write lock from one holder to a waiting one. Threads stand for processes:
+/// the lock belongs to the opened file.
 fn write_lock(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let database = folder.path().join("persona.db");
