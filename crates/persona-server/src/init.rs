@@ -2,14 +2,14 @@
 
 use crate::backend;
 use crate::child::Error;
-use crate::supervisor::{Handover, Message, say};
+use crate::supervisor::{ChildInput, Message, say};
 
 /// Makes the database ready.
 ///
 /// # Errors
 ///
 /// The database cannot be used, or the supervisor is gone.
-pub fn run(handover: &Handover) -> Result<(), Error> {
-    let prepared = backend::initialise(&handover.config, true)?;
-    Ok(say(&handover.channel, &Message::Prepared(prepared))?)
+pub fn run(input: &ChildInput) -> Result<(), Error> {
+    let prepared = backend::initialise(&input.config, true)?;
+    Ok(say(&input.channel, &Message::Prepared(prepared))?)
 }

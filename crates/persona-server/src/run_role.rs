@@ -10,7 +10,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::child::Error;
 use crate::exit_code::ExitCode;
 use crate::log::{Log, Stream, Writer, say};
-use crate::supervisor::{Handover, Key, Role, receive, wait_for_the_end};
+use crate::supervisor::{ChildInput, ChildKey, Role, receive, wait_for_the_end};
 use crate::{init, maintenance, process_table, worker};
 
 /// Runs as a child of the supervisor: the hidden command `persona run-role`.
@@ -19,26 +19,26 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
         say(Stream::Error, format!("error: there is no role {role:?}\n"));
         return ExitCode::Usage;
     };
-    match try_run(Key { role, slot, generation }) {
+    match try_run(ChildKey { role, slot, generation }) {
         Ok(()) => ExitCode::Ok,
         Err(error) => refuse(&error),
     }
 }
 
-fn try_run(key: Key) -> Result<(), Error> {
+fn try_run(key: ChildKey) -> Result<(), Error> {
     process_table::name_this_process(key.role.word(), key.slot);
     // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
     // could hold the write lock of the file, and then the next server would wait for it. Nothing
     // acknowledged is lost, because that is committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
-    let handover = receive()?;
-    end_with_the_supervisor(&handover)?;
-    let log = Log::open(&handover.config, Writer { role: key.role.word(), slot: key.slot })?;
-    log.count_on(handover.scoreboard.entry(key.slot, key.generation));
+    let input = receive()?;
+    end_with_the_supervisor(&input)?;
+    let log = Log::open(&input.config, Writer { role: key.role.word(), slot: key.slot })?;
+    log.count_on(input.scoreboard.entry(key.slot, key.generation));
     let ended = match key.role {
-        Role::Init => init::run(&handover),
-        Role::Maintenance => maintenance::run(&handover, key.generation, &log),
-        Role::Worker => worker::run(handover, key, &log),
+        Role::Init => init::run(&input),
+        Role::Maintenance => maintenance::run(&input, key.generation, &log),
+        Role::Worker => worker::run(input, key, &log),
     };
     log.finish();
     ended
@@ -46,8 +46,8 @@ fn try_run(key: Key) -> Result<(), Error> {
 
 /// Ends this process when the supervisor ended before the death signal was set: then the signal
 /// never comes.
-fn end_with_the_supervisor(handover: &Handover) -> io::Result<()> {
-    let channel = handover.channel.try_clone()?;
+fn end_with_the_supervisor(input: &ChildInput) -> io::Result<()> {
+    let channel = input.channel.try_clone()?;
     std::thread::Builder::new().name("supervisor".into()).spawn(move || {
         wait_for_the_end(&channel);
         #[expect(

@@ -11,7 +11,7 @@ use persona_storage::sqlite::{BackupSchedule, DatabaseError};
 
 use crate::clock::SystemClock;
 use crate::scoreboard::ProcessEntry;
-use crate::supervisor::Handover;
+use crate::supervisor::ChildInput;
 
 /// The thread, until this is dropped; a backup that is being made then is given up, and leaves
 /// nothing behind.
@@ -23,10 +23,10 @@ pub(super) struct Backups {
 impl Backups {
     /// Starts the thread where backups are wanted.
     pub(super) fn start(
-        handover: &Handover,
+        input: &ChildInput,
         process_entry: &ProcessEntry,
     ) -> io::Result<Option<Self>> {
-        let config = &handover.config;
+        let config = &input.config;
         let (Some(plan), Some(path)) = (config.backup_plan(), config.database.file()) else {
             return Ok(None);
         };

@@ -21,15 +21,15 @@ use crate::backend::Maintenance;
 use crate::child::{Error, HEARTBEAT, reopen_log};
 use crate::clock::SystemClock;
 use crate::log::Log;
-use crate::scoreboard::Condition;
-use crate::supervisor::{Handover, Message, say};
+use crate::scoreboard::ProcessState;
+use crate::supervisor::{ChildInput, Message, say};
 
 /// Looks after the database until it is told to end, or cannot go on.
 ///
 /// # Errors
 ///
 /// The database cannot be used or failed, or the system did not give what is needed.
-pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error> {
+pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut terminate, mut reopen) =
@@ -39,30 +39,30 @@ pub fn run(handover: &Handover, generation: u64, log: &Log) -> Result<(), Error>
         let (_interrupt, _hangup) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
-        let process_entry = handover.scoreboard.entry(0, generation);
+        let process_entry = input.scoreboard.entry(0, generation);
         let maintenance = Maintenance::open(
-            &handover.config,
+            &input.config,
             Arc::new(SystemClock),
             Arc::new(process_entry.clone()),
         )?;
         let (stop, stopped) = channel();
         let (done, mut thread_ended) = oneshot::channel();
-        let backups = Backups::start(handover, &process_entry)?;
-        let supervisor = handover.channel.try_clone()?;
+        let backups = Backups::start(input, &process_entry)?;
+        let supervisor = input.channel.try_clone()?;
         thread::Builder::new().name("maintenance".into()).spawn(move || {
             // The receiver is gone only when the process ends.
             let _ = done.send(look_after(maintenance, &stopped, &supervisor, backups));
         })?;
         process_entry.beat();
-        process_entry.set_condition(Condition::Serving);
-        say(&handover.channel, &Message::Ready)?;
+        process_entry.set_state(ProcessState::Serving);
+        say(&input.channel, &Message::Ready)?;
         let (mut beats, mut stop) = (tokio::time::interval(HEARTBEAT), Some(stop));
         loop {
             tokio::select! {
                 _ = beats.tick() => process_entry.beat(),
                 _ = reopen.recv() => reopen_log(log),
                 _ = terminate.recv() => {
-                    process_entry.set_condition(Condition::Draining);
+                    process_entry.set_state(ProcessState::Draining);
                     drop(stop.take());
                 }
                 ended = &mut thread_ended => return ended.unwrap_or(Err(Error::Thread)),
@@ -123,7 +123,7 @@ fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
         rescued = rescued.map(field::display),
         "a file of the database was removed or replaced while the server ran; what was acknowledged is in the rescued copy"
     );
-    if let Err(error) = say(supervisor, &Message::Hopeless) {
+    if let Err(error) = say(supervisor, &Message::Fatal) {
         tracing::error!(error = %error, "could not tell the supervisor");
     }
     let _ = stopped.recv();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use super::layout::{self, Condition, ENTRIES, Measure, Number, SLOTS};
+use super::layout::{self, ENTRIES, Measure, Number, ProcessState, SLOTS};
 use super::memory::{Memory, NotMade};
 use super::{Distribution, ProcessEntry, prometheus};
 use crate::clock::monotonic_micros;
@@ -224,7 +224,7 @@ impl Scoreboard {
     pub fn fewest_connections(&self) -> Option<u64> {
         let serving = |entry: &usize| {
             *entry >= FIRST_WORKER_ENTRY
-                && self.number(*entry, Number::Condition) == Condition::Serving as u64
+                && self.number(*entry, Number::State) == ProcessState::Serving as u64
         };
         self.used_entries()
             .filter(serving)

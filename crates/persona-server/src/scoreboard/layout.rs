@@ -40,7 +40,7 @@ pub(super) const ENTRIES_USED: usize = 1;
 
 /// Where a process stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Condition {
+pub enum ProcessState {
     /// Nobody sits there.
     Empty = 0,
     /// The process is starting.
@@ -54,7 +54,7 @@ pub enum Condition {
 /// One number of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Number {
-    Condition,
+    State,
     Pid,
     StartedAt,
     Heartbeat,
@@ -140,7 +140,7 @@ const fn row(
 
 /// Every number, in the order of [`Number`].
 pub(super) const NUMBERS: [NumberRow; 38] = [
-    row(Number::Condition, Kind::Gauge, Merge::Hidden, "", ""),
+    row(Number::State, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
     row(Number::Heartbeat, Kind::Gauge, Merge::Hidden, "", ""),

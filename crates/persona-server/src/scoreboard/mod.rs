@@ -24,6 +24,6 @@ mod server_state;
 pub use board::{Checkpoints, ProcessFacts, Scoreboard, WriteLockUser};
 pub use distribution::Distribution;
 pub use history::WriteLockFigures;
-pub use layout::{Condition, Measure};
+pub use layout::{Measure, ProcessState};
 pub use memory::NotMade;
 pub use process_entry::ProcessEntry;

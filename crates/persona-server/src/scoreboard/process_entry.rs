@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use persona_model::{Clock, Timestamp};
 use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
 
-use super::layout::{self, Condition, Kind, Measure, NUMBERS, Number};
+use super::layout::{self, Kind, Measure, NUMBERS, Number, ProcessState};
 use super::{Scoreboard, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 
@@ -47,7 +47,7 @@ impl ProcessEntry {
         self.scoreboard.cells()[layout::ENTRIES_USED].fetch_max(self.index as u64 + 1, Relaxed);
         self.leave();
         self.set(Number::StartedAt, now.as_micros().unsigned_abs());
-        self.set_condition(Condition::Starting);
+        self.set_state(ProcessState::Starting);
     }
 
     /// Says which process has the entry.
@@ -76,8 +76,8 @@ impl ProcessEntry {
     // ------------------------------------------------------------------------------------------
 
     /// Says where the process stands.
-    pub fn set_condition(&self, condition: Condition) {
-        self.set(Number::Condition, condition as u64);
+    pub fn set_state(&self, state: ProcessState) {
+        self.set(Number::State, state as u64);
     }
 
     /// Shows that the process is alive.
@@ -308,7 +308,7 @@ mod tests {
     use persona_model::Timestamp;
     use persona_storage::{Observer, WaiterView};
 
-    use super::super::{Condition, Measure, Scoreboard};
+    use super::super::{Measure, ProcessState, Scoreboard};
 
     const START: Timestamp = Timestamp::from_micros(1_795_543_841_000_120);
 
@@ -378,11 +378,11 @@ mod tests {
         for (pid, entry) in [(1, &maintenance), (2, &busy), (3, &idle)] {
             entry.prepare(START);
             entry.taken_by(pid);
-            entry.set_condition(Condition::Serving);
+            entry.set_state(ProcessState::Serving);
         }
         busy.connection_opened();
         assert_eq!(scoreboard.fewest_connections(), Some(0));
-        idle.set_condition(Condition::Draining);
+        idle.set_state(ProcessState::Draining);
         assert_eq!(scoreboard.fewest_connections(), Some(1));
     }
 }

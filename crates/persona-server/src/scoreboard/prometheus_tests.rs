@@ -6,7 +6,7 @@ use std::time::Duration;
 use persona_model::Timestamp;
 use persona_storage::{Connected, Observer};
 
-use super::super::{Condition, Scoreboard};
+use super::super::{ProcessState, Scoreboard};
 use super::{escaped, seconds};
 
 /// Series by their full name with labels, checked against the rules of the format while they are
@@ -76,7 +76,7 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
         let entry = scoreboard.entry(slot, generation);
         entry.prepare(Timestamp::from_micros(2));
         entry.taken_by(100 + u32::from(slot));
-        entry.set_condition(Condition::Serving);
+        entry.set_state(ProcessState::Serving);
         entry.connection_opened();
         entry.request_answered(
             "/api/v1/personas/{id}",

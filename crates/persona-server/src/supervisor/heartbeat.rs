@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::vocabulary::Key;
+use super::events::ChildKey;
 
 /// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a
 /// process that hangs.
@@ -26,7 +26,7 @@ const ROUND_LATE: Duration = Duration::from_secs(2);
 /// What was seen of each process.
 #[derive(Default, Debug)]
 pub(super) struct Watch {
-    seen: HashMap<Key, (u64, Duration)>,
+    seen: HashMap<ChildKey, (u64, Duration)>,
     last_round: Duration,
 }
 
@@ -36,9 +36,9 @@ impl Watch {
     pub(super) fn observe(
         &mut self,
         now: Duration,
-        beats: &[(Key, u64)],
-        is_stopped: impl Fn(Key) -> bool,
-    ) -> Vec<Key> {
+        beats: &[(ChildKey, u64)],
+        is_stopped: impl Fn(ChildKey) -> bool,
+    ) -> Vec<ChildKey> {
         let stood_still = now.saturating_sub(self.last_round) > ROUND_LATE;
         self.last_round = now;
         self.seen.retain(|key, _| beats.iter().any(|(living, _)| living == key));
@@ -64,15 +64,15 @@ impl Watch {
 mod tests {
     use std::time::Duration;
 
-    use super::super::vocabulary::{Key, Role};
+    use super::super::events::{ChildKey, Role};
     use super::Watch;
 
-    fn running(_: Key) -> bool {
+    fn running(_: ChildKey) -> bool {
         false
     }
 
-    const ONE: Key = Key { role: Role::Worker, slot: 1, generation: 1 };
-    const TWO: Key = Key { role: Role::Worker, slot: 2, generation: 1 };
+    const ONE: ChildKey = ChildKey { role: Role::Worker, slot: 1, generation: 1 };
+    const TWO: ChildKey = ChildKey { role: Role::Worker, slot: 2, generation: 1 };
 
     #[test]
     fn a_process_that_stands_still_for_ten_seconds_is_found_and_the_others_are_not() {

@@ -2,29 +2,29 @@
 //! answers no request.
 //!
 //! What lives here: the loop (`run.rs`), its decisions (`state.rs`, a pure function over the words
-//! of `vocabulary.rs`), and the only place that touches processes (`process.rs`). What must not:
+//! of `events.rs`), and the only place that touches processes (`process.rs`). What must not:
 //! the store, HTTP.
 //!
-//! Start reading at `vocabulary.rs`, then `state.rs`.
+//! Start reading at `events.rs`, then `state.rs`.
 
+mod child_state;
 mod contention;
-mod handover;
+mod event_log;
+mod events;
 mod heartbeat;
+mod ipc;
 mod listener;
-mod notes;
 mod only_one;
 mod process;
 mod run;
 mod slot;
-mod standing;
 mod state;
-mod vocabulary;
 
 pub use contention::{ADVICE, BUSY_WAIT_P99_MICROS};
-pub use handover::{Handover, Message, receive, say, wait_for_the_end};
+pub use events::{ChildKey, Role};
+pub use ipc::{ChildInput, Message, receive, say, wait_for_the_end};
 pub use listener::{Address, bind};
 pub use run::{Started, run};
-pub use vocabulary::{Key, Role};
 
 #[cfg(test)]
 mod tests {

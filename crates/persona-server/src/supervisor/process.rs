@@ -16,8 +16,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::handover::{self, Message};
-use super::vocabulary::{Ending, Event, Key, Role, Signal};
+use super::events::{ChildKey, Ending, Event, Role, Signal};
+use super::ipc::{self, Message};
 use crate::backend::Prepared;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -43,7 +43,7 @@ pub(super) struct Children {
     scoreboard: Arc<Scoreboard>,
     reports: UnboundedSender<Report>,
     /// A descriptor of each process: unlike its number it never means another process.
-    running: HashMap<Key, (OwnedFd, u32)>,
+    running: HashMap<ChildKey, (OwnedFd, u32)>,
 }
 
 impl Children {
@@ -57,17 +57,17 @@ impl Children {
     }
 
     /// Starts a child. That it failed is reported like any other end.
-    pub(super) fn spawn(&mut self, key: Key, listener: Option<&TcpListener>) {
+    pub(super) fn spawn(&mut self, key: ChildKey, listener: Option<&TcpListener>) {
         if let Err(error) = self.try_spawn(key, listener) {
             tracing::error!(child.role = key.role.word(), child.slot = key.slot, error = %error, "could not start a process");
             self.report_end(key, Ending::NotStarted);
         }
     }
 
-    fn try_spawn(&mut self, key: Key, listener: Option<&TcpListener>) -> io::Result<()> {
+    fn try_spawn(&mut self, key: ChildKey, listener: Option<&TcpListener>) -> io::Result<()> {
         let (ours, theirs) = UnixStream::pair()?;
         let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
-        handover::give(&ours, &self.config, self.scoreboard.fd(), listener)?;
+        ipc::give(&ours, &self.config, self.scoreboard.fd(), listener)?;
         let mut command = Command::new(OWN_PROGRAM);
         command.arg0(process_table::title(key.role.word(), key.slot));
         command.args([
@@ -106,7 +106,7 @@ impl Children {
     }
 
     /// Tells a child something; one that has just ended is not told.
-    pub(super) fn signal(&self, key: Key, signal: Signal) {
+    pub(super) fn signal(&self, key: ChildKey, signal: Signal) {
         let signal = match signal {
             Signal::Drain => rustix::process::Signal::TERM,
             Signal::Stop => rustix::process::Signal::INT,
@@ -120,26 +120,26 @@ impl Children {
     }
 
     /// Forgets a child that has ended.
-    pub(super) fn forget(&mut self, key: Key) {
+    pub(super) fn forget(&mut self, key: ChildKey) {
         if self.running.remove(&key).is_some() && key.role != Role::Init {
             self.scoreboard.entry(key.slot, key.generation).leave();
         }
     }
 
     /// The heartbeats of all children that have one.
-    pub(super) fn heartbeats(&self) -> Vec<(Key, u64)> {
+    pub(super) fn heartbeats(&self) -> Vec<(ChildKey, u64)> {
         let keys = self.running.keys().filter(|key| key.role != Role::Init);
         keys.map(|key| (*key, self.scoreboard.entry(key.slot, key.generation).heartbeats()))
             .collect()
     }
 
     /// Whether a child has given its first sign of life.
-    pub(super) fn has_beaten(&self, key: Key) -> bool {
+    pub(super) fn has_beaten(&self, key: ChildKey) -> bool {
         self.scoreboard.entry(key.slot, key.generation).heartbeats() > 0
     }
 
     /// Whether the system says that a child was stopped, by a signal.
-    pub(super) fn is_stopped(&self, key: Key) -> bool {
+    pub(super) fn is_stopped(&self, key: ChildKey) -> bool {
         let stat = self
             .running
             .get(&key)
@@ -188,7 +188,7 @@ impl Children {
         workers.into_iter().map(|(_, pid)| pid).collect()
     }
 
-    fn report_end(&self, key: Key, ending: Ending) {
+    fn report_end(&self, key: ChildKey, ending: Ending) {
         // The loop holds the receiver until the program ends.
         let _ = self.reports.send(Report::Event(Event::Exited(key, ending)));
     }
@@ -197,7 +197,7 @@ impl Children {
 /// Reports what a child says, and at last how it ended. Holds the supervisor's end of the socket
 /// open all that time.
 async fn follow(
-    key: Key,
+    key: ChildKey,
     mut child: Child,
     channel: tokio::net::UnixStream,
     reports: UnboundedSender<Report>,
@@ -206,8 +206,8 @@ async fn follow(
     while let Ok(Some(line)) = lines.next_line().await {
         let report = match serde_json::from_str(&line) {
             Ok(Message::Ready) => Report::Event(Event::Ready(key)),
-            Ok(Message::Hopeless) => Report::Event(Event::Hopeless(key)),
-            Ok(Message::Outdated) => Report::Event(Event::Outdated(key)),
+            Ok(Message::Fatal) => Report::Event(Event::Fatal(key)),
+            Ok(Message::SchemaMismatch) => Report::Event(Event::SchemaMismatch(key)),
             Ok(Message::Prepared(prepared)) => Report::Prepared(prepared),
             Err(error) => {
                 tracing::warn!(child.role = key.role.word(), error = %error, "a process said something that makes no sense");

@@ -18,13 +18,13 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::contention::{Contention, Totals};
+use super::event_log;
+use super::events::{Action, Event, LogEvent};
 use super::heartbeat::Watch;
 use super::listener::close_queue;
-use super::notes;
 use super::only_one::Claim;
 use super::process::{Children, Report};
 use super::state::State;
-use super::vocabulary::{Action, Event, Note};
 use crate::backend::Prepared;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -180,7 +180,7 @@ impl Supervisor<'_> {
         if let (Some(delay), Some(file)) =
             (self.contention.look(now, &self.scoreboard.write_lock_users()), &self.file)
         {
-            notes::delay(&delay, file, |pid| self.children.is_one(pid));
+            event_log::delay(&delay, file, |pid| self.children.is_one(pid));
         }
         let scoreboard = &self.scoreboard;
         let totals = || Totals {
@@ -191,7 +191,7 @@ impl Supervisor<'_> {
         let Some(minute) = self.contention.minute(now, totals) else { return };
         self.scoreboard.note_minute(SystemClock.now(), &minute);
         if self.contention.needs_advice(&minute) {
-            notes::advice(&minute);
+            event_log::advice(&minute);
         }
     }
 
@@ -206,11 +206,11 @@ impl Supervisor<'_> {
                 let (prepared, worker_pids) = (self.prepared.clone(), self.children.worker_pids());
                 (self.announce)(&Started { prepared, worker_pids, took: self.began.elapsed() });
             }
-            Action::Note(Note::Stopping) => {
+            Action::Log(LogEvent::Stopping) => {
                 let requests = self.scoreboard.requests_in_flight();
                 tracing::info!(requests, "draining {requests} requests");
             }
-            Action::Note(note) => notes::log(note),
+            Action::Log(event) => event_log::write(event),
             Action::Exit { code, forced } => {
                 self.say_goodbye(code, forced);
                 return Some(code);

@@ -12,9 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::child_state::{ChildState, MAINTENANCE_STOP_TIMEOUT, Process, START_TIMEOUT};
+use super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Signal};
 use super::slot::{FAILED_STARTS_MAX, Life, Slot};
-use super::standing::{Condition, MAINTENANCE_STOP_TIMEOUT, Process, START_TIMEOUT};
-use super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
 use crate::exit_code::ExitCode;
 
 /// What the program is about.
@@ -38,7 +38,7 @@ pub struct State {
     /// Most workers that the database bears. One more lives while it replaces another.
     workers_max: u16,
     drain_timeout: Duration,
-    processes: BTreeMap<Key, Process>,
+    processes: BTreeMap<ChildKey, Process>,
     slots: BTreeMap<u16, Slot>,
     /// Slots whose worker is still to be replaced by the restart that is under way.
     to_renew: BTreeSet<u16>,
@@ -48,7 +48,7 @@ pub struct State {
     reopening: bool,
     /// Workers that write nothing more; those that are to replace them show whether anybody else
     /// can.
-    outdated: BTreeSet<Key>,
+    schema_mismatches: BTreeSet<ChildKey>,
 }
 
 impl State {
@@ -65,7 +65,7 @@ impl State {
             renewing: false,
             maintenance_was_ready: false,
             reopening: false,
-            outdated: BTreeSet::new(),
+            schema_mismatches: BTreeSet::new(),
         }
     }
 
@@ -79,15 +79,17 @@ impl State {
         match event {
             Event::Begin => self.spawn(now, Role::Init, 0, &mut actions),
             Event::Ready(key) => self.on_ready(now, key, &mut actions),
-            Event::Hopeless(key) => {
-                actions.push(Action::Note(Note::Hopeless(key)));
+            Event::Fatal(key) => {
+                actions.push(Action::Log(LogEvent::Fatal(key)));
                 self.stop(now, ExitCode::Failure, Signal::Stop, &mut actions);
             }
-            Event::Outdated(key) => self.on_outdated(key),
+            Event::SchemaMismatch(key) => self.on_schema_mismatch(key),
             Event::Exited(key, ending) => self.on_exited(now, key, ending, &mut actions),
             Event::Stalled(key) if self.processes.contains_key(&key) => {
-                actions
-                    .extend([Action::Note(Note::Stalled(key)), Action::Signal(key, Signal::Kill)]);
+                actions.extend([
+                    Action::Log(LogEvent::Stalled(key)),
+                    Action::Signal(key, Signal::Kill),
+                ]);
             }
             Event::Stalled(_) => {}
             Event::Interrupt if matches!(self.phase, Phase::Stopping { .. }) => {
@@ -109,18 +111,15 @@ impl State {
     // ---- what is
     // ---------------------------------------------------------------------------------------------
 
-    fn on_ready(&mut self, now: Duration, key: Key, actions: &mut Vec<Action>) {
+    fn on_ready(&mut self, now: Duration, key: ChildKey, actions: &mut Vec<Action>) {
         let Some(process) =
-            self.processes.get_mut(&key).filter(|it| it.condition == Condition::Starting)
+            self.processes.get_mut(&key).filter(|it| it.state == ChildState::Starting)
         else {
             return;
         };
         let reopens_log = std::mem::take(&mut process.reopens_log);
-        *process = Process {
-            condition: Condition::Ready { since: now },
-            deadline: None,
-            reopens_log: false,
-        };
+        *process =
+            Process { state: ChildState::Ready { since: now }, deadline: None, reopens_log: false };
         if reopens_log {
             actions.push(Action::Signal(key, Signal::ReopenLog));
         }
@@ -130,26 +129,32 @@ impl State {
         }
     }
 
-    fn on_outdated(&mut self, key: Key) {
+    fn on_schema_mismatch(&mut self, key: ChildKey) {
         if self.processes.get(&key).is_some_and(Process::is_ready) {
-            self.outdated.insert(key);
+            self.schema_mismatches.insert(key);
             self.to_renew.insert(key.slot);
             self.renewing = true;
         }
     }
 
-    fn on_exited(&mut self, now: Duration, key: Key, ending: Ending, actions: &mut Vec<Action>) {
+    fn on_exited(
+        &mut self,
+        now: Duration,
+        key: ChildKey,
+        ending: Ending,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(process) = self.processes.remove(&key) else { return };
-        self.outdated.remove(&key);
+        self.schema_mismatches.remove(&key);
         if let Phase::Stopping { code: code @ ExitCode::Ok, .. } = &mut self.phase
             && ending.is_disk_failure()
         {
             // What was acknowledged last may not be on the disk, so this end is not a good one.
             *code = ExitCode::DiskFailed;
-            actions.push(Action::Note(Note::Lost(key, ending)));
+            actions.push(Action::Log(LogEvent::UnexpectedExit(key, ending)));
         }
         if !matches!(self.phase, Phase::Preparing | Phase::Running { .. })
-            || process.condition == Condition::Ending
+            || process.state == ChildState::Ending
         {
             return;
         }
@@ -157,7 +162,7 @@ impl State {
             match ending {
                 Ending::Code(0) => self.phase = Phase::Running { announced: false },
                 ending => {
-                    actions.push(Action::Note(Note::Refused(key)));
+                    actions.push(Action::Log(LogEvent::Refused(key)));
                     self.phase = Phase::Stopping {
                         code: ending.refusal().unwrap_or(ExitCode::Failure),
                         forced: false,
@@ -166,20 +171,20 @@ impl State {
             }
             return;
         }
-        actions.push(Action::Note(Note::Lost(key, ending)));
-        let starting = process.condition == Condition::Starting;
+        actions.push(Action::Log(LogEvent::UnexpectedExit(key, ending)));
+        let starting = process.state == ChildState::Starting;
         if starting && !self.older_than(key).is_empty() {
-            if self.outdated.is_empty() {
+            if self.schema_mismatches.is_empty() {
                 // The one that it should have replaced still serves, and serves better than nobody.
                 self.to_renew.clear();
                 self.renewing = false;
-                actions.push(Action::Note(Note::RestartAbandoned(key)));
+                actions.push(Action::Log(LogEvent::RestartAbandoned(key)));
                 return;
             }
             self.to_renew.insert(key.slot);
         }
         if let Some(code) = ending.refusal().filter(|_| starting) {
-            actions.push(Action::Note(Note::Refused(key)));
+            actions.push(Action::Log(LogEvent::Refused(key)));
             // Where others have clients, these are to have an answer to what they send now.
             let served = self.phase == Phase::Running { announced: true };
             self.stop(now, code, if served { Signal::Drain } else { Signal::Stop }, actions);
@@ -189,9 +194,9 @@ impl State {
             self.reopen(now, key, actions);
         }
         let ready_since =
-            if let Condition::Ready { since } = process.condition { Some(since) } else { None };
+            if let ChildState::Ready { since } = process.state { Some(since) } else { None };
         if self.slots.entry(key.slot).or_default().died(now, Life::of(ready_since, now)) {
-            actions.push(Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX)));
+            actions.push(Action::Log(LogEvent::CrashLoop(key, FAILED_STARTS_MAX)));
             self.stop(now, ExitCode::Failure, Signal::Stop, actions);
         }
     }
@@ -199,12 +204,12 @@ impl State {
     /// Ends everybody at once: a later sync of theirs would succeed without the pages that the
     /// failed one lost, so that what they acknowledge might not be kept. The maintenance process
     /// that comes then copies the log back before anybody writes.
-    fn reopen(&mut self, now: Duration, lost: Key, actions: &mut Vec<Action>) {
+    fn reopen(&mut self, now: Duration, lost: ChildKey, actions: &mut Vec<Action>) {
         self.reopening = true;
         self.maintenance_was_ready = false;
         self.to_renew.clear();
         self.renewing = false;
-        actions.push(Action::Note(Note::Reopening(lost)));
+        actions.push(Action::Log(LogEvent::Reopening(lost)));
         for key in self.living().collect::<Vec<_>>() {
             self.end(now, key, Signal::Kill, actions);
         }
@@ -218,7 +223,7 @@ impl State {
                     *forced = true;
                 }
                 actions.extend([
-                    Action::Note(Note::Overdue(*key)),
+                    Action::Log(LogEvent::Overdue(*key)),
                     Action::Signal(*key, Signal::Kill),
                 ]);
             }
@@ -233,7 +238,7 @@ impl State {
             return;
         }
         self.phase = Phase::Stopping { code, forced: false };
-        actions.extend([Action::StopListening, Action::Note(Note::Stopping)]);
+        actions.extend([Action::StopListening, Action::Log(LogEvent::Stopping)]);
         for key in self.living().filter(|key| key.role != Role::Maintenance).collect::<Vec<_>>() {
             // Init can be killed at any instruction; the next start goes on from there.
             self.end(now, key, if key.role == Role::Init { Signal::Kill } else { signal }, actions);
@@ -246,33 +251,33 @@ impl State {
     }
 
     fn restart(&mut self, actions: &mut Vec<Action>) {
-        let note = match self.phase {
-            Phase::Running { announced: true } if self.renewing => Note::RestartUnderWay,
+        let event = match self.phase {
+            Phase::Running { announced: true } if self.renewing => LogEvent::RestartUnderWay,
             Phase::Running { announced: true } => {
                 self.to_renew = (1..=self.workers).collect();
                 self.renewing = true;
-                Note::Restarting
+                LogEvent::Restarting
             }
-            _ => Note::NotWhileStartingOrStopping,
+            _ => LogEvent::NotWhileStartingOrStopping,
         };
-        actions.push(Action::Note(note));
+        actions.push(Action::Log(event));
     }
 
     fn add_worker(&mut self, actions: &mut Vec<Action>) {
-        let note = match self.phase {
+        let event = match self.phase {
             Phase::Running { announced: true } if self.workers < self.workers_max => {
                 self.workers += 1;
                 self.slots.entry(self.workers).or_default().forgive();
-                Note::Workers(self.workers)
+                LogEvent::Workers(self.workers)
             }
-            Phase::Running { announced: true } => Note::MostWorkers(self.workers_max),
-            _ => Note::NotWhileStartingOrStopping,
+            Phase::Running { announced: true } => LogEvent::MostWorkers(self.workers_max),
+            _ => LogEvent::NotWhileStartingOrStopping,
         };
-        actions.push(Action::Note(note));
+        actions.push(Action::Log(event));
     }
 
     fn remove_worker(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let note = match self.phase {
+        let event = match self.phase {
             Phase::Running { announced: true } if self.workers > 1 => {
                 let slot = self.workers;
                 self.workers -= 1;
@@ -284,21 +289,21 @@ impl State {
                 {
                     self.end(now, key, Signal::Drain, actions);
                 }
-                Note::Workers(self.workers)
+                LogEvent::Workers(self.workers)
             }
-            Phase::Running { announced: true } => Note::FewestWorkers,
-            _ => Note::NotWhileStartingOrStopping,
+            Phase::Running { announced: true } => LogEvent::FewestWorkers,
+            _ => LogEvent::NotWhileStartingOrStopping,
         };
-        actions.push(Action::Note(note));
+        actions.push(Action::Log(event));
     }
 
     fn reopen_log(&mut self, actions: &mut Vec<Action>) {
         actions.push(Action::ReopenLog);
         for (key, process) in &mut self.processes {
-            match process.condition {
+            match process.state {
                 // Before it is ready it may not know the signal yet, and would end.
-                Condition::Starting => process.reopens_log = true,
-                Condition::Ready { .. } | Condition::Ending => {
+                ChildState::Starting => process.reopens_log = true,
+                ChildState::Ready { .. } | ChildState::Ending => {
                     actions.push(Action::Signal(*key, Signal::ReopenLog));
                 }
             }
@@ -351,7 +356,7 @@ impl State {
             self.spawn(now, Role::Worker, slot, actions);
         } else {
             self.renewing = false;
-            actions.push(Action::Note(Note::Restarted));
+            actions.push(Action::Log(LogEvent::Restarted));
         }
     }
 
@@ -382,10 +387,10 @@ impl State {
     fn spawn(&mut self, now: Duration, role: Role, slot: u16, actions: &mut Vec<Action>) {
         let Some(generation) = self.free_generation(role, slot) else { return };
         self.slots.entry(slot).or_default().generation = generation;
-        let key = Key { role, slot, generation };
+        let key = ChildKey { role, slot, generation };
         let deadline = (role != Role::Init).then_some(now + START_TIMEOUT);
         self.processes
-            .insert(key, Process { condition: Condition::Starting, deadline, reopens_log: false });
+            .insert(key, Process { state: ChildState::Starting, deadline, reopens_log: false });
         actions.push(Action::Spawn(key));
     }
 
@@ -402,16 +407,16 @@ impl State {
         [last + 1, last + 2].into_iter().find(|next| !taken(next))
     }
 
-    fn end(&mut self, now: Duration, key: Key, signal: Signal, actions: &mut Vec<Action>) {
+    fn end(&mut self, now: Duration, key: ChildKey, signal: Signal, actions: &mut Vec<Action>) {
         let timeout = if key.role == Role::Maintenance {
             MAINTENANCE_STOP_TIMEOUT
         } else {
             self.drain_timeout
         };
         if let Some(process) =
-            self.processes.get_mut(&key).filter(|it| it.condition != Condition::Ending)
+            self.processes.get_mut(&key).filter(|it| it.state != ChildState::Ending)
         {
-            process.condition = Condition::Ending;
+            process.state = ChildState::Ending;
             process.deadline = Some(now + timeout);
             actions.push(Action::Signal(key, signal));
         } else if matches!(signal, Signal::Stop | Signal::Kill) && self.processes.contains_key(&key)
@@ -421,7 +426,7 @@ impl State {
         }
     }
 
-    fn living(&self) -> impl Iterator<Item = Key> {
+    fn living(&self) -> impl Iterator<Item = ChildKey> {
         self.processes.keys().copied()
     }
 
@@ -429,12 +434,12 @@ impl State {
         self.living().filter(|key| key.role == Role::Worker).count()
     }
 
-    fn is_ending(&self, key: Key) -> bool {
-        self.processes.get(&key).is_some_and(|it| it.condition == Condition::Ending)
+    fn is_ending(&self, key: ChildKey) -> bool {
+        self.processes.get(&key).is_some_and(|it| it.state == ChildState::Ending)
     }
 
     /// The processes of the same slot that started earlier and are not ending yet.
-    fn older_than(&self, key: Key) -> Vec<Key> {
+    fn older_than(&self, key: ChildKey) -> Vec<ChildKey> {
         self.living()
             .filter(|it| {
                 it.slot == key.slot && it.generation < key.generation && !self.is_ending(*it)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::vocabulary::{Action, Ending, Event, Key, Role, Signal};
+use super::super::events::{Action, ChildKey, Ending, Event, Role, Signal};
 use super::State;
 use super::tests::{DRAIN_TIMEOUT, INIT};
 use crate::config::SQLITE_WORKERS_MAX;
@@ -18,7 +18,7 @@ enum Step {
     Ready(usize),
     Dies(usize, Ending),
     Stalls(usize),
-    Outdated(usize),
+    SchemaMismatch(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
         8 => (0..16_usize).prop_map(Step::Ready),
         3 => (0..16_usize, ending).prop_map(|(which, ending)| Step::Dies(which, ending)),
         1 => (0..16_usize).prop_map(Step::Stalls),
-        1 => (0..16_usize).prop_map(Step::Outdated),
+        1 => (0..16_usize).prop_map(Step::SchemaMismatch),
     ];
     prop::collection::vec((0..3_000_u64, step), 1..120)
 }
@@ -49,9 +49,9 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
 /// Checks what must hold after every event.
 #[derive(Default)]
 struct Witness {
-    living: BTreeSet<Key>,
-    ready: BTreeSet<Key>,
-    told_to_end: BTreeSet<Key>,
+    living: BTreeSet<ChildKey>,
+    ready: BTreeSet<ChildKey>,
+    told_to_end: BTreeSet<ChildKey>,
     ended: bool,
 }
 
@@ -82,7 +82,7 @@ impl Witness {
         let workers = self.living.iter().filter(|key| key.role == Role::Worker);
         assert!(workers.count() <= usize::from(SQLITE_WORKERS_MAX) + 1);
         for key in &self.ready {
-            let same_slot = |it: &&Key| it.slot == key.slot && !self.told_to_end.contains(it);
+            let same_slot = |it: &&ChildKey| it.slot == key.slot && !self.told_to_end.contains(it);
             assert!(
                 self.ready.iter().filter(same_slot).count() <= 1,
                 "two serve in slot {}",
@@ -92,7 +92,7 @@ impl Witness {
     }
 
     fn event_of(&mut self, step: Step) -> Option<Event> {
-        let pick = |which: usize, from: &BTreeSet<Key>| {
+        let pick = |which: usize, from: &BTreeSet<ChildKey>| {
             from.iter().nth(which % from.len().max(1)).copied()
         };
         match step {
@@ -115,10 +115,10 @@ impl Witness {
                 Some(Event::Exited(key, ending))
             }
             Step::Stalls(which) => pick(which, &self.living).map(Event::Stalled),
-            Step::Outdated(which) => {
+            Step::SchemaMismatch(which) => {
                 let workers =
                     self.ready.iter().filter(|key| key.role == Role::Worker).copied().collect();
-                pick(which, &workers).map(Event::Outdated)
+                pick(which, &workers).map(Event::SchemaMismatch)
             }
         }
     }

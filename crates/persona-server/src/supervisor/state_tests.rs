@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::super::vocabulary::{Action, Ending, Event, Key, Note, Role, Signal};
+use super::super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Signal};
 use super::{FAILED_STARTS_MAX, START_TIMEOUT, State};
 use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
 
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-pub(super) const INIT: Key = Key { role: Role::Init, slot: 0, generation: 0 };
-const MAINTENANCE: Key = Key { role: Role::Maintenance, slot: 0, generation: 1 };
+pub(super) const INIT: ChildKey = ChildKey { role: Role::Init, slot: 0, generation: 0 };
+const MAINTENANCE: ChildKey = ChildKey { role: Role::Maintenance, slot: 0, generation: 1 };
 
-fn worker(slot: u16, generation: u64) -> Key {
-    Key { role: Role::Worker, slot, generation }
+fn worker(slot: u16, generation: u64) -> ChildKey {
+    ChildKey { role: Role::Worker, slot, generation }
 }
 
 /// A supervisor at a point in time that the test moves.
@@ -73,7 +73,7 @@ fn when_init_fails_the_program_ends_with_its_code() {
         world.tell(Event::Begin);
         assert_eq!(
             world.tell(Event::Exited(INIT, ending)),
-            [Action::Note(Note::Refused(INIT)), Action::Exit { code, forced: false }]
+            [Action::Log(LogEvent::Refused(INIT)), Action::Exit { code, forced: false }]
         );
     }
 }
@@ -86,10 +86,10 @@ fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() 
     world.tell(Event::Ready(MAINTENANCE));
     let refused = Ending::Code(5);
     let expected = [
-        Action::Note(Note::Lost(worker(1, 1), refused)),
-        Action::Note(Note::Refused(worker(1, 1))),
+        Action::Log(LogEvent::UnexpectedExit(worker(1, 1), refused)),
+        Action::Log(LogEvent::Refused(worker(1, 1))),
         Action::StopListening,
-        Action::Note(Note::Stopping),
+        Action::Log(LogEvent::Stopping),
         Action::Signal(worker(2, 1), Signal::Stop),
     ];
     assert_eq!(world.tell(Event::Exited(worker(1, 1), refused)), expected);
@@ -105,12 +105,12 @@ fn a_worker_that_cannot_start_ends_the_program_with_its_code_after_the_others() 
 fn a_killed_worker_is_replaced_at_once_and_so_is_the_maintenance_process() {
     let mut world = World::running(2);
     let killed = Ending::Signal(9);
-    let lost = |key| Action::Note(Note::Lost(key, killed));
+    let lost = |key| Action::Log(LogEvent::UnexpectedExit(key, killed));
     assert_eq!(
         world.tell(Event::Exited(worker(2, 1), killed)),
         [lost(worker(2, 1)), Action::Spawn(worker(2, 2))]
     );
-    let next_maintenance = Key { generation: 2, ..MAINTENANCE };
+    let next_maintenance = ChildKey { generation: 2, ..MAINTENANCE };
     assert_eq!(
         world.tell(Event::Exited(MAINTENANCE, killed)),
         [lost(MAINTENANCE), Action::Spawn(next_maintenance)]
@@ -131,7 +131,7 @@ fn after_a_failed_sync_everybody_ends_and_only_then_the_maintenance_process_come
         "a worker still has the file open"
     );
     assert_eq!(world.tell(Event::Tick), []);
-    let maintenance = Key { generation: 2, ..MAINTENANCE };
+    let maintenance = ChildKey { generation: 2, ..MAINTENANCE };
     assert_eq!(
         world.tell(Event::Exited(worker(2, 1), Ending::Signal(9))),
         [Action::Spawn(maintenance)]
@@ -151,7 +151,7 @@ fn a_sync_that_fails_while_the_server_stops_is_its_exit_code() {
     let end = Action::Exit { code: ExitCode::DiskFailed, forced: false };
     assert_eq!(
         world.tell(Event::Exited(MAINTENANCE, failed)),
-        [Action::Note(Note::Lost(MAINTENANCE, failed)), end]
+        [Action::Log(LogEvent::UnexpectedExit(MAINTENANCE, failed)), end]
     );
 }
 
@@ -160,7 +160,7 @@ fn a_disk_that_fails_at_the_start_ends_the_program_with_its_own_code() {
     let mut world = World::running(1);
     world.tell(Event::Exited(worker(1, 1), Ending::Code(74)));
     world.tell(Event::Exited(MAINTENANCE, Ending::Signal(9)));
-    let maintenance = Key { generation: 2, ..MAINTENANCE };
+    let maintenance = ChildKey { generation: 2, ..MAINTENANCE };
     let actions = world.tell(Event::Exited(maintenance, Ending::Code(74)));
     assert_eq!(
         actions.last(),
@@ -183,7 +183,7 @@ fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends
     }
     let actions = world.tell(Event::Exited(key, Ending::Code(101)));
     assert!(
-        actions.contains(&Action::Note(Note::CrashLoop(key, FAILED_STARTS_MAX))),
+        actions.contains(&Action::Log(LogEvent::CrashLoop(key, FAILED_STARTS_MAX))),
         "{actions:?}"
     );
     let end = Action::Exit { code: ExitCode::Failure, forced: false };
@@ -206,9 +206,9 @@ fn a_restart_replaces_one_worker_after_the_other_and_starts_the_new_one_first() 
     let mut world = World::running(2);
     assert_eq!(
         world.tell(Event::Restart),
-        [Action::Note(Note::Restarting), Action::Spawn(worker(1, 2))]
+        [Action::Log(LogEvent::Restarting), Action::Spawn(worker(1, 2))]
     );
-    assert_eq!(world.tell(Event::Restart), [Action::Note(Note::RestartUnderWay)]);
+    assert_eq!(world.tell(Event::Restart), [Action::Log(LogEvent::RestartUnderWay)]);
     assert_eq!(
         world.tell(Event::Ready(worker(1, 2))),
         [Action::Signal(worker(1, 1), Signal::Drain)]
@@ -223,7 +223,7 @@ fn a_restart_replaces_one_worker_after_the_other_and_starts_the_new_one_first() 
     );
     assert_eq!(
         world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
-        [Action::Note(Note::Restarted)]
+        [Action::Log(LogEvent::Restarted)]
     );
 }
 
@@ -233,8 +233,8 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
     world.tell(Event::Restart);
     let refused = Ending::Code(5);
     let expected = [
-        Action::Note(Note::Lost(worker(1, 2), refused)),
-        Action::Note(Note::RestartAbandoned(worker(1, 2))),
+        Action::Log(LogEvent::UnexpectedExit(worker(1, 2), refused)),
+        Action::Log(LogEvent::RestartAbandoned(worker(1, 2))),
     ];
     assert_eq!(world.tell(Event::Exited(worker(1, 2), refused)), expected);
     assert_eq!(world.tell(Event::Tick), []);
@@ -242,7 +242,7 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
     // serves.
     assert_eq!(
         world.tell(Event::Restart),
-        [Action::Note(Note::Restarting), Action::Spawn(worker(1, 4))]
+        [Action::Log(LogEvent::Restarting), Action::Spawn(worker(1, 4))]
     );
 }
 
@@ -250,18 +250,18 @@ fn a_replacement_that_cannot_start_ends_the_restart_and_leaves_the_old_worker() 
 fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_why() {
     let mut world = World::running(2);
     let (first, next) = (worker(1, 2), worker(1, 4));
-    assert_eq!(world.tell(Event::Outdated(worker(1, 1))), [Action::Spawn(first)]);
-    assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "one after the other");
+    assert_eq!(world.tell(Event::SchemaMismatch(worker(1, 1))), [Action::Spawn(first)]);
+    assert_eq!(world.tell(Event::SchemaMismatch(worker(2, 1))), [], "one after the other");
     let (killed, refused) = (Ending::Signal(9), Ending::Code(5));
     assert_eq!(
         world.tell(Event::Exited(first, killed)),
-        [Action::Note(Note::Lost(first, killed)), Action::Spawn(next)]
+        [Action::Log(LogEvent::UnexpectedExit(first, killed)), Action::Spawn(next)]
     );
     let expected = [
-        Action::Note(Note::Lost(next, refused)),
-        Action::Note(Note::Refused(next)),
+        Action::Log(LogEvent::UnexpectedExit(next, refused)),
+        Action::Log(LogEvent::Refused(next)),
         Action::StopListening,
-        Action::Note(Note::Stopping),
+        Action::Log(LogEvent::Stopping),
         Action::Signal(worker(1, 1), Signal::Drain),
         Action::Signal(worker(2, 1), Signal::Drain),
     ];
@@ -271,16 +271,16 @@ fn where_no_worker_can_write_any_more_everybody_drains_once_a_replacement_says_w
 #[test]
 fn a_worker_that_can_write_no_more_is_replaced_where_another_one_can() {
     let mut world = World::running(2);
-    world.tell(Event::Outdated(worker(2, 1)));
+    world.tell(Event::SchemaMismatch(worker(2, 1)));
     assert_eq!(
         world.tell(Event::Ready(worker(2, 2))),
         [Action::Signal(worker(2, 1), Signal::Drain)]
     );
     assert_eq!(
         world.tell(Event::Exited(worker(2, 1), Ending::Code(0))),
-        [Action::Note(Note::Restarted)]
+        [Action::Log(LogEvent::Restarted)]
     );
-    assert_eq!(world.tell(Event::Outdated(worker(2, 1))), [], "it has ended");
+    assert_eq!(world.tell(Event::SchemaMismatch(worker(2, 1))), [], "it has ended");
 }
 
 #[test]
@@ -288,16 +288,18 @@ fn workers_are_added_and_removed_within_the_limits() {
     let mut world = World::running(3);
     assert_eq!(
         world.tell(Event::AddWorker),
-        [Action::Note(Note::Workers(4)), Action::Spawn(worker(4, 1))]
+        [Action::Log(LogEvent::Workers(4)), Action::Spawn(worker(4, 1))]
     );
     world.tell(Event::Ready(worker(4, 1)));
-    assert_eq!(world.tell(Event::AddWorker), [Action::Note(Note::MostWorkers(4))]);
+    assert_eq!(world.tell(Event::AddWorker), [Action::Log(LogEvent::MostWorkers(4))]);
     for slot in [4, 3, 2] {
-        let expected =
-            [Action::Signal(worker(slot, 1), Signal::Drain), Action::Note(Note::Workers(slot - 1))];
+        let expected = [
+            Action::Signal(worker(slot, 1), Signal::Drain),
+            Action::Log(LogEvent::Workers(slot - 1)),
+        ];
         assert_eq!(world.tell(Event::RemoveWorker), expected);
     }
-    assert_eq!(world.tell(Event::RemoveWorker), [Action::Note(Note::FewestWorkers)]);
+    assert_eq!(world.tell(Event::RemoveWorker), [Action::Log(LogEvent::FewestWorkers)]);
     assert_eq!(
         world.tell(Event::Exited(worker(3, 1), Ending::Signal(9))),
         [],
@@ -311,7 +313,7 @@ fn stopping_ends_the_workers_then_the_maintenance_process_then_the_program() {
         let mut world = World::running(1);
         let expected = [
             Action::StopListening,
-            Action::Note(Note::Stopping),
+            Action::Log(LogEvent::Stopping),
             Action::Signal(worker(1, 1), Signal::Stop),
         ];
         assert_eq!(world.tell(event), expected);
@@ -342,7 +344,7 @@ fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
     let mut world = World::running(1);
     world.tell(Event::Terminate);
     let expected =
-        [Action::Note(Note::Overdue(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+        [Action::Log(LogEvent::Overdue(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
     assert_eq!(world.after(DRAIN_TIMEOUT, Event::Tick), expected);
     assert_eq!(world.tell(Event::Tick), []);
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
@@ -354,11 +356,11 @@ fn a_worker_that_drains_for_too_long_is_killed_and_the_end_counts_as_forced() {
 fn a_process_that_does_not_get_ready_or_shows_no_sign_of_life_is_killed() {
     let mut world = World::running(1);
     let expected =
-        [Action::Note(Note::Stalled(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
+        [Action::Log(LogEvent::Stalled(worker(1, 1))), Action::Signal(worker(1, 1), Signal::Kill)];
     assert_eq!(world.tell(Event::Stalled(worker(1, 1))), expected);
     world.tell(Event::Exited(worker(1, 1), Ending::Signal(9)));
     let expected =
-        [Action::Note(Note::Overdue(worker(1, 2))), Action::Signal(worker(1, 2), Signal::Kill)];
+        [Action::Log(LogEvent::Overdue(worker(1, 2))), Action::Signal(worker(1, 2), Signal::Kill)];
     assert_eq!(world.after(START_TIMEOUT, Event::Tick), expected);
     assert_eq!(world.tell(Event::Stalled(worker(9, 9))), [], "it has ended meanwhile");
 }
@@ -380,10 +382,13 @@ fn nothing_is_changed_before_everything_runs() {
     let mut world = World::new(2);
     world.tell(Event::Begin);
     for event in [Event::Restart, Event::AddWorker, Event::RemoveWorker] {
-        assert_eq!(world.tell(event), [Action::Note(Note::NotWhileStartingOrStopping)]);
+        assert_eq!(world.tell(event), [Action::Log(LogEvent::NotWhileStartingOrStopping)]);
     }
-    let expected =
-        [Action::StopListening, Action::Note(Note::Stopping), Action::Signal(INIT, Signal::Kill)];
+    let expected = [
+        Action::StopListening,
+        Action::Log(LogEvent::Stopping),
+        Action::Signal(INIT, Signal::Kill),
+    ];
     assert_eq!(world.tell(Event::Terminate), expected);
     assert_eq!(
         world.tell(Event::Exited(INIT, Ending::Signal(9))),

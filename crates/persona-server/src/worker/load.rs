@@ -74,7 +74,7 @@ mod tests {
     use persona_model::Timestamp;
 
     use super::Load;
-    use crate::scoreboard::{Condition, Scoreboard};
+    use crate::scoreboard::{ProcessState, Scoreboard};
 
     #[test]
     fn a_thread_lets_others_go_ahead_while_it_or_its_worker_has_more() {
@@ -83,7 +83,7 @@ mod tests {
             .map(|slot| {
                 let process_entry = scoreboard.entry(slot, 1);
                 process_entry.prepare(Timestamp::from_micros(1));
-                process_entry.set_condition(Condition::Serving);
+                process_entry.set_state(ProcessState::Serving);
                 Load::of_threads(2, &process_entry).collect()
             })
             .collect();

@@ -29,8 +29,8 @@ use crate::clock::{SystemClock, coarse_millis};
 use crate::config::Config;
 use crate::heads::Hosts;
 use crate::log::Log;
-use crate::scoreboard::{Condition, ProcessEntry};
-use crate::supervisor::{Handover, Key, Message, say};
+use crate::scoreboard::{ProcessEntry, ProcessState};
+use crate::supervisor::{ChildInput, ChildKey, Message, say};
 use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns, router};
 
 /// Runs a worker until it has drained, or cannot go on.
@@ -38,14 +38,14 @@ use persona_http::{AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, Read
 /// # Errors
 ///
 /// The database cannot be used or failed, or the system did not give what is needed.
-pub fn run(handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
+pub fn run(input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(work(handover, key, log))
+    runtime.block_on(work(input, key, log))
 }
 
-async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> {
+async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
     let listener =
-        handover.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
+        input.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
     // Before anything else, so that a signal that comes early is not the default one, which ends
     // the process.
     let (mut drain_asked, mut stop_asked) =
@@ -55,14 +55,12 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers
     // what to do.
     let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
-    let process_entry = handover.scoreboard.entry(key.slot, key.generation);
-    let (store, router, mut freed) = open(&handover, key.slot, &process_entry)?;
+    let process_entry = input.scoreboard.entry(key.slot, key.generation);
+    let (store, router, mut freed) = open(&input, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
-    let (serving, places) = (
-        serving(&handover, router, &process_entry, &drain),
-        places(&handover.config, &process_entry),
-    );
-    let mut threads = Threads::start(&handover, &listener, &store, &serving, &places)?;
+    let (serving, places) =
+        (serving(&input, router, &process_entry, &drain), places(&input.config, &process_entry));
+    let mut threads = Threads::start(&input, &listener, &store, &serving, &places)?;
     // The threads have their own descriptors; with this one open the address would stay taken while
     // the worker drains.
     drop(listener);
@@ -70,14 +68,14 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
     // From here on it is watched: it would never be found if it stopped before its threads first
     // tick.
     process_entry.beat();
-    process_entry.set_condition(Condition::Serving);
-    say(&handover.channel, &Message::Ready)?;
+    process_entry.set_state(ProcessState::Serving);
+    say(&input.channel, &Message::Ready)?;
 
     let mut beats = tokio::time::interval(HEARTBEAT);
     let mut grace_over = std::pin::pin!(grace(drain.clone(), IDLE_GRACE));
     let mut grace_ended = false;
     let mut store_lost = store.lost();
-    let mut is_outdated = false;
+    let mut has_schema_mismatch = false;
     loop {
         tokio::select! {
             _ = beats.tick() => {
@@ -96,15 +94,15 @@ async fn work(mut handover: Handover, key: Key, log: &Log) -> Result<(), Error> 
                 drainer.close();
             }
             () = threads.all_ended() => break,
-            loss = &mut store_lost, if !is_outdated => match loss {
+            loss = &mut store_lost, if !has_schema_mismatch => match loss {
                 Loss::Disk => return Err(Error::Unsynced),
                 Loss::Doubt => return Err(Error::Doubt),
                 Loss::Writer => return Err(Error::Thread),
                 // Ending here would break off every request; so they are refused until the
                 // supervisor lets all workers drain.
                 Loss::Schema => {
-                    is_outdated = true;
-                    say(&handover.channel, &Message::Outdated)?;
+                    has_schema_mismatch = true;
+                    say(&input.channel, &Message::SchemaMismatch)?;
                 }
             },
         }
@@ -140,7 +138,7 @@ fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
 }
 
 fn begin_drain(process_entry: &ProcessEntry, drainer: &Drainer) {
-    process_entry.set_condition(Condition::Draining);
+    process_entry.set_state(ProcessState::Draining);
     drainer.begin();
 }
 
@@ -151,7 +149,7 @@ async fn grace(mut drain: Drain, length: Duration) {
 
 /// What every connection shares.
 fn serving(
-    handover: &Handover,
+    input: &ChildInput,
     router: persona_http::Router,
     process_entry: &ProcessEntry,
     drain: &Drain,
@@ -160,18 +158,18 @@ fn serving(
         router,
         process_entry: process_entry.clone(),
         drain: drain.clone(),
-        hosts: hosts(&handover.config),
-        trusted_proxies: handover.config.trusted_proxies.clone().into(),
-        answer_patience: Duration::from_millis(handover.config.answer_patience_ms),
+        hosts: hosts(&input.config),
+        trusted_proxies: input.config.trusted_proxies.clone().into(),
+        answer_patience: Duration::from_millis(input.config.answer_patience_ms),
     })
 }
 
 fn open(
-    handover: &Handover,
+    input: &ChildInput,
     slot: u16,
     process_entry: &ProcessEntry,
 ) -> Result<(Arc<dyn Store>, persona_http::Router, Freed), Error> {
-    let config = &handover.config;
+    let config = &input.config;
     #[cfg(feature = "faults")]
     persona_storage::fault::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -217,14 +215,14 @@ struct Threads {
 impl Threads {
     /// Starts this worker's share of the machine's cores, at least one.
     fn start(
-        handover: &Handover,
+        input: &ChildInput,
         listener: &std::net::TcpListener,
         store: &Arc<dyn Store>,
         serving: &Arc<Serving>,
         places: &Arc<Places>,
     ) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let count = (cores / usize::from(handover.config.workers.max(1))).max(1);
+        let count = (cores / usize::from(input.config.workers.max(1))).max(1);
         let (alive, ended) = mpsc::channel(1);
         let (opening, opened) = mpsc::channel(1);
         let mut pulses = Vec::new();

@@ -33,7 +33,7 @@ const DESCRIPTORS_MAX: usize = 2;
 const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 
 /// What a child is given.
-pub struct Handover {
+pub struct ChildInput {
     /// The settings.
     pub config: Config,
     /// The scoreboard that all processes share.
@@ -53,10 +53,10 @@ pub enum Message {
     Ready,
     /// Going on would lose or corrupt what was acknowledged: the server has to stop. The child has
     /// logged why.
-    Hopeless,
+    Fatal,
     /// The schema is another one, so this worker writes nothing more. It goes on answering until it
     /// is told to end.
-    Outdated,
+    SchemaMismatch,
 }
 
 /// Gives a new child everything, over the supervisor's end of its socket.
@@ -90,11 +90,11 @@ pub(super) fn give(
 /// # Errors
 ///
 /// Standard input is not the socket of a supervisor, or the supervisor has ended.
-pub fn receive() -> io::Result<Handover> {
+pub fn receive() -> io::Result<ChildInput> {
     receive_from(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-fn receive_from(channel: UnixStream) -> io::Result<Handover> {
+fn receive_from(channel: UnixStream) -> io::Result<ChildInput> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut line = vec![0; SETTINGS_BYTES_MAX];
@@ -119,7 +119,7 @@ fn receive_from(channel: UnixStream) -> io::Result<Handover> {
     })?;
     let listener = descriptors.next().map(|it: OwnedFd| TcpListener::from(it));
     let config = serde_json::from_slice(&line[..received.bytes])?;
-    Ok(Handover { config, scoreboard: Scoreboard::attach(scoreboard)?, listener, channel })
+    Ok(ChildInput { config, scoreboard: Scoreboard::attach(scoreboard)?, listener, channel })
 }
 
 /// Tells the supervisor something.
@@ -129,7 +129,7 @@ pub fn say(mut channel: &UnixStream, message: &Message) -> io::Result<()> {
     channel.write_all(&line)
 }
 
-/// Waits until the supervisor is gone. It never says anything after the handover, so reading only
+/// Waits until the supervisor is gone. It never says anything after the input, so reading only
 /// ever ends.
 pub fn wait_for_the_end(channel: &UnixStream) {
     let mut nothing = String::new();
@@ -156,13 +156,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         give(&parent, &config(), scoreboard.fd(), Some(listener.as_fd()))
             .expect("room in the socket");
-        let handover = receive_from(child).expect("everything");
-        assert_eq!(handover.config, config());
-        assert_eq!(handover.scoreboard.started_at(), Timestamp::from_micros(7));
-        let address = handover.listener.expect("a listener").local_addr().expect("an address");
+        let input = receive_from(child).expect("everything");
+        assert_eq!(input.config, config());
+        assert_eq!(input.scoreboard.started_at(), Timestamp::from_micros(7));
+        let address = input.listener.expect("a listener").local_addr().expect("an address");
         assert_eq!(address, listener.local_addr().expect("an address"));
         drop(parent);
-        super::wait_for_the_end(&handover.channel);
+        super::wait_for_the_end(&input.channel);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(super) const MAINTENANCE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How far it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Condition {
+pub(super) enum ChildState {
     Starting,
     Ready { since: Duration },
     Ending,
@@ -21,7 +21,7 @@ pub(super) enum Condition {
 /// What is known of a living process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Process {
-    pub(super) condition: Condition,
+    pub(super) state: ChildState,
     /// When it is killed, unless it got on before.
     pub(super) deadline: Option<Duration>,
     /// The log was rotated before it could be told.
@@ -30,6 +30,6 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.condition, Condition::Ready { .. })
+        matches!(self.state, ChildState::Ready { .. })
     }
 }

@@ -34,7 +34,7 @@ impl Role {
 
 /// Names one child for ever: no other one has the same slot and generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Key {
+pub struct ChildKey {
     /// What it does.
     pub role: Role,
     /// Its place: 0 for init and maintenance process, 1 and up for workers.
@@ -80,15 +80,15 @@ pub enum Event {
     /// The program starts.
     Begin,
     /// A child says that it is ready.
-    Ready(Key),
+    Ready(ChildKey),
     /// A child says that the server has to stop.
-    Hopeless(Key),
+    Fatal(ChildKey),
     /// A worker says that it writes nothing more, because the schema is another one.
-    Outdated(Key),
+    SchemaMismatch(ChildKey),
     /// A child has ended.
-    Exited(Key, Ending),
+    Exited(ChildKey, Ending),
     /// A child shows no sign of life.
-    Stalled(Key),
+    Stalled(ChildKey),
     /// TERM: stop when the requests are answered.
     Terminate,
     /// INT: the same, and the second time at once.
@@ -122,9 +122,9 @@ pub enum Signal {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Start this child.
-    Spawn(Key),
+    Spawn(ChildKey),
     /// Tell this child.
-    Signal(Key, Signal),
+    Signal(ChildKey, Signal),
     /// Let nobody new into the queue of a server that ends, and close the supervisor's own
     /// listener.
     StopListening,
@@ -133,7 +133,7 @@ pub enum Action {
     /// Tell the user that everything is ready.
     Announce,
     /// Tell the log.
-    Note(Note),
+    Log(LogEvent),
     /// End the program.
     Exit {
         /// With this code.
@@ -145,28 +145,28 @@ pub enum Action {
 
 /// What the log is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Note {
+pub enum LogEvent {
     /// A child ended without being told to.
-    Lost(Key, Ending),
+    UnexpectedExit(ChildKey, Ending),
     /// A child cannot be started, and trying again would not help.
-    Refused(Key),
+    Refused(ChildKey),
     /// A child says that the server has to stop.
-    Hopeless(Key),
+    Fatal(ChildKey),
     /// A sync of this child failed, or a commit of it is in doubt: every process opens the file
     /// again.
-    Reopening(Key),
+    Reopening(ChildKey),
     /// The processes of a slot failed to get ready this many times in a row.
-    CrashLoop(Key, u32),
+    CrashLoop(ChildKey, u32),
     /// A child shows no sign of life and is killed.
-    Stalled(Key),
+    Stalled(ChildKey),
     /// A child did not get on in time and is killed.
-    Overdue(Key),
+    Overdue(ChildKey),
     /// The workers are being replaced one by one.
     Restarting,
     /// A restart is under way already.
     RestartUnderWay,
     /// This replacement did not start, so the other workers stay as they are.
-    RestartAbandoned(Key),
+    RestartAbandoned(ChildKey),
     /// Every worker was replaced.
     Restarted,
     /// There are now to be this many workers.

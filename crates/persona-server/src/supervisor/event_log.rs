@@ -8,13 +8,13 @@ use persona_storage::sqlite::lock_probe::{
 use tracing::{error, info, warn};
 
 use super::contention::{ADVICE, Delay};
-use super::vocabulary::{Ending, Key, Note};
+use super::events::{ChildKey, Ending, LogEvent};
 use crate::scoreboard::{WriteLockFigures, WriteLockUser};
 
-/// Writes a note into the log.
-pub(super) fn log(note: Note) {
-    match note {
-        Note::Lost(key, ending) => {
+/// Writes an event into the log.
+pub(super) fn write(event: LogEvent) {
+    match event {
+        LogEvent::UnexpectedExit(key, ending) => {
             let (code, signal) = match ending {
                 Ending::Code(code) => (Some(code), None),
                 Ending::Signal(signal) => (None, Some(signal)),
@@ -28,50 +28,50 @@ pub(super) fn log(note: Note) {
                 "a process ended unexpectedly"
             );
         }
-        Note::Refused(key) => error!(
+        LogEvent::Refused(key) => error!(
             child.role = key.role.word(),
             child.slot = key.slot,
             "a process could not start, and trying again would not help: the server stops"
         ),
-        Note::CrashLoop(key, deaths) => error!(
+        LogEvent::CrashLoop(key, deaths) => error!(
             child.role = key.role.word(),
             child.slot = key.slot,
             deaths,
             "a process ended too often right after its start: the server stops"
         ),
-        Note::Hopeless(key) => error!(
+        LogEvent::Fatal(key) => error!(
             child.role = key.role.word(),
             child.slot = key.slot,
             "a process found that going on would lose what was acknowledged: the server stops"
         ),
-        Note::Reopening(key) => error!(
+        LogEvent::Reopening(key) => error!(
             child.role = key.role.word(),
             child.slot = key.slot,
             "a sync of the disk failed or a commit is in doubt: all processes are replaced, so that nothing more is acknowledged on what may be lost"
         ),
-        Note::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
-        Note::Overdue(key) => child(key, "a process did not get on in time and is killed"),
-        Note::RestartAbandoned(key) => {
+        LogEvent::Stalled(key) => child(key, "a process shows no sign of life and is killed"),
+        LogEvent::Overdue(key) => child(key, "a process did not get on in time and is killed"),
+        LogEvent::RestartAbandoned(key) => {
             child(
                 key,
                 "a replacement did not start: the restart ends here, the other workers stay",
             );
         }
-        Note::Restarting => info!(
+        LogEvent::Restarting => info!(
             "replacing the workers one by one; settings are those of the start, they are not read again"
         ),
-        Note::RestartUnderWay => info!("the workers are being replaced already"),
-        Note::Restarted => info!("every worker was replaced"),
-        Note::Workers(workers) => info!(workers, "the number of workers changes"),
-        Note::MostWorkers(workers_max) => warn!(
+        LogEvent::RestartUnderWay => info!("the workers are being replaced already"),
+        LogEvent::Restarted => info!("every worker was replaced"),
+        LogEvent::Workers(workers) => info!(workers, "the number of workers changes"),
+        LogEvent::MostWorkers(workers_max) => warn!(
             workers_max,
             "no worker added: these are the most that this database bears; writers of one SQLite file take turns, so more only wait, and PostgreSQL is for more"
         ),
-        Note::FewestWorkers => warn!("no worker removed: it is the last one"),
-        Note::NotWhileStartingOrStopping => {
+        LogEvent::FewestWorkers => warn!("no worker removed: it is the last one"),
+        LogEvent::NotWhileStartingOrStopping => {
             warn!("ignored: that can only be done while all workers run");
         }
-        Note::Stopping => info!("stopping"),
+        LogEvent::Stopping => info!("stopping"),
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) fn advice(minute: &WriteLockFigures) {
     );
 }
 
-fn child(key: Key, message: &'static str) {
+fn child(key: ChildKey, message: &'static str) {
     warn!(child.role = key.role.word(), child.slot = key.slot, "{message}");
 }
 
