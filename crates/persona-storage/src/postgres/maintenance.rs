@@ -14,7 +14,7 @@ use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver};
 
 /// Pause between two rounds of removing what has expired.
-const MAINTENANCE_EVERY: Duration = OBSERVED_EVERY;
+const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Most records removed in one statement: no lock is held for long.
 const EXPIRED_BATCH_MAX: u32 = 500;
 /// Pause between two ticks: short, so that whoever runs the maintenance process soon hears that it
@@ -49,7 +49,7 @@ const COUNT: &str = "
 pub struct Maintenance {
     pool: Pool,
     clock: Arc<dyn Clock>,
-    maintenance_at: Instant,
+    round_at: Instant,
     observed: Observed,
     /// Declared last and so dropped last: the connections live there.
     io_thread: IoThread,
@@ -68,13 +68,7 @@ impl Maintenance {
         let (asked, of) = (pool.clone(), settings.clone());
         let checked = io_thread.wait_for(async move { start::check(&asked, &of).await });
         checked.map_err(|error| system(error.to_string()))??;
-        Ok(Self {
-            pool,
-            clock,
-            maintenance_at: Instant::now(),
-            observed: Observed::default(),
-            io_thread,
-        })
+        Ok(Self { pool, clock, round_at: Instant::now(), observed: Observed::default(), io_thread })
     }
 
     /// Whether the schema is still the one that this build knows.
@@ -93,8 +87,8 @@ impl Maintenance {
     ///
     /// The database failed or is away; coming again may succeed.
     pub fn tick(&mut self) -> Result<Duration, Error> {
-        if self.maintenance_at.elapsed() >= MAINTENANCE_EVERY {
-            self.maintenance_at = Instant::now();
+        if self.round_at.elapsed() >= ROUND_EVERY {
+            self.round_at = Instant::now();
             self.remove_expired()?;
         }
         Ok(PAUSE)

@@ -56,7 +56,7 @@ const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
 /// Pause between two rounds of removing what has expired.
-const MAINTENANCE_EVERY: Duration = OBSERVED_EVERY;
+const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Pause between two looks at the free space of the disk.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
@@ -88,7 +88,7 @@ pub struct Maintenance {
     /// Whether writes may have added to the search index since it was last found merged.
     merge_is_due: bool,
     start_over_from: Instant,
-    maintenance_at: Instant,
+    round_at: Instant,
     observed: Observed,
     disk: Disk,
     /// When the disk is to be looked at again.
@@ -141,7 +141,7 @@ impl Maintenance {
             grew_at: now,
             merge_is_due: false,
             start_over_from: now,
-            maintenance_at: now,
+            round_at: now,
             observed: Observed::default(),
             disk: Disk::of(settings),
             disk_from: now,
@@ -258,8 +258,8 @@ impl Maintenance {
         {
             self.copy_back()?;
         }
-        if self.maintenance_at.elapsed() >= MAINTENANCE_EVERY {
-            self.maintenance_at = Instant::now();
+        if self.round_at.elapsed() >= ROUND_EVERY {
+            self.round_at = Instant::now();
             self.remove_expired()?;
         }
         self.scrub.tick(&self.connection, &*self.observer);
