@@ -13,7 +13,9 @@ use http::{HeaderValue, Version};
 use http_body::Frame;
 use persona_storage::{Error, Export, Exported};
 
-use super::parameters::{Holds, Parameter, Parameters};
+use super::contract::OperationId;
+use super::contract::parameters::{HISTORY, INCLUDE_DELETED};
+use super::parameters::Parameters;
 use super::problem::{Code, Problem};
 use super::{ClientAddress, Context, Turn};
 
@@ -21,29 +23,13 @@ use super::{ClientAddress, Context, Turn};
 /// memory.
 const PART_BYTES: usize = 64 * 1024;
 
-/// What the query may hold.
-pub(super) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "include_deleted",
-        holds: Holds::Flag,
-        repeats: false,
-        about: "Deleted personas too; false by default.",
-    },
-    Parameter {
-        name: "history",
-        holds: Holds::Flag,
-        repeats: false,
-        about: "Every revision of every persona, deleted ones too, each with a member history; false by default.",
-    },
-];
-
 /// Sends every persona of one snapshot.
 pub async fn export_personas(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut parameters = Parameters::read(request.uri(), PARAMETERS);
-    let exported = match (parameters.flag("history"), parameters.flag("include_deleted")) {
+    let mut parameters = Parameters::read(request.uri(), OperationId::ExportPersonas);
+    let exported = match (parameters.value(&HISTORY), parameters.value(&INCLUDE_DELETED)) {
         (Some(true), _) => Exported::History,
         (_, Some(true)) => Exported::All,
         _ => Exported::Living,

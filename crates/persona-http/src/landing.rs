@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
 use serde_json::json;
 
-use super::router::PREFIX;
+use super::contract::OperationId;
 
 /// Sends browsers to the documentation, and tells programs what there is.
 pub async fn landing(headers: HeaderMap) -> Response {
@@ -15,17 +15,17 @@ pub async fn landing(headers: HeaderMap) -> Response {
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if wants_html {
-        return ([(VARY, "Accept")], Redirect::to(&format!("{PREFIX}/docs"))).into_response();
+        return ([(VARY, "Accept")], Redirect::to(OperationId::GetDocs.path())).into_response();
     }
     let links = json!({
-        "personas": format!("{PREFIX}/personas"),
-        "documentation": format!("{PREFIX}/docs"),
-        "openapi": format!("{PREFIX}/openapi.json"),
-        "problems": format!("{PREFIX}/problems"),
-        "status": format!("{PREFIX}/status"),
-        "health": "/healthz",
-        "readiness": "/readyz",
-        "metrics": "/metrics",
+        "personas": OperationId::ListPersonas.path(),
+        "documentation": OperationId::GetDocs.path(),
+        "openapi": OperationId::GetOpenapi.path(),
+        "problems": OperationId::ListProblems.path(),
+        "status": OperationId::GetStatus.path(),
+        "health": OperationId::GetHealth.path(),
+        "readiness": OperationId::GetReadiness.path(),
+        "metrics": OperationId::GetMetrics.path(),
     });
     ([(VARY, "Accept")], Json(json!({ "name": "Persona Store", "version": env!("CARGO_PKG_VERSION"), "links": links }))).into_response()
 }

@@ -1,6 +1,7 @@
 //! The HTTP API: the contract of `docs/api.md`.
 //!
-//! Start reading at `router.rs`, the whole URL map; each row leads to one handler. What handlers
+//! Start reading at `contract/operations.rs`, the table of operations; `router.rs` binds each row
+//! to its handler. What handlers
 //! share:
 //!
 //! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs`
@@ -66,7 +67,7 @@ pub use middleware::REFUSALS;
 pub use network::Network;
 pub use openapi::document as openapi_document;
 pub use patience::{BYTES_PER_SECOND_MIN, Patience};
-pub use router::{ROUTES, Route, router};
+pub use router::router;
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
 
 /// What every handler shares.

@@ -5,11 +5,11 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::Body;
@@ -17,6 +17,7 @@ use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::answer_memory::SMALL_BYTES_MAX;
+use super::contract::OperationId;
 use super::problem::{Code, Problem, Refusal, render};
 use super::{ClientAddress, Context, personas};
 
@@ -33,19 +34,30 @@ pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-tim
 const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Most characters of a method in the log; one can be as long as a head.
 const METHOD_CHARS_MAX: usize = 32;
-/// How requests are counted that no route matches; their paths would be an endless list of labels.
-const NO_ROUTE: &str = "none";
 
 /// How the runtime panics that cannot start a thread for work that blocks (tokio,
 /// `spawn_blocking`): the process may have no more memory or threads. The work has not begun then.
 const NO_THREAD: &str = "OS can't spawn worker thread";
 
-/// Wraps all routes.
-pub(super) fn around(routes: Router<Arc<Context>>, context: &Arc<Context>) -> Router<Arc<Context>> {
+/// What a handler is bound to.
+#[derive(Clone)]
+pub(super) struct Bound {
+    /// What all handlers share.
+    pub context: Arc<Context>,
+    /// The pattern of its path, for the log.
+    pub route: &'static str,
+    /// Its operation, under which its requests are counted. A refusal for want of a route or a
+    /// method has none: what a client makes up must not become a series of its own.
+    pub operation: Option<OperationId>,
+}
+
+/// Wraps a handler.
+pub(super) fn around(
+    handler: MethodRouter<Arc<Context>>,
+    bound: Bound,
+) -> MethodRouter<Arc<Context>> {
     // The last layer is the outermost, so that a panic is answered like any other problem.
-    routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(Arc::clone(context), finish))
+    handler.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(bound, finish))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
@@ -67,12 +79,13 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
         .into_response()
 }
 
-async fn finish(State(context): State<Arc<Context>>, mut request: Request, next: Next) -> Response {
+async fn finish(State(bound): State<Bound>, mut request: Request, next: Next) -> Response {
+    let Bound { context, route, operation } = bound;
     let started = Instant::now();
     let id = request_id(request.headers(), &context);
     let facts = RequestFacts {
         method: request.method().clone(),
-        route: request.extensions().get::<MatchedPath>().cloned(),
+        route,
         client: request.extensions().get::<ClientAddress>().copied(),
         persona: if context.access_log { personas::id_in(request.uri().path()).ok() } else { None },
     };
@@ -92,7 +105,7 @@ async fn finish(State(context): State<Arc<Context>>, mut request: Request, next:
     }
     let took = started.elapsed();
     let status = response.status().as_u16();
-    context.metrics.request_answered(facts.route(), &facts.method, status, took);
+    context.metrics.request_answered(operation, status, took);
     if context.access_log {
         facts.log(&id, status, took);
     }
@@ -139,16 +152,12 @@ async fn in_memory_of_answers(
 /// What is kept of a request until it is answered.
 struct RequestFacts {
     method: Method,
-    route: Option<MatchedPath>,
+    route: &'static str,
     client: Option<ClientAddress>,
     persona: Option<PersonaId>,
 }
 
 impl RequestFacts {
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
-    }
-
     /// The answer to a request that is refused by its head, and its line in the log.
     fn refuse(&self, refusal: Refusal, id: &HeaderValue) -> Response {
         let problem = Problem::from(refusal);
@@ -188,7 +197,7 @@ impl RequestFacts {
         tracing::info!(
             http.method =
                 self.method.as_str().get(..METHOD_CHARS_MAX).unwrap_or(self.method.as_str()),
-            http.route = self.route(),
+            http.route = self.route,
             http.status = status,
             duration_ms = took.as_secs_f64() * 1000.0,
             request.id = id.to_str().unwrap_or_default(),
@@ -224,7 +233,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::super::testing::{context, memory_store};
-    use super::{REQUEST_ID, SERVER_TIMING, WORKER, around};
+    use super::{Bound, REQUEST_ID, SERVER_TIMING, WORKER, around};
 
     async fn broken() {
         panic!("on purpose");
@@ -233,7 +242,9 @@ mod tests {
     #[tokio::test]
     async fn a_handler_that_panics_is_answered_like_any_other_problem() {
         let context = Arc::new(context(Arc::new(memory_store())));
-        let service = around(Router::new().route("/", get(broken)), &context).with_state(context);
+        let bound = Bound { context: Arc::clone(&context), route: "/", operation: None };
+        let handler = around(get(broken), bound);
+        let service = Router::new().route("/", handler).with_state(context);
         let response = service
             .oneshot(Request::get("/").body(axum::body::Body::empty()).expect("a request"))
             .await

@@ -4,44 +4,14 @@
 use std::borrow::Cow;
 
 use http::Uri;
-use persona_model::{Revision, excerpt, nearest_name};
+use persona_model::{excerpt, nearest_name};
 
+use super::contract::OperationId;
+use super::contract::parameters::{Parameter, Typed};
 use super::problem::{Fault, Problem};
 
 /// Most parameters of a query: every one that a route knows, with room for those that repeat.
 pub(super) const PARAMETERS_MAX: usize = 64;
-
-/// One query parameter of a route; `openapi/` describes it from the same row.
-pub(super) struct Parameter {
-    /// Its name.
-    pub name: &'static str,
-    /// What it may hold, as an OpenAPI schema would say it.
-    pub holds: Holds,
-    /// Whether it may be given more than once.
-    pub repeats: bool,
-    /// What it is for, in one sentence.
-    pub about: &'static str,
-}
-
-/// What a parameter may hold.
-pub(super) enum Holds {
-    /// A whole number from 1 up to this.
-    Number(u64),
-    /// True or false.
-    Flag,
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// A tag.
-    Tag,
-    /// What a search looks for.
-    Search,
-    /// A cursor that a list handed out.
-    Cursor,
-    /// An RFC 3339 time, or a position of the feed.
-    Since,
-    /// Some of these names, separated by commas.
-    Names(fn() -> Vec<&'static str>),
-}
 
 /// The parameters of one request, and what is wrong with them.
 pub(super) struct Parameters<'a> {
@@ -50,8 +20,9 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a query; unknown and repeated parameters are faults.
-    pub fn read(uri: &'a Uri, known: &[Parameter]) -> Self {
+    /// Reads the query of this operation; unknown and repeated parameters are faults.
+    pub fn read(uri: &'a Uri, operation: OperationId) -> Self {
+        let known = operation.row().query;
         let mut read = Self { pairs: Vec::new(), faults: Vec::new() };
         let Some(query) = uri.query() else { return read };
         let count = query.split('&').count();
@@ -66,8 +37,8 @@ impl<'a> Parameters<'a> {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match known.iter().find(|parameter| parameter.name == name) {
                 None => read.refuse_unknown(&name, known),
-                Some(parameter) if !parameter.repeats && read.value(parameter.name).is_some() => {
-                    read.refuse(parameter.name, "repeated", "is there more than once");
+                Some(row) if !row.repeats && read.text(row).is_some() => {
+                    read.refuse(row.name, "repeated", "is there more than once");
                 }
                 Some(_) => read.pairs.push((name, value)),
             }
@@ -76,8 +47,8 @@ impl<'a> Parameters<'a> {
     }
 
     /// Refuses a query where there must be none.
-    pub fn none(uri: &Uri) -> Result<(), Problem> {
-        Parameters::read(uri, &[]).done()
+    pub fn none(uri: &Uri, operation: OperationId) -> Result<(), Problem> {
+        Parameters::read(uri, operation).done()
     }
 
     /// Ends the reading: everything that was wrong, at once.
@@ -96,58 +67,27 @@ impl<'a> Parameters<'a> {
     }
 
     /// The text of a parameter.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.values(name).next()
+    pub fn text(&self, row: &Parameter) -> Option<&str> {
+        self.texts(row).next()
     }
 
     /// Every text of a parameter that may be repeated.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub fn texts(&self, row: &Parameter) -> impl Iterator<Item = &str> {
+        let name = row.name;
         self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_ref())
     }
 
-    /// A parameter read by `read`; what that refuses is a fault with these words.
-    pub fn parsed<T>(
-        &mut self,
-        name: &str,
-        wanted: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.value(name)?;
-        let parsed = read(value);
-        if parsed.is_none() {
-            let message = format!("must be {wanted}, is {:?}", excerpt(value));
-            self.refuse(name, "bad_value", message);
+    /// The value of a parameter; one that its row does not take is a fault.
+    pub fn value<T>(&mut self, row: &Typed<T>) -> Option<T> {
+        let text = self.text(&row.parameter)?;
+        match (row.read)(&row.parameter, text) {
+            Ok(value) => Some(value),
+            Err(wanted) => {
+                let message = format!("must be {wanted}, is {:?}", excerpt(text));
+                self.refuse(row.parameter.name, "bad_value", message);
+                None
+            }
         }
-        parsed
-    }
-
-    /// A parameter that is true or false.
-    pub fn flag(&mut self, name: &str) -> Option<bool> {
-        self.parsed(name, "true or false", |value| value.parse().ok())
-    }
-
-    /// A parameter that is a whole number from 1 to `max`.
-    pub fn number(&mut self, name: &str, max: u64) -> Option<u64> {
-        self.parsed(name, &format!("a whole number from 1 to {max}"), |value| {
-            whole(value).filter(|number| (1..=max).contains(number))
-        })
-    }
-
-    /// A parameter that names a revision.
-    pub fn revision(&mut self, name: &str) -> Option<Revision> {
-        self.parsed(name, "a revision: a whole number from 1", |value| {
-            whole(value).and_then(Revision::new)
-        })
-    }
-
-    /// A parameter that is one of these words.
-    pub fn word<T>(
-        &mut self,
-        name: &str,
-        words: &[&str],
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        self.parsed(name, &format!("one of {}", words.join(", ")), read)
     }
 
     fn refuse_unknown(&mut self, name: &str, known: &[Parameter]) {
@@ -161,9 +101,4 @@ impl<'a> Parameters<'a> {
         };
         self.refuse(name, "unknown_parameter", message);
     }
-}
-
-/// A number of digits only: no sign, no blanks.
-fn whole(value: &str) -> Option<u64> {
-    value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()))
 }

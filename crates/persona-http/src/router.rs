@@ -1,105 +1,106 @@
-//! The whole URL map. One row of [`ROUTES`] per path; `openapi/` describes the same rows, and a
-//! test compares them.
+//! The handler of each operation, bound to its row of the table of operations.
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request};
-use axum::routing::{MethodRouter, get, post, put};
-use http::Uri;
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use http::header::ALLOW;
+use http::{HeaderValue, Uri};
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
+use super::contract::{Method, OPERATIONS, Operation, OperationId, PREFIX};
+use super::middleware::{Bound, around};
 use super::problem::{Code, Problem};
-use super::{
-    Context, docs, export, health, landing, middleware, openapi, personas, problem, status,
-};
+use super::{Context, docs, export, health, landing, openapi, personas, problem, status};
 
-/// Where the API starts; health, metrics and the landing page lie outside.
-pub(super) const PREFIX: &str = "/api/v1";
-
-/// One path and what it answers to.
-pub struct Route {
-    /// The pattern, `{name}` for a variable segment.
-    pub path: &'static str,
-    /// Its methods. HEAD comes with every GET.
-    pub methods: &'static [&'static str],
-    handlers: fn() -> MethodRouter<Arc<Context>>,
-}
-
-/// Every path of the server.
-pub const ROUTES: &[Route] = &[
-    Route { path: "/", methods: &["GET"], handlers: || get(landing::landing) },
-    Route {
-        path: "/api/v1/personas",
-        methods: &["GET", "POST"],
-        handlers: || get(personas::list::list_personas).post(personas::create::create_persona),
-    },
-    Route {
-        path: "/api/v1/personas/{id}",
-        methods: &["GET", "PUT", "PATCH", "DELETE"],
-        handlers: || {
-            get(personas::get::get_persona)
-                .put(personas::replace::replace_persona)
-                .patch(personas::patch::patch_persona)
-                .delete(personas::delete::delete_persona)
-        },
-    },
-    Route {
-        path: "/api/v1/personas/{id}/restore",
-        methods: &["POST"],
-        handlers: || post(personas::restore::restore_persona),
-    },
-    Route {
-        path: "/api/v1/personas/{id}/revisions/{revision}",
-        methods: &["PUT"],
-        handlers: || put(personas::import::import_revision),
-    },
-    Route { path: "/api/v1/export", methods: &["GET"], handlers: || get(export::export_personas) },
-    Route { path: "/api/v1/status", methods: &["GET"], handlers: || get(status::get_status) },
-    Route { path: "/api/v1/problems", methods: &["GET"], handlers: || get(problem::list_problems) },
-    Route {
-        path: "/api/v1/openapi.json",
-        methods: &["GET"],
-        handlers: || get(openapi::get_openapi),
-    },
-    Route { path: "/api/v1/docs", methods: &["GET"], handlers: || get(docs::get_docs) },
-    Route { path: "/api/v1/docs/{file}", methods: &["GET"], handlers: || get(docs::get_docs_file) },
-    Route { path: "/healthz", methods: &["GET"], handlers: || get(health::get_health) },
-    Route { path: "/readyz", methods: &["GET"], handlers: || get(health::get_readiness) },
-    Route { path: "/metrics", methods: &["GET"], handlers: || get(health::get_metrics) },
-];
+/// The name of requests in the log that no route matches.
+const NO_ROUTE: &str = "none";
 
 /// The whole API as one service.
-pub fn router(context: Context) -> axum::Router {
+pub fn router(context: Context) -> Router {
     let context = Arc::new(context);
-    let routes = ROUTES
-        .iter()
-        .fold(axum::Router::new(), |router, route| router.route(route.path, (route.handlers)()));
-    middleware::around(
-        routes.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed),
-        &context,
-    )
-    .with_state(context)
+    let bound = |route, operation| Bound { context: Arc::clone(&context), route, operation };
+    let mut router = Router::new();
+    for path in paths() {
+        let refuse = move |request: Request| async move { method_not_allowed(path, &request) };
+        let mut methods = around(MethodRouter::new().fallback(refuse), bound(path, None));
+        for row in rows_at(path) {
+            methods = methods.merge(around(handler(row.id), bound(path, Some(row.id))));
+        }
+        router = router.route(path, methods);
+    }
+    router.fallback(around(any(no_such_route), bound(NO_ROUTE, None))).with_state(context)
+}
+
+/// The handler of an operation. Without a wildcard: an operation without a handler does not
+/// compile.
+fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
+    let method = match id.row().method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    };
+    match id {
+        OperationId::ListPersonas => on(method, personas::list::list_personas),
+        OperationId::CreatePersona => on(method, personas::create::create_persona),
+        OperationId::GetPersona => on(method, personas::get::get_persona),
+        OperationId::ReplacePersona => on(method, personas::replace::replace_persona),
+        OperationId::PatchPersona => on(method, personas::patch::patch_persona),
+        OperationId::DeletePersona => on(method, personas::delete::delete_persona),
+        OperationId::RestorePersona => on(method, personas::restore::restore_persona),
+        OperationId::ImportRevision => on(method, personas::import::import_revision),
+        OperationId::GetStatus => on(method, status::get_status),
+        OperationId::ListProblems => on(method, problem::list_problems),
+        OperationId::GetOpenapi => on(method, openapi::get_openapi),
+        OperationId::Landing => on(method, landing::landing),
+        OperationId::ExportPersonas => on(method, export::export_personas),
+        OperationId::GetDocs => on(method, docs::get_docs),
+        OperationId::GetDocsFile => on(method, docs::get_docs_file),
+        OperationId::GetHealth => on(method, health::get_health),
+        OperationId::GetReadiness => on(method, health::get_readiness),
+        OperationId::GetMetrics => on(method, health::get_metrics),
+    }
+}
+
+/// Every path of the table once, in its order.
+fn paths() -> impl Iterator<Item = &'static str> {
+    let is_first = |(place, row): &(usize, &'static Operation)| {
+        OPERATIONS[..*place].iter().all(|before| before.path != row.path)
+    };
+    OPERATIONS.iter().enumerate().filter(is_first).map(|(_, row)| row.path)
+}
+
+fn rows_at(path: &str) -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(move |row| row.path == path)
 }
 
 async fn no_such_route(uri: Uri) -> Problem {
     let path = uri.path();
     let problem =
         Problem::new(Code::NoSuchRoute, format!("there is nothing at {}", shortened(path)));
-    match nearest_route(path) {
-        Some(near) => problem.hint(format!("did you mean {near}?")),
-        None => problem.hint(format!("every route is listed at {PREFIX}/openapi.json")),
-    }
+    let Some(near) = nearest_route(path) else {
+        let list = OperationId::GetOpenapi.path();
+        return problem.hint(format!("every route is listed at {list}"));
+    };
+    problem.hint(format!("did you mean {near}?"))
 }
 
-async fn method_not_allowed(request: Request) -> Problem {
-    let pattern = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let methods = ROUTES
-        .iter()
-        .find(|route| route.path == pattern)
-        .map_or(String::new(), |route| route.methods.join(", "));
+/// The answer to a request for a path of the table with a method that has no row there.
+fn method_not_allowed(pattern: &str, request: &Request) -> Problem {
+    let methods: Vec<&str> = rows_at(pattern).map(|row| row.method.as_str()).collect();
     let (method, path) = (excerpt(request.method().as_str()), shortened(request.uri().path()));
     Problem::new(Code::MethodNotAllowed, format!("{method} is not possible at {path}"))
-        .hint(format!("it answers to {methods}"))
+        .hint(format!("it answers to {}", methods.join(", ")))
+        .header(ALLOW, allow(&methods))
+}
+
+/// The value of `Allow` for a path with these methods.
+fn allow(methods: &[&str]) -> HeaderValue {
+    let with_head = methods.join(",").replace("GET", "GET,HEAD");
+    HeaderValue::try_from(with_head).expect("methods are visible ASCII")
 }
 
 /// The pattern that is nearest to a mistyped path, with or without its prefix.
@@ -109,7 +110,7 @@ fn nearest_route(path: &str) -> Option<&'static str> {
         .map(|part| if PersonaId::parse(part).is_some() { "{id}" } else { part })
         .collect::<Vec<_>>()
         .join("/");
-    let known = || ROUTES.iter().map(|route| route.path).filter(|path| path.len() > 1);
+    let known = || paths().filter(|path| path.len() > 1);
     known()
         .find(|known| **known == format!("{PREFIX}{pattern}"))
         .or_else(|| nearest_name(&pattern, known()))

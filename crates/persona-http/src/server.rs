@@ -5,17 +5,15 @@
 
 use std::time::Duration;
 
-use http::Method;
 use persona_model::Timestamp;
 
-use super::contract::Time;
 use super::contract::status::{Backups, Checkpoints, Contention, Process, WriteLockUser};
+use super::contract::{OperationId, Time};
 
 /// Counts what this process answers.
 pub trait Metrics: Send + Sync {
-    /// Counts an answered request. `route` is the pattern that it matched, such as
-    /// `/api/v1/personas/{id}`.
-    fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration);
+    /// Counts an answered request; `None` where there is no such operation.
+    fn request_answered(&self, operation: Option<OperationId>, status: u16, took: Duration);
 
     /// Counts a request that breaks the rules of HTTP after its head.
     fn head_refused(&self);
@@ -59,7 +57,7 @@ pub struct ServerFigures {
 pub struct Alone;
 
 impl Metrics for Alone {
-    fn request_answered(&self, _: &str, _: &Method, _: u16, _: Duration) {}
+    fn request_answered(&self, _: Option<OperationId>, _: u16, _: Duration) {}
 
     fn head_refused(&self) {}
 }

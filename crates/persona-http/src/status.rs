@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use persona_model::Timestamp;
 use persona_storage::{BackendDetails, Status as Stored};
 
+use super::contract::OperationId;
 use super::contract::status::{Contention, DatabaseServer, Disk, DiskState, Process, Status};
 use super::parameters::Parameters;
 use super::problem::Problem;
@@ -20,7 +21,7 @@ pub async fn get_status(
     State(context): State<Arc<Context>>,
     request: Request,
 ) -> Result<Json<Status>, Problem> {
-    Parameters::none(request.uri())?;
+    Parameters::none(request.uri(), OperationId::GetStatus)?;
     let stored = context.store.status().await?;
     let now = context.clock.now();
     Ok(Json(status(stored, context.server.figures(now), now)))

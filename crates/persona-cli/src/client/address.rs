@@ -5,13 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use http::Uri;
 use http::uri::Authority;
+use persona_http::contract::PREFIX;
 use persona_server::config::Config;
 use persona_server::exit_code::ExitCode;
 
 use crate::failure::Failure;
 
-/// Where every route of the API begins.
-const API_PREFIX: &str = "/api/v1";
 /// The port of a URL without one (RFC 9110, section 4.2.1).
 const HTTP_PORT: u16 = 80;
 
@@ -48,7 +47,7 @@ impl ServerAddress {
         let authority =
             uri.authority().cloned().ok_or_else(|| usage(format!("{url:?} names no host")))?;
         let prefix = uri.path().trim_end_matches('/').to_string();
-        if let Some(base) = prefix.strip_suffix(API_PREFIX) {
+        if let Some(base) = prefix.strip_suffix(PREFIX) {
             let message =
                 format!("{url:?} is the address of the API, and the one of the server is wanted");
             return Err(Failure::new(ExitCode::Usage, message)

@@ -18,6 +18,7 @@ mod request;
 
 pub use address::{ServerAddress, usual_address};
 pub use api::Api;
+use persona_http::contract::OperationId;
 pub use probe::server_at;
 pub use problem::reasons;
 pub use query::Query;
@@ -25,9 +26,9 @@ pub use reply::{Reply, cut_short};
 pub use request::{request, request_with};
 
 /// Where every route of personas begins.
-pub const PERSONAS: &str = "/api/v1/personas";
+pub const PERSONAS: &str = OperationId::ListPersonas.path();
 
 /// The path of one persona.
 pub fn persona_path(id: persona_model::PersonaId) -> String {
-    format!("{PERSONAS}/{id}")
+    OperationId::GetPersona.path_of(&[&id.to_string()])
 }

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use persona_http::contract::OperationId;
+
 /// How long a server at the usual address may take for its whole answer: it is on this machine, and
 /// only a hint depends on it.
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -18,8 +20,8 @@ pub fn server_at(address: SocketAddr) -> Option<String> {
     let left = || Some(end.saturating_duration_since(Instant::now()));
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_WAIT_MAX).ok()?;
     stream.set_write_timeout(left()).ok()?;
-    write!(stream, "GET /api/v1/status HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
-        .ok()?;
+    let path = OperationId::GetStatus.path();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while answer.len() < STATUS_BYTES_MAX {

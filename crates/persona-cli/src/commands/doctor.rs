@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use persona_http::contract::OperationId;
 use persona_model::Clock;
 use persona_server::backend;
 use persona_server::clock::SystemClock;
@@ -109,8 +110,8 @@ async fn look_at_server(config: &Config) -> DatabaseFacts {
 async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
     let url = server.to_string();
     let api = Api::remote(server);
-    let status = api.get("/api/v1/status").await?.success()?.json();
-    let ready = api.get("/readyz").await?;
+    let status = api.get(OperationId::GetStatus.path()).await?.success()?.json();
+    let ready = api.get(OperationId::GetReadiness.path()).await?;
     let reason = || {
         ready
             .json()

@@ -6,6 +6,7 @@ use std::path::Path;
 use http::{Method, Response};
 use http_body_util::BodyExt;
 use persona_http::Body;
+use persona_http::contract::OperationId;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::refuse_output;
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 use crate::terminal::Output;
 
 /// The route that streams everything.
-const EXPORT: &str = "/api/v1/export";
+const EXPORT: &str = OperationId::ExportPersonas.path();
 
 /// Exports every persona.
 pub async fn run(

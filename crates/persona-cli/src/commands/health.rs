@@ -1,5 +1,6 @@
 //! `persona health`: the probe for containers and scripts.
 
+use persona_http::contract::OperationId;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use serde_json::json;
@@ -19,7 +20,7 @@ pub async fn run(
     let (named, settings_file) = (arguments.server.as_deref(), arguments.config.as_ref());
     let server = server_address(named, settings_file, environment, output)?;
     let url = server.to_string();
-    let reply = Api::remote(server).get("/readyz").await?;
+    let reply = Api::remote(server).get(OperationId::GetReadiness.path()).await?;
     if !reply.status.is_success() {
         let detail = reply.json();
         let failure =

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use persona_http::contract::OperationId;
 use persona_server::backend::Engine;
 use persona_server::config::{Config, Database};
 use persona_server::exit_code::ExitCode;
@@ -151,7 +152,7 @@ fn banner(database: &Database, workers: u16, url: &str, started: &Started) -> St
     };
     let lines = [
         ("API", format!("{url}/api/v1")),
-        ("Docs", format!("{url}/api/v1/docs")),
+        ("Docs", format!("{url}{}", OperationId::GetDocs.path())),
         ("Data", format!("{database} ({content})")),
         engine,
         ("Durability", format!("{}: {}", prepared.durability, prepared.durability_meaning)),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use persona_http::contract::OperationId;
 use persona_model::Clock;
 use persona_server::clock::SystemClock;
 use persona_server::config::Environment;
@@ -45,8 +46,8 @@ pub async fn run(
 
 async fn look(api: &Api) -> Result<Look, Failure> {
     let asked = async {
-        let metrics = api.get("/metrics").await?.success()?;
-        let status = api.get("/api/v1/status").await?.success()?.json();
+        let metrics = api.get(OperationId::GetMetrics.path()).await?.success()?;
+        let status = api.get(OperationId::GetStatus.path()).await?.success()?.json();
         Ok(Look {
             at: Instant::now(),
             status,

@@ -1,13 +1,13 @@
 //! `persona undelete`: brings a soft-deleted persona back, as a new revision.
 
 use http::Method;
+use persona_http::contract::OperationId;
 use persona_server::config::Environment;
 use serde_json::Value;
 
 use super::arguments::Undelete;
 use super::resolve::resolve_deleted;
 use super::target::{self, Access};
-use crate::client::persona_path;
 use crate::failure::Failure;
 use crate::terminal::{Output, harmless};
 
@@ -20,7 +20,7 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve_deleted(&api, &arguments.persona).await?;
     let reply = api
-        .write(Method::POST, &format!("{}/restore", persona_path(id)), &[], None)
+        .write(Method::POST, &OperationId::RestorePersona.path_of(&[&id.to_string()]), &[], None)
         .await?
         .success()?;
     api.close().await;

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{Request, StatusCode, header};
 use http_body_util::Full;
+use persona_http::contract::OperationId;
 use persona_model::{EntityTag, Revision};
 use serde_json::json;
 
@@ -325,20 +326,22 @@ impl Client {
 
     fn message(&self, ask: &Ask) -> Option<Request<Full<Bytes>>> {
         let id = self.load.personas().get(ask.persona as usize).copied().flatten();
-        let base = format!("{}/api/v1/personas", self.load.address.prefix);
-        let (method, path) = match ask.operation {
-            Operation::Create => (Method::POST, base),
-            Operation::Restore => (Method::POST, format!("{base}/{}/restore", id?)),
-            Operation::Patch => (Method::PATCH, format!("{base}/{}", id?)),
-            Operation::Replace => (Method::PUT, format!("{base}/{}", id?)),
-            Operation::Delete => (Method::DELETE, format!("{base}/{}", id?)),
-            Operation::Read | Operation::Visit | Operation::Export => {
-                (Method::GET, format!("{base}/{}", id?))
-            }
+        let operation = match ask.operation {
+            Operation::Create => OperationId::CreatePersona,
+            Operation::Restore => OperationId::RestorePersona,
+            Operation::Patch => OperationId::PatchPersona,
+            Operation::Replace => OperationId::ReplacePersona,
+            Operation::Delete => OperationId::DeletePersona,
+            Operation::Read | Operation::Visit | Operation::Export => OperationId::GetPersona,
+        };
+        let path = if ask.operation == Operation::Create {
+            operation.path_of(&[])
+        } else {
+            operation.path_of(&[&id?.to_string()])
         };
         let mut request = Request::builder()
-            .method(method)
-            .uri(path)
+            .method(operation.row().method.as_str())
+            .uri(format!("{}{path}", self.load.address.prefix))
             .header(header::HOST, self.load.address.authority.as_str());
         if let Some(tag) = ask.expected {
             let name =

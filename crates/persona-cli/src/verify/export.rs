@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
+use persona_http::contract::OperationId;
 use persona_model::Document;
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use super::history::{Operation, Outcome, Record};
 use super::load::Load;
 
 /// Everything, the deleted ones too.
-const EXPORT: &str = "/api/v1/export?include_deleted=true";
+const QUERY: &str = "include_deleted=true";
 
 /// Reads the export, adds a record for each persona of this run, and checks each document against
 /// its hash.
@@ -28,7 +29,8 @@ pub async fn read(load: &Load) -> Result<(), Error> {
     let invoked_at = load.history.now();
     let mut connection =
         Connection::open(&load.address).await.map_err(|error| gone(error.to_string()))?;
-    let response = connection.begin(&load.address, EXPORT).await.map_err(&gone)?;
+    let target = format!("{}?{QUERY}", OperationId::ExportPersonas.path());
+    let response = connection.begin(&load.address, &target).await.map_err(&gone)?;
     if !response.status().is_success() {
         load.complain(Check::Errors, format!("the export was answered {}", response.status()));
         return Ok(());

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::Request;
 use http_body_util::Full;
+use persona_http::contract::OperationId;
 use serde_json::Value;
 
 use super::checks::{Check, Poll};
@@ -118,7 +119,8 @@ impl Follower {
         let query = format!(
             "include_deleted=true&fields=name,revision&limit=1000&updated_since={since}{cursor}"
         );
-        let request = Request::get(format!("{}/api/v1/personas?{query}", address.prefix))
+        let path = OperationId::ListPersonas.path();
+        let request = Request::get(format!("{}{path}?{query}", address.prefix))
             .header("host", address.authority.as_str());
         let request =
             request.body(Full::default()).map_err(|error| Failure::Wrong(error.to_string()))?;

@@ -5,6 +5,7 @@
 //! Its persona is not part of the history, in which nothing that was acknowledged may go.
 
 use http::{Method, StatusCode};
+use persona_http::contract::OperationId;
 use serde_json::{Value, json};
 
 use super::checks::Check;
@@ -59,7 +60,7 @@ impl Lives<'_> {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Result<Answer, String> {
-        let path = format!("/api/v1/personas{path}");
+        let path = format!("{}{path}", OperationId::ListPersonas.path());
         let body = if body.is_null() { String::new() } else { body.to_string() };
         ask(&self.address, method, &path, headers, body.into())
             .await

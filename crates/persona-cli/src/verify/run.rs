@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
+use persona_http::contract::OperationId;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -214,7 +215,7 @@ async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
 /// The slots of the workers; 0 alone when the server does not name the worker that answers.
 async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
     let foreign = |why: String| Error::Foreign { server: address.authority.to_string(), why };
-    let status = get(address, "/api/v1/status").await?;
+    let status = get(address, OperationId::GetStatus.path()).await?;
     let value: Value = serde_json::from_slice(&status.body)
         .map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
     let workers =
@@ -227,7 +228,7 @@ async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
 async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {
     let began = Instant::now();
     loop {
-        match get(address, "/readyz").await {
+        match get(address, OperationId::GetReadiness.path()).await {
             // Reads work all the same where there is no space for writes.
             Ok(answer) if answer.status.is_success() || is_only_full(&answer.body) => return Ok(()),
             Ok(_) | Err(_) if began.elapsed() < BACK_WAIT_MAX => {
@@ -249,7 +250,8 @@ async fn remove_personas(load: &Load) {
     let Ok(mut connection) = Connection::open(&load.address).await else { return };
     let ids: Vec<_> = load.personas().iter().copied().flatten().collect();
     for id in ids {
-        let request = Request::delete(format!("{}/api/v1/personas/{id}", load.address.prefix));
+        let path = OperationId::DeletePersona.path_of(&[&id.to_string()]);
+        let request = Request::delete(format!("{}{path}", load.address.prefix));
         let request = request
             .header("host", load.address.authority.as_str())
             .header("if-match", "*")

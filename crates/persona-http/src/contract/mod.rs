@@ -1,10 +1,21 @@
 //! The contract with clients, as data: no request is handled here, and no HTTP framework is known.
 //!
-//! - `limits.rs`: limits of a request that its sender can know.
+//! - `operations.rs`: the table of operations; start there. `operation.rs` is what a row says.
+//! - `parameters.rs`: query parameters and headers, and how their values are read.
+//! - `problems.rs`: the table of problem codes.
 //! - `status.rs`: the body of `GET /api/v1/status`.
+//! - `limits.rs`: limits of a request that its sender can know.
 
 pub mod limits;
+mod operation;
+mod operation_id;
+mod operations;
+pub mod parameters;
+pub mod problems;
 pub mod status;
 mod time;
 
+pub use operation::{Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
+pub use operation_id::{OperationId, PREFIX};
+pub use operations::OPERATIONS;
 pub use time::Time;

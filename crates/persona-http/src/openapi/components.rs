@@ -3,9 +3,8 @@
 use persona_model::{SNIPPET_CHARS_MAX, SNIPPETS_MAX};
 use serde_json::{Value, json};
 
-use super::{grammar, persona, status};
+use super::{persona, status};
 use crate::problem::{Code, example};
-use crate::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 /// The id of the request in the examples.
 const REQUEST_ID: &str = "0193b0c2-8a51-7c44-9d0e-5f6a7b8c9d0e";
@@ -33,6 +32,9 @@ pub(super) fn schemas() -> Value {
         "Fault": fault(),
         "Conflict": conflict(),
         "ProblemKind": problem_kind(),
+        "ProblemPage": problem_page(),
+        "Health": state("ok"),
+        "Readiness": state("ready"),
         "Status": status::status(),
         "Contention": status::contention(),
         "WriteLockWindow": status::window(),
@@ -63,9 +65,9 @@ pub(super) fn headers() -> Value {
 
 /// An example of each problem, by its code.
 pub(super) fn examples() -> Value {
-    let one = |code: &Code| {
+    let one = |code: Code| {
         let facts = code.facts();
-        let body = example(*code).body(REQUEST_ID);
+        let body = example(code).body(REQUEST_ID);
         let value: Value = serde_json::from_slice(&body).expect("a problem is JSON");
         (
             facts.word.to_owned(),
@@ -73,28 +75,11 @@ pub(super) fn examples() -> Value {
         )
     };
     // No operation answers that there is none.
-    Code::ALL
-        .iter()
-        .filter(|code| **code != Code::MethodNotAllowed)
+    Code::all()
+        .filter(|code| *code != Code::MethodNotAllowed)
         .map(one)
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-/// What a request may name itself: who, and which.
-pub(super) fn write_headers() -> [Value; 2] {
-    [
-        json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Makes a repetition safe: the first answer is kept for at least 24 hours during which a server runs, and given again.",
-            "schema": grammar::idempotency_key(KEY_CHARS_MAX),
-        }),
-        json!({
-            "name": "X-Persona-Author", "in": "header", "required": false,
-            "description": "Who makes the change; becomes created_by and updated_by.",
-            "schema": grammar::author(AUTHOR_CHARS_MAX),
-        }),
-    ]
 }
 
 fn page() -> Value {
@@ -136,7 +121,7 @@ fn snippet() -> Value {
 }
 
 fn problem() -> Value {
-    let codes = Code::ALL.iter().map(|code| code.facts().word).collect::<Vec<_>>();
+    let codes = Code::all().map(|code| code.facts().word).collect::<Vec<_>>();
     json!({
         "type": "object",
         "description": "An error (RFC 9457).",
@@ -209,5 +194,24 @@ fn problem_kind() -> Value {
             "remedy": { "type": "string", "description": "What a client can do about it." },
         },
         "required": ["type", "code", "status", "title", "remedy"],
+    })
+}
+
+fn problem_page() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "items": { "type": "array", "items": { "$ref": "#/components/schemas/ProblemKind" } },
+            "next_cursor": { "type": "null" },
+        },
+        "required": ["items", "next_cursor"],
+    })
+}
+
+fn state(word: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": { "status": { "type": "string", "const": word } },
+        "required": ["status"],
     })
 }

@@ -1,11 +1,10 @@
 //! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document.
 //!
 //! Built from the tables that the server itself runs on, so that it cannot drift: fields from
-//! `persona_model::FIELDS`, store-managed members from `wire.rs`, query parameters from the
-//! handlers, problems from `problem/code.rs`.
+//! `persona_model::FIELDS`, store-managed members from `wire.rs`, and everything else from
+//! `contract/`.
 //!
-//! - `operations.rs`: every path and verb; start there.
-//! - `operation.rs`: the building blocks of one operation.
+//! - `paths.rs`: the rows of the table of operations; start there.
 //! - `persona.rs`: the schemas of a persona; `grammar.rs`: of what is no JSON.
 //! - `components.rs`: the other schemas, and the headers.
 
@@ -13,9 +12,8 @@ mod components;
 #[cfg(test)]
 mod declared;
 mod grammar;
-mod operation;
-mod operations;
 mod ordered;
+mod paths;
 mod persona;
 mod status;
 
@@ -48,7 +46,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
             { "name": "server", "description": "What the server says of itself." },
             { "name": "documentation", "description": "What the API can do." },
         ]),
-        paths: operations::paths(),
+        paths: paths::paths(),
         components: json!({
             "schemas": components::schemas(),
             "headers": components::headers(),

@@ -7,7 +7,7 @@ use persona_model::{
 use serde_json::{Map, Value, json};
 
 use super::grammar;
-use super::operation::named;
+use super::paths::named;
 use crate::wire::{Holds, MANAGED, Managed, member_names};
 
 /// A persona as answers have it: every member is there.

@@ -8,6 +8,7 @@ use persona_model::{Document, PersonaId};
 use persona_storage::Operation;
 
 use super::answer;
+use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::request::{MediaType, WriteRequest};
@@ -18,7 +19,7 @@ pub async fn create_persona(
     State(context): State<Arc<Context>>,
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
-    Parameters::none(&request.parts.uri)?;
+    Parameters::none(&request.parts.uri, OperationId::CreatePersona)?;
     let document = request
         .read(&context, MediaType::PERSONA, |_, body| {
             Ok(answer::prepared(Document::from_json(body)?))

@@ -7,6 +7,7 @@ use axum::response::Response;
 use persona_storage::Operation;
 
 use super::answer;
+use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::request::WriteRequest;
@@ -18,7 +19,7 @@ pub async fn delete_persona(
     request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    Parameters::none(&request.parts.uri)?;
+    Parameters::none(&request.parts.uri, OperationId::DeletePersona)?;
     etag::no_creation(&request.parts.headers)?;
     let precondition = conditions::required_precondition(&request.parts.headers)?;
     answer::done(&context, request.write(&context, Operation::Delete { id, precondition })?).await

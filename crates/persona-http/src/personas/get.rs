@@ -10,17 +10,11 @@ use persona_model::{PersonaId, Revision};
 use persona_storage::{Glance, Representation};
 
 use super::answer;
-use crate::parameters::{Holds, Parameter, Parameters};
+use crate::contract::OperationId;
+use crate::contract::parameters::REVISION;
+use crate::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, conditions};
-
-/// What the query may hold.
-pub(crate) const PARAMETERS: &[Parameter] = &[Parameter {
-    name: "revision",
-    holds: Holds::Number(i64::MAX as u64),
-    repeats: false,
-    about: "The revision to read instead of the current one.",
-}];
 
 /// Answers with the current revision, or with the one that is asked for.
 pub async fn get_persona(
@@ -28,8 +22,8 @@ pub async fn get_persona(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = super::id_in(request.uri().path())?;
-    let mut parameters = Parameters::read(request.uri(), PARAMETERS);
-    let revision = parameters.revision("revision");
+    let mut parameters = Parameters::read(request.uri(), OperationId::GetPersona);
+    let revision = parameters.value(&REVISION);
     parameters.done()?;
     let client = request.extensions().get().copied();
     let answer = match (found(&context, client, id, revision).await?, revision) {

@@ -9,6 +9,7 @@ use persona_model::{PersonaId, Revision, excerpt};
 use persona_storage::Operation;
 
 use super::answer;
+use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::request::{MediaType, WriteRequest};
@@ -22,7 +23,7 @@ pub async fn import_revision(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     let revision = revision_in(&request.parts.uri, id)?;
-    Parameters::none(&request.parts.uri)?;
+    Parameters::none(&request.parts.uri, OperationId::ImportRevision)?;
     conditions::none(&request.parts.headers)?;
     let read = move |_, body| {
         let read = past::past_revision(id, revision, body)?;

@@ -8,17 +8,19 @@ use axum::response::Response;
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use persona_model::{
-    Cursor, CursorError, Filter, Kind, ListRequest, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Position,
-    Search, Since, Sort, excerpt, filter_tags, nearest_name,
+    Cursor, CursorError, Filter, ListRequest, PAGE_LIMIT_DEFAULT, Position, Search, Sort, excerpt,
+    filter_tags, nearest_name,
 };
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
 use super::answer::{ASK_FIRST, JSON};
 use super::highlights;
-use crate::parameters::{Holds, Parameter, Parameters};
+use crate::contract::OperationId;
+use crate::contract::parameters as row;
+use crate::parameters::Parameters;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context, wire};
+use crate::{ClientAddress, Context};
 
 /// Stands between a cursor and the position that the first page of a list of changes told.
 const POSITION_BEHIND: char = '.';
@@ -26,86 +28,6 @@ const POSITION_BEHIND: char = '.';
 const FIELD_NAMES_MAX: usize = 64;
 /// A page of more bytes is not taken apart on a serving thread.
 const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
-
-const SORT_WORDS: &[&str] =
-    &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
-const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
-
-/// What the query may hold.
-pub(crate) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "limit",
-        holds: Holds::Number(PAGE_LIMIT_MAX as u64),
-        repeats: false,
-        about: "Most items of the page; 50 by default.",
-    },
-    Parameter {
-        name: "cursor",
-        holds: Holds::Cursor,
-        repeats: false,
-        about: "Where to go on: next_cursor of the page before.",
-    },
-    Parameter {
-        name: "sort",
-        holds: Holds::OneOf(SORT_WORDS),
-        repeats: false,
-        about: "The order; -created_at by default, relevance with q.",
-    },
-    Parameter {
-        name: "tag",
-        holds: Holds::Tag,
-        repeats: true,
-        about: "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
-    },
-    Parameter {
-        name: "kind",
-        holds: Holds::OneOf(KIND_WORDS),
-        repeats: false,
-        about: "Only personas of this kind.",
-    },
-    Parameter {
-        name: "is_active",
-        holds: Holds::Flag,
-        repeats: false,
-        about: "Only active, or only inactive personas.",
-    },
-    Parameter {
-        name: "updated_since",
-        holds: Holds::Since,
-        repeats: false,
-        about: "Only personas changed since then: next_updated_since of an earlier list, or a time to begin with.",
-    },
-    Parameter {
-        name: "include_deleted",
-        holds: Holds::Flag,
-        repeats: false,
-        about: "Deleted personas too; false by default.",
-    },
-    Parameter {
-        name: "fields",
-        holds: Holds::Names(|| wire::member_names().collect()),
-        repeats: true,
-        about: "Only these members of each persona; repeat it for several, or separate them by commas.",
-    },
-    Parameter {
-        name: "count",
-        holds: Holds::OneOf(&["exact"]),
-        repeats: false,
-        about: "Adds total: how many personas there are in all pages.",
-    },
-    Parameter {
-        name: "q",
-        holds: Holds::Search,
-        repeats: false,
-        about: "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and accents do not matter, signs of a word such as C++ do; p* looks into names and tags only.",
-    },
-    Parameter {
-        name: "highlight",
-        holds: Holds::Flag,
-        repeats: false,
-        about: "With q: adds highlights, short parts of the texts with the words that were found; false by default.",
-    },
-];
 
 /// Answers with one page.
 pub async fn list_personas(
@@ -157,37 +79,35 @@ struct Asked {
 }
 
 fn asked(uri: &Uri) -> Result<Asked, Problem> {
-    let mut query = Parameters::read(uri, PARAMETERS);
-    let limit =
-        query.number("limit", PAGE_LIMIT_MAX as u64).and_then(|limit| usize::try_from(limit).ok());
-    let search = query.value("q").map(Search::parse).transpose();
+    let mut query = Parameters::read(uri, OperationId::ListPersonas);
+    let limit = query.value(&row::LIMIT).and_then(|limit| usize::try_from(limit).ok());
+    let search = query.text(&row::Q).map(Search::parse).transpose();
     let sort = sort(
         &mut query,
         search
             .as_ref()
             .map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())),
     );
-    let tags = filter_tags(query.values("tag")).unwrap_or_else(|error| {
+    let tags = filter_tags(query.texts(&row::TAG)).unwrap_or_else(|error| {
         query.refuse("tag", "too_many", error.to_string());
         Vec::new()
     });
     let filter = Filter {
-        kind: query.word("kind", KIND_WORDS, Kind::from_word),
-        is_active: query.flag("is_active"),
+        kind: query.value(&row::KIND),
+        is_active: query.value(&row::IS_ACTIVE),
         tags,
-        updated_since: updated_since(&mut query),
+        updated_since: query.value(&row::UPDATED_SINCE),
         search: search.clone().unwrap_or_default(),
-        include_deleted: query.flag("include_deleted").unwrap_or(false),
+        include_deleted: query.value(&row::INCLUDE_DELETED).unwrap_or(false),
     };
     let (after, followed) = cursor(&mut query, &filter, sort).unzip();
     let followed = followed.flatten();
     let fields = fields(&mut query);
-    let highlight = query.flag("highlight").unwrap_or(false);
-    if highlight && query.value("q").is_none() {
+    let highlight = query.value(&row::HIGHLIGHT).unwrap_or(false);
+    if highlight && query.text(&row::Q).is_none() {
         query.refuse("highlight", "bad_value", "highlights need a search, q");
     }
-    let count =
-        query.word("count", &["exact"], |word| (word == "exact").then_some(true)).unwrap_or(false);
+    let count = query.value(&row::COUNT).unwrap_or(false);
     query.done()?;
     let search =
         search.map_err(|error| Problem::new(Code::BadSearch, format!("the search {error}")))?;
@@ -199,7 +119,7 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
 /// The order; `ranked` tells whether there is something to rank by.
 fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     let usual = if ranked { Sort::RELEVANCE } else { Sort::DEFAULT };
-    let sort = query.word("sort", SORT_WORDS, Sort::from_word).unwrap_or(usual);
+    let sort = query.value(&row::SORT).unwrap_or(usual);
     if sort == Sort::RELEVANCE && !ranked {
         query.refuse(
             "sort",
@@ -210,20 +130,6 @@ fn sort(query: &mut Parameters<'_>, ranked: bool) -> Sort {
     sort
 }
 
-fn updated_since(query: &mut Parameters<'_>) -> Option<Since> {
-    // In a query a bare + is a space, so that the offset of a time arrives broken unless it is
-    // written as %2B.
-    let wanted = match query.value("updated_since") {
-        Some(value) if value.contains(' ') => {
-            "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list"
-        }
-        _ => {
-            "an RFC 3339 time such as 2026-11-24T18:10:41Z, or next_updated_since of an earlier list"
-        }
-    };
-    query.parsed("updated_since", wanted, Since::parse)
-}
-
 /// Where the page starts, and the position that the first page told. A list of changes has that
 /// behind each cursor.
 fn cursor(
@@ -231,7 +137,7 @@ fn cursor(
     filter: &Filter,
     sort: Sort,
 ) -> Option<(Cursor, Option<Position>)> {
-    let text = query.value("cursor")?;
+    let text = query.text(&row::CURSOR)?;
     let (text, position) = text
         .split_once(POSITION_BEHIND)
         .map_or((text, None), |(text, position)| (text, Some(position)));
@@ -248,10 +154,10 @@ fn cursor(
 }
 
 fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
-    query.value("fields")?;
+    query.text(&row::FIELDS)?;
     // Each once, however often it is there.
     let names: BTreeSet<String> = query
-        .values("fields")
+        .texts(&row::FIELDS)
         .flat_map(|value| value.split(','))
         .map(|name| name.trim().to_owned())
         .collect();
@@ -263,8 +169,8 @@ fn fields(query: &mut Parameters<'_>) -> Option<Vec<String>> {
         );
         return None;
     }
-    for name in names.iter().filter(|name| !wire::member_names().any(|known| known == *name)) {
-        let message = match nearest_name(name, wire::member_names()) {
+    for name in names.iter().filter(|name| !row::members().any(|known| known == *name)) {
+        let message = match nearest_name(name, row::members()) {
             Some(near) => {
                 format!("{:?} is no member of a persona; did you mean {near}?", excerpt(name))
             }
@@ -317,17 +223,4 @@ fn sparse(answer: &[u8], fields: &[String]) -> Result<Vec<u8>, Error> {
     let mut members: Map<String, Value> = serde_json::from_slice(answer).map_err(damaged)?;
     members.retain(|name, _| fields.contains(name));
     serde_json::to_vec(&members).map_err(damaged)
-}
-
-#[cfg(test)]
-mod tests {
-    use persona_model::{Kind, Sort};
-
-    use super::{KIND_WORDS, SORT_WORDS};
-
-    #[test]
-    fn the_words_of_the_parameters_are_those_of_the_model() {
-        assert_eq!(SORT_WORDS, Sort::ALL.map(|(word, _)| word));
-        assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::word));
-    }
 }

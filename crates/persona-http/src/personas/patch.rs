@@ -8,18 +8,12 @@ use persona_model::{Patch, Precondition};
 use persona_storage::Operation;
 
 use super::answer;
-use crate::parameters::{Holds, Parameter, Parameters};
+use crate::contract::OperationId;
+use crate::contract::parameters::BASE_REVISION;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::request::{MediaType, WriteRequest};
 use crate::{Context, conditions, etag};
-
-/// What the query may hold.
-pub(crate) const PARAMETERS: &[Parameter] = &[Parameter {
-    name: "base_revision",
-    holds: Holds::Number(i64::MAX as u64),
-    repeats: false,
-    about: "The revision that the change was made to; it is merged with what happened since.",
-}];
 
 /// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
 pub async fn patch_persona(
@@ -27,8 +21,8 @@ pub async fn patch_persona(
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    let mut parameters = Parameters::read(&request.parts.uri, PARAMETERS);
-    let base = parameters.revision("base_revision");
+    let mut parameters = Parameters::read(&request.parts.uri, OperationId::PatchPersona);
+    let base = parameters.value(&BASE_REVISION);
     parameters.done()?;
     etag::no_creation(&request.parts.headers)?;
     let precondition =

@@ -7,6 +7,7 @@ use axum::response::Response;
 use persona_storage::Operation;
 
 use super::answer;
+use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::request::{MediaType, WriteRequest};
@@ -19,7 +20,7 @@ pub async fn replace_persona(
     mut request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    Parameters::none(&request.parts.uri)?;
+    Parameters::none(&request.parts.uri, OperationId::ReplacePersona)?;
     let headers = &request.parts.headers;
     let precondition = if etag::must_be_new(headers)? {
         None

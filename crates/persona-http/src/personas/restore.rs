@@ -8,6 +8,7 @@ use persona_model::Precondition;
 use persona_storage::Operation;
 
 use super::answer;
+use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::request::WriteRequest;
@@ -19,7 +20,7 @@ pub async fn restore_persona(
     request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    Parameters::none(&request.parts.uri)?;
+    Parameters::none(&request.parts.uri, OperationId::RestorePersona)?;
     etag::no_creation(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);

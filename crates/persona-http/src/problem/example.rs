@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn each_example_has_the_code_that_it_is_an_example_of() {
-        for code in Code::ALL {
-            let problem = example(*code);
-            assert_eq!(problem.code(), *code);
+        for code in Code::all() {
+            let problem = example(code);
+            assert_eq!(problem.code(), code);
             assert!(!problem.detail().is_empty());
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use persona_http::contract::OperationId;
 use persona_model::{Clock, Timestamp};
 use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
 
@@ -85,20 +86,11 @@ impl ProcessEntry {
         self.add(Number::Heartbeat, 1);
     }
 
-    /// Counts one answered request. `route` is the pattern of the router, such as
-    /// `/api/v1/personas/{id}`.
-    pub fn request_answered(
-        &self,
-        route: &str,
-        method: &http::Method,
-        status: u16,
-        took: Duration,
-    ) {
+    /// Counts one answered request; `None` where there is no such operation.
+    pub fn request_answered(&self, operation: Option<OperationId>, status: u16, took: Duration) {
         self.add(Number::Requests, 1);
-        self.record(
-            layout::offset_of_series(routes::series_of(route, method, status)),
-            micros(took),
-        );
+        let series = routes::series_of(operation, status);
+        self.record(layout::offset_of_series(series), micros(took));
     }
 
     /// Counts a request that is about to be answered.
@@ -305,6 +297,7 @@ fn micros(time: Duration) -> u64 {
 mod tests {
     use std::time::Duration;
 
+    use persona_http::contract::OperationId;
     use persona_model::Timestamp;
     use persona_storage::{Observer, WaiterView};
 
@@ -319,7 +312,7 @@ mod tests {
         entry.prepare(START);
         entry.taken_by(100);
         entry.connection_opened();
-        entry.request_answered("/healthz", &http::Method::GET, 200, Duration::from_millis(1));
+        entry.request_answered(Some(OperationId::GetHealth), 200, Duration::from_millis(1));
         entry.write_lock_waited(Duration::from_micros(7));
         entry.leave();
         assert_eq!((scoreboard.processes(), scoreboard.requests()), (vec![], 1));
@@ -362,7 +355,7 @@ mod tests {
         }
         old.connection_opened();
         for entry in [&old, &new] {
-            entry.request_answered("/", &http::Method::GET, 200, Duration::ZERO);
+            entry.request_answered(Some(OperationId::Landing), 200, Duration::ZERO);
         }
         let facts: Vec<_> =
             scoreboard.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();

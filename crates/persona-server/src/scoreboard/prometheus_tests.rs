@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use persona_http::contract::OperationId;
 use persona_model::Timestamp;
 use persona_storage::{Connected, Observer};
 
@@ -78,12 +79,7 @@ fn the_text_keeps_the_rules_of_the_format_and_sums_over_seats() {
         entry.taken_by(100 + u32::from(slot));
         entry.set_state(ProcessState::Serving);
         entry.connection_opened();
-        entry.request_answered(
-            "/api/v1/personas/{id}",
-            &http::Method::GET,
-            200,
-            Duration::from_micros(20),
-        );
+        entry.request_answered(Some(OperationId::GetPersona), 200, Duration::from_micros(20));
         entry.committed(Duration::from_millis(3), 4);
         entry.wal_bytes(u64::from(slot) * 100);
     }

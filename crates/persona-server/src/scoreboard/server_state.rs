@@ -2,20 +2,19 @@
 
 use std::time::Duration;
 
-use http::Method;
 use persona_model::Timestamp;
 
 use super::layout::Measure;
 use super::{Distribution, ProcessEntry, ProcessFacts, Scoreboard, WriteLockFigures};
-use persona_http::contract::Time;
 use persona_http::contract::status::{
     Backups, Checkpoints, Contention, Percentiles, Process, WriteLockUser, WriteLockWindow,
 };
+use persona_http::contract::{OperationId, Time};
 use persona_http::{Metrics, ServerFigures, ServerState};
 
 impl Metrics for ProcessEntry {
-    fn request_answered(&self, route: &str, method: &Method, status: u16, took: Duration) {
-        Self::request_answered(self, route, method, status, took);
+    fn request_answered(&self, operation: Option<OperationId>, status: u16, took: Duration) {
+        Self::request_answered(self, operation, status, took);
     }
 
     fn head_refused(&self) {

@@ -24,6 +24,7 @@ use super::places::{Entry, Lease};
 use super::stream::PatientStream;
 use crate::heads::{Checked, Hosts};
 use crate::scoreboard::ProcessEntry;
+use persona_http::contract::OperationId;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 use persona_http::{ClientAddress, Network, Refusal};
 
@@ -42,7 +43,7 @@ pub(super) struct Serving {
 
 /// Where a connection that has no place of its own may ask: whether the server is alive, and
 /// whether it is ready.
-const OF_HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+const OF_HEALTH: [&str; 2] = [OperationId::GetHealth.path(), OperationId::GetReadiness.path()];
 
 /// Serves a connection until either side closes it.
 pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {

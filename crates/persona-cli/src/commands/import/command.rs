@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_formats::{Bad, Item};
+use persona_http::contract::OperationId;
 use persona_model::PersonaId;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
@@ -55,7 +56,7 @@ pub async fn run(
     };
     if let Some(api) = &api {
         // A server that is away later is waited for; one that never was there is told at once.
-        api.get("/healthz").await?;
+        api.get(OperationId::GetHealth.path()).await?;
     }
     let mut run = Run {
         api,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use persona_http::ROUTES;
+use persona_http::contract::OPERATIONS;
 use persona_model::FIELDS;
 use serde_json::{Value, json};
 
@@ -22,10 +22,8 @@ async fn the_document_describes_exactly_the_routes_of_the_router() {
         let methods = item.as_object().expect("a path").keys().filter(|key| *key != "parameters");
         described.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
     }
-    let routed = ROUTES
-        .iter()
-        .flat_map(|route| route.methods.iter().map(|method| format!("{method} {}", route.path)))
-        .collect();
+    let routed =
+        OPERATIONS.iter().map(|row| format!("{} {}", row.method.as_str(), row.path)).collect();
     assert_eq!(described, routed);
 }
 

@@ -1,0 +1,232 @@
+//! What one row of the table of operations says.
+
+use super::OperationId;
+use super::parameters::{Header, OF_WRITES, Parameter};
+use super::problems::Code;
+
+/// One method at one path.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// Which one.
+    pub id: OperationId,
+    /// Its name in the OpenAPI document, which is that of its handler.
+    pub name: &'static str,
+    /// The method. HEAD comes with every GET.
+    pub method: Method,
+    /// The pattern of the path, `{name}` for a variable segment.
+    pub path: &'static str,
+    /// The group in the document.
+    pub tag: Tag,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// Parameters of the query.
+    pub query: &'static [Parameter],
+    /// Headers of the request, besides those of every write.
+    pub headers: &'static [Header],
+    /// Bodies of the request: one for each media type.
+    pub bodies: &'static [Body],
+    /// Answers other than problems.
+    pub answers: &'static [Answer],
+    /// Problems that it can answer with, besides those that follow from the rest of the row.
+    pub problems: &'static [Code],
+    /// What it does with the store.
+    pub store: StoreUse,
+    /// What a client must be allowed to do.
+    pub scope: Scope,
+    /// Which of a client's budgets it counts against.
+    pub rate: RateClass,
+}
+
+/// A method of HTTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes something new, or does something.
+    Post,
+    /// Replaces, or makes under a known name.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Deletes.
+    Delete,
+}
+
+/// A group of operations in the document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tag {
+    /// Reading and changing personas.
+    Personas,
+    /// The state of the server.
+    Server,
+    /// What the API can do.
+    Documentation,
+}
+
+/// What an operation does with the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreUse {
+    /// It does not ask it.
+    None,
+    /// It asks whether the store can be used, and reports every failure as one problem.
+    Probes,
+    /// It reads.
+    Reads,
+    /// It changes something. A body is taken in also where none is wanted.
+    Writes,
+}
+
+/// What a client must be allowed to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Nothing: for clients without a token too.
+    Open,
+    /// To read personas.
+    Read,
+    /// To change personas.
+    Write,
+    /// To see the state of the server, and to write the past.
+    Admin,
+}
+
+/// The budget that a request counts against, where clients have budgets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RateClass {
+    /// None: an answer that costs nothing, or that monitoring must always get.
+    Exempt,
+    /// A read of one thing.
+    Read,
+    /// A read of many personas.
+    Scan,
+    /// A change.
+    Write,
+}
+
+/// A body of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Body {
+    /// The media type.
+    pub media_type: &'static str,
+    /// The name of its schema.
+    pub schema: &'static str,
+    /// JSON that can be sent as it is.
+    pub example: &'static str,
+}
+
+/// An answer other than a problem.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// When it is given, or what it has.
+    pub about: &'static str,
+    /// Its headers, by their names in the document.
+    pub headers: &'static [&'static str],
+    /// Its body.
+    pub content: Content,
+}
+
+/// The body of an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Content {
+    /// None.
+    Empty,
+    /// JSON with the schema of this name.
+    Json(&'static str),
+    /// JSON of an object without a schema.
+    Object,
+    /// The persona after a write, or a short form where there is no memory to show it.
+    Kept,
+    /// Text of this media type.
+    Text(&'static str),
+    /// A style sheet, a script or a picture.
+    Files,
+}
+
+/// What any request can be answered, before its route is looked for or when the server fails.
+const OF_EVERY: &[Code] = &[
+    Code::MalformedRequest,
+    Code::HeadTooSlow,
+    Code::ForeignHost,
+    Code::HeadTooLarge,
+    Code::Internal,
+    Code::UnknownCoding,
+    Code::Busy,
+    Code::OldProtocol,
+];
+/// What any request to the store can be answered. A database server whose disk is full refuses
+/// reads as well.
+const OF_STORE: &[Code] = &[
+    Code::BadParameter,
+    Code::Unreachable,
+    Code::Closing,
+    Code::Damaged,
+    Code::StorageFailed,
+    Code::StorageFull,
+];
+/// What any write can be answered.
+const OF_EVERY_WRITE: &[Code] = &[
+    Code::BadHeader,
+    Code::BodyCutOff,
+    Code::BodyTooSlow,
+    Code::BodyTooLarge,
+    Code::KeyReused,
+    Code::TooManyKeys,
+    Code::OutcomeUnknown,
+];
+/// What a body can be answered.
+const OF_BODIES: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType, Code::Invalid];
+
+impl Operation {
+    /// Every problem that it can answer with, each once.
+    pub fn all_problems(&self) -> Vec<Code> {
+        let none: &[Code] = &[];
+        let of = |applies: bool, codes: &'static [Code]| if applies { codes } else { none };
+        let (reads, writes) = (self.store == StoreUse::Reads, self.store == StoreUse::Writes);
+        let groups = [
+            OF_EVERY,
+            of(reads || writes, OF_STORE),
+            of(writes, OF_EVERY_WRITE),
+            of(!self.headers.is_empty(), &[Code::BadHeader]),
+            of(!self.bodies.is_empty(), OF_BODIES),
+            self.problems,
+        ];
+        let mut codes: Vec<Code> = Vec::new();
+        for code in groups.concat() {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        codes
+    }
+
+    /// Every header of the request.
+    pub fn all_headers(&self) -> impl Iterator<Item = &'static Header> {
+        let of_writes: &[Header] = if self.store == StoreUse::Writes { OF_WRITES } else { &[] };
+        self.headers.iter().chain(of_writes)
+    }
+}
+
+impl Method {
+    /// The method as a request line has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Tag {
+    /// The name in the document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Personas => "personas",
+            Self::Server => "server",
+            Self::Documentation => "documentation",
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Query parameters and headers of requests, one row each: what they may hold, and how it is read.
+//!
+//! A handler reads a parameter through its row, so what the OpenAPI document says of a parameter is
+//! what the server takes.
+
+use persona_model::{Kind, PAGE_LIMIT_MAX, Revision, Since, Sort};
+
+use crate::wire;
+
+/// A query parameter, as the OpenAPI document shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may hold.
+    pub holds: Holds,
+    /// Whether it may be given more than once.
+    pub repeats: bool,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+}
+
+/// What a parameter may hold.
+#[derive(Clone, Copy, Debug)]
+pub enum Holds {
+    /// A whole number from 1 up to this.
+    Number(u64),
+    /// True or false.
+    Flag,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A tag.
+    Tag,
+    /// What a search looks for.
+    Search,
+    /// A cursor that a list handed out.
+    Cursor,
+    /// An RFC 3339 time, or a position of the feed.
+    Since,
+    /// Some of the members of a persona, separated by commas.
+    Members,
+}
+
+/// A query parameter with the type of its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed<T> {
+    /// What the document shows.
+    pub parameter: Parameter,
+    /// Reads a value. An error is what the value must be, such as "true or false".
+    pub read: fn(&Parameter, &str) -> Result<T, String>,
+}
+
+const fn typed<T>(
+    name: &'static str,
+    holds: Holds,
+    read: fn(&Parameter, &str) -> Result<T, String>,
+    about: &'static str,
+) -> Typed<T> {
+    Typed { parameter: Parameter { name, holds, repeats: false, about }, read }
+}
+
+const fn flag(name: &'static str, about: &'static str) -> Typed<bool> {
+    typed(name, Holds::Flag, read_flag, about)
+}
+
+const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
+    typed(name, Holds::Number(i64::MAX as u64), read_revision, about)
+}
+
+/// A parameter whose text only its handler can read, because that needs other parameters.
+const fn text(name: &'static str, holds: Holds, repeats: bool, about: &'static str) -> Parameter {
+    Parameter { name, holds, repeats, about }
+}
+
+/// Words of `sort`; a test compares them with the model.
+pub const SORT_WORDS: &[&str] =
+    &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at", "relevance"];
+/// Words of `kind`; a test compares them with the model.
+pub const KIND_WORDS: &[&str] = &["character", "user", "agent", "prompt"];
+
+/// Which revision of a persona is read.
+pub const REVISION: Typed<Revision> =
+    revision("revision", "The revision to read instead of the current one.");
+/// What a patch was made to.
+pub const BASE_REVISION: Typed<Revision> = revision(
+    "base_revision",
+    "The revision that the change was made to; it is merged with what happened since.",
+);
+/// Size of a page.
+pub const LIMIT: Typed<u64> = typed(
+    "limit",
+    Holds::Number(PAGE_LIMIT_MAX as u64),
+    read_number,
+    "Most items of the page; 50 by default.",
+);
+/// Where a page starts.
+pub const CURSOR: Parameter =
+    text("cursor", Holds::Cursor, false, "Where to go on: next_cursor of the page before.");
+/// The order of a list.
+pub const SORT: Typed<Sort> = typed(
+    "sort",
+    Holds::OneOf(SORT_WORDS),
+    |row, value| one_of(row, Sort::from_word(value)),
+    "The order; -created_at by default, relevance with q.",
+);
+/// Tags that personas of a list have.
+pub const TAG: Parameter = text(
+    "tag",
+    Holds::Tag,
+    true,
+    "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
+);
+/// Which kind the personas of a list are of.
+pub const KIND: Typed<Kind> = typed(
+    "kind",
+    Holds::OneOf(KIND_WORDS),
+    |row, value| one_of(row, Kind::from_word(value)),
+    "Only personas of this kind.",
+);
+/// Whether the personas of a list are active.
+pub const IS_ACTIVE: Typed<bool> = flag("is_active", "Only active, or only inactive personas.");
+/// Since when the personas of a list changed.
+pub const UPDATED_SINCE: Typed<Since> = typed(
+    "updated_since",
+    Holds::Since,
+    read_since,
+    "Only personas changed since then: next_updated_since of an earlier list, or a time to begin \
+     with.",
+);
+/// Whether a list or an export has deleted personas.
+pub const INCLUDE_DELETED: Typed<bool> =
+    flag("include_deleted", "Deleted personas too; false by default.");
+/// Which members the personas of a list have.
+pub const FIELDS: Parameter = text(
+    "fields",
+    Holds::Members,
+    true,
+    "Only these members of each persona; repeat it for several, or separate them by commas.",
+);
+/// Whether a list is counted.
+pub const COUNT: Typed<bool> = typed(
+    "count",
+    Holds::OneOf(&["exact"]),
+    |row, value| one_of(row, (value == "exact").then_some(true)),
+    "Adds total: how many personas there are in all pages.",
+);
+/// What a list is searched for.
+pub const Q: Parameter = text(
+    "q",
+    Holds::Search,
+    false,
+    "Only personas that have every word of this; \"a phrase\", pre*, and -not. Letter case and \
+     accents do not matter, signs of a word such as C++ do; p* looks into names and tags only.",
+);
+/// Whether a list shows where words were found.
+pub const HIGHLIGHT: Typed<bool> = flag(
+    "highlight",
+    "With q: adds highlights, short parts of the texts with the words that were found; false by \
+     default.",
+);
+/// Whether an export has every revision.
+pub const HISTORY: Typed<bool> = flag(
+    "history",
+    "Every revision of every persona, deleted ones too, each with a member history; false by \
+     default.",
+);
+
+/// The members of a persona that [`FIELDS`] may name.
+pub fn members() -> impl Iterator<Item = &'static str> {
+    wire::member_names()
+}
+
+fn read_flag(_: &Parameter, value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| "true or false".into())
+}
+
+fn read_number(row: &Parameter, value: &str) -> Result<u64, String> {
+    let Holds::Number(max) = row.holds else { return Err("no number".into()) };
+    whole(value)
+        .filter(|number| (1..=max).contains(number))
+        .ok_or_else(|| format!("a whole number from 1 to {max}"))
+}
+
+fn read_revision(_: &Parameter, value: &str) -> Result<Revision, String> {
+    whole(value).and_then(Revision::new).ok_or_else(|| "a revision: a whole number from 1".into())
+}
+
+fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {
+    let wanted = || {
+        // In a query a bare + is a space, so that the offset of a time arrives broken unless it is
+        // written as %2B.
+        if value.contains(' ') {
+            "an RFC 3339 time, with + written as %2B, or next_updated_since of an earlier list"
+        } else {
+            "an RFC 3339 time such as 2026-11-24T18:10:41Z, or next_updated_since of an earlier list"
+        }
+    };
+    Since::parse(value).ok_or_else(|| wanted().into())
+}
+
+fn one_of<T>(row: &Parameter, read: Option<T>) -> Result<T, String> {
+    let Holds::OneOf(words) = row.holds else { return Err("no word".into()) };
+    read.ok_or_else(|| format!("one of {}", words.join(", ")))
+}
+
+/// A number of digits only: no sign, no blanks.
+fn whole(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A header of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether a request without it is refused.
+    pub required: bool,
+    /// What it holds.
+    pub holds: HeaderHolds,
+    /// What it is for, in one sentence.
+    pub about: &'static str,
+}
+
+/// What a header of a request holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HeaderHolds {
+    /// Entity tags, or `*`.
+    EntityTags,
+    /// `*` and nothing else.
+    AnyTag,
+    /// A date of HTTP.
+    Date,
+    /// A key for repetitions.
+    IdempotencyKey,
+    /// The name of an author.
+    Author,
+}
+
+const fn header(name: &'static str, holds: HeaderHolds, about: &'static str) -> Header {
+    Header { name, required: false, holds, about }
+}
+
+/// The state that a change was made to, where a change without one is allowed.
+pub const IF_MATCH: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "The ETag that the change was made to; * for any revision.",
+);
+/// The state that a change was made to, where a change without one is refused.
+pub const IF_MATCH_REQUIRED: Header = Header { required: true, ..IF_MATCH };
+/// The state that a replacement was made to.
+pub const IF_MATCH_OR_NEW: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "The ETag that the change was made to; * for any revision. Required, unless If-None-Match is \
+     sent.",
+);
+/// The state that a read wants.
+pub const IF_MATCH_OF_READ: Header = header(
+    "If-Match",
+    HeaderHolds::EntityTags,
+    "ETags of which one has to be that of the answer; 412 otherwise.",
+);
+/// The states that a reader has.
+pub const IF_NONE_MATCH: Header = header(
+    "If-None-Match",
+    HeaderHolds::EntityTags,
+    "ETags that the client has; 304 when one of them is that of the answer.",
+);
+/// Creates instead of replacing.
+pub const IF_NONE_MATCH_NEW: Header =
+    header("If-None-Match", HeaderHolds::AnyTag, "* creates the persona with this id.");
+/// Holds for every creation.
+pub const IF_NONE_MATCH_HOLDS: Header = header(
+    "If-None-Match",
+    HeaderHolds::AnyTag,
+    "* holds always, because a new persona has an id that none had before.",
+);
+/// The date of the state that a change was made to.
+pub const IF_UNMODIFIED_SINCE: Header = header(
+    "If-Unmodified-Since",
+    HeaderHolds::Date,
+    "The Last-Modified that the change was made to; counts without If-Match only.",
+);
+/// The date of the state that a read wants.
+pub const IF_UNMODIFIED_SINCE_OF_READ: Header = header(
+    "If-Unmodified-Since",
+    HeaderHolds::Date,
+    "412 when the persona changed after this date; counts without If-Match only.",
+);
+/// The date of the state that a reader has.
+pub const IF_MODIFIED_SINCE: Header = header(
+    "If-Modified-Since",
+    HeaderHolds::Date,
+    "304 when the persona did not change after this date; counts without If-None-Match only.",
+);
+
+/// What every write may say of itself.
+pub const OF_WRITES: &[Header] = &[
+    header(
+        "Idempotency-Key",
+        HeaderHolds::IdempotencyKey,
+        "Makes a repetition safe: the first answer is kept for at least 24 hours during which a \
+         server runs, and given again.",
+    ),
+    header(
+        "X-Persona-Author",
+        HeaderHolds::Author,
+        "Who makes the change; becomes created_by and updated_by.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use persona_model::{Kind, Sort};
+
+    use super::{KIND_WORDS, SORT_WORDS};
+
+    #[test]
+    fn the_words_of_the_parameters_are_those_of_the_model() {
+        assert_eq!(SORT_WORDS, Sort::ALL.map(|(word, _)| word));
+        assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::word));
+    }
+}

@@ -1,0 +1,208 @@
+//! The paths object: every row of the table of operations, as the specification wants it.
+
+use std::collections::BTreeMap;
+
+use persona_model::{FILTER_TAGS_MAX, SEARCH_BYTES_MAX};
+use serde_json::{Map, Value, json};
+
+use super::grammar;
+use super::ordered::Ordered;
+use crate::contract::parameters::{Header, HeaderHolds, Holds, Parameter, members};
+use crate::contract::problems::Code;
+use crate::contract::{Answer, Body, Content, OPERATIONS, Operation};
+use crate::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
+
+const JSON: &str = "application/json";
+
+/// Every path with its operations, in the order of the table.
+pub(super) fn paths() -> Ordered<Ordered<Value>> {
+    let mut paths: Vec<(String, Ordered<Value>)> = Vec::new();
+    for row in OPERATIONS {
+        if !paths.iter().any(|(path, _)| path == row.path) {
+            let shared = path_parameters(row.path).map(|all| ("parameters".to_owned(), all));
+            paths.push((row.path.to_owned(), Ordered(shared.into_iter().collect())));
+        }
+        if let Some((_, item)) = paths.iter_mut().find(|(path, _)| path == row.path) {
+            item.0.push((row.method.as_str().to_ascii_lowercase(), operation(row)));
+        }
+    }
+    Ordered(paths)
+}
+
+/// The variable segments of a path; `None` where it has none.
+fn path_parameters(path: &str) -> Option<Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = names.map(path_parameter).collect();
+    (!parameters.is_empty()).then(|| parameters.into())
+}
+
+fn path_parameter(name: &str) -> Value {
+    let (about, schema) = match name {
+        "id" => ("Which persona.", grammar::id()),
+        "revision" => {
+            ("Which revision of it.", json!({ "type": "integer", "format": "int64", "minimum": 1 }))
+        }
+        _ => ("Which file.", json!({ "type": "string" })),
+    };
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
+}
+
+fn operation(row: &Operation) -> Value {
+    let query = row.query.iter().map(query_parameter);
+    let parameters: Vec<Value> = query.chain(row.all_headers().map(header_parameter)).collect();
+    let answers = row.answers.iter().map(|answer| (answer.status.to_string(), response(answer)));
+    let responses: Map<String, Value> =
+        answers.chain(problem_answers(&row.all_problems())).collect();
+    let mut operation = json!({
+        "operationId": row.name,
+        "tags": [row.tag.as_str()],
+        "summary": row.summary,
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if !row.bodies.is_empty() {
+        operation["requestBody"] = request_body(row.bodies);
+    }
+    operation
+}
+
+fn query_parameter(row: &Parameter) -> Value {
+    json!({
+        "name": row.name,
+        "in": "query",
+        "required": false,
+        "description": row.about,
+        "schema": query_schema(row.holds),
+        "style": "form",
+        "explode": row.repeats,
+    })
+}
+
+fn query_schema(holds: Holds) -> Value {
+    match holds {
+        Holds::Number(max) => {
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": max })
+        }
+        Holds::Flag => json!({ "type": "boolean" }),
+        Holds::OneOf(words) => json!({ "type": "string", "enum": words }),
+        Holds::Tag => {
+            json!({ "type": "array", "items": { "type": "string" }, "maxItems": FILTER_TAGS_MAX })
+        }
+        Holds::Search => json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_BYTES_MAX }),
+        Holds::Cursor => grammar::cursor(),
+        Holds::Since => grammar::since(),
+        Holds::Members => {
+            let names: Vec<&str> = members().collect();
+            json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1 })
+        }
+    }
+}
+
+fn header_parameter(row: &Header) -> Value {
+    let schema = match row.holds {
+        HeaderHolds::EntityTags => grammar::entity_tags(),
+        HeaderHolds::AnyTag => grammar::any_tag(),
+        HeaderHolds::Date => grammar::date(),
+        HeaderHolds::IdempotencyKey => grammar::idempotency_key(KEY_CHARS_MAX),
+        HeaderHolds::Author => grammar::author(AUTHOR_CHARS_MAX),
+    };
+    json!({
+        "name": row.name,
+        "in": "header",
+        "required": row.required,
+        "description": row.about,
+        "schema": schema,
+    })
+}
+
+fn request_body(bodies: &[Body]) -> Value {
+    let content = |body: &Body| {
+        let example: Value = serde_json::from_str(body.example).expect("an example is JSON");
+        (body.media_type.to_owned(), json!({ "schema": named(body.schema), "example": example }))
+    };
+    let content: Map<String, Value> = bodies.iter().map(content).collect();
+    json!({ "required": true, "content": content })
+}
+
+fn response(answer: &Answer) -> Value {
+    let mut response =
+        json!({ "description": answer.about, "headers": answer_headers(answer.headers) });
+    if let Some(content) = content(answer.content) {
+        response["content"] = content;
+    }
+    response
+}
+
+fn content(content: Content) -> Option<Value> {
+    let text = || json!({ "type": "string" });
+    let of = |media: &str, schema: Value| {
+        let mut content = Map::new();
+        content.insert(media.to_owned(), json!({ "schema": schema }));
+        Some(Value::from(content))
+    };
+    match content {
+        Content::Empty => None,
+        Content::Json(schema) => of(JSON, named(schema)),
+        Content::Object => of(JSON, json!({ "type": "object" })),
+        Content::Kept => of(JSON, json!({ "anyOf": [named("Persona"), named("KeptPersona")] })),
+        Content::Text(media) => of(media, text()),
+        Content::Files => Some(json!({
+            "text/css": { "schema": text() },
+            "text/javascript": { "schema": text() },
+            "image/png": { "schema": { "type": "string", "contentMediaType": "image/png" } },
+        })),
+    }
+}
+
+/// A reference to a named schema.
+pub(super) fn named(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn answer_headers(names: &[&str]) -> Map<String, Value> {
+    let spelled = |name: &str| match name {
+        "RequestId" => "X-Request-Id".to_owned(),
+        "Replayed" => "Idempotency-Replayed".to_owned(),
+        "RetryAfter" => "Retry-After".to_owned(),
+        "AcceptPatch" => "Accept-Patch".to_owned(),
+        "LastModified" => "Last-Modified".to_owned(),
+        name => name.to_owned(),
+    };
+    let all = names.iter().chain(&["RequestId"]);
+    all.map(|name| (spelled(name), json!({ "$ref": format!("#/components/headers/{name}") })))
+        .collect()
+}
+
+/// One answer for each status, with the codes that it can carry.
+fn problem_answers(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.facts().status.as_u16()).or_default().push(*code);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, codes)| (status.to_string(), problem_answer(status, &codes)))
+}
+
+fn problem_answer(status: u16, codes: &[Code]) -> Value {
+    let headers: &[&str] = match status {
+        409 | 410 | 412 => &["ETag"],
+        415 => &["Accept", "AcceptPatch"],
+        503 => &["RetryAfter"],
+        _ => &[],
+    };
+    let meaning = |code: &Code| format!("{}: {}.", code.facts().word, code.facts().title);
+    let about = codes.iter().map(meaning).collect::<Vec<_>>().join(" ");
+    let example = |code: &Code| {
+        let word = code.facts().word;
+        (word.to_owned(), json!({ "$ref": format!("#/components/examples/{word}") }))
+    };
+    let examples: Map<String, Value> = codes.iter().map(example).collect();
+    json!({
+        "description": about,
+        "headers": answer_headers(headers),
+        "content": {
+            "application/problem+json": { "schema": named("Problem"), "examples": examples },
+        },
+    })
+}
