@@ -90,9 +90,9 @@ pub enum Error {
         /// How long it may take.
         limit: Duration,
     },
-    /// A read was ended because writers filled the write-ahead log beside it, which starts over
+    /// A read was ended because writers filled the WAL beside it, which is reset
     /// only when nobody reads an old snapshot. Trying again later can succeed.
-    #[error("the read was ended because writers filled the log beside it")]
+    #[error("the read was ended because writers filled the WAL beside it")]
     ReadGaveWay,
     /// The process may have no more memory. Trying again later can succeed.
     #[error("no memory left for the database")]

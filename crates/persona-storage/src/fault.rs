@@ -42,7 +42,7 @@ pub enum Fault {
     ForgetRepetitions,
     /// Lists of changes leave out the first change after the position.
     SkipChange,
-    /// Now and then a commit is told as not kept and cannot be seen, and is there after the log was
+    /// Now and then a commit is told as not kept and cannot be seen, and is there after the WAL was
     /// recovered.
     HideCommit,
     /// An entity tag names the revision only.
@@ -171,14 +171,14 @@ pub(crate) fn tag(tag: EntityTag) -> EntityTag {
     if is_on(Fault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
 }
 
-/// Bytes of both copies of the header of the log's index (SQLite, "WAL-mode File Format", section
-/// 2.1). Until they are written no connection sees the frames of a commit; a recovery of the log
+/// Bytes of both copies of the header of the WAL index (SQLite, "WAL-mode File Format", section
+/// 2.1). Until they are written no connection sees the frames of a commit; a recovery of the WAL
 /// reads the frames alone.
 const INDEX_HEADER_BYTES: usize = 96;
-/// Where the header says which log it is of.
+/// Where the header says which WAL it is of.
 const INDEX_SALT: Range<usize> = 32..40;
 
-/// The header of the log's index before a commit that is to be hidden.
+/// The header of the WAL index before a commit that is to be hidden.
 pub(crate) struct Hidden {
     index: &'static File,
     header: [u8; INDEX_HEADER_BYTES],
@@ -194,7 +194,7 @@ impl Hidden {
         }
         let path = format!("{}-shm", database?);
         let index = INDEX.get_or_init(|| {
-            File::options().read(true).write(true).open(path).expect("the log has an index")
+            File::options().read(true).write(true).open(path).expect("the WAL has an index")
         });
         let mut header = [0; INDEX_HEADER_BYTES];
         index.read_exact_at(&mut header, 0).ok()?;
@@ -202,7 +202,7 @@ impl Hidden {
     }
 
     /// Hides the commit that was made since, if it is one that is to be hidden, and tells whether
-    /// it is. One that changed nothing, or began the log anew, cannot be.
+    /// it is. One that changed nothing, or began the WAL anew, cannot be.
     pub(crate) fn hide(self) -> bool {
         static COMMITS: AtomicU32 = AtomicU32::new(0);
         let mut now = [0; INDEX_HEADER_BYTES];

@@ -8,14 +8,14 @@ use persona_model::Timestamp;
 /// What became of a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Checkpoint {
-    /// Everything that was in the log is in the database now.
+    /// Everything that was in the WAL is in the database now.
     Complete {
-        /// Frames that this checkpoint copied back.
+        /// Frames that this checkpoint copied.
         copied_frames: u64,
     },
-    /// A reader on an old snapshot kept a part of the log, or all of it, from being copied or cut.
+    /// A reader on an old snapshot kept a part of the WAL, or all of it, from being copied or cut.
     Blocked {
-        /// Frames that this checkpoint copied back.
+        /// Frames that this checkpoint copied.
         copied_frames: u64,
     },
     /// The database failed.
@@ -72,7 +72,7 @@ pub trait Observer: WaiterView {
     /// The oldest snapshot that a list or export still reads from is of this moment; `None` when
     /// nothing is read.
     fn oldest_read(&self, _began: Option<Instant>) {}
-    /// The write-ahead log holds this many bytes now.
+    /// The WAL holds this many bytes now.
     fn wal_bytes(&self, _bytes: u64) {}
     /// So many bytes are free on the disk of the database, and whether writes are refused for that;
     /// told about once a second.

@@ -164,11 +164,11 @@ pub enum BackendDetails {
     File {
         /// Journal mode as read back from a connection; `wal` on SQLite.
         journal_mode: String,
-        /// Bytes of the write-ahead log in use.
+        /// Bytes of the WAL in use.
         wal_bytes: u64,
-        /// Bytes that the write-ahead log is kept below.
+        /// Bytes that the WAL is kept below.
         wal_bytes_max: u64,
-        /// From how many pages in the log on they are copied back.
+        /// From how many pages in the WAL on they are checkpointed.
         wal_autocheckpoint: u32,
         /// Name of the file system that the file lies on.
         file_system: String,
@@ -246,8 +246,8 @@ pub trait Store: Send + Sync {
     /// Every persona of one consistent snapshot, or every revision of each. In order of creation;
     /// in a file those that were imported stand where they were imported, however old they are.
     ///
-    /// A reader that takes nothing for 30 seconds, or that is slow while the write-ahead log
-    /// outgrows its bound, loses the export with [`Error::Busy`], so that no snapshot holds the log
+    /// A reader that takes nothing for 30 seconds, or that is slow while the WAL
+    /// outgrows its bound, loses the export with [`Error::Busy`], so that no snapshot holds the WAL
     /// for ever. Dropping the receiver ends it.
     async fn export(&self, exported: Exported) -> Result<Export, Error>;
 

@@ -19,12 +19,12 @@ use crate::sqlite::files::paths::FileId;
 /// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those
 /// who wait longest.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
-/// The log file is cut back to this size when it starts over: 64 MiB.
-pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// The WAL file is cut back to this size when it is reset: 64 MiB.
+pub(super) const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 /// Page cache of one connection in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
-/// From this many pages on a writer copies the log back itself, after a commit (`checkpoint.rs`):
-/// 56 MiB. Well above where the maintenance process has it start over (`maintenance/process.rs`),
+/// From this many pages on a writer checkpoints the WAL itself, after a commit (`checkpoint.rs`):
+/// 56 MiB. Well above where the maintenance process resets it (`maintenance/process.rs`),
 /// because writers go on until the maintenance process has its turn, and others wait meanwhile.
 pub(super) const EMERGENCY_CHECKPOINT_PAGES: u64 = 14 * 1024;
 /// Prepared statements that a connection keeps.
@@ -37,7 +37,7 @@ pub(super) enum Purpose {
     Write,
     /// Reads only; SQLite itself refuses anything else.
     Read,
-    /// Copies the log back; waits briefly, because it can come again.
+    /// Checkpoints the WAL; waits briefly, because it can come again.
     Keep,
 }
 
@@ -47,7 +47,7 @@ impl Purpose {
         match self {
             Self::Write => "write",
             Self::Read => "read",
-            Self::Keep => "keep",
+            Self::Maintain => "maintain",
         }
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn open(
         .map_err(|error| DatabaseError::from_connection(&settings.path, &connection, error))?;
     // By now it holds its shared lock, and nobody restores over a file that is locked. But it may
     // have waited for that lock while the file was renamed and another one took its place: then it
-    // would write into the log of that one.
+    // would write into the WAL of that one.
     if identity()? != before {
         return Err(DatabaseError::Replaced { path: settings.path.clone() });
     }
@@ -109,7 +109,7 @@ pub(super) fn open_unconfigured(path: &Path, wait: Duration) -> Result<Connectio
     let failed = |error| DatabaseError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    // A file that is refused must stay as it was, so closing it must not copy its log back.
+    // A file that is refused must stay as it was, so closing it must not checkpoint its WAL.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
     wait_for_lock(&mut connection, wait, Arc::new(crate::NoObserver)).map_err(failed)?;
     Ok(connection)
@@ -157,11 +157,11 @@ pub(super) fn pragmas(settings: &Settings, purpose: Purpose) -> [(&'static str, 
         ("trusted_schema", 0),
         ("cell_size_check", 1),
         ("mmap_size", 0),
-        ("journal_size_limit", LOG_BYTES_MAX),
+        ("journal_size_limit", WAL_BYTES_MAX),
         // 2 is memory.
         ("temp_store", 2),
         ("cache_size", -CACHE_KIB),
-        // The log is never copied back as a side effect of something else: SQLite drops the errors
+        // The WAL is never copied as a side effect of something else: SQLite drops the errors
         // of that (ADR 0025).
         ("wal_autocheckpoint", 0),
         ("query_only", (purpose == Purpose::Read).into()),
@@ -181,12 +181,12 @@ pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
 
 /// Bytes of a page; the size that every file of ours is made with.
 const PAGE_BYTES: u64 = 4096;
-/// Bytes of the log's header, and of the header of each frame in it (SQLite documentation,
+/// Bytes of the header of the WAL, and of the header of each frame in it (SQLite documentation,
 /// "WAL-mode File Format").
 const LOG_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
-/// Bytes of the database without its log.
+/// Bytes of the database without its WAL.
 pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pages: u64 = connection
         .pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
@@ -194,16 +194,16 @@ pub(super) fn database_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(pages * PAGE_BYTES)
 }
 
-/// How long a look at the log is tried again, and the pause between two tries.
+/// How long a look at the WAL is tried again, and the pause between two tries.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
-/// Bytes of the log that are in use.
+/// Bytes of the WAL that are in use.
 pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let began = Instant::now();
     loop {
-        match look_at_log(connection)? {
-            Some(log) => return Ok(log.bytes()),
+        match look_at_wal(connection)? {
+            Some(wal) => return Ok(wal.bytes()),
             None if began.elapsed() < LOOK_MAX => std::thread::sleep(LOOK_PAUSE),
             None => {
                 return Err(rusqlite::Error::SqliteFailure(
@@ -215,25 +215,25 @@ pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     }
 }
 
-/// The log as it is; `None` when a writer is just publishing its commit, which takes less than a
+/// The WAL as it is; `None` when a writer is just publishing its commit, which takes less than a
 /// microsecond where it is let run.
-pub(super) fn look_at_log(connection: &Connection) -> rusqlite::Result<Option<Log>> {
+pub(super) fn look_at_wal(connection: &Connection) -> rusqlite::Result<Option<WalState>> {
     match checkpoint(connection, CheckpointMode::NOOP) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
         look => look.map(Some),
     }
 }
 
-/// The log, in frames of one page each.
+/// The WAL, in frames of one page each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Log {
-    /// Frames in the log.
+pub(super) struct WalState {
+    /// Frames in the WAL.
     pub frames: u64,
-    /// Frames that were copied back into the database.
+    /// Frames that were copied into the database.
     pub copied: u64,
 }
 
-impl Log {
+impl WalState {
     /// Bytes that the frames take up.
     pub(super) const fn bytes(self) -> u64 {
         if self.frames == 0 {
@@ -244,12 +244,15 @@ impl Log {
     }
 }
 
-/// Runs a checkpoint; mode NOOP only tells the size of the log, through SQLite and not through the
+/// Runs a checkpoint; mode NOOP only tells the size of the WAL, through SQLite and not through the
 /// file system, which must not be asked by a process that has the file open.
-pub(super) fn checkpoint(connection: &Connection, mode: CheckpointMode) -> rusqlite::Result<Log> {
+pub(super) fn checkpoint(
+    connection: &Connection,
+    mode: CheckpointMode,
+) -> rusqlite::Result<WalState> {
     let (frames, copied) = connection.wal_checkpoint_v2(None::<&str>, mode)?;
     let count = |frames: i32| u64::try_from(frames).unwrap_or_default();
-    Ok(Log { frames: count(frames), copied: count(copied) })
+    Ok(WalState { frames: count(frames), copied: count(copied) })
 }
 
 #[cfg(test)]
@@ -264,7 +267,7 @@ mod tests {
     use rusqlite::types::Value;
 
     use super::super::{Durability, Settings, initialise};
-    use super::{Purpose, look_at_log, open, wal_bytes};
+    use super::{Purpose, look_at_wal, open, wal_bytes};
     use crate::NoObserver;
 
     fn read_back(connection: &Connection, pragma: &str) -> Value {
@@ -351,12 +354,12 @@ mod tests {
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
     }
 
-    /// Where the second copy of the header begins in the index of the log (SQLite, "WAL-mode File
+    /// Where the second copy of the header begins in the WAL index (SQLite, "WAL-mode File
     /// Format", section 2.1).
     const SECOND_HEADER: u64 = 48;
 
     #[test]
-    fn a_commit_that_is_just_being_published_delays_a_look_at_the_log_and_does_not_fail_it() {
+    fn a_commit_that_is_just_being_published_delays_a_look_at_the_wal_and_does_not_fail_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
@@ -376,7 +379,7 @@ mod tests {
         index.read_exact_at(&mut byte, SECOND_HEADER).expect("a header");
         index.write_all_at(&[!byte[0]], SECOND_HEADER).expect("written");
         assert!(
-            look_at_log(&reader).expect("it can be looked at").is_none(),
+            look_at_wal(&reader).expect("it can be looked at").is_none(),
             "the look did not meet the commit"
         );
         let published = std::thread::spawn(move || {

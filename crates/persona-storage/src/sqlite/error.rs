@@ -271,7 +271,7 @@ impl DatabaseError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, report: error.to_string() },
             Some(ErrorCode::DiskFull) => Self::NoSpace { path, source: Box::new(error) },
-            // What cannot be opened is then what SQLite has to create: the log and its index.
+            // What cannot be opened is then what SQLite has to create: the WAL and its index.
             Some(ErrorCode::CannotOpen) if no_more_files_beside(&path) => {
                 Self::NoSpace { path, source: Box::new(error) }
             }
@@ -385,7 +385,7 @@ pub(super) fn damaged(invalid: &Invalid) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }
 
-/// Whether memory was refused, for the program itself or for its view of the log's index.
+/// Whether memory was refused, for the program itself or for its view of the WAL index.
 fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|it| {
         matches!(

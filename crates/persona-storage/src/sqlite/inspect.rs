@@ -55,8 +55,8 @@ pub fn first_page(path: &Path) -> Result<Option<FirstPage>, DatabaseError> {
 /// The schema version that this program makes and needs.
 pub const SCHEMA_VERSION: u32 = migrate::VERSION;
 
-/// Bytes that the log is kept below.
-pub const LOG_BYTES_MAX: u64 = connection::LOG_BYTES_MAX.unsigned_abs();
+/// Bytes that the WAL is kept below.
+pub const WAL_BYTES_MAX: u64 = connection::WAL_BYTES_MAX.unsigned_abs();
 
 /// The version of the linked library as a number, as [`super::library_is_safe`] takes it.
 pub fn library_number() -> i32 {
@@ -97,7 +97,7 @@ pub fn read_back(settings: &Settings) -> Result<ReadBack, DatabaseError> {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
         read_back_one(&connection, settings, purpose, &mut found)
             .map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
-        // A maintenance process copies the log back when it is the last to leave; an examination
+        // A maintenance process checkpoints the WAL when it is the last to leave; an examination
         // leaves everything as it is.
         let keep_log = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         keep_log.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
@@ -132,10 +132,10 @@ fn read_back_one(
 /// How a file is opened for an examination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// There is a log beside it: others may be at work, or were killed. Opened like any other
+    /// There is a WAL beside it: others may be at work, or were killed. Opened like any other
     /// reader.
     WithLog,
-    /// Nobody works with it. Opened without locks and without making the log and its index, so that
+    /// Nobody works with it. Opened without locks and without making the WAL and its index, so that
     /// nothing changes.
     AtRest,
 }
@@ -281,7 +281,7 @@ mod tests {
         let settings = Settings::new(folder.path().join("a b?c#d%20.db"));
         initialise(&settings).expect("a new file");
         assert!(first_page(&settings.path).expect("readable").is_some_and(|page| page.wal));
-        // Closed by a program that copies the log back and removes it.
+        // Closed by a program that checkpoints the WAL and removes it.
         drop(
             rusqlite::Connection::open(&settings.path)
                 .and_then(|last| last.execute_batch("PRAGMA wal_checkpoint")),

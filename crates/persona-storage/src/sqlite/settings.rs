@@ -63,7 +63,7 @@ pub struct Settings {
     pub busy_timeout: Duration,
     /// How long a list, a search or another long read may take; an export has a least rate instead.
     pub read_timeout: Duration,
-    /// From how many pages in the log on the maintenance process copies them back. A page has 4,096
+    /// From how many pages in the WAL on the maintenance process checkpoints them. A page has 4,096
     /// bytes.
     pub wal_autocheckpoint: u32,
     /// Bytes of the disk that writes leave free: below, they are refused with
@@ -73,7 +73,7 @@ pub struct Settings {
     pub idempotency_keys_max: u64,
 }
 
-/// The usual reserve, 64 MiB: as much as the log may ever be, and what all writers can add between
+/// The usual reserve, 64 MiB: as much as the WAL may ever be, and what all writers can add between
 /// two looks at the disk.
 pub const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 

@@ -154,7 +154,7 @@ impl Store for SqliteStore {
                                 |row| row.get(0),
                             )?,
                             wal_bytes: connection::wal_bytes(connection)?,
-                            wal_bytes_max: connection::LOG_BYTES_MAX.unsigned_abs(),
+                            wal_bytes_max: connection::WAL_BYTES_MAX.unsigned_abs(),
                             wal_autocheckpoint,
                             file_system,
                             space,

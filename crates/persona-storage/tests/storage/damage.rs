@@ -276,7 +276,7 @@ async fn a_log_that_is_damaged_loses_a_suffix_at_most_and_nothing_is_made_up() {
 }
 
 #[tokio::test]
-async fn the_log_of_another_database_is_found() {
+async fn the_wal_of_another_database_is_found() {
     let (folder, other) = (Folder::filled(PERSONAS).await, Folder::new());
     fill(&other.database(), 2).await;
     let store = open(&other.database());

@@ -10,7 +10,7 @@
 //!    on it is finished by whoever comes next: this process, another `persona restore`, or
 //!    [`crate::sqlite::initialise`], which every command and every server calls before it opens the
 //!    file. Every step of [`finish`] is one rename and can be repeated.
-//! 3. What SQLite keeps beside the old database is renamed first: a log that is left beside the new
+//! 3. What SQLite keeps beside the old database is renamed first: a WAL that is left beside the new
 //!    database would be taken for its own and corrupt it. Then the old database itself. Nothing of
 //!    it is opened, so a database that is too damaged to be opened can be replaced too, and nothing
 //!    of it is deleted.

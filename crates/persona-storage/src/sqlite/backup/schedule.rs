@@ -1,7 +1,7 @@
 //! Backups at regular times, made by the maintenance process while everybody else goes on.
 //!
 //! A round runs on a thread of its own with a connection of its own, so that the maintenance
-//! process goes on copying the log back. The folder is the memory (`folder.rs`): the newest backup
+//! process goes on with checkpoints. The folder is the memory (`folder.rs`): the newest backup
 //! in it tells when the next one is due, also after a restart, and only files whose name is exactly
 //! one that is given there are ever removed.
 

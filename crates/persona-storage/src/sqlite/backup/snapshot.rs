@@ -144,6 +144,6 @@ fn switch(path: &Path, mode: &str) -> rusqlite::Result<()> {
     )?;
     let now = set_mode(&connection, mode)?;
     debug_assert_eq!(now, mode, "nobody else has the file open");
-    // As the last connection it copies the log back and removes it.
+    // As the last connection it checkpoints the WAL and removes it.
     connection.close().map_err(|(_, error)| error)
 }

@@ -97,7 +97,7 @@ impl Obstacle {
     }
 }
 
-/// Refuses a database that this process may not write to: the file, its folder, in which the log
+/// Refuses a database that this process may not write to: the file, its folder, in which the WAL
 /// and the write lock are made, or one of those that are there already. A database that does not
 /// exist yet needs its folder only.
 ///

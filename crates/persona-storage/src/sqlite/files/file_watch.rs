@@ -1,6 +1,6 @@
 //! Whether the files that are open are still the ones that lie at their paths.
 //!
-//! Somebody may remove the log of a running server, or put another file in the place of the
+//! Somebody may remove the WAL of a running server, or put another file in the place of the
 //! database. Those who have the files open go on with the old ones and notice nothing; those who
 //! open them later work with other ones, and what the others acknowledged is gone with the last of
 //! them. Processes with two write locks do not wait for each other in turn.

@@ -28,7 +28,7 @@ const LINKS_MAX: usize = 40;
 /// The first bytes of a database file (SQLite documentation, "Database File Format", section
 /// 1.3.1).
 const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
-/// The first bytes of a write-ahead log, in either byte order (the same, section 4.1).
+/// The first bytes of a WAL, in either byte order (the same, section 4.1).
 const WAL_MAGIC: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
 
 /// The path at which the file itself lies, or will lie: the last part of a path is followed while
@@ -155,7 +155,7 @@ fn is_beside_a_database(path: &Path) -> bool {
         .any(|base| is_of_sqlite(Path::new(base)).unwrap_or_default())
 }
 
-/// Whether a file is a database or a write-ahead log of SQLite, by its first bytes.
+/// Whether a file is a database or a WAL of SQLite, by its first bytes.
 fn is_of_sqlite(path: &Path) -> IoResult<bool> {
     let is_file = match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),

@@ -1,4 +1,4 @@
-//! Copying the log back into the database. No checkpoint is made inside a commit, so each has its
+//! Checkpoints of the WAL. No checkpoint is made inside a commit, so each has its
 //! own error (ADR 0025).
 
 use std::thread;
@@ -7,75 +7,75 @@ use std::time::{Duration, Instant};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::sqlite::connection::{self, EMERGENCY_CHECKPOINT_PAGES, Log};
+use crate::sqlite::connection::{self, EMERGENCY_CHECKPOINT_PAGES, WalState};
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::write::commit::WriteConnection;
 use crate::{Checkpoint, Error, Observer};
 
-/// How long a writer with a long log waits for a copy that another process makes. One that takes
+/// How long a writer with a long WAL waits for a copy that another process makes. One that takes
 /// longer has been stopped.
 const RELIEF_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Pause between two looks whether it has ended.
 const RELIEF_PAUSE: Duration = Duration::from_millis(2);
 
-/// Copies the log back where the last commit of a writer left it so long that the maintenance
-/// process seems to be away. The caller holds the write lock, so that the log can start over with
+/// Checkpoints the WAL where the last commit of a writer left it so long that the maintenance
+/// process seems to be away. The caller holds the write lock, so that the WAL can be reset with
 /// the next write.
 ///
 /// # Errors
 ///
 /// As [`copy_back`]. What was committed before is not in doubt.
 pub(crate) fn relieve(writer: &WriteConnection, observer: &dyn Observer) -> Result<(), Error> {
-    if writer.log_frames() < EMERGENCY_CHECKPOINT_PAGES {
+    if writer.wal_frames() < EMERGENCY_CHECKPOINT_PAGES {
         return Ok(());
     }
-    let before = connection::look_at_log(writer).map_err(from_driver)?.unwrap_or_default();
+    let before = connection::look_at_wal(writer).map_err(from_driver)?.unwrap_or_default();
     let began = Instant::now();
     // Writers are faster than a disk copies: if they went on while the maintenance process copies,
-    // the log would outgrow its bound.
-    while try_copy_back(writer, observer, before)?.is_none() && began.elapsed() < RELIEF_WAIT_MAX {
+    // the WAL would outgrow its bound.
+    while try_checkpoint(writer, observer, before)?.is_none() && began.elapsed() < RELIEF_WAIT_MAX {
         thread::sleep(RELIEF_PAUSE);
     }
     Ok(())
 }
 
-/// Copies back what can be copied beside writers, and tells how long the log was and how much of it
+/// Checkpoints what can be copied beside writers, and tells how long the WAL was and how much of it
 /// is copied now.
 ///
 /// # Errors
 ///
 /// After [`Error::Unsynced`] what the disk has is unknown, and every process must open the file
 /// again.
-pub(crate) fn copy_back(
+pub(crate) fn checkpoint(
     connection: &Connection,
     observer: &dyn Observer,
-    before: Log,
-) -> Result<Log, Error> {
+    before: WalState,
+) -> Result<WalState, Error> {
     // Where another process is at it, it is being done.
-    Ok(try_copy_back(connection, observer, before)?.unwrap_or(before))
+    Ok(try_checkpoint(connection, observer, before)?.unwrap_or(before))
 }
 
 /// As [`copy_back`]; `None` where another process is at it.
-fn try_copy_back(
+fn try_checkpoint(
     connection: &Connection,
     observer: &dyn Observer,
-    before: Log,
-) -> Result<Option<Log>, Error> {
+    before: WalState,
+) -> Result<Option<WalState>, Error> {
     let began = Instant::now();
     match connection::checkpoint(connection, CheckpointMode::PASSIVE) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
         Err(error) => Err(failed(observer, began, connection, error)),
-        Ok(log) => {
-            let copied_frames = log.copied.saturating_sub(before.copied);
-            let complete = log.copied >= log.frames;
+        Ok(wal) => {
+            let copied_frames = wal.copied.saturating_sub(before.copied);
+            let complete = wal.copied >= wal.frames;
             let result = if complete {
                 Checkpoint::Complete { copied_frames }
             } else {
                 Checkpoint::Blocked { copied_frames }
             };
             observer.checkpointed(began.elapsed(), result);
-            Ok(Some(log))
+            Ok(Some(wal))
         }
     }
 }

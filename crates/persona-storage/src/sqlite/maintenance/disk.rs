@@ -1,7 +1,7 @@
 //! Free space of the disk, and the reserve that writes leave alone.
 //!
 //! Below the reserve a write is refused before it begins, so that what must not fail for want of
-//! space does not: copying the log back, the index of the log, the log of the server itself. Reads
+//! space does not: checkpoints, the WAL index, the log of the server itself. Reads
 //! go on. Nothing has to be done when there is room again.
 
 use std::path::{Path, PathBuf};

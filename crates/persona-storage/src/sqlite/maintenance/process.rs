@@ -1,6 +1,6 @@
 //! The maintenance process: looks after the file while others use it.
 //!
-//! It copies the log back into the database, so that no writer has to, merges the search index, and
+//! It checkpoints the WAL, so that no writer has to, merges the search index, and
 //! removes what has expired. Its connection is open from before the first worker until after the
 //! last one, so that no worker ever is the last to close the file.
 
@@ -14,11 +14,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode};
 
-use super::checkpoint::{copy_back, failed};
+use super::checkpoint::{checkpoint, failed};
 use super::disk::Disk;
 use super::scrub::Scrub;
 use crate::sqlite::backup::create::back_up_from;
-use crate::sqlite::connection::{self, Log, Purpose};
+use crate::sqlite::connection::{self, Purpose, WalState};
 use crate::sqlite::error::{from_driver, is_failed_sync};
 use crate::sqlite::files::file_watch::FileWatch;
 use crate::sqlite::files::paths::{stamp, with_suffix};
@@ -32,13 +32,13 @@ use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Checkpoint, Error, NoObserver, Observer};
 
-/// Above this many frames in the log it is copied back with the write lock held, so that it starts
-/// over: 32 MiB of pages. Half of what the log may ever be, because writers go on until the
+/// Above this many frames in the WAL it is checkpointed with the write lock held, so that it starts
+/// over: 32 MiB of pages. Half of what the WAL may ever be, because writers go on until the
 /// maintenance process has its turn at the write lock.
-const LOG_FRAMES_CEILING: u64 = 8 * 1024;
-// Once they were the same, and writers copied the log back inside their writes.
+const WAL_FRAMES_CEILING: u64 = 8 * 1024;
+// Once they were the same, and writers checkpointed the WAL inside their writes.
 const _: () = assert!(
-    connection::EMERGENCY_CHECKPOINT_PAGES * 2 > LOG_FRAMES_CEILING * 3,
+    connection::EMERGENCY_CHECKPOINT_PAGES * 2 > WAL_FRAMES_CEILING * 3,
     "no room for the maintenance process's turn"
 );
 /// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
@@ -47,10 +47,10 @@ const FEW_FRAMES: u64 = 256;
 /// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
 /// what three or four transactions wrote meanwhile, so more of them would not leave less.
 const THROTTLED_CHECKPOINTS_MAX: usize = 3;
-/// A log that has not grown for this long is cut to nothing: then a copy of the file alone is
+/// A WAL that has not grown for this long is cut to nothing: then a copy of the file alone is
 /// complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
-/// Pause between two looks at the log while writers add to the search index faster than it is
+/// Pause between two looks at the WAL while writers add to the search index faster than it is
 /// merged, while somebody writes, and while nobody does.
 const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
@@ -61,16 +61,16 @@ const ROUND_EVERY: Duration = OBSERVED_EVERY;
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
-/// Pause after a log could not start over because of a reader on an old snapshot: each attempt
+/// Pause after a log could not be reset because of a reader on an old snapshot: each attempt
 /// makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
-/// While nobody else writes, the search index is merged only while the log is shorter than this: 8
-/// MiB of pages. Merging fills the log as writers do, and an export that holds its beginning would
+/// While nobody else writes, the search index is merged only while the WAL is shorter than this: 8
+/// MiB of pages. Merging fills the WAL as writers do, and an export that holds its beginning would
 /// be broken off for it (`export.rs`).
-const MERGE_FRAMES_MAX: u64 = LOG_FRAMES_CEILING / 4;
+const MERGE_FRAMES_MAX: u64 = WAL_FRAMES_CEILING / 4;
 /// Steps of merging the search index in one tick, between which writers go through the write lock;
-/// the log is looked at after them, because each may have let a dozen transactions in.
+/// the WAL is looked at after them, because each may have let a dozen transactions in.
 const MERGE_STEPS_MAX: usize = 2;
 
 /// Looks after the file while others use it.
@@ -80,14 +80,14 @@ pub struct Maintenance {
     observer: Arc<dyn Observer>,
     write_lock: WriteLock,
     writer: WriteConnection,
-    /// Declared after the writer and so closed after it: only this one copies the log back when it
+    /// Declared after the writer and so closed after it: only this one checkpoints the WAL when it
     /// is the last.
     connection: Connection,
-    seen: Log,
+    seen: WalState,
     grew_at: Instant,
     /// Whether writes may have added to the search index since it was last found merged.
     merge_is_due: bool,
-    start_over_from: Instant,
+    reset_wal_from: Instant,
     round_at: Instant,
     observed: Observed,
     disk: Disk,
@@ -137,10 +137,10 @@ impl Maintenance {
             write_lock,
             connection,
             writer,
-            seen: Log::default(),
+            seen: WalState::default(),
             grew_at: now,
             merge_is_due: false,
-            start_over_from: now,
+            reset_wal_from: now,
             round_at: now,
             observed: Observed::default(),
             disk: Disk::of(settings),
@@ -149,12 +149,12 @@ impl Maintenance {
             watch,
             scrub: Scrub::new(),
         };
-        // After a failed sync the log on the disk may lack pages that all processes still see in
+        // After a failed sync the WAL on the disk may lack pages that all processes still see in
         // it. Copied back, they are written and synced once more, before anything else is
         // acknowledged.
-        match maintenance.copy_back() {
+        match maintenance.checkpoint() {
             Err(Error::Unsynced(source)) => {
-                maintenance.leave_the_log();
+                maintenance.keep_the_wal();
                 Err(DatabaseError::Disk { path: settings.path.clone(), source })
             }
             // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
@@ -175,10 +175,10 @@ impl Maintenance {
         if let Ok(guard) = self.write_lock.lock() {
             std::mem::forget(guard);
         }
-        // A log that somebody replaced must not find anything to be replayed into the file beside
+        // A WAL that somebody replaced must not find anything to be replayed into the file beside
         // it.
         if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
-            tracing::warn!(%error, "could not copy the log back");
+            tracing::warn!(%error, "could not checkpoint the WAL");
         }
         let path = &self.settings.path;
         let rescue = with_suffix(path, &format!("-rescued-{}", stamp(self.clock.now())));
@@ -216,47 +216,47 @@ impl Maintenance {
     pub fn tick(&mut self) -> Result<Duration, Error> {
         let result = self.look_after();
         if matches!(&result, Err(Error::Unsynced(_) | Error::OutcomeUnknown)) {
-            self.leave_the_log();
+            self.keep_the_wal();
         }
         result
     }
 
     fn look_after(&mut self) -> Result<Duration, Error> {
         self.tell_of_the_disk();
-        let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? else {
-            // A commit is being published, so the log has grown, and the next look must come soon.
+        let Some(wal) = connection::look_at_wal(&self.connection).map_err(from_driver)? else {
+            // A commit is being published, so the WAL has grown, and the next look must come soon.
             return Ok(PAUSE_BUSY);
         };
-        self.observer.wal_bytes(log.bytes());
-        let grew = log.frames != self.seen.frames;
+        self.observer.wal_bytes(wal.bytes());
+        let grew = wal.frames != self.seen.frames;
         if grew {
             self.grew_at = Instant::now();
             self.merge_is_due = true;
         }
-        self.seen = log;
-        // One that is wholly copied starts over with the next write, which may be under way.
-        let is_full = log.frames >= LOG_FRAMES_CEILING
-            && log.copied < log.frames
-            && Instant::now() >= self.start_over_from;
+        self.seen = wal;
+        // One that is wholly copied is reset with the next write, which may be under way.
+        let is_full = wal.frames >= WAL_FRAMES_CEILING
+            && wal.copied < wal.frames
+            && Instant::now() >= self.reset_wal_from;
         // Writers do not wait with their next pages until the index is merged.
-        if self.merge_is_due && !is_full && (grew || log.frames < MERGE_FRAMES_MAX) {
+        if self.merge_is_due && !is_full && (grew || wal.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
             // What merging itself has added is nobody's writing.
-            if let Some(log) = connection::look_at_log(&self.connection).map_err(from_driver)? {
-                self.seen.frames = log.frames;
+            if let Some(wal) = connection::look_at_wal(&self.connection).map_err(from_driver)? {
+                self.seen.frames = wal.frames;
             }
         }
         let idle = self.grew_at.elapsed() >= IDLE_AFTER;
         // What merging adds is cut when there is no more to merge, or no more room for it.
-        let done = idle && log.frames > 0 && (!self.merge_is_due || log.frames >= MERGE_FRAMES_MAX);
-        if is_full || done && Instant::now() >= self.start_over_from {
+        let done = idle && wal.frames > 0 && (!self.merge_is_due || wal.frames >= MERGE_FRAMES_MAX);
+        if is_full || done && Instant::now() >= self.reset_wal_from {
             // Cut while somebody writes, the file would grow again at once, and its blocks and its
             // size would be part of every sync until it has.
-            self.start_over(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
-        } else if log.frames.saturating_sub(log.copied)
+            self.reset_wal(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
+        } else if wal.frames.saturating_sub(wal.copied)
             >= u64::from(self.settings.wal_autocheckpoint.max(1))
         {
-            self.copy_back()?;
+            self.checkpoint()?;
         }
         if self.round_at.elapsed() >= ROUND_EVERY {
             self.round_at = Instant::now();
@@ -296,66 +296,66 @@ impl Maintenance {
         }
     }
 
-    /// Copies the whole log back and closes. As the last connection it leaves a single complete
+    /// Checkpoints the whole WAL and closes. As the last connection it leaves a single complete
     /// file.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsynced`]: the log stays where it is, and the next start copies it back once more.
+    /// [`Error::Unsynced`]: the WAL stays where it is, and the next start checkpoints it once more.
     pub fn close(mut self) -> Result<(), Error> {
-        match self.start_over(CheckpointMode::TRUNCATE) {
+        match self.reset_wal(CheckpointMode::TRUNCATE) {
             Err(error @ Error::Unsynced(_)) => {
-                self.leave_the_log();
+                self.keep_the_wal();
                 Err(error)
             }
             Err(error) => {
-                tracing::warn!(%error, "could not copy the log back at the end; nothing is lost, the next start does it");
+                tracing::warn!(%error, "could not checkpoint the WAL at the end; nothing is lost, the next start does it");
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    /// Has the log stay when this is the last connection that is closed. SQLite would copy it back
+    /// Has the WAL stay when this is the last connection that is closed. SQLite would checkpoint it
     /// once more and remove it, and after a failed sync that succeeds although the disk lacks
     /// pages.
-    fn leave_the_log(&self) {
+    fn keep_the_wal(&self) {
         if let Err(error) =
             self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         {
-            tracing::error!(%error, "could not have the log stay");
+            tracing::error!(%error, "could not have the WAL stay");
         }
     }
 
-    /// Cuts the log to nothing, or lets the next writer begin at its start, while no writer is in.
+    /// Cuts the WAL to nothing, or lets the next writer begin at its start, while no writer is in.
     /// A reader that is still on an old snapshot puts it off.
     ///
-    /// It is copied back as far as possible before, so that they do not wait for long.
-    fn start_over(&mut self, mode: CheckpointMode) -> Result<(), Error> {
-        self.copy_back()?;
+    /// It is checkpointed as far as possible before, so that they do not wait for long.
+    fn reset_wal(&mut self, mode: CheckpointMode) -> Result<(), Error> {
+        self.checkpoint()?;
         let _guard =
             close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
         let began = Instant::now();
-        let log = match connection::checkpoint(&self.connection, mode) {
+        let wal = match connection::checkpoint(&self.connection, mode) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 self.observer
                     .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
-                self.start_over_from = Instant::now() + PAUSE_AFTER_READER;
+                self.reset_wal_from = Instant::now() + PAUSE_AFTER_READER;
                 return Ok(());
             }
             Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
-            Ok(log) => log,
+            Ok(wal) => wal,
         };
         self.observer
-            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: log.copied });
-        self.observer.wal_bytes(log.bytes());
-        self.seen = log;
+            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: wal.copied });
+        self.observer.wal_bytes(wal.bytes());
+        self.seen = wal;
         Ok(())
     }
 
-    /// Copies back what can be copied without making anybody wait.
-    fn copy_back(&mut self) -> Result<(), Error> {
-        self.seen.copied = copy_back(&self.connection, &*self.observer, self.seen)?.copied;
+    /// Checkpoints what can be copied without making anybody wait.
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        self.seen.copied = checkpoint(&self.connection, &*self.observer, self.seen)?.copied;
         Ok(())
     }
 
@@ -416,32 +416,32 @@ impl Maintenance {
     }
 }
 
-/// Enters the write lock when little of the log is left to copy. Writers are slowed down for it:
+/// Enters the write lock when little of the WAL is left to copy. Writers are slowed down for it:
 /// the disk is about as fast as they are, so beside them as much as before would be left each time.
 fn close_in<'write_lock>(
     write_lock: &'write_lock WriteLock,
     connection: &mut Connection,
     observer: &dyn Observer,
-    seen: &mut Log,
+    seen: &mut WalState,
 ) -> Result<WriteGuard<'write_lock>, Error> {
     let no_write_lock = |error| Error::Backend(Box::new(error));
     let mut guard = write_lock.lock().map_err(no_write_lock)?;
     for _ in 0..THROTTLED_CHECKPOINTS_MAX {
-        let left = connection::look_at_log(connection)
+        let left = connection::look_at_wal(connection)
             .map_err(from_driver)?
-            .map(|log| log.frames.saturating_sub(log.copied));
+            .map(|wal| wal.frames.saturating_sub(wal.copied));
         if left.is_some_and(|left| left < FEW_FRAMES) {
             break;
         }
         drop(guard);
         let (before, of) = (*seen, &mut *connection);
-        let log;
-        (log, guard) = with_throttled_writers(write_lock, move || copy_back(of, observer, before))
+        let wal;
+        (wal, guard) = with_throttled_writers(write_lock, move || checkpoint(of, observer, before))
             .map_err(no_write_lock)?;
-        let log = log?;
-        seen.copied = log.copied;
+        let wal = wal?;
+        seen.copied = wal.copied;
         // A reader on an old snapshot stays in the way of the next copy too.
-        if log.copied < log.frames && log.copied <= before.copied {
+        if wal.copied < wal.frames && wal.copied <= before.copied {
             break;
         }
     }

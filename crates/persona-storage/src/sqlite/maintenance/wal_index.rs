@@ -1,6 +1,6 @@
-//! Room for the index of the log (the file `-shm`), taken before a commit needs it.
+//! Room for the WAL index (the file `-shm`), taken before a commit needs it.
 //!
-//! SQLite makes the index longer by 32 KiB for each 4,096 frames of the log, in the middle of a
+//! SQLite makes the index longer by 32 KiB for each 4,096 frames of the WAL, in the middle of a
 //! commit and after the frames with their commit mark were written. Where the disk has no room for
 //! that, the commit is in doubt (`commit.rs`). So the whole index is made and mapped when a writer
 //! opens the file, through SQLite's own function for it: a descriptor of our own would drop the
@@ -13,23 +13,23 @@ use std::ptr;
 
 use rusqlite::{Connection, ffi};
 
-use crate::sqlite::connection::LOG_BYTES_MAX;
+use crate::sqlite::connection::WAL_BYTES_MAX;
 
-/// Bytes of a region of the index, and the frames of the log that it is for (SQLite, "WAL-mode File
+/// Bytes of a region of the index, and the frames of the WAL that it is for (SQLite, "WAL-mode File
 /// Format", section 2; `WALINDEX_PGSZ` in `sqlite3.c`).
 const REGION_BYTES: c_int = 32 * 1024;
 const REGION_FRAMES: i64 = 4096;
-/// Regions that are made: for a log of twice its bound, because one transaction may be longer than
+/// Regions that are made: for a WAL of twice its bound, because one transaction may be longer than
 /// what was left of it. With pages of 4,096 bytes these are 8, which is 256 KiB.
-const REGIONS: i64 = 2 * LOG_BYTES_MAX / 4096 / REGION_FRAMES;
+const REGIONS: i64 = 2 * WAL_BYTES_MAX / 4096 / REGION_FRAMES;
 
-/// Makes and maps the index of the log of the database that this connection has open in WAL mode.
+/// Makes and maps the WAL index of the database that this connection has open in WAL mode.
 ///
 /// # Errors
 ///
 /// There is no room on the disk, or no memory. The connection can be used all the same.
 pub(crate) fn reserve(connection: &Connection) -> rusqlite::Result<()> {
-    // Has the connection open the log, if it has not yet; before, it does not know that the file is
+    // Has the connection open the WAL, if it has not yet; before, it does not know that the file is
     // in WAL mode.
     connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
@@ -41,7 +41,7 @@ pub(crate) fn reserve(connection: &Connection) -> rusqlite::Result<()> {
             ffi::SQLITE_OK => Ok(()),
             code => Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(code),
-                Some("no room for the index of the log".into()),
+                Some("no room for the WAL index".into()),
             )),
         }
     })
@@ -56,7 +56,7 @@ fn make(connection: &Connection, region: c_int) -> c_int {
     // the named database through the pointer (SQLite documentation, "Standard File Control
     // Opcodes"); it belongs to the connection and lives as long. Its methods are a static table of
     // the VFS. `xShmMap` is called as SQLite itself calls it in `walIndexPageRealloc`: for a
-    // connection that has the log open, with the size of region that SQLite uses for this file, to
+    // connection that has the WAL open, with the size of region that SQLite uses for this file, to
     // extend. It changes no content, stores a pointer that is not used here, and takes the mutexes
     // that it needs itself.
     #[expect(
@@ -93,7 +93,7 @@ mod tests {
     use crate::sqlite::{Settings, initialise};
 
     #[test]
-    fn a_writer_makes_the_whole_index_of_the_log_when_it_opens_the_file() {
+    fn a_writer_makes_the_whole_index_of_the_wal_when_it_opens_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");

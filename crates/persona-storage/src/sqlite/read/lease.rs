@@ -2,7 +2,7 @@
 //!
 //! A lease is held by the work that reads, and not by the request that asked for it, because a
 //! request can be dropped while its work goes on. Each holds a snapshot, and the oldest one keeps
-//! the log from starting over. One thread oversees all of them: it ends those whose time is over
+//! the WAL from being reset. One thread oversees all of them: it ends those whose time is over
 //! and those that are in the way of writers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,19 +12,19 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::wal_watch::{LOOK_EVERY, LogWatch};
+use super::wal_watch::{LOOK_EVERY, WalWatch};
 use crate::{Error, Observer};
 
-/// A log larger than this is in the way of the writers' next one. A client that has been waited for
+/// A WAL larger than this is in the way of the writers' next one. A client that has been waited for
 /// so long in sum loses its snapshot then: the writes of everybody else are worth more. Half of
-/// where the maintenance process has the log start over, because writers go on until it has, and
-/// the log may not outgrow 64 MiB.
-const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// where the maintenance process resets the WAL, because writers go on until it has, and
+/// the WAL may not outgrow 64 MiB.
+const WAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SLOW_CLIENT_WAIT_MAX: Duration = Duration::from_millis(250);
-/// From this size of the log on every read that keeps it from starting over is in the way: where
-/// the maintenance process wants to have it start over. Until it is copied back, writers add as
+/// From this size of the WAL on every read that keeps it from being reset is in the way: where
+/// the maintenance process wants to reset it. Until it is checkpointed, writers add as
 /// much again on a fast disk.
-const LOG_BYTES_LAST: u64 = 32 * 1024 * 1024;
+const WAL_BYTES_LAST: u64 = 32 * 1024 * 1024;
 /// No read is in the way of writers who have not written this much since it began.
 const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;
 
@@ -35,7 +35,7 @@ pub(in crate::sqlite) enum Reason {
     Left,
     /// Its time was over.
     TimedOut,
-    /// It kept the log from starting over.
+    /// It kept the WAL from being reset.
     InTheWay,
     /// The store is closing.
     Closing,
@@ -44,7 +44,7 @@ pub(in crate::sqlite) enum Reason {
 /// The reads that are under way in one process.
 pub(in crate::sqlite) struct Leases {
     observer: Arc<dyn Observer>,
-    pub(crate) log: LogWatch,
+    pub(crate) wal: WalWatch,
     state: Mutex<State>,
     woken: Condvar,
 }
@@ -73,8 +73,8 @@ pub(in crate::sqlite) struct Lease {
     began: Instant,
     /// How long it may take; `None` for one that is bound to its client's pace.
     limit: Option<Duration>,
-    /// Bytes of the log when it began, or less where it started over meanwhile.
-    log_bytes_before: AtomicU64,
+    /// Bytes of the WAL when it began, or less where it was reset meanwhile.
+    wal_bytes_before: AtomicU64,
     /// For how long its client was waited for, in sum, in microseconds.
     waited_micros: AtomicU64,
     reason: OnceLock<Reason>,
@@ -89,8 +89,8 @@ pub(in crate::sqlite) struct Held {
 }
 
 impl Leases {
-    pub(crate) fn new(log: LogWatch, observer: Arc<dyn Observer>) -> Arc<Self> {
-        Arc::new(Self { observer, log, state: Mutex::default(), woken: Condvar::new() })
+    pub(crate) fn new(wal: WalWatch, observer: Arc<dyn Observer>) -> Arc<Self> {
+        Arc::new(Self { observer, wal, state: Mutex::default(), woken: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,7 +107,7 @@ impl Leases {
         connection: &Connection,
         limit: Option<Duration>,
     ) -> Result<Held, Error> {
-        let log_bytes_before = AtomicU64::new(self.log.look().bytes());
+        let wal_bytes_before = AtomicU64::new(self.wal.look().bytes());
         let interrupt = connection.get_interrupt_handle();
         let mut state = self.state();
         if state.is_closed {
@@ -129,7 +129,7 @@ impl Leases {
         let lease = Lease {
             began: Instant::now(),
             limit,
-            log_bytes_before,
+            wal_bytes_before,
             waited_micros: AtomicU64::new(0),
             reason: OnceLock::new(),
             interrupt,
@@ -160,7 +160,7 @@ impl Leases {
             .for_each(|lease| lease.end(Reason::Closing));
         self.woken.notify_one();
         drop(state);
-        self.log.close();
+        self.wal.close();
     }
 
     /// Told while the state is locked, so that what is told last is what holds.
@@ -189,10 +189,10 @@ impl Leases {
                 continue;
             }
             drop(state);
-            let (log_bytes, now) = (self.log.look().bytes(), Instant::now());
+            let (wal_bytes, now) = (self.wal.look().bytes(), Instant::now());
             state = self.state();
             for lease in &state.leases {
-                if let Some(reason) = lease.verdict(now, log_bytes) {
+                if let Some(reason) = lease.verdict(now, wal_bytes) {
                     lease.end(reason);
                 }
             }
@@ -202,7 +202,7 @@ impl Leases {
 
 impl Lease {
     /// Why it has to end; the same again where that was decided before.
-    fn verdict(&self, now: Instant, log_bytes: u64) -> Option<Reason> {
+    fn verdict(&self, now: Instant, wal_bytes: u64) -> Option<Reason> {
         if let Some(reason) = self.reason() {
             return Some(reason);
         }
@@ -211,11 +211,11 @@ impl Lease {
         }
         let is_slow =
             Duration::from_micros(self.waited_micros.load(Relaxed)) >= SLOW_CLIENT_WAIT_MAX;
-        let allowed = if is_slow { LOG_BYTES_MAX } else { LOG_BYTES_LAST };
-        // Smaller than at the beginning when the log has started over, which a snapshot of its very
+        let allowed = if is_slow { WAL_BYTES_MAX } else { WAL_BYTES_LAST };
+        // Smaller than at the beginning when the WAL was reset, which a snapshot of its very
         // end allows.
-        let before = self.log_bytes_before.fetch_min(log_bytes, Relaxed).min(log_bytes);
-        (log_bytes > allowed && log_bytes - before > LOG_GROWTH_MIN).then_some(Reason::InTheWay)
+        let before = self.wal_bytes_before.fetch_min(wal_bytes, Relaxed).min(wal_bytes);
+        (wal_bytes > allowed && wal_bytes - before > LOG_GROWTH_MIN).then_some(Reason::InTheWay)
     }
 
     /// Interrupts the statement that runs. What runs between two statements is met by the
@@ -284,7 +284,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{Held, Leases, LogWatch, Reason};
+    use super::{Held, Leases, Reason, WalWatch};
     use crate::sqlite::Settings;
     use crate::{Error, NoObserver, Observer, WaiterView};
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     fn leases(observer: Arc<dyn Observer>) -> Arc<Leases> {
-        Leases::new(LogWatch::new(Settings::new("no such file")), observer)
+        Leases::new(WalWatch::new(Settings::new("no such file")), observer)
     }
 
     fn begin(leases: &Arc<Leases>, connection: &Connection, limit: Option<Duration>) -> Held {
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_gives_way_when_writers_have_filled_the_log_beside_it() {
+    fn a_read_gives_way_when_writers_have_filled_the_wal_beside_it() {
         let (leases, connection) = (leases(Arc::new(NoObserver)), connection());
         let verdict = |held: &Held, mib: u64| held.lease().verdict(Instant::now(), mib * MIB);
         let held = begin(&leases, &connection, None);
@@ -365,12 +365,12 @@ mod tests {
         held.has_waited(Duration::from_millis(250));
         assert_eq!((verdict(&held, 16), verdict(&held, 17)), (None, Some(Reason::InTheWay)));
         let held = begin(&leases, &connection, None);
-        held.lease().log_bytes_before.store(50 * MIB, std::sync::atomic::Ordering::Relaxed);
+        held.lease().wal_bytes_before.store(50 * MIB, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(verdict(&held, 57), None, "writers wrote little since");
         assert_eq!(
             (verdict(&held, 1), verdict(&held, 33)),
             (None, Some(Reason::InTheWay)),
-            "the log started over meanwhile"
+            "the WAL was reset meanwhile"
         );
     }
 

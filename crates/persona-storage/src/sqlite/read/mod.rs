@@ -10,7 +10,7 @@
 //! - `pool.rs`: the few threads of long reads and the queue before them.
 //! - `lease.rs`: which long reads are under way, and what ends them.
 //! - `damage.rs`: what reads and writes met of damage.
-//! - `wal_watch.rs`: how long the log is, and whether long reads may begin.
+//! - `wal_watch.rs`: how long the WAL is, and whether long reads may begin.
 
 mod damage;
 pub(super) mod export;
@@ -35,7 +35,7 @@ use crate::sqlite::{DatabaseError, Settings};
 use crate::{Error, NoObserver, Observer, ReadRoom};
 
 pub(super) use lease::{Held, Leases, Reason};
-pub(super) use wal_watch::{LOOK_EVERY, LogWatch};
+pub(super) use wal_watch::{LOOK_EVERY, WalWatch};
 
 /// Long reads that run at once in one process; more would only fight for the same few cores.
 const LONG_READS_MAX: usize = 4;
@@ -63,9 +63,9 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
         let damage = Arc::new(Damage::new(Arc::clone(&observer)));
-        let leases = Leases::new(LogWatch::new(settings.clone()), observer);
-        let pool = |name, threads_max, waits_for_log| {
-            let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_log };
+        let leases = Leases::new(WalWatch::new(settings.clone()), observer);
+        let pool = |name, threads_max, waits_for_wal| {
+            let shape = Shape { name, threads_max, limit: settings.read_timeout, waits_for_wal };
             let settings = settings.clone();
             Pool::new(
                 shape,
@@ -168,12 +168,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A connection for the export, and its lease. Waits for a log that has to start over first, as
-    /// long as the export is wanted; on a thread of its own, because a look at the log reads the
+    /// A connection for the export, and its lease. Waits for a WAL that has to be reset first, as
+    /// long as the export is wanted; on a thread of its own, because a look at the WAL reads the
     /// file.
     pub(super) fn begin(&self, is_wanted: impl Fn() -> bool) -> Result<(Connection, Held), Error> {
         let began = Instant::now();
-        while self.leases.log.limit_of_reads().is_none() {
+        while self.leases.wal.limit_of_reads().is_none() {
             if began.elapsed() >= TURN_WAIT_MAX || !is_wanted() {
                 return Err(Error::Busy { what: "its turn to read" });
             }

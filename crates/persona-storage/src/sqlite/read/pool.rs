@@ -22,8 +22,8 @@ use crate::sqlite::error::explain_read;
 
 /// Reads that wait for a thread at most; a request more is refused at once.
 const WAITING_MAX: usize = 64;
-/// How long a read waits for a thread, and for the log to start over: longer than it takes to see
-/// that another program holds the log, and a whole cycle after that (`wal_watch.rs`).
+/// How long a read waits for a thread, and for the WAL to be reset: longer than it takes to see
+/// that another program holds the WAL, and a whole cycle after that (`wal_watch.rs`).
 pub(in crate::sqlite) const TURN_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A thread that has had nothing to do for this long ends, and gives its connection's memory back.
 const IDLE_MAX: Duration = Duration::from_mins(1);
@@ -37,8 +37,8 @@ pub(crate) struct Shape {
     pub threads_max: usize,
     /// How long a read may take from its beginning.
     pub limit: Duration,
-    /// Whether its reads begin only when the log can start over afterwards.
-    pub waits_for_log: bool,
+    /// Whether its reads begin only when the WAL can be reset afterwards.
+    pub waits_for_wal: bool,
 }
 
 /// Opens a connection for a thread.
@@ -58,9 +58,9 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes a thread that has nothing to do.
     work: Condvar,
-    /// Wakes those that wait for the log. Not the same: a word about new work must reach a thread
+    /// Wakes those that wait for the WAL. Not the same: a word about new work must reach a thread
     /// that can do it.
-    log: Condvar,
+    wal: Condvar,
 }
 
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Pool {
             leases,
             state: Mutex::default(),
             work: Condvar::new(),
-            log: Condvar::new(),
+            wal: Condvar::new(),
         };
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
@@ -182,7 +182,7 @@ impl Drop for Pool {
         state.waiting.clear();
         drop(state);
         self.shared.work.notify_all();
-        self.shared.log.notify_all();
+        self.shared.wal.notify_all();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -230,7 +230,7 @@ impl Shared {
                 state = self.state();
                 let Some(limit) = limit else {
                     state = self
-                        .log
+                        .wal
                         .wait_timeout(state, LOOK_EVERY)
                         .unwrap_or_else(PoisonError::into_inner)
                         .0;
@@ -247,8 +247,8 @@ impl Shared {
     /// How long a read may take that begins now; `None` while none may.
     fn limit_now(&self) -> Option<Duration> {
         let limit = self.shape.limit;
-        if self.shape.waits_for_log {
-            self.leases.log.limit_of_reads().map(|of_log| of_log.min(limit))
+        if self.shape.waits_for_wal {
+            self.leases.wal.limit_of_reads().map(|of_wal| of_wal.min(limit))
         } else {
             Some(limit)
         }
@@ -276,7 +276,7 @@ impl Shared {
             Ok(held) => catch_unwind(AssertUnwindSafe(|| job(Ok((&connection, held))))).ok()?,
         }
         // An interrupt that meets the ROLLBACK of a read leaves the read's snapshot open, and
-        // nothing tells of it: the next read could not begin, and the log would never start over.
+        // nothing tells of it: the next read could not begin, and the WAL would never be reset.
         // Closing the connection ends the snapshot for certain.
         connection.is_autocommit().then_some(connection)
     }

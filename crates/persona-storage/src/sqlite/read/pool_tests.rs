@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::{Leases, Pool, Shape, WAITING_MAX};
 use crate::sqlite::Settings;
 use crate::sqlite::error::from_driver;
-use crate::sqlite::read::wal_watch::LogWatch;
+use crate::sqlite::read::wal_watch::WalWatch;
 use crate::{Error, NoObserver};
 
 /// Longest wait for what must happen; a machine may be busy.
@@ -36,9 +36,9 @@ fn subject(threads_max: usize, limit: Duration) -> Subject {
         counted.fetch_add(1, SeqCst);
         Connection::open_in_memory().map_err(from_driver)
     });
-    let leases = Leases::new(LogWatch::new(Settings::new("no such file")), Arc::new(NoObserver));
+    let leases = Leases::new(WalWatch::new(Settings::new("no such file")), Arc::new(NoObserver));
     let pool =
-        Pool::new(Shape { name: "read", threads_max, limit, waits_for_log: false }, open, leases);
+        Pool::new(Shape { name: "read", threads_max, limit, waits_for_wal: false }, open, leases);
     Subject {
         pool: Arc::new(pool),
         opened,

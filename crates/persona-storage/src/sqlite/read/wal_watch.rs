@@ -1,4 +1,4 @@
-//! How long the write-ahead log is, for the reads that may keep it from starting over.
+//! How long the WAL is, for the reads that may keep it from being reset.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::pool::TURN_WAIT_MAX;
 use crate::NoObserver;
-use crate::sqlite::connection::{self, Log, Purpose};
+use crate::sqlite::connection::{self, Purpose, WalState};
 use crate::sqlite::{DatabaseError, Settings};
 
-/// Pace at which the log is looked at: a fast disk takes a megabyte in this time.
+/// Pace at which the WAL is looked at: a fast disk takes a megabyte in this time.
 pub(in crate::sqlite) const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// From this size of the log on no long read begins until it has started over, for which there must
-/// be no reader. Below where the maintenance process has it start over (`maintenance/process.rs`),
+/// From this size of the WAL on no long read begins until it was reset, for which there must
+/// be no reader. Below where the maintenance process resets it (`maintenance/process.rs`),
 /// so that most reads have ended by themselves when it does.
-const LOG_BYTES_FULL: u64 = 24 * 1024 * 1024;
-/// A log that has been full for so long although no long read holds it is held by another program.
+const WAL_BYTES_FULL: u64 = 24 * 1024 * 1024;
+/// A WAL that has been full for so long although no long read holds it is held by another program.
 const HELD_AFTER: Duration = Duration::from_secs(5);
 /// Then long reads begin all the same, but only within this part of each cycle.
 const STARTS: Duration = Duration::from_secs(1);
-/// This part of each cycle is without any long read, so that a log that can start over does.
+/// This part of each cycle is without any long read, so that a WAL that can be reset does.
 const QUIET: Duration = Duration::from_secs(2);
-/// A read that begins although the log is full has no more than this, whatever the setting is: the
+/// A read that begins although the WAL is full has no more than this, whatever the setting is: the
 /// others have to get their turn in time.
 const LIMIT_MAX: Duration = Duration::from_secs(5);
 const _: () = assert!(
@@ -31,9 +31,9 @@ const _: () = assert!(
         < TURN_WAIT_MAX.as_secs()
 );
 
-/// Looks at the log, with a connection of its own, because one that reads a snapshot cannot ask for
-/// the size of the log.
-pub(in crate::sqlite) struct LogWatch {
+/// Looks at the WAL, with a connection of its own, because one that reads a snapshot cannot ask for
+/// the size of the WAL.
+pub(in crate::sqlite) struct WalWatch {
     settings: Settings,
     seen: Mutex<Seen>,
 }
@@ -42,23 +42,23 @@ pub(in crate::sqlite) struct LogWatch {
 struct Seen {
     connection: Option<Connection>,
     at: Option<Instant>,
-    log: Log,
+    wal: WalState,
     /// Whether it was the same at the look before, so that nobody writes.
     is_quiet: bool,
-    /// Since when it has been full without having started over.
+    /// Since when it has been full without having was reset.
     full_since: Option<Instant>,
     is_closed: bool,
 }
 
-impl LogWatch {
+impl WalWatch {
     pub(crate) fn new(settings: Settings) -> Self {
         Self { settings, seen: Mutex::default() }
     }
 
-    /// The log as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked
+    /// The WAL as it was at most [`LOOK_EVERY`] ago; as it was seen last where it cannot be looked
     /// at just now.
-    pub(crate) fn look(&self) -> Log {
-        self.see().log
+    pub(crate) fn look(&self) -> WalState {
+        self.see().wal
     }
 
     fn see(&self) -> MutexGuard<'_, Seen> {
@@ -67,18 +67,21 @@ impl LogWatch {
             let now = Instant::now();
             seen.at = Some(now);
             // One that cannot be opened or looked at tells nothing; the next look may.
-            if let Ok(Some(log)) = self.look_now(&mut seen.connection) {
-                seen.is_quiet = seen.log == log;
-                // A shorter one has started over since the look before.
-                let before = seen.full_since.filter(|_| log.frames >= seen.log.frames);
-                seen.full_since = (log.bytes() >= LOG_BYTES_FULL).then(|| before.unwrap_or(now));
-                seen.log = log;
+            if let Ok(Some(wal)) = self.look_now(&mut seen.connection) {
+                seen.is_quiet = seen.wal == wal;
+                // A shorter one was reset since the look before.
+                let before = seen.full_since.filter(|_| wal.frames >= seen.wal.frames);
+                seen.full_since = (wal.bytes() >= WAL_BYTES_FULL).then(|| before.unwrap_or(now));
+                seen.wal = wal;
             }
         }
         seen
     }
 
-    fn look_now(&self, connection: &mut Option<Connection>) -> Result<Option<Log>, DatabaseError> {
+    fn look_now(
+        &self,
+        connection: &mut Option<Connection>,
+    ) -> Result<Option<WalState>, DatabaseError> {
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(connection::open(
@@ -87,20 +90,20 @@ impl LogWatch {
                 Arc::new(NoObserver),
             )?),
         };
-        connection::look_at_log(connection)
+        connection::look_at_wal(connection)
             .map_err(|error| DatabaseError::from_driver(&self.settings.path, error))
     }
 
-    /// How long a long read may take that begins now; `None` while none may, because the log is
-    /// full and has to start over first.
+    /// How long a long read may take that begins now; `None` while none may, because the WAL is
+    /// full and has to be reset first.
     ///
     /// All processes of a machine come to the same at the same time, without asking each other.
     pub(crate) fn limit_of_reads(&self) -> Option<Duration> {
         let (seen, limit) = (self.see(), self.settings.read_timeout);
         let Some(full_since) = seen.full_since else { return Some(limit) };
-        // One that is copied back wholly starts over with the next write, and a reader that begins
+        // One that is checkpointed wholly is reset with the next write, and a reader that begins
         // before it is not in its way. One that begins beside a write is.
-        if seen.is_quiet && seen.log.copied == seen.log.frames {
+        if seen.is_quiet && seen.wal.copied == seen.wal.frames {
             return Some(limit);
         }
         let is_held = full_since.elapsed() >= HELD_AFTER;
@@ -115,7 +118,7 @@ impl LogWatch {
     }
 }
 
-/// Whether long reads begin although the log is full, where this is their usual limit. Those of one
+/// Whether long reads begin although the WAL is full, where this is their usual limit. Those of one
 /// cycle have ended before the next one begins.
 fn is_time_to_start(now: Duration, limit: Duration) -> bool {
     let cycle = STARTS + limit.min(LIMIT_MAX) + QUIET;
@@ -136,7 +139,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{
-        HELD_AFTER, LIMIT_MAX, LOG_BYTES_FULL, LogWatch, Purpose, TURN_WAIT_MAX, connection,
+        HELD_AFTER, LIMIT_MAX, Purpose, TURN_WAIT_MAX, WAL_BYTES_FULL, WalWatch, connection,
         is_time_to_start, monotonic,
     };
     use crate::sqlite::{Settings, initialise};
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_gets_its_turn_beside_a_full_log_however_long_reads_may_take() {
+    fn a_read_gets_its_turn_beside_a_full_wal_however_long_reads_may_take() {
         for limit in [100, 5_000, 7_001, 60_000, 600_000].map(Duration::from_millis) {
             let mut last_start = Duration::ZERO;
             for now in (0..1_000_000).step_by(100).map(Duration::from_millis) {
@@ -169,10 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_begins_beside_a_full_log_has_little_time() {
+    fn a_read_that_begins_beside_a_full_wal_has_little_time() {
         let mut settings = Settings::new("no such file");
         settings.read_timeout = Duration::from_mins(1);
-        let watch = LogWatch::new(settings);
+        let watch = WalWatch::new(settings);
         let mut seen = watch.seen.lock().expect("not poisoned");
         // What is seen stays as it is said here.
         seen.is_closed = true;
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_wait_for_a_full_log_that_has_to_start_over_and_for_no_other() {
+    fn reads_wait_for_a_full_wal_that_has_to_start_over_and_for_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = Settings::new(folder.path().join("persona.db"));
         settings.read_timeout = Duration::from_mins(1);
@@ -200,7 +203,7 @@ mod tests {
                 .expect("it opens")
         };
         let (writer, maintenance) = (open(Purpose::Write), open(Purpose::Keep));
-        let watch = LogWatch::new(settings.clone());
+        let watch = WalWatch::new(settings.clone());
         assert!(watch.limit_of_reads().is_some());
         writer
             .execute_batch(
@@ -208,7 +211,7 @@ mod tests {
             )
             .expect("written");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(watch.look().bytes() >= LOG_BYTES_FULL);
+        assert!(watch.look().bytes() >= WAL_BYTES_FULL);
         assert!(watch.limit_of_reads().is_none());
         connection::checkpoint(&maintenance, rusqlite::wal::CheckpointMode::PASSIVE)
             .expect("copied");
@@ -217,7 +220,7 @@ mod tests {
         std::thread::sleep(super::LOOK_EVERY);
         assert!(
             watch.limit_of_reads().is_some(),
-            "it is copied and nobody writes, so the next write starts over"
+            "it is copied and nobody writes, so the next write is reset"
         );
     }
 }

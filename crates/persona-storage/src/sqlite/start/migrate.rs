@@ -154,11 +154,11 @@ pub(crate) fn migrate(
     transaction.commit().map_err(failed)?;
     if found > 0 {
         // The WAL may be as long as all words of all personas. No reader has to read through it if
-        // it is copied back here. The migration is kept already, so a copy that does not succeed is
+        // it is checkpointed here. The migration is kept already, so a copy that does not succeed is
         // left to the maintenance process.
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         {
-            tracing::warn!(%error, "the log of the migration could not be copied back yet");
+            tracing::warn!(%error, "the WAL of the migration could not be checkpointed yet");
         }
     }
     Ok(Some(found))

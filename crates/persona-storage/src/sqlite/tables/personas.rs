@@ -176,7 +176,7 @@ pub(crate) fn holder_of(
 
 /// What lists filter and sort by, besides the time of the change. SQLite takes an entry out of an
 /// index and puts it back when its column is set, also to what it was, and then the page goes into
-/// the log: so these are set only when they change.
+/// the WAL: so these are set only when they change.
 #[derive(PartialEq, Eq)]
 struct Columns<'a> {
     name: &'a str,

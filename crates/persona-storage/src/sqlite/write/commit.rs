@@ -1,10 +1,10 @@
 //! Commits, and what became of each one: the only place that decides whether a transaction was
 //! kept.
 //!
-//! A commit has three results. SQLite writes the frames of a transaction to the log, the last one
-//! with the commit mark, and only then enters them into the index of the log (`walFrames` in
+//! A commit has three results. SQLite writes the frames of a transaction to the WAL, the last one
+//! with the commit mark, and only then enters them into the WAL index (`walFrames` in
 //! `sqlite3.c`). So an error that comes after the mark was written does not undo it: until other
-//! frames are written over them, a recovery of the log applies these. An error is "not kept" only
+//! frames are written over them, a recovery of the WAL applies these. An error is "not kept" only
 //! where it is in a short list; every other one is doubt (ADR 0025).
 //!
 //! Start reading at [`WriteTransaction::commit`].
@@ -35,8 +35,8 @@ struct Marks {
     /// Everything before the frames of the transaction was done, the work of virtual tables
     /// included.
     frames_begun: AtomicBool,
-    /// Frames in the log after the last commit.
-    log_frames: AtomicU64,
+    /// Frames in the WAL after the last commit.
+    wal_frames: AtomicU64,
 }
 
 /// A running transaction of a [`WriteConnection`]. Rolled back where it is dropped.
@@ -53,7 +53,7 @@ pub(crate) enum Committed {
     Kept,
     /// It was not kept, and never will be.
     NotKept(rusqlite::Error),
-    /// It may have been kept, or may be kept by the next recovery of the log.
+    /// It may have been kept, or may be kept by the next recovery of the WAL.
     Unknown(rusqlite::Error),
 }
 
@@ -71,12 +71,12 @@ impl WriteConnection {
                 before.frames_begun.store(true, Ordering::Relaxed);
                 false
             }))
-            // Takes the place of SQLite's own hook, which would copy a long log back inside the
+            // Takes the place of SQLite's own hook, which would checkpoint a long WAL inside the
             // commit and drop the errors.
             .and_then(|()| {
                 connection.wal_hook(Some(move |_: &mut _, frames: i32| {
                     after
-                        .log_frames
+                        .wal_frames
                         .store(u64::try_from(frames).unwrap_or_default(), Ordering::Relaxed);
                     Ok(())
                 }))
@@ -84,7 +84,7 @@ impl WriteConnection {
         hooked.map_err(|error| DatabaseError::from_driver(&settings.path, error))?;
         if let Err(error) = wal_index::reserve(&connection) {
             // Reads are not to end for want of space that only writes need.
-            tracing::warn!(%error, "no room was taken ahead for the index of the log; a write that needs it can end in doubt");
+            tracing::warn!(%error, "no room was taken ahead for the WAL index; a write that needs it can end in doubt");
         }
         // SQLite drops the error of its own sync of the folder, without which a power cut takes the
         // log away as a whole.
@@ -103,9 +103,9 @@ impl WriteConnection {
         Ok(WriteTransaction { transaction, connection, marks })
     }
 
-    /// Frames in the log after the last commit of this connection.
-    pub(crate) fn log_frames(&self) -> u64 {
-        self.marks.log_frames.load(Ordering::Relaxed)
+    /// Frames in the WAL after the last commit of this connection.
+    pub(crate) fn wal_frames(&self) -> u64 {
+        self.marks.wal_frames.load(Ordering::Relaxed)
     }
 }
 
@@ -155,10 +155,10 @@ impl Deref for WriteTransaction<'_> {
 }
 
 /// Whether an error of a commit can only have come before the frame with the commit mark was
-/// complete in the log, by what `walFrames` does in SQLite 3.54:
+/// complete in the WAL, by what `walFrames` does in SQLite 3.54:
 ///
 /// - `BUSY` is an answer of locks, and all locks are taken before the first frame.
-/// - `FULL` and `IOERR_WRITE` are answers of writes to the log. The frame with the mark is the last
+/// - `FULL` and `IOERR_WRITE` are answers of writes to the WAL. The frame with the mark is the last
 ///   one that is written, and one that is not whole is not valid. Frames behind it are written only
 ///   on file systems that may damage neighbouring sectors, which SQLite assumes of none
 ///   (`SQLITE_POWERSAFE_OVERWRITE`). Writes to the index have codes of their own.
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_the_log_is_known_after_each_commit() {
+    fn the_length_of_the_wal_is_known_after_each_commit() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings::new(folder.path().join("persona.db"));
         initialise(&settings).expect("a new file");
@@ -249,7 +249,7 @@ mod tests {
                 .execute("INSERT INTO changes (persona, revision, kind, at) VALUES (?1, 1, 'created', 0)", [[number; 16]])
                 .expect("a row");
             assert!(matches!(transaction.commit(), Committed::Kept));
-            frames.push(writer.log_frames());
+            frames.push(writer.wal_frames());
         }
         assert!(0 < frames[0] && frames[0] < frames[1], "{frames:?}");
     }

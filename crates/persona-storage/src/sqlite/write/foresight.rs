@@ -126,7 +126,7 @@ fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
         }
         _ => None,
     };
-    // The reader is not to hold the log while this is folded.
+    // The reader is not to hold the WAL while this is folded.
     drop(snapshot);
     if Instant::now() < write.deadline
         && let Some(Ok(document)) = &patched

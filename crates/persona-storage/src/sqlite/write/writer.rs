@@ -340,8 +340,8 @@ impl Thread {
                 }
             },
         };
-        let is_long = self.connection.log_frames() >= EMERGENCY_CHECKPOINT_PAGES;
-        // Nobody is let in while a long log is copied back, but the answers do not wait for that.
+        let is_long = self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES;
+        // Nobody is let in while a long WAL is checkpointed, but the answers do not wait for that.
         let guard = is_long.then_some(guard);
         self.observer.committed(began.elapsed(), count);
         let result = verdict.tell(applied);
@@ -367,7 +367,7 @@ impl Thread {
         answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
     }
 
-    /// Copies a long log back. What was acknowledged does not depend on how that ends.
+    /// Checkpoints a long WAL. What was acknowledged does not depend on how that ends.
     fn relieve(&self) -> ControlFlow<Loss> {
         match relieve(&self.connection, &*self.observer) {
             Ok(()) => {}
@@ -376,7 +376,7 @@ impl Thread {
                 return ControlFlow::Break(Loss::Disk);
             }
             Err(error) => {
-                tracing::warn!(error = %error, "could not copy a long log back; it is tried again after the next write");
+                tracing::warn!(error = %error, "could not checkpoint a long WAL; it is tried again after the next write");
             }
         }
         ControlFlow::Continue(())
