@@ -59,8 +59,8 @@ const CONSTRUCTS: &[Construct] = &[
     never(&["merge", "into"]),
     never(&["truncate"]),
     // The order of commits: the one thing that all writes have in common.
-    Construct { words: &["pg_current_xact_id"], declared: &["change.rs"] },
-    Construct { words: &["pg_snapshot_xmin"], declared: &["changes.rs", "transfer/source.rs"] },
+    Construct { words: &["pg_current_xact_id"], declared: &["write_statement.rs"] },
+    Construct { words: &["pg_snapshot_xmin"], declared: &["feed.rs", "transfer/source.rs"] },
     Construct { words: &["pg_snapshot_xmax"], declared: &["migrate.rs"] },
     // Inits wait for each other; never in the path of a request.
     Construct { words: &["pg_advisory_xact_lock"], declared: &["migrate.rs"] },
@@ -69,7 +69,7 @@ const CONSTRUCTS: &[Construct] = &[
     Construct { words: &["lock", "table"], declared: &["migrate.rs", "transfer/source.rs"] },
     Construct { words: &["temporary", "table"], declared: &["transfer/target.rs"] },
     // Of one persona, which lies on one node, and of expired keys.
-    Construct { words: &["for", "update"], declared: &["change.rs", "maintenance.rs"] },
+    Construct { words: &["for", "update"], declared: &["maintenance.rs", "write_statement.rs"] },
     // An export is one picture of everything.
     Construct { words: &["repeatable", "read"], declared: &["export.rs"] },
     Construct { words: &["no", "scroll", "cursor"], declared: &["export.rs"] },
