@@ -12,6 +12,6 @@ CREATE VIRTUAL TABLE persona_search USING fts5 (
     prefix = '2 3'
 );
 
--- Segments are merged by the keeper in small steps, never inside somebody's write.
+-- Segments are merged by the maintenance process in small steps, never inside somebody's write.
 INSERT INTO persona_search (persona_search, rank) VALUES ('automerge', 0);
 INSERT INTO persona_search (persona_search, rank) VALUES ('crisismerge', 1000);

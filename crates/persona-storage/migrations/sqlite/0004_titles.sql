@@ -10,6 +10,6 @@ CREATE VIRTUAL TABLE persona_titles USING fts5 (
     prefix = '2 3'
 );
 
--- Merged by the keeper, as the large one.
+-- Merged by the maintenance process, as the large one.
 INSERT INTO persona_titles (persona_titles, rank) VALUES ('automerge', 0);
 INSERT INTO persona_titles (persona_titles, rank) VALUES ('crisismerge', 1000);

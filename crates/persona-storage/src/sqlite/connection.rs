@@ -38,7 +38,7 @@ pub(super) enum Purpose {
     /// Reads only; SQLite itself refuses anything else.
     Read,
     /// Checkpoints the WAL; waits briefly, because it can come again.
-    Keep,
+    Maintain,
 }
 
 impl Purpose {
@@ -53,7 +53,7 @@ impl Purpose {
 }
 
 /// Longest wait of a checkpoint for readers.
-const KEEP_WAIT_MAX: Duration = Duration::from_millis(20);
+const MAINTENANCE_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// Opens a connection to an existing file. The observer is told of each attempt that met a lock of
 /// the database: on a writer, which is behind the write lock, that lock is of a program without the
@@ -74,7 +74,8 @@ pub(super) fn open(
     // back empty.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&settings.path, flags).map_err(failed)?;
-    let wait = if purpose == Purpose::Keep { KEEP_WAIT_MAX } else { settings.busy_timeout };
+    let wait =
+        if purpose == Purpose::Maintain { MAINTENANCE_WAIT_MAX } else { settings.busy_timeout };
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
     configure(&connection, settings, purpose)
         .map_err(|error| DatabaseError::from_connection(&settings.path, &connection, error))?;
@@ -175,7 +176,7 @@ pub(super) fn flags(purpose: Purpose) -> [(DbConfig, bool); 5] {
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
-        (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep),
+        (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Maintain),
     ]
 }
 
@@ -283,7 +284,7 @@ mod tests {
         initialise(&settings).expect("a new file");
         for (durability, synchronous) in [(Durability::Normal, 1), (Durability::Full, 2)] {
             settings.durability = durability;
-            for purpose in [Purpose::Write, Purpose::Read, Purpose::Keep] {
+            for purpose in [Purpose::Write, Purpose::Read, Purpose::Maintain] {
                 let connection = open(&settings, purpose, Arc::new(NoObserver)).expect("it opens");
                 let expected = [
                     ("synchronous", synchronous),
@@ -315,7 +316,7 @@ mod tests {
                     (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
                     (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
                     (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
-                    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Keep),
+                    (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, purpose != Purpose::Maintain),
                 ];
                 for (flag, value) in flags {
                     assert_eq!(connection.db_config(flag), Ok(value), "{flag:?} of {purpose:?}");
@@ -332,9 +333,10 @@ mod tests {
         initialise(&settings).expect("a new file");
         let foreign = Connection::open(&settings.path).expect("it opens");
         foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
-        for (purpose, wait) in
-            [(Purpose::Write, settings.busy_timeout), (Purpose::Keep, super::KEEP_WAIT_MAX)]
-        {
+        for (purpose, wait) in [
+            (Purpose::Write, settings.busy_timeout),
+            (Purpose::Maintain, super::MAINTENANCE_WAIT_MAX),
+        ] {
             let connection =
                 open(&settings, purpose, Arc::new(NoObserver)).expect("opening takes no lock");
             let began = std::time::Instant::now();

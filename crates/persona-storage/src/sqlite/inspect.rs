@@ -93,7 +93,7 @@ pub struct ReadBack {
 /// The file cannot be opened.
 pub fn read_back(settings: &Settings) -> Result<ReadBack, DatabaseError> {
     let mut found = ReadBack::default();
-    for purpose in [Purpose::Write, Purpose::Read, Purpose::Keep] {
+    for purpose in [Purpose::Write, Purpose::Read, Purpose::Maintain] {
         let connection = connection::open(settings, purpose, Arc::new(NoObserver))?;
         read_back_one(&connection, settings, purpose, &mut found)
             .map_err(|error| DatabaseError::from_driver(&settings.path, error))?;

@@ -124,7 +124,7 @@ impl Maintenance {
                 source,
             })?
             .observed_by(Arc::clone(&observer));
-        let connection = connection::open(settings, Purpose::Keep, Arc::new(NoObserver))?;
+        let connection = connection::open(settings, Purpose::Maintain, Arc::new(NoObserver))?;
         migrate::check(&connection, &settings.path)?;
         let writer = WriteConnection::open(settings, Arc::clone(&observer))?;
         let watch = FileWatch::of(&settings.path)

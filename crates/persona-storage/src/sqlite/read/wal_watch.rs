@@ -202,7 +202,7 @@ mod tests {
             connection::open(&settings, purpose, std::sync::Arc::new(crate::NoObserver))
                 .expect("it opens")
         };
-        let (writer, maintenance) = (open(Purpose::Write), open(Purpose::Keep));
+        let (writer, maintenance) = (open(Purpose::Write), open(Purpose::Maintain));
         let watch = WalWatch::new(settings.clone());
         assert!(watch.limit_of_reads().is_some());
         writer
