@@ -25,9 +25,9 @@ mod decide_import;
 mod error;
 mod export;
 #[cfg(feature = "faults")]
-pub mod fault;
+pub mod fault_injection;
 #[cfg(not(feature = "faults"))]
-mod fault;
+mod fault_injection;
 pub mod memory;
 mod observer;
 pub mod postgres;

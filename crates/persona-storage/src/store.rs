@@ -7,7 +7,7 @@ use persona_model::{
 };
 
 use crate::sqlite::Space;
-use crate::{Error, Export, Write, Written, fault};
+use crate::{Error, Export, Write, Written, fault_injection};
 
 /// A persona as it is sent to clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ pub struct Representation {
 impl Representation {
     /// What names this state of the persona.
     pub fn tag(&self) -> EntityTag {
-        fault::tag(EntityTag { revision: self.revision, checksum: self.checksum })
+        fault_injection::tag(EntityTag { revision: self.revision, checksum: self.checksum })
     }
 
     /// When this state of the persona began, as its body says. One that does not say it is later

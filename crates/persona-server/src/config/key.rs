@@ -49,9 +49,9 @@ pub const CONFIG_VARIABLE: &str = "PERSONA_CONFIG";
 
 /// The faults that can be chosen, and none.
 #[cfg(feature = "faults")]
-const FAULTS: [&str; persona_storage::fault::Fault::ALL.len() + 1] = {
-    let faults = persona_storage::fault::Fault::ALL;
-    let mut names = ["none"; persona_storage::fault::Fault::ALL.len() + 1];
+const FAULTS: [&str; persona_storage::fault_injection::InjectedFault::ALL.len() + 1] = {
+    let faults = persona_storage::fault_injection::InjectedFault::ALL;
+    let mut names = ["none"; persona_storage::fault_injection::InjectedFault::ALL.len() + 1];
     let mut at = 0;
     while at < faults.len() {
         names[at + 1] = faults[at].name();

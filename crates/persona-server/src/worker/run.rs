@@ -171,7 +171,7 @@ fn open(
 ) -> Result<(Arc<dyn Store>, persona_http::Router, Freed), Error> {
     let config = &input.config;
     #[cfg(feature = "faults")]
-    persona_storage::fault::switch_on(&config.fault);
+    persona_storage::fault_injection::switch_on(&config.fault);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = backend::open(
         config,

@@ -15,7 +15,7 @@ use super::lease::Leases;
 use super::pool::{Parameter, Statement};
 use super::shares::Kind;
 use super::{feed, row, search};
-use crate::fault;
+use crate::fault_injection;
 use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
 /// Tags that have a subquery of their own.
@@ -252,7 +252,7 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         }
         Some(Since::Position(after)) => {
             let sequence =
-                values.add(row::stored(fault::followed_from(after.sequence)), Type::INT8);
+                values.add(row::stored(fault_injection::followed_from(after.sequence)), Type::INT8);
             let changed = format!(
                 "SELECT 1 FROM persona_store.changes AS c WHERE c.persona = p.id AND c.sequence > {sequence}"
             );

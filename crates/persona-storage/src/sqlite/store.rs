@@ -16,7 +16,7 @@ use crate::sqlite::tables::{feed, personas, revisions};
 use crate::sqlite::write::writer::Writer;
 use crate::{
     BackendDetails, Error, Export, Exported, GLANCE_BYTES_MAX, Glance, Loss, Observer, Page,
-    ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written, fault,
+    ReadRoom, Representation, RevisionRecord, Status, Store, Write, Written, fault_injection,
 };
 
 /// Keeps personas in one SQLite file, together with other processes.
@@ -60,7 +60,7 @@ impl Store for SqliteStore {
         });
         match glance? {
             Glance::Whole(answer) if revision.is_none() => {
-                Ok(Glance::Whole(fault::answer(id, answer)))
+                Ok(Glance::Whole(fault_injection::answer(id, answer)))
             }
             Glance::Large if revision.is_none() => {
                 self.writer.learn(id, GLANCE_BYTES_MAX + 1);
@@ -78,7 +78,7 @@ impl Store for SqliteStore {
             .readers
             .large(move |connection| personas::answer(connection, id).map_err(from_driver))
             .await;
-        read.map(|answer| fault::answer(id, answer))
+        read.map(|answer| fault_injection::answer(id, answer))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Page, Error> {

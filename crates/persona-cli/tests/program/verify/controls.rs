@@ -6,7 +6,7 @@
 
 use std::process::{Command, Stdio};
 
-use persona_storage::fault::Fault;
+use persona_storage::fault_injection::InjectedFault;
 use serde_json::Value;
 
 /// Runs with other random choices; each must catch the fault.
@@ -60,7 +60,7 @@ fn expected(fault: Fault) -> &'static str {
 }
 
 fn assert_each_is_caught(runs: u64) {
-    for fault in Fault::ALL {
+    for fault in InjectedFault::ALL {
         for seed in 0..runs {
             let report = verify(fault.name(), seed);
             assert!(

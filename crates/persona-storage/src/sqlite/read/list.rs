@@ -8,7 +8,7 @@ use persona_model::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::fault;
+use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::{Matches, Selected};
 use crate::sqlite::tables::{feed, meta, row};
@@ -325,7 +325,8 @@ impl Conditions {
                 self.add("p.updated_at >= ?", [Value::Integer(time.as_micros())]);
             }
             Some(Since::Position(after)) => {
-                let sequence = Value::Integer(feed::stored(fault::followed_from(after.sequence)));
+                let sequence =
+                    Value::Integer(feed::stored(fault_injection::followed_from(after.sequence)));
                 self.add("p.id IN (SELECT persona FROM changes WHERE sequence > ?)", [sequence]);
             }
         }

@@ -22,7 +22,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
 use crate::decide::Revised;
-use crate::fault;
+use crate::fault_injection;
 use crate::sqlite::tables::personas;
 use crate::sqlite::write::queue::LIGHT_BYTES_MAX;
 
@@ -89,7 +89,7 @@ impl Entries {
 
     /// Writes all of it: the last thing before the commit.
     pub(in super::super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        if fault::leaves_out_words() {
+        if fault_injection::leaves_out_words() {
             return Ok(());
         }
         for entry in self.0.values().filter(|entry| entry.in_texts) {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row;
 use crate::Error;
-use crate::fault::{self, Fault};
+use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 
 /// Adds a line to the feed.
@@ -96,7 +96,7 @@ pub(crate) fn position(connection: &Connection, since: Since) -> Result<Position
     if let Since::Position(wanted) = since {
         let at = "SELECT sequence, persona, revision, at FROM changes WHERE sequence = ?1";
         if line(at, Some(stored(wanted.sequence))).map_err(from_driver)? != wanted
-            && !fault::is_on(Fault::TrustPositions)
+            && !fault_injection::is_on(InjectedFault::TrustPositions)
         {
             return Err(Error::UnknownPosition);
         }

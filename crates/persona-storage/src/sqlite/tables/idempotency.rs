@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row;
-use crate::fault::{self, Fault};
+use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
 use crate::{Error, Idempotency, Outcome, Written};
@@ -20,7 +20,7 @@ pub(crate) fn find(
     connection: &Connection,
     wanted: &Idempotency,
 ) -> Result<Option<Written>, Error> {
-    if fault::is_on(Fault::ForgetRepetitions) {
+    if fault_injection::is_on(InjectedFault::ForgetRepetitions) {
         return Ok(None);
     }
     let found = connection

@@ -10,7 +10,7 @@ use super::meta;
 use super::row;
 use crate::decide::Current;
 use crate::sqlite::error::{damaged, from_driver};
-use crate::{Error, Glance, Representation, fault};
+use crate::{Error, Glance, Representation, fault_injection};
 
 /// A persona with the number of its row.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(crate) fn tag_of(
     connection
         .prepare_cached("SELECT revision, checksum FROM personas WHERE id = ?1")?
         .query_row([id.as_bytes()], |found| {
-            Ok(fault::tag(EntityTag {
+            Ok(fault_injection::tag(EntityTag {
                 revision: row::revision(found, 0)?,
                 checksum: found.get(1)?,
             }))
@@ -142,7 +142,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
         let revision = row::revision(found, 7)?;
         Ok(Stored {
             row_id: found.get(0)?,
-            tag: fault::tag(EntityTag { revision, checksum: verified.checksum }),
+            tag: fault_injection::tag(EntityTag { revision, checksum: verified.checksum }),
             persona: Persona {
                 id,
                 revision,

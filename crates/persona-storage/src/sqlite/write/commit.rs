@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
 use crate::Observer;
-use crate::fault::Hidden;
+use crate::fault_injection::Hidden;
 use crate::sqlite::connection::{self, Purpose};
 use crate::sqlite::files::paths;
 use crate::sqlite::maintenance::wal_index;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::foresight::Foreseen;
 use crate::decide::{Decision, Patched, Revised, decide};
-use crate::fault;
+use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
 use crate::sqlite::tables::personas::{Found, Stored, Texts};
@@ -52,7 +52,7 @@ pub(crate) fn apply(
         Seen::Whole(current, foreseen) => (current, foreseen),
         Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
     };
-    fault::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
+    fault_injection::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
@@ -73,7 +73,7 @@ pub(crate) fn apply(
                 )
             }
             Decision::Change(mut revised) => {
-                fault::drop_key(&write.operation, &mut revised.persona);
+                fault_injection::drop_key(&write.operation, &mut revised.persona);
                 keep(connection, current.as_ref(), &revised)?
             }
         };

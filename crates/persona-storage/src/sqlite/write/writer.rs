@@ -23,7 +23,7 @@ use super::heavy_write_lock::HeavyWriteGuard;
 use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::verdict::Verdict;
 use super::write_lock::WriteLock;
-use crate::fault::{self, Fault};
+use crate::fault_injection::{self, InjectedFault};
 use crate::observer::Waiting;
 use crate::sqlite::connection::EMERGENCY_CHECKPOINT_PAGES;
 use crate::sqlite::error::from_driver;
@@ -291,7 +291,7 @@ impl Thread {
             return ControlFlow::Continue(());
         }
         let id = first.write.operation.id();
-        fault::look_outside(id, || {
+        fault_injection::look_outside(id, || {
             personas::find(&self.connection, id)
                 .ok()
                 .flatten()
@@ -326,9 +326,9 @@ impl Thread {
         let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
         let count = applied.len();
-        if fault::is_on(Fault::AcknowledgeBeforeCommit) {
+        if fault_injection::is_on(InjectedFault::AcknowledgeBeforeCommit) {
             applied.drain(..).for_each(Applied::answer);
-            fault::pause();
+            fault_injection::pause();
         }
         let verdict = match ended {
             Some(error) => Verdict::given_up(transaction, error),

@@ -29,7 +29,7 @@ const ONCE_IN: u32 = 16;
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum Fault {
+pub enum InjectedFault {
     /// Answers go out before the transaction is committed.
     AcknowledgeBeforeCommit = 1,
     /// Reads show what the process saw a few reads ago.
@@ -54,7 +54,7 @@ pub enum Fault {
 }
 
 #[cfg(feature = "faults")]
-impl Fault {
+impl InjectedFault {
     /// Every fault.
     pub const ALL: [Self; 10] = [
         Self::AcknowledgeBeforeCommit,
@@ -92,19 +92,19 @@ static CURRENT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0
 /// Switches the fault with this name on, for the whole process; any other name switches all off.
 #[cfg(feature = "faults")]
 pub fn switch_on(name: &str) {
-    let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+    let fault = InjectedFault::ALL.into_iter().find(|fault| fault.name() == name);
     CURRENT.store(fault.map_or(0, |fault| fault as u8), Ordering::Release);
 }
 
 /// Whether this goes wrong in this process.
 #[cfg(feature = "faults")]
-pub(crate) fn is_on(fault: Fault) -> bool {
+pub(crate) fn is_on(fault: InjectedFault) -> bool {
     CURRENT.load(Ordering::Acquire) == fault as u8
 }
 
 /// Whether this goes wrong in this process: never.
 #[cfg(not(feature = "faults"))]
-pub(crate) const fn is_on(_fault: Fault) -> bool {
+pub(crate) const fn is_on(_fault: InjectedFault) -> bool {
     false
 }
 
@@ -116,10 +116,10 @@ pub(crate) fn pause() {
 /// What the process saw of each persona, and how many reads ago.
 type Snapshot = HashMap<PersonaId, (u32, Option<Representation>)>;
 
-/// [`Fault::OldSnapshot`]: what a read answers instead.
+/// [`InjectedFault::OldSnapshot`]: what a read answers instead.
 pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Representation> {
     static SNAPSHOT: LazyLock<Mutex<Snapshot>> = LazyLock::new(Mutex::default);
-    if !is_on(Fault::OldSnapshot) {
+    if !is_on(InjectedFault::OldSnapshot) {
         return answer;
     }
     let mut snapshot = SNAPSHOT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,40 +135,40 @@ thread_local! {
     static SEEN_OUTSIDE: RefCell<Option<(PersonaId, Document)>> = const { RefCell::new(None) };
 }
 
-/// [`Fault::ReadOutsideTransaction`]: keeps what is there before the lock is waited for.
+/// [`InjectedFault::ReadOutsideTransaction`]: keeps what is there before the lock is waited for.
 pub(crate) fn look_outside(id: PersonaId, look: impl FnOnce() -> Option<Document>) {
-    if is_on(Fault::ReadOutsideTransaction) {
+    if is_on(InjectedFault::ReadOutsideTransaction) {
         SEEN_OUTSIDE.set(look().map(|document| (id, document)));
         pause();
     }
 }
 
-/// [`Fault::ReadOutsideTransaction`]: has the write change what was kept. Only the document: with a
+/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was kept. Only the document: with a
 /// stale revision the UPDATE statement would refuse, because its condition is the second line of
 /// the same defence.
 pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
-    if let Some(current) = current.filter(|_| is_on(Fault::ReadOutsideTransaction))
+    if let Some(current) = current.filter(|_| is_on(InjectedFault::ReadOutsideTransaction))
         && let Some((_, document)) = SEEN_OUTSIDE.take().filter(|(id, _)| *id == current.id)
     {
         current.document = document;
     }
 }
 
-/// [`Fault::LeaveOutWords`]: whether this transaction does.
+/// [`InjectedFault::LeaveOutWords`]: whether this transaction does.
 pub(crate) fn leaves_out_words() -> bool {
     static TRANSACTIONS: AtomicU32 = AtomicU32::new(0);
-    is_on(Fault::LeaveOutWords)
+    is_on(InjectedFault::LeaveOutWords)
         && TRANSACTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONCE_IN)
 }
 
-/// [`Fault::SkipChange`]: the place after which changes are listed.
+/// [`InjectedFault::SkipChange`]: the place after which changes are listed.
 pub(crate) fn followed_from(sequence: u64) -> u64 {
-    sequence.saturating_add(u64::from(is_on(Fault::SkipChange)))
+    sequence.saturating_add(u64::from(is_on(InjectedFault::SkipChange)))
 }
 
-/// [`Fault::TagOfRevision`]: what names a state.
+/// [`InjectedFault::TagOfRevision`]: what names a state.
 pub(crate) fn tag(tag: EntityTag) -> EntityTag {
-    if is_on(Fault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
+    if is_on(InjectedFault::TagOfRevision) { EntityTag { checksum: 0, ..tag } } else { tag }
 }
 
 /// Bytes of both copies of the header of the WAL index (SQLite, "WAL-mode File Format", section
@@ -185,11 +185,11 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    /// [`Fault::HideCommit`]: what the next commit is hidden behind.
+    /// [`InjectedFault::HideCommit`]: what the next commit is hidden behind.
     pub(crate) fn before_a_commit(database: Option<&str>) -> Option<Self> {
         // Never closed: that would drop the locks that SQLite has on the file in this process.
         static INDEX: OnceLock<File> = OnceLock::new();
-        if !is_on(Fault::HideCommit) {
+        if !is_on(InjectedFault::HideCommit) {
             return None;
         }
         let path = format!("{}-shm", database?);
@@ -215,10 +215,10 @@ impl Hidden {
     }
 }
 
-/// [`Fault::DropKey`]: takes the last key from what a patch made.
+/// [`InjectedFault::DropKey`]: takes the last key from what a patch made.
 pub(crate) fn drop_key(operation: &Operation, persona: &mut Persona) {
     static PATCHES: AtomicU32 = AtomicU32::new(0);
-    if !is_on(Fault::DropKey) || !matches!(operation, Operation::Patch { .. }) {
+    if !is_on(InjectedFault::DropKey) || !matches!(operation, Operation::Patch { .. }) {
         return;
     }
     let mut document = persona.document.to_json();
