@@ -55,10 +55,10 @@ impl Items {
         });
         let warnings = draft.warnings.clone();
         let document = Document::from_json(draft.into_value()).map_err(|invalid| {
-            let reason = |fault: &persona_model::Fault| {
+            let reason = |fault: &persona_model::FieldError| {
                 format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.message)
             };
-            bad(name.clone(), note.into_iter().chain(invalid.faults.iter().map(reason)).collect())
+            bad(name.clone(), note.into_iter().chain(invalid.errors.iter().map(reason)).collect())
         })?;
         Ok(Item { place, format, id, document, is_deleted, origin, warnings })
     }

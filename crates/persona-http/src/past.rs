@@ -1,7 +1,9 @@
 //! The body of an import of a revision: a persona as another store answered it, with a member
 //! `history` where that is known.
 
-use persona_model::{Document, Fault, Invalid, PastRevision, PersonaId, Revision, Timestamp};
+use persona_model::{
+    Document, FieldError, PastRevision, PersonaId, Revision, Timestamp, ValidationErrors,
+};
 use serde_json::{Map, Value};
 
 use super::wire::MANAGED;
@@ -16,15 +18,15 @@ pub(super) fn past_revision(
     id: PersonaId,
     revision: Revision,
     mut body: Value,
-) -> Result<PastRevision, Invalid> {
-    let mut wrong = Invalid { faults: Vec::new(), more: 0 };
+) -> Result<PastRevision, ValidationErrors> {
+    let mut wrong = ValidationErrors { errors: Vec::new(), more: 0 };
     let mut managed = Map::new();
     let mut history = Value::Null;
     if let Value::Object(members) = &mut body {
         history = members.remove("history").unwrap_or_default();
         for known in MANAGED {
             if let Some(value) = members.remove(known.name) {
-                wrong.faults.extend(known.fault(id, &value));
+                wrong.errors.extend(known.fault(id, &value));
                 managed.insert(known.name.into(), value);
             }
         }
@@ -44,7 +46,7 @@ pub(super) fn past_revision(
     }
     let base = reader.base(&history);
     let (created_by, updated_by) = (reader.text("created_by"), reader.text("updated_by"));
-    wrong.faults.append(&mut reader.faults);
+    wrong.errors.append(&mut reader.faults);
     let document = match Document::from_json(body) {
         Ok(document) => document,
         Err(invalid) => return Err(wrong.and(invalid)),
@@ -54,11 +56,11 @@ pub(super) fn past_revision(
         .and_then(|stated| document.content_hashes().find(|hash| *stated == hash.to_string()));
     if stated.is_some() && content_hash.is_none() {
         wrong
-            .faults
+            .errors
             .push(fault("/content_hash", "is not that of the content: one of the two was changed"));
     }
     match (created_at, updated_at) {
-        (Some(created_at), Some(updated_at)) if wrong.faults.is_empty() => Ok(PastRevision {
+        (Some(created_at), Some(updated_at)) if wrong.errors.is_empty() => Ok(PastRevision {
             revision,
             created_at,
             updated_at,
@@ -73,14 +75,14 @@ pub(super) fn past_revision(
     }
 }
 
-fn fault(pointer: &str, message: &str) -> Fault {
-    Fault { pointer: pointer.into(), code: "bad_history", message: message.into() }
+fn fault(pointer: &str, message: &str) -> FieldError {
+    FieldError { pointer: pointer.into(), code: "bad_history", message: message.into() }
 }
 
 /// Reads members whose form was checked.
 struct Reader<'a> {
     managed: &'a Map<String, Value>,
-    faults: Vec<Fault>,
+    faults: Vec<FieldError>,
 }
 
 impl Reader<'_> {
@@ -90,7 +92,7 @@ impl Reader<'_> {
 
     fn time(&mut self, name: &str) -> Option<Timestamp> {
         if !self.managed.contains_key(name) {
-            self.faults.push(Fault {
+            self.faults.push(FieldError {
                 pointer: format!("/{name}"),
                 code: "required",
                 message: format!("{name} is required"),
@@ -140,7 +142,7 @@ mod tests {
         let read = past_revision(id, Revision::new(2).expect("not zero"), body);
         read.map_err(|invalid| {
             invalid
-                .faults
+                .errors
                 .into_iter()
                 .map(|fault| format!("{} {}", fault.pointer, fault.code))
                 .collect()

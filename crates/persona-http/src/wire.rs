@@ -1,6 +1,6 @@
 //! What the JSON of a persona has besides its document: the members that the store manages.
 
-use persona_model::{Document, FIELDS, Fault, Invalid, PersonaId, Timestamp};
+use persona_model::{Document, FIELDS, FieldError, PersonaId, Timestamp, ValidationErrors};
 use serde_json::Value;
 
 /// A member that the store manages: every answer has it, no client sets it.
@@ -71,17 +71,20 @@ pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
 ///
 /// Store-managed members may be there, so that a client can send back what it got; they must look
 /// like those of an answer and are ignored. Only the identity must be that of the path.
-pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document, Invalid> {
-    let mut wrong = Invalid { faults: Vec::new(), more: 0 };
+pub(super) fn document_of_put(
+    id: PersonaId,
+    mut body: Value,
+) -> Result<Document, ValidationErrors> {
+    let mut wrong = ValidationErrors { errors: Vec::new(), more: 0 };
     if let Value::Object(members) = &mut body {
         for managed in MANAGED {
             if let Some(value) = members.remove(managed.name) {
-                wrong.faults.extend(managed.fault(id, &value));
+                wrong.errors.extend(managed.fault(id, &value));
             }
         }
     }
     match Document::from_json(body) {
-        Ok(document) if wrong.faults.is_empty() => Ok(document),
+        Ok(document) if wrong.errors.is_empty() => Ok(document),
         Ok(_) => Err(wrong),
         Err(invalid) => Err(wrong.and(invalid)),
     }
@@ -89,7 +92,7 @@ pub(super) fn document_of_put(id: PersonaId, mut body: Value) -> Result<Document
 
 impl Managed {
     /// What is wrong with a value that a client sends.
-    pub(super) fn fault(&self, id: PersonaId, value: &Value) -> Option<Fault> {
+    pub(super) fn fault(&self, id: PersonaId, value: &Value) -> Option<FieldError> {
         let text_meets = |rule: fn(&str) -> bool| value.as_str().is_some_and(rule);
         let is_time = |text: &str| Timestamp::parse(text).is_some();
         let (good, wanted) = match self.holds {
@@ -117,7 +120,7 @@ impl Managed {
                 self.name
             )
         };
-        (!good).then(|| Fault {
+        (!good).then(|| FieldError {
             pointer: format!("/{}", self.name),
             code: "read_only",
             message: message(),
@@ -173,7 +176,7 @@ mod tests {
     fn managed_members_of_another_form_are_refused_together_with_all_other_faults() {
         let (id, _) = answer();
         let body = json!({ "id": "0193b0c2-7f3e-7a10-8c1d-000000000001", "revision": 0, "deleted_at": 1, "tags": 1 });
-        let faults = document_of_put(id, body).expect_err("refused").faults;
+        let faults = document_of_put(id, body).expect_err("refused").errors;
         let places: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(places, ["/id", "/revision", "/deleted_at", "/name", "/tags"]);
     }

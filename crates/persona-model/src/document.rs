@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::field::FIELDS;
 use crate::representation::object_text;
 use crate::search::folded_tag;
-use crate::{ContentHash, Invalid, Kind, TextWords, TitleWords, validate};
+use crate::{ContentHash, Kind, TextWords, TitleWords, ValidationErrors, validate};
 
 /// Most bytes of a document, as [`Document::text`] has it, unless another limit was chosen.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -54,7 +54,7 @@ impl Document {
     ///
     /// Every fault at once: unknown members (with the nearest name), wrong types, sizes over a
     /// limit, a missing name.
-    pub fn from_json(input: Value) -> Result<Self, Invalid> {
+    pub fn from_json(input: Value) -> Result<Self, ValidationErrors> {
         validate::document(input).map(Self::of)
     }
 
@@ -64,7 +64,7 @@ impl Document {
     /// # Errors
     ///
     /// The stored text is damaged: no JSON object, or without a name.
-    pub fn from_stored(text: &str) -> Result<Self, Invalid> {
+    pub fn from_stored(text: &str) -> Result<Self, ValidationErrors> {
         match serde_json::from_str(text) {
             Ok(Value::Object(members)) => Self::completed(members),
             Ok(_) => Err(damaged("the stored document is no object".into())),
@@ -77,14 +77,14 @@ impl Document {
     /// # Errors
     ///
     /// The answer is damaged: no JSON object, or without a name.
-    pub fn from_representation(answer: &Value) -> Result<Self, Invalid> {
+    pub fn from_representation(answer: &Value) -> Result<Self, ValidationErrors> {
         let members = FIELDS
             .iter()
             .filter_map(|field| Some((field.name.to_owned(), answer.get(field.name)?.clone())));
         Self::completed(members.collect())
     }
 
-    fn completed(mut members: Map<String, Value>) -> Result<Self, Invalid> {
+    fn completed(mut members: Map<String, Value>) -> Result<Self, ValidationErrors> {
         for field in FIELDS {
             if !members.contains_key(field.name) {
                 let value = field
@@ -153,12 +153,16 @@ impl Document {
     /// # Errors
     ///
     /// It is larger; the fault names limit and actual size.
-    pub fn check_bytes(&self, bytes_max: usize, before: Option<&Self>) -> Result<(), Invalid> {
+    pub fn check_bytes(
+        &self,
+        bytes_max: usize,
+        before: Option<&Self>,
+    ) -> Result<(), ValidationErrors> {
         let bytes = self.text().len();
         if bytes <= bytes_max || before.is_some_and(|before| bytes < before.text().len()) {
             return Ok(());
         }
-        Err(Invalid::one(
+        Err(ValidationErrors::one(
             "",
             "too_long",
             format!("must have at most {bytes_max} bytes as JSON in all, has {bytes}"),
@@ -220,8 +224,8 @@ impl Document {
     }
 }
 
-fn damaged(message: String) -> Invalid {
-    Invalid::one("", "damaged", message)
+fn damaged(message: String) -> ValidationErrors {
+    ValidationErrors::one("", "damaged", message)
 }
 
 #[cfg(test)]

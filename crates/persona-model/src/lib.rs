@@ -32,7 +32,6 @@ mod document;
 mod entity_tag;
 mod field;
 mod id;
-mod invalid;
 mod merge;
 mod operations;
 mod page;
@@ -48,6 +47,7 @@ mod rfc3339;
 mod search;
 mod strict_json;
 mod validate;
+mod validation_errors;
 
 pub use canonical::{ContentHash, canonical_json};
 pub use change::{Change, ChangeKind};
@@ -60,7 +60,6 @@ pub use field::{
     nearest_name,
 };
 pub use id::PersonaId;
-pub use invalid::{EXCERPT_CHARS_MAX, FAULTS_MAX, Fault, Invalid, excerpt, shortened};
 pub use merge::{Conflict, Merged, merge_three_way};
 pub use operations::{
     PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN, PATCH_MOVED_ITEMS_MAX, VALUE_DEPTH_MAX,
@@ -81,3 +80,6 @@ pub use search::{
     SearchError, Snippet, Term, TextWords, TitleWords,
 };
 pub use strict_json::{MalformedJson, read_strictly};
+pub use validation_errors::{
+    EXCERPT_CHARS_MAX, FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt, shortened,
+};

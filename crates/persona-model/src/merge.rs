@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::field::{FIELDS, Shape};
-use crate::{Document, Invalid};
+use crate::{Document, ValidationErrors};
 
 /// A unit that two sides changed differently since their common base.
 #[derive(Clone, PartialEq, Debug)]
@@ -41,7 +41,7 @@ pub fn merge_three_way(
     base: &Document,
     theirs: &Document,
     yours: &Document,
-) -> Result<Merged, Invalid> {
+) -> Result<Merged, ValidationErrors> {
     let mut merged = Map::new();
     let mut conflicts = Vec::new();
     for field in FIELDS {

@@ -8,8 +8,8 @@ use json_patch::PatchOperation;
 use json_patch::jsonptr::Pointer;
 use serde_json::Value;
 
-use crate::invalid::excerpt;
-use crate::{Invalid, PatchError};
+use crate::validation_errors::excerpt;
+use crate::{PatchError, ValidationErrors};
 
 /// Deepest nesting of a body, and of a document while it is patched. A free-form object may have 64
 /// levels and lies a few levels down in a patch.
@@ -83,7 +83,7 @@ impl Failure {
                 )
             }
         };
-        PatchError::Invalid(Invalid::one(format!("/{index}"), code, message))
+        PatchError::Invalid(ValidationErrors::one(format!("/{index}"), code, message))
     }
 }
 

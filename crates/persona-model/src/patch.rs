@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Document, Invalid, operations, patch_form};
+use crate::{Document, ValidationErrors, operations, patch_form};
 
 /// Most operations of one JSON Patch.
 pub const PATCH_OPERATIONS_MAX: usize = 1_000;
@@ -28,7 +28,7 @@ pub enum PatchError {
     },
     /// The patch is no patch, or the patched document breaks rules.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] ValidationErrors),
 }
 
 impl Patch {
@@ -37,11 +37,11 @@ impl Patch {
     /// # Errors
     ///
     /// It is no object: RFC 7396 would then replace the whole document, which is what PUT is for.
-    pub fn merge(value: Value) -> Result<Self, Invalid> {
+    pub fn merge(value: Value) -> Result<Self, ValidationErrors> {
         if value.is_object() {
             Ok(Self::Merge(value))
         } else {
-            Err(Invalid::one("", "not_an_object", "a merge patch must be a JSON object"))
+            Err(ValidationErrors::one("", "not_an_object", "a merge patch must be a JSON object"))
         }
     }
 
@@ -50,20 +50,20 @@ impl Patch {
     /// # Errors
     ///
     /// It is no list of operations as RFC 6902 has them, or has more than [`PATCH_OPERATIONS_MAX`].
-    pub fn json(value: Value) -> Result<Self, Invalid> {
+    pub fn json(value: Value) -> Result<Self, ValidationErrors> {
         if let Some(operations) =
             value.as_array().map(Vec::len).filter(|count| *count > PATCH_OPERATIONS_MAX)
         {
             let message =
                 format!("must have at most {PATCH_OPERATIONS_MAX} operations, has {operations}");
-            return Err(Invalid::one("", "too_many", message));
+            return Err(ValidationErrors::one("", "too_many", message));
         }
         patch_form::check(&value)?;
         // What the library's reader refuses beyond that is told without its words, which are about
         // its own types.
         serde_json::from_value(value)
             .map(Self::Json)
-            .map_err(|_| Invalid::one("", "bad_patch", "the JSON Patch cannot be read"))
+            .map_err(|_| ValidationErrors::one("", "bad_patch", "the JSON Patch cannot be read"))
     }
 
     /// How many copies it makes of what a document has. Each can double the document.

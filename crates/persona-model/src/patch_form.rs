@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::invalid::{FAULTS_MAX, Fault, Invalid, excerpt};
 use crate::nearest_name;
+use crate::validation_errors::{FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt};
 
 /// Every operation, with the members that it needs besides `op` and `path`.
 const OPERATIONS: [(&str, &[&str]); 6] = [
@@ -21,15 +21,19 @@ const OPERATIONS: [(&str, &[&str]); 6] = [
 /// # Errors
 ///
 /// What is wrong, each with the place in the patch.
-pub(crate) fn check(patch: &Value) -> Result<(), Invalid> {
+pub(crate) fn check(patch: &Value) -> Result<(), ValidationErrors> {
     let Value::Array(operations) = patch else {
-        return Err(Invalid::one("", "bad_patch", "a JSON Patch must be a list of operations"));
+        return Err(ValidationErrors::one(
+            "",
+            "bad_patch",
+            "a JSON Patch must be a list of operations",
+        ));
     };
-    let mut invalid = Invalid { faults: Vec::new(), more: 0 };
+    let mut invalid = ValidationErrors { errors: Vec::new(), more: 0 };
     for (index, operation) in operations.iter().enumerate() {
         for (place, message) in faults_of(operation) {
-            if invalid.faults.len() < FAULTS_MAX {
-                invalid.faults.push(Fault {
+            if invalid.errors.len() < FIELD_ERRORS_MAX {
+                invalid.errors.push(FieldError {
                     pointer: format!("/{index}{place}"),
                     code: "bad_patch",
                     message,
@@ -39,7 +43,7 @@ pub(crate) fn check(patch: &Value) -> Result<(), Invalid> {
             }
         }
     }
-    if invalid.faults.is_empty() { Ok(()) } else { Err(invalid) }
+    if invalid.errors.is_empty() { Ok(()) } else { Err(invalid) }
 }
 
 /// What is wrong with one operation: the place in it, and why.

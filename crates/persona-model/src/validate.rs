@@ -6,8 +6,8 @@ use crate::field::{
     ASSETS_MAX, FIELDS, Field, HANDLE_CHARS_MAX, LANGUAGES_MAX, LINE_CHARS_MAX, NAME_CHARS_MAX,
     OBJECT_DEPTH_MAX, RATINGS, Shape, TEXT_BYTES_MAX, nearest_field,
 };
-use crate::invalid::{FAULTS_MAX, excerpt};
-use crate::{Fault, Invalid, operations};
+use crate::validation_errors::{FIELD_ERRORS_MAX, excerpt};
+use crate::{FieldError, ValidationErrors, operations};
 
 /// Members that the store manages: known, but not for clients to set.
 const MANAGED: [&str; 9] = [
@@ -25,9 +25,9 @@ const MANAGED: [&str; 9] = [
 /// Fewest characters of a tag or a source.
 const ITEM_CHARS_MIN: usize = 1;
 
-pub(crate) fn document(input: Value) -> Result<Map<String, Value>, Invalid> {
+pub(crate) fn document(input: Value) -> Result<Map<String, Value>, ValidationErrors> {
     let Value::Object(mut input) = input else {
-        return Err(Invalid::one(
+        return Err(ValidationErrors::one(
             "",
             "not_an_object",
             format!("must be a JSON object, not {}", kind_of(&input)),
@@ -54,13 +54,13 @@ pub(crate) fn document(input: Value) -> Result<Map<String, Value>, Invalid> {
     if faults.found.is_empty() {
         Ok(members)
     } else {
-        Err(Invalid { faults: faults.found, more: faults.more })
+        Err(ValidationErrors { errors: faults.found, more: faults.more })
     }
 }
 
 #[derive(Default)]
 struct Faults {
-    found: Vec<Fault>,
+    found: Vec<FieldError>,
     more: usize,
 }
 
@@ -69,13 +69,13 @@ impl Faults {
         if self.are_enough() {
             self.more += 1;
         } else {
-            self.found.push(Fault { pointer: pointer.into(), code, message: message.into() });
+            self.found.push(FieldError { pointer: pointer.into(), code, message: message.into() });
         }
     }
 
     /// Whether further faults are only counted.
     fn are_enough(&self) -> bool {
-        self.found.len() >= FAULTS_MAX
+        self.found.len() >= FIELD_ERRORS_MAX
     }
 
     fn add_unknown(&mut self, name: &str) {

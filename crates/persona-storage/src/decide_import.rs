@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use persona_model::{
-    ChangeKind, FIELDS, Invalid, PastRevision, Persona, PersonaId, Revision, Timestamp,
+    ChangeKind, FIELDS, PastRevision, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
 };
 
 use crate::decide::{Current, Decision, Revised};
@@ -63,14 +63,14 @@ fn first(
     believable("/created_at", past.created_at, now)?;
     believable("/updated_at", past.updated_at, now)?;
     if past.created_at > past.updated_at {
-        return Err(Error::Invalid(Invalid::one(
+        return Err(Error::Invalid(ValidationErrors::one(
             "/updated_at",
             "bad_history",
             "is earlier than created_at",
         )));
     }
     if past.is_deleted || past.base.is_some() {
-        return Err(Error::Invalid(Invalid::one(
+        return Err(Error::Invalid(ValidationErrors::one(
             "",
             "bad_history",
             "revision 1 is neither deleted nor made from an earlier one",
@@ -96,7 +96,7 @@ fn next(
 ) -> Result<Decision, Error> {
     believable("/updated_at", past.updated_at, now)?;
     let bad = |pointer: &str, message: &str| {
-        Err(Error::Invalid(Invalid::one(pointer, "bad_history", message)))
+        Err(Error::Invalid(ValidationErrors::one(pointer, "bad_history", message)))
     };
     if past.updated_at <= before.updated_at {
         return bad("/updated_at", "is not later than that of the revision before");
@@ -127,7 +127,8 @@ fn next(
 /// Refuses what no store has stamped, and what has not been yet: a stamp from elsewhere lifts no
 /// later one of this store, or the next change of the persona would come before it.
 fn believable(pointer: &str, stamp: Timestamp, now: Timestamp) -> Result<(), Error> {
-    let bad = |code, message: String| Err(Error::Invalid(Invalid::one(pointer, code, message)));
+    let bad =
+        |code, message: String| Err(Error::Invalid(ValidationErrors::one(pointer, code, message)));
     if stamp < Timestamp::default() {
         return bad("bad_history", "is before 1970, where lists by time begin".into());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use persona_model::{Conflict, EntityTag, Invalid, PersonaId, Revision};
+use persona_model::{Conflict, EntityTag, PersonaId, Revision, ValidationErrors};
 
 /// Why the store did not do what was asked. Nothing was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// The patched or merged document breaks rules.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] ValidationErrors),
     /// A `test` operation of a JSON Patch did not hold.
     #[error("the test at {pointer} failed")]
     TestFailed {

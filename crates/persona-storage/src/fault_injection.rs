@@ -143,9 +143,9 @@ pub(crate) fn look_outside(id: PersonaId, look: impl FnOnce() -> Option<Document
     }
 }
 
-/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was kept. Only the document: with a
-/// stale revision the UPDATE statement would refuse, because its condition is the second line of
-/// the same defence.
+/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was kept. Only the
+/// document: with a stale revision the UPDATE statement would refuse, because its condition is the
+/// second line of the same defence.
 pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
     if let Some(current) = current.filter(|_| is_on(InjectedFault::ReadOutsideTransaction))
         && let Some((_, document)) = SEEN_OUTSIDE.take().filter(|(id, _)| *id == current.id)

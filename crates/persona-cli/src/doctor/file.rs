@@ -2,7 +2,7 @@
 
 use persona_server::units::size;
 use persona_storage::sqlite::SecondName;
-use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
+use persona_storage::sqlite::inspect::WAL_BYTES_MAX;
 
 use super::Facts;
 use super::check::{Check, Finding, Group};
@@ -152,17 +152,17 @@ fn log(facts: &Facts) -> Option<Finding> {
     }
     Some(match file.log_bytes {
         None => Finding::ok("none: the file is complete in itself"),
-        Some(bytes) if bytes > LOG_BYTES_MAX => Finding::warn(format!(
+        Some(bytes) if bytes > WAL_BYTES_MAX => Finding::warn(format!(
             "{} on disk, of at most {}: a reader on an old snapshot holds it up",
             size(bytes),
-            size(LOG_BYTES_MAX)
+            size(WAL_BYTES_MAX)
         )),
         Some(bytes) if file.users.is_empty() && bytes > 0 => Finding::ok(format!(
             "{} left by processes that were killed; nothing is lost, the next start copies it back; never copy the file without it",
             size(bytes)
         )),
         Some(bytes) => {
-            Finding::ok(format!("{} on disk, of at most {}", size(bytes), size(LOG_BYTES_MAX)))
+            Finding::ok(format!("{} on disk, of at most {}", size(bytes), size(WAL_BYTES_MAX)))
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use persona_server::descriptors::DESCRIPTORS_WANTED;
 use persona_server::units::size;
-use persona_storage::sqlite::inspect::LOG_BYTES_MAX;
+use persona_storage::sqlite::inspect::WAL_BYTES_MAX;
 use rustix::process::{Resource, getrlimit};
 
 use super::Facts;
@@ -36,9 +36,9 @@ pub(super) const GROUP: Group = Group {
 fn space(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let free = file.space?.bytes_free;
-    let copy = file.entry.map_or(0, |it| it.bytes) + LOG_BYTES_MAX;
-    Some(if free < LOG_BYTES_MAX {
-        Finding::fail(format!("{}: the log alone may need {}", size(free), size(LOG_BYTES_MAX)))
+    let copy = file.entry.map_or(0, |it| it.bytes) + WAL_BYTES_MAX;
+    Some(if free < WAL_BYTES_MAX {
+        Finding::fail(format!("{}: the log alone may need {}", size(free), size(WAL_BYTES_MAX)))
     } else if free < copy {
         Finding::warn(format!("{}: a copy of the file and its log need {}", size(free), size(copy)))
     } else {

@@ -2,7 +2,7 @@
 
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{
-    Contents, FirstPage, LOG_BYTES_MAX, ReadBack, SCHEMA_VERSION,
+    Contents, FirstPage, ReadBack, SCHEMA_VERSION, WAL_BYTES_MAX,
 };
 use persona_storage::sqlite::lock_probe::Holder;
 use persona_storage::sqlite::{DatabaseError, FileSystem, SecondName, Settings};
@@ -51,7 +51,7 @@ fn file() -> FileFacts {
 fn server() -> ServerFacts {
     let status = json!({
         "version": "0.1.0", "uptime_ms": 5_000, "personas": 3, "engine_version": "3.54.1", "journal_mode": "wal", "schema_version": 1,
-        "file_system": "ext4", "durability": "normal", "durability_meaning": "it lasts", "wal_bytes": 0, "wal_bytes_max": LOG_BYTES_MAX,
+        "file_system": "ext4", "durability": "normal", "durability_meaning": "it lasts", "wal_bytes": 0, "wal_bytes_max": WAL_BYTES_MAX,
         "wal_autocheckpoint": 1000, "maintenance": { "restarts": 0 }, "workers": [{ "slot": 1, "restarts": 0, "longest_read_micros": 0 }],
         "checkpoints": { "complete": 4, "blocked": 1, "failed": 0, "last": "2026-11-24T22:37:08Z", "last_age_ms": 9 },
         "contention": { "recent": [] },
@@ -117,7 +117,7 @@ fn places_where_a_file_cannot_be_or_cannot_grow_are_found() {
     let room = |bytes_free, files_free| Some(Space { bytes_free, files_free });
     assert_only("free space", Level::Fail, "10.0 MiB", |file, _| file.space = room(10 << 20, None));
     assert_only("free space", Level::Warn, "a copy of the file", |file, _| {
-        file.space = room(LOG_BYTES_MAX, None);
+        file.space = room(WAL_BYTES_MAX, None);
     });
     assert_only("free files", Level::Warn, "3 more files", |file, _| {
         file.space = room(1 << 40, Some(3));
@@ -218,7 +218,7 @@ fn what_a_server_says_of_its_trouble_is_found() {
         server.status["checkpoints"]["failed"] = 2.into();
     });
     assert_only("log", Level::Warn, "worker 1 has a read of 90 s", |_, server| {
-        server.status["wal_bytes"] = (LOG_BYTES_MAX + 1).into();
+        server.status["wal_bytes"] = (WAL_BYTES_MAX + 1).into();
         server.status["workers"][0]["longest_read_micros"] = 90_000_000.into();
     });
     assert_only("checkpoints", Level::Warn, "the last complete one", |_, server| {

@@ -16,7 +16,7 @@ use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Server, wait_for};
 
 /// The log may never be larger, in bytes.
-const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The log is meant to grow to this while a snapshot is held, in bytes: from here on the server
 /// breaks slow exports off.
@@ -136,7 +136,7 @@ fn slow_export(form: Form) {
             // The file keeps its size when the log starts over in it; what of it is in use is in
             // the metrics.
             reached = reached.max(std::fs::metadata(&log).map_or(0, |it| it.len()));
-            assert!(reached <= LOG_BYTES_MAX, "the log reached {reached} bytes");
+            assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
             let used = server.metric("persona_wal_bytes");
             most_used = most_used.max(used);
             (most_used > LOG_BYTES_HELD && used < most_used / 2).then_some(())

@@ -16,7 +16,7 @@ use crate::common::report::{Form, report};
 use crate::common::{DEADLINE, Process, Server, wait_for};
 
 /// The log may never be larger, in bytes.
-const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Personas with as many different words, so that a search for the beginning of words takes long.
 const PERSONAS: usize = 40;
 const WORDS: usize = 14_000;
@@ -177,7 +177,7 @@ fn searches_beside_writers(form: Form) {
         [0, 1, 2, 3].map(|index| counts[index].load(Relaxed));
     let figures = json!({ "largest_log_bytes": largest, "writes": written, "lists": listed, "gave_way": gave_way, "timed_out": timed_out });
     report(40, "searches_beside_writers", form, "log at most 64 MiB, no failed write", &figures);
-    assert!(largest <= LOG_BYTES_MAX, "the log reached {largest} bytes");
+    assert!(largest <= WAL_BYTES_MAX, "the log reached {largest} bytes");
     assert!(listed + gave_way + timed_out >= 4, "{figures}");
 }
 

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use persona_model::{Change, Document, EntityTag, Invalid, ListRequest, PersonaId, Revision};
+use persona_model::{
+    Change, Document, EntityTag, ListRequest, PersonaId, Revision, ValidationErrors,
+};
 use persona_storage::{
     Error, Export, Exported, Glance, Loss, Operation, Page, ReadRoom, Representation,
     RevisionRecord, Status, Store, Write, Written,
@@ -108,7 +110,7 @@ const ERRORS: &[fn() -> Error] = &[
     || Error::AlreadyExists { current: TAG },
     || Error::Stale { current: TAG },
     || Error::HandleTaken { handle: "ada".into(), holder: PersonaId::from_bytes([7; 16]) },
-    || Error::Invalid(Invalid { faults: Vec::new(), more: 0 }),
+    || Error::Invalid(ValidationErrors { errors: Vec::new(), more: 0 }),
     || Error::TestFailed { pointer: "/name".into(), current: TAG },
     || Error::UnknownBase { base: Revision::FIRST },
     || Error::Conflicts { conflicts: Vec::new(), current: TAG },

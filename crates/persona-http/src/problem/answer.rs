@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use persona_model::Invalid;
+use persona_model::ValidationErrors;
 use persona_storage::Error;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -178,21 +178,21 @@ impl Problem {
     }
 }
 
-impl From<Invalid> for Problem {
-    fn from(invalid: Invalid) -> Self {
-        let Invalid { ref faults, more } = invalid;
-        let detail = match faults.as_slice() {
+impl From<ValidationErrors> for Problem {
+    fn from(invalid: ValidationErrors) -> Self {
+        let ValidationErrors { ref errors, more } = invalid;
+        let detail = match errors.as_slice() {
             [_] => invalid.to_string(),
-            faults => format!("{} rules are broken", faults.len() + more),
+            errors => format!("{} rules are broken", errors.len() + more),
         };
-        let fault = |it: persona_model::Fault| Fault {
+        let fault = |it: persona_model::FieldError| Fault {
             pointer: Some(it.pointer),
             code: it.code,
             message: it.message,
             ..Fault::default()
         };
         let problem = Self::new(Code::Invalid, detail)
-            .errors(invalid.faults.into_iter().map(fault).collect());
+            .errors(invalid.errors.into_iter().map(fault).collect());
         if more == 0 { problem } else { problem.with("more_errors", more) }
     }
 }

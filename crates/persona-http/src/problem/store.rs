@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
-use persona_model::{Conflict, EntityTag, FAULTS_MAX, PersonaId};
+use persona_model::{Conflict, EntityTag, FIELD_ERRORS_MAX, PersonaId};
 use persona_storage::Error;
 use serde_json::{Value, json};
 
@@ -97,9 +97,9 @@ impl From<Error> for Problem {
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
-                let told = conflicts.iter().take(FAULTS_MAX).map(conflict).collect::<Vec<_>>();
+                let told = conflicts.iter().take(FIELD_ERRORS_MAX).map(conflict).collect::<Vec<_>>();
                 let problem = Self::at(Code::Conflict, current, detail).with("conflicts", told);
-                let more = conflicts.len().saturating_sub(FAULTS_MAX);
+                let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);
                 if more == 0 { problem } else { problem.with("more_conflicts", more) }
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request, whose answer is still kept"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use persona_model::{
-    DOCUMENT_BYTES_MAX, FAULTS_MAX, FILTER_TAGS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX,
+    DOCUMENT_BYTES_MAX, FIELD_ERRORS_MAX, FILTER_TAGS_MAX, NAME_CHARS_MAX, OBJECT_DEPTH_MAX,
     PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, PATCH_COPIED_BYTES_MAX, PATCH_COPY_BYTES_MIN,
     PATCH_MOVED_ITEMS_MAX, PATCH_OPERATIONS_MAX, SEARCH_BYTES_MAX, SEARCH_TERMS_MAX,
     SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, TAG_CHARS_MAX, TAGS_MAX, TEXT_BYTES_MAX,
@@ -57,7 +57,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
             ),
         ),
         (&api, format!("at most {FILTER_TAGS_MAX})")),
-        (&api, format!("up to {FAULTS_MAX} of them")),
+        (&api, format!("up to {FIELD_ERRORS_MAX} of them")),
         (&api, format!("at most {SNIPPETS_MAX} short parts")),
         (&api, format!("at most {SNIPPET_CHARS_MAX} characters of the text")),
         (
@@ -73,7 +73,7 @@ fn the_limits_in_the_documents_are_those_of_the_code() {
         ),
         (&operations, format!("| {} different ones of its longer texts", number(SEARCH_WORDS_MAX))),
         (&operations, format!("| {} bytes, {SEARCH_TERMS_MAX} terms |", number(SEARCH_BYTES_MAX))),
-        (&operations, format!("| {FAULTS_MAX} faults or conflicts")),
+        (&operations, format!("| {FIELD_ERRORS_MAX} faults or conflicts")),
     ];
     let missing: Vec<&String> = cases
         .iter()

@@ -21,7 +21,7 @@ fn patched(extensions: Value, operations: Value) -> Result<Value, PatchError> {
 
 fn refusal(extensions: Value, operations: Value) -> String {
     match patched(extensions, operations).expect_err("refused") {
-        PatchError::Invalid(invalid) => invalid.faults[0].message.clone(),
+        PatchError::Invalid(invalid) => invalid.errors[0].message.clone(),
         error @ PatchError::TestFailed { .. } => error.to_string(),
     }
 }
@@ -230,10 +230,10 @@ fn a_patch_with_too_many_operations_is_refused() {
         |count| Value::Array(vec![json!({ "op": "test", "path": "/name", "value": "Ada" }); count]);
     Patch::json(operations(1_000)).expect("as many as allowed");
     let refused = Patch::json(operations(1_001)).expect_err("refused");
-    assert_eq!(refused.faults[0].code, "too_many");
+    assert_eq!(refused.errors[0].code, "too_many");
     let unknown =
         Patch::json(json!([{ "op": "x".repeat(1_000_000), "path": "" }])).expect_err("refused");
-    assert!(unknown.faults[0].message.len() < 1000, "outside text is repeated in part only");
+    assert!(unknown.errors[0].message.len() < 1000, "outside text is repeated in part only");
 }
 
 /// Places of a document that has, or gets, members of these names.
@@ -301,7 +301,7 @@ fn every_patch_is_bounded_and_does_what_another_implementation_does(
             }
             Err(PatchError::TestFailed { .. }) => prop_assert!(!applied, "{}", operation),
             Err(PatchError::Invalid(invalid)) => {
-                let bounded = invalid.faults.iter().any(|fault| {
+                let bounded = invalid.errors.iter().any(|fault| {
                     ["too_deep", "too_much", "too_long", "bad_patch"].contains(&fault.code)
                 });
                 prop_assert!(
@@ -347,7 +347,7 @@ fn what_is_no_patch_is_told_all_at_once_in_our_own_words() {
     let told = |patch: Value| -> Vec<String> {
         let invalid = Patch::json(patch).expect_err("refused");
         invalid
-            .faults
+            .errors
             .into_iter()
             .map(|fault| format!("{}: {}", fault.pointer, fault.message))
             .collect()
@@ -378,7 +378,7 @@ fn what_is_no_patch_is_told_all_at_once_in_our_own_words() {
     );
     let many: Vec<Value> = (0..150).map(|_| json!(1)).collect();
     let invalid = Patch::json(json!(many)).expect_err("refused");
-    assert_eq!((invalid.faults.len(), invalid.more), (100, 50));
+    assert_eq!((invalid.errors.len(), invalid.more), (100, 50));
 }
 
 proptest! {

@@ -1,14 +1,14 @@
 //! The rules of a document: each limit at its edge and one beyond, and every fault of an input at
 //! once.
 
-use persona_model::{Document, FIELDS, Invalid, Shape};
+use persona_model::{Document, FIELDS, Shape, ValidationErrors};
 use serde_json::{Value, json};
 
 fn faults(input: Value) -> Vec<(String, &'static str)> {
     match Document::from_json(input) {
         Ok(_) => Vec::new(),
-        Err(Invalid { faults, .. }) => {
-            faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+        Err(ValidationErrors { errors, .. }) => {
+            errors.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
         }
     }
 }
@@ -81,9 +81,11 @@ fn all_faults_are_reported_at_once_with_pointer_and_suggestion() {
         "nmae": "typo", "kind": 7, "tags": ["ok", "", 5], "content_rating": { "default": "nsfw", "allowed": ["sfw"], "x": 1 },
         "assets": [{ "type": "icon", "uri": 1, "name": "main" }], "revision": 3, "a/b": 1
     });
-    let Err(Invalid { faults, .. }) = Document::from_json(input) else { panic!("refused") };
+    let Err(ValidationErrors { errors, .. }) = Document::from_json(input) else {
+        panic!("refused")
+    };
     let found: Vec<(&str, &str)> =
-        faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        errors.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
     assert_eq!(
         found,
         [
@@ -101,7 +103,7 @@ fn all_faults_are_reported_at_once_with_pointer_and_suggestion() {
         ]
     );
     let message = |pointer: &str| {
-        faults.iter().find(|fault| fault.pointer == pointer).map(|fault| fault.message.as_str())
+        errors.iter().find(|fault| fault.pointer == pointer).map(|fault| fault.message.as_str())
     };
     assert_eq!(message("/nmae"), Some("unknown member; did you mean name?"));
 }

@@ -130,7 +130,8 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// Whether each request gets a line in the log. Default false.
     pub access_log: bool,
-    /// What the store does wrong on purpose, a name of [`persona_storage::fault_injection::InjectedFault`] or `none`.
+    /// What the store does wrong on purpose, or `none`: a name of
+    /// [`persona_storage::fault_injection::InjectedFault`].
     /// Default none.
     #[cfg(feature = "faults")]
     pub fault: String,

@@ -204,7 +204,7 @@ pub async fn a_history_is_continued_and_never_rewritten(store: &Subject, clock: 
         "another author"
     );
     let invalid = |refused: Result<Written, Error>| match refused {
-        Err(Error::Invalid(invalid)) => invalid.faults[0].pointer.clone(),
+        Err(Error::Invalid(invalid)) => invalid.errors[0].pointer.clone(),
         other => panic!("{other:?}"),
     };
     let ahead = Timestamp::from_micros(persona_model::Clock::now(clock).as_micros() + 1_000_000);

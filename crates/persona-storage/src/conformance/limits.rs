@@ -1,7 +1,7 @@
 //! Limits of a document, and numbers at the edge of 64 bits.
 
 use persona_model::{
-    DOCUMENT_BYTES_MAX, EntityTag, Invalid, Patch, PersonaId, Precondition, Revision,
+    DOCUMENT_BYTES_MAX, EntityTag, Patch, PersonaId, Precondition, Revision, ValidationErrors,
 };
 use serde_json::{Value, json};
 
@@ -30,9 +30,9 @@ async fn create_large(store: &Subject) -> Representation {
 }
 
 fn too_long(refused: &Error) -> &str {
-    let Error::Invalid(Invalid { faults, .. }) = refused else { panic!("{refused}") };
-    assert_eq!((faults.len(), faults[0].code), (1, "too_long"), "{refused}");
-    &faults[0].message
+    let Error::Invalid(ValidationErrors { errors, .. }) = refused else { panic!("{refused}") };
+    assert_eq!((errors.len(), errors[0].code), (1, "too_long"), "{refused}");
+    &errors[0].message
 }
 
 async fn patch_json(store: &Subject, operations: Value) -> Result<Written, Error> {

@@ -64,7 +64,7 @@ pub async fn a_patch_that_breaks_a_rule_names_every_fault(store: &Subject, _cloc
         .expect_err("refused");
     let Error::Invalid(invalid) = refused else { panic!("{refused}") };
     let faults: Vec<_> =
-        invalid.faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        invalid.errors.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
     assert_eq!(
         faults,
         [("/name", "required"), ("/kind", "not_allowed"), ("/discription", "unknown_member")]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{ContentHash, Document, Invalid, Persona, PersonaId, Revision, Timestamp};
+use persona_model::{
+    ContentHash, Document, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
+};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error as DriverError, Row};
 use uuid::Uuid;
@@ -156,8 +158,9 @@ fn largest_document(found: &Row) -> Result<usize, Error> {
 fn current_from(found: &Row, id: PersonaId) -> Result<Current, Error> {
     let exists =
         |column: usize| row::value::<Option<i64>>(found, column).map(|revision| revision.is_some());
-    let document =
-        |text: &str| Document::from_stored(text).map_err(|invalid: Invalid| damaged(&invalid));
+    let document = |text: &str| {
+        Document::from_stored(text).map_err(|invalid: ValidationErrors| damaged(&invalid))
+    };
     let base = row::value::<Option<&str>>(found, 10)?.map(document).transpose()?;
     Ok(Current {
         persona: if exists(0)? { Some(persona_from(found, id)?) } else { None },

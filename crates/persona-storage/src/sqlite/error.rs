@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use persona_model::Invalid;
+use persona_model::ValidationErrors;
 use rusqlite::Connection;
 use rusqlite::ffi::{self, ErrorCode};
 use rustix::io::Errno;
@@ -381,7 +381,7 @@ pub(super) fn damage(what: String) -> rusqlite::Error {
 }
 
 /// A stored document that cannot be read.
-pub(super) fn damaged(invalid: &Invalid) -> Error {
+pub(super) fn damaged(invalid: &ValidationErrors) -> Error {
     Error::Damaged(format!("a stored document cannot be read: {invalid}"))
 }
 

@@ -25,7 +25,7 @@ use crate::sqlite::tables::{feed, personas};
 
 /// Most faults that a check of the content lists: enough to see that the file is damaged, and
 /// where.
-const FAULTS_MAX: usize = 10;
+const FIELD_ERRORS_MAX: usize = 10;
 
 /// How long a lock of another program is waited for: an examination must neither hang nor hold
 /// anybody up.
@@ -182,7 +182,7 @@ pub fn contents(
     let read = || -> rusqlite::Result<Contents> {
         let faults = match compared {
             Some(report) => {
-                report.problems.iter().take(FAULTS_MAX).map(ToString::to_string).collect()
+                report.problems.iter().take(FIELD_ERRORS_MAX).map(ToString::to_string).collect()
             }
             None => faults_of_structure(&connection)?,
         };
@@ -217,7 +217,7 @@ fn faults_of_structure(connection: &Connection) -> rusqlite::Result<Vec<String>>
     let mut statement = connection.prepare("PRAGMA quick_check")?;
     let mut rows = statement.query([])?;
     let mut faults = Vec::new();
-    while let (Some(row), true) = (rows.next()?, faults.len() < FAULTS_MAX) {
+    while let (Some(row), true) = (rows.next()?, faults.len() < FIELD_ERRORS_MAX) {
         let line: String = row.get(0)?;
         if line != "ok" {
             faults.push(line);

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::common::{DEADLINE, Server, signal, wait_for};
 
 /// What the log is kept below: 64 MiB.
-const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Clients that write all the time.
 const CLIENTS: u64 = 4;
@@ -70,7 +70,7 @@ fn maintenance_processes_are_killed_under_load(duration: Duration, pause: Durati
         "{acknowledged} writes acknowledged, {kills} maintenance processes killed, the log had at most {largest} bytes"
     );
     assert!(kills >= 2 && acknowledged > 0 && largest > 0, "nothing was tried");
-    assert!(largest <= LOG_BYTES_MAX, "the log grew to {largest} bytes");
+    assert!(largest <= WAL_BYTES_MAX, "the log grew to {largest} bytes");
     let status = || server.connect().get("/api/v1/status").expect("a status").json();
     assert_eq!(status()["personas"], acknowledged);
     wait_for("the last maintenance process cuts the log", DEADLINE, || {

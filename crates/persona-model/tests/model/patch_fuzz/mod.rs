@@ -102,7 +102,7 @@ fn patch(dice: &mut Dice, document: &Document, seen: &mut Seen) -> Option<Docume
     let patch = match Patch::json(text.clone()) {
         Ok(patch) => patch,
         Err(invalid) => {
-            assert!(!is_readable && invalid.faults[0].code == "bad_patch", "{invalid:?}: {text}");
+            assert!(!is_readable && invalid.errors[0].code == "bad_patch", "{invalid:?}: {text}");
             seen.refused += 1;
             return None;
         }
@@ -158,7 +158,7 @@ fn assert_refused(
         Err(PatchError::Invalid(invalid)) => invalid,
         Ok(_) => panic!("applied although operation {index} cannot be, {why:?}: {text}"),
     };
-    let fault = &invalid.faults[0];
+    let fault = &invalid.errors[0];
     assert_eq!(fault.pointer, format!("/{index}"), "{fault:?}: {text}");
     match (fault.code, why) {
         ("bad_patch", Refused::Missing) => seen.refused += 1,

@@ -61,7 +61,7 @@ const ROUND_EVERY: Duration = OBSERVED_EVERY;
 const SPACE_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
-/// Pause after a log could not be reset because of a reader on an old snapshot: each attempt
+/// Pause after the WAL could not be reset because of a reader on an old snapshot: each attempt
 /// makes writers wait.
 const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 

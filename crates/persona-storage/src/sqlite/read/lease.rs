@@ -26,7 +26,7 @@ const SLOW_CLIENT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// much again on a fast disk.
 const WAL_BYTES_LAST: u64 = 32 * 1024 * 1024;
 /// No read is in the way of writers who have not written this much since it began.
-const LOG_GROWTH_MIN: u64 = 8 * 1024 * 1024;
+const WAL_GROWTH_MIN: u64 = 8 * 1024 * 1024;
 
 /// Why a read was ended before its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -215,7 +215,7 @@ impl Lease {
         // Smaller than at the beginning when the WAL was reset, which a snapshot of its very
         // end allows.
         let before = self.wal_bytes_before.fetch_min(wal_bytes, Relaxed).min(wal_bytes);
-        (wal_bytes > allowed && wal_bytes - before > LOG_GROWTH_MIN).then_some(Reason::InTheWay)
+        (wal_bytes > allowed && wal_bytes - before > WAL_GROWTH_MIN).then_some(Reason::InTheWay)
     }
 
     /// Interrupts the statement that runs. What runs between two statements is met by the

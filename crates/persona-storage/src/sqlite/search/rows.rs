@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use persona_model::{Document, Invalid, TextWords, TitleWords};
+use persona_model::{Document, TextWords, TitleWords, ValidationErrors};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
@@ -198,7 +198,7 @@ fn for_each_document(
     let mut rows = statement.query([])?;
     while let Some(found) = rows.next()? {
         let (row_id, text): (i64, String) = (found.get(0)?, found.get(1)?);
-        let unreadable = |invalid: Invalid| {
+        let unreadable = |invalid: ValidationErrors| {
             rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(invalid))
         };
         fill(row_id, &Document::from_stored(&text).map_err(unreadable)?)?;

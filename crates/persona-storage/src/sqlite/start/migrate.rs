@@ -154,8 +154,8 @@ pub(crate) fn migrate(
     transaction.commit().map_err(failed)?;
     if found > 0 {
         // The WAL may be as long as all words of all personas. No reader has to read through it if
-        // it is checkpointed here. The migration is kept already, so a copy that does not succeed is
-        // left to the maintenance process.
+        // it is checkpointed here. The migration is kept already, so a copy that does not succeed
+        // is left to the maintenance process.
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         {
             tracing::warn!(%error, "the WAL of the migration could not be checkpointed yet");

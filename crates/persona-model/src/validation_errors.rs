@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Most faults that are told of one input. More are of no help, and a body of 8 MiB can have
+/// Most errors that are told of one input. More are of no help, and a body of 8 MiB can have
 /// hundreds of thousands.
-pub const FAULTS_MAX: usize = 100;
-/// Most characters of outside text that a fault repeats.
+pub const FIELD_ERRORS_MAX: usize = 100;
+/// Most characters of outside text that an error repeats.
 pub const EXCERPT_CHARS_MAX: usize = 64;
 /// Most characters of a sentence of another library.
 const SENTENCE_CHARS_MAX: usize = 3 * EXCERPT_CHARS_MAX;
 
 /// One thing that is wrong with an input.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct FieldError {
     /// Where: a JSON Pointer (RFC 6901) into the input; empty for the input as a whole.
     pub pointer: String,
     /// A stable word for programs, such as `too_long`.
@@ -22,16 +22,16 @@ pub struct Fault {
     pub message: String,
 }
 
-/// An input that breaks rules: at least one fault.
+/// An input that breaks rules: at least one error.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub struct Invalid {
-    /// The faults, in the order of the input's members; at most [`FAULTS_MAX`].
-    pub faults: Vec<Fault>,
+pub struct ValidationErrors {
+    /// The errors, in the order of the input's members; at most [`FIELD_ERRORS_MAX`].
+    pub errors: Vec<FieldError>,
     /// How many more there are.
     pub more: usize,
 }
 
-/// As much of an outside text as a fault repeats; three dots stand for the rest.
+/// As much of an outside text as an error repeats; three dots stand for the rest.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
     cut(text, EXCERPT_CHARS_MAX)
 }
@@ -48,11 +48,11 @@ fn cut(text: &str, chars: usize) -> Cow<'_, str> {
     }
 }
 
-impl Invalid {
-    /// An input with one fault.
+impl ValidationErrors {
+    /// An input with one error.
     pub fn one(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            faults: vec![Fault { pointer: pointer.into(), code, message: message.into() }],
+            errors: vec![FieldError { pointer: pointer.into(), code, message: message.into() }],
             more: 0,
         }
     }
@@ -61,19 +61,23 @@ impl Invalid {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.more += other.more;
-        for fault in other.faults {
-            if self.faults.len() < FAULTS_MAX { self.faults.push(fault) } else { self.more += 1 }
+        for error in other.errors {
+            if self.errors.len() < FIELD_ERRORS_MAX {
+                self.errors.push(error);
+            } else {
+                self.more += 1;
+            }
         }
         self
     }
 }
 
-impl fmt::Display for Invalid {
+impl fmt::Display for ValidationErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
+        for (index, error) in self.errors.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let place = if fault.pointer.is_empty() { "document" } else { &fault.pointer };
-            write!(out, "{separator}{place}: {}", fault.message)?;
+            let place = if error.pointer.is_empty() { "document" } else { &error.pointer };
+            write!(out, "{separator}{place}: {}", error.message)?;
         }
         if self.more > 0 {
             write!(out, "; and {} more", self.more)?;
