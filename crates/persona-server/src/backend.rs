@@ -110,6 +110,8 @@ pub fn initialise(config: &Config, writes: bool) -> Result<Prepared, DatabaseErr
         Database::File(path) => {
             if writes {
                 sqlite::refuse_unwritable(path)?;
+            } else {
+                sqlite::refuse_unreadable(path)?;
             }
             Ok(prepared_file(sqlite::initialise(&config.file_settings(path))?, config))
         }

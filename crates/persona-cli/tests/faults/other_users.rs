@@ -129,6 +129,29 @@ fn all_refused(user: u32, folder: &Path, words: &str, cure: &str) {
 }
 
 #[test]
+fn a_database_that_cannot_be_read_is_refused_with_the_reason_and_the_cure() {
+    let Some(folder) = folder_of_the_service("unreadable") else { return };
+    let (folder, database) = (folder.path(), folder.path().join("persona.db"));
+    let refused = |reason: &str, cure: &str| {
+        for command in [&["list"][..], &["export"], &["check"], &["backup", "copy.db"]] {
+            let output = run(SERVICE, folder, command);
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(5), "{command:?}: {told}");
+            assert!(told.contains(reason) && told.contains(cure), "{command:?}: {told}");
+        }
+    };
+    chown(&database, Some(ROOT), Some(ROOT)).expect("root may");
+    fs::set_permissions(&database, Permissions::from_mode(0o600)).expect("root may");
+    refused(
+        "persona.db cannot be read: it belongs to user 0 with mode 0600, and this process runs as user 65534",
+        "sudo -u '#0'",
+    );
+    chown(&database, Some(SERVICE), Some(SERVICE)).expect("root may");
+    fs::set_permissions(&database, Permissions::from_mode(0o200)).expect("root may");
+    refused("persona.db cannot be read: it belongs to user 65534 with mode 0200", "chmod u+rw");
+}
+
+#[test]
 fn a_database_that_cannot_be_written_is_refused_at_the_start_with_the_reason_and_the_cure() {
     const NAME: &str = "unwritable";
     let Some(folder) = folder_of_the_service(NAME) else { return };
@@ -269,11 +292,13 @@ fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
             .expect("the check")
     };
     assert_eq!(beside().0, "ok");
+    fs::write(folder.join("persona.db-heavy"), "").expect("a file");
     fs::create_dir(folder.join("persona.db-backups")).expect("a folder");
     fs::write(folder.join("persona.db-backups/persona-auto-000001-20261124T120000Z.db"), "")
         .expect("a file");
     for name in [
         "persona.db-gate",
+        "persona.db-heavy",
         "persona.db-backups",
         "persona.db-backups/persona-auto-000001-20261124T120000Z.db",
     ] {

@@ -148,6 +148,14 @@ pub enum DatabaseError {
         /// What is in the way.
         obstacle: Obstacle,
     },
+    /// This process may not read the file, one that belongs to it, or its folder.
+    #[error("{} cannot be read: {obstacle}", path.display())]
+    NotReadable {
+        /// Which of them.
+        path: PathBuf,
+        /// What is in the way.
+        obstacle: Obstacle,
+    },
     /// Another program holds the file.
     #[error("another program held {} for {waited_ms} ms", path.display())]
     Held {
@@ -203,7 +211,9 @@ impl DatabaseError {
             Self::Retired { .. } => "use the database that it was moved to; everything is there, and nothing was removed here".into(),
             Self::RemoteFileSystem { .. } => "put the file on a local disk or volume, or use PostgreSQL".into(),
             Self::Unreadable { .. } => "check that the folder exists and that this user may read and write there".into(),
-            Self::NotWritable { path, obstacle } => obstacle.cure(path),
+            Self::NotWritable { path, obstacle } | Self::NotReadable { path, obstacle } => {
+                obstacle.cure(path)
+            }
             Self::Exists { .. } => "add --force to replace it, or name another file".into(),
             Self::OwnFile { .. } => "name another file; nothing was changed".into(),
             Self::SecondName { name: SecondName::HardLinks(_), .. } => {

@@ -46,7 +46,7 @@ pub use backup::restore::{RestoreReport, is_there, restore};
 pub use backup::schedule::{BackupPlan, BackupSchedule};
 pub use check::{CheckProblem, CheckReport, check};
 pub use error::DatabaseError;
-pub use files::access::{Obstacle, refuse_unwritable};
+pub use files::access::{Obstacle, refuse_unreadable, refuse_unwritable};
 pub use files::file_system::FileSystem;
 pub use files::own_files::{SecondName, real_path, refuse_output, second_name};
 pub use files::paths::{FileId, with_suffix};

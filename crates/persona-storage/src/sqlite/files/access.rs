@@ -1,4 +1,4 @@
-//! Whether this process may write to a database, asked before anything is opened.
+//! Whether this process may read a database or write to it, asked before anything is opened.
 //!
 //! SQLite opens a file that cannot be written for reading only, without a word, and the first write
 //! fails. So every command that is going to write asks the system first, by name (`access(2)`),
@@ -95,6 +95,26 @@ impl Obstacle {
             _ => None,
         }
     }
+}
+
+/// Refuses a database that this process may not read: the folder, the file, or one of the files of
+/// SQLite beside it. A database that does not exist is not refused.
+///
+/// # Errors
+///
+/// [`DatabaseError::NotReadable`], which names the first of them that is in the way and says what
+/// to do.
+pub fn refuse_unreadable(database: &Path) -> Result<(), DatabaseError> {
+    let companions = COMPANIONS.into_iter().map(|suffix| with_suffix(database, suffix));
+    let files =
+        [database.to_path_buf()].into_iter().chain(companions).map(|path| (path, Access::READ_OK));
+    let folder = (folder_of(database).to_path_buf(), Access::EXEC_OK);
+    for (path, wanted) in [folder].into_iter().chain(files) {
+        if let Some(obstacle) = Obstacle::of(&path, wanted) {
+            return Err(DatabaseError::NotReadable { path, obstacle });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a database that this process may not write to: the file, its folder, in which the WAL

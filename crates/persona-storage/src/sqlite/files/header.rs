@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
+use super::access::refuse_unreadable;
 use crate::sqlite::DatabaseError;
 
 /// `PSNA`: marks a file as ours.
@@ -32,6 +33,10 @@ impl Header {
         let mut bytes = [0; 100];
         let mut file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                refuse_unreadable(path)?;
+                return Err(unreadable(error));
+            }
             opened => opened.map_err(unreadable)?,
         };
         let kind = file.metadata().map_err(unreadable)?.file_type();
