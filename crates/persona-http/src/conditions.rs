@@ -67,7 +67,7 @@ pub(super) fn required_precondition(headers: &HeaderMap) -> Result<Precondition,
         } else {
             "send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"
         };
-        Problem::new(Code::ConditionRequired, "If-Match is missing, so somebody else's change could be overwritten").hint(hint)
+        Problem::new(Code::ConditionRequired, "If-Match is missing, so a change of another client could be overwritten").hint(hint)
     })
 }
 

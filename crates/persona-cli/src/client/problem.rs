@@ -28,7 +28,7 @@ pub fn failure(status: StatusCode, problem: &Value) -> Failure {
         StatusCode::SERVICE_UNAVAILABLE => {
             failure.hint("the same command can succeed a little later")
         }
-        StatusCode::GONE => failure.hint("`persona undelete` brings it back"),
+        StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),
         _ if text("code") == Some("damaged") => failure.hint(CURE_OF_DAMAGE),
         // Parameters are made of flags and arguments, so it is the command line that is wrong.
         _ if matches!(text("code"), Some("bad_parameter" | "bad_search")) => {

@@ -1,17 +1,19 @@
 //! `persona config`: what holds, where it came from, and what is wrong with it.
 
 use std::fmt::Write;
-use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use persona_server::config::{
     Config, Database, Environment, Flags, Loaded, Setting, Shape, load, reference, shown,
 };
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite::refuse_output;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{ConfigAction, Place};
+use super::export::folder_of;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table, Tone};
 
@@ -118,26 +120,36 @@ fn check(loaded: &Loaded, output: &Output) -> Result<(), Failure> {
     output.result("the settings can be used")
 }
 
-/// Whether a start could open the log file that is named; none is left behind.
+/// Whether a start could open the log file. The system is asked by name (`access(2)`), so that
+/// nothing is made, and a pipe without a reader is not waited for.
 fn check_log_file(config: &Config) -> Result<(), Failure> {
     let Some(path) = &config.log_file else { return Ok(()) };
     refuse_output(config.database.file(), path).map_err(|error| Failure::start(&error.into()))?;
-    let is_new = path.symlink_metadata().is_err();
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    if opened.is_ok() && is_new {
-        // Made just now, and empty unless a server has begun to write into it meanwhile.
-        let is_empty = path.metadata().is_ok_and(|facts| facts.len() == 0);
-        if is_empty {
-            std::fs::remove_file(path).map_err(|error| {
-                Failure::io(format!("could not remove {}", path.display()), &error)
-            })?;
-        }
-    }
-    opened.map(drop).map_err(|error| {
+    may_append(path).map_err(|error| {
         Failure::new(ExitCode::Config, format!("log_file {} cannot be opened", path.display()))
             .because(error)
             .hint("name a file in a folder that exists and that this user may write to")
     })
+}
+
+/// Whether this user may write to a file, or make it where it does not exist.
+fn may_append(path: &Path) -> io::Result<()> {
+    let ask = |path: &Path, wanted| Ok(accessat(CWD, path, wanted, AtFlags::EACCESS)?);
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => ask(path, Access::WRITE_OK),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link to a file that does not exist makes that file.
+            let target = path.read_link().map_or_else(|_| path.into(), |link| beside(path, &link));
+            ask(folder_of(&target), Access::WRITE_OK | Access::EXEC_OK)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The target of a link, which is relative to the folder of the link.
+fn beside(path: &Path, link: &Path) -> PathBuf {
+    folder_of(path).join(link)
 }
 
 /// A value in the type that its shape has.

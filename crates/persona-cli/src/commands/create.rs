@@ -5,7 +5,7 @@ use std::path::Path;
 
 use http::Method;
 use persona_formats::{ITEM_BYTES_MAX, refusal_of_card, typed};
-use persona_model::read_strictly;
+use persona_model::{FIELDS, Shape, read_strictly};
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
@@ -60,9 +60,10 @@ fn document(arguments: &Create) -> Result<Map<String, Value>, Failure> {
     Ok(document)
 }
 
-/// The values of `--set FIELD=VALUE` with the types of their fields.
+/// The values of `--set FIELD=VALUE` with the types of their fields. The value `null` of a field
+/// that is no text means the field's default, as in the API; in a text it is a word.
 pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
-    let mut cells = Map::new();
+    let (mut cells, mut cleared) = (Map::new(), Map::new());
     for assignment in assignments {
         let Some((field, value)) = assignment.split_once('=') else {
             return Err(Failure::new(
@@ -76,9 +77,26 @@ pub fn assigned(assignments: &[String]) -> Result<Map<String, Value>, Failure> {
                 format!("--set {assignment:?} names no field: FIELD=VALUE is wanted"),
             ));
         }
-        cells.insert(field.into(), value.into());
+        // The last assignment of a field counts.
+        cells.remove(field);
+        cleared.remove(field);
+        if value.trim() == "null" && !is_text(field) {
+            cleared.insert(field.into(), Value::Null);
+        } else {
+            cells.insert(field.into(), value.into());
+        }
     }
-    typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))
+    let mut values =
+        typed(cells).map_err(|reason| Failure::new(ExitCode::Usage, format!("--set {reason}")))?;
+    values.extend(cleared);
+    Ok(values)
+}
+
+/// Whether any word, such as `null`, can be a value of this field. A name that is no field is left
+/// to the API, which says so.
+fn is_text(field: &str) -> bool {
+    let field = FIELDS.iter().find(|known| known.name == field);
+    field.is_none_or(|field| matches!(field.shape, Shape::Name | Shape::Line | Shape::Text))
 }
 
 /// A JSON object from a file; `-` is standard input.

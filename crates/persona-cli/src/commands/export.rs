@@ -86,7 +86,8 @@ async fn to_file(response: Response<Body>, path: &Path, replace: bool) -> Result
     Ok(lines)
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

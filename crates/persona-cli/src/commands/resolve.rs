@@ -26,8 +26,12 @@ struct Candidate {
 struct Found {
     /// Whether deleted personas are wanted, and no others. Several of them may have had one handle.
     deleted: bool,
+    /// Whether deleted personas are looked at where living ones are wanted.
+    with_deleted: bool,
     same_handle: Option<PersonaId>,
     same_name: Vec<Candidate>,
+    /// Deleted personas that had the handle or name, where only living ones are wanted.
+    deleted_same: Vec<Candidate>,
     near: Vec<Candidate>,
 }
 
@@ -65,13 +69,23 @@ pub async fn resolve(api: &Api, wanted: &str) -> Result<PersonaId, Failure> {
         found.look(api, wanted, Some(&phrase)).await?;
     }
     if found.is_empty() {
-        // None, or a name without a word: every name is looked at, also for what to suggest.
+        // None, or a name without a word: every name is looked at, also for what to suggest, and
+        // deleted ones too, because a deleted persona with this name is what the user looks for.
+        found.with_deleted = true;
         found.look(api, wanted, None).await?;
     }
     match (found.same_handle, found.same_name.as_slice()) {
         (Some(id), _) => Ok(id),
         (None, [only]) => Ok(only.id),
-        (None, []) => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
+        (None, []) => match found.deleted_same.as_slice() {
+            [] => Err(unknown(wanted, &found.near, "persona", "`persona list` shows all")),
+            [only] => Err(deleted(wanted, only.id)),
+            several => Err(Failure::new(
+                ExitCode::NotFound,
+                format!("{} personas that were called {wanted:?} are deleted", several.len()),
+            )
+            .hint(format!("bring one back with `persona undelete`: {}", ids(several)))),
+        },
         (None, several) => Err(ambiguous(wanted, several)),
     }
 }
@@ -92,6 +106,7 @@ impl Found {
 
     /// Looks through every page of those that meet a search, or of all.
     async fn look(&mut self, api: &Api, wanted: &str, search: Option<&str>) -> Result<(), Failure> {
+        let include_deleted = self.deleted || self.with_deleted;
         let mut cursor: Option<String> = None;
         loop {
             let query = Query::new(PERSONAS)
@@ -99,7 +114,7 @@ impl Found {
                 .with("fields", "id,name,handle,deleted_at")
                 .with("sort", "created_at");
             let query = query
-                .with_some("include_deleted", self.deleted.then_some("true"))
+                .with_some("include_deleted", include_deleted.then_some("true"))
                 .with_some("q", search)
                 .with_some("cursor", cursor.as_deref());
             let page = api.get(&query.into_path()).await?.success()?.json();
@@ -116,10 +131,15 @@ impl Found {
     fn take(&mut self, wanted: &str, item: &Value) {
         let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default();
         let Some(id) = PersonaId::parse(text("id")) else { return };
-        if self.deleted != item.get("deleted_at").is_some_and(|time| !time.is_null()) {
+        let is_deleted = item.get("deleted_at").is_some_and(|time| !time.is_null());
+        let has_handle = item.get("handle").and_then(Value::as_str) == Some(wanted);
+        if self.deleted != is_deleted {
+            if is_deleted && (has_handle || text("name") == wanted) {
+                let name = text("name").into();
+                self.deleted_same.push(Candidate { id, name, similarity: 1.0 });
+            }
             return;
         }
-        let has_handle = item.get("handle").and_then(Value::as_str) == Some(wanted);
         if has_handle && !self.deleted {
             self.same_handle = Some(id);
         }
@@ -152,6 +172,11 @@ fn unknown(wanted: &str, near: &[Candidate], what: &str, all: &str) -> Failure {
         [] => failure.hint(all),
         _ => failure.hint(format!("did you mean {}?", listed(near))),
     }
+}
+
+fn deleted(wanted: &str, id: PersonaId) -> Failure {
+    Failure::new(ExitCode::NotFound, format!("the persona {wanted:?} is deleted"))
+        .hint(format!("`persona undelete {id}` brings it back"))
 }
 
 fn ambiguous(wanted: &str, candidates: &[Candidate]) -> Failure {

@@ -15,63 +15,71 @@ use persona_server::units::size;
 use persona_storage::sqlite::{is_there, refuse_output};
 
 use crate::client::server_at;
+use crate::failure::Failure;
+use crate::terminal::Output;
 
-/// Where a server listens that nothing else was said to.
+/// Where a server listens by default.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 /// Runs the server until it is told to stop.
-pub fn run(config: Config) -> ExitCode {
+pub fn run(config: Config, output: &Output) -> ExitCode {
+    match serve(config) {
+        Ok(code) => code,
+        Err(failure) => {
+            // Not with `Output::fail`: a standard error that nobody reads must not hold up the end.
+            say(Stream::Error, format!("{}\n", output.failure_text(&failure)));
+            failure.code
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<ExitCode, Failure> {
     if let Some(log_file) = &config.log_file
         && let Err(error) = refuse_output(config.database.file(), log_file)
     {
-        return fail(
-            &format!("could not open the log: {error}"),
-            error.hint().as_deref(),
-            ExitCode::of_start(&error),
-        );
+        let message = format!("could not open the log: {error}");
+        let failure = Failure::new(ExitCode::of_start(&error), message);
+        return Err(error.hint().into_iter().fold(failure, Failure::hint));
     }
-    let log = match Log::open(&config, Writer { role: "supervisor", slot: 0 }) {
-        Ok(log) => log,
-        Err(error) => {
-            return fail(&format!("could not open the log: {error}"), None, ExitCode::Config);
-        }
-    };
-    let (listener, address) = match supervisor::bind(config.host, config.port) {
-        Ok(bound) => bound,
-        Err(error) => return refuse_address(&config, &error),
-    };
-    if let Some(url) =
-        config.database.file().filter(|file| !is_there(file)).and_then(|_| server_at(USUAL_ADDRESS))
-    {
-        say(
-            Stream::Error,
-            format!(
-                "note: {} will be a new database; another server runs at {url}\n",
-                config.database
-            ),
-        );
-    }
+    let log = Log::open(&config, Writer { role: "supervisor", slot: 0 }).map_err(|error| {
+        Failure::new(ExitCode::Config, format!("could not open the log: {error}"))
+    })?;
+    let (listener, address) = supervisor::bind(config.host, config.port)
+        .map_err(|error| address_refused(&config, &error))?;
+    note_other_server(&config);
     let facts = config.clone();
     let announce = |started: &Started| announce(&facts, address, started);
     let ended = supervisor::run(config, listener, log.clone(), &announce);
     log.finish();
     match ended {
         Ok(ExitCode::Failure) => {
-            fail("the server had to stop; the log says why", None, ExitCode::Failure)
+            let message = "the server had to stop; the log says why";
+            Err(Failure::new(ExitCode::Failure, message))
         }
-        Ok(code) => code,
+        Ok(code) => Ok(code),
         Err(error) => {
-            let cure = error
-                .get_ref()
-                .and_then(|cause| cause.downcast_ref::<NotMade>())
-                .map(NotMade::cure);
-            fail(&format!("could not run the server: {error}"), cure.as_deref(), ExitCode::Failure)
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<NotMade>());
+            let message = format!("could not run the server: {error}");
+            let failure = Failure::new(ExitCode::Failure, message);
+            Err(cause.map(NotMade::cure).into_iter().fold(failure, Failure::hint))
         }
     }
 }
 
-fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
+/// Says that another server runs, where a new database would be made beside it.
+fn note_other_server(config: &Config) {
+    let is_new = config.database.file().is_some_and(|file| !is_there(file));
+    let Some(url) = is_new.then(|| server_at(USUAL_ADDRESS)).flatten() else { return };
+    let database = &config.database;
+    say(
+        Stream::Error,
+        format!("note: {database} will be a new database; another server runs at {url}\n"),
+    );
+}
+
+fn address_refused(config: &Config, error: &io::Error) -> Failure {
     let address = SocketAddr::new(config.host, config.port);
+    let failure = |message: String| Failure::new(ExitCode::Unavailable, message);
     match error.kind() {
         ErrorKind::AddrInUse => {
             let hint = "end the other program, or let the system choose a free port with --port 0";
@@ -79,28 +87,12 @@ fn refuse_address(config: &Config, error: &io::Error) -> ExitCode {
                 || hint.into(),
                 |url| format!("a server of this program runs at {url}; {hint}"),
             );
-            fail(
-                &format!("the address {address} is in use by another program"),
-                Some(&hint),
-                ExitCode::Unavailable,
-            )
+            failure(format!("the address {address} is in use by another program")).hint(hint)
         }
-        ErrorKind::PermissionDenied => {
-            let hint = "ports below 1024 need more rights; choose another one with --port";
-            fail(
-                &format!("this user may not listen on {address}"),
-                Some(hint),
-                ExitCode::Unavailable,
-            )
-        }
-        _ => fail(&format!("could not listen on {address}: {error}"), None, ExitCode::Unavailable),
+        ErrorKind::PermissionDenied => failure(format!("this user may not listen on {address}"))
+            .hint("ports below 1024 need more rights; choose another one with --port"),
+        _ => failure(format!("could not listen on {address}: {error}")),
     }
-}
-
-fn fail(message: &str, hint: Option<&str>, code: ExitCode) -> ExitCode {
-    let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
-    say(Stream::Error, format!("error: {message}\n{hint}"));
-    code
 }
 
 /// Tells that everything is ready: people with a few aligned lines, the log with one event, and

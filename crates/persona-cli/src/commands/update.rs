@@ -10,35 +10,42 @@ use super::author;
 use super::create::{assigned, read};
 use super::resolve::resolve;
 use super::target::{self, Access};
-use crate::client::persona_path;
+use crate::client::{Reply, persona_path};
 use crate::failure::Failure;
 use crate::terminal::{Output, harmless};
 
-/// Changes the fields that are named, and no others; whatever others change meanwhile is kept.
+/// Changes the fields that are named, and no others. What other clients change meanwhile is kept.
 pub async fn run(
     arguments: &Update,
     environment: &Environment,
     output: &Output,
 ) -> Result<(), Failure> {
-    let patch = patch(arguments)?;
+    let changes = patch(arguments)?;
     let author = author::header(arguments.author.as_deref(), environment)?;
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve(&api, &arguments.persona).await?;
-    let reply = api
-        .write(Method::PATCH, &persona_path(id), &author, Some(&Value::Object(patch)))
-        .await?
-        .success()?;
+    let path = persona_path(id);
+    let before = revision_of(&api.get(&path).await?.success()?);
+    let reply =
+        api.write(Method::PATCH, &path, &author, Some(&Value::Object(changes))).await?.success()?;
     api.close().await;
     if output.is_json() {
         return output.json_text(reply.body());
     }
     let persona = reply.json();
     let name = harmless(persona.get("name").and_then(Value::as_str).unwrap_or_default());
-    output.note(&format!(
-        "{name:?} has revision {}",
-        persona.get("revision").cloned().unwrap_or_default()
-    ));
+    let revision = revision_of(&reply);
+    // A change makes a new revision, so the same number means that the patch changed nothing.
+    output.note(&if revision == before {
+        format!("nothing changed, {name:?} still has revision {revision}")
+    } else {
+        format!("{name:?} has revision {revision}")
+    });
     Ok(())
+}
+
+fn revision_of(reply: &Reply) -> u64 {
+    reply.json().get("revision").and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// A merge patch (RFC 7396): the file first, then the flags on top of it. A field without a value
@@ -48,7 +55,7 @@ fn patch(arguments: &Update) -> Result<Map<String, Value>, Failure> {
         Some(path) => read(path)?,
         None => Map::new(),
     };
-    // A flag without a value is a word about its field too, so it outweighs the file.
+    // A flag without a value clears its field, so it outweighs the file too.
     let named = arguments.set.iter().filter_map(|assignment| assignment.split_once('='));
     patch.extend(named.map(|(field, _)| (field.to_owned(), Value::Null)));
     patch.extend(assigned(&arguments.set)?);

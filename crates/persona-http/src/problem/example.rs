@@ -47,7 +47,7 @@ pub fn example(code: Code) -> Problem {
         Code::UnsupportedMediaType => new("text/plain is not accepted here; accepted: application/json"),
         Code::Invalid => Document::from_json(json!({ "nmae": "Ada" })).map_or_else(Problem::from, |_| new("")),
         Code::BadSearch => Problem::new(code, format!("the search {}", SearchError::NoWord)),
-        Code::ConditionRequired => new("If-Match is missing, so somebody else's change could be overwritten")
+        Code::ConditionRequired => new("If-Match is missing, so a change of another client could be overwritten")
             .hint("send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there"),
         Code::NotReady => new("the store cannot be read").with("cause", Code::Closing.facts().word),
         Code::Internal => new("the server met a fault of its own; its log says which"),

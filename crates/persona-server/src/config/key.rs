@@ -232,7 +232,7 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Number { min: READ_MS_MIN, max: READ_MS_MAX },
         default: Default::Text("5000"),
         unit: Some("milliseconds"),
-        help: "How long a list or a search may take; a longer one is ended.",
+        help: "How long a list, or a search with its highlights, may take; then it is ended.",
         ..PLAIN
     },
     Key {

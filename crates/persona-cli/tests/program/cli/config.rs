@@ -1,9 +1,13 @@
 //! Settings: what holds, where it came from, what is wrong.
 
+use std::os::unix::fs::MetadataExt;
+
 use insta::assert_snapshot;
 use persona_server::config::{KEYS, Shape};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::common::runner::Folder;
+use crate::common::{DEADLINE, wait_for};
 
 #[test]
 fn each_source_outweighs_the_next() {
@@ -77,6 +81,32 @@ fn a_log_file_that_cannot_be_opened_is_found_and_a_new_one_is_not_left_behind() 
         (folder.read("old.log"), folder.files()),
         ("a line\n".into(), vec!["no_folder".to_owned(), "old.log".into()])
     );
+}
+
+#[test]
+fn a_check_of_the_log_file_makes_nothing_and_waits_for_no_reader_of_a_pipe() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
+    let touched = || folder.path(".").metadata().expect("a folder").mtime_nsec();
+    let before = touched();
+    for name in ["new.log", "pipe"] {
+        let mut child =
+            folder.command(&["config", "check", "--log-file", name]).spawn().expect("the program");
+        let ended = wait_for(name, DEADLINE, || child.try_wait().expect("a child"));
+        assert_eq!(ended.code(), Some(0), "{name}");
+    }
+    assert_eq!((touched(), folder.files()), (before, vec!["pipe".to_owned()]));
+}
+
+#[test]
+fn a_server_that_cannot_start_says_so_as_json_where_json_is_wanted() {
+    let folder = Folder::new();
+    let ran = folder.run(&["serve", "--port=0", "--log-file", "none/a.log", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&ran.stderr).expect("one line of JSON");
+    assert_eq!((ran.code, &told["error"]["exit_code"]), (5, &5.into()), "{ran}");
+    let message = told["error"]["message"].as_str().expect("a message");
+    assert!(message.starts_with("could not open the log: "), "{message}");
 }
 
 #[test]

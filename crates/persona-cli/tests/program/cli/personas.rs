@@ -109,6 +109,48 @@ fn a_flag_without_a_value_clears_a_field_that_the_file_has() {
 }
 
 #[test]
+fn null_clears_a_field_that_is_no_text_and_is_a_word_in_one_that_is() {
+    let folder = Folder::with_personas(&[ADA]);
+    let set = ["--set", "tags=null", "--set", "handle=null", "--set", "nickname=null"];
+    let ran = folder.run(&[&["update", "ada"][..], &set].concat());
+    assert_eq!(ran.code, 0, "{ran}");
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", "Ada Lovelace", "--json"])).expect("JSON");
+    let members = ["tags", "handle", "nickname"].map(|member| persona[member].clone());
+    assert_eq!(members, [serde_json::json!([]), Value::Null, "null".into()]);
+}
+
+#[test]
+fn an_update_that_changes_nothing_says_so() {
+    let folder = Folder::with_personas(&[ADA]);
+    let update = || folder.run(&["update", "ada", "--set", "nickname=A"]).stderr;
+    assert_eq!(update(), "\"Ada Lovelace\" has revision 2\n");
+    assert_eq!(update(), "nothing changed, \"Ada Lovelace\" still has revision 2\n");
+}
+
+#[test]
+fn a_deleted_persona_that_is_named_is_told_with_the_command_that_brings_it_back() {
+    let folder = Folder::with_personas(&[ADA]);
+    let persona: Value =
+        serde_json::from_str(&folder.results(&["show", "ada", "--json"])).expect("JSON");
+    let id = persona["id"].as_str().expect("an identity");
+    folder.run(&["delete", "ada", "--yes"]);
+    for name in ["ada", "Ada Lovelace"] {
+        let output = folder.command(&["show", name]).output().expect("the built program");
+        let told = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert_eq!(
+            told,
+            format!(
+                "error: the persona {name:?} is deleted\nhint: `persona undelete {id}` brings it back\n"
+            )
+        );
+    }
+    assert_eq!(folder.run(&["undelete", id]).code, 0);
+    assert_eq!(folder.run(&["show", "ada"]).code, 0);
+}
+
+#[test]
 fn what_cannot_be_updated_is_explained() {
     let folder = Folder::with_personas(&[ADA]);
     let refusals = [

@@ -14,7 +14,7 @@ async fn replace_needs_a_condition() {
         reply.problem(),
         json!({
             "code": "condition_required",
-            "detail": "If-Match is missing, so somebody else's change could be overwritten",
+            "detail": "If-Match is missing, so a change of another client could be overwritten",
             "hint": "send If-Match with the ETag that a GET answered, or If-Match: * to mean whatever is there",
         })
     );
