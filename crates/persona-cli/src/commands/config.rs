@@ -71,6 +71,7 @@ impl Place {
 }
 
 fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failure> {
+    let settings = || loaded.settings.iter().filter(|setting| !setting.key.is_for_tests());
     if output.is_json() {
         let member = |setting: &Setting| {
             let value = value(setting);
@@ -81,13 +82,12 @@ fn show(loaded: &Loaded, with_origin: bool, output: &Output) -> Result<(), Failu
             };
             (setting.key.name.to_string(), value)
         };
-        return output
-            .json(&Value::Object(loaded.settings.iter().map(member).collect::<Map<_, _>>()));
+        return output.json(&Value::Object(settings().map(member).collect::<Map<_, _>>()));
     }
     let mut section = "";
     let mut text = String::new();
     let mut table = Table::without_heading();
-    for setting in &loaded.settings {
+    for setting in settings() {
         if setting.key.section != section {
             text.push_str(&std::mem::replace(&mut table, Table::without_heading()).text());
             let gap = if section.is_empty() { "" } else { "\n" };

@@ -68,6 +68,7 @@ fn argument(key: &'static Key) -> Arg {
     let arg = Arg::new(key.name)
         .long(key.name.replace('_', "-"))
         .help(help)
+        .hide(key.is_for_tests())
         .value_parser(ValueParser::string());
     match key.shape {
         Shape::Switch => arg

@@ -86,6 +86,11 @@ impl Key {
         format!("--{}", self.name.replace('_', "-"))
     }
 
+    /// Whether it exists for tests of this program only, and no help or list shows it.
+    pub fn is_for_tests(&self) -> bool {
+        self.section == "test"
+    }
+
     /// The variable that is ours alone.
     pub fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.to_uppercase())

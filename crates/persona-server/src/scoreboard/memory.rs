@@ -1,5 +1,5 @@
 //! The shared memory itself: one of the few places of the program with `unsafe`
-//! (`persona-test-support/tests/tidy.rs` names them).
+//! (`persona-test-support/tests/house/tidy.rs` names them).
 //!
 //! Nothing here knows what the cells mean.
 

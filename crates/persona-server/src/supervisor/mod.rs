@@ -64,6 +64,8 @@ mod tests {
             log_format: LogFormat::Auto,
             log_file: None,
             access_log: false,
+            #[cfg(feature = "faults")]
+            fault: "none".into(),
         }
     }
 }

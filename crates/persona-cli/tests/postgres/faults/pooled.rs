@@ -28,7 +28,7 @@ impl Pooler {
     fn start(cluster: &Cluster, overlooked: &str) -> Self {
         let reserved = Port::reserve();
         let port = reserved.number();
-        let users = cluster.folder().join("users.txt");
+        let users = cluster.folder().join(format!("users-{port}.txt"));
         fs::write(&users, "\"postgres\" \"\"\n").expect("the folder is writable");
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\

@@ -1,8 +1,8 @@
 //! Positive controls: a store that is broken on purpose, in each way that the promise forbids, is
 //! caught every time.
 //!
-//! Needs the cargo feature `faults`: `cargo test -p persona-cli --features faults --test
-//! verify_controls`.
+//! The program under test has the cargo feature `faults`, which no other build has: this crate
+//! names itself with that feature among what its tests depend on.
 
 use std::process::{Command, Stdio};
 
@@ -42,20 +42,20 @@ fn broken(report: &Value) -> String {
 }
 
 /// Which of these checks must be among the broken ones.
-fn expected(fault: Fault) -> &'static str {
+fn expected(fault: InjectedFault) -> &'static str {
     match fault {
         // Another worker is asked before the commit, and does not see what was answered.
-        Fault::AcknowledgeBeforeCommit | Fault::OldSnapshot => "V",
+        InjectedFault::AcknowledgeBeforeCommit | InjectedFault::OldSnapshot => "V",
         // A revision is not what its write makes of the one before.
-        Fault::ReadOutsideTransaction | Fault::DropKey => "D",
-        Fault::ForgetRepetitions => "X",
+        InjectedFault::ReadOutsideTransaction | InjectedFault::DropKey => "D",
+        InjectedFault::ForgetRepetitions => "X",
         // What is left out of one list comes in no later one.
-        Fault::SkipChange => "F",
+        InjectedFault::SkipChange => "F",
         // The persona is there and its words are not in the index.
-        Fault::LeaveOutWords => "S",
+        InjectedFault::LeaveOutWords => "S",
         // Only the end of every process right behind the refusal brings it back.
-        Fault::HideCommit => "R",
-        Fault::TagOfRevision | Fault::TrustPositions => "T",
+        InjectedFault::HideCommit => "R",
+        InjectedFault::TagOfRevision | InjectedFault::TrustPositions => "T",
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod checker;
 mod command;
+mod controls;
 mod histories;
