@@ -10,11 +10,11 @@ use super::Format;
 /// Hands out identities for the items of one file.
 ///
 /// The identity of an item that its collection names follows from the format and that name, so that
-/// a later edition of the collection finds the persona again, also when its text has changed. The identity of
-/// another item follows from what it says; of the item as written, not of the document, so that a
-/// better mapping in a later version doubles nothing. Either way it follows also from how often the
-/// file had the same before: a second run over a file names the same personas, while an item that a
-/// file has twice becomes two personas.
+/// a later edition of the collection finds the persona again, also when its text has changed. The
+/// identity of another item follows from what it says; of the item as written, not of the document,
+/// so that a better mapping in a later version doubles nothing. Either way it follows also from how
+/// often the file had the same before: a second run over a file names the same personas, while an
+/// item that a file has twice becomes two personas.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// How often each item was seen, by digest: 32 bytes for each item of the file.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use http::Uri;
 
 use super::body::Body;
+use super::line::{EMPTY_LINE, HOST, PLAIN, TARGET, TOKEN, VALUE, end_of_line, run};
 use persona_http::Refusal;
 use persona_http::contract::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 
@@ -236,85 +237,8 @@ impl Head {
     }
 }
 
-const EMPTY_LINE: usize = b"\r\n".len();
 const VERSION_BYTES: usize = b"HTTP/1.1".len();
 const BAD_VERSION: Refusal = Refusal::Malformed("the request line does not end with HTTP/1.1");
-
-/// Where the line ends of which everything up to here was read; `None` while its end is not there.
-fn end_of_line(rest: &[u8], at: usize) -> Result<Option<usize>, Refusal> {
-    match rest.get(at..) {
-        None | Some([] | [b'\r']) => Ok(None),
-        Some([b'\r', b'\n', ..]) => Ok(Some(at + EMPTY_LINE)),
-        Some([b'\n', ..]) => {
-            Err(Refusal::Malformed("a line of the head ends without a carriage return"))
-        }
-        Some([b'\r', ..]) => {
-            Err(Refusal::Malformed("the head has a carriage return within a line"))
-        }
-        Some(_) => {
-            Err(Refusal::Malformed("a line of the head has a character that it must not have"))
-        }
-    }
-}
-
-/// The first place from here on where a byte is not of this class.
-fn run(bytes: &[u8], from: usize, class: u8) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    from + rest
-        .iter()
-        .position(|byte| CLASSES[usize::from(*byte)] & class == 0)
-        .unwrap_or(rest.len())
-}
-
-/// What names and methods are made of (RFC 9110, section 5.6.2).
-const TOKEN: u8 = 1;
-/// What values of fields are made of (RFC 9110, section 5.5).
-const VALUE: u8 = 2;
-/// What most targets are made of: none of these has to be looked at twice (RFC 3986, section 3.3
-/// and 3.4).
-const PLAIN: u8 = 4;
-/// What the library takes in a target; the rest of the rules is that of its URI.
-const TARGET: u8 = 8;
-/// What a host with its port is made of (RFC 3986, section 3.2.2).
-const HOST: u8 = 16;
-
-/// The classes of each byte.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0_usize;
-    while byte < 256 {
-        let it = byte.to_le_bytes()[0];
-        let alphanumeric = it.is_ascii_alphanumeric();
-        if alphanumeric || is_one_of(it, b"!#$%&'*+-.^_`|~") {
-            classes[byte] |= TOKEN;
-        }
-        if it == b'\t' || (it >= b' ' && it != 0x7f) {
-            classes[byte] |= VALUE;
-        }
-        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:@/?") {
-            classes[byte] |= PLAIN;
-        }
-        if it > b' ' && it != 0x7f {
-            classes[byte] |= TARGET;
-        }
-        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:[]") {
-            classes[byte] |= HOST;
-        }
-        byte += 1;
-    }
-    classes
-};
-
-const fn is_one_of(byte: u8, bytes: &[u8]) -> bool {
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == byte {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@
 mod body;
 mod head;
 mod host;
+mod line;
 mod progress;
 mod stream;
 

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use super::layout::{self, ENTRIES, Measure, Number, ProcessState, SLOTS};
+use super::layout::{self, ENTRIES, SLOTS};
+use super::measures::Measure;
 use super::memory::{Memory, NotMade};
+use super::numbers::{Number, ProcessState};
 use super::{Distribution, ProcessEntry, prometheus};
 use crate::clock::monotonic_micros;
 
@@ -83,12 +85,12 @@ impl Scoreboard {
     ///
     /// The system has no memory for it, or limits forbid it.
     pub fn create() -> Result<Arc<Self>, NotMade> {
-        Ok(Arc::new(Self { memory: Memory::create(layout::PAGE_CELLS)? }))
+        Ok(Arc::new(Self { memory: Memory::create(layout::SCOREBOARD_CELLS)? }))
     }
 
     /// Maps the scoreboard of the supervisor.
     pub fn attach(fd: OwnedFd) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { memory: Memory::attach(fd, layout::PAGE_CELLS)? }))
+        Ok(Arc::new(Self { memory: Memory::attach(fd, layout::SCOREBOARD_CELLS)? }))
     }
 
     /// The descriptor to hand to children.

@@ -1,24 +1,24 @@
-//! What is on the scoreboard, in one table: where, called what, in which unit, and how entries are
-//! put together.
+//! Where everything lies on the scoreboard.
 //!
 //! The scoreboard is a header and then one block of cells for each entry. A block holds the numbers
-//! ([`NUMBERS`]), the measures ([`MEASURES`]) and one histogram for each series of requests
-//! (`routes.rs`). Adding a metric means adding a variant here and a row to its table; all processes
-//! of a server run the same program, so the layout has no version.
+//! (`numbers.rs`), the measures (`measures.rs`) and one histogram for each series of requests
+//! (`routes.rs`). All processes of a server run the same program, so the layout has no version.
 
 use super::distribution;
+use super::measures::{MEASURES, Measure};
+use super::numbers::{NUMBERS, Number};
 use super::routes;
 
 /// Slots that have entries: 0 for the maintenance process and 64 for workers, far more than one
 /// SQLite file can use.
 pub(super) const SLOTS: usize = 65;
 
-/// Entries: two for each slot, so that a worker that drains and the one that replaces it never
+/// Entries: two for each slot, so that a worker that drains and the worker that replaces it never
 /// write the same gauges.
 pub(super) const ENTRIES: usize = SLOTS * 2;
 
-/// Cells of a block are a multiple of this, 4,096 bytes, so that processes never write into each
-/// other's cache lines and an unused entry takes no memory.
+/// The number of cells of a block is a multiple of this. 512 cells have 4,096 bytes, so processes
+/// never write into each other's cache lines, and an unused entry takes no memory.
 const BLOCK_ALIGNMENT: usize = 512;
 
 /// Cells before the first block.
@@ -27,450 +27,16 @@ const HEADER_CELLS: usize = BLOCK_ALIGNMENT;
 /// Header cell: when the server started, in microseconds since the epoch.
 pub(super) const STARTED_AT: usize = 0;
 
-/// Header cell: 1 where the personas are kept by a database server, which has no write lock, no log
-/// and no checkpoints of ours.
-pub(super) const ON_SERVER: usize = 2;
-
-/// Header cells: the recent past in windows (`history.rs`).
-pub(super) const HISTORY: usize = 64;
-
-/// Header cell: one more than the highest entry that was ever filled. Entries from there on are
-/// never looked at, because even reading them would take memory.
+/// Header cell: one more than the highest entry that was ever filled. Later entries are never read,
+/// because even reading them would take memory.
 pub(super) const ENTRIES_USED: usize = 1;
 
-/// Where a process stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ProcessState {
-    /// Nobody sits there.
-    Empty = 0,
-    /// The process is starting.
-    Starting = 1,
-    /// It does its work.
-    Serving = 2,
-    /// It finishes what it has and ends.
-    Draining = 3,
-}
+/// Header cell: 1 where a database server keeps the personas. Then there is no write lock, no WAL
+/// and no checkpoint of this program.
+pub(super) const ON_SERVER: usize = 2;
 
-/// One number of an entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Number {
-    State,
-    Pid,
-    StartedAt,
-    Heartbeat,
-    ConnectionsOpen,
-    RequestsInFlight,
-    QueueDepth,
-    WalBytes,
-    Requests,
-    Connections,
-    Restarts,
-    Writes,
-    LockRetries,
-    GaveUp,
-    CheckpointFrames,
-    Checkpoints,
-    CheckpointsBlocked,
-    CheckpointsFailed,
-    LastCheckpoint,
-    WriteLockWaitingSince,
-    WriteLockHeldSince,
-    OldestReadSince,
-    LastBackup,
-    Backups,
-    BackupsFailed,
-    DamageFound,
-    DatabaseOpen,
-    DatabaseInUse,
-    DatabaseWaiting,
-    DatabaseAbandoned,
-    DatabaseMax,
-    LogLinesDropped,
-    AcceptsFailed,
-    DiskFree,
-    DiskShort,
-    ConnectionsEvicted,
-    ConnectionsTurnedAway,
-    HeadsRefused,
-}
-
-/// What becomes of a number when its entry is filled again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// It only grows, and goes on growing.
-    Counter,
-    /// It describes one process and starts at zero.
-    Gauge,
-    /// When something happened last, in microseconds since the epoch; it stays. Exported as
-    /// seconds.
-    Moment,
-}
-
-/// How the numbers of several entries become one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Merge {
-    /// Their sum.
-    Sum,
-    /// The largest.
-    Max,
-    /// One for each slot, the sum of its two entries.
-    PerSlot,
-    /// Not exported.
-    Hidden,
-}
-
-/// One line of the table of numbers.
-pub(super) struct NumberRow {
-    pub number: Number,
-    pub name: &'static str,
-    pub help: &'static str,
-    pub kind: Kind,
-    pub merge: Merge,
-}
-
-const fn row(
-    number: Number,
-    kind: Kind,
-    merge: Merge,
-    name: &'static str,
-    help: &'static str,
-) -> NumberRow {
-    NumberRow { number, name, help, kind, merge }
-}
-
-/// Every number, in the order of [`Number`].
-pub(super) const NUMBERS: [NumberRow; 38] = [
-    row(Number::State, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::Pid, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::StartedAt, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::Heartbeat, Kind::Gauge, Merge::Hidden, "", ""),
-    row(
-        Number::ConnectionsOpen,
-        Kind::Gauge,
-        Merge::PerSlot,
-        "persona_connections_open",
-        "Connections that are open now.",
-    ),
-    row(
-        Number::RequestsInFlight,
-        Kind::Gauge,
-        Merge::Sum,
-        "persona_http_requests_in_flight",
-        "Requests that are being answered now.",
-    ),
-    row(
-        Number::QueueDepth,
-        Kind::Gauge,
-        Merge::Sum,
-        "persona_write_queue_depth",
-        "Writes that wait for their transaction now.",
-    ),
-    row(
-        Number::WalBytes,
-        Kind::Gauge,
-        Merge::Max,
-        "persona_wal_bytes",
-        "Bytes of the write-ahead log.",
-    ),
-    row(Number::Requests, Kind::Counter, Merge::Hidden, "", ""),
-    row(
-        Number::Connections,
-        Kind::Counter,
-        Merge::PerSlot,
-        "persona_connections_total",
-        "Connections that were accepted.",
-    ),
-    row(
-        Number::Restarts,
-        Kind::Counter,
-        Merge::PerSlot,
-        "persona_process_restarts_total",
-        "How often the process of a slot was replaced.",
-    ),
-    row(
-        Number::Writes,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_writes_total",
-        "Writes that were part of a finished transaction.",
-    ),
-    row(
-        Number::LockRetries,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_lock_retries_total",
-        "Attempts that met a lock held outside the write lock.",
-    ),
-    row(
-        Number::GaveUp,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_writes_given_up_total",
-        "Writes that did not get their turn in time.",
-    ),
-    row(
-        Number::CheckpointFrames,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_checkpoint_frames_total",
-        "Frames of the write-ahead log that checkpoints copied back.",
-    ),
-    row(
-        Number::Checkpoints,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_checkpoints_total",
-        "Checkpoints that copied the whole log back.",
-    ),
-    row(
-        Number::CheckpointsBlocked,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_checkpoints_blocked_total",
-        "Checkpoints that a reader on an old snapshot kept from finishing.",
-    ),
-    row(
-        Number::CheckpointsFailed,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_checkpoints_failed_total",
-        "Checkpoints that failed.",
-    ),
-    row(
-        Number::LastCheckpoint,
-        Kind::Moment,
-        Merge::Max,
-        "persona_last_checkpoint_timestamp_seconds",
-        "When a checkpoint last copied the whole log back; 0 for never.",
-    ),
-    row(Number::WriteLockWaitingSince, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::WriteLockHeldSince, Kind::Gauge, Merge::Hidden, "", ""),
-    row(Number::OldestReadSince, Kind::Gauge, Merge::Hidden, "", ""),
-    row(
-        Number::LastBackup,
-        Kind::Gauge,
-        Merge::Max,
-        "persona_backup_last_success_time_seconds",
-        "When the newest scheduled backup was made, in seconds since the epoch; 0 when there is none.",
-    ),
-    row(
-        Number::Backups,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_backups_total",
-        "Scheduled backups that were made and checked.",
-    ),
-    row(
-        Number::BackupsFailed,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_backups_failed_total",
-        "Scheduled backups that failed.",
-    ),
-    row(
-        Number::DamageFound,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_damage_found_total",
-        "Damaged personas that the maintenance process, reads or writes came across.",
-    ),
-    row(Number::DatabaseOpen, Kind::Gauge, Merge::Hidden, "", ""),
-    row(
-        Number::DatabaseInUse,
-        Kind::Gauge,
-        Merge::PerSlot,
-        "persona_database_connections_in_use",
-        "Connections to the database server that a request uses now.",
-    ),
-    row(
-        Number::DatabaseWaiting,
-        Kind::Gauge,
-        Merge::PerSlot,
-        "persona_database_connections_waiting",
-        "Requests that wait for a connection to the database server now.",
-    ),
-    row(
-        Number::DatabaseAbandoned,
-        Kind::Gauge,
-        Merge::PerSlot,
-        "persona_database_connections_abandoned",
-        "Connections on which the database server gave no answer in time, kept until it does.",
-    ),
-    row(
-        Number::DatabaseMax,
-        Kind::Gauge,
-        Merge::PerSlot,
-        "persona_database_connections_max",
-        "Most connections to the database server that the pool of a slot may have.",
-    ),
-    row(
-        Number::LogLinesDropped,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_log_lines_dropped_total",
-        "Lines of the log that were dropped because what reads it was too slow, or could not be written to.",
-    ),
-    row(
-        Number::AcceptsFailed,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_accepts_failed_total",
-        "Attempts to accept a connection that failed because the process or the machine had run out of something.",
-    ),
-    row(
-        Number::DiskFree,
-        Kind::Gauge,
-        Merge::Max,
-        "persona_disk_free_bytes",
-        "Bytes that may still be written to the disk of the database.",
-    ),
-    row(
-        Number::DiskShort,
-        Kind::Gauge,
-        Merge::Max,
-        "persona_disk_short",
-        "1 while writes are refused because the disk has less free than the reserve; 0 otherwise.",
-    ),
-    row(
-        Number::ConnectionsEvicted,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_connections_evicted_total",
-        "Connections that were closed to make room for others.",
-    ),
-    row(
-        Number::ConnectionsTurnedAway,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_connections_turned_away_total",
-        "Requests that were told to come again because every connection was busy.",
-    ),
-    row(
-        Number::HeadsRefused,
-        Kind::Counter,
-        Merge::Sum,
-        "persona_heads_refused_total",
-        "Requests that were refused because their head cannot be read, is too large or came too slowly, or because the frame of their body is broken.",
-    ),
-];
-
-/// What is measured with a histogram in each entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Measure {
-    /// How long writers waited for the write lock.
-    WriteLockWait,
-    /// How long writers held the write lock.
-    WriteLockHold,
-    /// How long transactions took.
-    Transaction,
-    /// How many writes transactions carried.
-    TransactionWrites,
-    /// How long writes waited in the queue.
-    QueueWait,
-    /// How long checkpoints took.
-    Checkpoint,
-    /// How long requests waited for a connection to the database server.
-    DatabaseWait,
-}
-
-/// The unit of the values in a histogram's cells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unit {
-    /// Exported as seconds.
-    Micros,
-    /// Exported as it is.
-    Count,
-}
-
-/// One line of the table of measures.
-pub(super) struct MeasureRow {
-    pub measure: Measure,
-    pub name: &'static str,
-    pub help: &'static str,
-    pub unit: Unit,
-}
-
-const fn measure(
-    measure: Measure,
-    unit: Unit,
-    name: &'static str,
-    help: &'static str,
-) -> MeasureRow {
-    MeasureRow { measure, name, help, unit }
-}
-
-/// Every measure, in the order of [`Measure`].
-pub(super) const MEASURES: [MeasureRow; 7] = [
-    measure(
-        Measure::WriteLockWait,
-        Unit::Micros,
-        "persona_write_lock_wait_seconds",
-        "How long writers waited for the write lock.",
-    ),
-    measure(
-        Measure::WriteLockHold,
-        Unit::Micros,
-        "persona_write_lock_hold_seconds",
-        "How long writers held the write lock.",
-    ),
-    measure(
-        Measure::Transaction,
-        Unit::Micros,
-        "persona_transaction_seconds",
-        "Time from BEGIN to the end of COMMIT.",
-    ),
-    measure(
-        Measure::TransactionWrites,
-        Unit::Count,
-        "persona_transaction_writes",
-        "Writes in one transaction.",
-    ),
-    measure(
-        Measure::QueueWait,
-        Unit::Micros,
-        "persona_write_queue_wait_seconds",
-        "How long writes waited for their transaction.",
-    ),
-    measure(
-        Measure::Checkpoint,
-        Unit::Micros,
-        "persona_checkpoint_seconds",
-        "How long checkpoints took.",
-    ),
-    measure(
-        Measure::DatabaseWait,
-        Unit::Micros,
-        "persona_database_connection_wait_seconds",
-        "How long requests waited for a connection to the database server, whether or not they got one.",
-    ),
-];
-
-/// Series of what only a file has. They are left out where a database server keeps the personas:
-/// zeros would say that there is a write lock at which nobody waits.
-pub(super) const OF_A_FILE: [&str; 18] = [
-    "persona_disk_free_bytes",
-    "persona_disk_short",
-    "persona_wal_bytes",
-    "persona_lock_retries_total",
-    "persona_checkpoint_frames_total",
-    "persona_checkpoints_total",
-    "persona_checkpoints_blocked_total",
-    "persona_checkpoints_failed_total",
-    "persona_last_checkpoint_timestamp_seconds",
-    "persona_backup_last_success_time_seconds",
-    "persona_backups_total",
-    "persona_backups_failed_total",
-    "persona_damage_found_total",
-    "persona_write_lock_wait_seconds",
-    "persona_write_lock_hold_seconds",
-    "persona_checkpoint_seconds",
-    "persona_write_lock_waiting_seconds",
-    "persona_write_lock_holding_seconds",
-];
-
-/// What the series of connections to a database server begin with. They are left out where a file
-/// keeps the personas.
-pub(super) const OF_A_SERVER: &str = "persona_database_";
+/// First header cell of the recent past in windows (`history.rs`).
+pub(super) const HISTORY: usize = 64;
 
 const MEASURES_OFFSET: usize = NUMBERS.len();
 const REQUESTS_OFFSET: usize = MEASURES_OFFSET + MEASURES.len() * distribution::CELLS;
@@ -478,7 +44,7 @@ const BLOCK_CELLS: usize =
     (REQUESTS_OFFSET + routes::SERIES * distribution::CELLS).next_multiple_of(BLOCK_ALIGNMENT);
 
 /// Cells of the whole scoreboard.
-pub(super) const PAGE_CELLS: usize = HEADER_CELLS + ENTRIES * BLOCK_CELLS;
+pub(super) const SCOREBOARD_CELLS: usize = HEADER_CELLS + ENTRIES * BLOCK_CELLS;
 
 /// Where the block of an entry begins.
 pub(super) const fn block_of(entry: usize) -> usize {
@@ -498,19 +64,4 @@ pub(super) const fn offset_of_measure(measure: Measure) -> usize {
 /// Where the histogram of a series of requests begins in its block.
 pub(super) const fn offset_of_series(series: usize) -> usize {
     REQUESTS_OFFSET + series * distribution::CELLS
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MEASURES, NUMBERS};
-
-    #[test]
-    fn the_tables_are_in_the_order_of_their_cells() {
-        for (position, row) in NUMBERS.iter().enumerate() {
-            assert_eq!(row.number as usize, position, "{}", row.name);
-        }
-        for (position, row) in MEASURES.iter().enumerate() {
-            assert_eq!(row.measure as usize, position, "{}", row.name);
-        }
-    }
 }

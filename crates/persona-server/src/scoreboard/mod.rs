@@ -5,17 +5,20 @@
 //! atomic 64-bit words and every operation is relaxed: nothing here orders anything else, and no
 //! process waits for another one.
 //!
-//! What lives here: the layout (`layout.rs`, one table for all names, units and help texts), the
-//! two sides of it ([`ProcessEntry`] writes, [`Scoreboard`] reads), the Prometheus text, and what
-//! the HTTP side sees of all this (`server_state.rs`). What must not: decisions about processes.
+//! What lives here: the tables of all metrics (`numbers.rs`, `measures.rs`), their places
+//! (`layout.rs`), the two sides ([`ProcessEntry`] writes, [`Scoreboard`] reads), the Prometheus
+//! text, and what the HTTP side sees of all this (`server_state.rs`). What must not: decisions
+//! about processes.
 //!
-//! Start reading at `layout.rs`.
+//! Start reading at `numbers.rs`.
 
 mod board;
 mod distribution;
 mod history;
 mod layout;
+mod measures;
 mod memory;
+mod numbers;
 mod process_entry;
 mod prometheus;
 mod routes;
@@ -24,6 +27,7 @@ mod server_state;
 pub use board::{Checkpoints, ProcessFacts, Scoreboard, WriteLockUser};
 pub use distribution::Distribution;
 pub use history::WriteLockFigures;
-pub use layout::{Measure, ProcessState};
+pub use measures::Measure;
 pub use memory::NotMade;
+pub use numbers::ProcessState;
 pub use process_entry::ProcessEntry;

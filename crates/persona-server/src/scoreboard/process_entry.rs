@@ -9,7 +9,9 @@ use persona_http::contract::OperationId;
 use persona_model::{Clock, Timestamp};
 use persona_storage::{Checkpoint, Connected, Observer, WaiterView};
 
-use super::layout::{self, Kind, Measure, NUMBERS, Number, ProcessState};
+use super::layout;
+use super::measures::Measure;
+use super::numbers::{Kind, NUMBERS, Number, ProcessState};
 use super::{Scoreboard, distribution, routes};
 use crate::clock::{SystemClock, monotonic_micros};
 

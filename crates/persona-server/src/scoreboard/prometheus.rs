@@ -3,9 +3,9 @@
 
 use std::fmt::{self, Write};
 
-use super::layout::{
-    self, Kind, MEASURES, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER, SLOTS, Unit,
-};
+use super::layout::{self, SLOTS};
+use super::measures::{MEASURES, Unit};
+use super::numbers::{Kind, Merge, NUMBERS, Number, NumberRow, OF_A_FILE, OF_A_SERVER};
 use super::{Distribution, Scoreboard, routes};
 use crate::clock::monotonic_micros;
 

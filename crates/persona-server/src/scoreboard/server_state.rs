@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use super::layout::Measure;
+use super::measures::Measure;
 use super::{Distribution, ProcessEntry, ProcessFacts, Scoreboard, WriteLockFigures};
 use persona_http::contract::status::{
     Backups, Checkpoints, Contention, Percentiles, Process, WriteLockUser, WriteLockWindow,

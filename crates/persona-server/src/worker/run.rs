@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use persona_model::Clock;
 use persona_storage::{Error as StoreError, Loss, Store};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::Drain;
@@ -43,82 +43,136 @@ pub fn run(input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
     runtime.block_on(work(input, key, log))
 }
 
+/// The signals that a worker knows. The others of a server are taken and left: a signal of a
+/// terminal goes to every process, and the supervisor tells the workers what follows from it.
+struct Signals {
+    drain: Signal,
+    stop: Signal,
+    reopen_log: Signal,
+    _left: [Signal; 3],
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            drain: signal(SignalKind::terminate())?,
+            stop: signal(SignalKind::interrupt())?,
+            reopen_log: signal(SignalKind::user_defined1())?,
+            _left: [
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
+                signal(SignalKind::user_defined2())?,
+            ],
+        })
+    }
+}
+
 async fn work(mut input: ChildInput, key: ChildKey, log: &Log) -> Result<(), Error> {
     let listener =
         input.listener.take().ok_or_else(|| io::Error::other("a worker needs a listener"))?;
-    // Before anything else, so that a signal that comes early is not the default one, which ends
-    // the process.
-    let (mut drain_asked, mut stop_asked) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (mut reopen, _hangup) =
-        (signal(SignalKind::user_defined1())?, signal(SignalKind::hangup())?);
-    // Ctrl-\ in a terminal goes to every process; the supervisor answers it and tells the workers
-    // what to do.
-    let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
+    // Before anything else: the default of a signal that comes early ends the process.
+    let signals = Signals::new()?;
     let process_entry = input.scoreboard.entry(key.slot, key.generation);
-    let (store, router, mut freed) = open(&input, key.slot, &process_entry)?;
+    let (store, router, freed) = open(&input, key.slot, &process_entry)?;
     let (drainer, drain) = Drain::new();
-    let (serving, places) =
-        (serving(&input, router, &process_entry, &drain), places(&input.config, &process_entry));
+    let serving = serving(&input, router, &process_entry, &drain);
+    let places = places(&input.config, &process_entry);
     let mut threads = Threads::start(&input, &listener, &store, &serving, &places)?;
-    // The threads have their own descriptors; with this one open the address would stay taken while
-    // the worker drains.
+    // Each thread has its own descriptor of the listener. With this one open the address would stay
+    // taken while the worker drains.
     drop(listener);
     threads.opened().await;
-    // From here on it is watched: it would never be found if it stopped before its threads first
-    // tick.
+    // The supervisor watches the worker from its first heartbeat on. Without this one it would not
+    // find a worker that stops before its threads first tick.
     process_entry.beat();
     process_entry.set_state(ProcessState::Serving);
     say(&input.channel, &Message::Ready)?;
+    let worker = Worker { input, process_entry, drainer, drain, places };
+    worker.serve(threads, freed, signals, &*store, log).await?;
+    store.close().await;
+    // The last writes may have met a failure that the supervisor must hear of.
+    let loss = tokio::select! {
+        biased;
+        loss = store.lost() => Some(loss),
+        () = std::future::ready(()) => None,
+    };
+    match loss {
+        Some(Loss::Disk) => Err(Error::Unsynced),
+        Some(Loss::Doubt) => Err(Error::Doubt),
+        _ if worker.drain.has_begun() => Ok(()),
+        _ => Err(Error::Thread),
+    }
+}
 
-    let mut beats = tokio::time::interval(HEARTBEAT);
-    let mut grace_over = std::pin::pin!(grace(drain.clone(), IDLE_GRACE));
-    let mut grace_ended = false;
-    let mut store_lost = store.lost();
-    let mut has_schema_mismatch = false;
-    loop {
-        tokio::select! {
-            _ = beats.tick() => {
-                threads.beat(&process_entry);
-                freed.return_to_system();
-                places.look();
-            }
-            _ = reopen.recv() => reopen_log(log),
-            _ = drain_asked.recv() => begin_drain(&process_entry, &drainer),
-            _ = stop_asked.recv() => {
-                begin_drain(&process_entry, &drainer);
-                grace_over.set(grace(drain.clone(), LAST_GRACE));
-            }
-            () = grace_over.as_mut(), if !grace_ended => {
-                grace_ended = true;
-                drainer.close();
-            }
-            () = threads.all_ended() => break,
-            loss = &mut store_lost, if !has_schema_mismatch => match loss {
-                Loss::Disk => return Err(Error::Unsynced),
-                Loss::Doubt => return Err(Error::Doubt),
-                Loss::Writer => return Err(Error::Thread),
-                // Ending here would break off every request; so they are refused until the
-                // supervisor lets all workers drain.
-                Loss::Schema => {
-                    has_schema_mismatch = true;
-                    say(&input.channel, &Message::SchemaMismatch)?;
+/// A worker that is ready.
+struct Worker {
+    input: ChildInput,
+    process_entry: ProcessEntry,
+    drainer: Drainer,
+    drain: Drain,
+    places: Arc<Places>,
+}
+
+impl Worker {
+    /// Serves until the last connection is closed after a drain.
+    ///
+    /// # Errors
+    ///
+    /// The store or a thread failed in a way that only a new process mends.
+    async fn serve(
+        &self,
+        mut threads: Threads,
+        mut freed: Freed,
+        mut signals: Signals,
+        store: &dyn Store,
+        log: &Log,
+    ) -> Result<(), Error> {
+        let mut beats = tokio::time::interval(HEARTBEAT);
+        let mut grace_over = std::pin::pin!(grace(self.drain.clone(), IDLE_GRACE));
+        let mut grace_ended = false;
+        let mut store_lost = store.lost();
+        let mut has_schema_mismatch = false;
+        loop {
+            tokio::select! {
+                _ = beats.tick() => {
+                    threads.beat(&self.process_entry);
+                    freed.return_to_system();
+                    self.places.look();
                 }
-            },
+                _ = signals.reopen_log.recv() => reopen_log(log),
+                _ = signals.drain.recv() => self.begin_drain(),
+                _ = signals.stop.recv() => {
+                    self.begin_drain();
+                    grace_over.set(grace(self.drain.clone(), LAST_GRACE));
+                }
+                () = grace_over.as_mut(), if !grace_ended => {
+                    grace_ended = true;
+                    self.drainer.close();
+                }
+                () = threads.all_ended() => return Ok(()),
+                loss = &mut store_lost, if !has_schema_mismatch => {
+                    self.on_loss(loss)?;
+                    has_schema_mismatch = true;
+                }
+            }
         }
     }
-    store.close().await;
-    // The last writes may have met what the others must hear of.
-    tokio::select! {
-        biased;
-        loss = store.lost() => match loss {
-            Loss::Disk => return Err(Error::Unsynced),
-            Loss::Doubt => return Err(Error::Doubt),
-            Loss::Writer | Loss::Schema => {}
-        },
-        () = std::future::ready(()) => {}
+
+    /// Ends the worker after a loss, except after a schema mismatch: an end would break off every
+    /// request, so requests are refused until the supervisor lets all workers drain.
+    fn on_loss(&self, loss: Loss) -> Result<(), Error> {
+        match loss {
+            Loss::Disk => Err(Error::Unsynced),
+            Loss::Doubt => Err(Error::Doubt),
+            Loss::Writer => Err(Error::Thread),
+            Loss::Schema => Ok(say(&self.input.channel, &Message::SchemaMismatch)?),
+        }
     }
-    if drain.has_begun() { Ok(()) } else { Err(Error::Thread) }
+
+    fn begin_drain(&self) {
+        self.process_entry.set_state(ProcessState::Draining);
+        self.drainer.begin();
+    }
 }
 
 /// The hosts that the settings have it answer for.
@@ -135,11 +189,6 @@ fn places(config: &Config, process_entry: &ProcessEntry) -> Arc<Places> {
         proxies: config.trusted_proxies.clone().into(),
     };
     Places::new(limits, process_entry.clone(), coarse_millis)
-}
-
-fn begin_drain(process_entry: &ProcessEntry, drainer: &Drainer) {
-    process_entry.set_state(ProcessState::Draining);
-    drainer.begin();
 }
 
 async fn grace(mut drain: Drain, length: Duration) {

@@ -1,25 +1,16 @@
-//! Every decision of the supervisor, as a pure function of events: what happened goes in, what is
-//! to be done comes out.
-//!
-//! What lives here: which process runs when, and when it ends. What must not: anything that touches
-//! a process, a clock or a file. Time comes in as the time since the supervisor started.
-//!
-//! The state holds what is *wanted* (the phase, the number of workers, the slots still to be
-//! renewed) and what *is* (the processes). Each event changes one of the two, and
-//! [`State::reconcile`] then takes the next steps from what is to what is wanted. So an event that
-//! comes at an odd moment needs no case of its own.
+//! The state and its changes; `mod.rs` says how they work together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::child_state::{ChildState, MAINTENANCE_STOP_TIMEOUT, Process, START_TIMEOUT};
-use super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Signal};
-use super::slot::{FAILED_STARTS_MAX, Life, Slot};
+use super::super::child_state::{ChildState, MAINTENANCE_STOP_TIMEOUT, Process, START_TIMEOUT};
+use super::super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Signal};
+use super::super::slot::{FAILED_STARTS_MAX, Life, Slot};
 use crate::exit_code::ExitCode;
 
 /// What the program is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// Init prepares the file.
     Preparing,
     /// Maintenance process and workers run; `announced` once all of them were ready.
@@ -33,16 +24,16 @@ enum Phase {
 /// The supervisor's memory.
 #[derive(Debug)]
 pub struct State {
-    phase: Phase,
-    workers: u16,
+    pub(super) phase: Phase,
+    pub(super) workers: u16,
     /// Most workers that the database bears. One more lives while it replaces another.
-    workers_max: u16,
+    pub(super) workers_max: u16,
     drain_timeout: Duration,
-    processes: BTreeMap<ChildKey, Process>,
-    slots: BTreeMap<u16, Slot>,
+    pub(super) processes: BTreeMap<ChildKey, Process>,
+    pub(super) slots: BTreeMap<u16, Slot>,
     /// Slots whose worker is still to be replaced by the restart that is under way.
-    to_renew: BTreeSet<u16>,
-    renewing: bool,
+    pub(super) to_renew: BTreeSet<u16>,
+    pub(super) renewing: bool,
     maintenance_was_ready: bool,
     /// A sync failed: nothing is started before the last process that had the file open has ended.
     reopening: bool,
@@ -250,66 +241,6 @@ impl State {
         actions.extend(self.living().map(|key| Action::Signal(key, Signal::Kill)));
     }
 
-    fn restart(&mut self, actions: &mut Vec<Action>) {
-        let event = match self.phase {
-            Phase::Running { announced: true } if self.renewing => LogEvent::RestartUnderWay,
-            Phase::Running { announced: true } => {
-                self.to_renew = (1..=self.workers).collect();
-                self.renewing = true;
-                LogEvent::Restarting
-            }
-            _ => LogEvent::NotWhileStartingOrStopping,
-        };
-        actions.push(Action::Log(event));
-    }
-
-    fn add_worker(&mut self, actions: &mut Vec<Action>) {
-        let event = match self.phase {
-            Phase::Running { announced: true } if self.workers < self.workers_max => {
-                self.workers += 1;
-                self.slots.entry(self.workers).or_default().forgive();
-                LogEvent::Workers(self.workers)
-            }
-            Phase::Running { announced: true } => LogEvent::MostWorkers(self.workers_max),
-            _ => LogEvent::NotWhileStartingOrStopping,
-        };
-        actions.push(Action::Log(event));
-    }
-
-    fn remove_worker(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let event = match self.phase {
-            Phase::Running { announced: true } if self.workers > 1 => {
-                let slot = self.workers;
-                self.workers -= 1;
-                self.to_renew.remove(&slot);
-                for key in self
-                    .living()
-                    .filter(|key| key.role == Role::Worker && key.slot == slot)
-                    .collect::<Vec<_>>()
-                {
-                    self.end(now, key, Signal::Drain, actions);
-                }
-                LogEvent::Workers(self.workers)
-            }
-            Phase::Running { announced: true } => LogEvent::FewestWorkers,
-            _ => LogEvent::NotWhileStartingOrStopping,
-        };
-        actions.push(Action::Log(event));
-    }
-
-    fn reopen_log(&mut self, actions: &mut Vec<Action>) {
-        actions.push(Action::ReopenLog);
-        for (key, process) in &mut self.processes {
-            match process.state {
-                // Before it is ready it may not know the signal yet, and would end.
-                ChildState::Starting => process.reopens_log = true,
-                ChildState::Ready { .. } | ChildState::Ending => {
-                    actions.push(Action::Signal(*key, Signal::ReopenLog));
-                }
-            }
-        }
-    }
-
     // ---- from what is to what is wanted
     // ----------------------------------------------------------------------------
 
@@ -407,7 +338,13 @@ impl State {
         [last + 1, last + 2].into_iter().find(|next| !taken(next))
     }
 
-    fn end(&mut self, now: Duration, key: ChildKey, signal: Signal, actions: &mut Vec<Action>) {
+    pub(super) fn end(
+        &mut self,
+        now: Duration,
+        key: ChildKey,
+        signal: Signal,
+        actions: &mut Vec<Action>,
+    ) {
         let timeout = if key.role == Role::Maintenance {
             MAINTENANCE_STOP_TIMEOUT
         } else {
@@ -426,7 +363,7 @@ impl State {
         }
     }
 
-    fn living(&self) -> impl Iterator<Item = ChildKey> {
+    pub(super) fn living(&self) -> impl Iterator<Item = ChildKey> {
         self.processes.keys().copied()
     }
 
@@ -448,16 +385,8 @@ impl State {
     }
 
     /// Whether every wanted process is ready and no other one lives.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.processes.len() == usize::from(self.workers) + 1
             && self.processes.values().all(Process::is_ready)
     }
 }
-
-#[cfg(test)]
-#[path = "state_tests.rs"]
-mod tests;
-
-#[cfg(test)]
-#[path = "state_properties.rs"]
-mod properties;

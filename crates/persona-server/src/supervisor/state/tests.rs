@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::super::child_state::START_TIMEOUT;
 use super::super::events::{Action, ChildKey, Ending, Event, LogEvent, Role, Signal};
-use super::{FAILED_STARTS_MAX, START_TIMEOUT, State};
+use super::super::slot::FAILED_STARTS_MAX;
+use super::State;
 use crate::config::SQLITE_WORKERS_MAX;
 use crate::exit_code::ExitCode;
 
