@@ -105,6 +105,21 @@ pub(crate) fn decide(
     }
 }
 
+/// Whether a write is refused whatever its document is, or has none.
+pub(crate) fn needs_no_document(write: &Write, current: Option<Current<'_>>) -> bool {
+    match (&write.operation, current) {
+        (Operation::Create { .. }, current) => current.is_some(),
+        (Operation::Import { .. }, _) => false,
+        (
+            Operation::Replace { precondition, .. } | Operation::Patch { precondition, .. },
+            Some(current),
+        ) => check_not_deleted(current)
+            .and_then(|()| check_precondition(precondition, current))
+            .is_err(),
+        _ => true,
+    }
+}
+
 fn created(
     id: PersonaId,
     document: &Document,

@@ -90,7 +90,7 @@ pub const WORKS: [Work; 7] = [
             let file = Connection::open(folder.join("persona.db")).expect("it opens");
             let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
             file.execute_batch(&format!(
-                "DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
+                "DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
             ))
             .expect("the first version");
         },

@@ -61,7 +61,7 @@ fn an_older_file_is_not_migrated_while_another_program_has_it_open() {
     // As version 3 left it.
     let search = include_str!("../../../persona-storage/migrations/sqlite/0002_search.sql");
     file.execute_batch(&format!(
-        "DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {search};
+        "DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {search};
          PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)"
     ))
     .expect("an older file");

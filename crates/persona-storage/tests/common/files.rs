@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// Makes a file look as version 4 left it.
 pub const TO_VERSION_4: &str = concat!(
-    "DROP TABLE meta; DROP TABLE persona_texts; DROP TABLE persona_titles;",
+    "DROP TABLE meta; DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles;",
     include_str!("../../migrations/sqlite/0002_search.sql"),
     include_str!("../../migrations/sqlite/0004_titles.sql"),
     "PRAGMA user_version = 4;"

@@ -10,6 +10,7 @@ mod contract_of_sqlite;
 mod damage;
 mod doubt;
 mod failed_commit;
+mod large_texts;
 mod merging;
 mod oracle;
 mod order_of_creation;

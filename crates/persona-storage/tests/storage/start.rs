@@ -99,7 +99,7 @@ async fn a_new_file_is_in_wal_mode_private_and_of_the_newest_schema() {
     );
     assert_eq!(
         (report.journal_mode.as_str(), report.schema_version, report.personas),
-        ("wal", 7, Some(0))
+        ("wal", 8, Some(0))
     );
     assert_eq!(mode(&folder.database()), "wal");
     assert_eq!(
@@ -208,13 +208,13 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
     let path = folder.database();
     filled(&path).await;
     let connection = Connection::open(&path).expect("it opens");
-    connection.execute_batch("DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
+    connection.execute_batch("DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum; PRAGMA user_version = 1").expect("as the first version made it");
     drop(connection);
 
     let report = initialise(&settings(&path)).expect("migrated");
     assert_eq!(
         (report.migrated_from, report.schema_version, report.converted_from),
-        (Some(1), 7, None)
+        (Some(1), 8, None)
     );
     let backup = report.backup.expect("a backup");
     let names: Vec<String> = folder
@@ -225,7 +225,7 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
         .collect();
     assert_eq!(
         names,
-        ["persona.db-before-version-7"],
+        ["persona.db-before-version-8"],
         "one complete file, and nothing is left of making it"
     );
     let kept: u32 = Connection::open(backup)
@@ -307,7 +307,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
     connection.pragma_update(None, "user_version", 99).expect("a number");
     drop(connection);
     assert_refused(&folder, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 7, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 8, .. })
     });
 
     let (running, copied) = (Folder::new(), Folder::new());
@@ -318,7 +318,7 @@ async fn a_file_of_a_newer_version_is_refused_untouched_also_when_only_its_log_s
         fs::copy(running.0.path().join(name), copied.0.path().join(name)).expect("copied");
     }
     assert_refused(&copied, |error| {
-        matches!(error, DatabaseError::NewerSchema { found: 99, known: 7, .. })
+        matches!(error, DatabaseError::NewerSchema { found: 99, known: 8, .. })
     });
 }
 
@@ -363,7 +363,7 @@ fn a_store_refuses_a_file_that_nobody_made_ready() {
     connection.pragma_update(None, "user_version", 0).expect("a number");
     drop(connection);
     assert!(
-        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 7, .. })),
+        matches!(open(), Err(DatabaseError::OlderSchema { found: 0, known: 8, .. })),
         "an old file"
     );
 }

@@ -99,7 +99,8 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     // after the next heavy one.
     assert!(before <= 2, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
-    assert_eq!(first_light, 1, "{order:?}");
+    // The first heavy one was at the write lock with the first part of its words only.
+    assert_eq!(first_light, 0, "{order:?}");
     store.close().await;
 }
 

@@ -5,12 +5,14 @@
 //! sum, in whatever order. The places are read word by word in short transactions, so that a
 //! running server is not disturbed. A persona that was written meanwhile proves nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, params};
 
+use crate::sqlite::search;
+use crate::sqlite::start::migrate;
 use crate::sqlite::tables::feed;
 
 /// Places of one read transaction, and all others of the word that is read last: about a tenth of a
@@ -26,6 +28,8 @@ const INDEXES: [(&str, &[&str]); 2] =
 /// The sums of the places of all rows of both indexes.
 pub(super) struct Words {
     sums: [HashMap<i64, u64>; 2],
+    /// The personas whose texts are in parts.
+    in_parts: HashSet<i64>,
     /// What was written after this line of the feed may differ from what was read.
     sequence: u64,
 }
@@ -63,10 +67,11 @@ impl Words {
         });
         connection.pragma_update(None, "query_only", before)?;
         made?;
+        let owners = owners(connection)?;
         for ((index, columns), sums) in INDEXES.iter().zip(&mut sums) {
-            read(connection, index, columns, sums)?;
+            read(connection, index, columns, &owners, sums)?;
         }
-        Ok(Self { sums, sequence })
+        Ok(Self { sums, in_parts: owners.into_values().collect(), sequence })
     }
 
     /// What is wrong with the words of a persona.
@@ -78,7 +83,14 @@ impl Words {
         document: &Document,
     ) -> rusqlite::Result<Option<&'static str>> {
         let titles = document.title_words();
-        let wanted = [sum(&[document.text_words().as_str()]), sum(&[&titles.name, &titles.tags])];
+        let text = document.text_words().as_str();
+        let of_text = if self.in_parts.contains(&row_id) {
+            let parts = search::parts_of(text).into_iter();
+            parts.map(|part| sum(&[&text[part]])).fold(0, u64::wrapping_add)
+        } else {
+            sum(&[text])
+        };
+        let wanted = [of_text, sum(&[&titles.name, &titles.tags])];
         let found = self.sums.each_mut().map(|sums| sums.remove(&row_id).unwrap_or_default());
         if found == wanted {
             return Ok(None);
@@ -97,10 +109,23 @@ impl Words {
     }
 }
 
+/// The rows of the index that are parts of texts, with the persona of each. Parts without one are
+/// no fault: a writer is on its way, or was killed.
+fn owners(connection: &Connection) -> rusqlite::Result<HashMap<i64, i64>> {
+    if migrate::version_of(connection)? < migrate::PARTS_SINCE {
+        return Ok(HashMap::new());
+    }
+    let sql = "SELECT part + ?1, persona FROM text_parts WHERE persona IS NOT NULL";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([search::FIRST_ROW], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 fn read(
     connection: &Connection,
     index: &str,
     columns: &[&str],
+    owners: &HashMap<i64, i64>,
     sums: &mut HashMap<i64, u64>,
 ) -> rusqlite::Result<()> {
     let mut last = Vec::new();
@@ -121,9 +146,12 @@ fn read(
             let name = row.get_ref(2)?.as_str()?;
             let column = columns.iter().position(|column| *column == name);
             let offset: u64 = row.get::<_, i64>(3)?.unsigned_abs();
-            let sum: &mut u64 = sums.entry(row.get(1)?).or_default();
-            *sum = sum.wrapping_add(place(column.unwrap_or(usize::MAX), offset, word));
             places += 1;
+            let row: i64 = row.get(1)?;
+            let owner = if row < search::FIRST_ROW { Some(&row) } else { owners.get(&row) };
+            let Some(owner) = owner else { continue };
+            let sum: &mut u64 = sums.entry(*owner).or_default();
+            *sum = sum.wrapping_add(place(column.unwrap_or(usize::MAX), offset, word));
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::idempotency;
 use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
+use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
 use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
 use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
@@ -59,6 +60,10 @@ const PAUSE_IDLE: Duration = Duration::from_millis(200);
 const ROUND_EVERY: Duration = OBSERVED_EVERY;
 /// Pause between two looks at the free space of the disk.
 const SPACE_EVERY: Duration = Duration::from_secs(1);
+/// Parts of large texts without a persona that are removed in one transaction, and the pause
+/// between two looks for them.
+const ORPHANS_BATCH_MAX: usize = 16;
+const ORPHANS_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
 /// Pause after the WAL could not be reset because of a reader on an old snapshot: each attempt
@@ -90,6 +95,7 @@ pub struct Maintenance {
     reset_wal_from: Instant,
     round_at: Instant,
     observed: Observed,
+    orphans_from: Instant,
     disk: Disk,
     /// When the disk is to be looked at again.
     disk_from: Instant,
@@ -143,6 +149,7 @@ impl Maintenance {
             reset_wal_from: now,
             round_at: now,
             observed: Observed::default(),
+            orphans_from: now,
             disk: Disk::of(settings),
             disk_from: now,
             disk_is_short: false,
@@ -262,6 +269,7 @@ impl Maintenance {
             self.round_at = Instant::now();
             self.remove_expired()?;
         }
+        self.remove_orphans()?;
         self.scrub.tick(&self.connection, &*self.observer);
         Ok(match (grew, self.merge_is_due) {
             (true, true) => PAUSE_BEHIND,
@@ -368,6 +376,23 @@ impl Maintenance {
             }
         }
         Ok(true)
+    }
+
+    /// Removes parts of large texts whose writer did not come to write the document. The lock of
+    /// heavy writes tells that no such writer is under way.
+    fn remove_orphans(&mut self) -> Result<(), Error> {
+        if Instant::now() < self.orphans_from {
+            return Ok(());
+        }
+        self.orphans_from = Instant::now() + ORPHANS_EVERY;
+        if !search::has_orphans(&self.connection).map_err(from_driver)? {
+            return Ok(());
+        }
+        let Some(_lock) = HeavyWriteLock::try_lock(&self.settings.path) else { return Ok(()) };
+        while self.write(|connection| search::remove_orphans(connection, ORPHANS_BATCH_MAX))?
+            == ORPHANS_BATCH_MAX
+        {}
+        Ok(())
     }
 
     /// Removes expired records in small transactions, and tells how many there were.

@@ -146,7 +146,7 @@ impl Walk<'_> {
         after: Option<(i64, PersonaId)>,
     ) -> rusqlite::Result<()> {
         let Some(newest) = self.newest(after)? else { return Ok(()) };
-        let mut matches = Matches::at(self.connection, search, self.nearness, newest);
+        let mut matches = Matches::at(self.connection, search, self.nearness, newest)?;
         let mut most = self.rows.most;
         while !self.rows.are_enough() {
             let found = matches.take(most)?;
@@ -180,7 +180,7 @@ impl Walk<'_> {
     /// All that is found, in the order of its creation.
     fn sorted(&mut self, search: &Search, after: Option<(i64, PersonaId)>) -> rusqlite::Result<()> {
         let found =
-            Matches::at(self.connection, search, self.nearness, i64::MAX).take(usize::MAX)?;
+            Matches::at(self.connection, search, self.nearness, i64::MAX)?.take(usize::MAX)?;
         let mut conditions = Conditions::default();
         if let Some((created_at, id)) = after {
             let place = [Value::Integer(created_at), Value::Blob(id.as_bytes().to_vec())];

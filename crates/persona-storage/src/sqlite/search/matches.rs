@@ -8,20 +8,49 @@
 use persona_model::{Nearness, Search, Term};
 use rusqlite::Connection;
 
-use super::stream::Stream;
+use super::parts::{self, FIRST_ROW};
+use super::stream::{Stream, phrase};
 use super::{TEXTS, TITLES};
 
 /// The rows that have one term.
 struct Union<'c> {
     titles: Stream<'c>,
     /// `None` for a term that is looked for in name and tags only.
-    texts: Option<Stream<'c>>,
+    texts: Option<Texts<'c>>,
+}
+
+/// The rows whose texts have one term.
+struct Texts<'c> {
+    whole: Stream<'c>,
+    /// Those whose texts are in parts, in falling order; few personas are so large.
+    in_parts: Vec<i64>,
+    /// What of them lies behind.
+    at: usize,
+}
+
+impl<'c> Texts<'c> {
+    fn of(connection: &'c Connection, term: &Term, newest: i64) -> rusqlite::Result<Self> {
+        let in_parts = if parts::exist(connection)? {
+            parts::found(connection, &phrase(term), newest)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { whole: Stream::of(connection, TEXTS, term), in_parts, at: 0 })
+    }
+
+    /// See [`Stream::at_most`].
+    fn at_most(&mut self, most: i64) -> rusqlite::Result<Option<i64>> {
+        self.at += self.in_parts[self.at..].partition_point(|row| *row > most);
+        let in_parts = self.in_parts.get(self.at).copied();
+        Ok(self.whole.at_most(most.min(FIRST_ROW - 1))?.max(in_parts))
+    }
 }
 
 impl<'c> Union<'c> {
-    fn of(connection: &'c Connection, term: &Term) -> Self {
-        let texts = (!term.is_of_titles()).then(|| Stream::of(connection, TEXTS, term));
-        Self { titles: Stream::of(connection, TITLES, term), texts }
+    fn of(connection: &'c Connection, term: &Term, newest: i64) -> rusqlite::Result<Self> {
+        let of_texts = || Texts::of(connection, term, newest);
+        let texts = (!term.is_of_titles()).then(of_texts).transpose()?;
+        Ok(Self { titles: Stream::of(connection, TITLES, term), texts })
     }
 
     /// See [`Stream::at_most`].
@@ -35,8 +64,12 @@ impl<'c> Union<'c> {
     }
 }
 
-fn unions<'c>(connection: &'c Connection, terms: &[Term]) -> Vec<Union<'c>> {
-    terms.iter().map(|term| Union::of(connection, term)).collect()
+fn unions<'c>(
+    connection: &'c Connection,
+    terms: &[Term],
+    newest: i64,
+) -> rusqlite::Result<Vec<Union<'c>>> {
+    terms.iter().map(|term| Union::of(connection, term, newest)).collect()
 }
 
 /// Where the rows come from.
@@ -63,7 +96,7 @@ impl<'c> Matches<'c> {
         search: &Search,
         nearness: Nearness,
         newest: i64,
-    ) -> Self {
+    ) -> rusqlite::Result<Self> {
         let titles = |of_columns: fn(&str) -> String| {
             Source::Titles(Stream::of_all(connection, TITLES, &search.wanted, of_columns))
         };
@@ -71,10 +104,12 @@ impl<'c> Matches<'c> {
             Nearness::Name => titles(|wanted| format!("{{name}} : ({wanted})")),
             Nearness::Tags => titles(|wanted| format!("({wanted}) NOT {{name}} : ({wanted})")),
             Nearness::Text => {
-                Source::All { terms: unions(connection, &search.wanted), with_titles: false }
+                let terms = unions(connection, &search.wanted, newest)?;
+                Source::All { terms, with_titles: false }
             }
         };
-        Self { source, unwanted: unions(connection, &search.unwanted), most: Some(newest) }
+        let unwanted = unions(connection, &search.unwanted, newest)?;
+        Ok(Self { source, unwanted, most: Some(newest) })
     }
 
     /// The next one.
@@ -160,16 +195,16 @@ impl Selected {
     /// What a search selects, whatever its nearness.
     pub(in super::super) fn by(connection: &Connection, search: &Search) -> rusqlite::Result<Self> {
         if !search.wanted.is_empty() {
-            let terms = unions(connection, &search.wanted);
+            let terms = unions(connection, &search.wanted, i64::MAX)?;
             let mut matches = Matches {
                 source: Source::All { terms, with_titles: true },
-                unwanted: unions(connection, &search.unwanted),
+                unwanted: unions(connection, &search.unwanted, i64::MAX)?,
                 most: Some(i64::MAX),
             };
             return matches.take(usize::MAX).map(Self::Only);
         }
         let mut rows = Vec::new();
-        for mut term in unions(connection, &search.unwanted) {
+        for mut term in unions(connection, &search.unwanted, i64::MAX)? {
             let mut most = i64::MAX;
             while let Some(row) = term.at_most(most)? {
                 rows.push(row);

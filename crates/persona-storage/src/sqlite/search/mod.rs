@@ -6,17 +6,20 @@
 //! (ADR 0044).
 //!
 //! - `rows.rs`: the rows of one persona, written in the transaction of the persona.
+//! - `parts.rs`: the words of a large text, which are several rows.
 //! - `stream.rs`: what one expression finds in one index, from the newest row down.
 //! - `matches.rs`: what a whole search finds, put together from such streams.
 
 mod matches;
+mod parts;
 mod rows;
 mod stream;
 
 pub(super) use matches::{Matches, Selected};
+pub(super) use parts::{FIRST_ROW, has_orphans, parts_of, put_part, remove_orphans};
 pub(super) use rows::{
-    Entries, Entry, fill_indexes, fill_tags, merge, put_text, put_title, remove_title,
-    replace_text, replace_title,
+    Entries, Entry, WrittenParts, fill_indexes, fill_tags, merge, put_text, put_title, remove_text,
+    remove_title, replace_text, replace_title,
 };
 
 /// The index of the longer texts.

@@ -21,6 +21,7 @@ use persona_model::{Document, TextWords, TitleWords, ValidationErrors};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
+use super::parts::{self, parts_of, put_part};
 use crate::decide::Revised;
 use crate::fault_injection;
 use crate::sqlite::tables::personas;
@@ -40,6 +41,16 @@ pub(in super::super) struct Entry {
     before: Option<Document>,
     in_texts: bool,
     in_titles: bool,
+    /// The parts of the words of the texts, where those were written before.
+    parts: Option<WrittenParts>,
+}
+
+/// Parts that were written before the document, in transactions of their own.
+#[derive(Debug)]
+pub(in super::super) struct WrittenParts {
+    /// Whose words are in them.
+    pub document: Document,
+    pub parts: Vec<i64>,
 }
 
 impl Entry {
@@ -65,7 +76,33 @@ impl Entry {
             before,
             in_texts,
             in_titles,
+            parts: None,
         })
+    }
+
+    /// The same, with parts that were written before.
+    pub(in super::super) fn with_parts(mut self, written: Option<WrittenParts>) -> Self {
+        // What was worked out before may not be what the document came to behind the lock.
+        let fits =
+            |written: &WrittenParts| written.document.text_words() == self.document.text_words();
+        self.parts = written.filter(fits);
+        self
+    }
+}
+
+impl Entry {
+    fn write_texts(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.before.is_some() {
+            remove_text(connection, self.row_id)?;
+        }
+        if let Some(written) = &self.parts {
+            if parts::claim(connection, self.row_id, &written.parts)? {
+                return Ok(());
+            }
+            // Some were removed as orphans, because this writer lost its turn.
+            parts::remove_of(connection, self.row_id)?;
+        }
+        put_text(connection, self.row_id, self.document.text_words())
     }
 }
 
@@ -93,11 +130,7 @@ impl Entries {
             return Ok(());
         }
         for entry in self.0.values().filter(|entry| entry.in_texts) {
-            let words = entry.document.text_words();
-            match entry.before {
-                Some(_) => replace_text(connection, entry.row_id, words)?,
-                None => put_text(connection, entry.row_id, words)?,
-            }
+            entry.write_texts(connection)?;
         }
         for entry in self.0.values().filter(|entry| entry.in_titles) {
             let words = entry.document.title_words();
@@ -110,28 +143,44 @@ impl Entries {
     }
 }
 
-/// Adds a row to the index of texts.
+/// Adds the words of a persona to the index of texts.
 pub(in super::super) fn put_text(
     connection: &Connection,
     row_id: i64,
     words: &TextWords,
 ) -> rusqlite::Result<()> {
+    let words = words.as_str();
+    let parts = parts_of(words);
+    if parts.len() > 1 {
+        let mut parts = parts.into_iter();
+        return parts
+            .try_for_each(|part| put_part(connection, Some(row_id), &words[part]).map(drop));
+    }
+    put_whole_text(connection, row_id, words)
+}
+
+/// Adds the words of a persona to the index of texts, in one row whatever their number.
+fn put_whole_text(connection: &Connection, row_id: i64, words: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO persona_texts (rowid, text) VALUES (?1, ?2)")?
-        .execute(params![row_id, words.as_str()])
+        .execute(params![row_id, words])
         .map(drop)
 }
 
-/// Writes a row of the index of texts over the one that is there.
+/// Takes the words of a persona out of the index of texts.
+pub(in super::super) fn remove_text(connection: &Connection, row_id: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM persona_texts WHERE rowid = ?1")?.execute([row_id])?;
+    parts::remove_of(connection, row_id)
+}
+
+/// Writes the words of a persona in the index of texts over those that are there.
 pub(in super::super) fn replace_text(
     connection: &Connection,
     row_id: i64,
     words: &TextWords,
 ) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO persona_texts (rowid, text) VALUES (?1, ?2)")?
-        .execute(params![row_id, words.as_str()])
-        .map(drop)
+    remove_text(connection, row_id)?;
+    put_text(connection, row_id, words)
 }
 
 /// Adds a row to the index of names and tags.
@@ -184,7 +233,8 @@ pub(in super::super) fn fill_tags(connection: &Connection) -> rusqlite::Result<(
 /// followed by it.
 pub(in super::super) fn fill_indexes(connection: &Connection) -> rusqlite::Result<()> {
     for_each_document(connection, |row_id, document| {
-        put_text(connection, row_id, document.text_words())?;
+        // Version 7 has no parts, and no other writer waits for the migration.
+        put_whole_text(connection, row_id, document.text_words().as_str())?;
         put_title(connection, row_id, document.title_words())
     })
 }
@@ -220,4 +270,48 @@ pub(in super::super) fn merge(connection: &Connection) -> rusqlite::Result<bool>
         more |= connection.total_changes() - before >= 2;
     }
     Ok(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::Document;
+    use rusqlite::Connection;
+    use serde_json::json;
+
+    use super::{Entries, Entry, WrittenParts, parts_of, put_part};
+    use crate::sqlite::start::migrate;
+
+    #[test]
+    fn a_writer_whose_parts_were_removed_writes_the_words_with_the_document() {
+        let connection = Connection::open_in_memory().expect("memory");
+        migrate::apply(&connection, 0, migrate::VERSION).expect("a schema");
+        let words: Vec<String> = (0..20_000).map(|number| format!("w{number}")).collect();
+        let members = json!({ "name": "Novel", "description": words.join(" ") });
+        let document = Document::from_json(members).expect("valid");
+        let ranges = parts_of(document.text_words().as_str());
+        let put = |range: &std::ops::Range<usize>| {
+            let words = &document.text_words().as_str()[range.clone()];
+            put_part(&connection, None, words).expect("written")
+        };
+        let parts: Vec<i64> = ranges.iter().map(put).collect();
+        connection.execute("DELETE FROM text_parts WHERE part = ?1", [parts[1]]).expect("removed");
+        let mut entries = Entries::default();
+        entries.add(Entry {
+            row_id: 1,
+            document: document.clone(),
+            before: None,
+            in_texts: true,
+            in_titles: true,
+            parts: Some(WrittenParts { document: document.clone(), parts: parts.clone() }),
+        });
+        connection.pragma_update(None, "foreign_keys", false).expect("a switch");
+        entries.write(&connection).expect("written");
+        let number = |sql: &str| {
+            connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number")
+        };
+        let owned = "SELECT count(*) FROM text_parts WHERE persona = 1";
+        assert_eq!(number(owned), i64::try_from(ranges.len()).expect("few"));
+        let older = format!("{owned} AND part <= {}", parts[parts.len() - 1]);
+        assert_eq!(number(&older), 0, "none of those that were written before");
+    }
 }

@@ -118,7 +118,7 @@ fn stored(rows: usize) -> i64 {
 ///
 /// Words hold neither quotes nor blanks, and each stands between quotes, so no text of a user is an
 /// operator.
-fn phrase(term: &Term) -> String {
+pub(super) fn phrase(term: &Term) -> String {
     let star = if term.prefix { " *" } else { "" };
     format!("\"{}\"{star}", term.words.join(" "))
 }

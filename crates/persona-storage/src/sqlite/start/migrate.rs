@@ -38,6 +38,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0007_two_indexes.sql"),
         then: search::fill_indexes,
     },
+    Migration {
+        sql: include_str!("../../../migrations/sqlite/0008_text_parts.sql"),
+        then: |_| Ok(()),
+    },
 ];
 
 /// The schema version that this build knows.
@@ -52,6 +56,9 @@ pub(crate) const FOLDED_TAGS_SINCE: u32 = 6;
 
 /// The first version whose words are in two indexes.
 pub(crate) const TWO_INDEXES_SINCE: u32 = 7;
+
+/// The first version in which the words of a large text are in parts.
+pub(crate) const PARTS_SINCE: u32 = 8;
 
 /// What stands in place of the version of a file whose personas were moved away while a server used
 /// it: writers look at the version in every transaction, so from this commit on nobody writes what

@@ -67,6 +67,7 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
         "UPDATE personas SET row_id = ?2 WHERE row_id = ?1",
         "UPDATE persona_tags SET persona = ?2 WHERE persona = ?1",
         "UPDATE revisions SET persona = ?2 WHERE persona = ?1",
+        "UPDATE text_parts SET persona = ?2 WHERE persona = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([before, after])?;
     }
@@ -76,8 +77,8 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
     let document = Document::from_stored(&document)
         .map_err(|invalid| damage(format!("a persona cannot be read: {invalid}")))?;
     // The indexes hold no texts that could be moved.
-    connection.prepare_cached("DELETE FROM persona_texts WHERE rowid = ?1")?.execute([before])?;
+    search::remove_text(connection, before)?;
     search::remove_title(connection, before, document.title_words())?;
-    search::put_text(connection, after, document.text_words())?;
+    search::replace_text(connection, after, document.text_words())?;
     search::put_title(connection, after, document.title_words())
 }

@@ -86,7 +86,10 @@ impl Batch<'_> {
     fn apply(&self, job: Job, now: &mut Timestamp, batched: &mut Batched) {
         let Ok(ahead) = job.claim.apply() else { return };
         let Job { write, queued_at, was_looked_at, waiting, reply, .. } = job;
-        let (foreseen, guard) = ahead.map(|ahead| (ahead.foreseen, ahead.guard)).unzip();
+        let (foreseen, parts, guard) = match ahead {
+            Some(ahead) => (ahead.foreseen, ahead.written, Some(ahead.guard)),
+            None => (None, None, None),
+        };
         drop(waiting);
         if Instant::now() >= write.deadline {
             self.observer.gave_up();
@@ -101,7 +104,7 @@ impl Batch<'_> {
         // Growing from change to change, except over stamps that a wrong clock made.
         *now = after(*now, self.time.now());
         let bytes_max = if was_looked_at { usize::MAX } else { LIGHT_BYTES_MAX };
-        let result = match self.in_savepoint(&write, foreseen.flatten(), bytes_max, *now) {
+        let result = match self.in_savepoint(&write, foreseen, bytes_max, *now) {
             Ok(Ok(Step::IsHeavy(bytes))) => {
                 self.weights.learn(write.operation.id(), bytes);
                 // A request that no longer waits needs no answer.
@@ -111,7 +114,7 @@ impl Batch<'_> {
             Ok(Ok(Step::Applied(written, entry))) => {
                 self.weights.learn(written.representation.id, written.representation.body.len());
                 if let Some(entry) = entry {
-                    batched.entries.add(entry);
+                    batched.entries.add(entry.with_parts(parts));
                 }
                 Ok(written)
             }

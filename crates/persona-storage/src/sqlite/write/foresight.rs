@@ -11,6 +11,7 @@
 //! is committed, refused or withdrawn, and clients take turns. That costs little, because the work
 //! is the longer part; and two writes of one persona do not make each other's work void.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -19,11 +20,12 @@ use rusqlite::Connection;
 
 use super::heavy_write_lock::{HeavyWriteGuard, HeavyWriteLock};
 use super::queue::LIGHT_BYTES_MAX;
-use crate::decide::{Patched, patched};
+use crate::decide::{Patched, needs_no_document, patched};
 use crate::sqlite::Settings;
 use crate::sqlite::connection::{self, Purpose};
+use crate::sqlite::search::{self, WrittenParts};
 use crate::sqlite::tables::personas::{self, Stored};
-use crate::sqlite::tables::revisions;
+use crate::sqlite::tables::{idempotency, revisions};
 use crate::{Error, NoObserver, Operation, Write};
 
 /// The persona as it was seen outside of the lock, and what the write makes of it.
@@ -50,10 +52,22 @@ impl Foreseen {
     }
 }
 
+/// The words of a large text, to be written before the document.
+#[derive(Debug)]
+pub(crate) struct Large {
+    /// Has the words.
+    pub document: Document,
+    /// Its parts, in bytes of the words.
+    pub parts: Vec<Range<usize>>,
+}
+
 /// What a write will come to, with the guard that it keeps for as long as this is needed.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     pub foreseen: Option<Foreseen>,
+    pub large: Option<Large>,
+    /// What was written of it.
+    pub written: Option<WrittenParts>,
     pub guard: HeavyWriteGuard,
 }
 
@@ -96,17 +110,50 @@ impl Foresight {
             if reader.is_none() {
                 *reader = connection::open(&settings, Purpose::Read, Arc::new(NoObserver)).ok();
             }
-            let foreseen =
-                reader.as_ref().and_then(|reader| look(reader, &write)).filter(Foreseen::is_heavy);
+            let (foreseen, large) =
+                reader.as_ref().map(|reader| look(reader, &write)).unwrap_or_default();
+            let foreseen = foreseen.filter(Foreseen::is_heavy);
             let is_heavy = foreseen.is_some() || write.operation.document_bytes() > LIGHT_BYTES_MAX;
-            let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, guard }));
+            let ahead = is_heavy.then(|| Box::new(Ahead { foreseen, large, written: None, guard }));
             (write, ahead)
         });
         looked.await.map_err(|error| Error::Backend(Box::new(error)))
     }
 }
 
-fn look(reader: &Connection, write: &Write) -> Option<Foreseen> {
+fn look(reader: &Connection, write: &Write) -> (Option<Foreseen>, Option<Large>) {
+    let foreseen = foresee(reader, write);
+    let large = large_text(reader, write, foreseen.as_ref());
+    (foreseen, large)
+}
+
+/// The words that are to be written before the document; `None` where it has few, where they stay
+/// as they are, and where the write will be refused as far as can be seen.
+fn large_text(reader: &Connection, write: &Write, foreseen: Option<&Foreseen>) -> Option<Large> {
+    let document = match &write.operation {
+        Operation::Create { document, .. } | Operation::Replace { document, .. } => document,
+        Operation::Import { past, .. } => &past.document,
+        Operation::Patch { .. } => foreseen?.patched.as_ref()?.as_ref().ok()?,
+        Operation::Delete { .. } | Operation::Undelete { .. } => return None,
+    };
+    let before = foreseen.map(|foreseen| &foreseen.before);
+    let document_before = before.map(|before| &before.persona.document);
+    let is_refused = needs_no_document(write, before.map(Stored::current))
+        || document.check_bytes(write.document_bytes_max, document_before).is_err()
+        || document_before.is_some_and(|it| it.text_words() == document.text_words());
+    if is_refused {
+        return None;
+    }
+    if let Some(wanted) = &write.idempotency
+        && !matches!(idempotency::find(reader, wanted), Ok(None))
+    {
+        return None;
+    }
+    let parts = search::parts_of(document.text_words().as_str());
+    (parts.len() > 1).then(|| Large { document: document.clone(), parts })
+}
+
+fn foresee(reader: &Connection, write: &Write) -> Option<Foreseen> {
     match &write.operation {
         Operation::Create { document, .. } | Operation::Replace { document, .. } => {
             document.prepare();

@@ -105,6 +105,12 @@ impl HeavyWriteLock {
         }
     }
 
+    /// The lock of a database if no process holds it, until the file is dropped.
+    pub(crate) fn try_lock(database: &Path) -> Option<File> {
+        let file = open_or_make(&Self::path(database), database).ok()?;
+        file.try_lock().ok().map(|()| file)
+    }
+
     /// Lets a thread wait in the kernel's queue, because that wait has no deadline. `None` when an
     /// earlier thread still waits there: its write has given up, and so would the next one.
     fn wait_in_a_thread(&self) -> Option<oneshot::Receiver<Option<File>>> {

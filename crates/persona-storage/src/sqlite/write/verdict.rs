@@ -46,6 +46,12 @@ impl Verdict {
         Self { error: Some(error), loss }
     }
 
+    /// What came of a transaction with one value, and whether anything may follow it.
+    pub(crate) fn judge<T>(self, value: T) -> (Result<T, Error>, ControlFlow<Loss>) {
+        let flow = self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
+        (self.error.map_or(Ok(value), Err), flow)
+    }
+
     /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it
     /// was decided in a state that never became true, and would tell of a revision that nobody ever
     /// sees.

@@ -18,9 +18,10 @@ use tokio::sync::{oneshot, watch};
 use super::batch::{Batch, Batched};
 use super::claim::{Claim, Withdrawal};
 use super::commit::{WriteConnection, WriteTransaction};
-use super::foresight::{Ahead, Foresight};
+use super::foresight::{Ahead, Foresight, Large};
 use super::heavy_write_lock::HeavyWriteGuard;
-use super::queue::{LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
+use super::part::Part;
+use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
 use super::verdict::Verdict;
 use super::write_lock::WriteLock;
 use crate::fault_injection::{self, InjectedFault};
@@ -29,6 +30,7 @@ use crate::sqlite::connection::EMERGENCY_CHECKPOINT_PAGES;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::maintenance::checkpoint::relieve;
 use crate::sqlite::maintenance::disk::{Disk, Space};
+use crate::sqlite::search::WrittenParts;
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::{idempotency, personas};
@@ -39,7 +41,7 @@ use crate::{Error, Loss, Observer, Operation, Write, Written};
 
 /// Takes requests and has them applied, in order of arrival.
 pub(crate) struct Writer {
-    queue: Arc<Queue<Job>>,
+    queue: Arc<Queue<Task>>,
     weights: Arc<Weights>,
     foresight: Foresight,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
@@ -62,6 +64,12 @@ pub(crate) struct Job {
     pub claim: Claim<Box<Ahead>>,
     pub waiting: Waiting,
     pub reply: oneshot::Sender<Told>,
+}
+
+/// What waits in the queue.
+enum Task {
+    Request(Box<Job>),
+    Part(Part),
 }
 
 /// A write before it is queued.
@@ -87,7 +95,7 @@ impl Writer {
             })?
             .observed_by(Arc::clone(&observer));
         let connection = WriteConnection::open(settings, Arc::clone(&observer))?;
-        let (queue, jobs) = Queue::new();
+        let (queue, tasks) = Queue::new();
         let weights = Arc::new(Weights::default());
         let (gives_up, gave_up) = watch::channel(None);
         let time = Time::new(clock);
@@ -97,7 +105,7 @@ impl Writer {
             disk,
             time,
             observer: Arc::clone(&observer),
-            jobs,
+            tasks,
             weights: Arc::clone(&weights),
             keys_max: settings.idempotency_keys_max,
             gives_up,
@@ -128,19 +136,20 @@ impl Writer {
     ) -> Result<Told, Error> {
         let waiting = Waiting::begin(&self.observer);
         let Sized { write, size, was_looked_at, ahead } = sized.await?;
-        let deadline = write.deadline;
+        let (deadline, client) = (write.deadline, write.client);
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::new(ahead);
         self.enqueue(
+            client,
             size,
-            Job {
+            Task::Request(Box::new(Job {
                 write,
                 queued_at: Instant::now(),
                 was_looked_at,
                 claim: claim.clone(),
                 waiting,
                 reply,
-            },
+            })),
         )?;
         let withdrawal = Withdrawal(claim);
         let answered = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
@@ -174,13 +183,38 @@ impl Writer {
             return Ok(Sized { write, size, was_looked_at: false, ahead: None });
         }
         let looked = self.foresight.of(write).await;
-        let (write, ahead) = looked.inspect_err(|error| {
+        let (write, mut ahead) = looked.inspect_err(|error| {
             if matches!(error, Error::Busy { .. }) {
                 self.observer.gave_up();
             }
         })?;
+        if let Some(ahead) = &mut ahead {
+            ahead.written = self.write_parts(&write, ahead.large.take()).await?;
+        }
         size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.bytes()));
         Ok(Sized { write, size, was_looked_at: true, ahead })
+    }
+
+    /// Writes the words of a large text before the document, part by part.
+    async fn write_parts(
+        &self,
+        write: &Write,
+        large: Option<Large>,
+    ) -> Result<Option<WrittenParts>, Error> {
+        let Some(Large { document, parts }) = large else { return Ok(None) };
+        let mut written = Vec::with_capacity(parts.len());
+        for words in parts {
+            let (reply, answer) = oneshot::channel();
+            let part = Part { document: document.clone(), words, reply };
+            self.enqueue(write.client, part.size(), Task::Part(part))?;
+            let in_time = tokio::time::timeout_at(write.deadline.into(), answer).await;
+            let Ok(answered) = in_time else {
+                self.observer.gave_up();
+                return Err(Error::Busy { what: "its turn to write" });
+            };
+            written.push(answered.unwrap_or(Err(Error::Closed("its writer ended")))?);
+        }
+        Ok(Some(WrittenParts { document, parts: written }))
     }
 
     /// Remembers how large a persona is, for the next write of it.
@@ -190,15 +224,18 @@ impl Writer {
         }
     }
 
-    fn enqueue(&self, size: Size, job: Job) -> Result<(), Error> {
-        let refused = self.queue.push(job.write.client, size, job);
-        match refused {
+    fn enqueue(&self, client: Client, size: Size, task: Task) -> Result<(), Error> {
+        match self.queue.push(client, size, task) {
             Ok(()) => {}
             // Perhaps an older write of another client, which had its room; its own side hears of
             // it.
-            Err(Refused::Full(job)) => {
+            Err(Refused::Full(task)) => {
                 self.observer.gave_up();
-                refuse(job, Error::Busy { what: "a place in the queue of writes" });
+                let error = Error::Busy { what: "a place in the queue of writes" };
+                match task {
+                    Task::Request(job) => refuse(*job, error),
+                    Task::Part(part) => part.answer(Err(error)),
+                }
             }
             Err(Refused::Closed(_)) => return Err(Error::Closed("it takes no more writes")),
         }
@@ -246,7 +283,7 @@ struct Thread {
     disk: Arc<Disk>,
     time: Time,
     observer: Arc<dyn Observer>,
-    jobs: Taker<Job>,
+    tasks: Taker<Task>,
     weights: Arc<Weights>,
     keys_max: u64,
     gives_up: watch::Sender<Option<Loss>>,
@@ -269,15 +306,26 @@ impl Applied {
 
 impl Thread {
     fn run(mut self) {
-        while let Some((weight, job)) = self.jobs.next() {
-            if job.claim.is_taken() {
-                continue;
-            }
-            if let ControlFlow::Break(loss) = self.serve(job, weight) {
+        while let Some((weight, task)) = self.tasks.next() {
+            let served = match task {
+                Task::Request(job) if job.claim.is_taken() => continue,
+                Task::Request(job) => self.serve(*job, weight),
+                Task::Part(part) => self.serve_part(part),
+            };
+            if let ControlFlow::Break(loss) = served {
                 self.gives_up.send_replace(Some(loss));
                 return;
             }
         }
+    }
+
+    fn serve_part(&mut self, part: Part) -> ControlFlow<Loss> {
+        let space = self.disk.space();
+        if space.is_short() {
+            part.answer(Err(space.shortage()));
+            return ControlFlow::Continue(());
+        }
+        part.serve(&self.write_lock, &mut self.connection)
     }
 
     /// Serves the first request together with all light ones that wait behind it, in one
@@ -323,7 +371,15 @@ impl Thread {
             weights: &self.weights,
             keys_max: self.keys_max,
         };
-        let joining = || if weight == Weight::Light { self.jobs.next_light() } else { None };
+        let joining = || {
+            if weight == Weight::Heavy {
+                return None;
+            }
+            match self.tasks.next_light()? {
+                Task::Request(job) => Some(*job),
+                Task::Part(_) => unreachable!("a part is heavy"),
+            }
+        };
         let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
         let count = applied.len();
         if fault_injection::is_on(InjectedFault::AcknowledgeBeforeCommit) {
@@ -385,7 +441,9 @@ impl Thread {
 
 /// Looks at the schema behind the lock. A program that knows another one may have come between, and
 /// what it keeps beside a persona, this one does not.
-fn check_schema(transaction: &WriteTransaction<'_>) -> Result<(), (Error, Option<Loss>)> {
+pub(super) fn check_schema(
+    transaction: &WriteTransaction<'_>,
+) -> Result<(), (Error, Option<Loss>)> {
     match migrate::version_of(transaction) {
         Ok(migrate::VERSION) => Ok(()),
         Ok(migrate::RETIRED) => {

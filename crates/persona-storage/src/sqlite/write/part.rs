@@ -1,0 +1,86 @@
+//! Parts of a large text on their way to the index, each in a transaction of its own.
+//!
+//! A part takes its turn in the queue like a heavy write, so a light write waits for one part at
+//! most. What is written here belongs to no persona until the document itself is written
+//! (`search/parts.rs`).
+
+use std::ops::{ControlFlow, Range};
+
+use persona_model::Document;
+use tokio::sync::oneshot;
+
+use super::commit::WriteConnection;
+use super::queue::{LIGHT_BYTES_MAX, Size};
+use super::verdict::Verdict;
+use super::write_lock::WriteLock;
+use super::writer::check_schema;
+use crate::sqlite::error::from_driver;
+use crate::sqlite::search;
+use crate::sqlite::system_error::explained;
+use crate::{Error, Loss};
+
+/// A part that waits in the queue.
+pub(crate) struct Part {
+    pub document: Document,
+    /// Which of the words of its texts.
+    pub words: Range<usize>,
+    /// Told the number of the part.
+    pub reply: oneshot::Sender<Result<i64, Error>>,
+}
+
+impl Part {
+    /// What it counts in the queue: it has a transaction of its own, as a heavy write has.
+    pub(super) fn size(&self) -> Size {
+        let bytes = self.words.len();
+        Size { bytes, cost: bytes.max(LIGHT_BYTES_MAX + 1) }
+    }
+
+    pub(super) fn answer(self, result: Result<i64, Error>) {
+        // A request that no longer waits needs no answer; the maintenance process removes the part.
+        let _ = self.reply.send(result);
+    }
+
+    /// Writes it. Breaks when nothing more may be written through this connection.
+    pub(super) fn serve(
+        self,
+        write_lock: &WriteLock,
+        connection: &mut WriteConnection,
+    ) -> ControlFlow<Loss> {
+        if self.reply.is_closed() {
+            return ControlFlow::Continue(());
+        }
+        let _guard = match write_lock.lock() {
+            Ok(guard) => guard,
+            Err(error) => {
+                self.answer(Err(Error::Backend(Box::new(error))));
+                return ControlFlow::Continue(());
+            }
+        };
+        let transaction = match connection.begin() {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                self.answer(Err(from_driver(error)));
+                return ControlFlow::Continue(());
+            }
+        };
+        if let Err((error, loss)) = check_schema(&transaction) {
+            self.answer(Err(error));
+            return loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
+        }
+        let words = &self.document.text_words().as_str()[self.words.clone()];
+        let (verdict, part) = match search::put_part(&transaction, None, words) {
+            Ok(part) => (Verdict::of(transaction.commit()), part),
+            Err(error) => {
+                let error = from_driver(explained(&transaction, error));
+                (Verdict::given_up(transaction, error), 0)
+            }
+        };
+        let (result, flow) = verdict.judge(part);
+        self.answer(result);
+        if flow.is_continue() && !connection.is_autocommit() {
+            tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
+            return ControlFlow::Break(Loss::Writer);
+        }
+        flow
+    }
+}
