@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use persona_model::{
@@ -35,6 +36,8 @@ const FRAME_BYTES: u64 = 4096 + 24;
 /// Words of the heavy document, nearly all of them different.
 const HEAVY_WORDS: u64 = 380_000;
 const HEAVY_CHANGES: u64 = 8;
+/// How long small changes are made beside heavy ones.
+const BESIDE: Duration = Duration::from_secs(15);
 
 struct Wall(Instant);
 
@@ -161,6 +164,51 @@ impl Bench {
         json!({ "p50_ms": rounded(at(&times, 0.5)), "max_ms": rounded(at(&times, 1.0)), "pages": written })
     }
 
+    /// Milliseconds of small changes, one after the other, while two others exchange documents.
+    fn changes_beside(&mut self, heavy: Option<&[Value; 2]>) -> Value {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut others = JoinSet::new();
+        let patch = |number: u64, members: &Value| Operation::Patch {
+            id: id(number),
+            precondition: Precondition::Any,
+            patch: Patch::merge(members.clone()).expect("a patch"),
+            base: None,
+        };
+        let written = Arc::new(AtomicU64::new(0));
+        for (number, documents) in (0..2).zip([heavy, heavy].into_iter().flatten()) {
+            let (store, stop) = (Arc::clone(&self.store), Arc::clone(&stop));
+            let (documents, written) = (documents.clone(), Arc::clone(&written));
+            let others_patch = patch;
+            let change = async move {
+                for members in documents.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    store.write(write(others_patch(number, members))).await.expect("patched");
+                    written.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            others.spawn_on(change, self.runtime.handle());
+        }
+        let until = Instant::now() + BESIDE;
+        let mut times = Vec::new();
+        while Instant::now() < until {
+            let at = times.len() as u64;
+            times.push(self.patch(2 + mixed(at) % 100, json!({ "extensions": { "number": at } })));
+            self.maintenance.tick().expect("maintenance");
+        }
+        stop.store(true, Ordering::Relaxed);
+        self.runtime.block_on(async { while others.join_next().await.is_some() {} });
+        let times = sorted(times);
+        json!({
+            "changes": times.len(),
+            "heavy_changes": written.load(Ordering::Relaxed),
+            "p50_ms": rounded(at(&times, 0.5)),
+            "p99_ms": rounded(at(&times, 0.99)),
+            "max_ms": rounded(at(&times, 1.0)),
+        })
+    }
+
     fn search(&self, text: &str, sort: Sort, count: bool) -> f64 {
         let filter = Filter { search: Search::parse(text).ok(), ..Filter::default() };
         let request = ListRequest { filter, sort, after: None, limit: 50, count };
@@ -222,6 +270,11 @@ fn main() {
         bench.changes(HEAVY_CHANGES, |at| (0, json!({ "nickname": format!("heavy{at}") })));
     let heavy_text =
         bench.changes(HEAVY_CHANGES, |at| (0, json!({ "description": format!("change{at}") })));
+    let other: Vec<String> = texts_of_heavy.iter().map(|text| text.replace('h', "g")).collect();
+    let heavy =
+        [json!({ "alternate_greetings": texts_of_heavy }), json!({ "alternate_greetings": other })];
+    let beside_none = bench.changes_beside(None);
+    let beside_heavy = bench.changes_beside(Some(&heavy));
     let figures = json!({
         "personas": personas,
         "created_per_second": rounded(created),
@@ -233,6 +286,8 @@ fn main() {
         "heavy_made_ms": rounded(made),
         "heavy_patch_nickname": heavy_nickname,
         "heavy_patch_text": heavy_text,
+        "small_beside_nothing": beside_none,
+        "small_beside_heavy": beside_heavy,
     });
     println!("{figures}");
     bench.runtime.block_on(bench.store.close());
