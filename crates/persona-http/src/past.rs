@@ -6,10 +6,9 @@ use persona_model::{
 };
 use serde_json::{Map, Value};
 
-use super::wire::MANAGED;
+use super::wire::{FORMERLY_MANAGED, MANAGED};
 
-/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at;
-/// `labels` is not a part of a revision.
+/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at.
 ///
 /// # Errors
 ///
@@ -24,6 +23,7 @@ pub(super) fn past_revision(
     let mut history = Value::Null;
     if let Value::Object(members) = &mut body {
         history = members.remove("history").unwrap_or_default();
+        members.remove(FORMERLY_MANAGED);
         for known in MANAGED {
             if let Some(value) = members.remove(known.name) {
                 wrong.errors.extend(known.fault(id, &value));

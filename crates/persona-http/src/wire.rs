@@ -22,7 +22,6 @@ pub(super) enum Holds {
     TimeOrNull,
     AuthorOrNull,
     Hash,
-    Labels,
 }
 
 /// Every store-managed member, in the order of `persona_model::metadata_text`.
@@ -59,8 +58,11 @@ pub(super) const MANAGED: &[Managed] = &[
         holds: Holds::Hash,
         about: "SHA-256 of the canonical JSON (RFC 8785, with whole numbers in all their digits) of the editable members.",
     },
-    Managed { name: "labels", holds: Holds::Labels, about: "Names for revisions." },
 ];
+
+/// A member that a version before had in each answer. A client that sends back what it got then may
+/// still send it; it is ignored.
+pub(super) const FORMERLY_MANAGED: &str = "labels";
 
 /// The names of all members of an answer.
 pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
@@ -77,6 +79,7 @@ pub(super) fn document_of_put(
 ) -> Result<Document, ValidationErrors> {
     let mut wrong = ValidationErrors { errors: Vec::new(), more: 0 };
     if let Value::Object(members) = &mut body {
+        members.remove(FORMERLY_MANAGED);
         for managed in MANAGED {
             if let Some(value) = members.remove(managed.name) {
                 wrong.errors.extend(managed.fault(id, &value));
@@ -109,10 +112,6 @@ impl Managed {
                 }),
                 "a SHA-256",
             ),
-            Holds::Labels => (
-                value.as_object().is_some_and(|labels| labels.values().all(Value::is_u64)),
-                "labels with their revisions",
-            ),
         };
         let message = || {
             format!(
@@ -130,15 +129,13 @@ impl Managed {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use persona_model::{
         ContentHash, Document, Persona, PersonaId, Revision, Timestamp, join_representation,
         metadata_text,
     };
     use serde_json::{Value, json};
 
-    use super::{document_of_put, member_names};
+    use super::{FORMERLY_MANAGED, document_of_put, member_names};
 
     fn answer() -> (PersonaId, Value) {
         let document = Document::from_json(json!({ "name": "Ada" })).expect("valid");
@@ -151,7 +148,6 @@ mod tests {
             created_by: Some("ada".into()),
             updated_by: None,
             content_hash: ContentHash::from_bytes([7; 32]),
-            labels: BTreeMap::from([("production".into(), Revision::FIRST)]),
             document,
         };
         let text = join_representation(&metadata_text(&persona), persona.document.text());
@@ -168,7 +164,8 @@ mod tests {
 
     #[test]
     fn an_answer_can_be_put_back() {
-        let (id, answer) = answer();
+        let (id, mut answer) = answer();
+        answer[FORMERLY_MANAGED] = json!({});
         assert_eq!(document_of_put(id, answer), Document::from_json(json!({ "name": "Ada" })));
     }
 

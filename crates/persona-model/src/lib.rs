@@ -73,7 +73,7 @@ pub use patch::{PATCH_OPERATIONS_MAX, Patch, PatchError};
 pub use persona::{Kind, Persona};
 pub use position::{Position, Since};
 pub use rank::{Nearness, Rank};
-pub use representation::{join_representation, metadata_text, updated_at_in};
+pub use representation::{is_metadata_of, join_representation, metadata_text, updated_at_in};
 pub use revision::{Precondition, Revision};
 pub use search::{
     SEARCH_BYTES_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS_MAX, SNIPPETS_MAX, Search,

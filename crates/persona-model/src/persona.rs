@@ -1,7 +1,5 @@
 //! The record as a whole.
 
-use std::collections::BTreeMap;
-
 use crate::{ContentHash, Document, PersonaId, Revision, Timestamp};
 
 /// A persona: the members that the store manages, and the document that people edit.
@@ -23,8 +21,6 @@ pub struct Persona {
     pub updated_by: Option<String>,
     /// SHA-256 of the canonical JSON of the document.
     pub content_hash: ContentHash,
-    /// Names for revisions, such as `production`.
-    pub labels: BTreeMap<String, Revision>,
     /// The editable part.
     pub document: Document,
 }

@@ -1,22 +1,25 @@
-//! The answer: a persona as JSON text, in the form that clients get and the database keeps ready.
+//! The representation: a persona as JSON text, in the form that clients get.
 //!
-//! It is built once, when a revision is written, and sent as it is ever after: a read parses and
-//! formats nothing. Two parts, so that the database need not keep the document twice: the **head**
-//! holds the store-managed members as an object, the document is an object of its own, and
-//! [`join_representation`] joins them.
+//! The text is built once, when a revision is written, and sent as it is ever after: a read parses
+//! and formats nothing. It is stored in two parts, so that the database need not keep the document
+//! twice: the **metadata** holds the store-managed members as an object, the document is an object
+//! of its own, and [`join_representation`] joins them.
+//!
+//! The metadata is what the checksum and the entity tag cover, so it has nothing that is not a part
+//! of a revision. Labels, for one, are not in it.
 
 use serde_json::{Value, json};
 
 use crate::{Persona, Timestamp};
 
+/// What stored metadata ends with where a version of this program wrote it that still had labels in
+/// it. No version ever had a way to set a label. The stored text stays as it is, because its
+/// checksum covers it.
+const FORMER_LABELS: &str = r#","labels":{}}"#;
+
 /// The store-managed members of a persona as a JSON object, in the order in which people look for
 /// them.
 pub fn metadata_text(persona: &Persona) -> String {
-    let labels: serde_json::Map<String, Value> = persona
-        .labels
-        .iter()
-        .map(|(label, revision)| (label.clone(), revision.number().into()))
-        .collect();
     object_text([
         ("id", &json!(persona.id.to_string())),
         ("revision", &json!(persona.revision.number())),
@@ -26,8 +29,17 @@ pub fn metadata_text(persona: &Persona) -> String {
         ("created_by", &json!(persona.created_by)),
         ("updated_by", &json!(persona.updated_by)),
         ("content_hash", &json!(persona.content_hash.to_string())),
-        ("labels", &Value::Object(labels)),
     ])
+}
+
+/// Whether a stored metadata text is that of this persona, whichever version of this program wrote
+/// it.
+pub fn is_metadata_of(persona: &Persona, stored: &str) -> bool {
+    let text = metadata_text(persona);
+    match stored.strip_suffix(FORMER_LABELS) {
+        Some(members) => text.strip_suffix('}') == Some(members),
+        None => text == stored,
+    }
 }
 
 /// A JSON object with these members in this order. The names are plain words that need no escaping.
@@ -46,13 +58,13 @@ pub(crate) fn object_text<'a>(members: impl IntoIterator<Item = (&'a str, &'a Va
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// When the persona of an answer was changed last: what [`metadata_text`] wrote at its fourth
-/// member. `None` for any other text.
+/// The time at which the persona of a representation was changed last: what [`metadata_text`] wrote
+/// as its fourth member. `None` for any other text.
 ///
-/// Nothing else of the answer is read.
-pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {
+/// Nothing else of the representation is read.
+pub fn updated_at_in(representation: &[u8]) -> Option<Timestamp> {
     // Neither identity, nor number, nor time has a quote: names and texts alternate.
-    let mut quoted = answer.split(|byte| *byte == b'"').skip(UPDATED_AT_QUOTE);
+    let mut quoted = representation.split(|byte| *byte == b'"').skip(UPDATED_AT_QUOTE);
     if quoted.next()? != b"updated_at" {
         return None;
     }
@@ -63,23 +75,63 @@ pub fn updated_at_in(answer: &[u8]) -> Option<Timestamp> {
 /// value that is a text.
 const UPDATED_AT_QUOTE: usize = 11;
 
-/// Joins a head and a document text into the answer: one object with the members of both.
+/// Joins metadata and document into the representation: one object with the members of both.
+///
+/// Labels that an earlier version put into the metadata are left out.
 ///
 /// # Panics
 ///
 /// In debug builds, when either is not a non-empty JSON object.
-pub fn join_representation(head: &str, document: &str) -> Vec<u8> {
+pub fn join_representation(metadata: &str, document: &str) -> Vec<u8> {
     debug_assert!(
-        head.starts_with('{') && head.ends_with('}') && head.len() > 2,
-        "a head is a non-empty object"
+        metadata.starts_with('{') && metadata.ends_with('}') && metadata.len() > 2,
+        "the metadata is a non-empty object"
     );
     debug_assert!(
         document.starts_with('{') && document.ends_with('}') && document.len() > 2,
         "a document is a non-empty object"
     );
-    let mut answer = Vec::with_capacity(head.len() + document.len());
-    answer.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
-    answer.push(b',');
-    answer.extend_from_slice(&document.as_bytes()[1..]);
-    answer
+    let members =
+        metadata.strip_suffix(FORMER_LABELS).unwrap_or_else(|| &metadata[..metadata.len() - 1]);
+    let mut representation = Vec::with_capacity(members.len() + 1 + document.len());
+    representation.extend_from_slice(members.as_bytes());
+    representation.push(b',');
+    representation.extend_from_slice(&document.as_bytes()[1..]);
+    representation
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{is_metadata_of, join_representation, metadata_text};
+    use crate::{ContentHash, Document, Persona, PersonaId, Revision, Timestamp};
+
+    fn persona() -> Persona {
+        Persona {
+            id: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            created_at: Timestamp::from_micros(1),
+            updated_at: Timestamp::from_micros(2),
+            deleted_at: None,
+            created_by: Some("ada".into()),
+            updated_by: None,
+            content_hash: ContentHash::from_bytes([7; 32]),
+            document: Document::from_json(json!({ "name": "Ada" })).expect("valid"),
+        }
+    }
+
+    #[test]
+    fn metadata_with_the_labels_of_an_earlier_version_is_known_and_sent_without_them() {
+        let persona = persona();
+        let metadata = metadata_text(&persona);
+        let former = metadata.replace("\"}", "\",\"labels\":{}}");
+        assert_ne!(metadata, former);
+        assert!(is_metadata_of(&persona, &metadata) && is_metadata_of(&persona, &former));
+        assert!(!is_metadata_of(&persona, &former.replace("ada", "eve")));
+        let sent = join_representation(&metadata, persona.document.text());
+        assert_eq!(join_representation(&former, persona.document.text()), sent);
+        let sent: Value = serde_json::from_slice(&sent).expect("JSON");
+        assert_eq!((&sent["labels"], &sent["name"]), (&Value::Null, &json!("Ada")));
+    }
 }

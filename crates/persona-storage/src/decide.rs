@@ -1,8 +1,6 @@
 //! The rules of writing: what a request makes of the current persona. Pure, and the same for every
 //! backend.
 
-use std::collections::BTreeMap;
-
 use persona_model::{
     ChangeKind, Document, EntityTag, FIELDS, Merged, Patch, PatchError, Persona, PersonaId,
     Precondition, Revision, Timestamp, merge_three_way,
@@ -135,7 +133,6 @@ fn created(
         created_by: author.cloned(),
         updated_by: author.cloned(),
         content_hash: document.content_hash(),
-        labels: BTreeMap::new(),
         document: document.clone(),
     };
     let changed = FIELDS.iter().map(|field| field.name).collect();

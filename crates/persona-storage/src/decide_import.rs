@@ -1,8 +1,6 @@
 //! The rules for a revision that another store made: it is kept as it was, behind the one before
 //! it.
 
-use std::collections::BTreeMap;
-
 use persona_model::{
     ChangeKind, FIELDS, PastRevision, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
 };
@@ -49,7 +47,6 @@ fn persona(id: PersonaId, past: &PastRevision) -> Persona {
         created_by: past.created_by.clone(),
         updated_by: past.updated_by.clone(),
         content_hash: stated.unwrap_or_else(|| past.document.content_hash()),
-        labels: BTreeMap::new(),
         document: past.document.clone(),
     }
 }

@@ -292,9 +292,6 @@ fn managed_member(managed: &'static Managed) -> (&'static str, Value) {
         Holds::TimeOrNull => or_null(json!({ "type": "string", "format": "date-time" })),
         Holds::AuthorOrNull => or_null(json!({ "type": "string" })),
         Holds::Hash => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
-        Holds::Labels => {
-            json!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 } })
-        }
     };
     schema["description"] = managed.about.into();
     schema["readOnly"] = true.into();

@@ -29,6 +29,13 @@ pub async fn a_created_persona_reads_back_as_it_was_answered(store: &Subject, _c
     for field in persona_model::FIELDS {
         assert_eq!(body.get(field.name), expected.get(field.name), "{}", field.name);
     }
+    // Labels, for one, are not a part of a revision, so the entity tag must not cover them.
+    let metadata = 8;
+    assert_eq!(
+        body.as_object().expect("an object").len(),
+        metadata + persona_model::FIELDS.len(),
+        "a representation has nothing that is not a part of a revision"
+    );
     assert_eq!(body["id"], json!(id(1).to_string()));
     assert_eq!(body["created_at"], json!("2026-11-24T12:00:00.000000Z"));
     assert_eq!(body["updated_at"], body["created_at"]);

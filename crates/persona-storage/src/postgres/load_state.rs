@@ -1,7 +1,5 @@
 //! Everything that a write has to know before it is decided, in one statement.
 
-use std::collections::BTreeMap;
-
 use persona_model::{
     ContentHash, Document, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
 };
@@ -184,7 +182,6 @@ fn persona_from(found: &Row, id: PersonaId) -> Result<(Persona, Representation),
         content_hash: ContentHash::from_bytes(
             hash.try_into().map_err(|_| damaged(&"a hash has another length"))?,
         ),
-        labels: BTreeMap::new(),
         document: Document::from_stored(row::value(found, 3)?)
             .map_err(|invalid| damaged(&invalid))?,
     };

@@ -79,6 +79,8 @@ async fn patched(store: &dyn Store, members: Value) -> String {
 /// apart.
 async fn assert_goes_on_with_exact_hashes(store: &dyn Store) {
     let before = store.get(id(1)).await.expect("readable").expect("it is there");
+    let body: Value = serde_json::from_slice(&before.body).expect("JSON");
+    assert_eq!(body.get("labels"), None, "they are in the stored text, and are not sent");
     assert!(hash_of(&before).starts_with(ROUNDED), "{}", hash_of(&before));
     let first =
         store.revision(id(1), Revision::FIRST).await.expect("readable").expect("it is there");

@@ -1,9 +1,7 @@
 //! The revisions of one persona: 1 to its current one without a gap, each as its own columns say,
 //! the last as the current row.
 
-use std::collections::BTreeMap;
-
-use persona_model::{Document, FIELDS, Persona, Timestamp, metadata_text};
+use persona_model::{Document, FIELDS, Persona, Timestamp, is_metadata_of};
 use rusqlite::{Connection, Row};
 
 use super::persona::Stored;
@@ -114,12 +112,11 @@ fn inspect(
         created_by: persona.created_by.clone(),
         updated_by: found.get(7)?,
         content_hash: document.content_hash(),
-        labels: BTreeMap::new(),
         document: document.clone(),
     };
     let states = |hash| {
         as_it_was.content_hash = hash;
-        metadata_text(&as_it_was) == head
+        is_metadata_of(&as_it_was, &head)
     };
     if !document.content_hashes().any(states) {
         faults.push("its head differs from its columns or its document".into());

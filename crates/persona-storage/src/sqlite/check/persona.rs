@@ -1,8 +1,8 @@
 //! One persona against itself: its texts, hash and checksum, its columns, its tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use persona_model::{ContentHash, Document, Persona, PersonaId, metadata_text};
+use persona_model::{ContentHash, Document, Persona, PersonaId, is_metadata_of};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::sqlite::error::damage;
@@ -108,7 +108,6 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
             created_by: found.get(9)?,
             updated_by: found.get(10)?,
             content_hash: found.get(11).map(ContentHash::from_bytes)?,
-            labels: BTreeMap::new(),
             document: document.clone(),
         };
         Ok((persona, found.get(14)?, same))
@@ -123,7 +122,7 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     if !document.content_hashes().any(|hash| hash == persona.content_hash) {
         faults.push("the content hash differs from that of the document".into());
     }
-    if metadata_text(&persona) != head {
+    if !is_metadata_of(&persona, &head) {
         faults.push("the head of the answer differs from the columns".into());
     }
     Ok((Stored { persona, head, document: text }, faults))

@@ -1,7 +1,5 @@
 //! Rows of `personas` and `persona_tags`.
 
-use std::collections::BTreeMap;
-
 use persona_model::{ContentHash, Document, EntityTag, Persona, PersonaId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
@@ -152,7 +150,6 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
                 created_by: found.get(4)?,
                 updated_by: found.get(5)?,
                 content_hash: found.get(6).map(ContentHash::from_bytes)?,
-                labels: BTreeMap::new(),
                 document,
             },
         })
