@@ -1,4 +1,6 @@
-//! Rules of the house: over all sources of the workspace, and over the command `./test`.
+//! Rules of the house: over all sources of the workspace, over the dependencies of
+//! its packages, and over the command `./test`.
 
+mod dependencies;
 mod test_command;
 mod tidy;
