@@ -11,9 +11,9 @@ use persona_model::{Revision, history_line};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_postgres::{Error as DriverError, Row};
 
+use super::connection::Connection;
 use super::error::{Meaning, from_driver};
 use super::lease::Leases;
-use super::pool::Connection;
 use super::row;
 use super::shares::Kind;
 use crate::export::Outlet;

@@ -10,9 +10,9 @@ use persona_model::{Change, ChangeKind, Position};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::connection::Statement;
 use super::error::damaged;
 use super::lease::Leases;
-use super::pool::Statement;
 use super::row;
 use super::shares::Kind;
 use crate::Error;

@@ -5,7 +5,7 @@ use persona_model::{Document, PersonaId};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::pool::{Connection, Parameter, Statement};
+use super::connection::{Connection, Parameter, Statement};
 use super::{DatabaseError, Settings, row, search};
 
 /// Personas of one batch of a migration, and bytes of documents after which it ends.

@@ -17,8 +17,9 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::Settings;
+use super::connection::{Connection, Parameter, Statement};
 use super::error::from_pool;
-use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
+use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::{Kind, Shares};
 use crate::{Error, ReadRoom};
 

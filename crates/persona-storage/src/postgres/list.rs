@@ -11,8 +11,8 @@ use persona_model::{
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::connection::{Parameter, Statement};
 use super::lease::Leases;
-use super::pool::{Parameter, Statement};
 use super::shares::Kind;
 use super::{feed, row, search};
 use crate::fault_injection;

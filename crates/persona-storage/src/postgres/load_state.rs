@@ -7,8 +7,8 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Error as DriverError, Row};
 use uuid::Uuid;
 
+use super::connection::{Connection, Statement};
 use super::error::damaged;
-use super::pool::{Connection, Statement};
 use super::row;
 use crate::{Error, Operation, Outcome, Representation, Write};
 

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use persona_model::Clock;
 use tokio_postgres::types::Type;
 
+use super::connection::Statement;
 use super::io_thread::IoThread;
-use super::pool::{Pool, Statement};
+use super::pool::Pool;
 use super::{DatabaseError, Settings, row, start, status};
 use crate::time::{OBSERVED_EVERY, Observed};
 use crate::{Error, NoObserver};

@@ -6,7 +6,7 @@
 
 use tokio_postgres::Error as DriverError;
 
-use super::pool::{Connection, Statement};
+use super::connection::{Connection, Statement};
 use super::{DatabaseError, Settings, found_by};
 
 /// Every migration; the first makes version 1 of an empty database.

@@ -16,6 +16,7 @@
 
 mod abandoned;
 mod cancel;
+mod connection;
 mod error;
 mod export;
 mod feed;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Error as DriverError;
 use tokio_postgres::types::Type;
 
-use super::pool::{Connection, Statement};
+use super::connection::{Connection, Statement};
 use super::row;
 
 /// Where there is no room, it is counted again after this long.

@@ -17,7 +17,8 @@ use tokio::sync::Mutex;
 use tokio_postgres::Row;
 
 use super::Settings;
-use super::pool::{Connection, Parameter, Pool, READ_WAIT_MAX, Reading, Statement};
+use super::connection::{Connection, Parameter, Statement};
+use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::has_shared_reader;
 use crate::Error;
 

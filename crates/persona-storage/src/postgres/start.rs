@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio_postgres::Error as DriverError;
 
+use super::connection::{Connection, Statement};
 use super::io_thread::IoThread;
-use super::pool::{Connection, Pool, Statement};
+use super::pool::Pool;
 use super::{DatabaseError, Settings, migrate, status};
 use crate::NoObserver;
 

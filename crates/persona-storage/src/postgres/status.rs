@@ -2,8 +2,9 @@
 
 use tokio_postgres::{Error as DriverError, Row};
 
+use super::connection::{Connection, Statement};
 use super::lease::Leases;
-use super::pool::{Connection, Pool, Statement};
+use super::pool::Pool;
 use super::shares::Kind;
 use super::{Settings, migrate, row};
 use crate::{BackendDetails, Error, Status};

@@ -7,10 +7,11 @@ use persona_model::{Change, Clock, ListRequest, PersonaId, Revision};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::connection::{Parameter, Statement};
 use super::error::damaged;
 use super::io_thread::IoThread;
 use super::lease::Leases;
-use super::pool::{Parameter, Pool, Statement};
+use super::pool::Pool;
 use super::readiness::Readiness;
 use super::shared_reader::SharedReader;
 use super::shares::Kind;

@@ -7,9 +7,9 @@ use persona_model::{Revision, Timestamp};
 use tokio_postgres::Error as DriverError;
 use uuid::Uuid;
 
+use super::connection::Connection;
 use super::error::Meaning;
 use super::load_state::{Current, Earlier, NotRead, look};
-use super::pool::Connection;
 use super::quota::Quota;
 use super::{migrate, write_statement};
 use crate::decide::{self, Decision, Revised};

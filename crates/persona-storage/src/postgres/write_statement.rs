@@ -10,7 +10,8 @@ use tokio_postgres::Error as DriverError;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::pool::{Connection, Parameter, Pool, Statement};
+use super::connection::{Connection, Parameter, Statement};
+use super::pool::Pool;
 use super::{migrate, row, search};
 use crate::checksum;
 use crate::decide::Revised;

@@ -21,8 +21,9 @@ use persona_model::{Clock, PersonaId};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
+use super::connection::Connection;
 use super::error::{Meaning, from_driver, from_pool};
-use super::pool::{Connection, Pool};
+use super::pool::Pool;
 use super::quota::Quota;
 use super::write_attempt::{Attempt, Failure, Request};
 use super::write_statement;

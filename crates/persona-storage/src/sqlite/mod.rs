@@ -25,6 +25,7 @@
 mod backup;
 mod check;
 mod connection;
+mod database_error;
 mod error;
 mod files;
 pub mod inspect;
@@ -45,7 +46,7 @@ pub use backup::create::{BackupReport, back_up};
 pub use backup::restore::{RestoreReport, is_there, restore};
 pub use backup::schedule::{BackupPlan, BackupSchedule};
 pub use check::{CheckProblem, CheckReport, check};
-pub use error::DatabaseError;
+pub use database_error::DatabaseError;
 pub use files::access::{Obstacle, refuse_unreadable, refuse_unwritable};
 pub use files::file_system::FileSystem;
 pub use files::own_files::{SecondName, real_path, refuse_output, second_name};

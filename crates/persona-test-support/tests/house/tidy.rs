@@ -10,9 +10,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Argued exceptions to the longest file: path and reason.
 const LONG_FILES: &[(&str, &str)] = &[
     ("crates/persona-cli/tests/faults/kill_points.rs", WIDTH),
-    ("crates/persona-storage/src/postgres/pool.rs", WIDTH),
     ("crates/persona-storage/src/postgres/settings.rs", WIDTH),
-    ("crates/persona-storage/src/sqlite/error.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/maintenance/process.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/write/writer.rs", WIDTH),
     ("crates/persona-storage/src/transfer/run.rs", WIDTH),

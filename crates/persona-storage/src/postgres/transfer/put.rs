@@ -4,8 +4,8 @@ use persona_model::PersonaId;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::super::connection::Parameter;
 use super::super::found_by::FoundBy;
-use super::super::pool::Parameter;
 use super::super::row;
 use super::session::Session;
 use crate::transfer::{Entry, KeyRecord, PersonaRow, TransferError};

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio_postgres::{Error as DriverError, Row};
 
+use super::super::connection::{Connection, Parameter, Statement};
 use super::super::found_by::{self, FoundBy};
 use super::super::io_thread::IoThread;
-use super::super::pool::{Connection, Parameter, Pool, Statement};
+use super::super::pool::Pool;
 use super::super::{DatabaseError, Settings, migrate, start};
 use crate::transfer::TransferError;
 use crate::{Error, NoObserver};

@@ -7,7 +7,7 @@ use persona_model::PersonaId;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::super::pool::Connection;
+use super::super::connection::Connection;
 use super::super::{DatabaseError, Settings, migrate, row};
 use super::session::{BEGIN, Session};
 use crate::Error;
