@@ -1,9 +1,7 @@
 //! The order of a move: copy, compare, and only then let the target be used.
 //!
 //! Without `live` the source is fenced from the beginning to the end. With it, writers go on while
-//! nearly everything is copied and compared; then they are held up for the last lines, and never
-//! for longer than [`FENCE_MAX`]: what takes longer is given up, they are let go on, and it is
-//! tried again when it has caught up.
+//! nearly everything is copied and compared, and `live.rs` ends the move.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -13,30 +11,15 @@ use persona_model::PersonaId;
 
 use super::TransferError;
 use super::chase::Chase;
+use super::copied_keys::CopiedKeys;
 use super::place::Place;
-use super::rows::KeyRecord;
 use super::side::{Counts, Source, Start, Target};
 use super::verify;
 use crate::sqlite::{Progress, Step, Watcher};
 use crate::{postgres, sqlite};
 
-/// Longest time that writers are held up by a live move.
-const FENCE_MAX: Duration = Duration::from_secs(2);
-/// From then on no further step of it begins, so that the last one ends in time too.
-const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
-/// Writers are held up only when copying and comparing what came since the last time took no longer
-/// than this: what came meanwhile is then quickly done.
-const ROUND_SHORT: Duration = Duration::from_millis(300);
-/// So many rounds at most: where writers are as quick as the copy, it gets no better.
-const ROUNDS_MAX: u32 = 20;
-/// How often it is tried to come through in that time.
-const FENCES_MAX: u32 = 10;
 /// A live move has caught up when no more lines than this are left: they take a few milliseconds.
 const CAUGHT_UP: usize = 100;
-/// A slow writer can keep a record with the count of a minute before (`time.rs`): records of keys
-/// that are this much older can still be new.
-const CLOCKS_DIFFER_MAX_US: i64 = 120_000_000;
-
 /// What is to be moved, and how.
 #[derive(Clone, Debug)]
 #[expect(
@@ -135,48 +118,18 @@ fn open(plan: &Plan) -> Result<Sides, TransferError> {
 /// Both sides, opened.
 type Sides = (Box<dyn Source>, Box<dyn Target>);
 
-struct Work<'a, 'w> {
-    plan: &'a Plan,
-    source: Box<dyn Source>,
-    target: Box<dyn Target>,
+pub(super) struct Work<'a, 'w> {
+    pub(super) plan: &'a Plan,
+    pub(super) source: Box<dyn Source>,
+    pub(super) target: Box<dyn Target>,
     watcher: &'a mut Watcher<'w>,
-    start: Start,
+    pub(super) start: Start,
     /// The last line that is in the target, as the source numbers it.
-    position: i64,
+    pub(super) position: i64,
     /// Lines of the source, as far as is known.
     total: u64,
     /// Personas that were written since they were compared.
-    touched: BTreeSet<PersonaId>,
-}
-
-/// Records of keys that were copied.
-#[derive(Default)]
-struct Keys {
-    /// Time of the newest one; `None` before the first.
-    newest: Option<i64>,
-    /// Those that are read again, because records with earlier times can still come, by their time
-    /// and key.
-    recent: BTreeSet<(i64, String)>,
-    /// How many were copied.
-    count: u64,
-}
-
-impl Keys {
-    /// Where reading begins: what is older came long ago.
-    fn begin(&self) -> (i64, String) {
-        (
-            self.newest.map_or(i64::MIN, |newest| newest.saturating_sub(CLOCKS_DIFFER_MAX_US)),
-            String::new(),
-        )
-    }
-
-    /// Notes what was copied.
-    fn add(&mut self, records: &[KeyRecord]) {
-        self.newest = self.newest.max(records.iter().map(|record| record.at).max());
-        self.recent.extend(records.iter().map(|record| (record.at, record.key.clone())));
-        self.recent = self.recent.split_off(&self.begin());
-        self.count += records.len() as u64;
-    }
+    pub(super) touched: BTreeSet<PersonaId>,
 }
 
 impl Work<'_, '_> {
@@ -230,7 +183,7 @@ impl Work<'_, '_> {
         if !self.plan.live {
             self.target.complete()?;
         }
-        let mut keys = Keys::default();
+        let mut keys = CopiedKeys::default();
         self.copy_keys(&mut keys, None)?;
         self.touched.clear();
         let compared_to = self.compare_lines(0)?;
@@ -297,7 +250,7 @@ impl Work<'_, '_> {
 
     /// Copies up to the end of the feed, or until it has caught up with the writers. Without a
     /// limit it goes on as long as it comes nearer to them.
-    fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
+    pub(super) fn copy(&mut self, limit: Option<Instant>) -> Result<bool, TransferError> {
         let mut done = self.target.side().counts()?.since(self.start.before).changes;
         let mut chase = Chase::begin(Instant::now());
         loop {
@@ -329,9 +282,9 @@ impl Work<'_, '_> {
     }
 
     /// Copies the records of keys that came since, and compares them. Tells whether it was in time.
-    fn copy_keys(
+    pub(super) fn copy_keys(
         &mut self,
-        keys: &mut Keys,
+        keys: &mut CopiedKeys,
         limit: Option<Instant>,
     ) -> Result<bool, TransferError> {
         let mut after = keys.begin();
@@ -363,7 +316,7 @@ impl Work<'_, '_> {
     }
 
     /// Compares the lines after one, up to the last that was moved, and tells which that is.
-    fn compare_lines(&mut self, after: i64) -> Result<i64, TransferError> {
+    pub(super) fn compare_lines(&mut self, after: i64) -> Result<i64, TransferError> {
         let until = self.position;
         let (mut after, mut done) = (after, 0);
         while after < until {
@@ -392,69 +345,5 @@ impl Work<'_, '_> {
             self.tell(Step::Comparing, self.total)?;
         }
         Ok(())
-    }
-
-    /// The end of a live move: the source has ended when this returns, with the fence still up, so
-    /// that nothing is ever written to both. Tells how long the fence has been.
-    fn catch_up(
-        &mut self,
-        mut compared_to: i64,
-        keys: &mut Keys,
-    ) -> Result<Duration, TransferError> {
-        for _ in 0..FENCES_MAX {
-            compared_to = self.come_near(compared_to, keys)?;
-            let began = Instant::now();
-            self.source.fence()?;
-            let limit = began + FENCE_STEPS_MAX;
-            let is_all = self.copy(Some(limit))?
-                && self.compare_rest(compared_to, limit)?
-                && self.copy_keys(keys, Some(limit))?;
-            if is_all && Instant::now() < limit {
-                self.target.complete()?;
-                if self.source.retire(&self.plan.to.to_string(), self.position)? {
-                    return Ok(began.elapsed());
-                }
-            }
-            self.source.unfence()?;
-        }
-        Err(TransferError::FenceTooLong { limit_ms: FENCE_MAX.as_millis(), attempts: FENCES_MAX })
-    }
-
-    /// Copies and compares what came meanwhile, until that is so little that the rest is quickly
-    /// done.
-    fn come_near(&mut self, mut compared_to: i64, keys: &mut Keys) -> Result<i64, TransferError> {
-        for _ in 0..ROUNDS_MAX {
-            let began = Instant::now();
-            self.copy(None)?;
-            compared_to = self.compare_lines(compared_to)?;
-            let ids: Vec<_> = std::mem::take(&mut self.touched).into_iter().collect();
-            for ids in ids.chunks(verify::PERSONAS_AT_ONCE) {
-                let later =
-                    verify::personas_named(self.source.side(), self.target.side(), ids, true)?;
-                self.touched.extend(later);
-            }
-            self.copy_keys(keys, None)?;
-            self.target.put_in_order()?;
-            if began.elapsed() <= ROUND_SHORT {
-                break;
-            }
-        }
-        Ok(compared_to)
-    }
-
-    /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was
-    /// in time.
-    fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
-        self.compare_lines(after)?;
-        let ids: Vec<_> = self.touched.iter().copied().collect();
-        for ids in ids.chunks(verify::PERSONAS_AT_ONCE) {
-            if Instant::now() >= limit {
-                return Ok(false);
-            }
-            verify::personas_named(self.source.side(), self.target.side(), ids, false)?;
-        }
-        self.touched.clear();
-        verify::counts(self.source.side(), self.target.side(), self.start.before)?;
-        Ok(Instant::now() < limit)
     }
 }

@@ -13,7 +13,6 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("crates/persona-storage/src/postgres/settings.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/maintenance/process.rs", WIDTH),
     ("crates/persona-storage/src/sqlite/write/writer.rs", WIDTH),
-    ("crates/persona-storage/src/transfer/run.rs", WIDTH),
     ("crates/persona-storage/tests/storage/damage.rs", WIDTH),
     ("crates/persona-storage/tests/postgres/leases.rs", WIDTH),
     ("crates/persona-storage/tests/postgres/together.rs", WIDTH),
