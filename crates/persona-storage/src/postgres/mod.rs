@@ -17,6 +17,7 @@
 mod abandoned;
 mod cancel;
 mod connection;
+mod doubt;
 mod error;
 mod export;
 mod feed;

@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
 use super::connection::Connection;
+use super::doubt::{limit, told_in_doubt};
 use super::error::{Meaning, from_driver, from_pool};
 use super::pool::Pool;
 use super::quota::Quota;
@@ -43,8 +44,6 @@ const RACES_MAX: u32 = 2;
 /// Longest wait for a database that is away, while nothing was sent to it: longer than a failover
 /// takes.
 const AWAY_MAX: Duration = Duration::from_secs(10);
-/// Longest time beyond the deadline for finding out what became of a write whose connection broke.
-const DOUBT_MAX: Duration = Duration::from_secs(10);
 /// Pauses before trying again: a part of the first at random, twice as much each time, up to the
 /// second.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
@@ -272,16 +271,7 @@ impl Shared {
                 made.map_err(|error| if doubt.is_some() { Error::OutcomeUnknown } else { error })?
             };
             let is_alone = races > RACES_MAX;
-            let unreplicated = self.pool.unreplicated();
-            let attempt = if is_alone {
-                request.attempt_alone(&held).await
-            } else {
-                request.attempt(&held).await
-            };
-            let error = match attempt {
-                Ok(Attempt::Written(_)) if self.pool.unreplicated() != unreplicated => {
-                    return Err(Error::OutcomeUnknown);
-                }
+            let error = match self.attempt(&mut request, &held, is_alone).await {
                 Ok(Attempt::Written(written)) => {
                     self.observer.committed(began.elapsed(), 1);
                     return Ok(Settled::Written(written));
@@ -303,7 +293,7 @@ impl Shared {
                         doubt.get_or_insert_with(Instant::now);
                     }
                 } else {
-                    // Given back first: who holds a connection must not wait for a second one.
+                    // Given back first: a write that holds a connection must not wait for a second one.
                     give_back(held, is_alone || kind == Some(Meaning::Sessions));
                     self.refuse(&request, failure)
                         .await
@@ -323,6 +313,25 @@ impl Shared {
         }
     }
 
+    /// One attempt. Its commit is in doubt when the server gave up waiting for a standby meanwhile.
+    async fn attempt(
+        &self,
+        request: &mut Request<'_>,
+        connection: &Connection,
+        is_alone: bool,
+    ) -> Result<Attempt, Failure> {
+        let unreplicated = self.pool.unreplicated();
+        let attempt = if is_alone {
+            request.attempt_alone(connection).await?
+        } else {
+            request.attempt(connection).await?
+        };
+        if matches!(attempt, Attempt::Written(_)) && self.pool.unreplicated() != unreplicated {
+            return Err(Failure::Refused(Error::OutcomeUnknown));
+        }
+        Ok(attempt)
+    }
+
     /// Fails when another attempt would be of no use.
     async fn refuse(&self, request: &Request<'_>, failure: Failure) -> Result<(), Error> {
         match failure {
@@ -339,8 +348,8 @@ impl Shared {
         }
     }
 
-    /// Fails when a handle that the write wants has another holder. Who has left it meanwhile is in
-    /// nobody's way.
+    /// Fails when the handle that the write wants belongs to another persona. A persona that has
+    /// given it up meanwhile does not count.
     async fn refuse_taken_handle(
         &self,
         request: &Request<'_>,
@@ -355,31 +364,6 @@ impl Shared {
             Some(holder) => Err(Error::HandleTaken { handle: handle.into(), holder }),
             None => Ok(()),
         }
-    }
-}
-
-/// Until when a write is tried: longer while it is in doubt, so that there is time to find out.
-fn limit(write: &Write, doubt: Option<Instant>) -> Instant {
-    doubt.map_or(write.deadline, |since| write.deadline.max(since + DOUBT_MAX))
-}
-
-/// What is told of a write that may have been done before it met this error. The current revision
-/// proves that it was not, because its statement names another one; so does a key that another
-/// request has. Everything else proves nothing: the statement may still be on its way to the
-/// server.
-fn told_in_doubt(error: Error, is_in_doubt: bool) -> Error {
-    match error {
-        _ if !is_in_doubt => error,
-        Error::NotFound
-        | Error::Deleted { .. }
-        | Error::AlreadyExists { .. }
-        | Error::Stale { .. }
-        | Error::Invalid(_)
-        | Error::TestFailed { .. }
-        | Error::UnknownBase { .. }
-        | Error::Conflicts { .. }
-        | Error::KeyReused => error,
-        _ => Error::OutcomeUnknown,
     }
 }
 

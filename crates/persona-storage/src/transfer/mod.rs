@@ -7,8 +7,8 @@
 //! The feed is the plan of a move. Each of its lines stands for exactly one revision, so copying
 //! line after line copies everything, in an order in which every prefix is a state that the source
 //! once had. The place in the feed is kept in the target, in the transaction that writes the lines:
-//! a move that was killed goes on from there, and nothing is done twice. A source that goes on being
-//! written to only has more lines in the end.
+//! a move that was killed goes on from there, and nothing is done twice. A source that goes on
+//! being written to only has more lines in the end.
 //!
 //! Start reading at [`transfer`] (`run.rs`). Why it is done this way: ADR 0016.
 
