@@ -10,6 +10,7 @@ use persona_http::Body;
 use persona_http::Damage;
 use persona_server::exit_code::ExitCode;
 use persona_storage::Error as StoreError;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem;
@@ -53,6 +54,18 @@ impl Reply {
     /// The answer as JSON; null when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The answer as a type of the contract.
+    ///
+    /// # Errors
+    ///
+    /// The answer is another one, such as that of another program or version.
+    pub fn read_as<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let message = "the answer is not one of a server of this version";
+            Failure::new(ExitCode::Unavailable, message).because(error)
+        })
     }
 
     /// The bytes of the answer.

@@ -110,7 +110,7 @@ async fn look_at_server(config: &Config) -> DatabaseFacts {
 async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
     let url = server.to_string();
     let api = Api::remote(server);
-    let status = api.get(OperationId::GetStatus.path()).await?.success()?.json();
+    let status = api.get(OperationId::GetStatus.path()).await?.success()?.read_as()?;
     let ready = api.get(OperationId::GetReadiness.path()).await?;
     let reason = || {
         ready
@@ -121,12 +121,12 @@ async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
             .to_owned()
     };
     let not_ready = (!ready.status.is_success()).then(reason);
-    Ok(ServerFacts { url, not_ready, status })
+    Ok(ServerFacts { url, not_ready, status: Some(status) })
 }
 
 fn silent(server: &ServerAddress) -> ServerFacts {
     let reason = format!("no usable answer within {} s", ANSWER_WAIT_MAX.as_secs());
-    ServerFacts { url: server.to_string(), not_ready: Some(reason), status: Value::Null }
+    ServerFacts { url: server.to_string(), not_ready: Some(reason), status: None }
 }
 
 fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<(), Failure> {

@@ -47,7 +47,7 @@ pub async fn run(
 async fn look(api: &Api) -> Result<Look, Failure> {
     let asked = async {
         let metrics = api.get(OperationId::GetMetrics.path()).await?.success()?;
-        let status = api.get(OperationId::GetStatus.path()).await?.success()?.json();
+        let status = api.get(OperationId::GetStatus.path()).await?.success()?.read_as()?;
         Ok(Look {
             at: Instant::now(),
             status,

@@ -161,11 +161,13 @@ fn absolute(path: &Path) -> String {
 struct Display<'a> {
     output: &'a Output,
     progress: ProgressDisplay,
+    has_begun: bool,
 }
 
 impl<'a> Display<'a> {
     fn new(output: &'a Output) -> Self {
-        Self { output, progress: ProgressDisplay::new(output, "{spinner} {wide_msg}", None) }
+        let progress = ProgressDisplay::new(output, "{spinner} {wide_msg}", None);
+        Self { output, progress, has_begun: false }
     }
 
     fn show(&mut self, progress: &Progress) {
@@ -180,7 +182,9 @@ impl<'a> Display<'a> {
         if let Some(bar) = self.progress.bar() {
             bar.set_message(message);
             bar.tick();
-        } else if self.progress.is_line_due() || *checking {
+        } else if !self.has_begun || *checking || self.progress.is_line_due() {
+            // A first line at once, so that a short run is seen to work.
+            self.has_begun = true;
             self.output.note(&message);
         }
     }

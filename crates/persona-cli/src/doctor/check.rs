@@ -1,6 +1,6 @@
-//! What a check is, and the list of all.
+//! What a check is, and what it finds.
 
-use super::{Facts, connections, content, database, file, library, processes, server, system};
+use super::facts::Facts;
 
 /// How bad something is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,18 +65,6 @@ pub struct Group {
     pub checks: &'static [Check],
 }
 
-/// Every check.
-const GROUPS: [&Group; 8] = [
-    &library::GROUP,
-    &database::GROUP,
-    &file::GROUP,
-    &connections::GROUP,
-    &content::GROUP,
-    &system::GROUP,
-    &processes::GROUP,
-    &server::GROUP,
-];
-
 /// The result of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
@@ -88,15 +76,4 @@ pub struct Outcome {
     pub finding: Finding,
     /// What to do about it; only where it is not as it should be.
     pub fix: Option<String>,
-}
-
-/// Runs every check over the facts.
-pub fn examine(facts: &Facts) -> Vec<Outcome> {
-    let all = GROUPS.iter().flat_map(|group| group.checks.iter().map(|check| (group.name, check)));
-    let outcomes = all.filter_map(|(group, check)| {
-        let finding = (check.test)(facts)?;
-        let fix = (finding.level > Level::Ok).then(|| (check.fix)(facts));
-        Some(Outcome { group, name: check.name, finding, fix })
-    });
-    outcomes.collect()
 }

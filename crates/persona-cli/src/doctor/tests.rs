@@ -1,15 +1,15 @@
 //! Checks over facts that no test machine has.
 
+use persona_http::contract::Time;
+use persona_http::contract::status::{Checkpoints, Contention, Process, Status, WriteLockWindow};
 use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{
     Contents, FirstPage, ReadBack, SCHEMA_VERSION, WAL_BYTES_MAX,
 };
 use persona_storage::sqlite::lock_probe::Holder;
 use persona_storage::sqlite::{DatabaseError, FileSystem, SecondName, Settings};
-use serde_json::json;
 
-use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space};
-use super::processes::User;
+use super::facts::{Entry, Facts, FileFacts, ServerFacts, Space, User};
 use super::{Level, Outcome, examine};
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_543_841_000_000);
@@ -49,14 +49,44 @@ fn file() -> FileFacts {
 }
 
 fn server() -> ServerFacts {
-    let status = json!({
-        "version": "0.1.0", "uptime_ms": 5_000, "personas": 3, "engine_version": "3.54.1", "journal_mode": "wal", "schema_version": 1,
-        "file_system": "ext4", "durability": "normal", "durability_meaning": "it lasts", "wal_bytes": 0, "wal_bytes_max": WAL_BYTES_MAX,
-        "wal_autocheckpoint": 1000, "maintenance": { "restarts": 0 }, "workers": [{ "slot": 1, "restarts": 0, "longest_read_micros": 0 }],
-        "checkpoints": { "complete": 4, "blocked": 1, "failed": 0, "last": "2026-11-24T22:37:08Z", "last_age_ms": 9 },
-        "contention": { "recent": [] },
-    });
-    ServerFacts { url: "http://127.0.0.1:8000".into(), not_ready: None, status }
+    let process = Process::default();
+    let status = Status {
+        version: "0.1.0".into(),
+        uptime_ms: 5_000,
+        personas: 3,
+        engine_version: "3.54.1".into(),
+        journal_mode: Some("wal".into()),
+        schema_version: 1,
+        file_system: Some("ext4".into()),
+        durability: "normal".into(),
+        durability_meaning: "it lasts".into(),
+        wal_bytes: Some(0),
+        wal_bytes_max: Some(WAL_BYTES_MAX),
+        wal_autocheckpoint: Some(1000),
+        maintenance: Some(process.clone()),
+        workers: vec![Process { slot: 1, ..process }],
+        checkpoints: Some(Checkpoints {
+            complete: 4,
+            blocked: 1,
+            last: Some(Time(NOW)),
+            last_age_ms: Some(9),
+            ..Checkpoints::default()
+        }),
+        contention: Contention { recent: Some(Vec::new()), ..Contention::default() },
+        ..Status::default()
+    };
+    ServerFacts { url: "http://127.0.0.1:8000".into(), not_ready: None, status: Some(status) }
+}
+
+impl ServerFacts {
+    /// The status, to be changed.
+    fn status(&mut self) -> &mut Status {
+        self.status.as_mut().expect("a status")
+    }
+
+    fn checkpoints(&mut self) -> &mut Checkpoints {
+        self.status().checkpoints.as_mut().expect("checkpoints")
+    }
 }
 
 /// What is not as it should be, after these changes to sound facts.
@@ -206,33 +236,39 @@ fn what_a_server_says_of_its_trouble_is_found() {
         server.not_ready = Some("it is closing".into());
     });
     assert_only("engine", Level::Fail, "3.51.2", |_, server| {
-        server.status["engine_version"] = "3.51.2".into();
+        server.status().engine_version = "3.51.2".into();
     });
     assert_only("workers", Level::Fail, "none serves", |_, server| {
-        server.status["workers"] = json!([]);
+        server.status().workers.clear();
     });
     assert_only("workers", Level::Warn, "the maintenance process is missing", |_, server| {
-        server.status["maintenance"] = json!(null);
+        server.status().maintenance = None;
     });
     assert_only("checkpoints", Level::Warn, "2 failed", |_, server| {
-        server.status["checkpoints"]["failed"] = 2.into();
+        server.checkpoints().failed = 2;
     });
     assert_only("log", Level::Warn, "worker 1 has a read of 90 s", |_, server| {
-        server.status["wal_bytes"] = (WAL_BYTES_MAX + 1).into();
-        server.status["workers"][0]["longest_read_micros"] = 90_000_000.into();
+        server.status().wal_bytes = Some(WAL_BYTES_MAX + 1);
+        server.status().workers[0].longest_read_micros = 90_000_000;
     });
     assert_only("checkpoints", Level::Warn, "the last complete one", |_, server| {
-        server.status["wal_bytes"] = (32 << 20).into();
-        server.status["checkpoints"]["last_age_ms"] = 120_000.into();
+        server.status().wal_bytes = Some(32 << 20);
+        server.checkpoints().last_age_ms = Some(120_000);
     });
 }
 
 #[test]
 fn contention_of_the_last_hours_leads_to_advice_that_names_postgresql() {
-    let window = |wait: u64, given_up: u64, retries: u64| json!({ "began": "", "waits": 900, "write_lock_wait_p99_micros": wait, "writes_given_up": given_up, "lock_retries": retries });
-    let of = |windows: Vec<serde_json::Value>| {
+    let window = |wait: u64, given_up: u64, retries: u64| WriteLockWindow {
+        began: Time(NOW),
+        waits: 900,
+        write_lock_wait_p99_micros: wait,
+        writes_given_up: given_up,
+        lock_retries: retries,
+    };
+    let of = |windows: Vec<WriteLockWindow>| {
         move |_: &mut FileFacts, server: &mut ServerFacts| {
-            server.status["contention"]["recent"] = windows.into();
+            server.status().contention.recent = Some(windows);
         }
     };
     assert_eq!(bad(of(vec![window(900, 0, 0); 24])), []);

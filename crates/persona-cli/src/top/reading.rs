@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use persona_http::contract::status::{self, Status};
 use serde_json::{Value, json};
 
 use super::metrics::{Metrics, label, whole};
@@ -21,7 +22,7 @@ pub struct Look {
     /// When.
     pub at: Instant,
     /// `/api/v1/status`.
-    pub status: Value,
+    pub status: Status,
     /// `/metrics`.
     pub metrics: Metrics,
 }
@@ -30,9 +31,9 @@ pub struct Look {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Process {
     /// 0 for the maintenance process, 1 and up for workers.
-    pub slot: u64,
+    pub slot: u16,
     /// Process id.
-    pub pid: u64,
+    pub pid: u32,
     /// How long it has been running.
     pub uptime_s: u64,
     /// How often its slot was filled again.
@@ -146,65 +147,44 @@ impl Reading {
             now,
             seconds: now.at.duration_since(before.at).as_secs_f64().max(0.001),
         };
-        let (status, text) = (&now.status, |place| {
-            now.status.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned()
-        });
-        let number = |place| status.pointer(place).and_then(Value::as_u64).unwrap_or_default();
+        let status = &now.status;
         let metric = |series| whole(now.metrics.value(series));
-        let workers = status["workers"].as_array().map_or(&[][..], Vec::as_slice);
+        let checkpoints = status.checkpoints.clone().unwrap_or_default();
         Self {
-            version: text("/version"),
-            uptime_s: number("/uptime_ms") / 1000,
-            durability: text("/durability"),
-            engine: if status["server"].is_object() {
-                format!("PostgreSQL {} at {}", text("/engine_version"), text("/server/place"))
-            } else {
-                format!(
-                    "SQLite {} in {} mode on {}",
-                    text("/engine_version"),
-                    text("/journal_mode"),
-                    text("/file_system")
-                )
-            },
-            personas: number("/personas"),
+            version: status.version.clone(),
+            uptime_s: status.uptime_ms / 1000,
+            durability: status.durability.clone(),
+            engine: engine_of(status),
+            personas: status.personas,
             processes: status
-                .get("maintenance")
-                .filter(|it| it.is_object())
-                .into_iter()
-                .chain(workers)
-                .map(|it| between.process(it))
+                .maintenance
+                .iter()
+                .chain(&status.workers)
+                .map(|process| between.process(process))
                 .collect(),
             requests: between.rate(REQUESTS, ""),
             classes: CLASSES.map(|class| between.rate(REQUESTS, &format!("status=\"{class}\""))),
-            in_flight: number("/requests_in_flight"),
+            in_flight: status.requests_in_flight,
             writes: between.rate("persona_writes_total", ""),
             queue: metric("persona_write_queue_depth"),
             write_lock_wait: between.times("persona_write_lock_wait_seconds", ""),
             write_lock_hold: between.times("persona_write_lock_hold_seconds", ""),
             lock_retries: between.rate("persona_lock_retries_total", ""),
             given_up: between.rate("persona_writes_given_up_total", ""),
-            server: status["server"].is_object().then(|| ServerReading {
-                connections: number("/server/connections"),
-                connections_max: number("/server/connections_max"),
+            server: status.server.as_ref().map(|server| ServerReading {
+                connections: server.connections,
+                connections_max: server.connections_max,
                 queue_wait: between.times("persona_write_queue_wait_seconds", ""),
                 transaction: between.times("persona_transaction_seconds", ""),
             }),
             log_bytes: metric("persona_wal_bytes"),
-            log_bytes_max: number("/wal_bytes_max"),
-            autocheckpoint: number("/wal_autocheckpoint"),
+            log_bytes_max: status.wal_bytes_max.unwrap_or_default(),
+            autocheckpoint: status.wal_autocheckpoint.unwrap_or_default().into(),
             checkpoints: between.rate("persona_checkpoints_total", ""),
-            checkpoints_blocked: number("/checkpoints/blocked"),
-            checkpoints_failed: number("/checkpoints/failed"),
-            last_checkpoint_s: status
-                .pointer("/checkpoints/last_age_ms")
-                .and_then(Value::as_u64)
-                .map(|age| age / 1000),
-            longest_read_s: workers
-                .iter()
-                .filter_map(|it| it["longest_read_micros"].as_u64())
-                .max()
-                .unwrap_or_default()
-                / 1_000_000,
+            checkpoints_blocked: checkpoints.blocked,
+            checkpoints_failed: checkpoints.failed,
+            last_checkpoint_s: checkpoints.last_age_ms.map(|age| age / 1000),
+            longest_read_s: longest_read_micros(status) / 1_000_000,
             routes: between.routes(),
         }
     }
@@ -258,6 +238,23 @@ impl Reading {
     }
 }
 
+/// Engine, journal mode and file system in words.
+fn engine_of(status: &Status) -> String {
+    if let Some(server) = &status.server {
+        return format!("PostgreSQL {} at {}", status.engine_version, server.place);
+    }
+    format!(
+        "SQLite {} in {} mode on {}",
+        status.engine_version,
+        status.journal_mode.as_deref().unwrap_or_default(),
+        status.file_system.as_deref().unwrap_or_default()
+    )
+}
+
+fn longest_read_micros(status: &Status) -> u64 {
+    status.workers.iter().map(|worker| worker.longest_read_micros).max().unwrap_or_default()
+}
+
 /// Two looks and the time between them.
 struct Between<'a> {
     before: &'a Look,
@@ -285,28 +282,25 @@ impl Between<'_> {
         Times { p50: seen.quantile_micros(0.5), p99: seen.quantile_micros(0.99) }
     }
 
-    fn process(&self, now: &Value) -> Process {
-        let number = |it: &Value, member: &str| it[member].as_u64().unwrap_or_default();
-        let slot = number(now, "slot");
-        let workers = self.before.status["workers"].as_array().map_or(&[][..], Vec::as_slice);
-        let before = workers.iter().find(|it| number(it, "slot") == slot).unwrap_or(now);
+    fn process(&self, now: &status::Process) -> Process {
+        let mut workers = self.before.status.workers.iter();
+        let before = workers.find(|worker| worker.slot == now.slot).unwrap_or(now);
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let rate =
-            |member: &str| self.grown(number(before, member) as f64, number(now, member) as f64);
-        let write_lock = self.now.status["write_lock"].as_array().map_or(&[][..], Vec::as_slice);
-        let write_lock_users = write_lock.iter().find(|it| number(it, "pid") == number(now, "pid"));
+        let rate = |before: u64, now: u64| self.grown(before as f64, now as f64);
+        let mut users = self.now.status.write_lock.iter().flatten();
+        let user = users.find(|user| user.pid == now.pid);
         Process {
-            slot,
-            pid: number(now, "pid"),
-            uptime_s: number(now, "uptime_ms") / 1000,
-            restarts: number(now, "restarts"),
-            connections: number(now, "connections"),
-            requests: rate("requests"),
-            writes: rate("writes"),
-            queue: number(now, "queue_depth"),
-            write_lock_users: match write_lock_users {
+            slot: now.slot,
+            pid: now.pid,
+            uptime_s: now.uptime_ms / 1000,
+            restarts: now.restarts,
+            connections: now.connections,
+            requests: rate(before.requests, now.requests),
+            writes: rate(before.writes, now.writes),
+            queue: now.queue_depth,
+            write_lock_users: match user {
                 None => "",
-                Some(it) if number(it, "holding_micros") > 0 => "in",
+                Some(user) if user.holding_micros > 0 => "in",
                 Some(_) => "waits",
             },
         }
@@ -343,7 +337,7 @@ impl Between<'_> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use serde_json::json;
+    use persona_http::contract::status;
 
     use super::{Look, Metrics, Reading, Times};
 
@@ -353,7 +347,17 @@ mod tests {
              persona_write_lock_wait_seconds_bucket{{le=\"+Inf\"}} {wait}\n\
              persona_http_requests_total{{method=\"GET\",route=\"/\",status=\"2xx\"}} {writes}\n"
         );
-        let status = json!({ "version": "1", "uptime_ms": 61_000, "workers": [{ "slot": 1, "pid": 7, "writes": writes }], "maintenance": null });
+        let status = status::Status {
+            version: "1".into(),
+            uptime_ms: 61_000,
+            workers: vec![status::Process {
+                slot: 1,
+                pid: 7,
+                writes,
+                ..status::Process::default()
+            }],
+            ..status::Status::default()
+        };
         Look { at, status, metrics: Metrics::read(&metrics) }
     }
 

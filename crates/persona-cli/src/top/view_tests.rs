@@ -10,14 +10,14 @@ const USUAL: Size = Size { columns: 80, rows: 24 };
 fn reading(requests: u64) -> Reading {
     let process = |slot| Process {
         slot,
-        pid: 4000 + slot,
+        pid: 4000 + u32::from(slot),
         uptime_s: 7_260,
-        restarts: slot / 2,
+        restarts: u64::from(slot / 2),
         connections: 16,
         requests: requests / 4,
         writes: 120,
-        queue: slot,
-        write_lock_users: ["", "in", "waits", "", ""][usize::try_from(slot).unwrap_or_default()],
+        queue: slot.into(),
+        write_lock_users: ["", "in", "waits", "", ""][usize::from(slot)],
     };
     let times = Times { p50: Some(200), p99: Some(5_000) };
     Reading {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 use persona_http::contract::OperationId;
+use persona_http::contract::status::Status;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -215,14 +216,13 @@ async fn get(address: &ServerAddress, path: &str) -> Result<Answer, Error> {
 /// The slots of the workers; 0 alone when the server does not name the worker that answers.
 async fn workers_of(address: &ServerAddress) -> Result<Vec<u8>, Error> {
     let foreign = |why: String| Error::Foreign { server: address.authority.to_string(), why };
-    let status = get(address, OperationId::GetStatus.path()).await?;
-    let value: Value = serde_json::from_slice(&status.body)
+    let answer = get(address, OperationId::GetStatus.path()).await?;
+    let status: Status = serde_json::from_slice(&answer.body)
         .map_err(|error| foreign(format!("its status cannot be read: {error}")))?;
-    let workers =
-        value["workers"].as_array().ok_or_else(|| foreign("its status names no workers".into()))?;
-    let slots =
-        workers.iter().filter_map(|worker| worker["slot"].as_u64()?.try_into().ok()).collect();
-    Ok(if status.headers.contains_key("x-persona-worker") { slots } else { vec![0] })
+    if !answer.headers.contains_key("x-persona-worker") {
+        return Ok(vec![0]);
+    }
+    Ok(status.workers.iter().filter_map(|worker| worker.slot.try_into().ok()).collect())
 }
 
 async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Time;
 
 /// The state of the database and of every process of the server.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the server.
     pub version: String,
@@ -186,7 +186,7 @@ pub struct Percentiles {
 }
 
 /// One process of the server.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Process {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,

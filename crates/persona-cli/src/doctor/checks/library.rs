@@ -2,10 +2,10 @@
 
 use persona_storage::sqlite::library_is_safe;
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "SQLite",
     checks: &[
         Check { name: "version", test: version, fix: other_build },

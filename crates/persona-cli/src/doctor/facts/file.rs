@@ -1,64 +1,19 @@
-//! The facts about a file: gathered once, judged by the checks.
+//! The facts about a file and its place.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use persona_model::Timestamp;
 use persona_storage::sqlite::inspect::{self, Contents, FirstPage, Presence, ReadBack};
 use persona_storage::sqlite::lock_probe::{
     Holder, holder_of_sqlite_write_lock, holder_of_write_lock,
 };
 use persona_storage::sqlite::{
-    DatabaseError, FileSystem, SecondName, Settings, initialise, library_version, second_name,
-    with_suffix,
+    DatabaseError, FileSystem, SecondName, Settings, initialise, second_name, with_suffix,
 };
-use serde_json::Value;
 
-use super::database::DatabaseFacts;
 use super::neighbours::{Neighbour, neighbours_of};
 use super::processes::{self, User};
-
-/// Everything that checks look at.
-pub struct Facts {
-    /// The time of day.
-    pub now: Timestamp,
-    /// Version of the linked SQLite, as text and as number.
-    pub library: (String, i32),
-    /// What it was compiled with; empty when it did not say.
-    pub compile_options: Vec<String>,
-    /// The file; `None` when only a server was asked.
-    pub file: Option<FileFacts>,
-    /// The database, where it is on a server of its own.
-    pub database: Option<DatabaseFacts>,
-    /// The server, if one was found or named.
-    pub server: Option<ServerFacts>,
-}
-
-impl Facts {
-    /// The facts about a file, a server or both.
-    pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
-        let compile_options = inspect::compile_options().unwrap_or_default();
-        Self {
-            now,
-            library: (library_version().into(), inspect::library_number()),
-            compile_options,
-            file,
-            database: None,
-            server,
-        }
-    }
-}
-
-/// What a running server says of itself.
-pub struct ServerFacts {
-    /// Where it was asked.
-    pub url: String,
-    /// Why it does not take requests; `None` when it does.
-    pub not_ready: Option<String>,
-    /// Its answer to `GET /api/v1/status`.
-    pub status: Value,
-}
 
 /// What the system says of the file itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,12 +4,12 @@ use persona_server::units::size;
 use persona_storage::sqlite::SecondName;
 use persona_storage::sqlite::inspect::WAL_BYTES_MAX;
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
-use super::neighbours::{beside, fix_beside};
+use super::beside::{beside, fix_beside};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 use crate::terminal::shell_word;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "File",
     checks: &[
         Check { name: "database", test: database, fix: fix_database },

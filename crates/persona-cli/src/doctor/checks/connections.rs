@@ -1,10 +1,10 @@
 //! How connections to the file are set up.
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 use crate::terminal::shell_word;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "Connections",
     checks: &[
         Check { name: "journal mode", test: journal_mode, fix: fix_journal_mode },
@@ -49,13 +49,10 @@ fn settings(facts: &Facts) -> Option<Finding> {
 
 fn durability(facts: &Facts) -> Option<Finding> {
     let class = facts.file.as_ref()?.settings.durability;
-    let running = facts.server.as_ref().and_then(|server| server.text("/durability"));
+    let running = facts.server.as_ref().and_then(|server| server.status.as_ref());
     let (word, meaning) = match running {
-        Some(word) => (
-            word.to_owned(),
-            facts.server.as_ref()?.text("/durability_meaning").unwrap_or_default().to_owned(),
-        ),
-        None => (class.word().to_owned(), class.meaning().to_owned()),
+        Some(status) => (status.durability.as_str(), status.durability_meaning.as_str()),
+        None => (class.word(), class.meaning()),
     };
     Some(Finding::ok(format!("{word}: {meaning}")))
 }

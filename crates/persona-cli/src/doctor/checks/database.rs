@@ -4,14 +4,14 @@
 use persona_server::units::{personas, size};
 use persona_storage::{BackendDetails, Status};
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 
 /// From this share of the server's connections on there is soon no room for another worker, in
 /// percent.
 const CONNECTIONS_PERCENT_MAX: u64 = 80;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "Database",
     checks: &[
         Check { name: "usable", test: usable, fix: what_to_do },
@@ -27,12 +27,6 @@ pub(super) const GROUP: Group = Group {
         },
     ],
 };
-
-/// What a look at the database came to.
-pub struct DatabaseFacts {
-    /// Its own words, or why it cannot be used and what to do about it.
-    pub looked: Result<Status, (String, Option<String>)>,
-}
 
 fn status(facts: &Facts) -> Option<&Status> {
     facts.database.as_ref()?.looked.as_ref().ok()
@@ -82,8 +76,8 @@ mod tests {
     use persona_model::Timestamp;
     use persona_storage::{BackendDetails, Status};
 
-    use super::{DatabaseFacts, Facts};
-    use crate::doctor::{Level, examine};
+    use super::Facts;
+    use crate::doctor::{DatabaseFacts, Level, examine};
 
     fn levels(
         looked: Result<Status, (String, Option<String>)>,

@@ -1,4 +1,4 @@
-//! Who has the file open, and who holds its locks at this moment.
+//! The processes that have a database open, and the address of the server among them.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,9 +7,6 @@ use std::path::Path;
 
 use persona_storage::sqlite::lock_probe::{Holder, files_open_in};
 use persona_storage::sqlite::{FileId, WriteLock, with_suffix};
-
-use super::Facts;
-use super::check::{Check, Finding, Group};
 
 /// The name of this program.
 const PROGRAM: &str = "persona";
@@ -29,15 +26,6 @@ pub struct User {
     /// Files that it may open, where the system tells.
     pub descriptors_max: Option<u64>,
 }
-
-pub(super) const GROUP: Group = Group {
-    name: "Processes",
-    checks: &[
-        Check { name: "own", test: ours, fix: |_| String::new() },
-        Check { name: "foreign", test: foreign, fix: fix_foreign },
-        Check { name: "locks", test: locks, fix: fix_locks },
-    ],
-};
 
 /// Every other process that has this file open, as far as this user may see.
 pub(super) fn users_of(database: &Path) -> Vec<User> {
@@ -118,73 +106,6 @@ fn listening_in(line: &str) -> Option<(SocketAddr, u64)> {
         Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()
     };
     Some((SocketAddr::new(ip, port), words.get(9)?.parse().ok()?))
-}
-
-fn ours(facts: &Facts) -> Option<Finding> {
-    let users = &facts.file.as_ref()?.users;
-    let ours: Vec<String> =
-        users.iter().filter(|user| user.is_ours).map(|user| user.process.to_string()).collect();
-    Some(Finding::ok(if ours.is_empty() {
-        "none has the file open".into()
-    } else {
-        ours.join(", ")
-    }))
-}
-
-/// SQLite's locks keep a program apart that does not know the write lock, but it makes everybody
-/// poll; and one with an old library can lose committed data (`library.rs`).
-fn foreign(facts: &Facts) -> Option<Finding> {
-    facts.file.as_ref()?;
-    let foreign = foreign_users(facts);
-    Some(if foreign.is_empty() {
-        Finding::ok("no other program has the file open")
-    } else {
-        Finding::warn(format!(
-            "{} has the file open without the write lock: writers wait for it by polling, and an old SQLite in it can lose committed data",
-            foreign.join(", ")
-        ))
-    })
-}
-
-fn foreign_users(facts: &Facts) -> Vec<String> {
-    let users = facts.file.iter().flat_map(|file| &file.users);
-    users
-        .filter(|user| !user.is_ours && !user.write_lock)
-        .map(|user| user.process.to_string())
-        .collect()
-}
-
-fn fix_foreign(facts: &Facts) -> String {
-    format!(
-        "end {}, and read through the server or `persona export` instead",
-        foreign_users(facts).join(", ")
-    )
-}
-
-/// Holding a lock is nothing bad in itself: it is a moment's picture, and worth a word only of a
-/// program that is not ours.
-fn locks(facts: &Facts) -> Option<Finding> {
-    let file = facts.file.as_ref()?;
-    let outsider = |holder: &&Holder| {
-        !file.users.iter().any(|user| user.is_ours && user.process.pid == holder.pid)
-    };
-    let write_lock =
-        file.write_lock.as_ref().map(|holder| format!("{holder} is at the write lock"));
-    Some(match (&file.writer, write_lock) {
-        (Some(writer), _) if outsider(&writer) => {
-            Finding::warn(format!("{writer} holds the writer lock without the write lock"))
-        }
-        (_, Some(write_lock)) => Finding::ok(write_lock),
-        (Some(writer), None) => Finding::ok(format!("{writer} writes")),
-        (None, None) => Finding::ok("nobody writes at this moment"),
-    })
-}
-
-fn fix_locks(facts: &Facts) -> String {
-    let writer = facts.file.as_ref().and_then(|file| file.writer.as_ref());
-    writer
-        .map(|writer| format!("let {} finish, or end it: kill {}", writer.name, writer.pid))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use persona_server::units::size;
 use persona_storage::sqlite::inspect::WAL_BYTES_MAX;
 use rustix::process::{Resource, getrlimit};
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 
 /// Fewer files than this left on the file system is about to be none: each start needs three.
 const FILES_FREE_MIN: u64 = 100;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "Machine",
     checks: &[
         Check {

@@ -3,15 +3,15 @@
 use persona_server::units::personas;
 use persona_storage::sqlite::inspect::SCHEMA_VERSION;
 
-use super::Facts;
-use super::check::{Check, Finding, Group};
+use crate::doctor::check::{Check, Finding, Group};
+use crate::doctor::facts::Facts;
 use crate::terminal::shell_word;
 
 /// How far ahead the newest change may be: clocks are corrected by fractions of a second all the
 /// time.
 const AHEAD_MICROS_MAX: i64 = 5_000_000;
 
-pub(super) const GROUP: Group = Group {
+pub(in crate::doctor) const GROUP: Group = Group {
     name: "Content",
     checks: &[
         Check { name: "schema", test: schema, fix: fix_schema },

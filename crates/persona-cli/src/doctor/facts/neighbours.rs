@@ -1,17 +1,11 @@
-//! What lies beside a database and is needed by the service: whether the user that the database
-//! belongs to may use it.
+//! What lies beside a database and is needed by the service.
 //!
-//! The server runs as that user. A write lock, a log or a backup that another user made, such as
-//! root, stops it.
+//! The server runs as the user that the database belongs to. A lock file, a WAL or a backup that
+//! another user made, such as root, stops the server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use super::Facts;
-use super::check::Finding;
-use super::facts::FileFacts;
-use crate::terminal::shell_word;
 
 /// A file or folder that the service works with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +38,7 @@ impl Neighbour {
     /// Whether a user of a group may read and write it, by the bits that the kernel looks at: only
     /// those of the first of owner, group and others that fits (`path_resolution(7)`). What else a
     /// user may do is not asked: other groups, access lists.
-    fn is_usable_by(&self, user: u32, group: u32) -> bool {
+    pub fn is_usable_by(&self, user: u32, group: u32) -> bool {
         let shift = if self.owner == user {
             6
         } else if self.group == group {
@@ -76,48 +70,6 @@ pub(super) fn neighbours_of(database: &Path, folder: &Path, backups: &Path) -> V
         .chain([backups.to_path_buf()])
         .chain(kept);
     paths.filter_map(Neighbour::of).collect()
-}
-
-fn unusable(file: &FileFacts) -> Vec<&Neighbour> {
-    let Some(entry) = file.entry else { return Vec::new() };
-    file.neighbours.iter().filter(|it| !it.is_usable_by(entry.owner, entry.group)).collect()
-}
-
-pub(super) fn beside(facts: &Facts) -> Option<Finding> {
-    let file = facts.file.as_ref()?;
-    let owner = file.entry?.owner;
-    let unusable = unusable(file);
-    let Some(first) = unusable.first() else {
-        return Some(Finding::ok(format!(
-            "user {owner}, whose database it is, may use everything beside it"
-        )));
-    };
-    let more = if unusable.len() > 1 {
-        format!(", and {} more", unusable.len() - 1)
-    } else {
-        String::new()
-    };
-    Some(Finding::fail(format!(
-        "user {owner}, whose database it is, may not use {} (user {}, mode {:04o}){more}",
-        first.path.display(),
-        first.owner,
-        first.mode
-    )))
-}
-
-pub(super) fn fix_beside(facts: &Facts) -> String {
-    let Some((file, entry)) = facts.file.as_ref().and_then(|file| Some((file, file.entry?))) else {
-        return String::new();
-    };
-    let change = |it: &&Neighbour| {
-        let (path, rights) = (shell_word(&it.path), if it.is_folder { "rwx" } else { "rw" });
-        if it.owner == entry.owner {
-            format!("chmod u+{rights} {path}")
-        } else {
-            format!("chown {}:{} {path}", entry.owner, entry.group)
-        }
-    };
-    unusable(file).iter().map(change).collect::<Vec<_>>().join(" && ")
 }
 
 #[cfg(test)]

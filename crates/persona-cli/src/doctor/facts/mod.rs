@@ -1,0 +1,56 @@
+//! The facts that checks judge, gathered once, in an order that is safe beside a running server:
+//! plain file calls come before this process opens the file with SQLite.
+//!
+//! Start reading at [`Facts`]. `file.rs` is the file, `neighbours.rs` what lies beside it,
+//! `processes.rs` the processes that have it open, `server.rs` the answers of a running server,
+//! `database.rs` a database on a server of its own.
+
+mod database;
+mod file;
+mod neighbours;
+mod processes;
+mod server;
+
+use persona_model::Timestamp;
+use persona_storage::sqlite::{inspect, library_version};
+
+pub use database::DatabaseFacts;
+pub use file::FileFacts;
+#[cfg(test)]
+pub(super) use file::{Entry, Space};
+pub use neighbours::Neighbour;
+#[cfg(test)]
+pub(super) use processes::User;
+pub use processes::address_of;
+pub use server::ServerFacts;
+
+/// Everything that checks look at.
+pub struct Facts {
+    /// The time of day.
+    pub now: Timestamp,
+    /// Version of the linked SQLite, as text and as number.
+    pub library: (String, i32),
+    /// What it was compiled with; empty when it did not say.
+    pub compile_options: Vec<String>,
+    /// The file; `None` when only a server was asked.
+    pub file: Option<FileFacts>,
+    /// The database, where it is on a server of its own.
+    pub database: Option<DatabaseFacts>,
+    /// The server, if one was found or named.
+    pub server: Option<ServerFacts>,
+}
+
+impl Facts {
+    /// The facts about a file, a server or both.
+    pub fn new(now: Timestamp, file: Option<FileFacts>, server: Option<ServerFacts>) -> Self {
+        let compile_options = inspect::compile_options().unwrap_or_default();
+        Self {
+            now,
+            library: (library_version().into(), inspect::library_number()),
+            compile_options,
+            file,
+            database: None,
+            server,
+        }
+    }
+}

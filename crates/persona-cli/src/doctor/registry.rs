@@ -1,0 +1,28 @@
+//! The list of all checks, and how they are run.
+
+use super::check::{Group, Level, Outcome};
+use super::checks::{connections, content, database, file, library, processes, server, system};
+use super::facts::Facts;
+
+/// Every check.
+const GROUPS: [&Group; 8] = [
+    &library::GROUP,
+    &database::GROUP,
+    &file::GROUP,
+    &connections::GROUP,
+    &content::GROUP,
+    &system::GROUP,
+    &processes::GROUP,
+    &server::GROUP,
+];
+
+/// Runs every check over the facts.
+pub fn examine(facts: &Facts) -> Vec<Outcome> {
+    let all = GROUPS.iter().flat_map(|group| group.checks.iter().map(|check| (group.name, check)));
+    let outcomes = all.filter_map(|(group, check)| {
+        let finding = (check.test)(facts)?;
+        let fix = (finding.level > Level::Ok).then(|| (check.fix)(facts));
+        Some(Outcome { group, name: check.name, finding, fix })
+    });
+    outcomes.collect()
+}
