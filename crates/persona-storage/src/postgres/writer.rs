@@ -293,7 +293,7 @@ impl Shared {
                         doubt.get_or_insert_with(Instant::now);
                     }
                 } else {
-                    // Given back first: a write that holds a connection must not wait for a second one.
+                    // Given back first: a write with a connection must not wait for a second one.
                     give_back(held, is_alone || kind == Some(Meaning::Sessions));
                     self.refuse(&request, failure)
                         .await
