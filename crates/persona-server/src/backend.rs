@@ -1,8 +1,8 @@
 //! Which backend the settings name: the only place of the server that chooses.
 //!
 //! What lives here: making a database ready, opening a store, looking after it, each for a file or
-//! for a server. What must not: what any of that means (`persona-storage`), and who does it when
-//! (`init`, `maintenance`, `worker`, and the command line).
+//! for a server. What must not: what any of that means (`persona-storage`), and which process
+//! does it when (`init`, `maintenance`, `worker`, and the command line).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -25,7 +25,7 @@ pub enum Error {
     /// Whether a commit was kept is unknown, so every process has to open the file again.
     #[error("what became of a commit is unknown, so the file has to be opened again")]
     Doubt,
-    /// The file is another program's now, or was moved away; whoever starts next finds out which.
+    /// The file is another program's now, or was moved away. The next start finds out which.
     #[error("the schema of the database is not what it was any more")]
     Schema,
     /// A thread of the process ended that must not.
@@ -53,7 +53,7 @@ impl Error {
     }
 }
 
-/// Opens the log file again, in maintenance process and worker alike.
+/// Opens the log file again.
 pub fn reopen_log(log: &Log) {
     if let Err(error) = log.reopen() {
         tracing::error!(error = %error, "could not open the log file again; the old one is used further");

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use persona_model::{Clock, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Microseconds since the machine started: one clock for all processes, which nobody can set.
+/// Microseconds since the machine started: one clock for all processes, which cannot be set.
 pub fn monotonic_micros() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (

@@ -15,7 +15,7 @@ pub enum ExitCode {
     Usage = 2,
     /// The persona, revision or file that was named does not exist.
     NotFound = 3,
-    /// Somebody else changed it meanwhile, or it exists already.
+    /// Another client changed it meanwhile, or it exists already.
     Conflict = 4,
     /// A setting cannot be used: a bad value, a file of another application, a folder without
     /// permission.

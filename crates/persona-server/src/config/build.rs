@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
         (!text.is_empty()).then(|| text.into())
     }
 
-    /// Who asked for backups must not believe that there are any.
+    /// A user who asked for backups must not believe that there are any.
     fn refuse_backups(&mut self) {
         let setting = self.setting("backup_every");
         if !setting.text.is_empty() {
@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
         let message =
             format!("{host} is not a loopback address, and this version has no authentication");
         let hint = "stay on 127.0.0.1 and put a reverse proxy that authenticates in front, \
-                    or add --allow-open to serve everybody who can reach the port";
+                    or add --allow-open to serve every client that can reach the port";
         self.complain(setting, message, Some(hint.into()));
     }
 }

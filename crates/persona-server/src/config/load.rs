@@ -8,7 +8,7 @@ use super::key::{CONFIG_VARIABLE, KEYS, Key};
 use super::setting::{Origin, Setting};
 use super::{Config, ConfigError, Environment, Flags, Problem};
 
-/// The settings file that is used when nobody names one.
+/// The settings file that is used when none is named.
 const PROJECT_FILE: &str = "persona.toml";
 
 /// Settings that can be used.

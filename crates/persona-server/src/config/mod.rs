@@ -56,8 +56,7 @@ enum DurabilityWords {
 
 /// Everything that a user may choose, checked.
 ///
-/// The key `allow_open` is no member: it permits a `host`, and once that is checked nobody needs
-/// it.
+/// The key `allow_open` is no member: it permits a `host`, and has no use once the host is checked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Address to listen on. Default 127.0.0.1.

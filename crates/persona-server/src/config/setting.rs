@@ -15,7 +15,7 @@ pub enum Origin {
     Variable(String),
     /// A line of a settings file.
     File(PathBuf, usize),
-    /// Nobody chose it.
+    /// No source chose it.
     Default,
 }
 

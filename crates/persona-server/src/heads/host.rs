@@ -1,8 +1,8 @@
 //! Which hosts a request may name (RFC 9110, section 7.2).
 //!
 //! A page of a foreign site can have its name lead to this machine after it was loaded (DNS
-//! rebinding). To the browser the server is then the page's own, and nothing but `Host` says whose
-//! name was used. So a server on loopback answers only for names that no foreign page can have, and
+//! rebinding). To the browser the server is then the page's own, and only `Host` says which name
+//! was used. So a server on loopback answers only for names that no foreign page can have, and
 //! for those that the settings allow.
 
 use std::net::{Ipv4Addr, Ipv6Addr};

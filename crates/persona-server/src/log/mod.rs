@@ -117,8 +117,8 @@ impl Log {
         self.queue.count_on(process_entry);
     }
 
-    /// Waits until every line is written, for two seconds at most: the end of a process, and no one
-    /// who reads the log, decides when the process ends.
+    /// Waits until every line is written, for two seconds at most, so that a slow reader of the log
+    /// does not keep the process from ending.
     pub fn finish(&self) {
         self.queue.finish(LAST_WAIT);
     }

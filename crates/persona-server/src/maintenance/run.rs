@@ -34,8 +34,8 @@ pub fn run(input: &ChildInput, generation: u64, log: &Log) -> Result<(), Error> 
     runtime.block_on(async {
         let (mut terminate, mut reopen) =
             (signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?);
-        // Both go to everybody in a terminal, and the maintenance process ends after the workers,
-        // when the supervisor says so.
+        // A terminal sends both to every process, and the maintenance process ends after the
+        // workers, when the supervisor says so.
         let (_interrupt, _hangup) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         let (_quit, _upgrade) = (signal(SignalKind::quit())?, signal(SignalKind::user_defined2())?);
@@ -90,7 +90,7 @@ fn look_after(
         let pause = match maintenance.tick() {
             Ok(pause) => pause,
             Err(StoreError::Unsynced(error)) => {
-                tracing::error!(error = %error, "a sync of the disk failed; everything has to be opened again");
+                tracing::error!(error = %error, "a sync of the disk failed; every process opens the database again");
                 return Err(Error::Unsynced);
             }
             Err(StoreError::OutcomeUnknown) => return Err(Error::Doubt),
@@ -106,7 +106,7 @@ fn look_after(
                 // leaves that complete.
                 drop(backups);
                 return maintenance.close().map_err(|error| {
-                    tracing::error!(error = %error, "a sync of the disk failed at the end; the log stays, and the next start copies it back");
+                    tracing::error!(error = %error, "a sync of the disk failed at the end; the WAL stays, and the next start makes the checkpoint");
                     Error::Unsynced
                 });
             }
@@ -114,8 +114,8 @@ fn look_after(
     }
 }
 
-/// Tells that a file of the database is gone, and waits until the supervisor has ended everybody:
-/// the write lock stays closed.
+/// Tells that a file of the database is gone, and waits until the supervisor has ended all
+/// processes: the write lock stays closed.
 fn give_up(lost: &Lost, stopped: &Receiver<()>, supervisor: &UnixStream) {
     let rescued = lost.rescued.as_deref().map(Path::display);
     tracing::error!(

@@ -68,9 +68,9 @@ pub struct WriteLockUser {
 /// What became of all checkpoints since the server started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Checkpoints {
-    /// They copied the whole log back.
+    /// They copied the whole WAL into the database file.
     pub complete: u64,
-    /// A reader on an old snapshot kept them from finishing.
+    /// A reader of an old snapshot blocked them.
     pub blocked: u64,
     /// The database failed.
     pub failed: u64,
@@ -179,7 +179,7 @@ impl Scoreboard {
         entries.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
     }
 
-    /// Whether somebody waits for the write lock, and nobody is in.
+    /// Whether a process waits for the write lock, and no process of this server holds it.
     pub fn a_waiter_is_waking(&self) -> bool {
         let any = |number| self.used_entries().any(|entry| self.number(entry, number) > 0);
         any(Number::WriteLockWaitingSince) && !any(Number::WriteLockHeldSince)

@@ -23,7 +23,7 @@ const CELLS: usize = 5;
 /// What happened at the write lock in one minute, or in all minutes of a window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WriteLockFigures {
-    /// How often somebody waited for the write lock, however briefly.
+    /// How often a writer waited for the write lock, however briefly.
     pub waits: u64,
     /// The time that 99 of 100 did not wait longer, in microseconds; of a window: in its worst
     /// minute.
@@ -48,7 +48,7 @@ impl Scoreboard {
         window[4].fetch_add(minute.lock_retries, Relaxed);
     }
 
-    /// The windows of the last six hours in which somebody wrote, the oldest first, each with its
+    /// The windows of the last six hours that have a write, the oldest first, each with its
     /// beginning.
     pub fn recent(&self, now: Timestamp) -> Vec<(Timestamp, WriteLockFigures)> {
         let last = now.as_micros().unsigned_abs() / WINDOW_MICROS;

@@ -57,7 +57,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Makes new memory, all zero. Cells that nobody touches take no room.
+    /// Makes new memory, all zero. Cells that no process touches take no room.
     pub(super) fn create(cells: usize) -> Result<Self, NotMade> {
         let failed = |call: &'static str| {
             move |source: io::Error| NotMade { call, bytes: bytes_of(cells), source }

@@ -320,7 +320,7 @@ mod tests {
         assert_eq!((scoreboard.processes(), scoreboard.requests()), (vec![], 1));
 
         entry.prepare(START);
-        assert_eq!(scoreboard.processes(), [], "nobody has it yet");
+        assert_eq!(scoreboard.processes(), [], "no process has it yet");
         entry.taken_by(102);
         entry.restarted();
         let facts = scoreboard.processes().remove(0);
@@ -337,7 +337,7 @@ mod tests {
             entry.prepare(START);
             entry.taken_by(pid);
         }
-        assert!(!first.a_waiter_is_waking(), "nobody is there");
+        assert!(!first.a_waiter_is_waking(), "no process is there");
         first.write_lock_waited(Duration::ZERO);
         second.write_lock_waiting();
         assert!(!first.a_waiter_is_waking(), "the first is in");

@@ -10,8 +10,8 @@ use super::{Distribution, Scoreboard, routes};
 use crate::clock::monotonic_micros;
 
 /// Bounds of the exported buckets, in the unit of the cells: 10 us to 10 s, three for each power of
-/// ten. Fewer than the scoreboard knows, because every bound is a time series for whoever stores
-/// them.
+/// ten. Fewer than the scoreboard knows, because every bound is a time series in
+/// the monitoring system.
 const BOUNDS: [u64; 19] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000,
     500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000,
@@ -121,16 +121,11 @@ fn write_waits(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     Ok(())
 }
 
-/// Connections to the database server that nobody uses. Of three numbers that are told one after
-/// the other.
+/// Connections to the database server without a user. The figure is made of three numbers that are
+/// read one after the other.
 fn write_idle(out: &mut String, scoreboard: &Scoreboard) -> fmt::Result {
     let name = "persona_database_connections_idle";
-    head(
-        out,
-        name,
-        "Connections to the database server that are open and that nobody uses now.",
-        "gauge",
-    )?;
+    head(out, name, "Connections to the database server that are open and idle now.", "gauge")?;
     scoreboard.used_slots().try_for_each(|slot| {
         let now = |number| scoreboard.number_of_slot(slot, number);
         let taken = now(Number::DatabaseInUse) + now(Number::DatabaseAbandoned);

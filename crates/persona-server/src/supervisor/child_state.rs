@@ -1,4 +1,4 @@
-//! Where a living process stands, as far as its supervisor knows.
+//! The state of a living child, as far as its supervisor knows.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use std::time::Duration;
 /// file takes milliseconds; a machine that swaps may take seconds.
 pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long the maintenance process may take to copy the log back at the end. What it does not
-/// finish, the next start does.
+/// How long the maintenance process may take for its last checkpoint. The next start finishes what
+/// it does not.
 pub(super) const MAINTENANCE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How far it is.

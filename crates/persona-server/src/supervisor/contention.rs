@@ -37,9 +37,9 @@ pub const ADVICE: &str = "try fewer workers (--workers) and fewer, larger reques
 /// Something that takes too long at the write lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Delay {
-    /// A process waits for it; whoever is in, it may be none of ours.
+    /// A process waits for the lock; the holder may be a process of another program.
     Waiting { waiter: WriteLockUser, holder: Option<WriteLockUser> },
-    /// A process of ours is in for too long; nobody else waits that long yet.
+    /// A process of this server holds the lock for too long; no other process waits that long yet.
     Holding(WriteLockUser),
 }
 
@@ -76,7 +76,8 @@ impl Contention {
         }
     }
 
-    /// Takes in who waits and who is in, and tells what is worth a line in the log.
+    /// Takes in which processes wait and which one holds the lock, and tells what is worth a line
+    /// in the log.
     pub(super) fn look(
         &mut self,
         now: Duration,
@@ -100,7 +101,7 @@ impl Contention {
                 return None;
             }
         };
-        // That somebody waits now is news, even if it was just said that the write lock is held.
+        // A new waiter is news, even if the log has just said that the write lock is held.
         let kind = discriminant(&delay);
         if self.said.is_some_and(|(said, until)| said == kind && now < until) {
             return None;
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_is_said_with_the_holder_and_again_only_after_a_while() {
+    fn a_long_wait_is_logged_with_the_holder_and_again_only_after_a_while() {
         let mut watch = Contention::new(WARN_AFTER);
         let seen = [at(0, 0, 1500), at(1, 1200, 0), at(2, 1100, 0)];
         let delay = Delay::Waiting { waiter: seen[1], holder: Some(seen[0]) };
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_stays_in_is_said_also_when_nobody_waits_and_short_waits_never_are() {
+    fn a_long_hold_is_logged_without_a_waiter_and_short_waits_never_are() {
         let mut watch = Contention::new(WARN_AFTER);
         assert_eq!(watch.look(Duration::ZERO, &[at(1, 999, 0), at(2, 0, 999)]), None);
         assert_eq!(

@@ -75,9 +75,8 @@ pub(super) fn write(event: LogEvent) {
     }
 }
 
-/// Says who is waited for at the write lock, and for how long. Asks the system where our own
-/// processes do not know. `is_ours` knows the processes of this server, which only write behind the
-/// write lock.
+/// Logs which process is waited for at the write lock, and for how long. Asks the system where no
+/// process of this server holds the lock. `is_ours` knows the processes of this server.
 pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> bool) {
     let (slot, wait, what, holder) = match delay {
         Delay::Waiting { waiter, holder } => (
@@ -96,7 +95,7 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
         }
         None => match holder_of_write_lock(database) {
             Some(outsider) => (Some(outsider.pid), format!("{outsider} is in")),
-            None => (None, "nobody can be seen in it".into()),
+            None => (None, "no process can be seen to hold it".into()),
         },
     };
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! The closed sets of words between the loop and its decisions: processes, events, actions, notes.
+//! What the loop and its decisions say to each other: events go in, actions come out.
 
 use crate::exit_code::ExitCode;
 
@@ -108,9 +108,9 @@ pub enum Event {
 /// What a child can be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
-    /// Finish what you have; others go on, so leave idle clients time to notice.
+    /// Finish the requests at hand. Other workers go on, so idle clients get time to notice.
     Drain,
-    /// Finish what you have; nobody goes on.
+    /// Finish the requests at hand. No other worker goes on.
     Stop,
     /// End at once.
     Kill,
@@ -125,7 +125,7 @@ pub enum Action {
     Spawn(ChildKey),
     /// Tell this child.
     Signal(ChildKey, Signal),
-    /// Let nobody new into the queue of a server that ends, and close the supervisor's own
+    /// Let no new connection into the queue of a server that ends, and close the supervisor's own
     /// listener.
     StopListening,
     /// Open the supervisor's own log file again.

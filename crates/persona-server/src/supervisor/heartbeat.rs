@@ -1,17 +1,17 @@
 //! Finds processes that live but do nothing: stopped, stuck, or starved.
 //!
-//! A process counts up a cell of the scoreboard about once a second; here it is only compared with
-//! what it was. So no clock is shared between processes. The first beat comes just before a process
-//! says that it is ready; until then it may wait for the file as long as its start may take
-//! (`state.rs`).
+//! A process counts up a cell of the scoreboard about once a second, and the supervisor compares
+//! the cell with its last value. So processes share no clock. The first heartbeat comes just before
+//! a process says that it is ready. Until then the process may wait for the file as long as its
+//! start may take (`child_state.rs`).
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::events::ChildKey;
 
-/// How long a heartbeat may stand still. Ten times its pace: a machine that is busy is not a
-/// process that hangs.
+/// How long a heartbeat may stand still: ten times its pace, because a process on a busy machine is
+/// late and does not hang.
 const STILL_MAX: Duration = Duration::from_secs(10);
 
 /// How long a heartbeat may stand still of a process that the system says is stopped: that one is
@@ -19,8 +19,8 @@ const STILL_MAX: Duration = Duration::from_secs(10);
 /// mistake is not needed.
 const STOPPED_MAX: Duration = Duration::from_secs(3);
 
-/// A round that comes later than this after the one before says that the supervisor itself stood
-/// still, and so probably everybody did: the machine slept, or was stopped as a whole.
+/// A round that comes later than this after the round before shows that the supervisor itself stood
+/// still, and so probably did all processes: the machine slept, or was stopped as a whole.
 const ROUND_LATE: Duration = Duration::from_secs(2);
 
 /// What was seen of each process.
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_supervisor_stood_still_itself_everybody_gets_new_time() {
+    fn after_the_supervisor_stood_still_itself_all_processes_get_new_time() {
         let mut watch = Watch::default();
         for second in [0, 1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29] {
             assert_eq!(watch.observe(Duration::from_secs(second), &[(ONE, 5)], running), []);

@@ -1,4 +1,4 @@
-//! What a child is given when it starts, and what it says to the supervisor.
+//! What a child gets when it starts, and what it says to the supervisor.
 //!
 //! A child gets one thing: its standard input is one end of a Unix socket. Over it come the
 //! settings as one line of JSON, and with that line, as descriptors, the scoreboard and the

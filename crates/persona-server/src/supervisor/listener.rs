@@ -2,7 +2,7 @@
 //! worker.
 //!
 //! One socket for all workers, rather than one each: connections that wait in its queue belong to
-//! nobody yet, so none is lost when a worker ends, and a new worker finds them at once.
+//! no worker yet. So none is lost when a worker ends, and a new worker finds them at once.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -22,8 +22,7 @@ const BACKLOG: i32 = 1024;
 pub struct Address(pub SocketAddr);
 
 impl Address {
-    /// The URL to visit. For a wildcard address, which nobody can visit, that of the machine
-    /// itself.
+    /// The URL to visit. A wildcard address cannot be visited; its URL is that of loopback.
     pub fn url(self) -> String {
         let ip = match self.0.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
@@ -64,7 +63,7 @@ pub fn bind(host: IpAddr, port: u16) -> io::Result<(TcpListener, Address)> {
 /// A program of the kernel's packet filter (Linux, `Documentation/networking/filter.rst`) that lets
 /// everything of TCP through except the packet that asks for a new connection: SYN without ACK (RFC
 /// 9293, section 3.1).
-const NOBODY_NEW: [SockFilter; 5] = {
+const NO_NEW_CONNECTION: [SockFilter; 5] = {
     const LOAD_BYTE: u16 = 0x30;
     const AND: u16 = 0x54;
     const JUMP_IF_EQUAL: u16 = 0x15;
@@ -81,18 +80,18 @@ const NOBODY_NEW: [SockFilter; 5] = {
     ]
 };
 
-/// Lets nobody new into the queue, so that who is in it can be served before the last process
-/// closes the socket: the kernel resets whoever is queued at that moment, although its client takes
-/// itself for connected.
+/// Lets no new connection into the queue, so that the queued ones can be served before the last
+/// process closes the socket. At that moment the kernel resets every connection in the queue,
+/// although its client takes it for established.
 ///
-/// Who asks meanwhile is not answered, asks again after a second as for any lost packet, and is
-/// refused then.
+/// A client that connects meanwhile gets no answer. Its kernel sends the packet again after a
+/// second, as for any lost packet, and the connection is refused then.
 ///
 /// # Errors
 ///
 /// The kernel takes no filter; then the queue is as it was.
 pub fn close_queue(listener: &TcpListener) -> io::Result<()> {
-    SockRef::from(listener).attach_filter(&NOBODY_NEW)
+    SockRef::from(listener).attach_filter(&NO_NEW_CONNECTION)
 }
 
 #[cfg(test)]
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_keeps_who_is_in_it_and_lets_nobody_in() {
+    fn a_closed_queue_keeps_its_connections_and_takes_no_new_one() {
         let (listener, Address(address)) = bind([127, 0, 0, 1].into(), 0).expect("a port");
         let mut queued = TcpStream::connect(address).expect("a connection");
         close_queue(&listener).expect("a filter");

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-/// How many processes of one slot may fail to get ready one after the other. More is a loop that
-/// nobody watches.
+/// How many processes of one slot may fail to get ready one after the other. More would be a
+/// loop without an end.
 pub(super) const FAILED_STARTS_MAX: u32 = 8;
 
 /// Pause before the second young death's replacement, doubled for each further one. The first is
@@ -71,7 +71,7 @@ impl Slot {
         self.not_before <= now
     }
 
-    /// Forgets the deaths, because somebody wants the slot anew.
+    /// Forgets the deaths, because an operator wants the slot again.
     pub(super) fn forgive(&mut self) {
         (self.failed_starts, self.young_deaths) = (0, 0);
     }

@@ -1,9 +1,9 @@
 //! One thread of a worker: accepts connections from the listener that all workers share, until it
 //! drains.
 //!
-//! The kernel wakes whoever waits, and whoever is quickest takes the connection; on its own that
-//! gives a busy worker more to do. So a thread that has more connections than another one
-//! (`load.rs`) first lets the others go ahead.
+//! The kernel wakes every thread that waits, and the quickest one takes the connection. On its own
+//! that gives a busy worker more to do. So a thread that has more connections than another one
+//! (`load.rs`) first yields to the others.
 
 use std::io;
 use std::net::{IpAddr, TcpListener};
@@ -21,9 +21,9 @@ use super::connection::{self, Serving};
 use super::load::Load;
 use super::places::{Lease, Places};
 
-/// How long a thread with more connections than another one lets the others go ahead: the finest
-/// pause that the runtime's timer knows, and longer than an idle process needs to wake up.
-const COURTESY: Duration = Duration::from_millis(1);
+/// How long a thread with more connections than another one yields to the others: the finest pause
+/// that the runtime's timer knows, and longer than an idle process needs to wake up.
+const YIELD: Duration = Duration::from_millis(1);
 
 /// Pause before the next look for a place, while those that were told to make room have not closed
 /// yet.
@@ -114,8 +114,8 @@ async fn accept_until_drained(
             }
         }
     }
-    // Who waits in the queue already takes itself for connected. Where nobody else listens, closing
-    // it would break these off.
+    // The clients of connections in the queue take them for established. Where no other process
+    // listens, closing the listener would break these connections off.
     loop {
         match accept_waiting(listener.get_ref()) {
             Ok(accepted) => {
@@ -160,7 +160,7 @@ async fn accept(
         // Where every worker is full no worker is let ahead: a new connection costs another one its
         // place anywhere.
         if load.is_above_others() && load.others_have_room(places.count()) {
-            sleep(COURTESY).await;
+            sleep(YIELD).await;
         }
         if let Ok(accepted) = ready.try_io(|listener| accept_waiting(listener.get_ref())) {
             return accepted;

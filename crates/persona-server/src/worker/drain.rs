@@ -3,8 +3,8 @@
 //! HTTP/1.1 gives a server no way to say "no more requests" on a connection that is idle: it can
 //! only answer the next one with `Connection: close`, or close and hope that none is under way. So
 //! a draining worker first stops accepting and answers what comes with `Connection: close`; only
-//! after a grace it closes what is still idle. A client that sends something now and then never
-//! meets a closed door.
+//! after a grace it closes what is still idle. A client that sends a request now and then never
+//! meets a closed connection.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use tokio::sync::watch;
 /// client to come by.
 pub(super) const IDLE_GRACE: Duration = Duration::from_secs(2);
 
-/// The same where the whole server stops, and nobody is there to go on: long enough for a request
-/// that is under way, or that waits on a connection which was in the listener's queue, and too
-/// short for anybody to wait for.
+/// The same where the whole server stops, and no other worker goes on: long enough for a request
+/// that is under way, or that waits on a connection from the listener's queue, and too short to be
+/// noticed.
 pub(super) const LAST_GRACE: Duration = Duration::from_millis(250);
 
 /// How far the end has come.
@@ -27,21 +27,21 @@ enum Stage {
     Closing,
 }
 
-/// Lets everybody in a worker know that it is about to end. Also an extension of each request, for
+/// Tells all parts of a worker that it is about to end. Also an extension of each request, for
 /// handlers that would wait for long: they can answer early.
 #[derive(Clone, Debug)]
 pub struct Drain {
     stage: watch::Receiver<Stage>,
 }
 
-/// The one who says so.
+/// The side that begins a drain.
 #[derive(Debug)]
 pub(super) struct Drainer {
     stage: watch::Sender<Stage>,
 }
 
 impl Drain {
-    /// A drain that has not begun, and who may begin it.
+    /// A drain that has not begun, and the side that may begin it.
     pub(super) fn new() -> (Drainer, Self) {
         let (sender, receiver) = watch::channel(Stage::Serving);
         (Drainer { stage: sender }, Self { stage: receiver })

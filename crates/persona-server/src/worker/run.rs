@@ -315,7 +315,7 @@ impl Threads {
     /// Waits until every thread has its connection, or has ended. A database that is away is not
     /// waited for.
     async fn opened(&mut self) {
-        // Nothing is ever sent. Who comes later serves as soon as it can.
+        // Nothing is ever sent. A thread that comes later serves as soon as it can.
         let _ = tokio::time::timeout(OPEN_WAIT_MAX, self.opened.recv()).await;
     }
 

@@ -37,8 +37,8 @@ pub struct State {
     maintenance_was_ready: bool,
     /// A sync failed: nothing is started before the last process that had the file open has ended.
     reopening: bool,
-    /// Workers that write nothing more; those that are to replace them show whether anybody else
-    /// can.
+    /// Workers that write nothing more, because the schema is another one. Their replacements show
+    /// whether this program can still use the database.
     schema_mismatches: BTreeSet<ChildKey>,
 }
 
@@ -140,7 +140,7 @@ impl State {
         if let Phase::Stopping { code: code @ ExitCode::Ok, .. } = &mut self.phase
             && ending.is_disk_failure()
         {
-            // What was acknowledged last may not be on the disk, so this end is not a good one.
+            // The last acknowledged writes may not be on the disk.
             *code = ExitCode::DiskFailed;
             actions.push(Action::Log(LogEvent::UnexpectedExit(key, ending)));
         }
@@ -166,7 +166,7 @@ impl State {
         let starting = process.state == ChildState::Starting;
         if starting && !self.older_than(key).is_empty() {
             if self.schema_mismatches.is_empty() {
-                // The one that it should have replaced still serves, and serves better than nobody.
+                // The process that it should have replaced still serves.
                 self.to_renew.clear();
                 self.renewing = false;
                 actions.push(Action::Log(LogEvent::RestartAbandoned(key)));
@@ -192,9 +192,9 @@ impl State {
         }
     }
 
-    /// Ends everybody at once: a later sync of theirs would succeed without the pages that the
-    /// failed one lost, so that what they acknowledge might not be kept. The maintenance process
-    /// that comes then copies the log back before anybody writes.
+    /// Ends all processes at once. A later sync of one of them would succeed without the pages that
+    /// the failed sync lost, so what it acknowledges might not be kept. The next maintenance
+    /// process makes a checkpoint before any worker writes.
     fn reopen(&mut self, now: Duration, lost: ChildKey, actions: &mut Vec<Action>) {
         self.reopening = true;
         self.maintenance_was_ready = false;

@@ -10,8 +10,8 @@ use super::State;
 use super::tests::{DRAIN_TIMEOUT, INIT};
 use crate::config::SQLITE_WORKERS_MAX;
 
-/// What a step of a random run does: an event for everybody, or something that happens to one of
-/// the living.
+/// One step of a random run: an event for the whole server, or something that happens to one of the
+/// living processes.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Event(Event),
@@ -158,7 +158,7 @@ proptest! {
                 witness.see(&state.handle(now, event));
             }
         }
-        // From here on everybody behaves: starts when asked to, and ends when told to.
+        // From here on every process behaves: it starts when asked to, and ends when told to.
         for _ in 0..64 {
             now += Duration::from_secs(2);
             witness.see(&state.handle(now, Event::Tick));

@@ -1,4 +1,5 @@
-//! One connection as the others see it: whose it is, how far it has come, and what it was asked.
+//! One connection as the table of places sees it: its client, how far it has come, and what it was
+//! asked.
 
 use std::net::IpAddr;
 use std::sync::Arc;
