@@ -15,7 +15,7 @@ fn nothing_is_shown_of_what_only_a_file_has() {
     }
     let status = server.connect().get("/api/v1/status").expect("a status").json();
     for place in [
-        "/write lock",
+        "/write_lock",
         "/checkpoints",
         "/backups",
         "/damage_found",

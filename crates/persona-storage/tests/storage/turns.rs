@@ -94,10 +94,11 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
         feed.iter().map(|change| PersonaId::as_bytes(&change.persona)[15]).collect();
     assert_eq!(order.len(), usize::from(HEAVY + LIGHT));
     let last_light = order.iter().rposition(|number| *number >= 100).expect("light ones");
-    let before = order[..last_light].iter().filter(|number| **number < 100).count();
-    // One that has just come to the queue when the write lock opens may be in the light transaction
-    // after the next heavy one.
-    assert!(before <= 2, "{order:?}");
+    // A light write that is slow on its way to the queue is in a later light transaction, so only
+    // this holds on a busy machine: between two heavy writes there is a light transaction, as long
+    // as there are light writes.
+    let neighbours = order[..last_light].windows(2).filter(|pair| pair.iter().all(|it| *it < 100));
+    assert_eq!(neighbours.count(), 0, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
     // The first heavy one was at the write lock with the first part of its words only.
     assert_eq!(first_light, 0, "{order:?}");

@@ -108,7 +108,7 @@ fn a_check_names_the_persona_and_says_what_is_wrong() {
     let ran = folder.run(&["check"]);
     assert_eq!(ran.code, 1, "{ran}");
     assert!(ran.stdout.starts_with("persona [id]: the stored text of persona [id] at revision 1 does not match its checksum"), "{ran}");
-    assert!(ran.stderr.starts_with("error: persona.db is damaged: 4 problems\nhint: "), "{ran}");
+    assert!(ran.stderr.starts_with("error: persona.db is damaged: 5 problems\nhint: "), "{ran}");
     let json = folder.run(&["check", "--json"]);
     assert!(
         json.code == 1 && json.stdout.contains("\"sound\":false") && json.stderr.is_empty(),
