@@ -16,7 +16,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::settings::CONNECT_WAIT_MAX;
+use super::url_parameters::CONNECT_WAIT_MAX;
 
 /// Where requests to cancel go, and how they are encrypted.
 pub(super) struct Cancels {

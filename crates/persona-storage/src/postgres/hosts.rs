@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Config, Connection, Error as DriverError, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{silent, worth};
-use super::settings::CONNECT_WAIT_MAX;
+use super::url_parameters::CONNECT_WAIT_MAX;
 
 /// How long one host is waited for before the next one is tried beside it: longer than a host far
 /// away needs, and short beside the time in which writes are to be back after a failover.

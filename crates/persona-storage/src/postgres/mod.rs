@@ -42,12 +42,14 @@ mod status;
 mod store;
 mod tls;
 pub(crate) mod transfer;
+mod url_parameters;
 mod write_attempt;
 mod write_statement;
 mod writer;
 
 pub use error::DatabaseError;
 pub use maintenance::Maintenance;
-pub use settings::{Settings, SettingsError, TlsMode};
+pub use settings::{Settings, SettingsError};
 pub use start::{InitReport, RESERVED_CONNECTIONS, initialise};
 pub use store::PostgresStore;
+pub use url_parameters::TlsMode;

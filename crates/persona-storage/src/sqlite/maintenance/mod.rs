@@ -8,3 +8,4 @@ pub(super) mod disk;
 pub(super) mod process;
 pub(super) mod scrub;
 pub(super) mod wal_index;
+mod wal_reset;

@@ -10,11 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use persona_model::Clock;
-use rusqlite::config::DbConfig;
+use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode};
 
-use super::checkpoint::{checkpoint, failed};
 use super::disk::Disk;
 use super::scrub::Scrub;
 use crate::sqlite::backup::create::back_up_from;
@@ -25,13 +23,12 @@ use crate::sqlite::files::paths::{stamp, with_suffix};
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
 use crate::sqlite::tables::idempotency;
-use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::commit::{Committed, WriteConnection};
 use crate::sqlite::write::heavy_write_lock::HeavyWriteLock;
-use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
+use crate::sqlite::write::write_lock::WriteLock;
 use crate::sqlite::{DatabaseError, Settings, Space, search};
 use crate::time::{OBSERVED_EVERY, Observed};
-use crate::{Checkpoint, Error, NoObserver, Observer};
+use crate::{Error, NoObserver, Observer};
 
 /// Above this many frames in the WAL it is checkpointed with the write lock held, so that it starts
 /// over: 32 MiB of pages. Half of what the WAL may ever be, because writers go on until the
@@ -42,12 +39,6 @@ const _: () = assert!(
     connection::EMERGENCY_CHECKPOINT_PAGES * 2 > WAL_FRAMES_CEILING * 3,
     "no room for the maintenance process's turn"
 );
-/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
-/// for long: about 10 ms.
-const FEW_FRAMES: u64 = 256;
-/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
-/// what three or four transactions wrote meanwhile, so more of them would not leave less.
-const THROTTLED_CHECKPOINTS_MAX: usize = 3;
 /// A WAL that has not grown for this long is cut to nothing: then a copy of the file alone is
 /// complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
@@ -66,9 +57,6 @@ const ORPHANS_BATCH_MAX: usize = 16;
 const ORPHANS_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
-/// Pause after the WAL could not be reset because of a reader on an old snapshot: each attempt
-/// makes writers wait.
-const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
 
 /// While nobody else writes, the search index is merged only while the WAL is shorter than this: 8
 /// MiB of pages. Merging fills the WAL as writers do, and an export that holds its beginning would
@@ -82,17 +70,17 @@ const MERGE_STEPS_MAX: usize = 2;
 pub struct Maintenance {
     settings: Settings,
     clock: Arc<dyn Clock>,
-    observer: Arc<dyn Observer>,
-    write_lock: WriteLock,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) write_lock: WriteLock,
     writer: WriteConnection,
     /// Declared after the writer and so closed after it: only this one checkpoints the WAL when it
     /// is the last.
-    connection: Connection,
-    seen: WalState,
+    pub(super) connection: Connection,
+    pub(super) seen: WalState,
     grew_at: Instant,
     /// Whether writes may have added to the search index since it was last found merged.
     merge_is_due: bool,
-    reset_wal_from: Instant,
+    pub(super) reset_wal_from: Instant,
     round_at: Instant,
     observed: Observed,
     orphans_from: Instant,
@@ -324,49 +312,6 @@ impl Maintenance {
         }
     }
 
-    /// Has the WAL stay when this is the last connection that is closed. SQLite would checkpoint it
-    /// once more and remove it, and after a failed sync that succeeds although the disk lacks
-    /// pages.
-    fn keep_the_wal(&self) {
-        if let Err(error) =
-            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        {
-            tracing::error!(%error, "could not have the WAL stay");
-        }
-    }
-
-    /// Cuts the WAL to nothing, or lets the next writer begin at its start, while no writer is in.
-    /// A reader that is still on an old snapshot puts it off.
-    ///
-    /// It is checkpointed as far as possible before, so that they do not wait for long.
-    fn reset_wal(&mut self, mode: CheckpointMode) -> Result<(), Error> {
-        self.checkpoint()?;
-        let _guard =
-            close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
-        let began = Instant::now();
-        let wal = match connection::checkpoint(&self.connection, mode) {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                self.observer
-                    .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
-                self.reset_wal_from = Instant::now() + PAUSE_AFTER_READER;
-                return Ok(());
-            }
-            Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
-            Ok(wal) => wal,
-        };
-        self.observer
-            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: wal.copied });
-        self.observer.wal_bytes(wal.bytes());
-        self.seen = wal;
-        Ok(())
-    }
-
-    /// Checkpoints what can be copied without making anybody wait.
-    fn checkpoint(&mut self) -> Result<(), Error> {
-        self.seen.copied = checkpoint(&self.connection, &*self.observer, self.seen)?.copied;
-        Ok(())
-    }
-
     /// Merges some of what the last writes added to the search index, and tells whether there is
     /// more.
     fn merge_search_index(&mut self) -> Result<bool, Error> {
@@ -439,36 +384,4 @@ impl Maintenance {
             }
         }
     }
-}
-
-/// Enters the write lock when little of the WAL is left to copy. Writers are slowed down for it:
-/// the disk is about as fast as they are, so beside them as much as before would be left each time.
-fn close_in<'write_lock>(
-    write_lock: &'write_lock WriteLock,
-    connection: &mut Connection,
-    observer: &dyn Observer,
-    seen: &mut WalState,
-) -> Result<WriteGuard<'write_lock>, Error> {
-    let no_write_lock = |error| Error::Backend(Box::new(error));
-    let mut guard = write_lock.lock().map_err(no_write_lock)?;
-    for _ in 0..THROTTLED_CHECKPOINTS_MAX {
-        let left = connection::look_at_wal(connection)
-            .map_err(from_driver)?
-            .map(|wal| wal.frames.saturating_sub(wal.copied));
-        if left.is_some_and(|left| left < FEW_FRAMES) {
-            break;
-        }
-        drop(guard);
-        let (before, of) = (*seen, &mut *connection);
-        let wal;
-        (wal, guard) = with_throttled_writers(write_lock, move || checkpoint(of, observer, before))
-            .map_err(no_write_lock)?;
-        let wal = wal?;
-        seen.copied = wal.copied;
-        // A reader on an old snapshot stays in the way of the next copy too.
-        if wal.copied < wal.frames && wal.copied <= before.copied {
-            break;
-        }
-    }
-    Ok(guard)
 }

@@ -20,3 +20,4 @@ pub(super) mod transaction;
 pub(super) mod verdict;
 pub(super) mod write_lock;
 pub(super) mod writer;
+mod writer_thread;

@@ -13,7 +13,7 @@ use super::commit::WriteConnection;
 use super::queue::{LIGHT_BYTES_MAX, Size};
 use super::verdict::Verdict;
 use super::write_lock::WriteLock;
-use super::writer::check_schema;
+use super::writer_thread::check_schema;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search;
 use crate::sqlite::system_error::explained;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::commit::{Committed, WriteTransaction};
-use super::writer::Applied;
+use super::writer_thread::Applied;
 use crate::sqlite::error::{another, from_driver, is_failed_sync};
 use crate::{Error, Loss};
 

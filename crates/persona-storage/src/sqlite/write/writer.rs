@@ -5,9 +5,8 @@
 //! its own. Answers go out after the commit and after the write lock is free again. No async code
 //! runs here, so nothing can be awaited while the lock is held.
 //!
-//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (the thread's side).
+//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (`writer_thread.rs`, the thread's side).
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -15,25 +14,16 @@ use std::time::Instant;
 use persona_model::{Clock, PersonaId};
 use tokio::sync::{oneshot, watch};
 
-use super::batch::{Batch, Batched};
 use super::claim::{Claim, Withdrawal};
-use super::commit::{WriteConnection, WriteTransaction};
+use super::commit::WriteConnection;
 use super::foresight::{Ahead, Foresight, Large};
-use super::heavy_write_lock::HeavyWriteGuard;
 use super::part::Part;
-use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Taker, Weight};
-use super::verdict::Verdict;
+use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::write_lock::WriteLock;
-use crate::fault_injection::{self, InjectedFault};
+use super::writer_thread::{Thread, refuse};
 use crate::observer::Waiting;
-use crate::sqlite::connection::EMERGENCY_CHECKPOINT_PAGES;
-use crate::sqlite::error::from_driver;
-use crate::sqlite::maintenance::checkpoint::relieve;
-use crate::sqlite::maintenance::disk::{Disk, Space};
+use crate::sqlite::maintenance::disk::Disk;
 use crate::sqlite::search::WrittenParts;
-use crate::sqlite::start::migrate;
-use crate::sqlite::system_error::explained;
-use crate::sqlite::tables::{idempotency, personas};
 use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
 use crate::weights::Weights;
@@ -67,7 +57,7 @@ pub(crate) struct Job {
 }
 
 /// What waits in the queue.
-enum Task {
+pub(super) enum Task {
     Request(Box<Job>),
     Part(Part),
 }
@@ -273,203 +263,5 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// What the thread owns.
-struct Thread {
-    connection: WriteConnection,
-    write_lock: WriteLock,
-    disk: Arc<Disk>,
-    time: Time,
-    observer: Arc<dyn Observer>,
-    tasks: Taker<Task>,
-    weights: Arc<Weights>,
-    keys_max: u64,
-    gives_up: watch::Sender<Option<Loss>>,
-}
-
-/// A request that is part of the running transaction, and what will be answered when that commits.
-pub(crate) struct Applied {
-    pub reply: oneshot::Sender<Told>,
-    pub result: Result<Written, Error>,
-    /// Of a heavy one: the next may look at what is there only after the commit.
-    pub guard: Option<HeavyWriteGuard>,
-}
-
-impl Applied {
-    fn answer(self) {
-        // A request that no longer waits needs no answer.
-        let _ = self.reply.send(Ok(self.result));
-    }
-}
-
-impl Thread {
-    fn run(mut self) {
-        while let Some((weight, task)) = self.tasks.next() {
-            let served = match task {
-                Task::Request(job) if job.claim.is_taken() => continue,
-                Task::Request(job) => self.serve(*job, weight),
-                Task::Part(part) => self.serve_part(part),
-            };
-            if let ControlFlow::Break(loss) = served {
-                self.gives_up.send_replace(Some(loss));
-                return;
-            }
-        }
-    }
-
-    fn serve_part(&mut self, part: Part) -> ControlFlow<Loss> {
-        let space = self.disk.space();
-        if space.is_short() {
-            part.answer(Err(space.shortage()));
-            return ControlFlow::Continue(());
-        }
-        part.serve(&self.write_lock, &mut self.connection)
-    }
-
-    /// Serves the first request together with all light ones that wait behind it, in one
-    /// transaction; a heavy one alone.
-    ///
-    /// Breaks when nothing more may be written through this connection.
-    fn serve(&mut self, first: Job, weight: Weight) -> ControlFlow<Loss> {
-        let space = self.disk.space();
-        if space.is_short() {
-            self.refuse_for_want_of_space(first, space);
-            return ControlFlow::Continue(());
-        }
-        let id = first.write.operation.id();
-        fault_injection::look_outside(id, || {
-            personas::find(&self.connection, id)
-                .ok()
-                .flatten()
-                .map(|stored| stored.persona.document)
-        });
-        let guard = match self.write_lock.lock() {
-            Ok(guard) => guard,
-            Err(error) => {
-                refuse(first, Error::Backend(Box::new(error)));
-                return ControlFlow::Continue(());
-            }
-        };
-        let began = Instant::now();
-        let transaction = match self.connection.begin() {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                refuse(first, from_driver(error));
-                return ControlFlow::Continue(());
-            }
-        };
-        if let Err((error, loss)) = check_schema(&transaction) {
-            refuse(first, error);
-            return loss.map_or(ControlFlow::Continue(()), ControlFlow::Break);
-        }
-        let batch = Batch {
-            connection: &transaction,
-            time: &self.time,
-            observer: &*self.observer,
-            weights: &self.weights,
-            keys_max: self.keys_max,
-        };
-        let joining = || {
-            if weight == Weight::Heavy {
-                return None;
-            }
-            match self.tasks.next_light()? {
-                Task::Request(job) => Some(*job),
-                Task::Part(_) => unreachable!("a part is heavy"),
-            }
-        };
-        let Batched { mut applied, entries, ended } = batch.apply_all(first, joining, began);
-        let count = applied.len();
-        if fault_injection::is_on(InjectedFault::AcknowledgeBeforeCommit) {
-            applied.drain(..).for_each(Applied::answer);
-            fault_injection::pause();
-        }
-        let verdict = match ended {
-            Some(error) => Verdict::given_up(transaction, error),
-            None => match entries.write(&transaction) {
-                Ok(()) => Verdict::of(transaction.commit()),
-                Err(error) => {
-                    let error = from_driver(explained(&transaction, error));
-                    Verdict::given_up(transaction, error)
-                }
-            },
-        };
-        let is_long = self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES;
-        // Nobody is let in while a long WAL is checkpointed, but the answers do not wait for that.
-        let guard = is_long.then_some(guard);
-        self.observer.committed(began.elapsed(), count);
-        let result = verdict.tell(applied);
-        if result.is_continue() && !self.connection.is_autocommit() {
-            tracing::error!("a transaction could not be ended; this writer stops, which undoes it");
-            return ControlFlow::Break(Loss::Writer);
-        }
-        if result.is_continue() && is_long {
-            self.relieve()?;
-        }
-        drop(guard);
-        result
-    }
-
-    /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
-    /// was changed" would be wrong.
-    fn refuse_for_want_of_space(&self, job: Job, space: Space) {
-        let known = job
-            .write
-            .idempotency
-            .as_ref()
-            .map(|wanted| idempotency::find(&self.connection, wanted));
-        answer(job, known.and_then(Result::transpose).unwrap_or_else(|| Err(space.shortage())));
-    }
-
-    /// Checkpoints a long WAL. What was acknowledged does not depend on how that ends.
-    fn relieve(&self) -> ControlFlow<Loss> {
-        match relieve(&self.connection, &*self.observer) {
-            Ok(()) => {}
-            Err(Error::Unsynced(error)) => {
-                tracing::error!(error = %error, "a sync of the disk failed; this writer stops");
-                return ControlFlow::Break(Loss::Disk);
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, "could not checkpoint a long WAL; it is tried again after the next write");
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Looks at the schema behind the lock. A program that knows another one may have come between, and
-/// what it keeps beside a persona, this one does not.
-pub(super) fn check_schema(
-    transaction: &WriteTransaction<'_>,
-) -> Result<(), (Error, Option<Loss>)> {
-    match migrate::version_of(transaction) {
-        Ok(migrate::VERSION) => Ok(()),
-        Ok(migrate::RETIRED) => {
-            tracing::error!("the personas were moved to another database; this writer stops");
-            Err((Error::Closed("its personas were moved to another database"), Some(Loss::Schema)))
-        }
-        Ok(version) => {
-            tracing::error!(
-                version,
-                known = migrate::VERSION,
-                "another version of the program changed the schema; this writer stops"
-            );
-            Err((Error::Closed("the schema was changed"), Some(Loss::Schema)))
-        }
-        Err(error) => Err((from_driver(explained(transaction, error)), None)),
-    }
-}
-
-pub(crate) fn refuse(job: Job, error: Error) {
-    answer(job, Err(error));
-}
-
-/// Answers a request that was not withdrawn, without a transaction.
-fn answer(job: Job, result: Result<Written, Error>) {
-    if job.claim.withdraw() {
-        // A request that no longer waits needs no answer.
-        let _ = job.reply.send(Ok(result));
     }
 }

@@ -1,0 +1,105 @@
+//! The reset of the WAL: it is checkpointed as a whole while no writer holds the write lock, and the
+//! next write begins at its start.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode};
+
+use super::checkpoint::{checkpoint, failed};
+use super::process::Maintenance;
+use crate::sqlite::connection::{self, WalState};
+use crate::sqlite::error::from_driver;
+use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
+use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
+use crate::{Checkpoint, Error, Observer};
+
+/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
+/// for long: about 10 ms.
+const FEW_FRAMES: u64 = 256;
+
+/// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
+/// what three or four transactions wrote meanwhile, so more of them would not leave less.
+const THROTTLED_CHECKPOINTS_MAX: usize = 3;
+
+/// Pause after the WAL could not be reset because of a reader on an old snapshot: each attempt
+/// makes writers wait.
+const PAUSE_AFTER_READER: Duration = Duration::from_millis(250);
+
+impl Maintenance {
+    /// Has the WAL stay when this is the last connection that is closed. SQLite would checkpoint it
+    /// once more and remove it, and after a failed sync that succeeds although the disk lacks
+    /// pages.
+    pub(super) fn keep_the_wal(&self) {
+        if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::error!(%error, "could not have the WAL stay");
+        }
+    }
+
+    /// Cuts the WAL to nothing, or lets the next writer begin at its start, while no writer is in.
+    /// A reader that is still on an old snapshot puts it off.
+    ///
+    /// It is checkpointed as far as possible before, so that they do not wait for long.
+    pub(super) fn reset_wal(&mut self, mode: CheckpointMode) -> Result<(), Error> {
+        self.checkpoint()?;
+        let _guard =
+            close_in(&self.write_lock, &mut self.connection, &*self.observer, &mut self.seen)?;
+        let began = Instant::now();
+        let wal = match connection::checkpoint(&self.connection, mode) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                self.observer
+                    .checkpointed(began.elapsed(), Checkpoint::Blocked { copied_frames: 0 });
+                self.reset_wal_from = Instant::now() + PAUSE_AFTER_READER;
+                return Ok(());
+            }
+            Err(error) => return Err(failed(&*self.observer, began, &self.connection, error)),
+            Ok(wal) => wal,
+        };
+        self.observer
+            .checkpointed(began.elapsed(), Checkpoint::Complete { copied_frames: wal.copied });
+        self.observer.wal_bytes(wal.bytes());
+        self.seen = wal;
+        Ok(())
+    }
+
+    /// Checkpoints what can be copied without making anybody wait.
+    pub(super) fn checkpoint(&mut self) -> Result<(), Error> {
+        self.seen.copied = checkpoint(&self.connection, &*self.observer, self.seen)?.copied;
+        Ok(())
+    }
+}
+
+/// Enters the write lock when little of the WAL is left to copy. Writers are slowed down for it:
+/// the disk is about as fast as they are, so beside them as much as before would be left each time.
+fn close_in<'write_lock>(
+    write_lock: &'write_lock WriteLock,
+    connection: &mut Connection,
+    observer: &dyn Observer,
+    seen: &mut WalState,
+) -> Result<WriteGuard<'write_lock>, Error> {
+    let no_write_lock = |error| Error::Backend(Box::new(error));
+    let mut guard = write_lock.lock().map_err(no_write_lock)?;
+    for _ in 0..THROTTLED_CHECKPOINTS_MAX {
+        let left = connection::look_at_wal(connection)
+            .map_err(from_driver)?
+            .map(|wal| wal.frames.saturating_sub(wal.copied));
+        if left.is_some_and(|left| left < FEW_FRAMES) {
+            break;
+        }
+        drop(guard);
+        let (before, of) = (*seen, &mut *connection);
+        let wal;
+        (wal, guard) = with_throttled_writers(write_lock, move || checkpoint(of, observer, before))
+            .map_err(no_write_lock)?;
+        let wal = wal?;
+        seen.copied = wal.copied;
+        // A reader on an old snapshot stays in the way of the next copy too.
+        if wal.copied < wal.frames && wal.copied <= before.copied {
+            break;
+        }
+    }
+    Ok(guard)
+}
