@@ -7,21 +7,38 @@
 //!
 //! The same word means the same thing in code, API, log, metric and documentation.
 //!
-//! - **persona**: the record: store-managed members (id, revision, times, hash, labels) and one
-//!   document.
+//! - **persona**: the record: store-managed members (id, revision, times, hash) and one document.
 //! - **document**: the editable part of a persona; every member is a row of [`FIELDS`].
+//! - **metadata**: the store-managed members as JSON text.
+//! - **representation**: the JSON text of a persona as clients get it: metadata and document.
 //! - **revision**: 1 at creation, one more for each change that changes something.
 //! - **entity tag**: what names one state of a persona: its revision and the checksum of its
 //!   content.
-//! - **expect**: what a writer believes the current state to be.
+//! - **precondition**: the states that a writer accepts as the current one.
+//! - **validation errors**: everything that is wrong with an input; each is a **field error**.
 //! - **patch**: a partial change, applied inside the write transaction.
 //! - **conflict**: a field that two sides changed differently since their common base.
-//! - **change**: one line of the global feed: which persona got which revision.
-//! - **answer**: the JSON text of a persona as clients get it; its first part is the **head**
-//!   (store-managed members).
+//! - **change**: one line of the global **feed**: which persona got which revision.
+//! - **undelete**: the undoing of a deletion. A **restore** puts a backup back.
 //! - **search**: what a search text asks for; its **terms** are runs of folded words.
 //! - **snippet**: a short part of a text that shows where the words of a search are.
 //! - **cursor**: where the next page of a list starts.
+//!
+//! Words of storage and server:
+//!
+//! - **write lock**: the lock between the writers of all processes, in front of SQLite's own. Its
+//!   file ends in `-gate`. A **write guard** is the right to write.
+//! - **heavy write lock**: the lock that keeps heavy writes of all processes in order.
+//! - **WAL**: SQLite's write-ahead log. A **checkpoint** copies it into the database; after a **WAL
+//!   reset** the next write begins at its start.
+//! - **checkpoint throttle**: slows writers down while a long WAL is checkpointed.
+//! - **maintenance process**: the one process of a server that makes checkpoints, removes what has
+//!   expired, and looks for damage.
+//! - **shared reader**: the connection to PostgreSQL that short reads of a process share.
+//! - **abandoned connection**: one to PostgreSQL on which no answer came in time.
+//! - **transfer**: everything of one database copied into another (`persona move`).
+//! - **slot**: the place of one worker; its processes follow each other in it.
+//! - **scoreboard**: the memory that all processes of a server share.
 //!
 //! Start reading at [`Document`], then [`FIELDS`].
 

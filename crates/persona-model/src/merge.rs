@@ -2,7 +2,7 @@
 //!
 //! The unit is the top-level field; for free-form objects it is the key. A unit that only one side
 //! changed is taken from that side; a unit that both changed to the same value is no conflict; a
-//! unit that both changed differently is a conflict, and nobody's value is thrown away.
+//! unit that both changed differently is a conflict, and no side's value is thrown away.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub struct Conflict {
     pub pointer: String,
     /// Its value in the base; `None` where it did not exist.
     pub base: Option<Value>,
-    /// Its value now, made by somebody else.
+    /// Its value now, made by another writer.
     pub theirs: Option<Value>,
     /// The value that this writer wants.
     pub yours: Option<Value>,

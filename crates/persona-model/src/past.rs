@@ -12,9 +12,9 @@ pub struct PastRevision {
     pub created_at: Timestamp,
     /// When this one was made.
     pub updated_at: Timestamp,
-    /// Who made revision 1, where known.
+    /// The author of revision 1, where known.
     pub created_by: Option<String>,
-    /// Who made this one, where known.
+    /// The author of this one, where known.
     pub updated_by: Option<String>,
     /// Whether the persona was soft-deleted with it.
     pub is_deleted: bool,

@@ -15,9 +15,9 @@ pub struct Persona {
     pub updated_at: Timestamp,
     /// When it was soft-deleted; `None` while it is alive.
     pub deleted_at: Option<Timestamp>,
-    /// Who made revision 1, where known.
+    /// The author of revision 1, where known.
     pub created_by: Option<String>,
-    /// Who made the current revision, where known.
+    /// The author of the current revision, where known.
     pub updated_by: Option<String>,
     /// SHA-256 of the canonical JSON of the document.
     pub content_hash: ContentHash,

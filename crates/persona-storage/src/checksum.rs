@@ -3,7 +3,7 @@
 
 use persona_model::PersonaId;
 
-/// The CRC-32 of what a client is sent, and of whose it is.
+/// The CRC-32 of what a client is sent, and of the persona's identity.
 ///
 /// It finds every damage of up to 32 neighbouring bits and all but one in four thousand million of
 /// any other, and it tells two contents of one revision apart as often. It is no protection against

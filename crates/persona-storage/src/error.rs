@@ -33,7 +33,7 @@ pub enum Error {
     HandleTaken {
         /// The handle that was asked for.
         handle: String,
-        /// Who has it.
+        /// The persona that has it.
         holder: PersonaId,
     },
     /// The patched or merged document breaks rules.
@@ -91,7 +91,7 @@ pub enum Error {
         limit: Duration,
     },
     /// A read was ended because writers filled the WAL beside it, which is reset
-    /// only when nobody reads an old snapshot. Trying again later can succeed.
+    /// only when no reader is on an old snapshot. Trying again later can succeed.
     #[error("the read was ended because writers filled the WAL beside it")]
     ReadGaveWay,
     /// The process may have no more memory. Trying again later can succeed.

@@ -22,10 +22,11 @@ pub enum Checkpoint {
     Failed,
 }
 
-/// What a connection to a database server, or who wants one, is counted as while that lasts.
+/// What a connection to a database server, or a request that wants one, is counted as while that
+/// lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Connected {
-    /// It is open, whether or not anybody uses it.
+    /// It is open, whether or not a request uses it.
     Open,
     /// A request uses it.
     InUse,
@@ -94,7 +95,7 @@ pub trait Observer: WaiterView {
     fn connection_waited(&self, _wait: Duration) {}
 }
 
-/// Reports to nobody: for the command line and for tests.
+/// Reports nothing: for the command line and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 

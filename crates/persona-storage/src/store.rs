@@ -125,7 +125,7 @@ pub struct RevisionRecord {
     pub representation: Representation,
     /// When it was committed.
     pub at: Timestamp,
-    /// Who made it, where known.
+    /// Its author, where known.
     pub author: Option<String>,
     /// The names of the fields that it changed; every field for revision 1.
     pub changed: Vec<String>,
@@ -179,7 +179,7 @@ pub enum BackendDetails {
     Server {
         /// Hosts and database; never the password.
         place: String,
-        /// Connections to the server now, of everybody.
+        /// Connections to the server now, of all clients.
         connections: u64,
         /// Most connections that it takes.
         connections_max: u64,
@@ -278,7 +278,7 @@ pub trait Store: Send + Sync {
     /// What the backend says of itself.
     async fn status(&self) -> Result<Status, Error>;
 
-    /// Waits until no more writes can be taken although nobody closed the store, and tells why.
+    /// Waits until no more writes can be taken although the store was not closed, and tells why.
     ///
     /// Then the process that owns it must end, so that a new one opens everything again.
     async fn lost(&self) -> Loss;

@@ -29,7 +29,7 @@ struct State {
     taken: usize,
     /// What waits, by client; no client without a request.
     waiting: HashMap<Client, VecDeque<oneshot::Sender<Turn>>>,
-    /// Whose turn is next, the same clients as in `waiting`.
+    /// The client of the next turn, the same clients as in `waiting`.
     order: VecDeque<Client>,
 }
 

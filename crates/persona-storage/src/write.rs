@@ -131,7 +131,7 @@ pub struct Idempotency {
 pub struct Write {
     /// What is to be changed.
     pub operation: Operation,
-    /// Who wants it, where known.
+    /// Its author, where known.
     pub author: Option<String>,
     /// How a repetition is recognised; `None` where the client did not ask for it.
     pub idempotency: Option<Idempotency>,

@@ -1,4 +1,4 @@
-//! Connections that gave no answer in time and that nobody waits for any more.
+//! Connections that gave no answer in time and that no request waits for any more.
 //!
 //! The server keeps its side of each: a commit that waits for a standby does not notice that its
 //! client is gone. So they are counted, here as long as there is hope for an answer, and afterwards
@@ -24,7 +24,7 @@ const TIMES: usize = 2;
 /// not stop it.
 const MIN: usize = 8;
 
-/// Sessions of this process, by its name, that wait for a standby. Whoever is not allowed to know
+/// Sessions of this process, by its name, that wait for a standby. A user that may not see them
 /// counts none.
 const WAITING_FOR_STANDBY: &str = "
     SELECT count(*)

@@ -26,7 +26,7 @@ const NO_PASSWORD: &str = "password missing";
 /// Why the database cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// Nobody answers at the address, or the connection broke.
+    /// No server answers at the address, or the connection broke.
     #[error("could not reach {place}: {reason}")]
     Unreachable {
         /// Hosts and database.
@@ -118,7 +118,7 @@ pub enum DatabaseError {
         /// The newest known version.
         known: u32,
     },
-    /// Nobody has brought the schema to the version of this program yet.
+    /// The schema is older than this program, and no process has migrated it yet.
     #[error("{place} has schema version {found}, this program needs {known}")]
     OlderSchema {
         /// Hosts and database.
@@ -244,13 +244,14 @@ impl DatabaseError {
 pub(super) enum Meaning {
     /// The connection is of no more use; what was under way on it may have been done or not.
     Away,
-    /// It was in somebody's way and was undone as a whole; doing it again can succeed.
+    /// It conflicted with another transaction and was undone as a whole; doing it again can
+    /// succeed.
     Again,
     /// A unique index has such an entry already; the statement was undone as a whole.
     Taken,
     /// No space is left.
     Full,
-    /// A prepared statement is not where it was made: somebody exchanges the sessions.
+    /// A prepared statement is not where it was made: a pooler exchanges the sessions.
     Sessions,
     /// Something else.
     Other,
@@ -279,7 +280,7 @@ impl Meaning {
             "23505" => Self::Taken,
             "53100" => Self::Full,
             "26000" | "42P05" => Self::Sessions,
-            // While a connection is being made, whoever is refused now may be let in after a
+            // While a connection is being made, a process that is refused now may be let in after a
             // failover or a new password.
             "28000" | "28P01" | "3D000" => Self::Away,
             // The last word of a connection: it was idle for too long, or whatever else ends one.

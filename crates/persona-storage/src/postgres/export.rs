@@ -38,7 +38,7 @@ const READER_BYTES_PER_SECOND_MIN: u32 = 64 * 1024;
 
 /// Why an export ended before its end.
 enum Ended {
-    /// Nobody reads any more.
+    /// The client does not read any more.
     Dropped,
     /// It failed, and the reader has to know.
     Failed(Error),
@@ -64,11 +64,11 @@ pub(super) async fn start(leases: &Leases, exported: Exported) -> Result<Export,
     let (opened, is_open) = oneshot::channel();
     let exporting = leases.clone();
     // All of it in one task: a connection in the middle of a transaction must not go back to the
-    // pool, whoever gives up.
+    // pool, also when the client gives up.
     leases.pool.io_thread().spawn(async move {
         match open(&exporting, exported).await {
             Ok(connection) => {
-                // Whoever has gone meanwhile does not receive either, and that ends it.
+                // A client that has gone does not receive either, and that ends the export.
                 let _ = opened.send(Ok(()));
                 run(&exporting, connection, place, outlet, exported).await;
             }
@@ -96,7 +96,7 @@ async fn open(leases: &Leases, exported: Exported) -> Result<Connection, Error> 
             Ok(()) => return Ok(connection),
             Err(error) => {
                 connection.discard();
-                // A connection that broke while nobody looked is found out by its next use.
+                // A connection that broke while it was idle is found out by its next use.
                 if attempts >= OPEN_ATTEMPTS_MAX || Meaning::of(&error) != Meaning::Away {
                     return Err(from_driver(error));
                 }

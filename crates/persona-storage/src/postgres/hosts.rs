@@ -18,7 +18,7 @@ use super::url_parameters::CONNECT_WAIT_MAX;
 /// away needs, and short beside the time in which writes are to be back after a failover.
 const HEAD_START: Duration = Duration::from_secs(1);
 
-/// A connection that nobody drives yet.
+/// A connection that no task drives yet.
 pub(super) type Made =
     (Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>);
 

@@ -1,7 +1,7 @@
 //! Where connections live: one thread with a runtime of its own.
 //!
 //! A connection is read and written by a task, and a write that was begun is ended by one, whatever
-//! becomes of the request that asked for it. Both must outlive the runtimes of those who ask, which
+//! becomes of the request that asked for it. Both must outlive the runtimes of the requests, which
 //! come and go.
 
 use std::io;
@@ -26,7 +26,7 @@ impl IoThread {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("postgres".into()).spawn(move || {
-            // Whether it was told to end or everybody is gone, there is nothing more to do.
+            // Whether it was told to end or every sender is gone, there is nothing more to do.
             let _ = runtime.block_on(ended);
         })?;
         Ok(Self { handle, running: Some((end, thread)).into() })

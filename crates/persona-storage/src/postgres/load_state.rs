@@ -22,7 +22,7 @@ macro_rules! persona {
 }
 
 /// The persona, the base revision that the write names, what was answered under its key, and what
-/// itself abandoned if it was done without anybody hearing of it.
+/// itself abandoned if it was done and no client was told.
 const LOOK: &str = concat!(
     persona!(),
     "

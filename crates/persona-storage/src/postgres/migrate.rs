@@ -1,8 +1,8 @@
 //! The schema and its versions.
 //!
-//! Only init migrates; everybody else checks. A version is one file of `migrations/postgres/`,
-//! numbered without a gap, never edited once it was released. Who writes has the version in its
-//! statement, so nobody writes to a schema that it does not know.
+//! Only init migrates; every other process checks. A version is one file of `migrations/postgres/`,
+//! numbered without a gap, never edited once it was released. A write has the version in its
+//! statement, so no program writes to a schema that it does not know.
 
 use tokio_postgres::Error as DriverError;
 

@@ -1,8 +1,8 @@
 //! The PostgreSQL backend: one database, any number of processes on any number of machines.
 //!
 //! What lives here: every SQL statement for PostgreSQL, its connections, and what its errors mean.
-//! What must not: HTTP, configuration, formatting of answers, and any state that decides who may
-//! write: the database alone does that.
+//! What must not: HTTP, configuration, formatting of answers, and any state that decides which
+//! process may write: the database alone does that.
 //!
 //! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (whose
 //! turn it is, and again until it is settled) -> `write_attempt.rs` (read, decide, write) ->

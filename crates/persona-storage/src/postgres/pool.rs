@@ -25,7 +25,7 @@ use crate::{Connected, Error, Observer};
 /// Longest wait of a read for a connection: a client that waits longer is better told to come
 /// again.
 pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How often a read is tried: once on a connection that was broken without anybody noticing, and
+/// How often a read is tried: once on a connection that was broken and not noticed, and
 /// once more on one that broke while the server restarted.
 const READ_ATTEMPTS_MAX: usize = 3;
 /// What every session of ours is set to. A statement, a lock and an idle transaction that take
@@ -35,7 +35,8 @@ const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeou
                        -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
                        -c persona_store.session=on";
 /// How much longer than the server works on a statement its answer is waited for: past it, the
-/// server or the way to it is silent, which the system notices only when nobody is there at all.
+/// server or the way to it is silent, which the system notices only when the other side is not
+/// there at all.
 pub(super) const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// The connections of one process.
@@ -152,7 +153,7 @@ impl Pool {
         self.cancels.ask(connection.client()).await;
     }
 
-    /// For tasks that outlive who asked for them.
+    /// For tasks that outlive the request that asked for them.
     pub(super) fn io_thread(&self) -> &Handle {
         &self.abandoned.io_thread
     }
@@ -201,7 +202,7 @@ impl Reading {
     }
 }
 
-/// Makes connections that live on the runtime of the I/O thread, whoever asks for them.
+/// Makes connections that live on the runtime of the I/O thread, whichever runtime asks for them.
 struct AtHome {
     abandoned: Arc<AbandonedConnections>,
     tls: MakeRustlsConnect,
@@ -258,7 +259,7 @@ impl Connect for AtHome {
         Box::pin(async move {
             match made.await {
                 Ok(made) => made,
-                // The store was closed meanwhile. Whoever still waits has a limit to that.
+                // The store was closed meanwhile. A request that still waits has a limit.
                 Err(_) => std::future::pending().await,
             }
         })

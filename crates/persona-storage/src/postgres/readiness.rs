@@ -1,9 +1,9 @@
 //! Whether the database can be used now, told in bounded time.
 //!
-//! Whoever watches a server asks often and does not wait long, while a statement to a silent
-//! database is waited for as long as any other one. So the answer is waited for only briefly, and
-//! the question goes on without who asked: breaking it off would give a connection back in the
-//! middle of something.
+//! A monitor asks often and does not wait long, while a statement to a silent database is waited
+//! for as long as any other one. So the answer is waited for only briefly, and the question goes on
+//! without the request that asked: breaking it off would give a connection back in the middle of
+//! something.
 //!
 //! The question takes two ways at once, and the first answer counts: over the connection that short
 //! reads share, which is there also while all others are taken, and over one of the others, because

@@ -35,7 +35,7 @@ pub struct InitReport {
     pub feed_moved: bool,
     /// Version of the server.
     pub server_version: String,
-    /// Most connections that the server takes, of everybody.
+    /// Most connections that the server takes, of all clients.
     pub connections_max: u64,
     /// What an acknowledged write survives.
     pub durability: &'static str,

@@ -57,7 +57,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens a database that [`super::initialise`] made ready, and checks whose it is.
+    /// Opens a database that [`super::initialise`] made ready, and checks the owner of the schema.
     ///
     /// # Errors
     ///

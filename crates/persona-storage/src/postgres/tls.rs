@@ -56,7 +56,7 @@ fn origin(settings: &Settings) -> String {
         .map_or_else(|| "this system".into(), |path| path.display().to_string())
 }
 
-/// Whom to trust: the file that was named, or whom the system trusts.
+/// The authorities that are trusted: those of the file that was named, or those of the system.
 fn authorities(settings: &Settings) -> Result<RootCertStore, DatabaseError> {
     let none = |reason: String| DatabaseError::NoAuthorities { from: origin(settings), reason };
     let certificates = if let Some(path) = &settings.authorities {

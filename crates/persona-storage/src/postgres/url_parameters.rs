@@ -26,7 +26,7 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 /// The most that can be chosen, in seconds: a client that waits longer has given up.
 const STATEMENT_WAIT_SECONDS_MAX: u64 = 3600;
 
-/// How the server has to prove who it is.
+/// How the server has to prove its identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TlsMode {
     /// No encryption.
@@ -114,7 +114,7 @@ impl OwnParameters {
     }
 }
 
-/// Whoever names a host over the network wants to reach that host and no impostor.
+/// A URL that names a host over the network means that host and no impostor.
 pub(super) fn default_tls(driver: &Config) -> TlsMode {
     let is_near = |host: &Host| match host {
         Host::Tcp(name) => {

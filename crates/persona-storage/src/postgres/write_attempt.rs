@@ -19,7 +19,7 @@ use crate::{Error, Operation, Outcome, Write, Written};
 /// A write, with what was tried so far.
 pub(super) struct Request<'a> {
     pub write: &'a Write,
-    /// What recognises it where it was done without anybody hearing of it.
+    /// What recognises it where it was done and no client was told.
     operation: Uuid,
     time: &'a Time,
     /// Time of the newest change of this process: the next one is later, also when the clock is set
@@ -175,7 +175,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Tries it while nobody else can change the persona: for one that many change at once.
+    /// Tries it while no other write can change the persona: for one that many change at once.
     pub(super) async fn attempt_alone(
         &mut self,
         connection: &Connection,

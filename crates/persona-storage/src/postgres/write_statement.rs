@@ -1,7 +1,7 @@
 //! Everything that a write changes, in one statement: all of it, or nothing.
 //!
 //! The expected revision is in the condition, and so is the version of the schema: what a newer
-//! version of this program keeps beside a persona, this one would not write. Where somebody else
+//! version of this program keeps beside a persona, this one would not write. Where another process
 //! was faster no row meets it, and then nothing at all is written, because every other part takes
 //! its rows from the one that was.
 
@@ -125,7 +125,7 @@ const WAIT_FOR_STANDBYS: &str = "
     UPDATE persona_store.revisions SET operation = operation
     WHERE persona = $1 AND revision = $2 AND current_setting('synchronous_standby_names') <> ''";
 
-/// Who else has a handle, among the living.
+/// The other persona that has a handle, among those that are not deleted.
 const HOLDER: &str =
     "SELECT id FROM persona_store.personas WHERE handle = $1 AND deleted_at IS NULL AND id <> $2";
 
@@ -235,7 +235,7 @@ pub(super) async fn wait_for_standbys(
     connection.rows(Statement::Kept(WAIT_FOR_STANDBYS), &parameters).await.map(drop)
 }
 
-/// Who else has a handle, among the living.
+/// The other persona that has a handle, among those that are not deleted.
 pub(super) async fn holder_of(
     pool: &Pool,
     handle: &str,
@@ -247,7 +247,7 @@ pub(super) async fn holder_of(
     rows.first().map(|found| row::id(found, 0)).transpose()
 }
 
-/// Makes everybody else who wants to change a persona wait, until the end of the transaction.
+/// Makes every other write of a persona wait, until the end of the transaction.
 pub(super) async fn lock(connection: &Connection, id: PersonaId) -> Result<(), DriverError> {
     let sql = "SELECT 1 FROM persona_store.personas WHERE id = $1 FOR UPDATE";
     connection.rows(Statement::Kept(sql), &[(&row::uuid(id), Type::UUID)]).await.map(drop)

@@ -1,9 +1,9 @@
-//! Writes: whose turn it is, and again until each is settled.
+//! Writes: the order of their turns, and again until each is settled.
 //!
 //! Writers of one persona take turns within a process, in order of arrival, so that they do not
-//! outrun each other; between processes the condition in the statement decides, and who loses
-//! several times takes the row's own lock. From its turn on a write is a task of its own, so that
-//! it ends whether or not its client still waits.
+//! outrun each other; between processes the condition in the statement decides, and the one that
+//! loses several times takes the row's own lock. From its turn on a write is a task of its own, so
+//! that it ends whether or not its client still waits.
 //!
 //! A heavy write, which brings or changes a large document, takes a turn before: one at a time in a
 //! process, so that heavy ones do not hold the connections that others need. It is worked on by a

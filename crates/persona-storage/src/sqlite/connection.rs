@@ -17,7 +17,7 @@ use crate::Observer;
 use crate::sqlite::files::paths::FileId;
 
 /// Pause between two attempts at SQLite's own lock: constant, because a growing one starves those
-/// who wait longest.
+/// that wait longest.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// The WAL file is cut back to this size when it is reset: 64 MiB.
 pub(super) const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
@@ -58,7 +58,7 @@ const MAINTENANCE_WAIT_MAX: Duration = Duration::from_millis(20);
 /// Opens a connection to an existing file. The observer is told of each attempt that met a lock of
 /// the database: on a writer, which is behind the write lock, that lock is of a program without the
 /// write lock; a reader or the maintenance process may just as well have met a commit or another
-/// reader, so theirs tell nobody.
+/// reader, so theirs are not reported.
 pub(super) fn open(
     settings: &Settings,
     purpose: Purpose,
@@ -79,17 +79,17 @@ pub(super) fn open(
     wait_for_lock(&mut connection, wait, observer).map_err(failed)?;
     configure(&connection, settings, purpose)
         .map_err(|error| DatabaseError::from_connection(&settings.path, &connection, error))?;
-    // By now it holds its shared lock, and nobody restores over a file that is locked. But it may
-    // have waited for that lock while the file was renamed and another one took its place: then it
-    // would write into the WAL of that one.
+    // By now it holds its shared lock, and no process restores over a file that is locked. But it
+    // may have waited for that lock while the file was renamed and another one took its place: then
+    // it would write into the WAL of that one.
     if identity()? != before {
         return Err(DatabaseError::Replaced { path: settings.path.clone() });
     }
     Ok(connection)
 }
 
-/// Opens a file that nobody else has open and that is in a rollback mode, such as a backup, for
-/// reading; no other file appears beside it.
+/// Opens a file that no other process has open and that is in a rollback mode, such as a backup,
+/// for reading; no other file appears beside it.
 pub(super) fn open_alone(path: &Path) -> Result<Connection, DatabaseError> {
     let failed = |error| DatabaseError::from_driver(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -104,7 +104,7 @@ pub enum DatabaseError {
         /// The newest known version.
         known: u32,
     },
-    /// An older version of this program wrote the file, and nobody has migrated it yet.
+    /// An older version of this program wrote the file, and no process has migrated it yet.
     #[error("{} has schema version {found}, this program needs {known}", path.display())]
     OlderSchema {
         /// Which file.

@@ -28,7 +28,7 @@ use crate::sqlite::tables::{feed, personas};
 const FIELD_ERRORS_MAX: usize = 10;
 
 /// How long a lock of another program is waited for: an examination must neither hang nor hold
-/// anybody up.
+/// other processes up.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What the first page of a file of ours says.
@@ -135,8 +135,8 @@ pub enum Presence {
     /// There is a WAL beside it: others may be at work, or were killed. Opened like any other
     /// reader.
     WithLog,
-    /// Nobody works with it. Opened without locks and without making the WAL and its index, so that
-    /// nothing changes.
+    /// No process works with it. Opened without locks and without making the WAL and its index, so
+    /// that nothing changes.
     AtRest,
 }
 

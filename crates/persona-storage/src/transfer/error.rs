@@ -75,7 +75,7 @@ pub enum TransferError {
         process: String,
     },
     /// Another process moves into the same target.
-    #[error("somebody else is moving personas to {place}")]
+    #[error("another process is moving personas to {place}")]
     Concurrent {
         /// The target.
         place: String,

@@ -20,7 +20,8 @@ const CHANGES: &str = "
     INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])";
 
-/// A handle may go from one persona to another within a batch: first nobody of the batch has any.
+/// A handle may go from one persona to another within a batch: first no persona of the batch has
+/// any.
 const RELEASE: &str =
     "UPDATE persona_store.personas SET handle = NULL WHERE id = ANY ($1) AND handle IS NOT NULL";
 

@@ -18,7 +18,7 @@ use crate::{Error, NoObserver};
 
 /// Longest wait for the connection that holds the fence.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
-/// No limits of the session hold for a move, which is looked after by whoever started it.
+/// No limits of the session hold for a move, which the user that started it looks after.
 pub(super) const BEGIN: &str =
     "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 

@@ -74,7 +74,7 @@ pub(crate) struct ServerSource {
     session: Session,
     /// The connection that holds the fence.
     fence: Option<Connection>,
-    /// Its move was killed in its last moment: nobody can write any more.
+    /// Its move was killed in its last moment: no process can write any more.
     is_retired: bool,
     /// The life of the database that the move began in; empty until it is asked for.
     epoch: String,

@@ -2,7 +2,7 @@
 //!
 //! The table `persona_store.move_state` is there from the transaction that makes the schema to the
 //! one that finishes the move: it says what comes from where and how far it is, and as long as it
-//! is there nobody else uses the database.
+//! is there no other program uses the database.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ const STATE: &str = "
     );";
 const READ_STATE: &str = "
     SELECT origin, base, position, personas_before, revisions_before, changes_before FROM persona_store.move_state";
-/// Only who knows the place may go on from it: another process that moves into the same database
-/// has moved it.
+/// Only a process that knows the position may go on from it: another process that moves into the
+/// same database has moved it.
 const ADVANCE: &str =
     "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
 

@@ -4,10 +4,10 @@
 //! # Killed at any instruction
 //!
 //! 1. The backup is copied to `<database>-restore.unfinished`, and that copy is checked, switched
-//!    to WAL and synced. Until here nothing of the database was touched: whoever looks finds the
+//!    to WAL and synced. Until here nothing of the database was touched: every reader finds the
 //!    old state, and the next attempt starts over.
 //! 2. The copy is renamed to `<database>-restore`. **This is the moment of the restore.** From here
-//!    on it is finished by whoever comes next: this process, another `persona restore`, or
+//!    on it is finished by the process that comes next: this process, another `persona restore`, or
 //!    [`crate::sqlite::initialise`], which every command and every server calls before it opens the
 //!    file. Every step of [`finish`] is one rename and can be repeated.
 //! 3. What SQLite keeps beside the old database is renamed first: a WAL that is left beside the new
@@ -47,8 +47,8 @@ use crate::sqlite::{DatabaseError, WriteLock};
 
 /// What the copy is called between the moment of the restore and its end.
 const READY: &str = "-restore";
-/// How long the write lock is waited for: nobody holds it for long, and a server is found by its
-/// locks.
+/// How long the write lock is waited for: no process holds it for long, and a server is found by
+/// its locks.
 const WRITE_LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// So often at most another file may have been given the name of the database while it was locked.
 const NAME_CHANGES_MAX: u32 = 10;
@@ -71,8 +71,8 @@ pub struct RestoreReport {
 ///
 /// # Errors
 ///
-/// The backup is damaged, of somebody else or too new; the database is in use; there is no space.
-/// Nothing was changed.
+/// The backup is damaged, of another application or too new; the database is in use; there is no
+/// space. Nothing was changed.
 pub fn restore(
     file: &Path,
     database: &Path,

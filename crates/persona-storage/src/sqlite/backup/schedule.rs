@@ -1,4 +1,4 @@
-//! Backups at regular times, made by the maintenance process while everybody else goes on.
+//! Backups at regular times, made by the maintenance process while all other processes go on.
 //!
 //! A round runs on a thread of its own with a connection of its own, so that the maintenance
 //! process goes on with checkpoints. The folder is the memory (`folder.rs`): the newest backup

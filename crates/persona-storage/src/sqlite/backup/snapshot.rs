@@ -113,7 +113,7 @@ fn count(connection: &Connection) -> rusqlite::Result<Counts> {
     })
 }
 
-/// Gives a finished copy an epoch of its own: whoever puts it back by hand goes on from it with
+/// Gives a finished copy an epoch of its own: a user that puts it back by hand goes on from it with
 /// other changes.
 fn begin_life(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open_with_flags(
@@ -132,7 +132,7 @@ pub(crate) fn to_rollback_mode(path: &Path) -> rusqlite::Result<()> {
     switch(path, "delete")
 }
 
-/// Switches a file that nobody else has open to WAL; afterwards it is one complete file.
+/// Switches a file that no other process has open to WAL; afterwards it is one complete file.
 pub(crate) fn to_wal_mode(path: &Path) -> Result<(), DatabaseError> {
     switch(path, "wal").map_err(|error| DatabaseError::from_driver(path, error))
 }

@@ -18,7 +18,7 @@ const BATCH_LINES: usize = 1000;
 pub(super) struct Feed {
     sequence: u64,
     last: HashMap<PersonaId, Last>,
-    /// A part of it cannot be read, so it says nothing about anybody.
+    /// A part of it cannot be read, so it says nothing about any persona.
     broken: bool,
 }
 

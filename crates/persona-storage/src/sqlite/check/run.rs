@@ -26,9 +26,9 @@ const TELL_EVERY: u64 = 64;
 /// Checks a file of ours: of a running server, of a stopped one, or a backup.
 ///
 /// The file is only read. Damage is part of the report; an error means that there was nothing to
-/// check: no file, a file of somebody else, no permission. Must be called before anything else in
-/// this process opens the file, because it reads the first page with plain file calls, and closing
-/// those would drop the locks of the whole process.
+/// check: no file, a file of another application, no permission. Must be called before anything
+/// else in this process opens the file, because it reads the first page with plain file calls, and
+/// closing those would drop the locks of the whole process.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn check(path: &Path, watcher: &mut Watcher<'_>) -> Result<CheckReport, Data
     examine(path, &connection, alone, Scope::WithWords, watcher)
 }
 
-/// Checks a file that nobody else has open, such as a backup that was just made.
+/// Checks a file that no other process has open, such as a backup that was just made.
 pub(crate) fn check_alone(
     path: &Path,
     watcher: &mut Watcher<'_>,

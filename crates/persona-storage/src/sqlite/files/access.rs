@@ -72,7 +72,7 @@ impl Obstacle {
     }
 
     /// What the system's refusal means for this path; `None` where there is nothing at the path, or
-    /// it is refused for another reason, which whoever opens it is told.
+    /// it is refused for another reason, which the open reports.
     fn of(path: &Path, wanted: Access) -> Option<Self> {
         let refusal = match accessat(CWD, path, wanted, AtFlags::EACCESS) {
             // A kernel before 5.8 answers for the real user only, which for this program is the

@@ -1,7 +1,7 @@
 //! A file that is made under another name and gets its own when it is complete.
 //!
 //! So at every moment there is either no file of that name, or the old one, or the new one as a
-//! whole. The unfinished file is locked while somebody works on it: what a killed attempt left
+//! whole. The unfinished file is locked while a process works on it: what a killed attempt left
 //! behind is used again, and what a living one is making is not touched.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -63,7 +63,7 @@ impl AtomicFile {
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::new(
                     ErrorKind::ResourceBusy,
-                    "somebody else is making this file",
+                    "another process is making this file",
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(error),
@@ -72,12 +72,15 @@ impl AtomicFile {
         // Between opening and locking, another one may have finished the file and given it its own
         // name.
         if FileId::of(&path)? != Some(FileId::of_file(&file)?) {
-            return Err(Error::new(ErrorKind::ResourceBusy, "somebody else was making this file"));
+            return Err(Error::new(
+                ErrorKind::ResourceBusy,
+                "another process was making this file",
+            ));
         }
         Ok(Self { path, target: target.into(), file, finished: false })
     }
 
-    /// Empties it, and removes what SQLite left beside it. Nobody has it open.
+    /// Empties it, and removes what SQLite left beside it. No process has it open.
     pub(crate) fn clear(&mut self) -> Result<()> {
         for suffix in COMPANIONS {
             match std::fs::remove_file(with_suffix(&self.path, suffix)) {

@@ -1,7 +1,7 @@
 //! Whether the files that are open are still the ones that lie at their paths.
 //!
-//! Somebody may remove the WAL of a running server, or put another file in the place of the
-//! database. Those who have the files open go on with the old ones and notice nothing; those who
+//! A user may remove the WAL of a running server, or put another file in the place of the database.
+//! Processes that have the files open go on with the old ones and notice nothing; processes that
 //! open them later work with other ones, and what the others acknowledged is gone with the last of
 //! them. Processes with two write locks do not wait for each other in turn.
 

@@ -1,5 +1,5 @@
 //! A database file before it is open: its first 100 bytes (SQLite documentation, "Database File
-//! Format", section 1.3), and who has it open.
+//! Format", section 1.3), and which process has it open.
 //!
 //! Read with plain file calls, so only before this process opens the file with SQLite.
 
@@ -22,7 +22,7 @@ pub(crate) struct Header {
     pub wal: bool,
     /// Version of the schema, as of the last checkpoint.
     pub user_version: u32,
-    /// Whose file it is; 0 when nobody said.
+    /// The application that owns the file; 0 when none is named.
     pub application_id: u32,
 }
 

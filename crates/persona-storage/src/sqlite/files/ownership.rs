@@ -27,7 +27,7 @@ const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 /// Mode of a file that is made where there is no database yet.
 const NEW_MODE: u32 = 0o600;
 
-/// Whose a file is, and what others may do with it.
+/// The owner of a file, and what others may do with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Owner {
     user: u32,
@@ -74,7 +74,7 @@ impl Owner {
     }
 }
 
-/// Opens a file for reading and writing; one that is made for it belongs to whom the database
+/// Opens a file for reading and writing; one that is made for it gets the owner that the database
 /// belongs to.
 pub(crate) fn open_or_make(path: &Path, database: &Path) -> Result<File> {
     // Before the file is made, which may be the database itself.

@@ -43,7 +43,7 @@ const _: () = assert!(
 /// complete.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// Pause between two looks at the WAL while writers add to the search index faster than it is
-/// merged, while somebody writes, and while nobody does.
+/// merged, while clients write, and while none does.
 const PAUSE_BEHIND: Duration = Duration::from_millis(1);
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_IDLE: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ const ORPHANS_EVERY: Duration = Duration::from_secs(1);
 /// Most records removed in one transaction, so that no writer waits long for it.
 const EXPIRED_BATCH_MAX: usize = 500;
 
-/// While nobody else writes, the search index is merged only while the WAL is shorter than this: 8
+/// While no client writes, the search index is merged only while the WAL is shorter than this: 8
 /// MiB of pages. Merging fills the WAL as writers do, and an export that holds its beginning would
 /// be broken off for it (`export.rs`).
 const MERGE_FRAMES_MAX: u64 = WAL_FRAMES_CEILING / 4;
@@ -152,7 +152,7 @@ impl Maintenance {
                 maintenance.keep_the_wal();
                 Err(DatabaseError::Disk { path: settings.path.clone(), source })
             }
-            // Whatever else is in the way, such as a full disk, is in nobody's way who only reads;
+            // Whatever else is in the way, such as a full disk, does not stop reads;
             // a tick reports it.
             Ok(()) | Err(_) => Ok(maintenance),
         }
@@ -170,7 +170,7 @@ impl Maintenance {
         if let Ok(guard) = self.write_lock.lock() {
             std::mem::forget(guard);
         }
-        // A WAL that somebody replaced must not find anything to be replayed into the file beside
+        // A WAL that was replaced must not find anything to be replayed into the file beside
         // it.
         if let Err(error) = connection::checkpoint(&self.connection, CheckpointMode::TRUNCATE) {
             tracing::warn!(%error, "could not checkpoint the WAL");
@@ -236,7 +236,7 @@ impl Maintenance {
         // Writers do not wait with their next pages until the index is merged.
         if self.merge_is_due && !is_full && (grew || wal.frames < MERGE_FRAMES_MAX) {
             self.merge_is_due = self.merge_search_index()?;
-            // What merging itself has added is nobody's writing.
+            // What merging itself has added does not count as writing.
             if let Some(wal) = connection::look_at_wal(&self.connection).map_err(from_driver)? {
                 self.seen.frames = wal.frames;
             }
@@ -245,7 +245,7 @@ impl Maintenance {
         // What merging adds is cut when there is no more to merge, or no more room for it.
         let done = idle && wal.frames > 0 && (!self.merge_is_due || wal.frames >= MERGE_FRAMES_MAX);
         if is_full || done && Instant::now() >= self.reset_wal_from {
-            // Cut while somebody writes, the file would grow again at once, and its blocks and its
+            // Cut while a client writes, the file would grow again at once, and its blocks and its
             // size would be part of every sync until it has.
             self.reset_wal(if idle { CheckpointMode::TRUNCATE } else { CheckpointMode::RESTART })?;
         } else if wal.frames.saturating_sub(wal.copied)

@@ -1,7 +1,7 @@
-//! A slow, endless look at every persona, so that damage is reported before somebody asks for what
+//! A slow, endless look at every persona, so that damage is reported before a client asks for what
 //! is damaged.
 //!
-//! Readers find a damaged text by its checksum when they send it. What nobody reads, and what
+//! Readers find a damaged text by its checksum when they send it. What no client reads, and what
 //! readers cannot see, such as a column that a persona is found by, is found here: a few personas
 //! each second, each a read of well under a millisecond. The whole of a file, with revisions and
 //! feed, is looked at by [`crate::sqlite::check`].

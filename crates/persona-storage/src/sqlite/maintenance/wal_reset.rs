@@ -1,5 +1,5 @@
-//! The reset of the WAL: it is checkpointed as a whole while no writer holds the write lock, and the
-//! next write begins at its start.
+//! The reset of the WAL: it is checkpointed as a whole while no writer holds the write lock, and
+//! the next write begins at its start.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use crate::sqlite::write::checkpoint_throttle::with_throttled_writers;
 use crate::sqlite::write::write_lock::{WriteGuard, WriteLock};
 use crate::{Checkpoint, Error, Observer};
 
-/// So few frames left to copy, those of one transaction of thirty small changes, make nobody wait
-/// for long: about 10 ms.
+/// So few frames left to copy, those of one transaction of thirty small changes, make no writer
+/// wait for long: about 10 ms.
 const FEW_FRAMES: u64 = 256;
 
 /// Most copies with writers slowed down before what is left is copied while they wait. Each leaves
@@ -65,7 +65,7 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Checkpoints what can be copied without making anybody wait.
+    /// Checkpoints what can be copied without making a writer wait.
     pub(super) fn checkpoint(&mut self) -> Result<(), Error> {
         self.seen.copied = checkpoint(&self.connection, &*self.observer, self.seen)?.copied;
         Ok(())

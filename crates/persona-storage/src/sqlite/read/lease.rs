@@ -16,7 +16,7 @@ use super::wal_watch::{LOOK_EVERY, WalWatch};
 use crate::{Error, Observer};
 
 /// A WAL larger than this is in the way of the writers' next one. A client that has been waited for
-/// so long in sum loses its snapshot then: the writes of everybody else are worth more. Half of
+/// so long in sum loses its snapshot then: the writes of all other clients are worth more. Half of
 /// where the maintenance process resets the WAL, because writers go on until it has, and
 /// the WAL may not outgrow 64 MiB.
 const WAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -25,7 +25,7 @@ const SLOW_CLIENT_WAIT_MAX: Duration = Duration::from_millis(250);
 /// the maintenance process wants to reset it. Until it is checkpointed, writers add as
 /// much again on a fast disk.
 const WAL_BYTES_LAST: u64 = 32 * 1024 * 1024;
-/// No read is in the way of writers who have not written this much since it began.
+/// No read is in the way of writers that have not written this much since it began.
 const WAL_GROWTH_MIN: u64 = 8 * 1024 * 1024;
 
 /// Why a read was ended before its end.

@@ -223,8 +223,8 @@ impl Shared {
                     return None;
                 }
             } else {
-                // Not locked meanwhile: a look reads the file, and whoever asks for a read serves
-                // other requests too.
+                // Not locked meanwhile: a look reads the file, and the thread that asks for a read
+                // serves other requests too.
                 drop(state);
                 let limit = self.limit_now();
                 state = self.state();

@@ -43,7 +43,7 @@ struct Seen {
     connection: Option<Connection>,
     at: Option<Instant>,
     wal: WalState,
-    /// Whether it was the same at the look before, so that nobody writes.
+    /// Whether it was the same at the look before, so that no process writes.
     is_quiet: bool,
     /// Since when it has been full without having was reset.
     full_since: Option<Instant>,
@@ -216,11 +216,11 @@ mod tests {
         connection::checkpoint(&maintenance, rusqlite::wal::CheckpointMode::PASSIVE)
             .expect("copied");
         std::thread::sleep(super::LOOK_EVERY);
-        assert!(watch.limit_of_reads().is_none(), "somebody may be writing");
+        assert!(watch.limit_of_reads().is_none(), "a process may be writing");
         std::thread::sleep(super::LOOK_EVERY);
         assert!(
             watch.limit_of_reads().is_some(),
-            "it is copied and nobody writes, so the next write is reset"
+            "it is copied and no process writes, so the next write resets it"
         );
     }
 }

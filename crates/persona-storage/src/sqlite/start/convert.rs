@@ -16,7 +16,7 @@ use crate::sqlite::connection::open_unconfigured;
 use crate::sqlite::files::atomic_file::AtomicFile;
 use crate::sqlite::files::paths::with_suffix;
 
-/// Pages that the copy takes at a time; the file is in nobody else's hands, so this only bounds the
+/// Pages that the copy takes at a time; no other process has the file open, so this only bounds the
 /// memory.
 const COPY_PAGES: i32 = 1024;
 
@@ -105,7 +105,7 @@ fn copy(from: &Path, to: &Path, wait: Duration) -> rusqlite::Result<()> {
         match backup.step(COPY_PAGES)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
-            // The lock was waited for already; whoever has it does not let go.
+            // The lock was waited for already; its holder does not release it.
             _ => {
                 return Err(rusqlite::Error::SqliteFailure(
                     rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),

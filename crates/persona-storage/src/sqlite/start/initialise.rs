@@ -138,7 +138,7 @@ fn prepare(settings: &Settings, report: &mut InitReport) -> Result<(), DatabaseE
         report.backup = Some(convert::back_up(path, &change, settings.busy_timeout)?);
     }
     let migrated = migrate::migrate(&mut connection, path)?;
-    // A new file was in some mode and version too, for a moment; nobody wants to hear of it.
+    // A new file was in some mode and version too, for a moment; that is not worth a report.
     if header.is_some() {
         report.converted_from = switched;
         report.migrated_from = migrated;

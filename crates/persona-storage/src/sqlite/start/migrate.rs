@@ -1,6 +1,6 @@
 //! The schema and its versions.
 //!
-//! Only init migrates, behind the write lock; everybody else checks. A version is one file of
+//! Only init migrates, behind the write lock; every other process checks. A version is one file of
 //! `migrations/sqlite/`, numbered without a gap, never edited once it was released.
 
 use std::path::Path;
@@ -61,7 +61,7 @@ pub(crate) const TWO_INDEXES_SINCE: u32 = 7;
 pub(crate) const PARTS_SINCE: u32 = 8;
 
 /// What stands in place of the version of a file whose personas were moved away while a server used
-/// it: writers look at the version in every transaction, so from this commit on nobody writes what
+/// it: writers look at the version in every transaction, so from this commit on no writer adds what
 /// would be missing in the new place.
 pub(crate) const RETIRED: u32 = VERSION | RETIRED_MARK;
 const RETIRED_MARK: u32 = 0x4000_0000;
@@ -134,7 +134,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), Database
 }
 
 /// Marks a new file as ours, while it is still in rollback-journal mode: from its first page on it
-/// says whose it is.
+/// says which application owns it.
 pub(crate) fn claim(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }

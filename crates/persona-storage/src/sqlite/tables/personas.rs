@@ -132,7 +132,7 @@ pub(crate) fn find_up_to(
 }
 
 fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
-    // Checked here too: a change of a damaged persona would make the damage look like what somebody
+    // Checked here too: a change of a damaged persona would make the damage look like what a client
     // wrote.
     let verified = checksum::verified(found, 7, id).map_err(from_driver)?;
     let document = Document::from_stored(verified.document).map_err(|invalid| damaged(&invalid))?;
@@ -157,7 +157,7 @@ fn persona_from(found: &Row<'_>, id: PersonaId) -> Result<Stored, Error> {
     members().map_err(from_driver)
 }
 
-/// Who else has a handle, among the living.
+/// The other persona that has a handle, among those that are not deleted.
 pub(crate) fn holder_of(
     connection: &Connection,
     handle: &str,

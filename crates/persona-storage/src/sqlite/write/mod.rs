@@ -1,4 +1,4 @@
-//! Writes: who may write, one transaction for many requests, and what became of it.
+//! Writes: which process may write, one transaction for many requests, and what became of it.
 //!
 //! Start reading at [`Writer`](writer::Writer). A write goes `queue.rs` (bounded, fair to clients)
 //! -> `foresight.rs` (a heavy write is worked out before its turn) -> `heavy_write_lock.rs` (one

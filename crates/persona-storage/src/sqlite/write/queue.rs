@@ -31,7 +31,7 @@ const COST_MIN: usize = 4 * 1024;
 const LIGHT_TURN: usize = 16 * COST_MIN;
 const HEAVY_TURN: usize = 1024 * 1024;
 
-/// Whose write it is; `None` for the command line.
+/// The client of a write; `None` for the command line.
 pub(crate) type Client = Option<IpAddr>;
 
 /// How large a write is.
@@ -238,7 +238,7 @@ struct Lanes<T> {
     /// What a client may send in one turn.
     turn: usize,
     of: HashMap<Client, Lane<T>>,
-    /// Whose turn it is, the next one first; the same clients as in `of`.
+    /// The order of the turns, the next client first; the same clients as in `of`.
     order: VecDeque<Client>,
 }
 

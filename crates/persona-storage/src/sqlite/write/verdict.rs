@@ -53,8 +53,8 @@ impl Verdict {
     }
 
     /// Answers all requests. Where the transaction was not committed, a refusal is no exception: it
-    /// was decided in a state that never became true, and would tell of a revision that nobody ever
-    /// sees.
+    /// was decided in a state that never became true, and would tell of a revision that no reader
+    /// ever sees.
     pub(crate) fn tell(self, applied: Vec<Applied>) -> ControlFlow<Loss> {
         for Applied { reply, result, guard } in applied {
             drop(guard);

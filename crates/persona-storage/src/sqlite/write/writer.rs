@@ -5,7 +5,8 @@
 //! its own. Answers go out after the commit and after the write lock is free again. No async code
 //! runs here, so nothing can be awaited while the lock is held.
 //!
-//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (`writer_thread.rs`, the thread's side).
+//! Start reading at [`Writer::write`] (a request's side) and `Thread::run` (`writer_thread.rs`, the
+//! thread's side).
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -136,7 +136,8 @@ impl Thread {
         }
         let verdict = end(transaction, &entries, ended);
         let is_long = self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES;
-        // Nobody is let in while a long WAL is checkpointed, but the answers do not wait for that.
+        // No other writer is let in while a long WAL is checkpointed, but the answers do not wait
+        // for that.
         let guard = is_long.then_some(guard);
         self.observer.committed(began.elapsed(), count);
         let result = verdict.tell(applied);
