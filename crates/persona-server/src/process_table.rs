@@ -32,10 +32,32 @@ pub fn server_of(pid: u32) -> Option<u32> {
     u32::try_from(parent_of(pid)?).ok()
 }
 
-/// The number of the parent: the second field behind the name, which may contain anything.
+/// The number of the parent of a process.
 pub fn parent_of(pid: i32) -> Option<i32> {
+    field_of(pid, PARENT)?.parse().ok()
+}
+
+/// Whether a signal has stopped a process.
+pub fn is_stopped(pid: i32) -> bool {
+    field_of(pid, STATE).as_deref() == Some("T")
+}
+
+/// Fields of `/proc/PID/stat` behind the name of the process, counted from 0.
+const STATE: usize = 0;
+const PARENT: usize = 1;
+
+/// A field of `/proc/PID/stat`. The fields are counted behind the name, which is in parentheses and
+/// may hold any character itself.
+fn field_of(pid: i32, number: usize) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    line.rsplit_once(')')?.1.split_whitespace().nth(number).map(str::to_owned)
+}
+
+/// The children of this process, where it is process 1 of a container; none where the kernel keeps
+/// no such list.
+pub fn children_of_process_1() -> Vec<i32> {
+    let listed = fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
+    listed.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 /// The role of a process, where it is a child of a server.

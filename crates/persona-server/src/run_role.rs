@@ -15,7 +15,7 @@ use crate::{init, maintenance, process_table, worker};
 
 /// Runs as a child of the supervisor: the hidden command `persona run-role`.
 pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
-    let Some(role) = Role::from_word(role) else {
+    let Ok(role) = role.parse::<Role>() else {
         say(Stream::Error, format!("error: there is no role {role:?}\n"));
         return ExitCode::Usage;
     };
@@ -26,14 +26,14 @@ pub fn run(role: &str, slot: u16, generation: u64) -> ExitCode {
 }
 
 fn try_run(key: ChildKey) -> Result<(), Error> {
-    process_table::name_this_process(key.role.word(), key.slot);
+    process_table::name_this_process(key.role.as_str(), key.slot);
     // Ends this process with the supervisor, also when it is stopped or stuck: a stopped process
     // could hold the write lock of the file, and then the next server would wait for it. Nothing
     // acknowledged is lost, because that is committed.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from)?;
     let input = receive()?;
     end_with_the_supervisor(&input)?;
-    let log = Log::open(&input.config, Writer { role: key.role.word(), slot: key.slot })?;
+    let log = Log::open(&input.config, Writer { role: key.role.as_str(), slot: key.slot })?;
     log.count_on(input.scoreboard.entry(key.slot, key.generation));
     let ended = match key.role {
         Role::Init => init::run(&input),

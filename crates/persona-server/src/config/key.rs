@@ -12,8 +12,7 @@ pub use super::shape::{Default, Key, Shape};
 /// Longest wait that can be chosen, in milliseconds: one hour. Longer is a slip of the keyboard.
 pub const WAIT_MS_MAX: u64 = 3_600_000;
 /// Shortest and longest time that a read may be given, in milliseconds. A shorter one would end
-/// reads of a busy machine; a longer one would keep the write-ahead log from starting over for too
-/// long.
+/// reads of a busy machine; a longer one would keep the WAL from being reset for too long.
 pub const READ_MS_MIN: u64 = 100;
 pub const READ_MS_MAX: u64 = 600_000;
 /// Most memory for answers, in MiB: 1 TiB. More is a slip of the keyboard.

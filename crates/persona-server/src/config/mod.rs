@@ -91,7 +91,7 @@ pub struct Config {
     /// How long a list or a search may take, and its highlights again, in milliseconds. Default
     /// 5,000.
     pub read_timeout_ms: u64,
-    /// From how many pages of 4,096 bytes in the log on the maintenance process copies them back.
+    /// From how many pages of 4,096 bytes in the WAL on the maintenance process makes a checkpoint.
     /// Default 1,000.
     pub wal_autocheckpoint: u32,
     /// MiB that writes leave free on the disk of a database file. Default 64.
@@ -100,8 +100,8 @@ pub struct Config {
     pub idempotency_keys_max: u64,
     /// Most bytes of a document as JSON. Default 4,194,304.
     pub document_bytes_max: usize,
-    /// From how long a wait for the write lock on the log names who is waited for, in milliseconds.
-    /// Default 1,000.
+    /// Length of a wait for the write lock, in milliseconds, from which on the log names the
+    /// process that holds it. Default 1,000.
     pub write_lock_warn_ms: u64,
     /// How often the maintenance process makes a backup; never when not set.
     pub backup_every: Option<Duration>,

@@ -251,7 +251,7 @@ mod tests {
         let mut slow = Head::default();
         let in_pieces = (1..=head.len())
             .map(|end| slow.read(&head[..end]))
-            .find(|it| !matches!(it, Ok(None)))
+            .find(|read| !matches!(read, Ok(None)))
             .unwrap_or(Ok(None));
         assert_eq!(at_once, in_pieces, "{}", String::from_utf8_lossy(head));
         at_once
@@ -288,7 +288,7 @@ mod tests {
             ("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n", "a"),
         ] {
             let mut read = Head::default();
-            assert!(read.read(head.as_bytes()).is_ok_and(|it| it.is_some()), "{head}");
+            assert!(read.read(head.as_bytes()).is_ok_and(|head| head.is_some()), "{head}");
             assert_eq!(read.host(head.as_bytes()), host.as_bytes(), "{head}");
         }
     }
@@ -371,7 +371,7 @@ mod tests {
         let fields = |count: usize| {
             format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(count - 1))
         };
-        assert!(read(fields(HEADERS_MAX).as_bytes()).is_ok_and(|it| it.is_some()));
+        assert!(read(fields(HEADERS_MAX).as_bytes()).is_ok_and(|head| head.is_some()));
         assert_eq!(read(fields(HEADERS_MAX + 1).as_bytes()), Err(Refusal::TooManyFields));
     }
 }

@@ -261,7 +261,7 @@ mod tests {
         queue.push("after\n".into());
         queue.finish(Duration::from_secs(20));
         let text = memory(&queue).lock().expect("no panic");
-        assert_eq!(text.lines().filter(|it| it.starts_with('x')).count(), pushed - 100);
+        assert_eq!(text.lines().filter(|line| line.starts_with('x')).count(), pushed - 100);
         assert!(text.contains("100 lines were dropped\n") && text.contains("after\n"));
     }
 

@@ -176,7 +176,7 @@ impl Scoreboard {
                 holding: lasts(Number::WriteLockHeldSince),
             }
         });
-        entries.filter(|it| !it.waiting.is_zero() || !it.holding.is_zero()).collect()
+        entries.filter(|user| !user.waiting.is_zero() || !user.holding.is_zero()).collect()
     }
 
     /// Whether a process waits for the write lock, and no process of this server holds it.

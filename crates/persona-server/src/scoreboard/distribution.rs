@@ -83,7 +83,7 @@ impl Distribution {
         self.counts
             .iter()
             .enumerate()
-            .take_while(|(bucket, _)| bound_of(*bucket).is_some_and(|it| it <= bound))
+            .take_while(|(bucket, _)| bound_of(*bucket).is_some_and(|upper| upper <= bound))
             .map(|(_, n)| n)
             .sum()
     }

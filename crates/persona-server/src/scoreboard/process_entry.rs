@@ -359,8 +359,11 @@ mod tests {
         for entry in [&old, &new] {
             entry.request_answered(Some(OperationId::Landing), 200, Duration::ZERO);
         }
-        let facts: Vec<_> =
-            scoreboard.processes().iter().map(|it| (it.pid, it.requests, it.connections)).collect();
+        let facts: Vec<_> = scoreboard
+            .processes()
+            .iter()
+            .map(|facts| (facts.pid, facts.requests, facts.connections))
+            .collect();
         assert_eq!(facts, [(10, 2, 1), (11, 2, 0)]);
     }
 

@@ -142,8 +142,9 @@ fn connections_to_a_database_server_are_told_by_slot() {
     first.connection_waited(Duration::from_millis(3));
     let series = parsed(&scoreboard.prometheus());
     let told = |slot: u16| {
-        ["in_use", "idle", "waiting", "abandoned", "max"]
-            .map(|it| series[&format!("persona_database_connections_{it}{{slot=\"{slot}\"}}")])
+        ["in_use", "idle", "waiting", "abandoned", "max"].map(|state| {
+            series[&format!("persona_database_connections_{state}{{slot=\"{slot}\"}}")]
+        })
     };
     assert_eq!((told(1), told(2)), ([1.0, 1.0, 1.0, 1.0, 8.0], [0.0, 0.0, 0.0, 0.0, 8.0]));
     assert_eq!(series["persona_database_connection_wait_seconds_sum"].to_string(), "0.003");

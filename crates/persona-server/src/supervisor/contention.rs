@@ -86,13 +86,13 @@ impl Contention {
         let holder = write_lock_users
             .iter()
             .copied()
-            .max_by_key(|it| it.holding)
-            .filter(|it| !it.holding.is_zero());
+            .max_by_key(|process| process.holding)
+            .filter(|process| !process.holding.is_zero());
         let waiter = write_lock_users
             .iter()
             .copied()
-            .max_by_key(|it| it.waiting)
-            .filter(|it| it.waiting >= self.warn_after);
+            .max_by_key(|process| process.waiting)
+            .filter(|process| process.waiting >= self.warn_after);
         let delay = match (waiter, holder) {
             (Some(waiter), holder) => Delay::Waiting { waiter, holder },
             (None, Some(holder)) if holder.holding >= self.warn_after => Delay::Holding(holder),
@@ -205,8 +205,14 @@ mod tests {
         let mut watch = Contention::new(WARN_AFTER);
         let totals = |writes_given_up| Totals { writes_given_up, ..Totals::default() };
         assert_eq!(watch.minute(MINUTE / 2, || totals(9)), None);
-        assert_eq!(watch.minute(MINUTE, || totals(3)).map(|it| it.writes_given_up), Some(3));
-        assert_eq!(watch.minute(MINUTE * 2, || totals(5)).map(|it| it.writes_given_up), Some(2));
+        assert_eq!(
+            watch.minute(MINUTE, || totals(3)).map(|figures| figures.writes_given_up),
+            Some(3)
+        );
+        assert_eq!(
+            watch.minute(MINUTE * 2, || totals(5)).map(|figures| figures.writes_given_up),
+            Some(2)
+        );
     }
 
     #[test]

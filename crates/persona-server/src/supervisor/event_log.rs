@@ -21,7 +21,7 @@ pub(super) fn write(event: LogEvent) {
                 Ending::NotStarted => (None, None),
             };
             warn!(
-                child.role = key.role.word(),
+                child.role = key.role.as_str(),
                 child.slot = key.slot,
                 code,
                 signal,
@@ -29,23 +29,23 @@ pub(super) fn write(event: LogEvent) {
             );
         }
         LogEvent::Refused(key) => error!(
-            child.role = key.role.word(),
+            child.role = key.role.as_str(),
             child.slot = key.slot,
             "a process could not start, and trying again would not help: the server stops"
         ),
         LogEvent::CrashLoop(key, deaths) => error!(
-            child.role = key.role.word(),
+            child.role = key.role.as_str(),
             child.slot = key.slot,
             deaths,
             "a process ended too often right after its start: the server stops"
         ),
         LogEvent::Fatal(key) => error!(
-            child.role = key.role.word(),
+            child.role = key.role.as_str(),
             child.slot = key.slot,
             "a process found that going on would lose what was acknowledged: the server stops"
         ),
         LogEvent::Reopening(key) => error!(
-            child.role = key.role.word(),
+            child.role = key.role.as_str(),
             child.slot = key.slot,
             "a sync of the disk failed or a commit is in doubt: all processes are replaced, so that nothing more is acknowledged on what may be lost"
         ),
@@ -110,7 +110,7 @@ fn blame(
     is_ours: impl Fn(u32) -> bool,
 ) -> (Option<u32>, String) {
     // Asked a moment later than the write lock: one of ours that has the lock was let in meanwhile.
-    match of_lock.filter(|it| !is_ours(it.pid)) {
+    match of_lock.filter(|holder| !is_ours(holder.pid)) {
         Some(outsider) => {
             let reason = format!(
                 "{} is in and waits for {outsider}, which holds the database's lock without the write lock",
@@ -143,7 +143,7 @@ pub(super) fn advice(minute: &WriteLockFigures) {
 }
 
 fn child(key: ChildKey, message: &'static str) {
-    warn!(child.role = key.role.word(), child.slot = key.slot, "{message}");
+    warn!(child.role = key.role.as_str(), child.slot = key.slot, "{message}");
 }
 
 #[cfg(test)]
@@ -163,8 +163,8 @@ mod tests {
             holding: Duration::from_millis(9),
         };
         let blamed = |pid| {
-            blame(&maintenance, Some(Holder { pid, name: "shell".into() }), |it| {
-                [7, 8].contains(&it)
+            blame(&maintenance, Some(Holder { pid, name: "shell".into() }), |process| {
+                [7, 8].contains(&process)
             })
         };
         let itself = (Some(7), "the maintenance process (pid 7) has been in for 9 ms".to_owned());

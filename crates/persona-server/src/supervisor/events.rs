@@ -1,5 +1,7 @@
 //! What the loop and its decisions say to each other: events go in, actions come out.
 
+use std::str::FromStr;
+
 use crate::exit_code::ExitCode;
 
 /// What a child does.
@@ -18,19 +20,26 @@ impl Role {
     pub const ALL: [Self; 3] = [Self::Init, Self::Maintenance, Self::Worker];
 
     /// The word for this role on the command line and in the log.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Init => "init",
             Self::Maintenance => "maintenance",
             Self::Worker => "worker",
         }
     }
+}
 
-    /// The role with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.word() == word)
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(word: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownRole)
     }
 }
+
+/// There is no role with this word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownRole;
 
 /// Names one child for ever: no other one has the same slot and generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -68,7 +77,7 @@ impl Ending {
         match self {
             Self::Code(number) => ExitCode::ALL
                 .into_iter()
-                .find(|it| *it != ExitCode::Ok && i32::from(it.number()) == number),
+                .find(|code| *code != ExitCode::Ok && i32::from(code.number()) == number),
             Self::Signal(_) | Self::NotStarted => None,
         }
     }

@@ -117,7 +117,7 @@ fn receive_from(channel: UnixStream) -> io::Result<ChildInput> {
     let scoreboard = descriptors.next().ok_or_else(|| {
         io::Error::new(ErrorKind::UnexpectedEof, "no supervisor at the other end")
     })?;
-    let listener = descriptors.next().map(|it: OwnedFd| TcpListener::from(it));
+    let listener = descriptors.next().map(|descriptor: OwnedFd| TcpListener::from(descriptor));
     let config = serde_json::from_slice(&line[..received.bytes])?;
     Ok(ChildInput { config, scoreboard: Scoreboard::attach(scoreboard)?, listener, channel })
 }

@@ -59,7 +59,7 @@ impl Children {
     /// Starts a child. That it failed is reported like any other end.
     pub(super) fn spawn(&mut self, key: ChildKey, listener: Option<&TcpListener>) {
         if let Err(error) = self.try_spawn(key, listener) {
-            tracing::error!(child.role = key.role.word(), child.slot = key.slot, error = %error, "could not start a process");
+            tracing::error!(child.role = key.role.as_str(), child.slot = key.slot, error = %error, "could not start a process");
             self.report_end(key, Ending::NotStarted);
         }
     }
@@ -69,10 +69,10 @@ impl Children {
         let listener = listener.filter(|_| key.role == Role::Worker).map(AsFd::as_fd);
         ipc::give(&ours, &self.config, self.scoreboard.fd(), listener)?;
         let mut command = Command::new(OWN_PROGRAM);
-        command.arg0(process_table::title(key.role.word(), key.slot));
+        command.arg0(process_table::title(key.role.as_str(), key.slot));
         command.args([
             RUN_ROLE,
-            key.role.word(),
+            key.role.as_str(),
             "--slot",
             &key.slot.to_string(),
             "--generation",
@@ -140,14 +140,8 @@ impl Children {
 
     /// Whether the system says that a child was stopped, by a signal.
     pub(super) fn is_stopped(&self, key: ChildKey) -> bool {
-        let stat = self
-            .running
-            .get(&key)
-            .and_then(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-        // The state follows the name, which is in parentheses and may hold any character itself.
-        stat.is_some_and(|line| {
-            line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
-        })
+        let pid = self.running.get(&key).and_then(|(_, pid)| i32::try_from(*pid).ok());
+        pid.is_some_and(process_table::is_stopped)
     }
 
     /// Reaps processes that lost their parent, where this is process 1 of a container: the kernel
@@ -157,13 +151,8 @@ impl Children {
         if std::process::id() != 1 {
             return;
         }
-        // Our own children are waited for where their ends are reported; a file that is not there
-        // means that the kernel does not list them.
-        let listed = std::fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
-        let orphans = listed
-            .split_ascii_whitespace()
-            .filter_map(|word| word.parse::<i32>().ok())
-            .filter_map(Pid::from_raw);
+        // The children of this program are waited for where their ends are reported.
+        let orphans = process_table::children_of_process_1().into_iter().filter_map(Pid::from_raw);
         for orphan in orphans.filter(|pid| !self.is_one(pid.as_raw_nonzero().get().unsigned_abs()))
         {
             // One that still runs is looked at again with the next tick.
@@ -210,7 +199,7 @@ async fn follow(
             Ok(Message::SchemaMismatch) => Report::Event(Event::SchemaMismatch(key)),
             Ok(Message::Prepared(prepared)) => Report::Prepared(prepared),
             Err(error) => {
-                tracing::warn!(child.role = key.role.word(), error = %error, "a process said something that makes no sense");
+                tracing::warn!(child.role = key.role.as_str(), error = %error, "a process said something that makes no sense");
                 continue;
             }
         };

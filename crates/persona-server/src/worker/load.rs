@@ -56,7 +56,7 @@ impl Load {
     /// Whether another thread, or the threads of another worker together, have fewer connections.
     pub(super) fn is_above_others(&self) -> bool {
         let fewest_of_workers = self.process_entry.scoreboard().fewest_connections();
-        let fewest_of_threads = self.threads.iter().map(|it| it.load(Relaxed)).min();
+        let fewest_of_threads = self.threads.iter().map(|open| open.load(Relaxed)).min();
         fewest_of_workers.is_some_and(|fewest| self.process_entry.connections() > fewest)
             || fewest_of_threads.is_some_and(|fewest| self.threads[self.own].load(Relaxed) > fewest)
     }

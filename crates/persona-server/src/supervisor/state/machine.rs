@@ -104,7 +104,7 @@ impl State {
 
     fn on_ready(&mut self, now: Duration, key: ChildKey, actions: &mut Vec<Action>) {
         let Some(process) =
-            self.processes.get_mut(&key).filter(|it| it.state == ChildState::Starting)
+            self.processes.get_mut(&key).filter(|process| process.state == ChildState::Starting)
         else {
             return;
         };
@@ -267,7 +267,7 @@ impl State {
         }
         let last = if self.maintenance_was_ready { self.workers } else { 0 };
         for slot in 0..=last {
-            let due = self.slots.get(&slot).is_none_or(|it| it.is_due(now));
+            let due = self.slots.get(&slot).is_none_or(|slot| slot.is_due(now));
             let filled = self.living().any(|key| key.slot == slot && !self.is_ending(key));
             if due && !filled && slot == 0 {
                 self.spawn(now, Role::Maintenance, slot, actions);
@@ -331,7 +331,7 @@ impl State {
         if role == Role::Init {
             return Some(0);
         }
-        let last = self.slots.get(&slot).map_or(0, |it| it.generation);
+        let last = self.slots.get(&slot).map_or(0, |slot| slot.generation);
         let taken = |next: &u64| {
             self.living().any(|key| key.slot == slot && key.generation % 2 == next % 2)
         };
@@ -351,7 +351,7 @@ impl State {
             self.drain_timeout
         };
         if let Some(process) =
-            self.processes.get_mut(&key).filter(|it| it.state != ChildState::Ending)
+            self.processes.get_mut(&key).filter(|process| process.state != ChildState::Ending)
         {
             process.state = ChildState::Ending;
             process.deadline = Some(now + timeout);
@@ -372,14 +372,16 @@ impl State {
     }
 
     fn is_ending(&self, key: ChildKey) -> bool {
-        self.processes.get(&key).is_some_and(|it| it.state == ChildState::Ending)
+        self.processes.get(&key).is_some_and(|process| process.state == ChildState::Ending)
     }
 
     /// The processes of the same slot that started earlier and are not ending yet.
     fn older_than(&self, key: ChildKey) -> Vec<ChildKey> {
         self.living()
-            .filter(|it| {
-                it.slot == key.slot && it.generation < key.generation && !self.is_ending(*it)
+            .filter(|other| {
+                other.slot == key.slot
+                    && other.generation < key.generation
+                    && !self.is_ending(*other)
             })
             .collect()
     }

@@ -61,10 +61,9 @@ impl Witness {
             assert!(!self.ended, "nothing comes after the end");
             match *action {
                 Action::Spawn(key) => {
-                    let entry_taken = self
-                        .living
-                        .iter()
-                        .any(|it| it.slot == key.slot && it.generation % 2 == key.generation % 2);
+                    let entry_taken = self.living.iter().any(|living| {
+                        living.slot == key.slot && living.generation % 2 == key.generation % 2
+                    });
                     assert!(!entry_taken, "{key:?} has no free entry");
                     assert!(self.living.insert(key), "{key:?} was started twice");
                 }
@@ -82,7 +81,8 @@ impl Witness {
         let workers = self.living.iter().filter(|key| key.role == Role::Worker);
         assert!(workers.count() <= usize::from(SQLITE_WORKERS_MAX) + 1);
         for key in &self.ready {
-            let same_slot = |it: &&ChildKey| it.slot == key.slot && !self.told_to_end.contains(it);
+            let same_slot =
+                |living: &&ChildKey| living.slot == key.slot && !self.told_to_end.contains(living);
             assert!(
                 self.ready.iter().filter(same_slot).count() <= 1,
                 "two serve in slot {}",

@@ -178,7 +178,7 @@ fn processes_that_never_get_ready_are_tried_some_times_and_then_the_program_ends
     // The first one had served for a while; those that replace it never get ready.
     for _ in 0..FAILED_STARTS_MAX {
         let mut actions = world.tell(Event::Exited(key, Ending::Code(101)));
-        while !actions.iter().any(|it| matches!(it, Action::Spawn(_))) {
+        while !actions.iter().any(|action| matches!(action, Action::Spawn(_))) {
             actions = world.after(Duration::from_millis(50), Event::Tick);
         }
         key.generation += 1;

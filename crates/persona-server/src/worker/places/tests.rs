@@ -145,8 +145,9 @@ async fn connections_that_make_room_and_are_idle_are_closed_sooner_when_the_room
     while let Some(lease) = places.take(PEER).filter(|lease| !lease.entry.is_reserved()) {
         held.push(Connection::answered(lease).await);
     }
-    let closed =
-        |held: &[Connection]| held.iter().filter(|it| it.lease.entry.is_to_close()).count();
+    let closed = |held: &[Connection]| {
+        held.iter().filter(|connection| connection.lease.entry.is_to_close()).count()
+    };
     assert_eq!(closed(&held), 0, "they may be used this moment");
     pass(LEAVING_SOON_MS);
     drop(places.take(PEER));
@@ -234,7 +235,7 @@ async fn requests_one_after_the_other_without_a_pause_count_as_one_that_does_not
     assert!(places.take(client(2)).expect("a place of the reserve").entry.is_reserved());
     pass(1);
     assert!(!places.take(client(2)).expect("a place").entry.is_reserved());
-    assert_eq!(greedy.iter().filter(|it| it.is_cut_off()).count(), 1);
+    assert_eq!(greedy.iter().filter(|connection| connection.is_cut_off()).count(), 1);
 }
 
 #[tokio::test]
@@ -249,7 +250,7 @@ async fn half_heads_go_before_what_is_idle_also_of_a_client_that_holds_more() {
     pass(HEAD_GRACE_MS);
     assert!(!places.take(client(3)).expect("a place").entry.is_reserved());
     assert!(!half.lease.entry.has_place());
-    assert!(idle.iter().all(|it| it.lease.entry.has_place()));
+    assert!(idle.iter().all(|connection| connection.lease.entry.has_place()));
 }
 
 #[tokio::test]
