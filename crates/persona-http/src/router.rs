@@ -50,7 +50,7 @@ fn handler(id: OperationId) -> MethodRouter<Arc<Context>> {
         OperationId::ReplacePersona => on(method, personas::replace::replace_persona),
         OperationId::PatchPersona => on(method, personas::patch::patch_persona),
         OperationId::DeletePersona => on(method, personas::delete::delete_persona),
-        OperationId::RestorePersona => on(method, personas::restore::restore_persona),
+        OperationId::UndeletePersona => on(method, personas::undelete::undelete_persona),
         OperationId::ImportRevision => on(method, personas::import::import_revision),
         OperationId::GetStatus => on(method, status::get_status),
         OperationId::ListProblems => on(method, problem::list_problems),
@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(nearest_route("/personas"), Some("/api/v1/personas"));
         assert_eq!(nearest_route(&format!("/personas/{id}")), Some("/api/v1/personas/{id}"));
         assert_eq!(
-            nearest_route(&format!("/api/v1/personas/{id}/restor")),
-            Some("/api/v1/personas/{id}/restore")
+            nearest_route(&format!("/api/v1/personas/{id}/undelet")),
+            Some("/api/v1/personas/{id}/undelete")
         );
         assert_eq!(nearest_route("/health"), Some("/healthz"));
         assert_eq!(nearest_route("/wp-login.php"), None);

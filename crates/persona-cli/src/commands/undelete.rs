@@ -20,7 +20,7 @@ pub async fn run(
     let api = target::open(&arguments.target, Access::Change, environment, output)?;
     let id = resolve_deleted(&api, &arguments.persona).await?;
     let reply = api
-        .write(Method::POST, &OperationId::RestorePersona.path_of(&[&id.to_string()]), &[], None)
+        .write(Method::POST, &OperationId::UndeletePersona.path_of(&[&id.to_string()]), &[], None)
         .await?
         .success()?;
     api.close().await;

@@ -328,7 +328,7 @@ impl Client {
         let id = self.load.personas().get(ask.persona as usize).copied().flatten();
         let operation = match ask.operation {
             Operation::Create => OperationId::CreatePersona,
-            Operation::Restore => OperationId::RestorePersona,
+            Operation::Restore => OperationId::UndeletePersona,
             Operation::Patch => OperationId::PatchPersona,
             Operation::Replace => OperationId::ReplacePersona,
             Operation::Delete => OperationId::DeletePersona,

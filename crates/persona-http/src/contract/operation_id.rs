@@ -22,8 +22,8 @@ pub enum OperationId {
     PatchPersona,
     /// `DELETE /api/v1/personas/{id}`.
     DeletePersona,
-    /// `POST /api/v1/personas/{id}/restore`.
-    RestorePersona,
+    /// `POST /api/v1/personas/{id}/undelete`.
+    UndeletePersona,
     /// `PUT /api/v1/personas/{id}/revisions/{revision}`.
     ImportRevision,
     /// `GET /api/v1/status`.

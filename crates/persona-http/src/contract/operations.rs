@@ -185,7 +185,7 @@ pub const OPERATIONS: &[Operation] = &[
         )
     },
     Operation {
-        summary: "Delete a persona so that it can be restored",
+        summary: "Delete a persona so that it can be brought back",
         headers: &[of::IF_MATCH_REQUIRED],
         answers: &[Answer {
             headers: &["ETag", "Replayed"],
@@ -209,10 +209,10 @@ pub const OPERATIONS: &[Operation] = &[
         store: StoreUse::Writes,
         ..row(
             WRITE,
-            OperationId::RestorePersona,
-            "restore_persona",
+            OperationId::UndeletePersona,
+            "undelete_persona",
             Method::Post,
-            "/api/v1/personas/{id}/restore",
+            "/api/v1/personas/{id}/undelete",
         )
     },
     Operation {

@@ -180,7 +180,7 @@ pub const PROBLEMS: &[Facts] = &[
         StatusCode::GONE,
         "deleted",
         "The persona is deleted",
-        "restore it with POST to the path in restore",
+        "bring it back with POST to the path in undelete",
     ),
     row(
         Code::UnknownPosition,

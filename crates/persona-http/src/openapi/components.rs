@@ -138,7 +138,7 @@ fn problem() -> Value {
             "current_revision": { "type": "integer", "minimum": 1, "description": "The revision to start again from." },
             "conflicts": { "type": "array", "items": { "$ref": "#/components/schemas/Conflict" }, "description": "With code conflict." },
             "more_conflicts": { "type": "integer", "minimum": 1, "description": "With code conflict: how many there are besides the first 100." },
-            "restore": { "type": "string", "description": "With code deleted: the path that brings the persona back." },
+            "undelete": { "type": "string", "description": "With code deleted: the path that brings the persona back." },
             "holder": { "type": "string", "format": "uuid", "description": "With code handle_taken: who has it." },
             "pointer": { "type": "string", "description": "With code test_failed: what was tested." },
             "line": { "type": "integer", "description": "With code malformed_json: the line, from 1." },

@@ -36,7 +36,7 @@ const WRITES: &[&str] = &[
     "replace_persona",
     "patch_persona",
     "delete_persona",
-    "restore_persona",
+    "undelete_persona",
     "import_revision",
 ];
 /// What is found out before a store is asked or from what it answered well, beside [`AT_THE_DOOR`]:
@@ -141,7 +141,7 @@ fn operations_that_meet(error: &Error) -> Vec<&'static str> {
         }
         Error::Deleted { .. } => vec!["replace_persona", "patch_persona"],
         Error::AlreadyExists { .. } => vec!["replace_persona"],
-        Error::HandleTaken { .. } => bodies().into_iter().chain(["restore_persona"]).collect(),
+        Error::HandleTaken { .. } => bodies().into_iter().chain(["undelete_persona"]).collect(),
         Error::Invalid(_) => bodies(),
         Error::TestFailed { .. } | Error::UnknownBase { .. } | Error::Conflicts { .. } => {
             vec!["patch_persona"]

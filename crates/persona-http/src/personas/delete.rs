@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::request::WriteRequest;
 use crate::{Context, conditions, etag};
 
-/// Deletes the persona so that it can be restored. A repetition changes nothing.
+/// Deletes the persona so that it can be brought back. A repetition changes nothing.
 pub async fn delete_persona(
     State(context): State<Arc<Context>>,
     request: WriteRequest,

@@ -10,6 +10,6 @@ pub mod import;
 pub mod list;
 pub mod patch;
 pub mod replace;
-pub mod restore;
+pub mod undelete;
 
 pub use answer::{id_in, path_of, plain};

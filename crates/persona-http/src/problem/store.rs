@@ -7,7 +7,8 @@ use persona_storage::Error;
 use serde_json::{Value, json};
 
 use super::{Code, Problem};
-use crate::{etag, personas};
+use crate::contract::OperationId;
+use crate::etag;
 
 /// After how many seconds a refused request is worth another try: the queue is worked off within
 /// one.
@@ -43,10 +44,10 @@ impl Problem {
 
     /// The persona is soft-deleted.
     pub fn deleted(id: PersonaId, current: EntityTag) -> Self {
-        let restore = format!("{}/restore", personas::path_of(id));
+        let undelete = OperationId::UndeletePersona.path_of(&[&id.to_string()]);
         Self::at(Code::Deleted, current, format!("{id} is deleted"))
-            .hint(format!("POST {restore} brings it back"))
-            .with("restore", restore)
+            .hint(format!("POST {undelete} brings it back"))
+            .with("undelete", undelete)
     }
 
     /// The server cannot answer requests now.

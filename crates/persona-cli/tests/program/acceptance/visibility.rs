@@ -69,7 +69,7 @@ fn a_deleted_persona_is_gone_on_every_worker_and_a_restored_one_is_back() {
             assert_eq!(client.get(&path).expect("an answer").status, 410, "round {round}");
         }
         let restored =
-            workers[1].request("POST", &format!("{path}/restore"), &[], b"").expect("an answer");
+            workers[1].request("POST", &format!("{path}/undelete"), &[], b"").expect("an answer");
         for client in &mut workers {
             assert_eq!(get(client, &path), Seen::of(&restored), "round {round}");
         }

@@ -84,7 +84,7 @@ def use(server: Server) -> None:
     status, text, _ = server.send("DELETE", path, If_Match=headers["etag"])
     assert status == 204, text
     problem = Problem.model_validate_json(server.send("GET", path)[1])
-    assert problem.restore == f"{path}/restore"
+    assert problem.undelete == f"{path}/undelete"
     Status.model_validate_json(server.send("GET", "/api/v1/status")[1])
 
 

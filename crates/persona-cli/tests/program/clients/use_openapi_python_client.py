@@ -16,7 +16,7 @@ from persona_client.api.personas import (
     list_personas,
     patch_persona,
     replace_persona,
-    restore_persona,
+    undelete_persona,
 )
 from persona_client.api.server import get_status
 from persona_client.models import (
@@ -103,7 +103,7 @@ def main(address: str) -> None:
     assert deleted.status_code == HTTPStatus.NO_CONTENT
     gone = get_persona.sync(made.id, client=client)
     assert isinstance(gone, Problem) and gone.code == "deleted"
-    restored, _ = persona(restore_persona.sync_detailed(made.id, client=client), 200)
+    restored, _ = persona(undelete_persona.sync_detailed(made.id, client=client), 200)
     assert changed(replaced, restored) == set()
     nobody = get_persona.sync(UUID(int=7), client=client)
     assert isinstance(nobody, Problem) and nobody.code == "no_such_persona"

@@ -67,5 +67,5 @@ const deleted = await client.DELETE("/api/v1/personas/{id}", { params: { ...para
 assert.equal(deleted.response.status, 204);
 const gone = await client.GET("/api/v1/personas/{id}", { params });
 assert.equal(gone.error?.code, "deleted");
-const restored = await client.POST("/api/v1/personas/{id}/restore", { params });
+const restored = await client.POST("/api/v1/personas/{id}/undelete", { params });
 assert.deepEqual(changed(whole(replaced.data), whole(restored.data)), []);

@@ -202,12 +202,12 @@ async fn a_repetition_with_the_same_key_gets_the_first_answer() {
 async fn every_kind_of_write_is_replayed_with_its_own_status() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let restore = format!("{path}/restore");
+    let undelete = format!("{path}/undelete");
     let writes = [
         ("PUT", &path, 200),
         ("PATCH", &path, 200),
         ("DELETE", &path, 204),
-        ("POST", &restore, 200),
+        ("POST", &undelete, 200),
     ];
     for (method, path, status) in writes {
         for replayed in [None, Some("true")] {

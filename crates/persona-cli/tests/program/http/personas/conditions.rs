@@ -199,7 +199,7 @@ async fn a_write_honours_a_date_where_it_needs_no_tag() {
     }
     server.delete(&path).await;
     let restore = |date: &str| {
-        server.send("POST", &format!("{path}/restore")).header("if-unmodified-since", date).send()
+        server.send("POST", &format!("{path}/undelete")).header("if-unmodified-since", date).send()
     };
     assert_eq!(restore(&before).await.refusal(), (412, "stale".into()));
     assert_eq!(

@@ -48,6 +48,6 @@ async fn a_handle_is_free_again_after_its_holder_is_deleted() {
     let path = server.persona_with(&json!({ "name": "Ada", "handle": "ada" })).await;
     server.delete(&path).await;
     server.persona_with(&json!({ "name": "Eve", "handle": "ada" })).await;
-    let reply = server.send("POST", &format!("{path}/restore")).send().await;
+    let reply = server.send("POST", &format!("{path}/undelete")).send().await;
     assert_eq!(reply.refusal(), (409, "handle_taken".into()));
 }

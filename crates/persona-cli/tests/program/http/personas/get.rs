@@ -123,8 +123,8 @@ async fn a_deleted_persona_is_gone_and_says_how_to_restore_it() {
         json!({
             "code": "deleted",
             "detail": format!("{id} is deleted"),
-            "hint": format!("POST {path}/restore brings it back"),
-            "restore": format!("{path}/restore"),
+            "hint": format!("POST {path}/undelete brings it back"),
+            "undelete": format!("{path}/undelete"),
             "current_revision": 2,
         })
     );
@@ -214,7 +214,7 @@ async fn an_id_is_the_same_with_and_without_needless_percent_encoding() {
         let path = format!("{folder}/{spelling}");
         assert_eq!(server.get(&path).await.revision(), 1, "{path}");
         assert_eq!(
-            server.send("POST", &format!("{path}/restore")).send().await.status,
+            server.send("POST", &format!("{path}/undelete")).send().await.status,
             200,
             "{path}"
         );

@@ -9,4 +9,4 @@ mod import;
 mod list;
 mod patch;
 mod replace;
-mod restore;
+mod undelete;

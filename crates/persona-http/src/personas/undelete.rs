@@ -1,4 +1,4 @@
-//! `POST /api/v1/personas/{id}/restore`.
+//! `POST /api/v1/personas/{id}/undelete`.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::request::WriteRequest;
 use crate::{Context, conditions, etag};
 
 /// Undeletes the persona, as a new revision. A living one stays as it is.
-pub async fn restore_persona(
+pub async fn undelete_persona(
     State(context): State<Arc<Context>>,
     request: WriteRequest,
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
-    Parameters::none(&request.parts.uri, OperationId::RestorePersona)?;
+    Parameters::none(&request.parts.uri, OperationId::UndeletePersona)?;
     etag::no_creation(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);

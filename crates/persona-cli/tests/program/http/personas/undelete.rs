@@ -1,4 +1,4 @@
-//! `POST /api/v1/personas/{id}/restore`.
+//! `POST /api/v1/personas/{id}/undelete`.
 
 use serde_json::json;
 
@@ -10,11 +10,11 @@ async fn a_deleted_persona_comes_back_as_a_new_revision() {
     let path = server.persona("Ada").await;
     let living = server.tag(&path).await;
     server.delete(&path).await;
-    let restore = format!("{path}/restore");
-    let stale = server.send("POST", &restore).header("if-match", living).send().await;
+    let undelete = format!("{path}/undelete");
+    let stale = server.send("POST", &undelete).header("if-match", living).send().await;
     assert_eq!((stale.refusal(), stale.revision()), ((412, "stale".into()), 2));
     let reply =
-        server.send("POST", &restore).header("if-match", server.tag(&path).await).send().await;
+        server.send("POST", &undelete).header("if-match", server.tag(&path).await).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (200, 3));
     let persona = reply.json();
     assert_eq!((&persona["name"], &persona["deleted_at"]), (&json!("Ada"), &json!(null)));
@@ -22,18 +22,18 @@ async fn a_deleted_persona_comes_back_as_a_new_revision() {
 }
 
 #[tokio::test]
-async fn restoring_a_living_persona_changes_nothing() {
+async fn undeleting_a_living_persona_changes_nothing() {
     let server = Server::start();
     let path = server.persona("Ada").await;
-    let reply = server.send("POST", &format!("{path}/restore")).send().await;
+    let reply = server.send("POST", &format!("{path}/undelete")).send().await;
     assert_eq!((reply.status.as_u16(), reply.revision()), (200, 1));
 }
 
 #[tokio::test]
-async fn restoring_nobody_is_not_found() {
+async fn undeleting_an_unknown_persona_is_not_found() {
     let server = Server::start();
     assert_eq!(
-        server.send("POST", &format!("{NOBODY}/restore")).send().await.refusal(),
+        server.send("POST", &format!("{NOBODY}/undelete")).send().await.refusal(),
         (404, "no_such_persona".into())
     );
 }
