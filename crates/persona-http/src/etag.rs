@@ -61,7 +61,7 @@ pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
 
 /// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost
 /// update.
-pub(super) fn no_creation(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn reject_if_none_match(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(IF_NONE_MATCH) {
         return Err(Problem::bad_header(
             "If-None-Match",

@@ -7,7 +7,7 @@ use axum::response::Response;
 use persona_model::{Document, PersonaId};
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -22,10 +22,10 @@ pub async fn create_persona(
     Parameters::none(&request.parts.uri, OperationId::CreatePersona)?;
     let document = request
         .read(&context, MediaType::PERSONA, |_, body| {
-            Ok(answer::prepared(Document::from_json(body)?))
+            Ok(responses::prepared(Document::from_json(body)?))
         })
         .await?;
     conditions::judge_creation(&request.parts.headers)?;
     let operation = Operation::Create { id: PersonaId::new(context.new_id()), document };
-    answer::written(&context, request.write(&context, operation)?).await
+    responses::respond_with_row(&context, request.write(&context, operation)?).await
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -20,7 +20,11 @@ pub async fn delete_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri, OperationId::DeletePersona)?;
-    etag::no_creation(&request.parts.headers)?;
+    etag::reject_if_none_match(&request.parts.headers)?;
     let precondition = conditions::required_precondition(&request.parts.headers)?;
-    answer::done(&context, request.write(&context, Operation::Delete { id, precondition })?).await
+    responses::respond_no_content(
+        &context,
+        request.write(&context, Operation::Delete { id, precondition })?,
+    )
+    .await
 }

@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use persona_model::{PersonaId, Revision};
 use persona_storage::{Glance, Representation};
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::contract::parameters::REVISION;
 use crate::parameters::Parameters;
@@ -37,7 +37,7 @@ pub async fn get_persona(
     // A past revision is asked for again before each use too: after a restore its number can belong
     // to other content.
     Ok(if conditions::is_known(request.headers(), &answer)? {
-        let mut response = answer::without_body(StatusCode::NOT_MODIFIED, &answer);
+        let mut response = responses::without_body(StatusCode::NOT_MODIFIED, &answer);
         if request.method() == Method::HEAD {
             // Without it the library says 0, and it has to be the length of what GET answers (RFC
             // 9110, section 8.6).
@@ -46,7 +46,7 @@ pub async fn get_persona(
         response
     } else {
         let memory = context.answers.reserve(client, answer.body.len())?;
-        answer::with_body(StatusCode::OK, answer, memory, context.clock.now())
+        responses::with_body(StatusCode::OK, answer, memory, context.clock.now())
     })
 }
 

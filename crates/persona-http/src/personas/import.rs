@@ -8,7 +8,7 @@ use http::Uri;
 use persona_model::{PersonaId, Revision, excerpt};
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::{Code, Problem};
@@ -31,7 +31,11 @@ pub async fn import_revision(
         Ok(read)
     };
     let past = Box::new(request.read(&context, MediaType::PERSONA, read).await?);
-    answer::imported(&context, request.write(&context, Operation::Import { id, past })?).await
+    responses::respond_with_imported_row(
+        &context,
+        request.write(&context, Operation::Import { id, past })?,
+    )
+    .await
 }
 
 /// The revision that the path names.

@@ -14,8 +14,8 @@ use persona_model::{
 use persona_storage::{Error, Page};
 use serde_json::{Map, Value};
 
-use super::answer::{ASK_FIRST, JSON};
 use super::highlights;
+use super::responses::{ASK_FIRST, JSON};
 use crate::contract::OperationId;
 use crate::contract::parameters as row;
 use crate::parameters::Parameters;

@@ -1,7 +1,6 @@
 //! Personas: one file per verb of `/api/v1/personas` and `/api/v1/personas/{id}`; `answer.rs` is
 //! what they answer with.
 
-mod answer;
 pub mod create;
 pub mod delete;
 pub mod get;
@@ -10,6 +9,7 @@ pub mod import;
 pub mod list;
 pub mod patch;
 pub mod replace;
+mod responses;
 pub mod undelete;
 
-pub use answer::{id_in, path_of, plain};
+pub use responses::{id_in, plain};

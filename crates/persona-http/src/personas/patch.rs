@@ -7,7 +7,7 @@ use axum::response::Response;
 use persona_model::{Patch, Precondition};
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::contract::parameters::BASE_REVISION;
 use crate::parameters::Parameters;
@@ -24,7 +24,7 @@ pub async fn patch_persona(
     let mut parameters = Parameters::read(&request.parts.uri, OperationId::PatchPersona);
     let base = parameters.value(&BASE_REVISION);
     parameters.done()?;
-    etag::no_creation(&request.parts.headers)?;
+    etag::reject_if_none_match(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
     let read = |media_type, body| {
@@ -35,5 +35,5 @@ pub async fn patch_persona(
     };
     let patch = request.read(&context, MediaType::PATCH, read).await?;
     let operation = Operation::Patch { id, precondition, patch, base };
-    answer::written(&context, request.write(&context, operation)?).await
+    responses::respond_with_row(&context, request.write(&context, operation)?).await
 }

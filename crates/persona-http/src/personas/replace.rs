@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -27,11 +27,11 @@ pub async fn replace_persona(
     } else {
         Some(conditions::required_precondition(headers)?)
     };
-    let read = move |_, body| Ok(answer::prepared(wire::document_of_put(id, body)?));
+    let read = move |_, body| Ok(responses::prepared(wire::document_of_put(id, body)?));
     let document = request.read(&context, MediaType::PERSONA, read).await?;
     let operation = match precondition {
         None => Operation::Create { id, document },
         Some(precondition) => Operation::Replace { id, precondition, document },
     };
-    answer::written(&context, request.write(&context, operation)?).await
+    responses::respond_with_row(&context, request.write(&context, operation)?).await
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use persona_model::Precondition;
 use persona_storage::Operation;
 
-use super::answer;
+use super::responses;
 use crate::contract::OperationId;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -21,9 +21,12 @@ pub async fn undelete_persona(
 ) -> Result<Response, Problem> {
     let id = request.persona_id()?;
     Parameters::none(&request.parts.uri, OperationId::UndeletePersona)?;
-    etag::no_creation(&request.parts.headers)?;
+    etag::reject_if_none_match(&request.parts.headers)?;
     let precondition =
         conditions::precondition(&request.parts.headers)?.unwrap_or(Precondition::Any);
-    answer::written(&context, request.write(&context, Operation::Undelete { id, precondition })?)
-        .await
+    responses::respond_with_row(
+        &context,
+        request.write(&context, Operation::Undelete { id, precondition })?,
+    )
+    .await
 }

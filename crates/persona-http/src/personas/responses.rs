@@ -11,10 +11,10 @@ use persona_storage::{Error, Outcome, Representation, Write, Written};
 use serde_json::json;
 
 use crate::answer_memory::{AnswerMemoryLimit, Reservation};
+use crate::contract::OperationId;
 use crate::problem::Problem;
 use crate::{ClientAddress, Context, conditions, date, etag};
 
-const PERSONAS: &str = "/api/v1/personas/";
 /// Says that an answer is that of an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// A cache may keep it but must ask before each use: the next read may see another revision.
@@ -22,15 +22,16 @@ pub(super) const ASK_FIRST: HeaderValue = HeaderValue::from_static("private, no-
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The path of a persona.
-pub fn path_of(id: PersonaId) -> String {
-    format!("{PERSONAS}{id}")
+fn path_of(id: PersonaId) -> String {
+    OperationId::GetPersona.path_of(&[&id.to_string()])
 }
 
 /// The persona that a path names; a malformed identity is nobody's. Takes the path itself, so that
 /// a read allocates nothing.
 pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
+    let behind = path.strip_prefix(OperationId::ListPersonas.path());
     let segment =
-        path.strip_prefix(PERSONAS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        behind.and_then(|rest| rest.strip_prefix('/')?.split('/').next()).unwrap_or_default();
     PersonaId::parse(segment)
         .or_else(|| PersonaId::parse(&plain(segment)))
         .ok_or_else(|| Problem::no_such_persona(segment).hint("an id is a UUID with hyphens"))
@@ -94,25 +95,28 @@ pub(super) fn prepared(document: Document) -> Document {
 }
 
 /// Has the store make a change, and answers with the committed row.
-pub(super) async fn written(context: &Context, write: Write) -> Result<Response, Problem> {
+pub(super) async fn respond_with_row(context: &Context, write: Write) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
     let written = commit(context, write).await?;
-    Ok(shown(&context.answers, client, written, context.clock.now()))
+    Ok(response_of(&context.answers, client, written, context.clock.now()))
 }
 
 /// The same for a revision that comes into being with its own number: 201 where it does, 200 where
 /// it is there already.
-pub(super) async fn imported(context: &Context, write: Write) -> Result<Response, Problem> {
+pub(super) async fn respond_with_imported_row(
+    context: &Context,
+    write: Write,
+) -> Result<Response, Problem> {
     let client = write.client.map(ClientAddress);
     let written = commit(context, write).await?;
     let outcome =
         if written.outcome == Outcome::Unchanged { Outcome::Unchanged } else { Outcome::Created };
-    Ok(shown(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
+    Ok(response_of(&context.answers, client, Written { outcome, ..written }, context.clock.now()))
 }
 
 /// The answer to a write that is kept. It says so whatever memory there is: one that did not would
 /// have clients repeat the write, and without a key make it twice.
-fn shown(
+fn response_of(
     answers: &AnswerMemoryLimit,
     client: Option<ClientAddress>,
     written: Written,
@@ -144,7 +148,10 @@ fn in_short(status: StatusCode, answer: &Representation) -> Response {
 }
 
 /// Has the store make a change, and answers that it is done.
-pub(super) async fn done(context: &Context, write: Write) -> Result<Response, Problem> {
+pub(super) async fn respond_no_content(
+    context: &Context,
+    write: Write,
+) -> Result<Response, Problem> {
     let Written { representation: answer, replayed, .. } = commit(context, write).await?;
     let mut response = without_body(StatusCode::NO_CONTENT, &answer);
     mark_replay(&mut response, replayed);
@@ -179,7 +186,7 @@ mod tests {
 
     use super::{
         AnswerMemoryLimit, ClientAddress, ETAG, LOCATION, Outcome, PersonaId, REPLAYED,
-        Representation, StatusCode, Written, path_of, shown,
+        Representation, StatusCode, Written, path_of, response_of,
     };
 
     const LARGE: usize = 100_000;
@@ -201,13 +208,13 @@ mod tests {
             Written { outcome, representation: answer, replayed }
         };
         let answers = AnswerMemoryLimit::new(2 * LARGE);
-        let whole = shown(&answers, client, written(Outcome::Created, false), NOW);
+        let whole = response_of(&answers, client, written(Outcome::Created, false), NOW);
         let kept = [
             (Outcome::Created, false, StatusCode::CREATED),
             (Outcome::Updated, true, StatusCode::OK),
         ];
         for (outcome, replayed, status) in kept {
-            let response = shown(&answers, client, written(outcome, replayed), NOW);
+            let response = response_of(&answers, client, written(outcome, replayed), NOW);
             assert_eq!(response.status(), status);
             let headers = response.headers().clone();
             assert_eq!(headers.get(ETAG), whole.headers().get(ETAG));
@@ -227,7 +234,7 @@ mod tests {
         }
         // When the answer before was read there is memory again.
         assert_eq!(whole.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
-        let again = shown(&answers, client, written(Outcome::Updated, false), NOW);
+        let again = response_of(&answers, client, written(Outcome::Updated, false), NOW);
         assert_eq!(again.into_body().collect().await.expect("a body").to_bytes().len(), LARGE);
     }
 }
