@@ -1,7 +1,7 @@
 //! The maintenance process of a file for as long as one command writes to it.
 //!
-//! Without it the log would grow as long as an import runs, and stay beside the file afterwards:
-//! then a copy of the file alone would lack what was just acknowledged. A server's own maintenance
+//! Without it the WAL would grow as long as an import runs, and stay beside the file afterwards: a
+//! copy of the file alone would then lack what was just acknowledged. A server's own maintenance
 //! process does not mind a second one.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -15,8 +15,8 @@ use persona_storage::Error;
 /// The pause after a tick that failed; the next one may succeed, and nothing is lost meanwhile.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 
-/// A thread that looks after the file until this is dropped; then it copies the log back and
-/// closes.
+/// A thread that looks after the file until this is dropped; then it ends with a checkpoint
+/// and closes.
 pub struct MaintenanceThread {
     /// Dropped to end the thread.
     end: Option<Sender<()>>,
@@ -47,7 +47,7 @@ impl MaintenanceThread {
 }
 
 /// Ends the command: what the disk has is unknown, so nothing more may be said to be kept. The next
-/// start of anything on this file copies the log back once more.
+/// start of anything on this file brings the WAL into the file once more.
 fn end_at_once(error: &Error) -> ! {
     eprintln!("error: {error}");
     eprintln!(

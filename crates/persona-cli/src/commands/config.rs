@@ -32,7 +32,7 @@ pub fn run(
     }
 }
 
-/// Loads the settings and prints what is worth a word.
+/// Loads the settings and prints their warnings.
 pub fn loaded(
     flags: &Flags,
     environment: &Environment,

@@ -142,7 +142,7 @@ fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<()
         };
         return output.json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "verdict": verdict.word(),
+            "verdict": verdict.as_str(),
             "counts": { "ok": count(Level::Ok), "warn": warnings, "fail": failures },
             "checks": outcomes.iter().map(|it| to_json(it, home)).collect::<Vec<_>>(),
         }));
@@ -158,7 +158,7 @@ fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<()
             Level::Warn => Tone::Warning,
             Level::Fail => Tone::Error,
         };
-        let level = output.paint(tone, &format!("{:<4}", outcome.finding.level.word()));
+        let level = output.paint(tone, &format!("{:<4}", outcome.finding.level.as_str()));
         output.result(&format!(
             "  {level}  {:<NAME_WIDTH$}{}",
             outcome.name,
@@ -187,7 +187,7 @@ fn to_json(outcome: &Outcome, home: Option<&str>) -> Value {
     json!({
         "group": outcome.group,
         "name": outcome.name,
-        "level": outcome.finding.level.word(),
+        "level": outcome.finding.level.as_str(),
         "message": shared(&outcome.finding.text, home),
         "fix": outcome.fix.as_deref().map(|fix| shared(fix, home)),
     })

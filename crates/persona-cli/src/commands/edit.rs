@@ -1,5 +1,5 @@
-//! `persona edit`: one persona in the user's editor. Whatever goes wrong, what was typed is kept,
-//! and can be gone on with.
+//! `persona edit`: one persona in the user's editor. The typed text is kept whatever goes
+//! wrong, and a later edit can go on with it.
 
 use std::path::{Path, PathBuf};
 

@@ -129,8 +129,7 @@ fn is_own_plain_file(facts: &Metadata) -> bool {
     facts.is_file() && facts.uid() == geteuid().as_raw()
 }
 
-/// What the name of a draft tells: whose it is, which state it was made from, and how it is
-/// written.
+/// What the name of a draft tells: its persona, the state that it was made from, and its syntax.
 pub fn origin_of(path: &Path) -> Option<(PersonaId, EntityTag, Syntax)> {
     let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
     let syntax =

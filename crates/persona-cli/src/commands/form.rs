@@ -1,7 +1,7 @@
 //! The text that an editor gets: a persona as TOML, in which a prompt of many lines is many lines.
 //!
 //! JSON would put it on one. TOML cannot say everything that JSON can (no null inside free-form
-//! data, no integer above 2^63), so the form is read back before anybody sees it, and JSON is used
+//! data, no integer above 2^63), so the form is read back before it is shown, and JSON is used
 //! where that does not give the same persona.
 
 use std::fmt::Write as _;

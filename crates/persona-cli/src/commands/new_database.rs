@@ -1,5 +1,5 @@
 //! A database file that does not exist yet: made only by a command that was told so, because a
-//! mistaken folder or name would otherwise become a second, nearly empty store without a word.
+//! mistaken folder or name would otherwise silently become a second, nearly empty store.
 
 use persona_server::config::{Environment, load};
 use persona_server::exit_code::ExitCode;

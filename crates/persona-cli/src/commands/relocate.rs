@@ -107,7 +107,7 @@ fn print(
     }
     let database = match &plan.to {
         Place::File(path) => shell_word(path),
-        // The address may hold a password, and what was typed is known to whoever typed it.
+        // The address may hold a password, and the user knows what was typed.
         Place::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
             "'postgres://…' (the address of --to)".into()
         }

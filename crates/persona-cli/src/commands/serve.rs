@@ -26,7 +26,7 @@ pub fn run(config: Config, output: &Output) -> ExitCode {
     match serve(config) {
         Ok(code) => code,
         Err(failure) => {
-            // Not with `Output::fail`: a standard error that nobody reads must not hold up the end.
+            // Not with `Output::fail`: a full pipe without a reader must not hold up the end.
             say(Stream::Error, format!("{}\n", output.failure_text(&failure)));
             failure.code
         }

@@ -24,7 +24,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// How long an answer may take before the view says that there is none.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(3);
 
-/// Watches until the user has seen enough.
+/// Watches until the user ends it.
 pub async fn run(
     arguments: &Top,
     environment: &Environment,
@@ -65,8 +65,7 @@ async fn look(api: &Api) -> Result<Look, Failure> {
         .unwrap_or_else(|_| Err(silent().hint("ask `persona health` whether the server is ready")))
 }
 
-/// Looks once a second, apart from whoever shows it, so that keys are obeyed while an answer is
-/// waited for.
+/// Looks once a second in a task of its own, so that keys are obeyed while an answer is waited for.
 fn watch(api: Api, first: Look) -> Receiver<Result<Reading, Failure>> {
     let (sender, readings) = channel(1);
     tokio::spawn(async move {
@@ -98,7 +97,7 @@ async fn print(
     once: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    // A server that stays away is told of once, not each second.
+    // A server that stays away is reported once, not each second.
     let mut told = None;
     loop {
         let reading = tokio::select! {
@@ -161,7 +160,7 @@ async fn show(
 
 fn painted(line: &Line, output: &Output) -> String {
     let part = |text: &str, emphasis| {
-        // The server may be anybody's: what it says must not move the cursor.
+        // The server is not trusted: its texts must not move the cursor.
         let text = harmless(text);
         match emphasis {
             Emphasis::Plain => text,

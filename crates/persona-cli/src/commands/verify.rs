@@ -82,8 +82,7 @@ fn scratch_plan(arguments: &Verify) -> Result<ScratchPlan, Failure> {
     Ok(ScratchPlan { folder, database, workers, serve_flags: serve_flags(arguments) })
 }
 
-/// The URL of a database in which nobody keeps anything: it is written to, and nothing is removed
-/// afterwards.
+/// The URL of a database without personas: verify writes to it, and removes nothing afterwards.
 fn empty_database(url: &str) -> Result<String, Failure> {
     let settings = postgres::Settings::parse(url).map_err(|error| {
         Failure::new(ExitCode::Usage, format!("--database {error}"))

@@ -7,7 +7,7 @@ use super::facts::Facts;
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It works, but somebody should look at it.
+    /// It works, but needs a look.
     Warn,
     /// It does not work, or what was promised does not hold.
     Fail,
@@ -15,7 +15,7 @@ pub enum Level {
 
 impl Level {
     /// The word for it.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warn => "warn",

@@ -170,7 +170,7 @@ fn files_of_others_and_logs_that_grew_are_found() {
     assert_only("permissions", Level::Fail, "0400", entry(|it| it.mode = 0o400));
     assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|it| it.owner = 0));
     assert_only("clock", Level::Warn, "ahead of the clock", entry(|it| it.modified += 3_600));
-    assert_only("log", Level::Warn, "70.0 MiB on disk, of at most 64.0 MiB", |file, _| {
+    assert_only("WAL", Level::Warn, "70.0 MiB on disk, of at most 64.0 MiB", |file, _| {
         file.log_bytes = Some(70 << 20);
     });
 }
@@ -247,7 +247,7 @@ fn what_a_server_says_of_its_trouble_is_found() {
     assert_only("checkpoints", Level::Warn, "2 failed", |_, server| {
         server.checkpoints().failed = 2;
     });
-    assert_only("log", Level::Warn, "worker 1 has a read of 90 s", |_, server| {
+    assert_only("WAL", Level::Warn, "worker 1 has a read of 90 s", |_, server| {
         server.status().wal_bytes = Some(WAL_BYTES_MAX + 1);
         server.status().workers[0].longest_read_micros = 90_000_000;
     });

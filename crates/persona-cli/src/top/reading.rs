@@ -74,7 +74,7 @@ pub struct Times {
 /// What a database server has instead of a write lock, a log and checkpoints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerReading {
-    /// Connections to it, of everybody.
+    /// Connections to it, of all its clients.
     pub connections: u64,
     /// Most connections that it takes.
     pub connections_max: u64,
@@ -119,11 +119,11 @@ pub struct Reading {
     pub given_up: u64,
     /// What there is to say of a database server; `None` where a file keeps the personas.
     pub server: Option<ServerReading>,
-    /// Bytes of the log, and what it is kept below.
+    /// Bytes of the WAL.
     pub log_bytes: u64,
-    /// Bytes that the log is kept below.
+    /// Bytes that the WAL is kept below.
     pub log_bytes_max: u64,
-    /// Pages from which on the log is copied back.
+    /// Pages in the WAL at which a checkpoint begins.
     pub autocheckpoint: u64,
     /// Checkpoints that copied everything back.
     pub checkpoints: u64,

@@ -31,7 +31,7 @@ pub enum Input {
 pub struct Screen(());
 
 impl Screen {
-    /// Whether a view can be shown: somebody looks, and can say when it is enough.
+    /// Whether a view can be shown: output and input are a terminal.
     pub fn is_possible() -> bool {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }

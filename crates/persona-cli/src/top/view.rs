@@ -15,10 +15,11 @@ const BARS_MAX: usize = 60;
 /// Number of figures that have bars.
 const FIGURES: usize = 11;
 
-/// From this share of its limit on the log is worth a look, in percent.
+/// From this share of its limit on, the length of the WAL is a warning, in percent.
 const LOG_PERCENT_NOTABLE: u64 = 75;
 
-/// From this share of all connections of a database server on it is worth a look, in percent.
+/// From this share of its limit on, the number of connections of a database server is a warning, in
+/// percent.
 const CONNECTIONS_PERCENT_NOTABLE: u64 = 90;
 
 /// A wait from which on writers get in each other's way, in microseconds.
@@ -339,7 +340,7 @@ fn figures_of_file(reading: &Reading) -> [Figure; 5] {
 fn halves(times: Times) -> String {
     match (times.p50, times.p99) {
         (Some(p50), Some(p99)) => format!("p50 {}, p99 {}", short_time(p50), short_time(p99)),
-        _ => "nobody wrote".into(),
+        _ => "no writes".into(),
     }
 }
 

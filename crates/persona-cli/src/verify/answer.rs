@@ -77,9 +77,9 @@ impl<'de> Deserialize<'de> for Keys {
                 while let Some((key, _)) = map.next_entry::<&str, IgnoredAny>()? {
                     let request =
                         key.strip_prefix(KEY_PREFIX).and_then(|number| number.parse().ok());
-                    keys.state ^= effect_of(
-                        request.ok_or_else(|| A::Error::custom("a key of somebody else"))?,
-                    );
+                    keys.state ^= effect_of(request.ok_or_else(|| {
+                        A::Error::custom("a key that this program did not write")
+                    })?);
                     keys.count += 1;
                 }
                 Ok(keys)
@@ -139,7 +139,7 @@ impl Understood {
     pub fn of(operation: Operation, answer: &Answer, expected: u32, killing: bool) -> Self {
         let Answer { status, body, .. } = answer;
         let undeclared =
-            || format!("{} was answered {}: {}", operation.word(), status.as_u16(), quoted(body));
+            || format!("{} was answered {}: {}", operation.as_str(), status.as_u16(), quoted(body));
         if !status.is_success() && contains_locked(body) {
             return Self::complaining(Check::Errors, undeclared());
         }
@@ -156,7 +156,7 @@ impl Understood {
             | (
                 Operation::Patch
                 | Operation::Replace
-                | Operation::Restore
+                | Operation::Undelete
                 | Operation::Read
                 | Operation::Visit,
                 200,
@@ -170,7 +170,7 @@ impl Understood {
             (Operation::Patch | Operation::Replace, 410) => {
                 Self { outcome: Outcome::Deleted, is_deleted: true, ..named }
             }
-            (Operation::Replace | Operation::Delete | Operation::Restore, 412) => {
+            (Operation::Replace | Operation::Delete | Operation::Undelete, 412) => {
                 Self { outcome: Outcome::Refused, ..named }
             }
             (Operation::Create, 404) => Self::complaining(Check::Errors, undeclared()),
@@ -193,14 +193,14 @@ impl Understood {
             Err(error) => {
                 return Self::complaining(
                     Check::Intact,
-                    format!("{} cannot be read: {error}: {}", operation.word(), quoted(body)),
+                    format!("{} cannot be read: {error}: {}", operation.as_str(), quoted(body)),
                 );
             }
         };
         if named.revision != Some(seen.revision) {
             let what = format!(
                 "{} was answered with revision {} and the entity tag of {:?}",
-                operation.word(),
+                operation.as_str(),
                 seen.revision,
                 named.revision
             );

@@ -1,4 +1,4 @@
-//! Who gets killed, and when.
+//! Which processes are killed during the load, and when.
 
 use std::time::Duration;
 

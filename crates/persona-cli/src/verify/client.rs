@@ -37,7 +37,7 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(10);
 const AWAY_MAX_KILLING: Duration = Duration::from_mins(1);
 const AWAY_MAX: Duration = Duration::from_secs(3);
 /// What fills a document up to a usual size.
-const DESCRIPTION: &str = "Answers like somebody who has seen many files grow: patiently, in whole sentences, and with the figures at hand.";
+const DESCRIPTION: &str = "Answers like an archivist with many years of practice: patiently, in whole sentences, and with the figures at hand.";
 
 /// What a client last saw of a persona.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,13 +122,13 @@ impl Client {
     async fn act(&mut self) {
         let persona = self.choose();
         if self.load.personas().get(persona as usize).copied().flatten().is_none() {
-            // Somebody is just creating it; without a pause this task would hold up that one.
+            // Another client is just creating it; without a pause this task would hold up that one.
             return tokio::task::yield_now().await;
         }
         let sight = self.sights.get(&persona).copied().unwrap_or_default();
         let is_hot = persona < self.load.hot;
         match self.random.below(100) {
-            _ if sight.is_deleted => self.write(Operation::Restore, persona, sight.tag).await,
+            _ if sight.is_deleted => self.write(Operation::Undelete, persona, sight.tag).await,
             _ if sight.keys > KEYS_MAX => self.read_and(Operation::Replace, persona).await,
             0..45 => drop(self.read(persona).await),
             45..82 => self.write(Operation::Patch, persona, None).await,
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Reads, and replaces or deletes what was read, if nobody else did meanwhile.
+    /// Reads, and replaces or deletes what was read, if no other client did meanwhile.
     async fn read_and(&mut self, operation: Operation, persona: u32) {
         let Some(seen) = self.read(persona).await else { return };
         if let Some(tag) = seen.tag.filter(|_| !seen.is_deleted) {
@@ -275,7 +275,7 @@ impl Client {
                 if !load.killing {
                     load.complain(
                         Check::Errors,
-                        format!("{} got no answer: {why}", ask.operation.word()),
+                        format!("{} got no answer: {why}", ask.operation.as_str()),
                     );
                 }
                 Understood::unknown()
@@ -328,7 +328,7 @@ impl Client {
         let id = self.load.personas().get(ask.persona as usize).copied().flatten();
         let operation = match ask.operation {
             Operation::Create => OperationId::CreatePersona,
-            Operation::Restore => OperationId::UndeletePersona,
+            Operation::Undelete => OperationId::UndeletePersona,
             Operation::Patch => OperationId::PatchPersona,
             Operation::Replace => OperationId::ReplacePersona,
             Operation::Delete => OperationId::DeletePersona,
@@ -391,7 +391,7 @@ impl Client {
 fn effect(ask: &Ask) -> u64 {
     match ask.operation {
         Operation::Create | Operation::Patch | Operation::Replace => effect_of(ask.request),
-        Operation::Delete | Operation::Restore => DELETED,
+        Operation::Delete | Operation::Undelete => DELETED,
         Operation::Read | Operation::Visit | Operation::Export => 0,
     }
 }

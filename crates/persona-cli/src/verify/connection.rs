@@ -1,5 +1,5 @@
-//! One kept connection to one worker. Nothing here retries: what became of a request is exactly
-//! what has to be known.
+//! One kept connection to one worker. Nothing here retries, because the checks need the outcome of
+//! each request.
 
 use std::io;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub struct Answer {
 pub enum Silence {
     /// The request was never sent.
     NotSent,
-    /// It was sent, and nobody knows what became of it.
+    /// It was sent, and it is not known what became of it.
     Unknown(String),
 }
 

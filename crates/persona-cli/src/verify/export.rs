@@ -86,7 +86,8 @@ impl Lines<'_> {
         let name = value["name"].as_str().unwrap_or_default();
         let number =
             name.strip_prefix(&self.load.tag).and_then(|number| number.trim().parse().ok());
-        let persona = number.ok_or_else(|| format!("has the name {name:?}, which nobody gave"))?;
+        let persona =
+            number.ok_or_else(|| format!("has the name {name:?}, which no client gave"))?;
         let document = Document::from_representation(&value)
             .map_err(|invalid| format!("is no document: {invalid}"))?;
         if !document.content_hashes().any(|hash| value["content_hash"] == hash.to_string()) {

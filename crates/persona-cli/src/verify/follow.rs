@@ -1,8 +1,8 @@
 //! The client that follows changes the documented way: it asks with the position that the list
 //! before told.
 //!
-//! It changes nothing and knows nothing of the others; `checks/followed.rs` compares what it saw
-//! with what they were told.
+//! It changes nothing. `checks/followed.rs` compares the changes that it saw with the answers that
+//! the other clients got.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Looks at the end that may fail because of a server that is just back.
 const LAST_LOOKS_MAX: u32 = 200;
 
-/// See the module.
+/// The client that follows changes.
 pub struct Follower {
     load: Arc<Load>,
     connection: Option<Connection>,
@@ -32,7 +32,7 @@ pub struct Follower {
 
 /// Why there was nothing to see.
 enum Failure {
-    /// The server is away or busy, which others judge.
+    /// The server is away or busy, which the other clients judge.
     Silence,
     /// It answered something that breaks the promise.
     Wrong(String),

@@ -22,7 +22,7 @@ pub enum Operation {
     /// DELETE with `If-Match`.
     Delete,
     /// POST to `restore` with `If-Match`.
-    Restore,
+    Undelete,
     /// GET, with or without `If-None-Match`.
     Read,
     /// GET on another worker, right after a write was acknowledged.
@@ -38,20 +38,20 @@ impl Operation {
         Self::Patch,
         Self::Replace,
         Self::Delete,
-        Self::Restore,
+        Self::Undelete,
         Self::Read,
         Self::Visit,
         Self::Export,
     ];
 
     /// Its word in reports.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Patch => "patch",
             Self::Replace => "replace",
             Self::Delete => "delete",
-            Self::Restore => "restore",
+            Self::Undelete => "undelete",
             Self::Read => "read",
             Self::Visit => "visit",
             Self::Export => "export",
@@ -60,7 +60,7 @@ impl Operation {
 
     /// Whether it is meant to change something.
     pub const fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete | Self::Restore)
+        matches!(self, Self::Create | Self::Patch | Self::Replace | Self::Delete | Self::Undelete)
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Nothing done yet.
+    /// The state before the first request.
     pub fn new(
         address: ServerAddress,
         tag: String,
@@ -114,7 +114,7 @@ impl Load {
 
     /// Ends everything, because the server cannot be reached any more.
     pub fn give_up(&self, why: String) {
-        // Who comes first, tells why.
+        // The first reason stays.
         let _ = self.gone.set(why);
         self.stop();
     }
@@ -151,7 +151,7 @@ impl Load {
         self.personas()[persona as usize] = Some(id);
     }
 
-    /// The identities of all personas, by number; `None` where nobody knows one.
+    /// The identities of all personas, by number; `None` where none is known yet.
     pub fn personas(&self) -> std::sync::MutexGuard<'_, Vec<Option<PersonaId>>> {
         self.personas.lock().unwrap_or_else(PoisonError::into_inner)
     }

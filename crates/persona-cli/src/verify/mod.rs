@@ -2,12 +2,12 @@
 //! checks the record.
 //!
 //! What lives here: clients that talk HTTP like any other, the history, and the checks. What must
-//! not: any knowledge of how the store works inside; whoever believes the verdict must not have to
-//! believe the store.
+//! not: any knowledge of how the store works inside, so that the verdict does not rest on the store
+//! itself.
 //!
 //! Start reading at `run.rs`, which is the whole course of events. `history.rs` is what is
 //! recorded, `checks/` is the pure judgement of it, `client.rs` is what one client does,
-//! `follow.rs` the one that only follows changes, `chaos.rs` is who gets killed, `refusals.rs` and
+//! `follow.rs` the one that only follows changes, `chaos.rs` kills processes, `refusals.rs` and
 //! `lives.rs` come after the load: kills behind refused writes, and a restore. `report.rs` is what
 //! is said.
 

@@ -13,7 +13,8 @@ use crate::client::ServerAddress;
 
 /// Spare connections kept for each worker.
 const SPARE_MAX: usize = 64;
-/// New connections that are made in search of a certain worker: the system chooses who accepts.
+/// New connections that are made in search of a certain worker: the system chooses the worker that
+/// accepts one.
 const ATTEMPTS_MAX: usize = 6;
 
 /// Spare connections.
@@ -37,10 +38,10 @@ impl Pool {
         for _ in 0..ATTEMPTS_MAX {
             let mut connection = Connection::open(&self.address).await.ok()?;
             let path = format!("{}/healthz", self.address.prefix);
-            let who_are_you = Request::get(path)
+            let request = Request::get(path)
                 .header("host", self.address.authority.as_str())
                 .body(Full::<Bytes>::default());
-            connection.send(who_are_you.ok()?).await.ok()?;
+            connection.send(request.ok()?).await.ok()?;
             if connection.worker == worker {
                 return Some(connection);
             }
@@ -56,12 +57,12 @@ impl Pool {
         spare.pop()
     }
 
-    /// Forgets all, because the server was killed.
+    /// Drops all connections, because the server was killed.
     pub fn clear(&self) {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Keeps a connection for the next one who needs it.
+    /// Keeps a connection for the next client that needs it.
     pub fn put_back(&self, connection: Connection) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let spare = spare.entry(connection.worker).or_default();

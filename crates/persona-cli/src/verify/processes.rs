@@ -26,10 +26,11 @@ impl Process {
         children.filter_map(|pid| Some(Self { role: role_of(pid)?, pid, parent })).collect()
     }
 
-    /// Kills it, and nobody who got its number meanwhile.
+    /// Kills it, and no other process that got its number meanwhile.
     pub fn kill(&self) -> io::Result<()> {
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidInput)?;
-        // The descriptor holds on to the process; only after that it is sure whose child it is.
+        // The descriptor keeps the process number from being reused, so the parent is looked up
+        // after it was opened.
         let process = pidfd_open(pid, PidfdFlags::empty())?;
         if parent_of(self.pid) != Some(self.parent) {
             return Err(io::ErrorKind::NotFound.into());

@@ -2,7 +2,7 @@
 //! not come back.
 //!
 //! A store can tell that a write was not kept while its log still holds it, until the next write
-//! takes its place; a recovery of the log then brings it back. So nothing is written between the
+//! takes its place; a recovery of the WAL then brings it back. So nothing is written between the
 //! refusal and the kill. What is there afterwards is read into the history, and `checks/gaps.rs`
 //! finds a revision that only a refused write makes.
 

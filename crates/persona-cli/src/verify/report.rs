@@ -162,7 +162,7 @@ impl Report {
         let operations = Operation::ALL.iter().map(|operation| {
             let [done, refused, unknown] = self.counts[*operation as usize];
             (
-                operation.word().to_string(),
+                operation.as_str().to_string(),
                 json!({ "done": done, "refused": refused, "unknown": unknown }),
             )
         });
@@ -262,7 +262,7 @@ impl Report {
                 } else {
                     String::new()
                 };
-                format!("{} {}{refused}", operation.word(), grouped(done))
+                format!("{} {}{refused}", operation.as_str(), grouped(done))
             });
         let shares =
             self.workers.iter().map(|(_, writes)| grouped(*writes)).collect::<Vec<_>>().join(", ");

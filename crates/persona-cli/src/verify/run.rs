@@ -32,7 +32,7 @@ use crate::client::ServerAddress;
 
 /// Pace of the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// How often it is looked whether the load has ended by itself.
+/// Pause between two looks whether the load has ended by itself.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a server may take to be back after the last kill.
 const BACK_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -87,7 +87,7 @@ pub async fn run(
     let killing = async {
         let Some(scratch) = &mut scratch else { return Ok(Kills::default()) };
         let kills = chaos::kill(plan.chaos, scratch, &load, random).await;
-        // Whatever ended the killing ends the load as well.
+        // A failure of the killing ends the load too.
         if kills.is_err() {
             load.stop();
         }
@@ -98,7 +98,7 @@ pub async fn run(
     while clients.join_next().await.is_some() {}
     let lasted = began.elapsed();
     progress(&progress_of(plan, &load, began, true));
-    // Only a panic, which was reported, ends it without a word.
+    // The task ends without a result only after a panic, which was reported.
     let follower = following.await.ok();
     if let Some(scratch) = scratch.as_mut().filter(|_| load.can_go_on()) {
         kills.refusals = refusals::refuse_and_kill(scratch, &load, plan.seed).await?;
@@ -154,7 +154,7 @@ async fn judge(
 ) -> Result<Report, Error> {
     match (read_all(load).await, &scratch) {
         (Ok(()), _) => {}
-        // Nobody but this program had a reason to end it, so this is a verdict.
+        // Only this program had a reason to end the scratch server, so this is a verdict.
         (Err(error), Some(_)) => load.complain(Check::Errors, error.to_string()),
         (Err(error), None) => return Err(error),
     }
@@ -181,8 +181,7 @@ async fn judge(
     let mut records = load.history.take();
     findings.merge(checks::check_followed(&polls, &records));
     findings.merge(checks::check(&mut records));
-    // What was found until then stands; that nothing was found says little of a load that was cut
-    // short.
+    // Findings count even where the load was cut short; their absence says little then.
     if load.is_full() && findings.total() == 0 {
         return Err(Error::NoSpace {
             what: plan.place.to_string(),
@@ -245,7 +244,7 @@ fn is_only_full(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|body| body["cause"] == "storage_full")
 }
 
-/// Deletes what this run created on somebody's server.
+/// Deletes what this run created on a server that was running before.
 async fn remove_personas(load: &Load) {
     let Ok(mut connection) = Connection::open(&load.address).await else { return };
     let ids: Vec<_> = load.personas().iter().copied().flatten().collect();

@@ -185,7 +185,7 @@ impl Scratch {
         problems
     }
 
-    /// Keeps the folder for whoever looks into what went wrong, and names it.
+    /// Keeps the folder, so that a failure can be looked into, and names it.
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }
@@ -214,7 +214,7 @@ async fn launch(
     command.env_clear().current_dir(folder).process_group(0).kill_on_drop(true);
     command.args(["serve", "--port", port, "--expose-worker"]);
     match &plan.database {
-        // Not as a flag, because everybody on the machine can see those, and it may hold a
+        // Not as a flag, because every user of the machine can see flags, and the URL may hold a
         // password.
         Some(url) => command.env("DATABASE_URL", url),
         None => command.arg("--database").arg(database_in(folder)),

@@ -141,7 +141,7 @@ pub enum Command {
     Backup(Backup),
     /// Put a backup in the place of the database, and keep the old one.
     Restore(Restore),
-    /// Check whether a database or backup holds what was acknowledged.
+    /// Check whether a database or backup is complete and undamaged.
     Check(Check),
     /// Move everything from SQLite to PostgreSQL, or back.
     Move(Move),
@@ -208,7 +208,7 @@ pub struct RunRole {
     /// Which slot.
     #[arg(long)]
     pub slot: u16,
-    /// The how-manieth process of the slot.
+    /// Number of the process in its slot, from 1.
     #[arg(long)]
     pub generation: u64,
 }

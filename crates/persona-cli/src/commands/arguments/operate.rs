@@ -91,17 +91,17 @@ pub struct Verify {
     /// Clients that work at once.
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub clients: u32,
-    /// Length of the load.
+    /// Length of the load, in seconds.
     #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
-    /// Personas that half of all requests are about.
+    /// Number of personas that half of all requests go to.
     #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub hot_keys: u32,
-    /// Kill processes meanwhile: workers and maintenance process, or with =supervisor everything
-    /// now and then.
+    /// Kill processes during the load: workers and the maintenance process, with =supervisor the
+    /// supervisor too.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "workers")]
     pub chaos: Option<ChaosWord>,
-    /// Number that all random choices follow from; by default another one each time.
+    /// Seed of all random choices; by default a new one for each run.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Fault of the scratch server; exists in test builds only.

@@ -64,8 +64,9 @@ const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front 
 /// Arguments of `list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Only those that have every word of this: words, "a phrase", pre*, and -not after the first.
-    /// The last word may go on, so that wiz finds a wizard; a blank behind it ends it.
+    /// Only personas that have every word of this text; "a phrase", pre* for a prefix, and after
+    /// the first word -not for a word that must be absent. The last word counts as a prefix, so
+    /// that wiz finds wizard, unless a blank follows it.
     pub text: Option<String>,
     /// Only those that have this tag, in any letter case; repeat for several.
     #[arg(long, value_name = "TAG")]
@@ -86,7 +87,7 @@ pub struct List {
     /// Order of the list.
     #[arg(long, value_name = "ORDER", allow_hyphen_values = true, help = SORT_HELP)]
     pub sort: Option<String>,
-    /// Most personas to list.
+    /// Largest number of personas to list.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
     /// Only the names, one a line: for scripts.
@@ -120,7 +121,7 @@ pub struct Create {
     /// JSON document to start from; - is standard input.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Who makes the change, where it is not the login name.
+    /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
     /// Where the personas are.
@@ -136,14 +137,14 @@ pub struct Create {
 pub struct Update {
     /// Identity, handle or name.
     pub persona: String,
-    /// A field and its new value, taken as text, or as JSON where the field is no text; no value
-    /// clears it. Repeat for several.
+    /// A field and its new value, taken as text, or as JSON where the field is no text; no value,
+    /// or null where the field is no text, clears it. Repeat for several.
     #[arg(long, value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
     /// JSON object with the fields to change; - is standard input.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Who makes the change, where it is not the login name.
+    /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
     /// Where the personas are.
@@ -162,7 +163,7 @@ pub struct Edit {
     /// Go on with a text that an earlier edit kept.
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
-    /// Who makes the change, where it is not the login name.
+    /// Author of the change; by default the login name.
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
     /// Where the personas are.

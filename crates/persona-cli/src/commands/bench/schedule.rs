@@ -40,7 +40,7 @@ impl Schedule {
         self.total
     }
 
-    /// The next request that nobody has taken; `None` after the last.
+    /// The next request that no connection has taken; `None` after the last.
     pub(super) fn take(&self) -> Option<Ticket> {
         let number = self.next.fetch_add(1, Relaxed);
         (number < self.total).then(|| self.ticket(number))

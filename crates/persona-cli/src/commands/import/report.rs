@@ -33,7 +33,7 @@ pub enum Status {
 
 impl Status {
     /// The word for it.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
@@ -50,7 +50,7 @@ impl Status {
         match self {
             Self::Differs => "differ and were left alone (--on-duplicate update changes them)",
             Self::Deleted => "deleted and left alone",
-            other => other.word(),
+            other => other.as_str(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Report {
             "index": self.place.index,
             "id": self.id.map(|id| id.to_string()),
             "name": self.name,
-            "status": self.status.word(),
+            "status": self.status.as_str(),
             "warnings": self.warnings,
             "errors": self.errors,
         })
@@ -140,7 +140,7 @@ impl Summary {
         let counts: serde_json::Map<String, Value> = self
             .counts
             .iter()
-            .map(|(status, count)| (status.word().into(), (*count).into()))
+            .map(|(status, count)| (status.as_str().into(), (*count).into()))
             .collect();
         json!({ "summary": { "items": self.total(), "counts": counts, "with_warnings": self.warnings, "seconds": took.as_secs_f64() } })
     }

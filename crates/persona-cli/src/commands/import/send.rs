@@ -80,12 +80,12 @@ pub async fn send(
         let updated = patiently(api, Method::PUT, &path, &[condition], Some(&body)).await?;
         match updated.status {
             StatusCode::OK => return Ok((Status::Updated, Vec::new())),
-            // Somebody else was faster: look again at what it is now.
+            // Another client was faster: look again at what it is now.
             StatusCode::PRECONDITION_FAILED => {}
             _ => return Ok(refused(updated)),
         }
     }
-    Ok((Status::Failed, vec!["others keep changing this persona".into()]))
+    Ok((Status::Failed, vec!["other clients keep changing this persona".into()]))
 }
 
 /// Keeps one revision of a history as it was, or tells how the one that is there compares. The one

@@ -15,7 +15,7 @@ pub(super) fn beside(facts: &Facts) -> Option<Finding> {
     let unusable = unusable(file);
     let Some(first) = unusable.first() else {
         return Some(Finding::ok(format!(
-            "user {owner}, whose database it is, may use everything beside it"
+            "the owner of the database, user {owner}, may use everything beside it"
         )));
     };
     let more = if unusable.len() > 1 {
@@ -24,7 +24,7 @@ pub(super) fn beside(facts: &Facts) -> Option<Finding> {
         String::new()
     };
     Some(Finding::fail(format!(
-        "user {owner}, whose database it is, may not use {} (user {}, mode {:04o}){more}",
+        "the owner of the database, user {owner}, may not use {} (user {}, mode {:04o}){more}",
         first.path.display(),
         first.owner,
         first.mode

@@ -74,8 +74,8 @@ fn fix_integrity(facts: &Facts) -> String {
     }
 }
 
-/// Times of changes never go back, so a clock that stood ahead once makes every later change as new
-/// as that.
+/// Times of changes never go back, so a clock that was ahead once gives every later change a time
+/// that is ahead.
 fn clock(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let newest = file.contents.as_ref()?.as_ref().ok()?.newest_change;

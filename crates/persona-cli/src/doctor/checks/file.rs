@@ -23,10 +23,10 @@ pub(in crate::doctor) const GROUP: Group = Group {
             fix: |_| "put the file on a local disk or volume".into(),
         },
         Check {
-            name: "log",
-            test: log,
+            name: "WAL",
+            test: wal,
             fix: |_| {
-                "end exports that hang; a start and a stop copy the log back: persona serve".into()
+                "end exports that hang; a start and a stop bring the WAL into the file: persona serve".into()
             },
         },
         Check { name: "leftovers", test: leftovers, fix: fix_leftovers },
@@ -111,7 +111,7 @@ fn owner(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let owner = file.entry?.owner;
     Some(if owner == file.user {
-        Finding::ok(format!("user {owner}, who asks"))
+        Finding::ok(format!("user {owner}, as this process"))
     } else if file.user == 0 {
         Finding::ok(format!("user {owner}; what root makes beside the file is given to that user"))
     } else {
@@ -145,7 +145,7 @@ fn file_system(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn log(facts: &Facts) -> Option<Finding> {
+fn wal(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     if !matches!(file.first_page, Ok(Some(_))) {
         return None;
@@ -158,7 +158,7 @@ fn log(facts: &Facts) -> Option<Finding> {
             size(WAL_BYTES_MAX)
         )),
         Some(bytes) if file.users.is_empty() && bytes > 0 => Finding::ok(format!(
-            "{} left by processes that were killed; nothing is lost, the next start copies it back; never copy the file without it",
+            "{} left by processes that were killed; nothing is lost, the next start brings it into the file; never copy the file without it",
             size(bytes)
         )),
         Some(bytes) => {

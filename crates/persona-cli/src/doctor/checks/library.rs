@@ -18,7 +18,7 @@ fn other_build(_: &Facts) -> String {
 }
 
 fn version(facts: &Facts) -> Option<Finding> {
-    // Beside a server on another machine this program's own library is nobody's concern.
+    // The library of this program says nothing about a server on another machine.
     facts.file.as_ref()?;
     let (text, number) = &facts.library;
     Some(if library_is_safe(*number) {
@@ -28,8 +28,8 @@ fn version(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Threads share nothing but the library, so it must guard itself; and without a log nothing here
-/// works.
+/// Threads share the library, so it must be compiled for threads; without WAL this program does not
+/// work.
 fn options(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let has = |wanted: &str| facts.compile_options.iter().any(|option| option == wanted);

@@ -55,8 +55,8 @@ fn fix_foreign(facts: &Facts) -> String {
     )
 }
 
-/// Holding a lock is nothing bad in itself: it is a moment's picture, and worth a word only of a
-/// program that is not ours.
+/// A held lock is no fault: the look catches one moment. Only a lock of another program is worth a
+/// warning.
 fn locks(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let outsider = |holder: &&Holder| {
@@ -70,7 +70,7 @@ fn locks(facts: &Facts) -> Option<Finding> {
         }
         (_, Some(write_lock)) => Finding::ok(write_lock),
         (Some(writer), None) => Finding::ok(format!("{writer} writes")),
-        (None, None) => Finding::ok("nobody writes at this moment"),
+        (None, None) => Finding::ok("no process writes at this moment"),
     })
 }
 

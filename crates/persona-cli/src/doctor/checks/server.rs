@@ -39,7 +39,7 @@ pub(in crate::doctor) const GROUP: Group = Group {
             fix: |_| "look into the log for \"a process ended unexpectedly\"".into(),
         },
         Check {
-            name: "log",
+            name: "WAL",
             test: wal,
             fix: |_| "end the export or list that reads for so long".into(),
         },
@@ -60,8 +60,8 @@ pub(in crate::doctor) const GROUP: Group = Group {
     ],
 };
 
-/// The status of a server that answered. A server that is silent has no status to judge; its silence
-/// is a finding of `readiness`.
+/// The status of a server that answered. A server that is silent has no status to judge; its
+/// silence is a finding of `readiness`.
 fn status_of(facts: &Facts) -> Option<&Status> {
     facts.server.as_ref()?.status.as_ref()
 }
@@ -135,7 +135,7 @@ fn wal(facts: &Facts) -> Option<Finding> {
     let status = status_of_a_file(facts)?;
     let (bytes, most) = (status.wal_bytes?, status.wal_bytes_max?);
     let text = format!(
-        "{} of at most {}, copied back from {} pages on",
+        "{} of at most {}, with a checkpoint at {} pages",
         size(bytes),
         size(most),
         status.wal_autocheckpoint?

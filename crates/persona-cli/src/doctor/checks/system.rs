@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::doctor::check::{Check, Finding, Group};
 use crate::doctor::facts::Facts;
 
-/// Fewer files than this left on the file system is about to be none: each start needs three.
+/// With fewer free files than this a start may soon fail, because it makes three.
 const FILES_FREE_MIN: u64 = 100;
 
 pub(in crate::doctor) const GROUP: Group = Group {
@@ -22,7 +22,9 @@ pub(in crate::doctor) const GROUP: Group = Group {
         Check {
             name: "free files",
             test: files,
-            fix: |_| "remove files nobody needs: the file system has no place for new ones".into(),
+            fix: |_| {
+                "remove files that are not needed: the file system has no place for new ones".into()
+            },
         },
         Check {
             name: "open files",
@@ -32,15 +34,15 @@ pub(in crate::doctor) const GROUP: Group = Group {
     ],
 };
 
-/// The log may grow to its limit, and a copy (conversion, backup) is as large as the file.
+/// The WAL may grow to its limit, and a copy (conversion, backup) is as large as the file.
 fn space(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let free = file.space?.bytes_free;
     let copy = file.entry.map_or(0, |it| it.bytes) + WAL_BYTES_MAX;
     Some(if free < WAL_BYTES_MAX {
-        Finding::fail(format!("{}: the log alone may need {}", size(free), size(WAL_BYTES_MAX)))
+        Finding::fail(format!("{}: the WAL alone may need {}", size(free), size(WAL_BYTES_MAX)))
     } else if free < copy {
-        Finding::warn(format!("{}: a copy of the file and its log need {}", size(free), size(copy)))
+        Finding::warn(format!("{}: a copy of the file and its WAL need {}", size(free), size(copy)))
     } else {
         Finding::ok(size(free))
     })

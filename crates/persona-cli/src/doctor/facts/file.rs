@@ -45,7 +45,7 @@ pub struct FileFacts {
     pub path: PathBuf,
     /// How it is to be driven.
     pub settings: Settings,
-    /// The user who asks.
+    /// The user that this process runs as.
     pub user: u32,
     /// Whether every entry was looked at, or only the structure.
     pub full: bool,
@@ -61,15 +61,15 @@ pub struct FileFacts {
     pub file_system: Option<FileSystem>,
     /// `None` when the folder is not there.
     pub space: Option<Space>,
-    /// Size of the log, by its entry in the folder; `None` when there is none.
+    /// Size of the WAL file; `None` when there is none.
     pub log_bytes: Option<u64>,
     /// Names of files that an earlier run left.
     pub leftovers: Vec<String>,
     /// The processes that have it open.
     pub users: Vec<User>,
-    /// Who is at the write lock at this moment.
+    /// The process that holds the write lock at this moment.
     pub write_lock: Option<Holder>,
-    /// Who holds SQLite's own writer lock at this moment.
+    /// The process that holds SQLite's own writer lock at this moment.
     pub writer: Option<Holder>,
     /// How connections are set up; `None` when no connection could be tried.
     pub read_back: Option<Result<ReadBack, DatabaseError>>,
@@ -127,8 +127,8 @@ impl FileFacts {
         self.contents = Some(inspect::contents(&self.settings, presence, full));
         self.read_back = match presence {
             Presence::WithLog => Some(inspect::read_back(&self.settings)),
-            // Connections would make the log and its index beside a file at rest, so they are tried
-            // on another one.
+            // Connections would make a WAL and its index beside a file at rest, so they are tried
+            // on a scratch file.
             Presence::AtRest => tried_elsewhere(&self.settings),
         };
     }

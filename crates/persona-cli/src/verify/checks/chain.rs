@@ -13,7 +13,7 @@ pub(super) struct Chain<'a> {
     pub(super) requests: &'a [Request],
     /// The state of each revision, where an answer showed it or it follows from its neighbours.
     pub(super) states: Vec<Option<u64>>,
-    /// Who made each revision, as far as it was acknowledged or is the only explanation.
+    /// The write that made each revision, as far as it was acknowledged or is the only explanation.
     pub(super) writers: Vec<Option<u32>>,
     /// Which writes without an answer were found in the chain.
     pub(super) found: Vec<u32>,
@@ -67,13 +67,14 @@ impl<'a> Chain<'a> {
             let expected = request.expected;
             let what = format!(
                 "{} of persona {persona} expected revision {expected} and made {revision}",
-                request.operation.word()
+                request.operation.as_str()
             );
             findings.add(Check::Linear, what);
         }
         match self.writers[revision as usize] {
             None => self.writers[revision as usize] = Some(number),
-            // Whoever deletes what was just deleted is told the same revision, and changed nothing.
+            // A client that deletes what was just deleted is told the same revision, and changed
+            // nothing.
             Some(other)
                 if request.may_change_nothing()
                     && self.requests[other as usize].operation == request.operation => {}
@@ -84,7 +85,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Fills in what follows, explains what nobody acknowledged, and compares.
+    /// Fills in what follows, explains revisions that were not acknowledged, and compares.
     pub(super) fn check(&mut self, order: &Order, findings: &mut Findings) {
         self.infer_backwards();
         for revision in 1..self.states.len() {

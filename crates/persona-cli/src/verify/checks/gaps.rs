@@ -2,8 +2,8 @@
 //!
 //! The states on both sides of a gap tell. For a gap of one revision this is one look into a table;
 //! longer gaps are rare (a killed worker took the answers of one whole transaction with it) and are
-//! tried out, write by write. What was replaced before anybody saw it cannot be told and is only
-//! counted.
+//! tried out, write by write. A revision that was replaced before a client saw it cannot be
+//! told and is only counted.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -23,7 +23,7 @@ const STEPS_MAX: u32 = 200_000;
 /// it is nearly always these, then more.
 const WINDOWS: [usize; 3] = [8, 64, usize::MAX];
 
-/// Attributes every gap, or reports that nobody made it.
+/// Attributes every gap to writes, or reports that no write made it.
 pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findings) {
     let mut candidates = Candidates::of(chain);
     let mut left_over = 0;
@@ -38,14 +38,14 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
                 left_over += gap.len() - numbers.len();
             }
             Attribution::Open => left_over += gap.len(),
-            Attribution::Nobody => match refused_writer(chain, &gap) {
+            Attribution::None => match refused_writer(chain, &gap) {
                 Some(request) => {
                     let (revision, persona, word) =
-                        (gap.start, chain.persona, request.operation.word());
+                        (gap.start, chain.persona, request.operation.as_str());
                     findings
                         .add(Check::Refused, format!("revision {revision} of persona {persona} is what a {word} makes that was refused"));
                 }
-                None => findings.add(Check::Durable, nobodys(chain, &gap)),
+                None => findings.add(Check::Durable, unexplained(chain, &gap)),
             },
         }
     }
@@ -54,12 +54,12 @@ pub(super) fn explain(chain: &mut Chain<'_>, order: &Order, findings: &mut Findi
         let (persona, sent) = (chain.persona, candidates.count);
         findings.add(
             Check::Durable,
-            format!("persona {persona} has {left_over} revisions that nobody acknowledged, but only {sent} such writes"),
+            format!("persona {persona} has {left_over} revisions that were not acknowledged, but only {sent} such writes"),
         );
     }
 }
 
-fn nobodys(chain: &Chain<'_>, gap: &Range<usize>) -> String {
+fn unexplained(chain: &Chain<'_>, gap: &Range<usize>) -> String {
     let Range { start, end } = gap;
     format!(
         "revisions {start} to {} of persona {} are not what any write without an answer makes",
@@ -87,14 +87,14 @@ fn gaps_of(chain: &Chain<'_>) -> Vec<Range<usize>> {
     gaps
 }
 
-/// Who made a gap.
+/// Which writes made a gap.
 enum Attribution {
     /// These writes made the last revisions of it; what was before them was replaced unseen.
     Writes(Vec<u32>),
     /// It cannot be told.
     Open,
-    /// Nobody who sent anything.
-    Nobody,
+    /// No write that was sent.
+    None,
 }
 
 fn attribute(
@@ -123,7 +123,7 @@ fn attribute(
         let from = search.taken.iter().rposition(replaces).unwrap_or_default();
         return Attribution::Writes(search.taken.split_off(from));
     }
-    if search.steps >= STEPS_MAX { Attribution::Open } else { Attribution::Nobody }
+    if search.steps >= STEPS_MAX { Attribution::Open } else { Attribution::None }
 }
 
 /// The writes without an answer that were not found yet.

@@ -28,7 +28,7 @@
 //!
 //! A write whose answer was lost happened once or not at all. A revision that no acknowledged write
 //! made must be made by one of them: which one, the states on both sides tell (`gaps.rs`). A
-//! revision that nobody made is a violation, and so is a write that happened twice.
+//! revision that no write made is a violation, and so is a write that happened twice.
 //!
 //! Start reading at [`check`].
 

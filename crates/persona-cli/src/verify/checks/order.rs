@@ -84,7 +84,7 @@ impl Order {
         let micros = staleness / 1000;
         let what = format!(
             "{} of persona {persona} on worker {worker} saw revision {revision}",
-            operation.word()
+            operation.as_str()
         );
         findings.add(
             check,
@@ -102,8 +102,10 @@ impl Order {
         // Deleting what is deleted is told the revision that is there, which may have been known
         // before.
         if self.was_seen_before(revision, request.invoked_at) && !request.may_change_nothing() {
-            let what =
-                format!("{} of persona {persona} is revision {revision}", request.operation.word());
+            let what = format!(
+                "{} of persona {persona} is revision {revision}",
+                request.operation.as_str()
+            );
             findings.add(Check::Linear, format!("{what}, which was answered before it was sent"));
         }
     }

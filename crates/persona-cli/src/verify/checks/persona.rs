@@ -46,12 +46,13 @@ fn check_persona(records: &[Record], findings: &mut Findings) {
     order.check(records, &requests, findings);
 }
 
-/// Who expects the current revision must not be told that it is stale.
+/// A client that expects the current revision must not be told that it is stale.
 fn check_conditions(records: &[Record], findings: &mut Findings) {
     let refused =
         records.iter().filter(|record| record.outcome == Outcome::Refused && record.expected > 0);
     for record in refused.filter(|record| record.revision == Some(record.expected)) {
-        let what = format!("{} of persona {} was refused", record.operation.word(), record.persona);
+        let what =
+            format!("{} of persona {} was refused", record.operation.as_str(), record.persona);
         findings.add(
             Check::Linear,
             format!("{what}, although revision {} was current as expected", record.expected),

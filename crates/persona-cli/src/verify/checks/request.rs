@@ -14,7 +14,7 @@ pub(super) struct Request {
     pub invoked_at: u64,
     /// The revision that its acknowledgement names; `None` without one.
     pub acknowledged: Option<u32>,
-    /// It may have happened although nobody acknowledged it.
+    /// It may have happened although it was not acknowledged.
     pub unknown: bool,
     /// Every answer said that it did not happen.
     pub refused: bool,
@@ -29,7 +29,7 @@ impl Request {
         let named = |what: &str| {
             format!(
                 "{} {} of persona {}: {what}",
-                first.operation.word(),
+                first.operation.as_str(),
                 first.request,
                 first.persona
             )
@@ -64,7 +64,7 @@ impl Request {
 
     /// Whether it can be acknowledged without having changed anything.
     pub(super) fn may_change_nothing(&self) -> bool {
-        matches!(self.operation, Operation::Delete | Operation::Restore)
+        matches!(self.operation, Operation::Delete | Operation::Undelete)
     }
 
     /// The only revision that it can make; `None` when any will do.
@@ -75,7 +75,7 @@ impl Request {
         }
     }
 
-    /// What it makes of a state; who replaces everything need not know what was there.
+    /// The state that it makes of another one; a write that replaces everything needs no state.
     pub(super) fn applied_to(&self, state: Option<u64>) -> Option<u64> {
         match self.operation {
             Operation::Create | Operation::Replace => Some(self.effect),
@@ -83,7 +83,7 @@ impl Request {
         }
     }
 
-    /// What it was made of, given what it made; `None` when that cannot be told.
+    /// The state before it, given the state that it made; `None` when that cannot be told.
     pub(super) fn undone_from(&self, state: u64) -> Option<u64> {
         match self.operation {
             Operation::Create => Some(0),

@@ -54,7 +54,7 @@ fn a_server_alone_can_be_asked_and_one_that_is_not_there_is_said() {
     let folder = Folder::new();
     let examined = Examined::of(&folder, &["doctor", "--json", "--server", &url]);
     assert_eq!((examined.code, examined.bad()), (0, vec![]));
-    assert!(examined.check("Server", "log").1.contains("copied back from 1000 pages on"));
+    assert!(examined.check("Server", "WAL").1.contains("with a checkpoint at 1000 pages"));
     drop(server);
     let ran = folder.run(&["doctor", "--server", &url]);
     assert_eq!((ran.code, ran.stdout.as_str()), (69, ""), "{ran}");

@@ -67,9 +67,9 @@ fn the_log_of_a_killed_server_is_explained_and_left_alone() {
         Examined::database(&folder, &["--database", database.to_str().expect("a path of text")]);
     assert_eq!((examined.code, examined.bad()), (0, vec![]));
     assert!(
-        examined.check("File", "log").1.contains("left by processes that were killed"),
+        examined.check("File", "WAL").1.contains("left by processes that were killed"),
         "{:?}",
-        examined.check("File", "log")
+        examined.check("File", "WAL")
     );
     assert_eq!(examined.check("Content", "schema").1, "version 8, 2 personas");
     let unchanged = |name: &str| {

@@ -116,7 +116,7 @@ impl World {
     fn apply(&mut self, persona: u32, operation: Operation) -> Record {
         let request = self.new_request();
         let before = self.personas[persona as usize];
-        let effect = if matches!(operation, Operation::Delete | Operation::Restore) {
+        let effect = if matches!(operation, Operation::Delete | Operation::Undelete) {
             DELETED
         } else {
             effect_of(request)
@@ -152,7 +152,7 @@ impl World {
     fn delete_or_restore(&mut self, persona: u32) {
         let is_deleted = self.deleted[persona as usize];
         let mut record =
-            self.apply(persona, if is_deleted { Operation::Restore } else { Operation::Delete });
+            self.apply(persona, if is_deleted { Operation::Undelete } else { Operation::Delete });
         if !is_deleted {
             record.state = None;
         }
