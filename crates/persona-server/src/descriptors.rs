@@ -30,7 +30,7 @@ const BEYOND_PLACES: u64 = (2 * RESERVE + LEAVING_MAX) as u64;
 const OF_PROCESS: u64 = 64;
 
 /// Descriptors of each serving thread: its runtime, the listener, its connection to the database
-/// with the log of it.
+/// with the WAL.
 const OF_THREAD: u64 = 8;
 
 /// The same number is the least that `connections_max` may be.

@@ -52,7 +52,7 @@ pub struct ProcessFacts {
     pub write_lock_hold: Distribution,
 }
 
-/// A process that waits for the write lock or is in.
+/// A process that waits for the write lock or holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WriteLockUser {
     /// 0 for the maintenance process, 1 and up for workers.
@@ -61,7 +61,7 @@ pub struct WriteLockUser {
     pub pid: u32,
     /// How long it has been waiting; zero when it does not wait.
     pub waiting: Duration,
-    /// How long it has been in; zero when it is not.
+    /// How long it has been holding the lock; zero when it does not.
     pub holding: Duration,
 }
 
@@ -164,7 +164,7 @@ impl Scoreboard {
         self.sum(Number::GaveUp)
     }
 
-    /// The processes that wait for the write lock or are in, now.
+    /// The processes that wait for the write lock or hold it now.
     pub fn write_lock_users(&self) -> Vec<WriteLockUser> {
         let now = monotonic_micros();
         let entries = self.used_entries().map(|entry| {

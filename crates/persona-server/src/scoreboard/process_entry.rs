@@ -340,7 +340,7 @@ mod tests {
         assert!(!first.a_waiter_is_waking(), "no process is there");
         first.write_lock_waited(Duration::ZERO);
         second.write_lock_waiting();
-        assert!(!first.a_waiter_is_waking(), "the first is in");
+        assert!(!first.a_waiter_is_waking(), "the first holds the lock");
         first.write_lock_held(Duration::ZERO);
         assert!(first.a_waiter_is_waking(), "the second is about to be");
         second.write_lock_waited(Duration::ZERO);

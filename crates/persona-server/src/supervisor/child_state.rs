@@ -10,7 +10,7 @@ pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// it does not.
 pub(super) const MAINTENANCE_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How far it is.
+/// How far a child has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ChildState {
     Starting,
@@ -22,9 +22,9 @@ pub(super) enum ChildState {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Process {
     pub(super) state: ChildState,
-    /// When it is killed, unless it got on before.
+    /// When the child is killed, unless it reaches its next state before.
     pub(super) deadline: Option<Duration>,
-    /// The log was rotated before it could be told.
+    /// Whether the log was rotated before the child could be told.
     pub(super) reopens_log: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the supervisor tells the log, in words.
+//! What the supervisor writes into the log.
 
 use std::path::Path;
 
@@ -94,7 +94,7 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
             blame(holder, holder_of_sqlite_write_lock(database).ok().flatten(), is_ours)
         }
         None => match holder_of_write_lock(database) {
-            Some(outsider) => (Some(outsider.pid), format!("{outsider} is in")),
+            Some(outsider) => (Some(outsider.pid), format!("{outsider} holds it")),
             None => (None, "no process can be seen to hold it".into()),
         },
     };
@@ -102,25 +102,26 @@ pub(super) fn delay(delay: &Delay, database: &Path, is_ours: impl Fn(u32) -> boo
     warn!(slot, wait_ms, holder.pid = to_blame, "{what} for {wait_ms} ms: {reason}");
 }
 
-/// Who keeps one of ours in: itself, or a program that has SQLite's own lock without the write
-/// lock.
+/// The process to blame for a long hold: the holder of the write lock itself, or a program that has
+/// SQLite's own lock without the write lock.
 fn blame(
     holder: &WriteLockUser,
     of_lock: Option<Holder>,
     is_ours: impl Fn(u32) -> bool,
 ) -> (Option<u32>, String) {
-    // Asked a moment later than the write lock: one of ours that has the lock was let in meanwhile.
+    // The system is asked a moment after the write lock was looked at. A process of this server
+    // that has SQLite's lock by now got the write lock in between.
     match of_lock.filter(|holder| !is_ours(holder.pid)) {
         Some(outsider) => {
             let reason = format!(
-                "{} is in and waits for {outsider}, which holds the database's lock without the write lock",
+                "{} holds it and waits for {outsider}, which holds the database's lock without the write lock",
                 named(holder)
             );
             (Some(outsider.pid), reason)
         }
         None => (
             Some(holder.pid),
-            format!("{} has been in for {} ms", named(holder), holder.holding.as_millis()),
+            format!("{} has held it for {} ms", named(holder), holder.holding.as_millis()),
         ),
     }
 }
@@ -155,7 +156,7 @@ mod tests {
     use persona_storage::sqlite::lock_probe::Holder;
 
     #[test]
-    fn nobody_of_ours_is_blamed_for_the_lock_without_the_write_lock() {
+    fn no_process_of_this_server_is_blamed_for_the_lock_without_the_write_lock() {
         let maintenance = WriteLockUser {
             slot: 0,
             pid: 7,
@@ -167,9 +168,9 @@ mod tests {
                 [7, 8].contains(&process)
             })
         };
-        let itself = (Some(7), "the maintenance process (pid 7) has been in for 9 ms".to_owned());
+        let itself = (Some(7), "the maintenance process (pid 7) has held it for 9 ms".to_owned());
         assert_eq!((blamed(7), blamed(8)), (itself.clone(), itself));
-        let foreign = "the maintenance process (pid 7) is in and waits for shell (pid 9), which holds the database's lock without the write lock";
+        let foreign = "the maintenance process (pid 7) holds it and waits for shell (pid 9), which holds the database's lock without the write lock";
         assert_eq!(blamed(9), (Some(9), foreign.to_owned()));
     }
 }

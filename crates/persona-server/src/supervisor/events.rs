@@ -168,7 +168,7 @@ pub enum LogEvent {
     CrashLoop(ChildKey, u32),
     /// A child shows no sign of life and is killed.
     Stalled(ChildKey),
-    /// A child did not get on in time and is killed.
+    /// A child did not reach its next state in time and is killed.
     Overdue(ChildKey),
     /// The workers are being replaced one by one.
     Restarting,

@@ -98,8 +98,8 @@ async fn accept_until_drained(
             () = drain.begun() => break,
             accepted = accept(&listener, load, places) => accepted,
         };
-        // Its client takes itself for connected, so it is let in also if the drain begins while it
-        // waits for a place.
+        // The client takes the connection for established, so the connection gets a place even if
+        // the drain begins while it waits for one.
         let accepted = match accepted {
             Ok(accepted) => Ok((place(places, accepted.1).await, accepted)),
             Err(error) => Err(error),

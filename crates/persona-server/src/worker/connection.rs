@@ -48,8 +48,8 @@ const OF_HEALTH: [&str; 2] = [OperationId::GetHealth.path(), OperationId::GetRea
 /// Serves a connection until either side closes it.
 pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving: Arc<Serving>) {
     let (entry, lease) = (Arc::clone(&lease.entry), Arc::new(lease));
-    // Answers are written in one piece; waiting for more to send would only delay them. Without it
-    // they still arrive.
+    // Answers are written in one piece, so waiting for more to send would only delay them. Where
+    // the option cannot be set they still arrive.
     let _ = stream.set_nodelay(true);
     let mut drain = serving.drain.clone();
     let stream = PatientStream::new(stream, serving.answer_patience);
@@ -74,8 +74,8 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
             biased;
             ended = connection.as_mut() => break ended,
             () = drain.closing(), if !is_closing => is_closing = true,
-            // It may only be that a head came too slowly, which the stream finds when it is asked
-            // for more of it.
+            // Perhaps a head came too slowly. The stream finds that when the library asks it for
+            // more.
             () = entry.asked() => {
                 if entry.is_cut_off() {
                     break Ok(());
@@ -88,7 +88,7 @@ pub(super) async fn serve(stream: TcpStream, peer: IpAddr, lease: Lease, serving
         }
     };
     if let Err(error) = ended {
-        // Clients go away; that is their business and no fault of the server.
+        // A client may leave at any time, which is no fault of the server.
         tracing::debug!(error = %error, "a connection ended early");
     }
 }
@@ -256,7 +256,7 @@ mod tests {
         assert!(!is_event_stream(&Response::new(Body::empty())));
     }
 
-    /// A body that never has anything to say.
+    /// A body that never has data.
     struct Silent;
 
     impl http_body::Body for Silent {

@@ -1,8 +1,8 @@
-//! The socket of a connection, with an end to waiting for a client that does not read.
+//! The socket of a connection, with a limit on the wait for a client that does not read.
 //!
 //! The system takes bytes into its own buffer and then no more until the client has read some. A
 //! client that never does would hold its answer, and its connection, for ever. Nothing above the
-//! socket sees this: HTTP hands over an answer and is told when it is gone. So the limit is here.
+//! socket sees this: HTTP hands over an answer and hears when it is sent. So the limit is here.
 
 use std::io;
 use std::pin::Pin;
@@ -34,7 +34,7 @@ pub(super) struct PatientStream {
 impl PatientStream {
     /// Waits for its client for so long without progress, or at less than the least rate.
     pub fn new(stream: TcpStream, patience: Duration) -> Self {
-        // A system that does not know it keeps more; the limit on waiting holds without it.
+        // A system without this option keeps more bytes; the limit on waiting holds there too.
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
         Self { stream, patience: Patience::new(patience), stuck_since: None, alarm: None }
     }
@@ -67,7 +67,7 @@ impl PatientStream {
         }
     }
 
-    /// Rings when this client was waited for long enough.
+    /// Fires when this client has kept the server waiting for too long.
     fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(Duration::ZERO)));
         if self.stuck_since.is_none() {

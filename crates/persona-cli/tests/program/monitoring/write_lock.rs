@@ -26,8 +26,8 @@ fn a_program_that_stays_at_the_write_lock_is_named_while_a_worker_waits() {
     std::thread::scope(|scope| {
         let created = scope.spawn(|| create(&server));
         server.wait_for_log("waits for the write lock for");
-        server.wait_for_log(&format!("(pid {own}) is in"));
-        wait_for("the wait is on the page", DEADLINE, || {
+        server.wait_for_log(&format!("(pid {own}) holds it"));
+        wait_for("the wait is on the scoreboard", DEADLINE, || {
             let status = server.connect().get("/api/v1/status").expect("a status").json();
             let waiting = status["write_lock"]
                 .as_array()?
@@ -48,7 +48,7 @@ fn a_program_that_holds_the_lock_of_the_database_without_the_write_lock_is_named
     foreign.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
     std::thread::scope(|scope| {
         let created = scope.spawn(|| create(&server));
-        server.wait_for_log("is in and waits for");
+        server.wait_for_log("holds it and waits for");
         server.wait_for_log(&format!(
             "(pid {}), which holds the database's lock without the write lock",
             std::process::id()
@@ -117,7 +117,7 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
     };
     std::thread::scope(|scope| {
         let stopped = scope.spawn(|| write(&mut first));
-        server.wait_for_log("is in and waits for");
+        server.wait_for_log("holds it and waits for");
         let holder = server
             .processes("worker")
             .into_iter()
@@ -127,7 +127,7 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
         foreign.execute_batch("ROLLBACK").expect("a rollback");
         let waiting = scope.spawn(|| write(&mut second));
         server.wait_for_log("waits for the write lock for");
-        server.wait_for_log(&format!(": worker {slot} (pid {}) has been in for", holder.pid));
+        server.wait_for_log(&format!(": worker {slot} (pid {}) has held it for", holder.pid));
         assert!(signal(holder.pid, Signal::CONT));
         assert_eq!(
             (stopped.join().expect("no panic"), waiting.join().expect("no panic")),

@@ -18,16 +18,18 @@ const USED_MS: u64 = 50;
 /// How long such a connection may wait for that answer.
 const NEXT_ANSWER_MS_MAX: u64 = 1_000;
 
-/// How long a connection may take for its first bytes before it is the first to make room. Until
-/// then it is the last: its head is on the way, unless half of all connections are of this kind.
+/// How long a connection may take for its first bytes. After that it is the first to make room.
+/// Until then it is the last, because its head is on the way; except where half of all connections
+/// are of this kind.
 pub(super) const HEAD_GRACE_MS: u64 = 1_000;
 
-/// How long a request is let go on in any case: nearly all are answered by then, and make room
-/// without being broken off.
+/// How long a request may run in any case: nearly all requests are answered by then, and their
+/// connections make room without being broken off.
 pub(super) const BUSY_MS_MIN: u64 = 250;
 
 /// How long a connection may last, so that connections move on to workers that are new or have less
-/// to do. Each has up to a tenth less, lest all that were made together end together.
+/// to do. Each has up to a tenth less, so that connections that were opened together do not end
+/// together.
 const AGE_MS_MAX: u64 = 3_600_000;
 
 /// Most requests on one connection, for the same reason. A load generator that keeps 16 connections
@@ -149,7 +151,7 @@ impl Entry {
         }
     }
 
-    /// Whether its first head is late, or a later one does not get on.
+    /// Whether its first head is late, or a later head makes no progress.
     pub(super) fn is_stale(&self, now: u64) -> bool {
         matches!(self.progress.stage(), Stage::Fresh | Stage::HeadBegun)
             && self.progress.lasts_ms(now) >= HEAD_GRACE_MS
@@ -161,7 +163,7 @@ impl Entry {
         self.progress.stage() == Stage::Busy && self.progress.busy_ms(now) >= BUSY_MS_MIN
     }
 
-    /// Asks it to make room, as gently as it can be.
+    /// Asks it to make room in the gentlest way that its stage allows.
     pub(super) fn close_gently(&self, now: u64) {
         let stage = self.progress.stage();
         let is_in_use =
@@ -169,7 +171,7 @@ impl Entry {
         if is_in_use { self.close_with_answer() } else { self.close() }
     }
 
-    /// Asks of it what follows from its age, and from how long it has been doing nothing, in
+    /// Closes it where its age, or its time without a request, says so. Both bounds are in
     /// milliseconds.
     pub(super) fn look(&self, now: u64, idle_max: u64, head_max: u64) {
         let lasts = self.progress.lasts_ms(now);

@@ -1,13 +1,13 @@
 //! The places for connections of one worker: a connection is a lease that others can claim back.
 //!
 //! As long as there are places every client gets one. When all are taken, a connection that waits
-//! for nothing but its client makes room for the one that comes: first one that never sent a whole
-//! head, then the one that has been idle longest, of the client that holds most. A client that
-//! holds more than its share while others want in loses its connections before any other client
-//! does: where none of them is idle, one is broken off that has been busy for long. Where all
-//! others are busy, a few more places take a new connection for as long as one answer takes: health
-//! checks are answered, other requests wait a moment for an ordinary place, and are told to come
-//! again when there is none.
+//! for nothing but its client makes room for the new one: first a connection that never sent a
+//! whole head, then the connection that has been idle longest, of the client that holds most. A
+//! client that holds more than its share while other clients connect loses its connections before
+//! any other client does: where none of them is idle, one that has been busy for long is broken
+//! off. Where all connections are busy, a few more places take a new connection for as long as one
+//! answer takes: health checks are answered, other requests wait a moment for an ordinary place,
+//! and get 503 when none becomes free.
 
 mod entry;
 mod table;
@@ -38,13 +38,13 @@ const WAITING_MAX: usize = RESERVE / 2;
 /// it, so a moment in which all are busy is over soon.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
 
-/// Pace at which it looks for one.
+/// Pause between two looks for an ordinary place.
 const PLACE_PACE: Duration = Duration::from_millis(5);
 
 /// How long a client may take for the head of a request that it has begun.
 const HEAD_MS_MAX: u64 = 10_000;
 
-/// The same in a place of the reserve, also for one that has not begun.
+/// The same for a connection in a place of the reserve, also where no head has begun.
 const RESERVE_HEAD_MS_MAX: u64 = 2_000;
 
 /// What may be chosen about places.
@@ -52,7 +52,7 @@ const RESERVE_HEAD_MS_MAX: u64 = 2_000;
 pub(super) struct Limits {
     /// Ordinary places, at least 1.
     pub places: usize,
-    /// The part of them that one client may hold while others want in, in percent.
+    /// The part of them that one client may hold while other clients connect, in percent.
     pub percent_of_one: usize,
     /// How long a connection may be idle.
     pub idle: Duration,
@@ -84,8 +84,8 @@ impl Places {
         self.limits.places
     }
 
-    /// A place for a connection from this address; `None` while there is none, which lasts a
-    /// moment: until one closes that was just told to, or until one of the reserve has its answer.
+    /// A place for a connection from this address; `None` while there is none. That lasts a moment:
+    /// until a connection closes that was just told to, or until one of the reserve has its answer.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Lease> {
         let (client, now) = (ClientAddress::of_peer(peer).0, (self.clock)());
         let is_proxy =
@@ -109,7 +109,8 @@ impl Places {
         Some(Lease { entry, places: Arc::clone(self) })
     }
 
-    /// Has a connection leave, so that an ordinary place is free; whether there is one.
+    /// Tells a connection to leave, so that an ordinary place becomes free. Returns whether one is
+    /// free.
     ///
     /// Where a client holds more than its share, only its connections leave: one that is not being
     /// answered, else one that has been busy for long, so that requests without end keep no place.
@@ -149,7 +150,7 @@ impl Places {
         if table.held_by(entry.client) < self.share() { WAITING_MAX } else { WAITING_MAX / 2 }
     }
 
-    /// Places that one client may hold while others want in.
+    /// Places that one client may hold while other clients connect.
     fn share(&self) -> usize {
         (self.limits.places * self.limits.percent_of_one / 100).max(1)
     }
@@ -197,7 +198,7 @@ impl Places {
         Some(())
     }
 
-    /// Gives a connection of the reserve an ordinary place, if there is one or one can be had.
+    /// Gives a connection of the reserve an ordinary place, if one is free or can be freed.
     fn promote(&self, entry: &Entry) -> bool {
         let mut table = self.lock();
         if !entry.has_place() {
@@ -223,8 +224,8 @@ impl Places {
         self.process_entry.connection_evicted();
     }
 
-    /// Looks at every connection, once in a second: which were idle too long, which are too slow,
-    /// which are too old.
+    /// Looks at every connection, once in a second, for those that were idle too long, are too slow
+    /// or are too old.
     pub(super) fn look(&self) {
         let now = (self.clock)();
         let idle_max = u64::try_from(self.limits.idle.as_millis()).unwrap_or(u64::MAX);
@@ -243,7 +244,7 @@ impl Places {
 }
 
 impl Lease {
-    /// Waits until the connection has an ordinary place; false when none was to be had in time.
+    /// Waits until the connection has an ordinary place; false when none became free in time.
     pub(super) async fn has_ordinary_place(&self) -> bool {
         if !self.entry.is_reserved() {
             return true;

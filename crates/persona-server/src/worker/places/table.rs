@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::entry::{Entry, HEAD_GRACE_MS};
 use crate::heads::Stage;
 
-/// How long a connection that was told to make room is expected to close at any moment: it has an
-/// answer to finish at most. A connection that comes while half of those that leave are of this
-/// kind waits for them.
+/// How long a connection that was told to make room is expected to close at any moment, because it
+/// has at most an answer to finish. A new connection waits while half of the leaving ones are of
+/// this kind.
 pub const LEAVING_SOON_MS: u64 = 250;
 
 /// How long a connection that was told to make room may keep the server waiting for its client: for
@@ -82,12 +82,12 @@ impl Table {
             .count()
     }
 
-    /// Has those that were told to make room do it sooner than they would by themselves. One that
+    /// Makes the leaving connections close sooner than they would by themselves. A connection that
     /// keeps the server waiting may do so for `waits_max` milliseconds.
     pub fn hasten(&self, now: u64, waits_max: u64) {
         let is_over =
             |entry: &Entry| entry.left_ms(now).is_some_and(|left| left >= LEAVING_SOON_MS);
-        // They were left open for a request that was under way, and it has not come.
+        // They were left open for a request that might be under way, and none has come.
         self.entries
             .iter()
             .filter(|entry| is_over(entry) && entry.progress.stage() != Stage::Busy)
@@ -114,8 +114,8 @@ impl Table {
         self.held.get(&client).copied().unwrap_or_default()
     }
 
-    /// What counts against a connection: how many its client holds. What a proxy holds is held by
-    /// many.
+    /// What counts against a connection: the number of places that its client holds. A proxy speaks
+    /// for many clients, so its connections count as one each.
     pub fn weight(&self, entry: &Entry) -> usize {
         if entry.is_proxy { 1 } else { self.held_by(entry.client) }
     }
