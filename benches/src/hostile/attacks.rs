@@ -82,7 +82,7 @@ fn heavy_path(number: u64) -> String {
 const HEAVY_TEXTS: u64 = 13;
 const HEAVY_WORDS: u64 = 21_000;
 
-/// A document of 3.3 MB whose words are all different.
+/// A document of 3.3 MB in which all words are different.
 fn heavy_document(round: u64) -> String {
     let text = |part: u64| {
         let numbers = part * HEAVY_WORDS..(part + 1) * HEAVY_WORDS;

@@ -75,7 +75,7 @@ fn end(process: &mut Child) {
     let _ = process.wait();
 }
 
-/// Role: one process, whose listener is standard input.
+/// Role: one process; its listener is standard input.
 pub fn serve_process(options: &Bare) -> Result<()> {
     // Without this the process would outlive a killed parent.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;

@@ -1,5 +1,5 @@
-//! CSV (RFC 4180), read strictly: cells as they are, and rows whose quotes do not add up as what
-//! they are.
+//! CSV (RFC 4180), read strictly: cells as they are, and rows with quotes that do not add up as
+//! what they are.
 //!
 //! Hand-made, because readers that are forgiving about quotes, as every CSV library is, swallow
 //! rows or change cells without a word. Everything that RFC 4180 allows is read as any of them

@@ -218,7 +218,7 @@ impl Cluster {
         let input = watchdog.stdin.take().expect("piped");
         let log = BufReader::new(watchdog.stderr.take().expect("piped"));
         let (said, says) = channel();
-        // Reads until the server ends: a log that nobody reads would stop it.
+        // Reads until the server ends: a full pipe would stop the server.
         std::thread::spawn(move || {
             log.lines().map_while(Result::ok).for_each(|line| drop(said.send(line)));
         });
@@ -246,8 +246,8 @@ impl Cluster {
         self.end();
     }
 
-    /// Kills the server and all its processes with a signal that nobody can handle, and keeps its
-    /// folder.
+    /// Kills the server and all its processes with a signal that no process can handle, and keeps
+    /// its folder.
     pub fn kill(&self) {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
         let postmaster =

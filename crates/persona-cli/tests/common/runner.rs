@@ -41,7 +41,7 @@ impl Folder {
         Self { folder: tempfile::tempdir().expect("a folder"), variables: Vec::new() }
     }
 
-    /// A folder whose database has these personas, each made of a name and more flags of `create`.
+    /// A folder with a database of these personas, each made of a name and more flags of `create`.
     pub fn with_personas(personas: &[&[&str]]) -> Self {
         let folder = Self::new();
         for flags in personas {

@@ -30,7 +30,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'static> {
-    /// A store with one persona, whose lists are cancelled after this time.
+    /// A store with one persona; its lists are cancelled after this time.
     async fn with(parameters: &str, read_time: Duration) -> Self {
         let cluster = Cluster::shared();
         let database = cluster.database();

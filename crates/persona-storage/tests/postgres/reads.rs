@@ -1,4 +1,4 @@
-//! Short reads over PostgreSQL share a connection, and need nobody to notice.
+//! Short reads over PostgreSQL share a connection, without a difference for the reader.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Commits that wait for a synchronous standby that is not there: nobody can end such a wait but
-//! the server, and it must not be filled with them.
+//! Commits that wait for a synchronous standby that is not there: only the server can end such a
+//! wait, and it must not be filled with them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ async fn commits_that_wait_for_an_absent_standby_do_not_pile_up_however_long_it_
         most = most.max(waiting().parse().expect("a number"));
     }
     assert!((POOL_MAX..=WAITING_MAX).contains(&most), "{most} commits wait");
-    // When nobody has to be waited for any more, everything goes on.
+    // Without a standby to wait for, everything goes on.
     cluster.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
     cluster.sql("postgres", "SELECT pg_reload_conf()");
     let create = Operation::Create { id: id(WRITES), document: document(json!({ "name": "Bea" })) };

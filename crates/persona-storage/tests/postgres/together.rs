@@ -1,5 +1,5 @@
 //! Several stores on one database, and a database that goes away: nothing is lost, nothing is done
-//! twice, nobody waits for ever.
+//! twice, and no request waits for ever.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,8 +99,8 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn()
     let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(body["extensions"].as_object().expect("an object").len(), 64 * 5);
     assert!(longest < began.elapsed(), "nobody waits for all the others");
-    // Who is outrun notices it by the condition in the statement. Were that gone, the key of the
-    // revisions would catch it, but as an error that rolls back.
+    // A write that comes second notices it by the condition in the statement. Were that gone, the
+    // key of the revisions would catch it, but as an error that rolls back.
     for store in stores {
         store.close().await;
     }
@@ -175,8 +175,8 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     let database = Database::alone();
     let store = database.store();
-    // Somebody has a handle in a transaction that is not over, so whoever wants it has a number
-    // already and has to wait.
+    // A handle is taken in a transaction that is not over, so a write that wants the handle has a
+    // number already and has to wait.
     let (blocker, connection) =
         tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
             .await
@@ -265,7 +265,8 @@ async fn a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing
     let database = Database::new();
     let wire = Wire::to(database.cluster.port());
     let url = wire.url(&database.name);
-    // The server never hears of it; it does it and nobody hears of that; its answer is lost.
+    // The server never hears of it; the server does it and no client hears of that; its answer is
+    // lost.
     let lost = Trap::at(Sender::Client, b'B', Fault::Before);
     let unheard = Trap::at(Sender::Client, b'S', Fault::After);
     let unanswered = Trap::at(Sender::Server, b'2', Fault::Before);
@@ -363,7 +364,7 @@ async fn a_database_that_goes_away_is_told_and_when_it_is_back_everything_goes_o
     let refused = store.write(late).await.expect_err("refused");
     assert!(matches!(refused, Error::Unreachable | Error::Busy { .. }), "{refused}");
     assert!(asked.elapsed() < Duration::from_secs(5), "told soon");
-    // Who has more time waits, and is served when the database is back.
+    // A request with more time waits, and is served when the database is back.
     let patient = tokio::spawn({
         let store = Arc::clone(&store);
         async move { store.write(patch(json!({ "description": "patient" }))).await }

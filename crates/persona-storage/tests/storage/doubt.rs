@@ -1,4 +1,4 @@
-//! Commits that end in doubt: nobody is told "not kept" of what was kept, and nothing that was
+//! Commits that end in doubt: no client is told "not kept" of what was kept, and nothing that was
 //! refused is kept.
 
 use std::sync::Arc;

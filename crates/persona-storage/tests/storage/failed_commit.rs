@@ -1,4 +1,4 @@
-//! A transaction that cannot be committed: nobody is told anything that was only true inside it.
+//! A transaction that cannot be committed: no client is told anything that was only true inside it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

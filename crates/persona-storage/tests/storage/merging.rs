@@ -1,4 +1,4 @@
-//! The maintenance process merges the search index, and is in nobody's way with it.
+//! The maintenance process merges the search index and delays no writer with it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! A file whose clock was wrong once: rows that were added later were created earlier, by the time
-//! that they say, and a list by relevance shows each persona once all the same.
+//! A file written with a wrong clock once: rows that were added later were created earlier, by the
+//! time that they say, and a list by relevance shows each persona once all the same.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! that is spread by persona; what does not is declared here, in one place each, and named in
 //! docs/scaling.md.
 //!
-//! It reads the sources: a statement that nobody runs in a test is judged too.
+//! It reads the sources: a statement that no test runs is judged too.
 
 use std::collections::BTreeSet;
 use std::fs;

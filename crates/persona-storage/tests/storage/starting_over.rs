@@ -11,7 +11,7 @@ use persona_storage::sqlite::{Maintenance, initialise};
 use persona_storage::{Checkpoint, Observer, WaiterView};
 use rusqlite::Connection;
 
-/// Who counts the copies of the log, and may write after each as much again as writers do beside
+/// Counts the copies of the log, and may write after each as much again as writers do beside
 /// it.
 struct Watch {
     writer: Mutex<Connection>,
@@ -50,7 +50,7 @@ impl Observer for Watch {
     }
 }
 
-/// A database whose log has 36 MB.
+/// A database with a log of 36 MB.
 fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Maintenance) {
     let folder = Folder::new();
     initialise(&settings(&folder.database())).expect("a new file");
@@ -74,7 +74,7 @@ fn full(bytes_after_each: u32) -> (Folder, Arc<Watch>, Maintenance) {
 fn where_writers_add_as_much_as_is_copied_three_more_copies_are_made_under_the_throttle() {
     let (_folder, watch, mut maintenance) = full(2_000_000);
     let (copies, holds) = watch.tick(&mut maintenance);
-    // One beside writers, three with the throttle, and the last while nobody can write.
+    // One beside writers, three with the throttle, and the last while no process can write.
     assert_eq!(copies, 5);
     assert!(holds >= 4, "{holds}");
 }

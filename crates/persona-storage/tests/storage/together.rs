@@ -1,4 +1,4 @@
-//! Several stores on one file: what one commits, all see, and nobody waits for ever.
+//! Several stores on one file: what one commits, all see, and no request waits for ever.
 //!
 //! The same promises across real processes are proved in the server's tests.
 

@@ -1,5 +1,5 @@
-//! A light write waits for at most one heavy one, whoever sends how many, and whichever process
-//! works on them.
+//! A light write waits for at most one heavy one, however many heavy ones there are, and in
+//! whichever process.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,7 +22,7 @@ const LIGHT: u8 = 8;
 /// Longest wait for something to be seen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Counts who waits.
+/// Counts the writes that wait.
 #[derive(Default)]
 struct Counts {
     queued: AtomicUsize,
@@ -121,7 +121,7 @@ async fn somebody_waits_for(file: &Path) {
     }
 }
 
-/// A store as one process has it, and who waits in it.
+/// A store as one process has it, and the writes that wait in it.
 type Opened = (Arc<SqliteStore>, Arc<Counts>);
 
 /// Two stores on one file, as two processes have it, and where the lock of heavy writes lies.

@@ -153,7 +153,7 @@ struct Session {
     client: Mutex<TcpStream>,
     server: TcpStream,
     startup: Mutex<Vec<u8>>,
-    /// The last arming whose marker its client said.
+    /// The last arming with a marker that its client said.
     said: AtomicU64,
     is_cut: AtomicBool,
     is_silent: AtomicBool,

@@ -1,6 +1,6 @@
 //! Which message something is done to, and what.
 
-/// Who sends a message.
+/// The side that sends a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
     Client,
@@ -14,8 +14,8 @@ pub enum Fault {
     Before,
     /// The message arrives, and then the connection is cut: whatever answers it is lost.
     After,
-    /// The message does not arrive, nothing after it does in either direction, and nobody hears
-    /// that this is so.
+    /// The message does not arrive, nothing after it does in either direction, and neither side
+    /// hears that this is so.
     Silence,
     /// The server never sees the message, and the client is told that the statement failed with
     /// this code.
@@ -27,8 +27,8 @@ pub enum Fault {
 /// Which message something is done to.
 #[derive(Clone, Debug)]
 pub struct Trap {
-    /// Only connections count whose client said this: at their start, or in this message or one
-    /// before it since the trap was armed. Nothing means every connection.
+    /// Only connections count on which the client said this: at their start, or in this message or
+    /// one before it since the trap was armed. Nothing means every connection.
     pub marker: Vec<u8>,
     pub sender: Sender,
     /// The letter of the protocol; every message when it is not said.
@@ -52,7 +52,7 @@ impl Trap {
         Self { marker: Vec::new(), sender, kind: None, after, fault, lasts: false }
     }
 
-    /// Only on connections whose client says this.
+    /// Only on connections on which the client says this.
     #[must_use]
     pub fn of(mut self, marker: &str) -> Self {
         self.marker = marker.into();

@@ -4,3 +4,4 @@
 mod dependencies;
 mod test_command;
 mod tidy;
+mod words;

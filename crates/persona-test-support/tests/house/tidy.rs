@@ -65,11 +65,11 @@ fn sources() -> Vec<(String, String)> {
 }
 
 /// The sources of the product, and those of what measures it.
-fn all_sources() -> Vec<(String, String)> {
+pub fn all_sources() -> Vec<(String, String)> {
     [sources(), files("benches", ".rs")].concat()
 }
 
-fn assert_none(problems: &[String]) {
+pub fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 

@@ -1,5 +1,5 @@
 //! The promise, on the built program: what is acknowledged is kept, is seen at once on every
-//! worker, and nobody is told that something is locked.
+//! worker, and no client is told that something is locked.
 //!
 //! The first five are the tests that the program was asked for before it existed.
 

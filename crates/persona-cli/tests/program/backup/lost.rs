@@ -40,8 +40,8 @@ fn a_database_that_is_replaced_under_a_running_server() {
     });
 }
 
-/// Who opens the write lock from then on has another one, and takes no turns with those who have
-/// the old one.
+/// A process that opens the write lock from then on has another one, and takes no turns with the
+/// processes that have the old one.
 #[test]
 fn a_write_lock_that_is_removed_under_a_running_server() {
     assert_rescued(|database| {

@@ -1,4 +1,4 @@
-//! Runs the program in a folder, as somebody beside the server does.
+//! Runs the program in a folder, as a user beside the server does.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

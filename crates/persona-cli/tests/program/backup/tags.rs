@@ -86,7 +86,7 @@ fn after_a_restore_what_a_client_knew_of_a_revision_is_neither_current_nor_overw
     assert_eq!(client.get(&path).expect("an answer").json()["name"], "of another client");
 }
 
-/// A tag of the form that it once had, only the revision, is nobody's.
+/// A tag of the form that it once had, only the revision, matches nothing.
 #[test]
 fn a_tag_that_a_client_kept_from_an_older_version_is_never_current() {
     let (server, path, _) = gone_and_made_again();

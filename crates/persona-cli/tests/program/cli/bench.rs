@@ -70,7 +70,7 @@ fn requests_that_fail_are_counted_and_told_by_the_exit_code() {
     let flags =
         ["bench", "--server", &url, "--rate", "200", "--seconds", "5", "--personas", "1", "--json"];
     let bench = folder.command(&flags).spawn().expect("the built program");
-    // The persona is deleted by somebody else while the run goes on, so that the rest of its
+    // The persona is deleted by another client while the run goes on, so that the rest of its
     // requests fail.
     let id = wait_for("the persona", DEADLINE, || {
         let listed = folder.results(&["list", "--json", "--server", &url]);

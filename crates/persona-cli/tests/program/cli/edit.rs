@@ -18,7 +18,7 @@ fn ada() -> Folder {
     ]])
 }
 
-/// Edits with a script in place of an editor; while it is open, somebody else may run another
+/// Edits with a script in place of an editor; while it is open, another user may run another
 /// script.
 fn edit(folder: Folder, script: &str, meanwhile: Option<&str>, flags: &[&str]) -> (Folder, Ran) {
     let program = env!("CARGO_BIN_EXE_persona");

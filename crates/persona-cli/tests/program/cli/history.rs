@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::common::Server;
 use crate::common::runner::Folder;
 
-/// A folder whose database has had every kind of change.
+/// A folder with a database that has had every kind of change.
 fn lived_in() -> Folder {
     let folder =
         Folder::with_personas(&[&["Ada", "--set=handle=ada", "--author=Eve"], &["Bob"], &["Zoe"]]);

@@ -27,7 +27,7 @@ fn blocks() -> Vec<&'static str> {
     fenced.filter_map(|block| block.strip_prefix("sh\n")).collect()
 }
 
-/// Runs a script as a user would who has the program on the path.
+/// Runs a script as a user with the program on the path would.
 fn shell(folder: &Folder, script: &str) -> String {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_persona"));
     let path = format!("{}:/usr/bin:/bin", program.parent().expect("a folder").display());

@@ -59,7 +59,7 @@ fn a_damaged_file_is_reported_with_what_to_do_and_left_as_it_is() {
     assert_eq!(folder.run(&["import", "many.ndjson"]).code, 0);
     let mut bytes = std::fs::read(folder.path("persona.db")).expect("a file");
     let sound = bytes.clone();
-    // The beginning of every page but the first, which says whose file it is.
+    // The beginning of every page but the first, which names the program that made the file.
     bytes.chunks_mut(4096).skip(1).for_each(|page| page[8..64].fill(0xee));
     std::fs::write(folder.path("persona.db"), &bytes).expect("a file");
     for flags in [&[][..], &["--full"]] {

@@ -1,4 +1,4 @@
-//! Files that nobody works with.
+//! Files that no server has open.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -137,7 +137,7 @@ fn every_field_set_by_every_way_of_writing_comes_back_and_null_clears_it() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = Server::start();
     let mut runner =
-        TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
+        TestRunner::new(Config { cases: CASES, source_file: Some(file!()), ..Config::default() });
     let outcome = runner.run(&document(), |document| {
         runtime.block_on(holds_by_every_way(&server, &document));
         Ok(())

@@ -1,4 +1,4 @@
-//! Who is waited for: named while the wait lasts.
+//! The holder of the write lock is named while another process waits for it.
 
 use persona_storage::sqlite::WriteLock;
 use rusqlite::Connection;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::common::{DEADLINE, Server, wait_for};
 
-/// Requests whose lines fill a pipe and the queue before it several times.
+/// Requests with enough lines to fill a pipe and the queue before it several times.
 const REQUESTS: u64 = 8_000;
 
 fn ask(server: &Server, requests: u64) {

@@ -1,4 +1,4 @@
-//! Who may stay when there are more connections than places.
+//! The connections that may stay when there are more connections than places.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -69,7 +69,7 @@ fn a_new_client_gets_in_at_once_and_the_longest_idle_connection_of_the_one_that_
     wait_for("four connections to close", DEADLINE, || (closed(&greedy) == 4).then_some(()));
     assert_eq!(closed(&greedy[..4]), 4, "the four that have been idle longest");
     assert_eq!(server_metric(&mut modest[0], "persona_connections_evicted_total"), 4);
-    // Who is left goes on.
+    // The connections that are left go on.
     assert!(greedy[4..].iter_mut().chain(&mut modest).all(|client| get(client).status == 200));
 }
 
@@ -117,7 +117,7 @@ fn half_heads_make_room_for_those_that_ask() {
     assert_eq!(closed(&quiet), 0);
 }
 
-/// A request whose body has begun and does not go on.
+/// A request with a body that has begun and does not go on.
 const UNFINISHED: &[u8] =
     b"POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{";
 /// The rest of it.

@@ -1,4 +1,4 @@
-//! A rolling restart under load: nobody notices.
+//! A rolling restart under load: no request fails.
 
 use std::io;
 use std::sync::Arc;

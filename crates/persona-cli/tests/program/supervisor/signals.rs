@@ -13,7 +13,7 @@ use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 /// ends in time has not waited for it.
 const LONG_DRAIN: &str = "--drain-timeout-ms=60000";
 
-/// A request whose body comes later: head, first part, rest.
+/// A request with a body that comes later: head, first part, rest.
 fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
     let body = br#"{"name":"Ada"}"#;
     let head = format!(

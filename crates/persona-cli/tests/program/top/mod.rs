@@ -1,4 +1,4 @@
-//! `persona top`: as lines where nobody watches, and as a view on a terminal that is given back.
+//! `persona top`: as lines without a terminal, and as a view on a terminal that is given back.
 
 mod lines;
 mod terminal;

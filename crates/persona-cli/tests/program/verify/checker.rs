@@ -117,7 +117,7 @@ fn two_writes_acknowledged_as_the_same_revision_are_caught() {
 #[test]
 fn a_revision_that_nobody_made_is_caught() {
     caught_as(&[Check::Durable], |history, random| {
-        // One that was seen, and the one before too: what nobody saw could be one of the writes
+        // One that was seen, and the one before too: what no read saw could be one of the writes
         // without an answer.
         let reads: Vec<Record> = history
             .iter()

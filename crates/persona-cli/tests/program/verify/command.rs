@@ -181,7 +181,7 @@ fn a_server_that_goes_away_is_told_with_code_69() {
     assert!(said.contains("went away") && said.contains("hint: "), "{said}");
 }
 
-/// The process number of the scratch server whose folder is in this one.
+/// The process number of the scratch server with its folder in this one.
 fn scratch_server(folder: &Path) -> Option<u32> {
     let of = folder.to_str().expect("a path of text").to_owned();
     let pids = std::fs::read_dir("/proc")

@@ -159,13 +159,13 @@ impl World {
         self.deleted[persona as usize] = !is_deleted;
         self.records.push(record);
         if self.random.once_in(3) {
-            // Somebody else wanted the same at the same moment, and is told that it is done.
+            // Another client wanted the same at the same moment, and is told that it is done.
             let request = self.new_request();
             self.records.push(Record { request, ..record });
         }
     }
 
-    /// A killed worker: some patches happened, some did not, and nobody was told.
+    /// A killed worker: some patches happened, some did not, and no client was told.
     fn lost_in_a_row(&mut self, persona: u32) {
         if self.deleted[persona as usize] {
             return;

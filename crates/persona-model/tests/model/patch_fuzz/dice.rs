@@ -109,7 +109,7 @@ impl Dice {
         })
     }
 
-    /// A merge patch: an object, whose members are mostly fields.
+    /// A merge patch: an object; its members are mostly fields.
     pub fn merge_patch(&mut self, document: &Value) -> Value {
         let mut patch = Map::new();
         for _ in 0..self.below(4) {
