@@ -30,7 +30,7 @@ fn place(flag: &str, name: &str) -> Result<Place, Failure> {
         let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
         // The name may hold a password, and the error does not.
         Failure::new(ExitCode::Usage, format!("{flag}: {error}"))
-            .hint(error.hint().unwrap_or(example))
+            .hint(error.hint().unwrap_or_else(|| example.into()))
     })
 }
 

@@ -286,12 +286,13 @@ impl<'a> Reader<'a> {
 
     fn database(&mut self, name: &str) -> Database {
         let setting = self.setting(name);
-        database::parse(&setting.text).and_then(at_its_real_path).unwrap_or_else(
-            |(message, hint)| {
+        database::parse(&setting.text)
+            .map_err(|error| (error.to_string(), error.hint()))
+            .and_then(at_its_real_path)
+            .unwrap_or_else(|(message, hint)| {
                 self.complain(setting, message, hint);
                 Database::File(PathBuf::new())
-            },
-        )
+            })
     }
 
     fn path(&mut self, name: &str) -> Option<PathBuf> {
@@ -321,9 +322,7 @@ impl<'a> Reader<'a> {
 
 /// A file is named by the path at which it lies from here on, because the WAL and the write lock
 /// lie beside it. Followed once, so that every part of the program means the same file.
-fn at_its_real_path(
-    database: Database,
-) -> Result<Database, persona_storage::database_url::Refusal> {
+fn at_its_real_path(database: Database) -> Result<Database, (String, Option<String>)> {
     match database {
         Database::File(path) => match real_path(&path) {
             Ok(path) => Ok(Database::File(path)),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use persona_storage::database_url::{self, Refusal};
+use persona_storage::database_url::{DatabaseUrl, DatabaseUrlError};
 use persona_storage::postgres;
 use serde::{Deserialize, Serialize};
 
@@ -55,49 +55,16 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// What a name means: a path, `sqlite:PATH`, `postgres://...`, or a URL as SQLAlchemy has them.
+/// The database that a name means, as [`DatabaseUrl::parse`] reads it.
 ///
 /// # Errors
 ///
-/// Another kind of database, a database in memory, options behind `?`, or a form with two meanings.
-pub fn parse(text: &str) -> Result<Database, Refusal> {
-    if text.is_empty() {
-        return Err(("must name a file".into(), None));
-    }
-    let Some((scheme, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
-        return if text == ":memory:" {
-            Err(database_url::in_memory())
-        } else {
-            Ok(Database::File(text.into()))
-        };
-    };
-    let (dialect, driver) =
-        scheme.split_once('+').map_or((scheme, None), |(dialect, driver)| (dialect, Some(driver)));
-    match dialect {
-        "sqlite" | "sqlite3" => {
-            database_url::sqlite_file(rest, driver.is_some()).map(Database::File)
-        }
-        "postgres" | "postgresql" => match postgres::Settings::parse(text) {
-            Ok(_) => Ok(Database::Server(text.into())),
-            Err(error) => Err((
-                error.to_string(),
-                Some("write it like postgres://user@host:5432/database".into()),
-            )),
-        },
-        "file" => Err((
-            "file: URLs are not accepted".into(),
-            Some(format!("write the path alone: {}", rest.trim_start_matches("//"))),
-        )),
-        _ => Err((
-            format!("{dialect} databases are not supported"),
-            Some("name a SQLite file, or postgres://user@host/database".into()),
-        )),
-    }
-}
-
-/// One letter is a drive, not a scheme; so is anything with a separator before the colon.
-fn is_scheme(text: &str) -> bool {
-    text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+')
+/// As for [`DatabaseUrl::parse`].
+pub fn parse(text: &str) -> Result<Database, DatabaseUrlError> {
+    Ok(match DatabaseUrl::parse(text)? {
+        DatabaseUrl::File(path) => Database::File(path),
+        DatabaseUrl::Server(_) => Database::Server(text.into()),
+    })
 }
 
 #[cfg(test)]
@@ -162,7 +129,11 @@ mod tests {
             ("mysql://me@db/personas", "mysql databases are not supported"),
             ("file:///srv/a.db", "file: URLs are not accepted"),
         ] {
-            assert_eq!(parse(text).map_err(|(message, _)| message), Err(reason.into()), "{text}");
+            assert_eq!(
+                parse(text).map_err(|error| error.to_string()),
+                Err(reason.into()),
+                "{text}"
+            );
         }
     }
 }

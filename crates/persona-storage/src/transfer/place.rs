@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::database_url::{self, Refusal};
+use crate::database_url::{DatabaseUrl, DatabaseUrlError};
 use crate::postgres;
 use crate::sqlite::real_path;
 
@@ -21,22 +21,19 @@ pub enum PlaceError {
     /// It says neither `sqlite:` nor `postgres:`.
     #[error("must be sqlite:FILE or postgres://HOST/DATABASE")]
     Scheme,
-    /// What comes after `sqlite:` names no file, or has two meanings.
-    #[error("{}", .0.0)]
-    File(Refusal),
+    /// It names no database that can be used.
+    #[error(transparent)]
+    Url(DatabaseUrlError),
     /// Its symbolic links cannot be followed.
     #[error("cannot be followed to a file: {0}")]
     Unreadable(String),
-    /// It is no URL of a PostgreSQL database.
-    #[error(transparent)]
-    Server(#[from] postgres::SettingsError),
 }
 
 impl PlaceError {
     /// What to write instead, where that is known.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File((_, hint)) => hint.as_deref(),
+            Self::Url(error) => error.hint(),
             _ => None,
         }
     }
@@ -50,19 +47,20 @@ impl Place {
     ///
     /// [`PlaceError`]; its text never holds the name, which may hold a password.
     pub fn parse(name: &str) -> Result<Self, PlaceError> {
-        let (scheme, rest) = name.split_once(':').ok_or(PlaceError::Scheme)?;
-        match scheme.split('+').next().unwrap_or_default() {
-            "sqlite" | "sqlite3" => {
-                let file = database_url::sqlite_file(rest, scheme.contains('+'))
-                    .map_err(PlaceError::File)?;
-                real_path(&file)
-                    .map(Self::File)
-                    .map_err(|error| PlaceError::Unreadable(error.to_string()))
+        if !DatabaseUrl::has_scheme(name) {
+            return Err(PlaceError::Scheme);
+        }
+        match DatabaseUrl::parse(name) {
+            Ok(DatabaseUrl::File(file)) => real_path(&file)
+                .map(Self::File)
+                .map_err(|error| PlaceError::Unreadable(error.to_string())),
+            Ok(DatabaseUrl::Server(settings)) => {
+                Ok(Self::Server(Box::new(settings.named("persona move"))))
             }
-            "postgres" | "postgresql" => {
-                Ok(Self::Server(Box::new(postgres::Settings::parse(name)?.named("persona move"))))
+            Err(DatabaseUrlError::FileUrl { .. } | DatabaseUrlError::Unsupported { .. }) => {
+                Err(PlaceError::Scheme)
             }
-            _ => Err(PlaceError::Scheme),
+            Err(error) => Err(PlaceError::Url(error)),
         }
     }
 
@@ -121,7 +119,7 @@ mod tests {
         for name in
             ["sqlite:", "sqlite::memory:", "sqlite:///srv/persona.db", "sqlite:persona.db?mode=ro"]
         {
-            assert!(matches!(Place::parse(name), Err(PlaceError::File(_))), "{name}");
+            assert!(matches!(Place::parse(name), Err(PlaceError::Url(_))), "{name}");
         }
         let wrong = Place::parse("postgres://ada:secret@localhost:port/x")
             .expect_err("no port")
