@@ -14,8 +14,8 @@ use bytes::Bytes;
 use super::ledger::{Bounds, Ledger, Party};
 use super::problem::{Code, Problem};
 
-/// Up to how many bytes an answer is small. Nearly all are; each connection of a worker may hold
-/// this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
+/// Largest answer that is small. Nearly all answers are. Each connection of a worker may hold this
+/// much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The memory that the large answers of one process may take up together.
@@ -53,13 +53,13 @@ impl AsRef<[u8]> for Sending {
 }
 
 impl AnswerMemoryLimit {
-    /// A whole of so many bytes.
+    /// A limit of this many bytes for all answers together.
     pub fn new(bytes_max: usize) -> Self {
         Self(Arc::new(Whole { bytes_max, ledger: Mutex::default() }))
     }
 
-    /// Memory for an answer of so many bytes to a request that changed nothing: to a read, or a
-    /// refusal. A client may have a quarter of the whole, and a quarter is left to writes.
+    /// Reserves memory for an answer to a request that changed nothing: to a read, or a refusal.
+    /// A client may have a quarter of the whole, and a quarter is left to writes.
     pub(super) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
         if bytes <= SMALL_BYTES_MAX {
             return Ok(Reservation(None));
@@ -71,9 +71,9 @@ impl AnswerMemoryLimit {
         })
     }
 
-    /// Memory for the answer to a write that is kept already. That cannot be refused as if nothing
-    /// had happened, so a client may have half of the whole for it; `None` beyond that, where the
-    /// answer has to do without the persona.
+    /// Reserves memory for the answer to a write that is committed. Such a write cannot be refused,
+    /// so a client may have half of all memory for it. Beyond that there is `None`, and the answer
+    /// names the persona only.
     pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
             return Some(Reservation(None));
@@ -90,7 +90,7 @@ impl AnswerMemoryLimit {
     fn hold(&self, party: Party, bytes: usize, bounds: Bounds) -> Option<Reservation> {
         let mut ledger = self.0.ledger();
         if ledger.check(party, bytes, bounds).is_err() {
-            // It was read already, and that memory is free in a moment.
+            // The answer was read already; its memory is freed when this function returns.
             ledger.refused(bytes);
             return None;
         }
@@ -127,7 +127,7 @@ impl Reservation {
 }
 
 impl Held {
-    /// It became less than was expected.
+    /// Gives back what was reserved beyond the size that the answer has.
     fn shrink_to(&mut self, bytes: usize) {
         if let Some(less) = self.bytes.checked_sub(bytes) {
             self.whole.ledger().give_back(self.party, less);

@@ -50,16 +50,17 @@ pub struct Turn {
 }
 
 impl ClientLimit {
-    /// So many turns of this kind; `what` is what a client in vain waits for, after "the wait for".
+    /// A limit of this many turns. `what` names a turn in the message of a client that gets none:
+    /// it stands behind "the wait for".
     pub fn new(what: &'static str, turns: usize) -> Arc<Self> {
         Arc::new(Self { what, turns, wait_max: WAIT_MAX, state: Mutex::default() })
     }
 
-    /// A turn; waits for it.
+    /// Waits for a turn.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when too many wait, or none was had within `WAIT_MAX`.
+    /// [`Error::Busy`] when too many requests wait, or this one got no turn within `WAIT_MAX`.
     ///
     /// # Cancellation
     ///
@@ -81,7 +82,7 @@ impl ClientLimit {
         timeout(self.wait_max, granted).await.ok().and_then(Result::ok).ok_or_else(|| self.busy())
     }
 
-    /// A turn at once; of all turns, a client has at most half.
+    /// Takes a turn that is free now. A client has at most half of all turns.
     ///
     /// # Errors
     ///
@@ -126,7 +127,8 @@ impl ClientLimit {
             state.take(waiting.client);
             waiting
         };
-        // A request that has gone meanwhile drops it, and that gives it to the next one.
+        // A request that ended meanwhile drops the turn, and a turn that is dropped goes to the
+        // next request.
         let _ = waiting.turn.send(Turn { limit: Arc::clone(self), client: waiting.client });
     }
 }

@@ -20,7 +20,7 @@ const PREFIX: &str = "if-";
 ///
 /// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
 pub(super) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<bool, Problem> {
-    // Most reads have none, and a look at the names is all that these pay for.
+    // Most reads have no condition, and pay only for a look at the names of the headers.
     if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(false);
     }
@@ -85,7 +85,7 @@ pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
     etag::must_be_new(headers).map(|_| ())
 }
 
-/// Whether no state at all has what is expected.
+/// Whether the precondition names no state, so that no persona can meet it.
 pub(super) fn names_no_state(precondition: &Precondition) -> bool {
     matches!(precondition, Precondition::OneOf(tags) if tags.is_empty())
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::Context;
 use super::problem::Problem;
 
-/// Answers while the process lives; asks nothing of the database, so that a slow disk restarts
-/// nobody.
+/// Answers while the process lives. The database is not asked, so that a slow disk does not make a
+/// watcher restart the process.
 pub async fn get_health() -> Response {
     fresh(Json(json!({ "status": "ok" })))
 }

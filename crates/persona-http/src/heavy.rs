@@ -1,4 +1,4 @@
-//! Heavy requests: bodies that take too long for a serving thread, and whose turn it is.
+//! Heavy requests: bodies that take too long for a serving thread, and the turns of clients.
 //!
 //! A body of some megabytes takes a second to read, check and fold, and many times its size in
 //! memory. So it is worked on elsewhere, by few requests at a time, and clients take turns. The

@@ -4,15 +4,19 @@
 use persona_model::{MalformedJson, read_strictly};
 use serde_json::Value;
 
-use super::problem::{Code, Fault, Problem};
+use super::problem::{Code, FieldError, Problem};
 
 impl From<MalformedJson> for Problem {
     fn from(malformed: MalformedJson) -> Self {
         let MalformedJson { pointer, message, line, column, .. } = malformed;
         let place = if pointer.is_empty() { String::new() } else { format!(" (at {pointer})") };
         let detail = format!("line {line}, column {column}{place}: {message}");
-        let fault =
-            Fault { pointer: Some(pointer), code: "malformed_json", message, ..Fault::default() };
+        let fault = FieldError {
+            pointer: Some(pointer),
+            code: "malformed_json",
+            message,
+            ..FieldError::default()
+        };
         Self::new(Code::MalformedJson, detail)
             .errors(vec![fault])
             .with("line", line)

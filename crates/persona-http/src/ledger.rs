@@ -7,16 +7,16 @@ use std::collections::HashMap;
 
 use super::ClientAddress;
 
-/// The client that memory is counted for. `None` for requests of this very process, which have no
-/// share of their own.
+/// The client that memory is counted for. `None` for requests that the process makes itself; they
+/// have no share of their own.
 pub(super) type Party = Option<ClientAddress>;
 
 /// Why there is no memory for something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Short {
-    /// The party has its share already.
+    /// The party holds all of its share.
     OfParty,
-    /// All parties together have what there is.
+    /// All parties together hold all memory.
     OfAll,
 }
 
@@ -44,9 +44,9 @@ impl Ledger {
         self.by_party.get(&party).copied().unwrap_or_default()
     }
 
-    /// Whether a party may hold so many bytes more. A party that holds nothing is not refused for
-    /// its share, and where nothing is held at all there is room: no bound makes a single thing
-    /// impossible for ever.
+    /// Whether a party may hold this many bytes more. A party that holds nothing is not refused for
+    /// its share, and there is always room where nothing is held. So a thing that is larger than a
+    /// bound is possible, alone.
     pub fn check(&self, party: Party, bytes: usize, bounds: Bounds) -> Result<(), Short> {
         let exceeds = |held: usize, max: usize| held > 0 && held + bytes > max;
         if party.is_some() && exceeds(self.held_by(party), bounds.party) {
@@ -55,8 +55,8 @@ impl Ledger {
         if exceeds(self.held, bounds.all) { Err(Short::OfAll) } else { Ok(()) }
     }
 
-    /// Something of this size was made and cannot be kept: its memory comes back without having
-    /// been held here.
+    /// Counts the memory of something that was made and is refused: it is given back without having
+    /// been held.
     pub fn refused(&mut self, bytes: usize) {
         self.given_back = self.given_back.saturating_add(bytes);
     }
@@ -66,13 +66,13 @@ impl Ledger {
         std::mem::take(&mut self.given_back)
     }
 
-    /// A party holds so many bytes more.
+    /// Counts bytes that a party holds from now on.
     pub fn take(&mut self, party: Party, bytes: usize) {
         self.held += bytes;
         *self.by_party.entry(party).or_default() += bytes;
     }
 
-    /// A party holds so many bytes less.
+    /// Counts bytes that a party holds no more.
     pub fn give_back(&mut self, party: Party, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
         self.given_back = self.given_back.saturating_add(bytes);

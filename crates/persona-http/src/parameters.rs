@@ -1,5 +1,5 @@
-//! The query: which parameters a route knows, and what they hold. Every fault is collected before
-//! any is answered.
+//! The query of a request, read by the rows of its operation. Every error is collected before one
+//! is answered.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use persona_model::{excerpt, nearest_name};
 
 use super::contract::OperationId;
 use super::contract::parameters::{Parameter, Typed};
-use super::problem::{Fault, Problem};
+use super::problem::{FieldError, Problem};
 
 /// Most parameters of a query: every one that a route knows, with room for those that repeat.
 pub(super) const PARAMETERS_MAX: usize = 64;
@@ -16,14 +16,14 @@ pub(super) const PARAMETERS_MAX: usize = 64;
 /// The parameters of one request, and what is wrong with them.
 pub(super) struct Parameters<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    faults: Vec<Fault>,
+    errors: Vec<FieldError>,
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads the query of this operation; unknown and repeated parameters are faults.
+    /// Reads the query of this operation; unknown and repeated parameters are errors.
     pub fn read(uri: &'a Uri, operation: OperationId) -> Self {
         let known = operation.row().query;
-        let mut read = Self { pairs: Vec::new(), faults: Vec::new() };
+        let mut read = Self { pairs: Vec::new(), errors: Vec::new() };
         let Some(query) = uri.query() else { return read };
         let count = query.split('&').count();
         if count > PARAMETERS_MAX {
@@ -53,16 +53,16 @@ impl<'a> Parameters<'a> {
 
     /// Ends the reading: everything that was wrong, at once.
     pub fn done(self) -> Result<(), Problem> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Problem::bad_parameters(self.faults)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::bad_parameters(self.errors)) }
     }
 
-    /// Adds a fault.
+    /// Adds an error.
     pub fn refuse(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
-        self.faults.push(Fault {
+        self.errors.push(FieldError {
             parameter: Some(excerpt(name).into()),
             code,
             message: message.into(),
-            ..Fault::default()
+            ..FieldError::default()
         });
     }
 
@@ -77,7 +77,7 @@ impl<'a> Parameters<'a> {
         self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_ref())
     }
 
-    /// The value of a parameter; one that its row does not take is a fault.
+    /// The value of a parameter; one that its row does not take is an error.
     pub fn value<T>(&mut self, row: &Typed<T>) -> Option<T> {
         let text = self.text(&row.parameter)?;
         match (row.read)(&row.parameter, text) {

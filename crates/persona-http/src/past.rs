@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::wire::{FORMERLY_MANAGED, MANAGED};
 
-/// Reads the body. Everything that the store manages is taken over here, so all of it is looked at.
+/// Reads the body. The members that the store manages are taken over, so each of them is checked.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub(super) fn past_revision(
     let mut reader = Reader { managed: &managed, faults: Vec::new() };
     let (created_at, updated_at) = (reader.time("created_at"), reader.time("updated_at"));
     let is_deleted = managed.get("deleted_at").is_some_and(|time| !time.is_null());
-    // By the time that they tell: one time can be written in several ways.
+    // Times are compared, not texts: one time can be written in several ways.
     if is_deleted && reader.time("deleted_at") != updated_at {
         reader.complain(
             "/deleted_at",

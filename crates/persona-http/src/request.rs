@@ -28,9 +28,9 @@ use super::{ClientAddress, Context, json, personas};
 pub(super) const KEY_CHARS_MAX: usize = 255;
 /// Most characters of an author.
 pub(super) const AUTHOR_CHARS_MAX: usize = 128;
-/// Who makes a change.
+/// Names the author of a change.
 pub(super) const AUTHOR: HeaderName = HeaderName::from_static("x-persona-author");
-/// How a repeated request is recognised.
+/// Names a request, so that a repetition of it is recognised.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 

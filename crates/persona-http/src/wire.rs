@@ -46,12 +46,12 @@ pub(super) const MANAGED: &[Managed] = &[
     Managed {
         name: "created_by",
         holds: Holds::AuthorOrNull,
-        about: "Who made revision 1, where known.",
+        about: "The author of revision 1, where known.",
     },
     Managed {
         name: "updated_by",
         holds: Holds::AuthorOrNull,
-        about: "Who made the current revision, where known.",
+        about: "The author of the current revision, where known.",
     },
     Managed {
         name: "content_hash",
@@ -60,8 +60,8 @@ pub(super) const MANAGED: &[Managed] = &[
     },
 ];
 
-/// A member that a version before had in each answer. A client that sends back what it got then may
-/// still send it; it is ignored.
+/// A member that every answer of an earlier version had. A client may send it back as it got it; it
+/// is ignored.
 pub(super) const FORMERLY_MANAGED: &str = "labels";
 
 /// The names of all members of an answer.

@@ -1,7 +1,7 @@
 //! The memory that the bodies of one process take up.
 //!
-//! A small body takes none of it: there are at most as many as connections, and that is their
-//! bound. So small writes find room whatever large ones do. A large body takes memory as its bytes
+//! A small body takes none of it: the number of connections bounds the number of small bodies. So
+//! small writes find room whatever large ones do. A large body takes memory as its bytes
 //! arrive, out of a whole in which each client has a share. Nothing ever waits for memory, because
 //! bodies that hold some could wait for each other. Where memory is short, the slowest body that is
 //! not complete gives way: a body that hardly moves holds nothing up.
@@ -16,8 +16,8 @@ use super::BODY_BYTES_MAX;
 use crate::ledger::{Bounds, Ledger, Party, Short};
 use crate::problem::{Code, Problem};
 
-/// Up to how many bytes a body is small. Ordinary personas have a few thousand; each connection of
-/// a worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
+/// Largest body that is small. Ordinary personas have a few thousand bytes. Each connection of a
+/// worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
 /// can be chosen.
 pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of all large bodies that one process holds at a time, from their first byte to their
@@ -25,8 +25,8 @@ pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
 const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 /// Of that, a quarter is the most for one client: two of the largest.
 const BOUNDS: Bounds = Bounds { all: LARGE_BYTES_MAX, party: LARGE_BYTES_MAX / 4 };
-/// A rate is taken over no shorter time: what lay ready in the system's buffers says nothing of a
-/// client's speed.
+/// Shortest time over which the rate of a body is measured. Bytes that lay ready in the buffers of
+/// the system say nothing of the speed of the client.
 const RATE_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// The memory that the bodies of one process may take up together.
@@ -71,7 +71,7 @@ impl BodyMemoryLimit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A claim that holds nothing yet, for a body of which so much has arrived.
+    /// A claim that holds no memory yet.
     pub(super) fn claim(&self, party: Party) -> Claim {
         let (incomplete, given_way) = oneshot::channel();
         let mut state = self.state();
@@ -98,7 +98,7 @@ impl BodyMemoryLimit {
 }
 
 impl Claim {
-    /// So many bytes have arrived in sum, and to keep them the body needs `capacity` bytes.
+    /// Notes that `bytes` have arrived in sum, and takes memory until the claim has `capacity`.
     pub fn arrived(&mut self, bytes: usize, capacity: usize) -> Result<(), Problem> {
         let mut state = self.limit.state();
         let entry = state.claims.get_mut(&self.number).ok_or_else(gave_way)?;
@@ -124,8 +124,7 @@ impl Claim {
 
     /// Waits until this body has to give way.
     pub async fn given_way(&mut self) -> Problem {
-        // The sender goes without a word when the body is complete, and then this is not waited for
-        // any more.
+        // The sender is dropped when the body is complete; then nothing waits for this any more.
         let _ = (&mut self.given_way).await;
         gave_way()
     }
@@ -238,7 +237,7 @@ mod tests {
         let limit = BodyMemoryLimit::default();
         let mut slow = arrived(&limit, 1, 100_000).expect("room");
         let mut fast = arrived(&limit, 1, 4_000_000).expect("room");
-        // Slower than both: it is this one that does not get in.
+        // The new body is slower than both, so it is the one that is refused.
         let refused = arrived(&limit, 1, 70_000).expect_err("the share is taken");
         assert!(refused.starts_with("the bodies of this client"), "{refused}");
         let newcomer = arrived(&limit, 1, 1_000_000).expect("room, because the slow one gives way");
@@ -260,7 +259,7 @@ mod tests {
             1,
             "one gave way"
         );
-        // What is complete does not give way.
+        // A complete body does not give way.
         let refused =
             arrived(&limit, 10, 8_000_000).expect_err("everything else is complete, or no larger");
         assert_eq!(refused, "the bodies of other requests take up all the room there is");

@@ -1,8 +1,8 @@
 //! Bodies: how much of them a process takes in, and how long it waits for the rest.
 //!
-//! `memory.rs` is the memory that they share. A body that is refused is read a little further while
-//! its answer goes out: a connection that is closed with unread bytes is reset, and then many
-//! clients never see why.
+//! `memory.rs` is the memory that all bodies share. The server reads on for a while when it refuses
+//! a body: a connection that is closed with unread bytes is reset, and then many clients never see
+//! the answer.
 
 mod memory;
 
@@ -64,7 +64,8 @@ impl BodyMemoryLimit {
         if let Some(bytes) = announced.filter(|bytes| *bytes > BODY_BYTES_MAX)
             && headers.contains_key(EXPECT)
         {
-            // Reading on would ask the client for the body, and it waits to be asked.
+            // Reading on would make the library send 100 Continue, which asks the client for the
+            // body.
             return Err(too_large(Some(bytes)));
         }
         let read = match announced.filter(|bytes| *bytes > MEASURED_BYTES_MAX) {
@@ -91,7 +92,7 @@ impl BodyMemoryLimit {
         while let Some(data) = next_piece(body, &mut patience, claim.as_mut()).await? {
             received += data.len();
             if received > BODY_BYTES_MAX {
-                // Only its size is of interest now.
+                // The body is refused; only its size is still counted.
                 (kept, claim) = (Vec::new(), None);
                 if received > MEASURED_BYTES_MAX {
                     return Err(too_large(None));
@@ -99,7 +100,7 @@ impl BodyMemoryLimit {
                 continue;
             }
             if received > SMALL_BYTES_MAX {
-                // Doubled each time, so that a body is moved a few times and not with each piece.
+                // The capacity doubles, so that a body is copied a few times only.
                 let capacity = if received > kept.capacity() {
                     most.min(2 * kept.capacity()).max(received)
                 } else {
@@ -143,7 +144,7 @@ async fn next_piece(
 async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
-        // A frame of trailers says nothing that is needed here.
+        // The server uses no trailers.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
@@ -161,7 +162,7 @@ async fn drain(mut body: Body) {
             drained += data.len();
         }
     };
-    // Too slow or not, that is the end of it.
+    // Whether the client was too slow or not makes no difference any more.
     let _ = timeout(DRAIN_TIME_MAX, reading).await;
 }
 

@@ -306,7 +306,7 @@ pub const OF_WRITES: &[Header] = &[
     header(
         "X-Persona-Author",
         HeaderHolds::Author,
-        "Who makes the change; becomes created_by and updated_by.",
+        "The author of the change; becomes created_by and updated_by.",
     ),
 ];
 

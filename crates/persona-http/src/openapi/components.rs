@@ -29,7 +29,7 @@ pub(super) fn schemas() -> Value {
         "PersonaPage": page(),
         "Snippet": snippet(),
         "Problem": problem(),
-        "Fault": fault(),
+        "FieldError": field_error(),
         "Conflict": conflict(),
         "ProblemKind": problem_kind(),
         "ProblemPage": problem_page(),
@@ -132,14 +132,14 @@ fn problem() -> Value {
             "code": { "type": "string", "enum": codes, "description": "A stable word for programs." },
             "detail": { "type": "string", "description": "What happened in this case." },
             "hint": { "type": "string", "description": "How to go on." },
-            "errors": { "type": "array", "items": { "$ref": "#/components/schemas/Fault" }, "description": "What is wrong, at most 100 things." },
+            "errors": { "type": "array", "items": { "$ref": "#/components/schemas/FieldError" }, "description": "What is wrong, at most 100 things." },
             "more_errors": { "type": "integer", "minimum": 1, "description": "How many more things are wrong." },
             "request_id": { "type": "string", "description": "As in X-Request-Id." },
             "current_revision": { "type": "integer", "minimum": 1, "description": "The revision to start again from." },
             "conflicts": { "type": "array", "items": { "$ref": "#/components/schemas/Conflict" }, "description": "With code conflict." },
             "more_conflicts": { "type": "integer", "minimum": 1, "description": "With code conflict: how many there are besides the first 100." },
             "undelete": { "type": "string", "description": "With code deleted: the path that brings the persona back." },
-            "holder": { "type": "string", "format": "uuid", "description": "With code handle_taken: who has it." },
+            "holder": { "type": "string", "format": "uuid", "description": "With code handle_taken: the persona that has it." },
             "pointer": { "type": "string", "description": "With code test_failed: what was tested." },
             "line": { "type": "integer", "description": "With code malformed_json: the line, from 1." },
             "column": { "type": "integer", "description": "With code malformed_json: the column, from 1, in bytes." },
@@ -154,7 +154,7 @@ fn problem() -> Value {
     })
 }
 
-fn fault() -> Value {
+fn field_error() -> Value {
     json!({
         "type": "object",
         "description": "One thing that is wrong, at exactly one place.",

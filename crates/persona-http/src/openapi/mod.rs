@@ -39,7 +39,7 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
             "license": { "name": "MIT", "identifier": "MIT" },
         }),
         servers: json!([{ "url": "/", "description": "This server." }]),
-        // It knows no logins: who may reach it may use it.
+        // There are no logins: a client that reaches the server may use all of it.
         security: json!([]),
         tags: json!([
             { "name": "personas", "description": "Read and change personas." },
@@ -70,7 +70,7 @@ struct Document {
 
 const ABOUT: &str = "Keeps personas: characters, users, agents and prompts.\n\n\
     An acknowledged change is never lost, and every read that starts after it sees it, whichever worker answers. \
-    Each persona has a revision, and each state of it an ETag, which is opaque. Replacing and deleting need If-Match, so that nobody \
+    Each persona has a revision, and each state of it an ETag, which is opaque. Replacing and deleting need If-Match, so that no client \
     overwrites what another client wrote meanwhile; patches touch only what they name.\n\n\
     Errors are problem documents (RFC 9457) with a stable code; the list is at /api/v1/problems. Every answer carries \
     X-Request-Id: the one that came in (1 to 128 visible ASCII characters), or a new one. A server that runs with \

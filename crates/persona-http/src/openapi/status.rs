@@ -26,7 +26,7 @@ pub(super) fn status() -> Value {
             "checkpoints": or_null("Checkpoints"),
             "write_lock": {
                 "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/WriteLockUser" } }, { "type": "null" }],
-                "description": "Who waits for the turn to write, and who has it, at this moment; null where the database is no file.",
+                "description": "The processes that wait for the turn to write, and the one that has it, at this moment; null where the database is no file.",
             },
             "contention": { "$ref": "#/components/schemas/Contention" },
             "backups": or_null("Backups"),
@@ -66,7 +66,7 @@ pub(super) fn server() -> Value {
         "description": "The server that the database is on; null where it is a file.",
         "properties": {
             "place": { "type": "string", "description": "Hosts and database." },
-            "connections": { "type": "integer", "description": "Connections to it now, of everybody." },
+            "connections": { "type": "integer", "description": "Connections to it now, of all its clients." },
             "connections_max": { "type": "integer", "description": "Most connections that it takes." },
         },
         "required": ["place", "connections", "connections_max"],
@@ -102,7 +102,7 @@ pub(super) fn contention() -> Value {
             "writes_given_up": { "type": "integer", "description": "Writes that did not get their turn in time; answered with 503." },
             "recent": {
                 "anyOf": [{ "type": "array", "items": { "$ref": "#/components/schemas/WriteLockWindow" } }, { "type": "null" }],
-                "description": "Quarters of an hour of the last six hours in which somebody wrote, the oldest first.",
+                "description": "Quarters of an hour of the last six hours in which there were writes, the oldest first.",
             },
         },
         "required": [

@@ -26,8 +26,8 @@ fn path_of(id: PersonaId) -> String {
     OperationId::GetPersona.path_of(&[&id.to_string()])
 }
 
-/// The persona that a path names; a malformed identity is nobody's. Takes the path itself, so that
-/// a read allocates nothing.
+/// The persona that a path names. No persona has a malformed identity. Takes the path itself, so
+/// that a read allocates nothing.
 pub fn id_in(path: &str) -> Result<PersonaId, Problem> {
     let behind = path.strip_prefix(OperationId::ListPersonas.path());
     let segment =

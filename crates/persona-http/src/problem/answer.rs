@@ -27,7 +27,7 @@ struct Parts {
     code: Code,
     detail: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
-    errors: Vec<Fault>,
+    errors: Vec<FieldError>,
     extra: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The failure behind it, for the log. Shared, because the extension of a response must be
@@ -41,7 +41,7 @@ pub struct Damage(pub String);
 
 /// One thing that is wrong with a request; exactly one of the places is set.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
-pub struct Fault {
+pub struct FieldError {
     /// Where in the body: a JSON Pointer (RFC 6901), empty for the body as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -81,7 +81,7 @@ impl Problem {
 
     /// Adds what is wrong with the request, item by item.
     #[must_use]
-    pub fn errors(mut self, errors: Vec<Fault>) -> Self {
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
@@ -154,17 +154,17 @@ impl Problem {
         message: impl Into<String>,
     ) -> Self {
         let message = message.into();
-        Self::new(Code::BadHeader, format!("{header}: {message}")).errors(vec![Fault {
+        Self::new(Code::BadHeader, format!("{header}: {message}")).errors(vec![FieldError {
             header: Some(header),
             code,
             message,
-            ..Fault::default()
+            ..FieldError::default()
         }])
     }
 
     /// Query parameters that cannot be used; at least one.
-    pub fn bad_parameters(errors: Vec<Fault>) -> Self {
-        let name = |fault: &Fault| fault.parameter.clone().unwrap_or_default();
+    pub fn bad_parameters(errors: Vec<FieldError>) -> Self {
+        let name = |fault: &FieldError| fault.parameter.clone().unwrap_or_default();
         let detail = match errors.as_slice() {
             [fault] if name(fault).is_empty() => format!("the query {}", fault.message),
             [fault] => format!("{}: {}", name(fault), fault.message),
@@ -185,11 +185,11 @@ impl From<ValidationErrors> for Problem {
             [_] => invalid.to_string(),
             errors => format!("{} rules are broken", errors.len() + more),
         };
-        let fault = |it: persona_model::FieldError| Fault {
+        let fault = |it: persona_model::FieldError| FieldError {
             pointer: Some(it.pointer),
             code: it.code,
             message: it.message,
-            ..Fault::default()
+            ..FieldError::default()
         };
         let problem = Self::new(Code::Invalid, detail)
             .errors(invalid.errors.into_iter().map(fault).collect());
@@ -216,8 +216,8 @@ struct Wire<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
-    errors: &'a [Fault],
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
     #[serde(flatten)]
     extra: &'a Map<String, Value>,
     request_id: &'a str,

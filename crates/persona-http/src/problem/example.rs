@@ -8,7 +8,7 @@ use persona_storage::Error;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Code, Fault, Problem, Refusal};
+use super::{Code, FieldError, Problem, Refusal};
 use crate::json::read;
 
 /// The persona that the examples are about.
@@ -18,8 +18,8 @@ const CURRENT: EntityTag = EntityTag { revision: Revision::FIRST, checksum: 0x5d
 
 /// An answer with this code.
 ///
-/// What the store reports as a fault of its own is written out here: making such a problem is also
-/// a line in the log.
+/// Failures of the store are written out here, because an example of them would need the error of a
+/// driver.
 pub fn example(code: Code) -> Problem {
     let new = |detail: &'static str| Problem::new(code, detail);
     match code {
@@ -28,11 +28,11 @@ pub fn example(code: Code) -> Problem {
         }
         Code::BodyCutOff => new("the connection broke before the body was complete"),
         Code::MalformedJson => read(b"{\"name\": Ada}").expect_err("broken on purpose"),
-        Code::BadParameter => Problem::bad_parameters(vec![Fault {
+        Code::BadParameter => Problem::bad_parameters(vec![FieldError {
             parameter: Some("limit".into()),
             code: "bad_value",
             message: "must be a whole number from 1 to 1000, is \"many\"".into(),
-            ..Fault::default()
+            ..FieldError::default()
         }]),
         Code::BadHeader => Problem::bad_header("Idempotency-Key", "bad_value", "must be 1 to 255 visible ASCII characters"),
         Code::NoSuchPersona => Problem::no_such_persona(&ID.to_string()),
@@ -80,7 +80,7 @@ fn of_head(code: Code) -> Problem {
     })
 }
 
-/// What the store answers in its normal course; none of these is a line in the log.
+/// What the store answers in its normal course.
 fn of_store(code: Code) -> Problem {
     Problem::from(match code {
         Code::Conflict => Error::Conflicts {

@@ -15,7 +15,7 @@ mod store;
 
 pub(crate) use crate::contract::problems::Code;
 pub use answer::Damage;
-pub(super) use answer::{Fault, Problem, render};
+pub(super) use answer::{FieldError, Problem, render};
 pub(super) use example::example;
 pub(super) use list::list_problems;
 pub use refusal::Refusal;

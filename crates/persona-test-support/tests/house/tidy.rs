@@ -17,7 +17,6 @@ const LONG_FILES: &[(&str, &str)] = &[
 ];
 /// Argued exceptions to the longest function: its name and the reason.
 const LONG_FUNCTIONS: &[(&str, &str)] = &[
-    ("facts", "one arm for each code of a problem, and nothing else"),
     ("slow_export", WIDTH),
     ("requests_that_two_readers_could_understand_differently_are_refused", WIDTH),
     ("by_relevance", WIDTH),
