@@ -2,26 +2,31 @@
 //!
 //! Rows are read in chunks, each by a statement of its own. So a stream can jump: a chunk begins
 //! where the search goes on, and FTS5 finds that place without a look at the rows before it. Chunks
-//! grow while they are read row by row, and shrink while most of their rows are jumped over.
+//! grow while reading all of their rows is cheaper than a jump to each row that is needed, and
+//! shrink otherwise.
+
+use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, params};
 
 use persona_model::Term;
 
-/// Rows of a chunk. A statement costs as much as reading about 64 rows.
+/// A statement costs as much as reading so many rows.
+const STATEMENT_ROWS: usize = 64;
+/// Rows of a chunk.
 const CHUNK_ROWS_MIN: usize = 32;
 const CHUNK_ROWS_MAX: usize = 4096;
-/// Longest beginning of a word, in characters, of which the indexes have lists (`prefix` of the
+/// The beginnings of words, by their characters, of which the indexes have lists (`prefix` of the
 /// tables).
-const PREFIX_CHARS_MAX: usize = 3;
+const LISTED_PREFIX_CHARS: RangeInclusive<usize> = 2..=3;
 
 /// See the module.
 pub(super) struct Stream<'c> {
     connection: &'c Connection,
     sql: String,
     expression: String,
-    /// Whether all rows are read at once. FTS5 makes the list of a long prefix anew for every
-    /// statement.
+    /// Whether all rows are read at once. FTS5 makes the list of a prefix for every statement anew,
+    /// unless the index has it.
     is_whole: bool,
     /// Row ids in falling order.
     chunk: Vec<i64>,
@@ -37,7 +42,7 @@ pub(super) struct Stream<'c> {
 impl<'c> Stream<'c> {
     /// What has the term.
     pub(super) fn of(connection: &'c Connection, index: &str, term: &Term) -> Self {
-        Self::begin(connection, index, phrase(term), is_long_prefix(term))
+        Self::begin(connection, index, phrase(term), is_unlisted_prefix(term))
     }
 
     /// What has all of the terms, in columns that `of_columns` makes an expression of.
@@ -48,7 +53,7 @@ impl<'c> Stream<'c> {
         of_columns: impl FnOnce(&str) -> String,
     ) -> Self {
         let wanted = terms.iter().map(phrase).collect::<Vec<_>>().join(" AND ");
-        Self::begin(connection, index, of_columns(&wanted), terms.iter().any(is_long_prefix))
+        Self::begin(connection, index, of_columns(&wanted), terms.iter().any(is_unlisted_prefix))
     }
 
     fn begin(connection: &'c Connection, index: &str, expression: String, is_whole: bool) -> Self {
@@ -86,7 +91,7 @@ impl<'c> Stream<'c> {
     }
 
     fn read(&mut self, most: i64) -> rusqlite::Result<()> {
-        self.chunk_rows = if self.told * 4 >= self.chunk.len() {
+        self.chunk_rows = if self.told * STATEMENT_ROWS >= self.chunk.len() {
             (self.chunk_rows * 2).min(CHUNK_ROWS_MAX)
         } else {
             (self.chunk_rows / 2).max(CHUNK_ROWS_MIN)
@@ -104,10 +109,11 @@ impl<'c> Stream<'c> {
     }
 }
 
-/// Whether a term is a beginning of words that is too long for the lists of beginnings.
-fn is_long_prefix(term: &Term) -> bool {
-    let last = term.words.last();
-    term.prefix && last.is_some_and(|last| last.chars().nth(PREFIX_CHARS_MAX).is_some())
+/// Whether a term is a beginning of words of which the indexes have no list.
+fn is_unlisted_prefix(term: &Term) -> bool {
+    let characters = |last: &String| last.chars().take(LISTED_PREFIX_CHARS.end() + 1).count();
+    let is_listed = |last| LISTED_PREFIX_CHARS.contains(&characters(last));
+    term.prefix && !term.words.last().is_some_and(is_listed)
 }
 
 fn stored(rows: usize) -> i64 {
@@ -121,4 +127,92 @@ fn stored(rows: usize) -> i64 {
 pub(super) fn phrase(term: &Term) -> String {
     let star = if term.prefix { " *" } else { "" };
     format!("\"{}\"{star}", term.words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use persona_model::Term;
+    use rusqlite::Connection;
+    use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+    use super::Stream;
+
+    const ROWS: i64 = 20_000;
+
+    thread_local! {
+        static STATEMENTS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the signature of the hook")]
+    fn count(event: TraceEvent<'_>) {
+        // FTS5 has statements of its own on its tables.
+        if matches!(event, TraceEvent::Stmt(_, sql) if sql.starts_with("SELECT rowid")) {
+            STATEMENTS.set(STATEMENTS.get() + 1);
+        }
+    }
+
+    /// An index in which row `n` has the words `every`, `rest` and `w<n>`, where `rest` is the
+    /// remainder of `n` by ten.
+    fn index() -> Connection {
+        let connection = Connection::open_in_memory().expect("memory");
+        connection
+            .execute_batch(
+                "CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'ascii', prefix = '2 3');",
+            )
+            .expect("FTS5");
+        for row in 1..=ROWS {
+            let text = format!("every r{} w{row}", row % 10);
+            connection
+                .prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")
+                .and_then(|mut insert| insert.execute((row, text)))
+                .expect("inserted");
+        }
+        connection
+    }
+
+    fn stream<'c>(connection: &'c Connection, word: &str, prefix: bool) -> Stream<'c> {
+        Stream::of(connection, "words", &Term { words: vec![word.into()], prefix })
+    }
+
+    /// Walks two streams side by side to their ends: the rows that both have, and how many
+    /// statements that took.
+    fn common(mut one: Stream<'_>, mut other: Stream<'_>) -> (Vec<i64>, usize) {
+        let before = STATEMENTS.get();
+        let (mut rows, mut most) = (Vec::new(), i64::MAX);
+        while let Some(at) = one.at_most(most).expect("read") {
+            match other.at_most(at).expect("read") {
+                None => break,
+                Some(row) if row == at => {
+                    rows.push(row);
+                    most = row - 1;
+                }
+                Some(row) => most = row,
+            }
+        }
+        (rows, STATEMENTS.get() - before)
+    }
+
+    #[test]
+    fn frequent_words_are_read_in_few_statements_and_a_rare_one_spares_the_rows_of_the_others() {
+        let mut connection = index();
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count)).expect("a hook");
+        let connection = connection;
+        let of = |word: &str, prefix| stream(&connection, word, prefix);
+        // Two words of every tenth row without a common row, and one of them beside a word of every
+        // row: each jump is short, so the rows between are read.
+        let (rows, statements) = common(of("r3", false), of("r4", false));
+        assert_eq!((rows.len(), statements < 40), (0, true), "{statements} statements");
+        let (rows, statements) = common(of("r3", false), of("every", false));
+        assert_eq!((rows.len(), statements < 60), (2000, true), "{statements} statements");
+        // A beginning without a list is read at once, however it is walked.
+        for beginning in ["w", "w1999"] {
+            let (_, statements) = common(of("r3", false), of(beginning, true));
+            assert!(statements < 40, "{beginning}: {statements} statements");
+        }
+        // A rare word: one jump in the frequent word for each of its rows.
+        let (rows, statements) = common(of("w777", false), of("every", false));
+        assert_eq!((rows, statements < 6), (vec![777], true), "{statements} statements");
+    }
 }
