@@ -34,7 +34,7 @@ impl Identities {
 
     fn next(&mut self, format: Format, kind: &[u8], text: &str) -> PersonaId {
         let mut hash = Sha256::new();
-        hash.update(format.word());
+        hash.update(format.as_str());
         hash.update([0]);
         hash.update(kind);
         hash.update([0]);

@@ -21,7 +21,7 @@ pub enum Format {
 
 impl Format {
     /// The word for this format; part of the identities that are derived, so it must never change.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::AwesomePrompts => "awesome-prompts",
             Self::LobeHub => "lobehub",

@@ -20,7 +20,7 @@ impl ChangeKind {
     pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Undeleted];
 
     /// The word for this kind in the database and on the wire.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
@@ -31,7 +31,7 @@ impl ChangeKind {
 
     /// The kind with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

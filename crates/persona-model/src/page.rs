@@ -110,7 +110,7 @@ impl Sort {
     }
 
     /// The word for this order.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         Self::ALL
             .into_iter()
             .find(|(_, sort)| *sort == self)
@@ -213,8 +213,15 @@ fn fingerprint(filter: &Filter, sort: Sort) -> [u8; FINGERPRINT_BYTES] {
     };
     let search =
         search.as_ref().map(|search| json!([terms(&search.wanted), terms(&search.unwanted)]));
-    let parts =
-        json!([sort.word(), kind.map(Kind::word), is_active, tags, since, search, include_deleted]);
+    let parts = json!([
+        sort.as_str(),
+        kind.map(Kind::as_str),
+        is_active,
+        tags,
+        since,
+        search,
+        include_deleted
+    ]);
     let digest = Sha256::digest(parts.to_string());
     let mut print = [0; FINGERPRINT_BYTES];
     print.copy_from_slice(&digest[..FINGERPRINT_BYTES]);

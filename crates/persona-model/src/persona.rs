@@ -43,7 +43,7 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::Character, Self::User, Self::Agent, Self::Prompt];
 
     /// The word for this kind in the API.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Character => "character",
             Self::User => "user",
@@ -54,6 +54,6 @@ impl Kind {
 
     /// The kind with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }

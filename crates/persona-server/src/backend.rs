@@ -145,7 +145,7 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
             file_system: report.file_system,
         },
         engine_version: library_version().into(),
-        durability: durability.word().into(),
+        durability: durability.as_str().into(),
         durability_meaning: durability.meaning().into(),
         created: report.created,
         database_bytes: report.database_bytes,

@@ -184,7 +184,7 @@ impl Outcome {
         [Self::Created, Self::Updated, Self::Unchanged, Self::Deleted, Self::Undeleted];
 
     /// The word for this outcome in the database.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
@@ -196,7 +196,7 @@ impl Outcome {
 
     /// The outcome with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 

@@ -319,6 +319,6 @@ mod tests {
     #[test]
     fn the_words_of_the_parameters_are_those_of_the_model() {
         assert_eq!(SORT_WORDS, Sort::ALL.map(|(word, _)| word));
-        assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::word));
+        assert_eq!(KIND_WORDS, Kind::ALL.map(Kind::as_str));
     }
 }

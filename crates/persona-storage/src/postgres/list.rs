@@ -239,7 +239,7 @@ fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
         conditions.push("p.deleted_at IS NULL".into());
     }
     if let Some(kind) = filter.kind {
-        conditions.push(format!("p.kind = {}", values.add(kind.word(), Type::TEXT)));
+        conditions.push(format!("p.kind = {}", values.add(kind.as_str(), Type::TEXT)));
     }
     if let Some(active) = filter.is_active {
         conditions.push(format!("p.is_active = {}", values.add(active, Type::BOOL)));

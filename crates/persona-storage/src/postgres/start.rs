@@ -86,7 +86,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
         feed_moved: migrated.feed_moved,
         server_version: facts.server_version,
         connections_max: facts.connections_max,
-        durability: facts.durability.word(),
+        durability: facts.durability.as_str(),
         durability_meaning: facts.durability.meaning(),
         personas: facts.personas,
         database_bytes: facts.database_bytes,

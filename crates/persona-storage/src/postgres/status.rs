@@ -37,7 +37,7 @@ impl Durability {
         }
     }
 
-    pub(super) const fn word(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Normal => "normal",
@@ -98,7 +98,7 @@ pub(super) async fn status(leases: &Leases, settings: &Settings) -> Result<Statu
     Ok(Status {
         backend: "postgresql",
         engine_version: facts.server_version,
-        durability: facts.durability.word(),
+        durability: facts.durability.as_str(),
         durability_meaning: facts.durability.meaning(),
         schema_version: migrate::VERSION,
         personas: facts.personas,

@@ -161,7 +161,7 @@ pub(super) async fn apply(
         (&revision, Type::INT8),
         (&parent, Type::INT8),
         (&persona.document.name(), Type::TEXT),
-        (&persona.document.kind().word(), Type::TEXT),
+        (&persona.document.kind().as_str(), Type::TEXT),
         (&persona.document.handle(), Type::TEXT),
         (&persona.document.is_active(), Type::BOOL),
         (&persona.created_at.as_micros(), Type::INT8),
@@ -175,7 +175,7 @@ pub(super) async fn apply(
         (&base, Type::INT8),
         (&changed, Type::TEXT),
         (&operation, Type::UUID),
-        (&revised.kind.word(), Type::TEXT),
+        (&revised.kind.as_str(), Type::TEXT),
         (&tags, Type::TEXT_ARRAY),
         (&words.map(|words| &words.name), Type::TEXT),
         (&words.map(|words| &words.tags), Type::TEXT),
@@ -183,7 +183,7 @@ pub(super) async fn apply(
         (&words.and_then(|words| words.beginnings.as_ref()), Type::TEXT_ARRAY),
         (&write.idempotency.as_ref().map(|wanted| &wanted.key), Type::TEXT),
         (&fingerprint, Type::BYTEA),
-        (&revised.outcome.word(), Type::TEXT),
+        (&revised.outcome.as_str(), Type::TEXT),
         (&migrate::stored_version(), Type::INT4),
     ];
     let is_plain = tags.is_none() && write.idempotency.is_none();
@@ -212,7 +212,7 @@ pub(super) async fn keep_answer(
     let parameters: [Parameter<'_>; 7] = [
         (&wanted.key, Type::TEXT),
         (&&wanted.fingerprint[..], Type::BYTEA),
-        (&Outcome::Unchanged.word(), Type::TEXT),
+        (&Outcome::Unchanged.as_str(), Type::TEXT),
         (&row::uuid(answer.id), Type::UUID),
         (&row::stored(answer.revision.number()), Type::INT8),
         (&operation, Type::UUID),

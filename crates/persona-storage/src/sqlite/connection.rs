@@ -43,7 +43,7 @@ pub(super) enum Purpose {
 
 impl Purpose {
     /// What a connection of this kind is there to do, as a word.
-    pub(super) const fn word(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::Read => "read",

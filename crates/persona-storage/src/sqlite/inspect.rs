@@ -116,7 +116,7 @@ fn read_back_one(
         if value != wanted {
             found.wrong.push(format!(
                 "{name} is {value} instead of {wanted} on a connection to {}",
-                purpose.word()
+                purpose.as_str()
             ));
         }
     };

@@ -21,7 +21,7 @@ impl Durability {
     pub const ALL: [Self; 2] = [Self::Normal, Self::Full];
 
     /// The word for this class.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "normal",
             Self::Full => "full",
@@ -30,7 +30,7 @@ impl Durability {
 
     /// The class with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.word() == word)
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
     }
 
     /// SQLite's number for it.

@@ -142,7 +142,7 @@ impl Store for SqliteStore {
                     Ok(Status {
                         backend: "sqlite",
                         engine_version: library_version().into(),
-                        durability: durability.word(),
+                        durability: durability.as_str(),
                         durability_meaning: durability.meaning(),
                         schema_version: migrate::version_of(connection)?,
                         personas: personas::count_living(connection)?,

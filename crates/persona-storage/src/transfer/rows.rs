@@ -54,7 +54,7 @@ impl Entry {
             id: self.persona,
             revision: self.revision,
             name: document.name().into(),
-            kind: document.kind().word().into(),
+            kind: document.kind().as_str().into(),
             handle: document.handle().map(str::to_owned),
             is_active: document.is_active(),
             created_at: self.created_at,

@@ -52,7 +52,7 @@ fn durability(facts: &Facts) -> Option<Finding> {
     let running = facts.server.as_ref().and_then(|server| server.status.as_ref());
     let (word, meaning) = match running {
         Some(status) => (status.durability.as_str(), status.durability_meaning.as_str()),
-        None => (class.word(), class.meaning()),
+        None => (class.as_str(), class.meaning()),
     };
     Some(Finding::ok(format!("{word}: {meaning}")))
 }

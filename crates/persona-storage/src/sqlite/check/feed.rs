@@ -105,7 +105,7 @@ impl Feed {
                 Some(id),
                 format!(
                     "the feed says that it was last {}, and its row does not",
-                    last.kind.word()
+                    last.kind.as_str()
                 ),
             );
         }
@@ -134,5 +134,5 @@ fn fault_of(before: Option<&Last>, revision: Revision, kind: ChangeKind) -> Opti
         ChangeKind::Undeleted => was_deleted,
         ChangeKind::Updated | ChangeKind::Deleted => before.is_some() && !was_deleted,
     };
-    (!fits).then(|| format!("says {} where that cannot be", kind.word()))
+    (!fits).then(|| format!("says {} where that cannot be", kind.as_str()))
 }

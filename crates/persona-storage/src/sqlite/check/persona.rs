@@ -95,7 +95,7 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     let members = || -> rusqlite::Result<(Persona, String, [bool; 4])> {
         let same = [
             found.get_ref(2)?.as_str()? == document.name(),
-            found.get_ref(3)?.as_str()? == document.kind().word(),
+            found.get_ref(3)?.as_str()? == document.kind().as_str(),
             found.get_ref(4)?.as_str_or_null()? == document.handle(),
             found.get::<_, bool>(5)? == document.is_active(),
         ];

@@ -314,7 +314,7 @@ impl Conditions {
             self.add("p.deleted_at IS NULL", []);
         }
         if let Some(kind) = filter.kind {
-            self.add("p.kind = ?", [Value::Text(kind.word().into())]);
+            self.add("p.kind = ?", [Value::Text(kind.as_str().into())]);
         }
         if let Some(active) = filter.is_active {
             self.add("p.is_active = ?", [Value::Integer(active.into())]);

@@ -26,7 +26,7 @@ pub(crate) fn insert(
         .execute(params![
             persona.as_bytes(),
             row::stored(revision.number()),
-            kind.word(),
+            kind.as_str(),
             at.as_micros()
         ])
         .map(drop)

@@ -69,7 +69,7 @@ pub(crate) fn insert(
         .execute(params![
             wanted.key,
             wanted.fingerprint,
-            written.outcome.word(),
+            written.outcome.as_str(),
             persona.as_bytes(),
             row::stored(written.representation.revision.number()),
             written.representation.deleted,

@@ -187,7 +187,7 @@ impl<'a> Columns<'a> {
     fn of(persona: &'a Persona) -> Self {
         Self {
             name: persona.document.name(),
-            kind: persona.document.kind().word(),
+            kind: persona.document.kind().as_str(),
             handle: persona.document.handle(),
             is_active: persona.document.is_active(),
             deleted_at: persona.deleted_at.map(Timestamp::as_micros),
@@ -219,7 +219,7 @@ pub(crate) fn insert(
             ":id": persona.id.as_bytes(),
             ":revision": row::stored(persona.revision.number()),
             ":name": persona.document.name(),
-            ":kind": persona.document.kind().word(),
+            ":kind": persona.document.kind().as_str(),
             ":handle": persona.document.handle(),
             ":is_active": persona.document.is_active(),
             ":created_at": persona.created_at.as_micros(),
