@@ -12,7 +12,7 @@ use persona_server::run_role;
 use super::arguments::{Arguments, Command, RunRole};
 use super::{
     backup, bench, check, completions, config, create, delete, doctor, edit, export, health,
-    import, list, relocate, restore, serve, show, top, undelete, update, verify, version,
+    import, list, restore, serve, show, top, transfer, undelete, update, verify, version,
 };
 use crate::failure::Failure;
 use crate::terminal::{Output, print_failure_as_json};
@@ -114,7 +114,7 @@ fn run(command: Command, environment: &Environment, output: &Output) -> Result<(
         Command::Backup(arguments) => backup::run(&arguments, environment, output),
         Command::Restore(arguments) => restore::run(&arguments, environment, output),
         Command::Check(arguments) => check::run(&arguments, environment, output),
-        Command::Move(arguments) => relocate::run(&arguments, output),
+        Command::Move(arguments) => transfer::run(&arguments, output),
         Command::Verify(arguments) => on_runtime(verify::run(&arguments, output)),
         Command::Health(arguments) => {
             on_runtime(until_interrupted(health::run(&arguments, environment, output)))

@@ -3,7 +3,7 @@
 use persona_server::backend;
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite;
-use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
+use persona_storage::transfer::{self, Place, Plan, TransferError, TransferReport};
 use serde_json::json;
 
 use super::arguments::Move;
@@ -21,7 +21,11 @@ pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
         into_existing: arguments.into_existing,
         start_over: arguments.start_over,
     };
-    let report = work::run_as(output, |watcher| transfer(&plan, watcher), |error| failure(&error))?;
+    let report = work::run_as(
+        output,
+        |watcher| transfer::transfer(&plan, watcher),
+        |error| failure(&error),
+    )?;
     print(&plan, &report, arguments, output)
 }
 
