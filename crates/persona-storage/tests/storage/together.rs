@@ -76,6 +76,15 @@ async fn add_key(store: &Arc<dyn Store>, key: &str, wait: Duration) -> Result<Wr
 
 const LONG: Duration = Duration::from_secs(30);
 
+/// Waits until something holds, with a deadline.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_of_one_store_is_seen_by_the_next_read_of_every_other() {
     let file = File::new();
@@ -306,8 +315,12 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
         1
     );
     let waiting = add_key(&store, "patient", LONG);
+    let retries = counts.retries.load(Ordering::Relaxed);
     let releasing = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until("the patient write finds the lock taken", || {
+            counts.retries.load(Ordering::Relaxed) > retries
+        })
+        .await;
         foreign.execute_batch("ROLLBACK").expect("released");
     };
     let (written, ()) = tokio::join!(waiting, releasing);
@@ -404,11 +417,8 @@ async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle
     // 320 revisions of 200 KB, each kept twice: twice as much as the log may ever be.
     let largest = counts.largest_wal.load(Ordering::Relaxed);
     assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the log reached {largest} bytes");
-    let deadline = Instant::now() + LONG;
-    while std::fs::metadata(file.wal()).expect("it exists").len() > 0 {
-        assert!(Instant::now() < deadline, "the idle log was not cut");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the idle log is cut", || std::fs::metadata(file.wal()).expect("it exists").len() == 0)
+        .await;
     stop.store(true, Ordering::Relaxed);
     let maintenance = maintenance.join().expect("no panic");
     for store in &stores {
