@@ -7,7 +7,7 @@ const CONNECTIONS: u64 = 64;
 
 /// Connections that each worker has at least. A worker that has more connections than another one
 /// lets the others go first, for a millisecond. On a busy machine that is not always long enough,
-/// so an even spread cannot be asked for; without this rule one worker gets nearly all.
+/// so an even spread cannot be asked for.
 const LEAST: u64 = 6;
 
 #[test]
