@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use utoipa_swagger_ui::Config;
 
-use super::problem::{Code, Problem};
+use crate::problem::{Code, Problem};
 
 /// The page. Its links are relative, so that it also works behind a proxy that adds a prefix.
 const PAGE: &str = r#"<!doctype html>

@@ -13,11 +13,11 @@ use http::{HeaderValue, Version};
 use http_body::Frame;
 use persona_storage::{Error, Export, Exported};
 
-use super::contract::OperationId;
-use super::contract::parameters::{HISTORY, INCLUDE_DELETED};
-use super::parameters::Parameters;
-use super::problem::{Code, Problem};
-use super::{ClientAddress, Context, Turn};
+use crate::contract::OperationId;
+use crate::contract::parameters::{HISTORY, INCLUDE_DELETED};
+use crate::extract::parameters::Parameters;
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context, Turn};
 
 /// From how many bytes on a part is sent off: enough for few system calls, little enough for
 /// memory.

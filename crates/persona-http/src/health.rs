@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
-use super::Context;
-use super::problem::Problem;
+use crate::Context;
+use crate::problem::Problem;
 
 /// Answers while the process lives. The database is not asked, so that a slow disk does not make a
 /// watcher restart the process.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
 use serde_json::json;
 
-use super::contract::OperationId;
+use crate::contract::OperationId;
 
 /// Sends browsers to the documentation, and tells programs what there is.
 pub async fn landing(headers: HeaderMap) -> Response {

@@ -1,45 +1,27 @@
 //! The HTTP API: the contract of `docs/api.md`.
 //!
 //! Start reading at `contract/operations.rs`, the table of operations; `router.rs` binds each row
-//! to its handler. What handlers
-//! share:
+//! to its handler. What handlers share:
 //!
-//! - `request.rs` takes a request apart (media type, headers), `body/` takes its body in, `json.rs`
-//!   reads JSON strictly, `parameters.rs` reads the query, `conditions.rs` the conditions of
-//!   `etag.rs` and `date.rs`;
-//! - `client_address.rs` says for which client a request counts;
+//! - `extract/` takes a request apart: body, JSON, parameters, conditions;
+//! - `limits/` is what one client may hold of a worker: memory, turns, time;
 //! - `problem/` is every error answer, and the only place that picks their status codes;
-//! - `body/memory.rs` and `answer_memory.rs` bound the memory of both directions, for all and for
-//!   each client (`ledger.rs`);
 //! - `wire.rs` is what the JSON of a persona has besides its document;
 //! - `middleware.rs` is what happens to every request.
 //!
 //! Nothing here knows a backend: handlers speak to [`Store`] only.
 
-mod answer_memory;
-mod body;
-mod client_address;
-mod client_limit;
-mod conditions;
 pub mod contract;
-mod date;
 mod docs;
-mod etag;
 mod export;
+mod extract;
 mod health;
-mod heavy;
-mod json;
 mod landing;
-mod ledger;
+mod limits;
 mod middleware;
-mod network;
 mod openapi;
-mod parameters;
-mod past;
-mod patience;
 mod personas;
 mod problem;
-mod request;
 mod router;
 mod server;
 mod status;
@@ -55,18 +37,18 @@ use persona_storage::Store;
 use uuid::Uuid;
 
 pub use self::problem::{Damage, Refusal};
-pub use answer_memory::AnswerMemoryLimit;
 /// The body of an answer, and what can go wrong while it is read.
 pub use axum::body::Body;
 pub use axum::{Error as BodyError, Router};
-pub use body::BodyMemoryLimit;
-pub use client_address::ClientAddress;
-pub use client_limit::{ClientLimit, Turn};
-pub use heavy::HeavyTurns;
+pub use limits::answer_memory::AnswerMemoryLimit;
+pub use limits::body_memory::BodyMemoryLimit;
+pub use limits::client_address::ClientAddress;
+pub use limits::client_limit::{ClientLimit, Turn};
+pub use limits::heavy::HeavyTurns;
+pub use limits::network::Network;
+pub use limits::patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use middleware::REFUSALS;
-pub use network::Network;
 pub use openapi::document as openapi_document;
-pub use patience::{BYTES_PER_SECOND_MIN, Patience};
 pub use router::router;
 pub use server::{Alone, Metrics, ServerFigures, ServerState};
 

@@ -16,10 +16,10 @@ use http_body::Body;
 use persona_model::PersonaId;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::answer_memory::SMALL_BYTES_MAX;
-use super::contract::OperationId;
-use super::problem::{Code, Problem, Refusal, render};
-use super::{ClientAddress, Context, personas};
+use crate::contract::OperationId;
+use crate::limits::answer_memory::SMALL_BYTES_MAX;
+use crate::problem::{Code, Problem, Refusal, render};
+use crate::{ClientAddress, Context, personas};
 
 /// The target of the log lines about requests that break the rules of HTTP. The log never leaves
 /// one of them out, however much they are alike.

@@ -9,10 +9,10 @@ use http::header::ALLOW;
 use http::{HeaderValue, Uri};
 use persona_model::{PersonaId, excerpt, nearest_name, shortened};
 
-use super::contract::{Method, OPERATIONS, Operation, OperationId, PREFIX};
-use super::middleware::{Bound, around};
-use super::problem::{Code, Problem};
-use super::{Context, docs, export, health, landing, openapi, personas, problem, status};
+use crate::contract::{Method, OPERATIONS, Operation, OperationId, PREFIX};
+use crate::middleware::{Bound, around};
+use crate::problem::{Code, Problem};
+use crate::{Context, docs, export, health, landing, openapi, personas, problem, status};
 
 /// The name of requests in the log that no route matches.
 const NO_ROUTE: &str = "none";

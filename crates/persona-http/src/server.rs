@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use persona_model::Timestamp;
 
-use super::contract::status::{Backups, Checkpoints, Contention, Process, WriteLockUser};
-use super::contract::{OperationId, Time};
+use crate::contract::status::{Backups, Checkpoints, Contention, Process, WriteLockUser};
+use crate::contract::{OperationId, Time};
 
 /// Counts what this process answers.
 pub trait Metrics: Send + Sync {

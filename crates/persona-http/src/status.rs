@@ -7,11 +7,11 @@ use axum::extract::{Request, State};
 use persona_model::Timestamp;
 use persona_storage::{BackendDetails, Status as Stored};
 
-use super::contract::OperationId;
-use super::contract::status::{Contention, DatabaseServer, Disk, DiskState, Process, Status};
-use super::parameters::Parameters;
-use super::problem::Problem;
-use super::{Context, ServerFigures};
+use crate::contract::OperationId;
+use crate::contract::status::{Contention, DatabaseServer, Disk, DiskState, Process, Status};
+use crate::extract::parameters::Parameters;
+use crate::problem::Problem;
+use crate::{Context, ServerFigures};
 
 /// The slot of the maintenance process; workers come after it.
 const MAINTENANCE_SLOT: u16 = 0;

@@ -8,7 +8,7 @@ use persona_model::{Clock, DOCUMENT_BYTES_MAX, Timestamp};
 use persona_storage::Store;
 use persona_storage::memory::MemoryStore;
 
-use super::{Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns};
+use crate::{Alone, AnswerMemoryLimit, BodyMemoryLimit, Context, HeavyTurns, ReadTurns};
 
 /// A clock that stands still.
 pub struct FixedClock;

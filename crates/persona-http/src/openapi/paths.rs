@@ -10,7 +10,7 @@ use super::ordered::Ordered;
 use crate::contract::parameters::{Header, HeaderHolds, Holds, Parameter, members};
 use crate::contract::problems::Code;
 use crate::contract::{Answer, Body, Content, OPERATIONS, Operation};
-use crate::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
+use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
 

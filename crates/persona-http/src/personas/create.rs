@@ -8,11 +8,12 @@ use persona_model::{Document, PersonaId};
 use persona_storage::Operation;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
-use crate::parameters::Parameters;
+use crate::extract::conditions;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
 use crate::problem::Problem;
-use crate::request::{MediaType, WriteRequest};
-use crate::{Context, conditions};
 
 /// Creates a persona with an identity of the server's choice.
 pub async fn create_persona(

@@ -7,11 +7,12 @@ use axum::response::Response;
 use persona_storage::Operation;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::WriteRequest;
+use crate::extract::{conditions, etag};
 use crate::problem::Problem;
-use crate::request::WriteRequest;
-use crate::{Context, conditions, etag};
 
 /// Deletes the persona so that it can be brought back. A repetition changes nothing.
 pub async fn delete_persona(

@@ -12,9 +12,10 @@ use persona_storage::{Glance, Representation};
 use super::responses;
 use crate::contract::OperationId;
 use crate::contract::parameters::REVISION;
-use crate::parameters::Parameters;
+use crate::extract::conditions;
+use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
-use crate::{ClientAddress, Context, conditions};
+use crate::{ClientAddress, Context};
 
 /// Answers with the current revision, or with the one that is asked for.
 pub async fn get_persona(

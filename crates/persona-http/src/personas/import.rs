@@ -9,11 +9,12 @@ use persona_model::{PersonaId, Revision, excerpt};
 use persona_storage::Operation;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
+use crate::extract::{conditions, past};
 use crate::problem::{Code, Problem};
-use crate::request::{MediaType, WriteRequest};
-use crate::{Context, conditions, past};
 
 /// Keeps a revision as it was, times and authors too: the first one of a new persona, or the next
 /// one.

@@ -18,7 +18,7 @@ use super::highlights;
 use super::responses::{ASK_FIRST, JSON};
 use crate::contract::OperationId;
 use crate::contract::parameters as row;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context};
 

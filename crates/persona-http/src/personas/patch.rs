@@ -8,12 +8,13 @@ use persona_model::{Patch, Precondition};
 use persona_storage::Operation;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
 use crate::contract::parameters::BASE_REVISION;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
+use crate::extract::{conditions, etag};
 use crate::problem::Problem;
-use crate::request::{MediaType, WriteRequest};
-use crate::{Context, conditions, etag};
 
 /// Changes a part of the document: as a merge patch (RFC 7396) or a JSON Patch (RFC 6902).
 pub async fn patch_persona(

@@ -8,10 +8,11 @@ use persona_storage::Operation;
 
 use super::responses;
 use crate::contract::OperationId;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::{MediaType, WriteRequest};
+use crate::extract::{conditions, etag};
 use crate::problem::Problem;
-use crate::request::{MediaType, WriteRequest};
-use crate::{Context, conditions, etag, wire};
+use crate::{Context, wire};
 
 /// Replaces the whole document, or creates a persona with an identity of the client's choice
 /// (`If-None-Match: *`).

@@ -10,10 +10,11 @@ use persona_model::{Document, PersonaId, Timestamp};
 use persona_storage::{Error, Outcome, Representation, Write, Written};
 use serde_json::json;
 
-use crate::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::contract::OperationId;
+use crate::extract::{conditions, date, etag};
+use crate::limits::answer_memory::{AnswerMemoryLimit, Reservation};
 use crate::problem::Problem;
-use crate::{ClientAddress, Context, conditions, date, etag};
+use crate::{ClientAddress, Context};
 
 /// Says that an answer is that of an earlier request with the same key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

@@ -8,11 +8,12 @@ use persona_model::Precondition;
 use persona_storage::Operation;
 
 use super::responses;
+use crate::Context;
 use crate::contract::OperationId;
-use crate::parameters::Parameters;
+use crate::extract::parameters::Parameters;
+use crate::extract::request::WriteRequest;
+use crate::extract::{conditions, etag};
 use crate::problem::Problem;
-use crate::request::WriteRequest;
-use crate::{Context, conditions, etag};
 
 /// Undeletes the persona, as a new revision. A living one stays as it is.
 pub async fn undelete_persona(

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Code, FieldError, Problem, Refusal};
-use crate::json::read;
+use crate::extract::json::read;
 
 /// The persona that the examples are about.
 const ID: PersonaId = PersonaId::new(Uuid::from_u128(0x0193_b0c2_7f3e_7a10_8c1d_0000_0000_0001));

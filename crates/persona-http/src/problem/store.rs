@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Code, Problem};
 use crate::contract::OperationId;
-use crate::etag;
+use crate::extract::etag;
 
 /// After how many seconds a refused request is worth another try: the queue is worked off within
 /// one.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Network;
+use crate::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -106,8 +106,8 @@ mod tests {
 
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::super::Network;
     use super::ClientAddress;
+    use crate::Network;
 
     fn client(peer: &str, headers: &[(&str, &str)]) -> String {
         let trusted = ["127.0.0.0/8", "::1", "10.0.0.0/8"]

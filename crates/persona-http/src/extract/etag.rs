@@ -11,14 +11,14 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::{EntityTag, Precondition};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Bytes of the longest entity tag: 20 digits of a revision, a hyphen, 8 digits of a checksum, and
 /// the quotes.
 const TAG_BYTES_MAX: usize = 31;
 
 /// The entity tag as the header has it. One allocation, as this is part of every read.
-pub(super) fn of(tag: EntityTag) -> HeaderValue {
+pub(crate) fn of(tag: EntityTag) -> HeaderValue {
     let mut text = [0; TAG_BYTES_MAX];
     let mut rest = &mut text[..];
     write!(rest, "\"{tag}\"").expect("the longest tag fits");
@@ -31,7 +31,7 @@ pub(super) fn of(tag: EntityTag) -> HeaderValue {
 ///
 /// The comparison is strong (RFC 9110 section 13.1.1): a weak tag, or one that this server never
 /// hands out, matches no state.
-pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     let Some(tags) = tags_in(headers, &IF_MATCH, "If-Match")? else { return Ok(None) };
     Ok(Some(match tags {
         Tags::Any => Precondition::Any,
@@ -42,7 +42,7 @@ pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
 }
 
 /// Whether a write is to create the persona (`If-None-Match: *`).
-pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
+pub(crate) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
     match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => Ok(false),
         Some(Tags::Any) if headers.contains_key(IF_MATCH) => Err(Problem::bad_header(
@@ -61,7 +61,7 @@ pub(super) fn must_be_new(headers: &HeaderMap) -> Result<bool, Problem> {
 
 /// Refuses `If-None-Match` where it would be ignored, because an ignored condition is a lost
 /// update.
-pub(super) fn reject_if_none_match(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn reject_if_none_match(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(IF_NONE_MATCH) {
         return Err(Problem::bad_header(
             "If-None-Match",
@@ -73,7 +73,7 @@ pub(super) fn reject_if_none_match(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether the client has this state already (`If-None-Match`, weak comparison).
-pub(super) fn is_known(headers: &HeaderMap, current: EntityTag) -> Result<bool, Problem> {
+pub(crate) fn is_known(headers: &HeaderMap, current: EntityTag) -> Result<bool, Problem> {
     Ok(match tags_in(headers, &IF_NONE_MATCH, "If-None-Match")? {
         None => false,
         Some(Tags::Any) => true,

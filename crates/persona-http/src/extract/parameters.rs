@@ -6,15 +6,15 @@ use std::borrow::Cow;
 use http::Uri;
 use persona_model::{excerpt, nearest_name};
 
-use super::contract::OperationId;
-use super::contract::parameters::{Parameter, Typed};
-use super::problem::{FieldError, Problem};
+use crate::contract::OperationId;
+use crate::contract::parameters::{Parameter, Typed};
+use crate::problem::{FieldError, Problem};
 
 /// Most parameters of a query: every one that a route knows, with room for those that repeat.
-pub(super) const PARAMETERS_MAX: usize = 64;
+pub(crate) const PARAMETERS_MAX: usize = 64;
 
 /// The parameters of one request, and what is wrong with them.
-pub(super) struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     errors: Vec<FieldError>,
 }

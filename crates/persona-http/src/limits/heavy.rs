@@ -8,13 +8,13 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-pub(super) use persona_storage::Turn;
+pub(crate) use persona_storage::Turn;
 use persona_storage::Turns;
 
-use super::problem::{Code, Problem};
+use crate::problem::{Code, Problem};
 
 /// A larger body is heavy: it takes more than about a millisecond.
-pub(super) const LIGHT_BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const LIGHT_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Heavy requests that are worked on at a time in one process. The largest take a hundred times
 /// their body in memory for a moment, and a processor each; more would only make each take longer.
 const TURNS: usize = 2;
@@ -31,7 +31,7 @@ impl Default for HeavyTurns {
 
 impl HeavyTurns {
     /// Waits for a turn.
-    pub(super) async fn take(
+    pub(crate) async fn take(
         &self,
         client: Option<IpAddr>,
         deadline: Instant,

@@ -6,14 +6,14 @@ use persona_model::{
 };
 use serde_json::{Map, Value};
 
-use super::wire::{FORMERLY_MANAGED, MANAGED};
+use crate::wire::{FORMERLY_MANAGED, MANAGED};
 
 /// Reads the body. The members that the store manages are taken over, so each of them is checked.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, at once.
-pub(super) fn past_revision(
+pub(crate) fn past_revision(
     id: PersonaId,
     revision: Revision,
     mut body: Value,

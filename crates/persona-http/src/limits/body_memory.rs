@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::BODY_BYTES_MAX;
-use crate::ledger::{Bounds, Ledger, Party, Short};
+use crate::extract::body::BODY_BYTES_MAX;
+use crate::limits::ledger::{Bounds, Ledger, Party, Short};
 use crate::problem::{Code, Problem};
 
 /// Largest body that is small. Ordinary personas have a few thousand bytes. Each connection of a
 /// worker may hold this much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that
 /// can be chosen.
-pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of all large bodies that one process holds at a time, from their first byte to their
 /// answer: eight of the largest. Without it a thousand connections could ask for gigabytes.
 const LARGE_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
@@ -54,7 +54,7 @@ struct Entry {
 
 /// The memory of one large body, given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     limit: BodyMemoryLimit,
     number: u64,
     given_way: oneshot::Receiver<()>,
@@ -72,7 +72,7 @@ impl BodyMemoryLimit {
     }
 
     /// A claim that holds no memory yet.
-    pub(super) fn claim(&self, party: Party) -> Claim {
+    pub(crate) fn claim(&self, party: Party) -> Claim {
         let (incomplete, given_way) = oneshot::channel();
         let mut state = self.state();
         state.last += 1;
@@ -91,7 +91,7 @@ impl BodyMemoryLimit {
     }
 
     #[cfg(test)]
-    pub(super) fn is_free(&self) -> bool {
+    pub(crate) fn is_free(&self) -> bool {
         let state = self.state();
         state.claims.is_empty() && state.ledger.check(None, BOUNDS.all, BOUNDS).is_ok()
     }

@@ -4,7 +4,7 @@
 use persona_model::{MalformedJson, read_strictly};
 use serde_json::Value;
 
-use super::problem::{Code, FieldError, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 impl From<MalformedJson> for Problem {
     fn from(malformed: MalformedJson) -> Self {
@@ -26,7 +26,7 @@ impl From<MalformedJson> for Problem {
 
 /// Reads a body; every refusal names line, column and, where the text gets that far, a JSON
 /// Pointer.
-pub(super) fn read(body: &[u8]) -> Result<Value, Problem> {
+pub(crate) fn read(body: &[u8]) -> Result<Value, Problem> {
     if body.is_empty() {
         return Err(Problem::new(
             Code::MalformedJson,

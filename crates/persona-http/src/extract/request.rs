@@ -19,24 +19,25 @@ use persona_storage::{Idempotency, Operation, Write};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::body::Received;
-use super::heavy::{LIGHT_BODY_BYTES_MAX, Turn};
-use super::problem::{Code, Problem};
-use super::{ClientAddress, Context, json, personas};
+use crate::extract::body::Received;
+use crate::extract::json;
+use crate::limits::heavy::{LIGHT_BODY_BYTES_MAX, Turn};
+use crate::problem::{Code, Problem};
+use crate::{ClientAddress, Context, personas};
 
 /// Most characters of an idempotency key.
-pub(super) const KEY_CHARS_MAX: usize = 255;
+pub(crate) const KEY_CHARS_MAX: usize = 255;
 /// Most characters of an author.
-pub(super) const AUTHOR_CHARS_MAX: usize = 128;
+pub(crate) const AUTHOR_CHARS_MAX: usize = 128;
 /// Names the author of a change.
-pub(super) const AUTHOR: HeaderName = HeaderName::from_static("x-persona-author");
+pub(crate) const AUTHOR: HeaderName = HeaderName::from_static("x-persona-author");
 /// Names a request, so that a repetition of it is recognised.
-pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// What a body can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum MediaType {
+pub(crate) enum MediaType {
     /// A persona.
     Json,
     /// RFC 7396.
@@ -62,7 +63,7 @@ impl MediaType {
 }
 
 /// A request that changes something, complete.
-pub(super) struct WriteRequest {
+pub(crate) struct WriteRequest {
     /// Everything but the body.
     pub parts: Parts,
     body: Arc<Received>,

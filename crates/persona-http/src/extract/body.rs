@@ -1,10 +1,8 @@
 //! Bodies: how much of them a process takes in, and how long it waits for the rest.
 //!
-//! `memory.rs` is the memory that all bodies share. The server reads on for a while when it refuses
-//! a body: a connection that is closed with unread bytes is reset, and then many clients never see
-//! the answer.
-
-mod memory;
+//! `limits/body_memory.rs` is the memory that all bodies share. The server reads on for a while
+//! when it refuses a body: a connection that is closed with unread bytes is reset, and then many
+//! clients never see the answer.
 
 use std::error::Error;
 use std::io;
@@ -18,15 +16,13 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use self::memory::{Claim, SMALL_BYTES_MAX};
-use super::ledger::Party;
-use super::patience::{BYTES_PER_SECOND_MIN, Patience};
-use super::problem::{Code, Problem};
-
-pub use self::memory::BodyMemoryLimit;
+use crate::limits::body_memory::{BodyMemoryLimit, Claim, SMALL_BYTES_MAX};
+use crate::limits::ledger::Party;
+use crate::limits::patience::{BYTES_PER_SECOND_MIN, Patience};
+use crate::problem::{Code, Problem};
 
 /// Most bytes of a body: one persona with every field near its own limit, with room for escapes.
-pub(super) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How far a body that is too large is read before it is refused, so that the answer can tell its
 /// size.
 const MEASURED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
@@ -39,7 +35,7 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A complete body, and its part of the memory.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(crate) struct Received {
     bytes: Vec<u8>,
     _claim: Option<Claim>,
 }
@@ -53,7 +49,7 @@ impl Received {
 
 impl BodyMemoryLimit {
     /// Reads a whole body of this client.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
         party: Party,

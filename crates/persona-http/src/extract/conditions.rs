@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName};
 use persona_model::{Precondition, Timestamp};
 use persona_storage::{Error, Representation};
 
-use super::problem::{Code, Problem};
-use super::{date, etag};
+use crate::extract::{date, etag};
+use crate::problem::{Code, Problem};
 
 /// How every condition begins.
 const PREFIX: &str = "if-";
@@ -19,7 +19,7 @@ const PREFIX: &str = "if-";
 /// condition that is not met is a problem.
 ///
 /// A date that is none is ignored, as it has to be (sections 13.1.3 and 13.1.4).
-pub(super) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<bool, Problem> {
+pub(crate) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<bool, Problem> {
     // Most reads have no condition, and pay only for a look at the names of the headers.
     if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(false);
@@ -45,7 +45,7 @@ pub(super) fn is_known(headers: &HeaderMap, answer: &Representation) -> Result<b
 ///
 /// A date that is none is refused here: to ignore it, as section 13.1.4 says, would overwrite what
 /// the client did not see.
-pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
     if let Some(precondition) = etag::precondition(headers)? {
         return Ok(Some(precondition));
     }
@@ -60,7 +60,7 @@ pub(super) fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, 
 }
 
 /// What a writer expects, where the route needs it to be told by tags.
-pub(super) fn required_precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+pub(crate) fn required_precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     etag::precondition(headers)?.ok_or_else(|| {
         let hint = if headers.contains_key(IF_UNMODIFIED_SINCE) {
             "a date does not say which content is meant: send If-Match with the ETag that a GET answered"
@@ -74,7 +74,7 @@ pub(super) fn required_precondition(headers: &HeaderMap) -> Result<Precondition,
 /// Judges the conditions of a creation whose identity the server chooses: there is nothing yet, so
 /// `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing
 /// was changed since any date.
-pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
     if etag::precondition(headers)?.is_some() {
         return Err(Problem::new(
             Code::Stale,
@@ -86,17 +86,17 @@ pub(super) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Whether the precondition names no state, so that no persona can meet it.
-pub(super) fn names_no_state(precondition: &Precondition) -> bool {
+pub(crate) fn names_no_state(precondition: &Precondition) -> bool {
     matches!(precondition, Precondition::OneOf(tags) if tags.is_empty())
 }
 
 /// What to do about an `If-Match` that no state can meet. Reading again, as the usual hint says,
 /// would give the same tag, and a proxy would weaken it again.
-pub(super) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
+pub(crate) const NO_STATE: &str = "send the ETag as it came and without W/: a weak tag never matches (RFC 9110, section 13.1.1), and \
                                    a proxy that compresses answers makes tags weak";
 
 /// Refuses conditions where they would be ignored, because an ignored condition is a lost update.
-pub(super) fn none(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn none(headers: &HeaderMap) -> Result<(), Problem> {
     let all = [
         (IF_MATCH, "If-Match"),
         (IF_NONE_MATCH, "If-None-Match"),

@@ -13,7 +13,7 @@ use persona_storage::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::ClientAddress;
+use crate::ClientAddress;
 
 /// Requests that wait for a turn at most; half of them of one client.
 const WAITING_MAX: usize = 64;

@@ -17,7 +17,7 @@ const DATE_BYTES: usize = 29;
 
 /// `Last-Modified` of what was changed at this time, in an answer of now. `None` for a time that no
 /// date can tell.
-pub(super) fn last_modified(changed: Timestamp, now: Timestamp) -> Option<HeaderValue> {
+pub(crate) fn last_modified(changed: Timestamp, now: Timestamp) -> Option<HeaderValue> {
     let second = second_after(changed).min(now.as_micros().div_euclid(MICROS_PER_SECOND));
     // Later years have more digits than a date.
     let second = u64::try_from(second).ok().filter(|second| *second < SECONDS_END)?;
@@ -37,7 +37,7 @@ fn second_after(time: Timestamp) -> i64 {
 }
 
 /// The time that a date names, in any of its three forms; `None` for anything else.
-pub(super) fn parse(text: &[u8]) -> Option<Timestamp> {
+pub(crate) fn parse(text: &[u8]) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(std::str::from_utf8(text).ok()?.trim()).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_micros()).ok().map(Timestamp::from_micros)

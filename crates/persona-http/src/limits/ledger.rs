@@ -1,19 +1,19 @@
 //! How much of a bounded amount of memory each client holds.
 //!
 //! A ledger only counts. What is counted, and what happens when there is too little, is said where
-//! it is used: bodies in `body/memory.rs`, answers in `answer_memory.rs`.
+//! it is used: bodies in `body_memory.rs`, answers in `answer_memory.rs`.
 
 use std::collections::HashMap;
 
-use super::ClientAddress;
+use crate::ClientAddress;
 
 /// The client that memory is counted for. `None` for requests that the process makes itself; they
 /// have no share of their own.
-pub(super) type Party = Option<ClientAddress>;
+pub(crate) type Party = Option<ClientAddress>;
 
 /// Why there is no memory for something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Short {
+pub(crate) enum Short {
     /// The party holds all of its share.
     OfParty,
     /// All parties together hold all memory.
@@ -22,7 +22,7 @@ pub(super) enum Short {
 
 /// How much may be held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// By all parties together, in bytes.
     pub all: usize,
     /// By one party, in bytes.
@@ -31,7 +31,7 @@ pub(super) struct Bounds {
 
 /// The bytes that are held, in sum and by each party.
 #[derive(Default, Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     held: usize,
     /// What was given back since this was last asked for.
     given_back: usize,

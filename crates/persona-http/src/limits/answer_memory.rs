@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Body;
 use bytes::Bytes;
 
-use super::ledger::{Bounds, Ledger, Party};
-use super::problem::{Code, Problem};
+use crate::limits::ledger::{Bounds, Ledger, Party};
+use crate::problem::{Code, Problem};
 
 /// Largest answer that is small. Nearly all answers are. Each connection of a worker may hold this
 /// much: 64 MiB with the 1,024 that are usual, 192 MiB with the most that can be chosen.
-pub(super) const SMALL_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 
 /// The memory that the large answers of one process may take up together.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ struct Whole {
 
 /// Memory for one answer; none for a small one.
 #[derive(Debug)]
-pub(super) struct Reservation(Option<Held>);
+pub(crate) struct Reservation(Option<Held>);
 
 /// Memory of the whole, given back when this is dropped.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl AnswerMemoryLimit {
 
     /// Reserves memory for an answer to a request that changed nothing: to a read, or a refusal.
     /// A client may have a quarter of the whole, and a quarter is left to writes.
-    pub(super) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
+    pub(crate) fn reserve(&self, party: Party, bytes: usize) -> Result<Reservation, Problem> {
         if bytes <= SMALL_BYTES_MAX {
             return Ok(Reservation(None));
         }
@@ -74,7 +74,7 @@ impl AnswerMemoryLimit {
     /// Reserves memory for the answer to a write that is committed. Such a write cannot be refused,
     /// so a client may have half of all memory for it. Beyond that there is `None`, and the answer
     /// names the persona only.
-    pub(super) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
+    pub(crate) fn reserve_after_write(&self, party: Party, bytes: usize) -> Option<Reservation> {
         if bytes <= SMALL_BYTES_MAX {
             return Some(Reservation(None));
         }

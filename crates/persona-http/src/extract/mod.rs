@@ -1,0 +1,14 @@
+//! What a request says: its body, its parameters, and its conditions.
+//!
+//! `request.rs` takes a write apart, `body.rs` and `json.rs` read what it brings, `parameters.rs`
+//! reads the query by the rows of the contract, `conditions.rs` the headers of RFC 9110 section 13
+//! with `etag.rs` and `date.rs`, and `past.rs` the body of an imported revision.
+
+pub mod body;
+pub mod conditions;
+pub mod date;
+pub mod etag;
+pub mod json;
+pub mod parameters;
+pub mod past;
+pub mod request;

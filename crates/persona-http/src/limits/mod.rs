@@ -1,0 +1,15 @@
+//! What one client may hold of a worker: memory, turns and time.
+//!
+//! `client_address.rs` decides which client a request belongs to, with the ranges of `network.rs`.
+//! `ledger.rs` counts memory by client, for bodies (`body_memory.rs`) and for answers
+//! (`answer_memory.rs`). `client_limit.rs` hands out turns, also those of `heavy.rs`.
+//! `patience.rs` is the least rate of a client.
+
+pub mod answer_memory;
+pub mod body_memory;
+pub mod client_address;
+pub mod client_limit;
+pub mod heavy;
+pub mod ledger;
+pub mod network;
+pub mod patience;
