@@ -128,20 +128,24 @@ fn the_second_interrupt_ends_everything_at_once() {
     let (_client, _rest) = begin_request(&server);
     server.signal(Signal::INT);
     server.wait_for_log("draining 1 requests");
+    let asked = Instant::now();
     server.signal(Signal::INT);
     let ended = server.wait();
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 }
 
 #[test]
-fn an_idle_server_stops_without_a_wait_for_a_client_that_keeps_its_connection() {
+fn an_idle_server_stops_at_once_although_a_client_keeps_its_connection() {
     let server = Server::with_workers(2).flag(LONG_DRAIN).start();
     let mut client = server.connect();
     client.get("/healthz").expect("an answer");
+    let asked = Instant::now();
     server.signal(Signal::TERM);
     let ended = server.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[test]
