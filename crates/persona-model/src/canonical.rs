@@ -70,8 +70,8 @@ fn write_string(text: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(text, value).expect("a vector takes everything");
 }
 
-/// Doubles from -2^63 up to but not with 2^64 are those whose value an integer of 64 bits can have.
-/// RFC 8785 writes larger ones in digits that no such integer has.
+/// A double from -2^63 up to but not including 2^64 can have the value of an integer of 64 bits.
+/// RFC 8785 writes larger doubles in digits that no such integer has.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range of the integers")]
 fn number_text(number: &Number) -> String {
     const WHOLE_BELOW: f64 = 18_446_744_073_709_551_616.0;

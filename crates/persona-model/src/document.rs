@@ -210,7 +210,7 @@ impl Document {
         self.get("is_active").and_then(Value::as_bool).unwrap_or(true)
     }
 
-    /// The names of the fields whose values differ, in the order of [`FIELDS`].
+    /// The names of the fields that differ in value, in the order of [`FIELDS`].
     pub fn changed_fields(&self, other: &Self) -> Vec<&'static str> {
         FIELDS
             .iter()

@@ -224,7 +224,7 @@ pub const FIELDS: &[Field] = &[
 /// Longest name that others are compared with, in bytes; about twice the longest route.
 const NEAR_BYTES_MAX: usize = 64;
 
-/// The editable field whose name is nearest to a mistyped one, if any is near.
+/// The editable field with the name nearest to a mistyped one, if any name is near.
 pub fn nearest_field(name: &str) -> Option<&'static str> {
     nearest_name(name, FIELDS.iter().map(|field| field.name))
 }

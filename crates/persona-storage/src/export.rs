@@ -2,8 +2,8 @@
 //! bounded by bytes.
 //!
 //! Bounded by bytes and not by personas, because a persona has between a hundred bytes and some
-//! megabytes. The end is a word of its own: an export whose work ended without it is told as broken
-//! off, so none can look complete that is not.
+//! megabytes. The end of an export is an item of its own. If the work ends without that item, the
+//! export is reported as broken off, so an incomplete export never looks complete.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -82,8 +82,8 @@ pub trait Observer: WaiterView {
     fn backed_up(&self, _at: Timestamp) {}
     /// A scheduled backup ended.
     fn backup_ended(&self, _succeeded: bool) {}
-    /// A damaged persona was found; told once for each by the maintenance process, and once by each
-    /// process whose reads met it.
+    /// A damaged persona was found. The maintenance process reports each damaged persona once, and
+    /// so does each process that reads one.
     fn damage_found(&self) {}
     /// The pool may have this many connections to the database server.
     fn connections_max(&self, _max: usize) {}

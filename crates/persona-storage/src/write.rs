@@ -67,13 +67,13 @@ pub enum Operation {
         /// What the writer believes its revision to be.
         precondition: Precondition,
     },
-    /// Keeps a revision that another store made as it was, times and authors too: the first one of
-    /// a new persona, or the next one of a persona whose last revision is the one before. The
-    /// current one again changes nothing.
+    /// Keeps a revision that another store made as it was, times and authors too: the first
+    /// revision of a new persona, or the revision after the current one. To import the current
+    /// revision again changes nothing.
     ///
-    /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this one
-    /// with other content; with [`crate::Error::NotFound`] where it has none and this is not the
-    /// first.
+    /// Fails with [`crate::Error::Stale`] where the persona is at another revision, or at this
+    /// revision with other content. Fails with [`crate::Error::NotFound`] where the persona does
+    /// not exist and this is not its first revision.
     Import {
         /// Which persona.
         id: PersonaId,

@@ -14,7 +14,7 @@ pub fn request(
     request_with(method, path, headers, body.map(|value| Bytes::from(value.to_string())))
 }
 
-/// A request whose body is JSON text already.
+/// A request with a body that is JSON text already.
 pub fn request_with(
     method: Method,
     path: &str,

@@ -23,7 +23,7 @@ pub fn run<T>(
     run_as(output, work, |error| Failure::start(&error.into()))
 }
 
-/// Does work whose errors are not those of a database file, as [`run`] does.
+/// Does work as [`run`] does, for errors that are not those of a database file.
 pub fn run_as<T, E>(
     output: &Output,
     work: impl FnOnce(&mut Watcher<'_>) -> Result<T, E>,

@@ -29,7 +29,7 @@ const WITHOUT_KEY_ONCE_IN: u64 = 8;
 const REPEATED_ONCE_IN: u64 = 8;
 /// One acknowledged change in so many is searched for by a word of its own.
 const SEARCHED_ONCE_IN: u64 = 4;
-/// Attempts at one write whose answers get lost.
+/// Most attempts at one write, if the answers get lost.
 const ATTEMPTS_MAX: usize = 50;
 /// Pause between two attempts to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(10);

@@ -28,7 +28,7 @@ const RESTARTS_MAX: usize = 100;
 const LOG_CHARS_MAX: usize = 2_000;
 /// The file in the folder.
 pub const DATABASE: &str = "persona.db";
-/// Exit code of a server whose address is in use.
+/// Exit code of a server that finds its address in use.
 const ADDRESS_IN_USE: i32 = 69;
 
 /// A running server with its folder.

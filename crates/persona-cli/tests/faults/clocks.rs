@@ -1,5 +1,5 @@
 //! 41: the wall clock of the whole program is wrong, by a preloaded library, for a minute or from
-//! the start on. On a file, and on PostgreSQL, whose own clock is right.
+//! the start on. On a file, and on a PostgreSQL server with a right clock.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -54,7 +54,7 @@ impl WrongClock {
         self.folder.path().join(name)
     }
 
-    /// A server whose processes all have this clock.
+    /// A server with this clock in all of its processes.
     pub fn start(&self, workers: u16, folder: Option<tempfile::TempDir>, flags: &[&str]) -> Server {
         let text = |name| self.path(name).to_str().expect("UTF-8").to_owned();
         let builder = Server::with_workers(workers)
@@ -94,7 +94,7 @@ fn a_day_ahead_for_a_minute(form: Form) {
     let path = create(&mut client, "other");
     clock.be_ahead(28 * HOUR_S);
     if form == Form::Long {
-        // The maintenance process has a round, and nobody writes.
+        // The maintenance process has a round, and no client writes.
         std::thread::sleep(MAINTENANCE);
     }
     let again = create_once(&mut client);

@@ -75,7 +75,7 @@ fn send_patches(server: &Server, path: &str, patches: usize, declared: &[&str]) 
             }
             Err(_) => outcome.broken += 1,
         }
-        // Another connection to the database, whose pages the write has made stale.
+        // Another connection to the database: the write has made its pages stale.
         match Client::connect(server.address()).and_then(|mut client| client.get(path)) {
             Ok(reply) if reply.status == 200 => {
                 let kept = reply.json();

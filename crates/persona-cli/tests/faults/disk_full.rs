@@ -185,7 +185,7 @@ fn below_the_reserve_writes_are_refused_before_they_begin_and_readiness_says_so(
         "{disk}"
     );
     wait_for("the metric", DEADLINE, || (server.metric("persona_disk_short") == 1).then_some(()));
-    // Who comes now serves reads.
+    // A worker that starts now serves reads.
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
     wait_for("another worker", DEADLINE, || {

@@ -108,7 +108,7 @@ fn a_command_whose_sync_fails_does_not_say_that_it_is_done_long() {
     every_sync_of_every_command(Form::Long);
 }
 
-/// A server all of whose processes fail at their n-th sync, on a file with a long log and changes
+/// A server with processes that all fail at their n-th sync, on a file with a long WAL and changes
 /// that follow.
 fn every_sync_of_a_server(form: Form) {
     if !is_there("every_sync_of_a_server") {

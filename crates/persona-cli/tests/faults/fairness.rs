@@ -1,4 +1,5 @@
-//! 30: many writers at once through four workers: everybody gets a share, nobody waits for long.
+//! 30: many writers at once through four workers: every writer gets a share, and none waits for
+//! long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,6 +1,6 @@
 //! 16: a program that knows nothing of the write lock holds the writer lock.
 //!
-//! Nobody is told "locked", nobody gets an undeclared error, the log names the holder.
+//! No client is told "locked", no client gets an undeclared error, and the log names the holder.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ fn hold(seconds: u64, patience_ms: u64) -> serde_json::Value {
             _ => panic!("{reply:?}"),
         }
     }
-    // Nobody who was told "busy" was served all the same.
+    // No write that was answered "busy" was applied all the same.
     let seen = get(&mut server.connect(), &path);
     assert_eq!(seen.json()["extensions"].as_object().map_or(0, serde_json::Map::len), kept);
     assert!(!server.log().to_lowercase().contains("database is locked"), "{}", server.log());

@@ -177,8 +177,8 @@ fn supervisors_are_killed(form: Form) {
         });
         longest = longest.max(killed.elapsed());
         server = Server::with_workers(2).in_folder(folder).start();
-        // On another port: a client that tries the old one while nobody listens there can connect
-        // to itself and take it.
+        // On another port: a client that tries the old port while no process listens there can
+        // connect to itself and take the port.
         *load.address.lock().expect("no panic") = server.address();
     }
     let acknowledged = load.stop_and_check(&server);

@@ -310,8 +310,8 @@ fn every_process_killed_at_every_call(form: Form) {
                     break;
                 }
             }
-            // The log is cut to nothing once nobody writes; then the maintenance process has made
-            // every call of its work.
+            // The WAL is cut to nothing once no client writes; then the maintenance process has
+            // made every call of its work.
             wait_for("the end of the victim or of its work", DEADLINE, || {
                 (!victim.is_alive() || role == "worker" || is_cut(&server)).then_some(())
             });
@@ -343,7 +343,7 @@ fn processes_that_are_killed_at_any_call_lose_nothing_acknowledged_long() {
     every_process_killed_at_every_call(Form::Long);
 }
 
-/// A server whose first start is killed at a call of any of its processes: the next start must
+/// The first start of a server is killed at a call of any of its processes: the next start must
 /// serve.
 fn first_start_killed_at_every_call(form: Form) {
     if !is_there("first_start_killed_at_every_call") {

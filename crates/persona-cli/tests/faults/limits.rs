@@ -94,7 +94,7 @@ fn a_worker_without_descriptors_serves_what_it_has_and_accepts_again_later_long(
     no_more_descriptors(Form::Long);
 }
 
-/// Bytes that a process may write to and shares with nobody: what `RLIMIT_DATA` limits
+/// Bytes that a process may write to and shares with no other process: what `RLIMIT_DATA` limits
 /// (`setrlimit(2)`).
 fn memory_of(process: &Process) -> u64 {
     let status =
@@ -107,7 +107,7 @@ fn memory_of(process: &Process) -> u64 {
 const LARGE_BYTES: usize = 200 * 1024;
 const LARGE_CHANGES: usize = 12;
 
-/// A body of this size is never at hand: whoever asks for its memory is refused, and the process
+/// Memory for a body of this size is never at hand: a request for it is refused, and the process
 /// ends.
 const HUGE_BYTES: usize = 7 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-//! 15: in a process that has the database open, nobody but SQLite opens its three files.
+//! 15: in a process that has the database open, only SQLite opens the three files of the database.
 //!
 //! Closing any other descriptor of them would drop all locks of the process without a word. SQLite
 //! opens its files with `O_NOFOLLOW`, which nothing else here does; so a foreign open shows in the
@@ -123,8 +123,8 @@ fn running_server(form: Form) {
         })
         .collect();
     let stop = Arc::new(AtomicBool::new(false));
-    // In the long form there are pauses, in which the maintenance process does what it puts off
-    // while somebody writes.
+    // In the long form there are pauses, in which the maintenance process does the work that it
+    // puts off while clients write.
     let clients = load(&server, &path, form.pick(Duration::ZERO, Duration::from_secs(9)), &stop);
     let (began, length) =
         (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
@@ -136,7 +136,7 @@ fn running_server(form: Form) {
         client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()))
     };
     let requests: u64 = clients.into_iter().map(made).sum();
-    // The maintenance process does its largest piece of work when nobody writes any more.
+    // The maintenance process does its largest piece of work when no client writes any more.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
             .is_ok_and(|it| it.len() == 0)
@@ -165,8 +165,8 @@ fn running_server(form: Form) {
     );
 }
 
-/// Whether a process still has SQLite's lock that says "somebody uses the shared memory": byte 128
-/// of the `-shm` file.
+/// Whether a process still has SQLite's lock on the use of the shared memory: byte 128 of the
+/// `-shm` file.
 fn holds_the_shared_lock(server: &Server, pid: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
     let file = format!(

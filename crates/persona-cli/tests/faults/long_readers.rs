@@ -41,8 +41,8 @@ const SIP_PAUSE: Duration = Duration::from_millis(100);
 /// export was broken off, and how many bytes came.
 fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, usize)> {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
-    // The kernel takes megabytes for a client by itself, and then the server would have nobody to
-    // wait for.
+    // The kernel takes megabytes for a client by itself, and then the server would have no client
+    // to wait for.
     set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
@@ -153,7 +153,7 @@ fn slow_export(form: Form) {
         assert!(was_cut, "a broken export looked complete");
         cut += 1;
         taken += its_bytes;
-        // The snapshot is gone, so the log is cut when nobody writes.
+        // The snapshot is gone, so the WAL is cut when no client writes.
         wait_for_an_empty_log(&server);
     }
     let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent.load(Relaxed), "writes_failed": 0, "largest_log_bytes": largest });

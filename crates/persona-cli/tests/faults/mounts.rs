@@ -137,13 +137,14 @@ impl Mount {
         tempfile::tempdir_in(&self.point).expect("a folder")
     }
 
-    /// Mounts it anew so that nothing can be written; only while nobody writes there.
+    /// Mounts the file system anew so that nothing can be written; only while no process writes
+    /// there.
     pub fn remount_read_only(&self) {
         run("mount", &["-o", "remount,ro", &text(&self.point)]).expect("a mounted file system");
     }
 
-    /// Makes an ext4 file system take itself for faulty, upon which it lets nobody write any more,
-    /// as it does after a real fault; whether the kernel has a way to ask for that.
+    /// Makes an ext4 file system take itself for faulty, as it does after a real fault: from then
+    /// on it refuses all writes. Tells whether the kernel has a way to ask for that.
     pub fn turn_read_only(&self) -> bool {
         let mounts = fs::read_to_string("/proc/mounts").expect("a mounted /proc");
         let point = text(&self.point);
@@ -159,7 +160,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: whoever still has a file open there keeps it until the end.
+        // Lazily: a process that still has a file open there keeps the file until the end.
         let _ = run("umount", &["-l", &text(&self.point)]);
     }
 }

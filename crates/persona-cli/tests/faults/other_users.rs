@@ -18,7 +18,8 @@ use crate::common::report::{Form, report, skip};
 use crate::common::{DEADLINE, Process, signal, wait_for};
 use crate::mounts::Mount;
 
-/// The user that a service runs as here: `nobody` of Debian. It has no entry that this test needs.
+/// The user that a service runs as here: the user of Debian without rights. It has no entry that
+/// this test needs.
 const SERVICE: u32 = 65534;
 const ROOT: u32 = 0;
 /// Pause between two looks whether a program has ended.

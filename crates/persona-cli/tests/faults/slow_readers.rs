@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 4096;
 /// is put together, and what it had before.
 const BESIDE: u64 = 4 * 2 * 18 * MIB + 96 * MIB;
 
-/// A server of one worker whose page of a list has 16 MiB, and a small persona beside.
+/// A server of one worker with a list that has a page of 16 MiB, and with a small persona beside.
 fn server(answer_memory_mb: u64, answer_patience: Duration) -> (Server, String) {
     let server = Server::with_workers(1)
         .flag(format!("--answer-memory-mb={answer_memory_mb}"))

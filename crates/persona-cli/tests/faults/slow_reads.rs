@@ -1,5 +1,5 @@
-//! 40: lists and exports that take long, that nobody waits for, and that there are too many of: the
-//! log stays bounded, and so do threads, descriptors and memory of each worker.
+//! 40: lists and exports that take long, that no client waits for, and that there are too many of:
+//! the WAL stays bounded, and so do threads, descriptors and memory of each worker.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -209,7 +209,7 @@ fn abandoned_lists(form: Form) {
         longest = longest.max(assert_tells_of_itself(&server));
     }
     most = most.max(heaviest(&server));
-    // Somebody else's list has its turn soon, because none of those goes on.
+    // The list of another client has its turn soon, because none of those lists goes on.
     wait_for("a list", DEADLINE, || {
         (server.connect().get("/api/v1/personas?limit=1").ok()?.status == 200).then_some(())
     });
@@ -288,7 +288,7 @@ fn a_client_that_asks_for_slow_lists_without_end_leaves_others_their_turn() {
     assert!(waited < Duration::from_secs(12), "three lists took {waited:?}");
 }
 
-/// Exports that nobody reads, and clients that want one more.
+/// Exports that their clients do not read, and clients that want one more.
 fn unread_exports(form: Form) {
     let server = filled(Server::with_workers(2).start());
     let wanted = form.pick(60, 1_300);

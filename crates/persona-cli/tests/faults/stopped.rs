@@ -152,8 +152,9 @@ fn change_the_number_of_workers(server: &Server, number: Signal) {
     });
 }
 
-/// The supervisor stands still for so long that every heartbeat looks old when it goes on; alone,
-/// so that the workers serve meanwhile, or with everybody, as on a machine that sleeps.
+/// The supervisor stands still for so long that every heartbeat looks old when it goes on. It
+/// stands still alone, so that the workers serve meanwhile, or with all processes, as on a machine
+/// that sleeps.
 fn supervisor_is_stopped(form: Form) {
     let (rounds, pause) =
         (form.pick(1, 50), form.pick(Duration::from_secs(4), Duration::from_secs(30)));

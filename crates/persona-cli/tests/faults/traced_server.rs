@@ -23,8 +23,8 @@ use crate::strace::traced;
 const CHANGES: usize = 40;
 const CHANGE_BYTES: usize = 450_000;
 
-/// A folder with a database whose server was killed, so that its log has to be recovered, with an
-/// index of two regions. It has one persona.
+/// A folder with a database of one persona. Its server was killed, so that its WAL has to be
+/// recovered, and the index of the WAL has two regions.
 pub fn interrupted() -> TempDir {
     let server = Server::with_workers(1).flag("--wal-autocheckpoint=1000000").start();
     let path = create(&mut server.connect(), "survivor");

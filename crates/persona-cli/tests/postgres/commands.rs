@@ -4,7 +4,7 @@ use crate::common::refused;
 use crate::common::runner::{Folder, many};
 use persona_test_support::Cluster;
 
-/// A folder whose settings name a database of its own.
+/// A folder with settings that name a database of its own.
 fn folder() -> Folder {
     let cluster = Cluster::shared();
     Folder::new().variable("DATABASE_URL", cluster.url(&cluster.database()))

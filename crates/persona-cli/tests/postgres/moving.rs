@@ -108,8 +108,8 @@ fn a_database_that_a_server_uses_is_not_moved_away_unless_the_move_is_live() {
 /// never catches up.
 const PACE: Duration = Duration::from_millis(40);
 
-/// Writes over kept connections until nobody accepts any more. Each request has to have an answer:
-/// it was done, or it is to come again. Tells how many were refused.
+/// Writes over kept connections until no server accepts any more. Each request has to have an
+/// answer: it was done, or the client has to send it again. Returns how many were refused.
 fn write_until_the_end(address: SocketAddr) -> usize {
     let mut refused = 0;
     loop {

@@ -154,8 +154,8 @@ const OF_EVERY: &[Code] = &[
     Code::Busy,
     Code::OldProtocol,
 ];
-/// What any request to the store can be answered. A database server whose disk is full refuses
-/// reads as well.
+/// What any request to the store can be answered. A database server with a full disk refuses reads
+/// as well.
 const OF_STORE: &[Code] = &[
     Code::BadParameter,
     Code::Unreachable,

@@ -67,7 +67,7 @@ const fn revision(name: &'static str, about: &'static str) -> Typed<Revision> {
     typed(name, Holds::Number(i64::MAX as u64), read_revision, about)
 }
 
-/// A parameter whose text only its handler can read, because that needs other parameters.
+/// A parameter that only its handler can read, because reading it needs other parameters.
 const fn text(name: &'static str, holds: Holds, repeats: bool, about: &'static str) -> Parameter {
     Parameter { name, holds, repeats, about }
 }

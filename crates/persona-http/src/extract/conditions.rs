@@ -71,9 +71,9 @@ pub(crate) fn required_precondition(headers: &HeaderMap) -> Result<Precondition,
     })
 }
 
-/// Judges the conditions of a creation whose identity the server chooses: there is nothing yet, so
-/// `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and 13.1.2). Nothing
-/// was changed since any date.
+/// Judges the conditions of a creation in which the server chooses the identity. There is no
+/// persona yet, so `If-Match` is never met and `If-None-Match: *` always is (sections 13.1.1 and
+/// 13.1.2). Nothing was changed since any date.
 pub(crate) fn judge_creation(headers: &HeaderMap) -> Result<(), Problem> {
     if etag::precondition(headers)?.is_some() {
         return Err(Problem::new(

@@ -79,7 +79,7 @@ fn fault(pointer: &str, message: &str) -> FieldError {
     FieldError { pointer: pointer.into(), code: "bad_history", message: message.into() }
 }
 
-/// Reads members whose form was checked.
+/// Reads members after a check of their form.
 struct Reader<'a> {
     managed: &'a Map<String, Value>,
     faults: Vec<FieldError>,

@@ -72,7 +72,7 @@ pub(super) async fn elsewhere<T: Send + 'static>(
 struct Asked {
     request: ListRequest,
     fields: Option<Vec<String>>,
-    /// The search whose words are to be shown.
+    /// The search with the words to mark in the answer.
     highlight: Option<Search>,
     /// The position that the first page told, where this is a later one.
     followed: Option<Position>,

@@ -66,9 +66,9 @@ fn fold(char: char, mut each: impl FnMut(char)) {
     plain.flat_map(without_case).filter(|part| !is_combining_mark(*part)).for_each(each);
 }
 
-/// The full case folding. No character has another one than the lower case of its upper case, save
-/// the dotless `ı`, whose upper case is that of `i`. The lower case comes first, because `ẞ` is its
-/// own upper case.
+/// The full case folding. For every character that is the lower case of its upper case, except for
+/// the dotless `ı`, which shares its upper case with `i`. The lower case is taken first, because
+/// `ẞ` is its own upper case.
 fn without_case(char: char) -> impl Iterator<Item = char> {
     let is_kept = char.is_ascii_lowercase() || char == 'ı';
     let other = (!is_kept).then_some(char).into_iter();

@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         (!text.is_empty()).then(|| text.into())
     }
 
-    /// A user who asked for backups must not believe that there are any.
+    /// A setting that asks for backups must not be accepted where no backups are made.
     fn refuse_backups(&mut self) {
         let setting = self.setting("backup_every");
         if !setting.text.is_empty() {

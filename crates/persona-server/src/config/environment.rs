@@ -12,8 +12,8 @@ use super::shape::VARIABLE_PREFIX;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    /// Variables whose values are not UTF-8; left out without a word, another file than the one
-    /// meant would be used.
+    /// Variables with a value that is not UTF-8. If they were ignored silently, another file than
+    /// the one meant would be used.
     not_utf8: Vec<String>,
 }
 

@@ -52,7 +52,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     }
 }
 
-/// The variables of settings whose values are not UTF-8.
+/// The variables of settings that have a value which is not UTF-8.
 fn unreadable_variables(environment: &Environment) -> impl Iterator<Item = Problem> {
     let names = KEYS.iter().flat_map(|key| {
         std::iter::once(key.variable()).chain(key.aliases.iter().map(ToString::to_string))

@@ -131,7 +131,7 @@ impl ProcessEntry {
         self.add(Number::ConnectionsTurnedAway, 1);
     }
 
-    /// Counts a request whose head was refused.
+    /// Counts a request that was refused for its head.
     pub fn head_refused(&self) {
         self.add(Number::HeadsRefused, 1);
     }

@@ -1,5 +1,5 @@
-//! Watches the write lock: says who is waited for when a wait is long, and what to do when waits
-//! are long for minutes.
+//! Watches the write lock: says which process is waited for when a wait is long, and what to do
+//! when waits are long for minutes.
 //!
 //! What lives here: when something is worth a line in the log, as a pure function of what the
 //! scoreboard shows. What must not: reading the scoreboard or the system's tables (`run.rs` and

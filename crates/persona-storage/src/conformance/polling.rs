@@ -19,7 +19,7 @@ use crate::{Error, Operation, Page};
 
 /// What each writer creates.
 const CREATED_BY_EACH: u16 = 40;
-/// Longest wait for transactions of others, on whom it depends how soon a feed is settled.
+/// Longest wait for the transactions of other tests, which the end of a feed waits for.
 const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
 /// A client that follows the documented way.

@@ -18,7 +18,7 @@ async fn search_by(store: &Subject, text: &str, sort: Sort) -> Vec<u8> {
     page.items.iter().map(|answer| answer.id.as_bytes()[15]).collect()
 }
 
-/// Who is found, in order of creation.
+/// The personas that are found, in order of creation.
 pub(super) async fn search(store: &Subject, text: &str) -> Vec<u8> {
     search_by(store, text, Sort::from_word("created_at").expect("an order")).await
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Write};
 
-/// Longest time beyond the deadline for finding out what became of a write whose connection broke.
+/// Longest time beyond the deadline for finding out what became of a write when its connection
+/// broke.
 const DOUBT_MAX: Duration = Duration::from_secs(10);
 
 /// Until when a write is tried: longer while it is in doubt, so that there is time to find out.

@@ -17,9 +17,9 @@ use super::row;
 use super::shares::Kind;
 use crate::Error;
 
-/// Longest wait for older transactions to end before the feed is told without what lies behind
-/// them. Ours take milliseconds; whose takes longer is somebody else's, and the feed goes on when
-/// it has ended.
+/// Longest wait for older transactions to end before the feed is answered without the changes
+/// behind them. Transactions of this program take milliseconds. A longer one is of another program,
+/// and the feed goes on when that transaction has ended.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks whether they have.
 const PAUSE: Duration = Duration::from_millis(3);

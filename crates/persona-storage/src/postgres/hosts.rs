@@ -75,8 +75,8 @@ impl Hosts {
     }
 }
 
-/// Connects to the one host, in the time that one host has: the driver's own limit ends when
-/// somebody accepts.
+/// Connects to the one host, in the time that one host has. The driver's own limit ends as soon as
+/// the host accepts the connection, which is before the server has answered.
 async fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<Made, DriverError> {
     let wait = config.get_connect_timeout().copied().unwrap_or(CONNECT_WAIT_MAX);
     tokio::time::timeout(wait, config.connect(tls)).await.unwrap_or_else(|_| Err(silent()))

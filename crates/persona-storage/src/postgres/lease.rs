@@ -23,8 +23,8 @@ use super::pool::{Pool, READ_WAIT_MAX, Reading};
 use super::shares::{Kind, Shares};
 use crate::{Error, ReadRoom};
 
-/// A read whose client is gone may go on for this long before it is cancelled: most are over by
-/// then, and their connection can be used again.
+/// A read may go on for this long after its client is gone, before it is cancelled. Most reads are
+/// over by then, and their connection can be used again.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Gives out leases.

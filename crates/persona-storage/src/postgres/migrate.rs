@@ -20,11 +20,11 @@ const MIGRATIONS: &[&str] = &[
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// The first version whose databases have an epoch.
+/// The first schema version with an epoch.
 pub(super) const EPOCH_SINCE: u32 = 2;
 
-/// What a schema whose number is not known, because personas are being moved into it, has of each
-/// version: whether there is the table of version 2, and the row of version 3 in it.
+/// Whether a schema has the table of version 2, and in it the row of version 3. A schema that a
+/// transfer is still filling does not say its version, so these two tell it.
 const HAS_META: &str = "SELECT to_regclass('persona_store.meta') IS NOT NULL";
 const HAS_WORDS: &str = "SELECT EXISTS (SELECT 1 FROM persona_store.meta WHERE key = 'words')";
 
@@ -50,8 +50,9 @@ pub(super) const BEGIN: &str = "
     SET LOCAL lock_timeout = '60s';
     SELECT pg_advisory_xact_lock(8101820165193428323)";
 
-/// The next transaction has to come after everything that is in the feed. It does not in a database
-/// that was restored into another cluster, whose transactions have lower numbers.
+/// The next transaction has to come after everything that is in the feed. In a database that was
+/// restored into another cluster it does not, because the transactions of that cluster have lower
+/// numbers.
 pub(super) const MOVE_FEED: &str = "
     UPDATE persona_store.about
     SET feed_offset = newest.sequence + 1 - next.number

@@ -4,11 +4,11 @@
 //! What must not: HTTP, configuration, formatting of answers, and any state that decides which
 //! process may write: the database alone does that.
 //!
-//! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (whose
-//! turn it is, and again until it is settled) -> `write_attempt.rs` (read, decide, write) ->
-//! `load_state.rs` (one statement that reads) and `write_statement.rs` (one statement that writes).
-//! A short read goes `store.rs` -> `shared_reader.rs` -> one statement, a longer one `store.rs` ->
-//! `lease.rs` -> one statement.
+//! Start reading at [`PostgresStore`] (`store.rs`). A write goes `store.rs` -> `writer.rs` (waits
+//! for its turn, and repeats the attempt until the outcome is known) -> `write_attempt.rs` (read,
+//! decide, write) -> `load_state.rs` (one statement that reads) and `write_statement.rs` (one
+//! statement that writes). A short read goes `store.rs` -> `shared_reader.rs` -> one statement, a
+//! longer one `store.rs` -> `lease.rs` -> one statement.
 //!
 //! Invariant: whatever changes a persona is one statement, and the revision that it expects is in
 //! its condition. So no sequence of failures can apply half of a write, and a pooler that knows no

@@ -28,9 +28,9 @@ pub(super) const READ_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How often a read is tried: once on a connection that was broken and not noticed, and
 /// once more on one that broke while the server restarted.
 const READ_ATTEMPTS_MAX: usize = 3;
-/// What every session of ours is set to. A statement, a lock and an idle transaction that take
-/// longer are given up by the server; and a statement whose client is gone is not worked on for
-/// longer than the last of these.
+/// The settings of every session of this program. The server gives up a statement, a wait for a
+/// lock and an idle transaction that take longer than these limits. After a client is gone, the
+/// server notices within the last of these limits and stops the client's statement.
 const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
                        -c client_connection_check_interval=5s -c default_transaction_isolation=read\\ committed \
                        -c persona_store.session=on";
@@ -55,7 +55,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool whose connections live on this runtime; none is made yet.
+    /// A pool with its connections on this runtime; no connection is made yet.
     pub(super) fn new(
         settings: &Settings,
         io_thread: &Handle,

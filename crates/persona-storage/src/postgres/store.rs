@@ -22,8 +22,9 @@ use crate::{
     Representation, RevisionRecord, Status, Store, Write, Written,
 };
 
-/// What there is of a persona without a large document, whose bytes the server knows without
-/// reading it: the whole cost of a GET, on a connection that others share.
+/// What there is of a persona, without its document if that is large; the server knows the size of
+/// a document without reading it. This one statement is the whole cost of a GET, on a shared
+/// connection.
 const GLANCE: &str = "
     SELECT revision, deleted_at IS NOT NULL, head, CASE WHEN octet_length(document) <= $2 THEN document END
     FROM persona_store.personas

@@ -221,9 +221,9 @@ pub(super) async fn keep_answer(
     connection.rows(Statement::Kept(KEEP_ANSWER), &parameters).await.map(drop)
 }
 
-/// Waits until an answer that was found, and not made on this connection, is kept as a new one
-/// would be. What can be seen need not be: a commit whose wait for a standby was cancelled, or
-/// ended with its connection, is visible all the same.
+/// Waits until an answer that another connection made is as durable as a new answer would be. A
+/// visible commit need not be durable yet: its wait for a standby may have been cancelled, or may
+/// have ended with the connection.
 pub(super) async fn wait_for_standbys(
     connection: &Connection,
     found: &Representation,

@@ -37,7 +37,8 @@ use crate::{Error, GLANCE_BYTES_MAX, Observer, Operation, Turn, Turns, Write, Wr
 const WRITES_MAX: u32 = 1024;
 /// Heavy writes at a time in one process.
 const HEAVY_AT_ONCE: usize = 1;
-/// Turns: personas whose numbers fall together wait for each other, which is rare with so many.
+/// Number of turns. Two personas with the same turn wait for each other, which is rare with so many
+/// turns.
 const TURNS: usize = 4096;
 /// After so many lost races a writer takes the row's lock and cannot lose another one.
 const RACES_MAX: u32 = 2;

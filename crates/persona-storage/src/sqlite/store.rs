@@ -28,8 +28,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file that [`super::initialise`] made ready, checks whose it is, and starts the
-    /// writer.
+    /// Opens a file that [`super::initialise`] made ready, checks that it is a file of this
+    /// program, and starts the writer.
     ///
     /// # Errors
     ///

@@ -145,8 +145,9 @@ pub(super) fn clash(
     Ok(taken.first().map(|handle| format!("a persona with the handle {handle}")))
 }
 
-/// Tells the first of these records whose key a target has for another request. Of a persona that
-/// is moved it has none but those that were moved before.
+/// Tells the first of these records with a key that the target has for another request. Of a
+/// persona that is being transferred, the target has no records but those that were transferred
+/// before.
 pub(super) fn key_clash(
     target: &mut dyn Target,
     sent: &[KeyRecord],

@@ -6,17 +6,6 @@ use crate::tidy::{all_sources, assert_none};
 const WORDS: [&str; 7] = ["who", "whom", "whose", "whoever", "nobody", "somebody", "everybody"];
 /// Phrases in which such a word is about people.
 const ALLOWED: [&str; 3] = ["who wrote", "people who", "a person who"];
-/// Where comments are still to be rewritten. Nothing is added here, and a folder or file is taken
-/// out as soon as it is clean.
-const TO_DO: &[&str] = &[
-    "crates/persona-cli/src/",
-    "crates/persona-cli/tests/faults/",
-    "crates/persona-cli/tests/postgres/",
-    "crates/persona-http/src/",
-    "crates/persona-model/src/",
-    "crates/persona-server/src/",
-    "crates/persona-storage/src/",
-];
 
 /// The first word for people in a comment, if there is one outside of the allowed phrases.
 fn word_in(line: &str) -> Option<&'static str> {
@@ -30,9 +19,6 @@ fn word_in(line: &str) -> Option<&'static str> {
 fn comments_have_no_words_for_people_where_programs_are_meant() {
     let mut problems = Vec::new();
     for (path, text) in all_sources() {
-        if TO_DO.iter().any(|place| path.starts_with(place)) {
-            continue;
-        }
         for (number, line) in text.lines().enumerate() {
             if let Some(word) = word_in(line) {
                 problems.push(format!("{path}:{}: \"{word}\": {}", number + 1, line.trim()));

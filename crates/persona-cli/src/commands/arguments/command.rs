@@ -83,7 +83,7 @@ pub enum Color {
     Never,
 }
 
-/// Written apart from the comment, whose marks mean nothing on a terminal.
+/// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
 const SERVER_HELP: &str =
     "Server to talk to, such as http://127.0.0.1:8000; also the variable PERSONA_SERVER";
 

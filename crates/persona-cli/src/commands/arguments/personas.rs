@@ -36,7 +36,7 @@ pub enum OnDuplicate {
     Update,
 }
 
-/// Written apart from the comment, whose marks mean nothing on a terminal.
+/// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
 const HISTORY_HELP: &str =
     "Every revision of every persona, deleted ones too; import reads them back as they were";
 
@@ -57,7 +57,7 @@ pub struct Export {
     pub target: Target,
 }
 
-/// Written apart from the comment, whose marks mean nothing on a terminal.
+/// Written apart from the comment, because the marks of a comment mean nothing on a terminal.
 const SORT_HELP: &str = "Order: name, created_at or updated_at, with - in front for largest first, or relevance, which is only \
                          possible with a text [default: relevance with a text, else -created_at]";
 

@@ -226,8 +226,8 @@ impl OwnTurn {
     }
 }
 
-/// Waits for the item whose report is the next in the order of the file; `None` when none is under
-/// way. Safe to be dropped.
+/// Waits for the item that comes next in the order of the file; `None` when no item is under way.
+/// Safe to be dropped.
 async fn end_of_first(pending: &mut VecDeque<Pending>) -> Option<Result<Report, Failure>> {
     let ended = pending.front_mut()?.await;
     Some(ended.unwrap_or_else(|error| {

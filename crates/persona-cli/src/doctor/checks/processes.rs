@@ -25,8 +25,8 @@ fn ours(facts: &Facts) -> Option<Finding> {
     }))
 }
 
-/// SQLite's locks keep a program apart that does not know the write lock, but it makes everybody
-/// poll; and one with an old library can lose committed data (`library.rs`).
+/// SQLite's own locks still keep out a program that does not know the write lock, but such a
+/// program makes all others poll. If its library is old, it can lose committed data (`library.rs`).
 fn foreign(facts: &Facts) -> Option<Finding> {
     facts.file.as_ref()?;
     let foreign = foreign_users(facts);

@@ -5,8 +5,8 @@
 //! To tell whether a history of a plain register is linearizable, one has to search for an order of
 //! its operations. Here the store itself names the order: every answer carries a revision,
 //! revisions of a persona are 1, 2, 3 ..., and each is made by exactly one write. So there is one
-//! candidate order for each persona (the writes by revision, each read right behind the write whose
-//! revision it saw), and the history is linearizable if and only if that candidate
+//! candidate order for each persona (the writes by revision, each read right behind the write that
+//! made the revision it saw), and the history is linearizable if and only if that candidate
 //!
 //! 1. makes sense: each revision holds what its write makes of the revision before (`chain.rs`),
 //!    and
@@ -26,7 +26,7 @@
 //!
 //! # Writes without an answer
 //!
-//! A write whose answer was lost happened once or not at all. A revision that no acknowledged write
+//! A write without an answer happened once or not at all. A revision that no acknowledged write
 //! made must be made by one of them: which one, the states on both sides tell (`gaps.rs`). A
 //! revision that no write made is a violation, and so is a write that happened twice.
 //!

@@ -73,7 +73,8 @@ impl Shim {
         let _ = fs::remove_file(self.switch());
     }
 
-    /// A server whose index cannot have more than so many regions while it is switched on.
+    /// A server that cannot have more than so many regions of its index while the limit is switched
+    /// on.
     fn server(&self, regions: usize, folder: Option<TempDir>) -> Server {
         let server = Server::with_workers(2)
             .flag(NO_COPY_BACK)

@@ -39,7 +39,8 @@ impl Bench {
         Trap { marker: id.to_be_bytes().to_vec(), ..Trap::at(Sender::Client, b'B', fault) }
     }
 
-    /// A write whose statement that changes something meets this; how often it did is the second.
+    /// A write that meets this fault at its statement that changes something; the second value is
+    /// how often it did.
     fn write(&mut self, fault: Fault, lasts: bool) -> (Told, u64) {
         let (Fault::Fails(code) | Fault::Ends(code)) = fault else { panic!("not told as a code") };
         let mark = format!("{code} lasts {lasts} ends {}", fault == Fault::Ends(code));

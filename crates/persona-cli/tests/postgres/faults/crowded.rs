@@ -1,6 +1,6 @@
 //! Clients that ask for what lasts, beside one that writes: exports that are not read, lists that
-//! are planned and searched for long, lists whose client goes away at once. No write waits for any
-//! of them.
+//! are planned and searched for long, lists that their client leaves at once. No write waits for
+//! any of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

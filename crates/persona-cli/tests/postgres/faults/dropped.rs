@@ -152,7 +152,7 @@ fn a_read_is_answered_at_whichever_message_the_connection_of_all_reads_breaks() 
 fn a_write_that_still_runs_when_its_connection_breaks_is_done_once() {
     let mut bench = Bench::new("");
     let path = path_in(&bench.ledger.ask(&mut bench.client, Asked::create("first")));
-    // Somebody has the row, so the statement waits on the server.
+    // Another session has locked the row, so the statement waits on the server.
     let mut psql = bench.cluster.command("psql");
     psql.args([
         "-X",

@@ -109,8 +109,8 @@ fn fail_over(is_cut_off: bool) -> (Ledger, Duration) {
     (first, back)
 }
 
-/// Creates and changes until the load is over. Each client has a persona of its own, and one is
-/// everybody's.
+/// Creates and changes until the load is over. Each client has a persona of its own, and all
+/// clients share one.
 fn write(server: &Server, load: &Load, number: usize) -> Ledger {
     let (mut client, mut ledger) = (server.connect(), Ledger::default());
     let path = path_in(&ledger.ask(&mut client, Asked::create(format!("own {number}"))));

@@ -1,4 +1,4 @@
-//! What is told of the connections to the database: who uses one, who waits, and what became of
+//! What is told of the connections to the database: what uses one, what waits, and what became of
 //! those that gave no answer.
 
 use std::thread;

@@ -112,8 +112,8 @@ impl Ledger {
         )
     }
 
-    /// Repeats every write that has a key: who was told something gets the same again, and who was
-    /// not gets it now.
+    /// Repeats every write that has a key: a client that got an answer gets the same again, and a
+    /// client that got none gets its answer now.
     #[track_caller]
     pub fn repeat_all(&mut self, client: &mut Client) {
         for (asked, told) in self.entries.iter_mut().filter(|(asked, _)| asked.has_key) {

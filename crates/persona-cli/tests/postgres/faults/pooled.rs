@@ -75,7 +75,8 @@ fn everything_works_through_a_pooler_when_the_url_says_that_there_is_one() {
     let mut client = server.connect();
     let mut ledger = Ledger::default();
     let path = path_in(&ledger.ask(&mut client, Asked::create("shared")));
-    // More at once than the pooler has connections, so that each of them serves everybody.
+    // More clients at once than the pooler has connections, so that each connection serves several
+    // clients.
     thread::scope(|scope| {
         let write = |number: usize| {
             let (mut client, mut ledger) = (server.connect(), Ledger::default());

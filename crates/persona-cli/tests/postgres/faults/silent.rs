@@ -105,7 +105,7 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
 fn a_silent_host_does_not_hold_up_the_others() {
     let cluster = Cluster::shared();
     let database = cluster.database();
-    // The system accepts for it, and nobody ever answers.
+    // The system accepts for it, and no program ever answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let hosts = format!(
         "127.0.0.1:{},127.0.0.1:{}",

@@ -1,5 +1,6 @@
-//! Commits whose wait for the synchronous standby is ended from outside: PostgreSQL says success
-//! with a warning, or ends the connection, and in both cases the standby does not have them.
+//! Commits that wait for the synchronous standby, until the wait is ended from outside. PostgreSQL
+//! says success with a warning, or ends the connection, and in both cases the standby does not have
+//! the commit.
 
 use std::thread::{self, JoinHandle};
 

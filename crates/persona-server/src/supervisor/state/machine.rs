@@ -31,7 +31,7 @@ pub struct State {
     drain_timeout: Duration,
     pub(super) processes: BTreeMap<ChildKey, Process>,
     pub(super) slots: BTreeMap<u16, Slot>,
-    /// Slots whose worker is still to be replaced by the restart that is under way.
+    /// Slots with a worker that the restart under way has still to replace.
     pub(super) to_renew: BTreeSet<u16>,
     pub(super) renewing: bool,
     maintenance_was_ready: bool,
@@ -325,8 +325,8 @@ impl State {
         actions.push(Action::Spawn(key));
     }
 
-    /// The next generation of a slot whose entry is free: a slot has two, for even and for odd
-    /// generations.
+    /// The next generation of a slot, if the entry for it is free: a slot has two entries, for even
+    /// and for odd generations.
     fn free_generation(&self, role: Role, slot: u16) -> Option<u64> {
         if role == Role::Init {
             return Some(0);

@@ -28,7 +28,7 @@ impl World {
         Self { state: State::new(workers, SQLITE_WORKERS_MAX, DRAIN_TIMEOUT), now: Duration::ZERO }
     }
 
-    /// A server whose processes are all ready for a minute.
+    /// A server with all processes ready for a minute.
     fn running(workers: u16) -> Self {
         let mut world = Self::new(workers);
         world.tell(Event::Begin);

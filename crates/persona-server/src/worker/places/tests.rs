@@ -51,7 +51,7 @@ impl Connection {
         Self { lease, client, stream }
     }
 
-    /// One whose request is being answered.
+    /// A connection with a request that is being answered.
     async fn asking(lease: Lease) -> Self {
         let mut connection = Self::fresh(lease);
         connection.send(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -65,7 +65,7 @@ impl Connection {
         connection
     }
 
-    /// One whose body does not come.
+    /// A connection that waits for a body that does not come.
     async fn sending(lease: Lease) -> Self {
         let mut connection = Self::fresh(lease);
         connection.begin_body().await;
@@ -83,7 +83,7 @@ impl Connection {
         while timeout(Duration::from_millis(1), self.stream.read(&mut buffer)).await.is_ok() {}
     }
 
-    /// Begins a request whose body never comes.
+    /// Begins a request and never sends its body.
     async fn begin_body(&mut self) {
         self.send(b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{").await;
     }
@@ -160,9 +160,9 @@ fn client(number: u8) -> IpAddr {
     [10, 0, 0, number].into()
 }
 
-/// All four places: three of one client, whose requests do not end, and one of another client,
-/// which is idle. Of the three the first waits for the server, and the second and third for their
-/// client, which began later.
+/// Takes all four places: three for requests of one client that do not end, and one for an idle
+/// connection of another client. Of the three, the first request waits for the server; the second
+/// and third began later and wait for their client.
 async fn one_greedy_client(places: &Arc<Places>) -> ([Connection; 3], Connection) {
     let next = |number| places.take(client(number)).expect("a place");
     let modest = Connection::answered(next(2)).await;

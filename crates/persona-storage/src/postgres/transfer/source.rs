@@ -28,8 +28,9 @@ const FENCE: &str = "LOCK TABLE persona_store.personas, persona_store.changes, p
 const RETIRE: &str =
     "ALTER TABLE persona_store.changes ADD CONSTRAINT moved_away CHECK (false) NOT VALID";
 
-/// What a session of a server in this database calls itself. A user who may not see sessions of
-/// other users sees those of its own, and a server has the same user as a rule.
+/// The sessions of servers in this database, by the name that they give themselves. Without the
+/// right to see the sessions of other roles, a role sees its own sessions only; a server and a
+/// transfer have the same role as a rule.
 const SESSIONS_OF_SERVERS: &str = "
     SELECT min(application_name) FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()

@@ -27,7 +27,7 @@ pub struct BackupReport {
     pub took: Duration,
 }
 
-/// Copies a file of ours, also beside a running server, whose writers and readers go on.
+/// Copies a file of ours, also beside a running server; its writers and readers go on.
 ///
 /// Must be called before anything else in this process opens the database, as
 /// [`crate::sqlite::check`].

@@ -97,8 +97,8 @@ impl BackupFolder {
         Ok(files)
     }
 
-    /// The paths of all files whose name is that of a backup of this schedule with something added,
-    /// without what is added.
+    /// The paths of all files that are named like a backup of this schedule with something added to
+    /// the name; the paths are without what is added.
     fn own_files(&self, added: &str) -> Result<Vec<PathBuf>> {
         let own = |entry: std::fs::DirEntry| {
             let name = entry.file_name();

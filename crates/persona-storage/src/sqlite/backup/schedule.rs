@@ -1,9 +1,9 @@
 //! Backups at regular times, made by the maintenance process while all other processes go on.
 //!
 //! A round runs on a thread of its own with a connection of its own, so that the maintenance
-//! process goes on with checkpoints. The folder is the memory (`folder.rs`): the newest backup
-//! in it tells when the next one is due, also after a restart, and only files whose name is exactly
-//! one that is given there are ever removed.
+//! process goes on with checkpoints. The folder is the memory (`folder.rs`): the newest backup in
+//! it tells when the next one is due, also after a restart. Only files with exactly the name of a
+//! backup of this schedule are ever removed.
 
 use std::fs::{DirBuilder, File};
 use std::io::Result as IoResult;

@@ -28,7 +28,7 @@ const INDEXES: [(&str, &[&str]); 2] =
 /// The sums of the places of all rows of both indexes.
 pub(super) struct Words {
     sums: [HashMap<i64, u64>; 2],
-    /// The personas whose texts are in parts.
+    /// The personas with their text in parts.
     in_parts: HashSet<i64>,
     /// What was written after this line of the feed may differ from what was read.
     sequence: u64,

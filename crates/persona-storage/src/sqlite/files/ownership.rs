@@ -59,7 +59,7 @@ impl Owner {
         Ok(())
     }
 
-    /// The same for a folder, whose mode stays as it was made.
+    /// The same for a folder, but the mode of the folder stays as it was made.
     pub(crate) fn take_ownership(self, made: impl AsFd) {
         if !geteuid().is_root() || self.user == 0 {
             return;

@@ -323,8 +323,8 @@ impl Maintenance {
         Ok(true)
     }
 
-    /// Removes parts of large texts whose writer did not come to write the document. The lock of
-    /// heavy writes tells that no such writer is under way.
+    /// Removes parts of large texts that no document claimed, because their writer ended before.
+    /// The lock of heavy writes tells that no such writer is under way.
     fn remove_orphans(&mut self) -> Result<(), Error> {
         if Instant::now() < self.orphans_from {
             return Ok(());

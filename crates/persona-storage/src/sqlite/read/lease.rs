@@ -2,8 +2,8 @@
 //!
 //! A lease is held by the work that reads, and not by the request that asked for it, because a
 //! request can be dropped while its work goes on. Each holds a snapshot, and the oldest one keeps
-//! the WAL from being reset. One thread oversees all of them: it ends those whose time is over
-//! and those that are in the way of writers.
+//! the WAL from being reset. One thread oversees all leases: it ends those that are out of time and
+//! those that are in the way of writers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};

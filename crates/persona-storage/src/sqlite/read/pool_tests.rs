@@ -68,8 +68,8 @@ impl Subject {
         })
     }
 
-    /// A read whose work does not look at interrupts, as one in the middle of a long call does not,
-    /// until it is let go.
+    /// A read that does not look at interrupts until the sender lets it go, as a read in the middle
+    /// of a long call does not.
     fn deaf(&self) -> (JoinHandle<Result<i64, Error>>, Sender<()>) {
         let (go, gone): (Sender<()>, Receiver<()>) = mpsc::channel();
         let read = self.read(move |_| {
@@ -209,7 +209,7 @@ async fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     let begin = |connection: &Connection| {
         connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(from_driver)
     };
-    // As after an interrupt that met the ROLLBACK, whose error nothing sees.
+    // As after an interrupt that met the ROLLBACK: no caller sees the error of a ROLLBACK.
     subject
         .read(move |connection| begin(connection).map(|()| 1))
         .await

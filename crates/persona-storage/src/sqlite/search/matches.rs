@@ -2,7 +2,7 @@
 //!
 //! A term is found where one of the two indexes has it, so a search asks for the rows that are in
 //! the union of every wanted term and in the union of no unwanted one. The unions are walked side
-//! by side: the term whose next row lies farthest says where all others go on. A rare term thus
+//! by side: the term with the farthest next row says where all others go on. A rare term thus
 //! spares the search most rows of a frequent one, and nothing behind the page is read.
 
 use persona_model::{Nearness, Search, Term};
@@ -19,10 +19,10 @@ struct Union<'c> {
     texts: Option<Texts<'c>>,
 }
 
-/// The rows whose texts have one term.
+/// The rows with one term in their texts.
 struct Texts<'c> {
     whole: Stream<'c>,
-    /// Those whose texts are in parts, in falling order; few personas are so large.
+    /// The rows with their text in parts, in falling order; few personas are so large.
     in_parts: Vec<i64>,
     /// What of them lies behind.
     at: usize,

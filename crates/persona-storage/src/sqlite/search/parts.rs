@@ -3,8 +3,9 @@
 //! FTS5 writes a row whole and sorts its words at the commit, which takes 100 to 280 ms for the
 //! largest documents. So the words of a large text are several rows of the index. Each is written
 //! in a short transaction of its own, before the document is, and other writers go between. The
-//! table `text_parts` says whose each part is. Until the document is written a part belongs to no
-//! persona, and no search finds it; the transaction of the document only claims its parts.
+//! table `text_parts` says which persona a part belongs to. Until the document is written a part
+//! belongs to no persona, and no search finds the part; the transaction of the document only claims
+//! its parts.
 //!
 //! A writer that is killed in between leaves parts that belong to no persona. The maintenance
 //! process removes them. It cannot tell them from those of a writer that lost its turn, so a writer
@@ -48,7 +49,7 @@ pub(in crate::sqlite) fn parts_of(words: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Where a part ends whose own words end here, at a blank.
+/// The end of a part with its overlap, at a blank; `end` is the end of the part's own words.
 fn with_overlap(words: &str, end: usize) -> usize {
     let mut blanks = words[end..].match_indices(' ').map(|(at, _)| end + at);
     blanks.nth(OVERLAP_WORDS).unwrap_or(words.len())
@@ -121,7 +122,7 @@ fn remove(connection: &Connection, parts: &[i64]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The rows of the personas whose parts an expression finds, in falling order.
+/// The rows of the personas with a part that matches an expression, in falling order.
 pub(super) fn found(
     connection: &Connection,
     expression: &str,

@@ -5,9 +5,9 @@
 //! only briefly.
 //!
 //! A savepoint makes FTS5 write what it has gathered so far as a segment of its own, and so does a
-//! row whose number is smaller than the one before. So the rows of all requests of a transaction
-//! wait in [`Entries`], and are written at its end, in order and outside of any savepoint: one
-//! segment of an index instead of one for each request.
+//! row with a smaller number than the row before. So the rows of all requests of a transaction wait
+//! in [`Entries`], and are written at its end, in order and outside of any savepoint: one segment
+//! of an index instead of one for each request.
 //!
 //! FTS5 forgets a row of the index of texts by its number. The index of titles is smaller, because
 //! it does not know how many words each row has; in exchange FTS5 has to be told the words that it
@@ -48,7 +48,7 @@ pub(in super::super) struct Entry {
 /// Parts that were written before the document, in transactions of their own.
 #[derive(Debug)]
 pub(in super::super) struct WrittenParts {
-    /// Whose words are in them.
+    /// The document that the words are of.
     pub document: Document,
     pub parts: Vec<i64>,
 }

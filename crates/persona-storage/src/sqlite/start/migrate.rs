@@ -48,21 +48,21 @@ const MIGRATIONS: &[Migration] = &[
 #[expect(clippy::cast_possible_truncation, reason = "there are a handful of migrations")]
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// The first version whose rows have checksums.
+/// The first schema version with a checksum in each row.
 pub(crate) const CHECKSUMS_SINCE: u32 = 3;
 
-/// The first version whose tags are kept without their case.
+/// The first schema version that keeps tags without their case.
 pub(crate) const FOLDED_TAGS_SINCE: u32 = 6;
 
-/// The first version whose words are in two indexes.
+/// The first schema version with the words in two indexes.
 pub(crate) const TWO_INDEXES_SINCE: u32 = 7;
 
 /// The first version in which the words of a large text are in parts.
 pub(crate) const PARTS_SINCE: u32 = 8;
 
-/// What stands in place of the version of a file whose personas were moved away while a server used
-/// it: writers look at the version in every transaction, so from this commit on no writer adds what
-/// would be missing in the new place.
+/// Stands in place of the version after a transfer has copied everything to another database while
+/// a server used the file. Writers look at the version in every transaction, so from this commit on
+/// no writer adds what would be missing in the new place.
 pub(crate) const RETIRED: u32 = VERSION | RETIRED_MARK;
 const RETIRED_MARK: u32 = 0x4000_0000;
 

@@ -1,4 +1,4 @@
-//! The checksum of a row whose texts are sent as they are stored.
+//! The checksum of a row, because the texts of a row are sent as they are stored.
 //!
 //! A read parses nothing, so nothing else would notice a flipped bit in a text. The checksum is
 //! taken with the identity that was *asked for*, so that a damaged index, which leads to the row of

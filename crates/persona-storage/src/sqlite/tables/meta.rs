@@ -9,7 +9,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-/// The first version whose files have an epoch.
+/// The first schema version with an epoch.
 pub(crate) const EPOCH_SINCE: u32 = 5;
 /// Hexadecimal digits of an epoch: 128 random bits.
 const EPOCH_DIGITS: usize = 32;

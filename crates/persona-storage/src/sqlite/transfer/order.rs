@@ -19,9 +19,9 @@ pub(super) type Place = (i64, PersonaId);
 /// Before every persona.
 pub(super) const BEGINNING: Place = (i64::MIN, PersonaId::from_bytes([0; 16]));
 
-/// Gives new numbers to the personas whose order is wrong, and to all that come after the first of
-/// them. Only what comes at or after a place is looked at: everything before it is in order and has
-/// smaller numbers than all that was added since.
+/// Gives new numbers to the first persona that is out of order, and to all that come after it. Only
+/// personas at or after a place are looked at: everything before the place is in order, and has
+/// smaller numbers than everything that was added since.
 pub(super) fn put_in_order(connection: &Connection, from: Place) -> rusqlite::Result<()> {
     // From now on whatever is added gets a larger number than all that is there, so that only this
     // is to be looked at.
