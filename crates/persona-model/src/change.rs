@@ -1,6 +1,8 @@
 //! The global feed of changes.
 
-use crate::{PersonaId, Revision, Timestamp};
+use std::str::FromStr;
+
+use crate::{PersonaId, Revision, Timestamp, UnknownWord};
 
 /// What happened to a persona.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +30,13 @@ impl ChangeKind {
             Self::Undeleted => "restored",
         }
     }
+}
 
-    /// The kind with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+impl FromStr for ChangeKind {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(UnknownWord)
     }
 }
 

@@ -186,7 +186,7 @@ impl Document {
 
     /// What sort of persona it is.
     pub fn kind(&self) -> Kind {
-        Kind::from_word(self.str_of("kind")).unwrap_or(Kind::Character)
+        self.str_of("kind").parse().unwrap_or(Kind::Character)
     }
 
     /// The unique short name, if it has one.

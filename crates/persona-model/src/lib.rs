@@ -63,6 +63,7 @@ mod revision;
 mod rfc3339;
 mod search;
 mod strict_json;
+mod unknown_word;
 mod validate;
 mod validation_errors;
 
@@ -97,6 +98,7 @@ pub use search::{
     SearchError, Snippet, Term, TextWords, TitleWords,
 };
 pub use strict_json::{MalformedJson, read_strictly};
+pub use unknown_word::UnknownWord;
 pub use validation_errors::{
     EXCERPT_CHARS_MAX, FIELD_ERRORS_MAX, FieldError, ValidationErrors, excerpt, shortened,
 };

@@ -4,12 +4,13 @@
 //! is, and a persona that is created or deleted meanwhile never shifts the others.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::search::folded_tag;
-use crate::{Kind, PersonaId, Rank, Search, Since, Term};
+use crate::{Kind, PersonaId, Rank, Search, Since, Term, UnknownWord};
 
 /// Items of a page when the client does not say.
 pub const PAGE_LIMIT_DEFAULT: usize = 50;
@@ -104,17 +105,21 @@ impl Sort {
         self.descending || self.key == SortKey::Relevance
     }
 
-    /// The order with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, sort)| sort)
-    }
-
     /// The word for this order.
     pub fn as_str(self) -> &'static str {
         Self::ALL
             .into_iter()
             .find(|(_, sort)| *sort == self)
             .map_or("-created_at", |(word, _)| word)
+    }
+}
+
+impl FromStr for Sort {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == word);
+        found.map(|(_, sort)| sort).ok_or(UnknownWord)
     }
 }
 
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_for_its_own_list_and_for_no_other() {
         let cursor = Cursor { key: "Ünï 名".into(), id: PersonaId::from_bytes([7; 16]) };
-        let (filter, sort) = (Filter::default(), Sort::from_word("-name").expect("an order"));
+        let (filter, sort) = (Filter::default(), "-name".parse::<Sort>().expect("an order"));
         let text = cursor.encode(&filter, sort);
         assert_eq!(Cursor::decode(&text, &filter, sort), Ok(cursor));
         assert_eq!(Cursor::decode(&text, &filter, Sort::DEFAULT), Err(CursorError::OtherList));
@@ -332,7 +337,7 @@ mod tests {
             ..filters().pop().expect("one")
         };
         let cursor = Cursor { key: "Ada".into(), id: PersonaId::from_bytes([7; 16]) };
-        let sort = Sort::from_word("name").expect("an order");
+        let sort = "name".parse::<Sort>().expect("an order");
         assert_eq!(
             (cursor.encode(&filter, sort).as_str(), Cursor::decode(text, &filter, sort)),
             (text, Ok(cursor))

@@ -1,6 +1,8 @@
 //! The record as a whole.
 
-use crate::{ContentHash, Document, PersonaId, Revision, Timestamp};
+use std::str::FromStr;
+
+use crate::{ContentHash, Document, PersonaId, Revision, Timestamp, UnknownWord};
 
 /// A persona: the members that the store manages, and the document that people edit.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,9 +53,12 @@ impl Kind {
             Self::Prompt => "prompt",
         }
     }
+}
 
-    /// The kind with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+impl FromStr for Kind {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(UnknownWord)
     }
 }

@@ -1,10 +1,12 @@
 //! Writes as values: what is to be changed, and what came of it.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use persona_model::{
     DOCUMENT_BYTES_MAX, Document, PastRevision, Patch, PersonaId, Precondition, Revision,
+    UnknownWord,
 };
 
 use crate::Representation;
@@ -193,10 +195,13 @@ impl Outcome {
             Self::Undeleted => "restored",
         }
     }
+}
 
-    /// The outcome with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+impl FromStr for Outcome {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word).ok_or(UnknownWord)
     }
 }
 

@@ -3,6 +3,8 @@
 //! A handler reads a parameter through its row, so what the OpenAPI document says of a parameter is
 //! what the server takes.
 
+use std::str::FromStr;
+
 use persona_model::{Kind, PAGE_LIMIT_MAX, Revision, Since, Sort};
 
 use crate::wire;
@@ -100,7 +102,7 @@ pub const CURSOR: Parameter =
 pub const SORT: Typed<Sort> = typed(
     "sort",
     Holds::OneOf(SORT_WORDS),
-    |row, value| one_of(row, Sort::from_word(value)),
+    one_of,
     "The order; -created_at by default, relevance with q.",
 );
 /// Tags that personas of a list have.
@@ -111,12 +113,8 @@ pub const TAG: Parameter = text(
     "Only personas with this tag, in any letter case; repeat it for all of several, at most 16.",
 );
 /// Which kind the personas of a list are of.
-pub const KIND: Typed<Kind> = typed(
-    "kind",
-    Holds::OneOf(KIND_WORDS),
-    |row, value| one_of(row, Kind::from_word(value)),
-    "Only personas of this kind.",
-);
+pub const KIND: Typed<Kind> =
+    typed("kind", Holds::OneOf(KIND_WORDS), one_of, "Only personas of this kind.");
 /// Whether the personas of a list are active.
 pub const IS_ACTIVE: Typed<bool> = flag("is_active", "Only active, or only inactive personas.");
 /// Since when the personas of a list changed.
@@ -141,7 +139,7 @@ pub const FIELDS: Parameter = text(
 pub const COUNT: Typed<bool> = typed(
     "count",
     Holds::OneOf(&["exact"]),
-    |row, value| one_of(row, (value == "exact").then_some(true)),
+    |_, value| if value == "exact" { Ok(true) } else { Err("one of exact".into()) },
     "Adds total: how many personas there are in all pages.",
 );
 /// What a list is searched for.
@@ -198,9 +196,9 @@ fn read_since(_: &Parameter, value: &str) -> Result<Since, String> {
     Since::parse(value).ok_or_else(|| wanted().into())
 }
 
-fn one_of<T>(row: &Parameter, read: Option<T>) -> Result<T, String> {
+fn one_of<T: FromStr>(row: &Parameter, value: &str) -> Result<T, String> {
     let Holds::OneOf(words) = row.holds else { return Err("no word".into()) };
-    read.ok_or_else(|| format!("one of {}", words.join(", ")))
+    value.parse().map_err(|_| format!("one of {}", words.join(", ")))
 }
 
 /// A number of digits only: no sign, no blanks.

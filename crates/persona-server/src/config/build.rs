@@ -2,16 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use persona_storage::sqlite::{Durability, real_path};
+use persona_storage::sqlite::real_path;
 use tracing_subscriber::EnvFilter;
 
 use super::key::{self, Shape};
 use super::setting::{Origin, Setting};
 use super::{
-    Config, Database, LogFormat, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX,
-    database,
+    Config, Database, Network, POSTGRES_WORKERS_MAX, Problem, SQLITE_WORKERS_MAX, database,
 };
 use crate::host_name::name_of;
 
@@ -49,7 +49,7 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         idle_timeout: reader.time("idle_timeout").unwrap_or_default(),
         database,
         workers: reader.number("workers"),
-        durability: reader.word("durability", Durability::from_word),
+        durability: reader.word("durability"),
         busy_timeout_ms: reader.number("busy_timeout_ms"),
         read_timeout_ms: reader.number("read_timeout_ms"),
         wal_autocheckpoint: reader.number("wal_autocheckpoint"),
@@ -65,11 +65,11 @@ pub fn build(settings: &[Setting]) -> Result<Config, Vec<Problem>> {
         backup_keep: reader.number("backup_keep"),
         backup_dir: reader.path("backup_dir"),
         log_level: reader.log_filter("log_level"),
-        log_format: reader.word("log_format", LogFormat::from_word),
+        log_format: reader.word("log_format"),
         log_file: reader.path("log_file"),
         access_log: reader.switch("access_log"),
         #[cfg(feature = "faults")]
-        fault: reader.word("fault", |word| Some(word.into())),
+        fault: reader.word("fault"),
     };
     let allow_open = reader.switch("allow_open");
     if !config.host.is_loopback() && !allow_open {
@@ -252,11 +252,12 @@ impl<'a> Reader<'a> {
     }
 
     /// One of the words of a setting, as the value that it stands for.
-    fn word<T: Default>(&mut self, name: &str, value_of: impl Fn(&str) -> Option<T>) -> T {
+    fn word<T: Default + FromStr>(&mut self, name: &str) -> T {
         let setting = self.setting(name);
         let Shape::Word(words) = setting.key.shape else { return T::default() };
         let text = setting.text.to_ascii_lowercase();
-        if let Some(value) = words.contains(&text.as_str()).then(|| value_of(&text)).flatten() {
+        let is_known = words.contains(&text.as_str());
+        if let Some(value) = is_known.then(|| text.parse().ok()).flatten() {
             return value;
         }
         self.complain(

@@ -1,5 +1,8 @@
 //! The form of the lines of the log.
 
+use std::str::FromStr;
+
+use persona_model::UnknownWord;
 use serde::{Deserialize, Serialize};
 
 /// The form of the lines of the log.
@@ -17,14 +20,17 @@ pub enum LogFormat {
 impl LogFormat {
     /// The words of the setting.
     pub const WORDS: [&str; 3] = ["auto", "text", "json"];
+}
 
-    /// The form that a word of the setting stands for.
-    pub fn from_word(word: &str) -> Option<Self> {
+impl FromStr for LogFormat {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
         match word {
-            "auto" => Some(Self::Auto),
-            "text" => Some(Self::Text),
-            "json" => Some(Self::Json),
-            _ => None,
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownWord),
         }
     }
 }

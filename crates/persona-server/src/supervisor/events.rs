@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use persona_model::UnknownWord;
+
 use crate::exit_code::ExitCode;
 
 /// What a child does.
@@ -30,16 +32,12 @@ impl Role {
 }
 
 impl FromStr for Role {
-    type Err = UnknownRole;
+    type Err = UnknownWord;
 
-    fn from_str(word: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownRole)
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownWord)
     }
 }
-
-/// There is no role with this word.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UnknownRole;
 
 /// Names one child for ever: no other one has the same slot and generation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

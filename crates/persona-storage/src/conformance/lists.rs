@@ -60,7 +60,7 @@ pub async fn every_order_pages_through_every_persona_once(store: &Subject, _cloc
         ("-updated_at", [1, 4, 5, 2, 3]),
     ];
     for (word, order) in expected {
-        let sort = Sort::from_word(word).expect("an order");
+        let sort = word.parse::<Sort>().expect("an order");
         for limit in 1..=6 {
             assert_eq!(
                 ids(&walk(store, &Filter::default(), sort, limit).await),
@@ -85,7 +85,7 @@ pub async fn filters_select_exactly_the_personas_that_meet_them(
     clock.advance_micros(1_000_000);
     merge(store, 2, json!({ "tags": ["Y", "z"] })).await.expect("patched");
 
-    let by_name = Sort::from_word("name").expect("an order");
+    let by_name = "name".parse::<Sort>().expect("an order");
     let tags = |tags: &[&str]| Filter {
         tags: filter_tags(tags.iter().copied()).expect("few"),
         ..Filter::default()
@@ -117,7 +117,7 @@ pub async fn a_list_is_stable_while_personas_come_and_go(store: &Subject, _clock
     for number in [10, 20, 30, 40] {
         create(store, number, named(&format!("name {number}"))).await;
     }
-    let (filter, sort) = (Filter::default(), Sort::from_word("name").expect("an order"));
+    let (filter, sort) = (Filter::default(), "name".parse::<Sort>().expect("an order"));
     let first = list(store, &filter, sort, 2, None).await;
     assert_eq!(ids(&first.items), [10, 20]);
     create(store, 15, named("name 15")).await;
@@ -140,7 +140,7 @@ pub async fn a_page_of_large_personas_ends_early_and_the_next_one_goes_on(
         )
         .await;
     }
-    let by_creation = Sort::from_word("created_at").expect("an order");
+    let by_creation = "created_at".parse::<Sort>().expect("an order");
     let page = list(store, &Filter::default(), by_creation, 1000, None).await;
     let bytes: usize = page.items.iter().map(|answer| answer.body.len()).sum();
     let last = page.items.last().expect("an item").body.len();

@@ -47,7 +47,7 @@ impl Poller {
     ) -> Result<Page, Error> {
         let filter =
             Filter { updated_since: Some(since), include_deleted: true, ..Filter::default() };
-        let sort = Sort::from_word("name").expect("an order");
+        let sort = "name".parse::<Sort>().expect("an order");
         let after = cursor.map(|text| Cursor::decode(text, &filter, sort).expect("its own cursor"));
         store.list(ListRequest { filter, sort, after, limit, count: false }).await
     }

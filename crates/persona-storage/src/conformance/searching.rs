@@ -20,7 +20,7 @@ async fn search_by(store: &Subject, text: &str, sort: Sort) -> Vec<u8> {
 
 /// The personas that are found, in order of creation.
 pub(super) async fn search(store: &Subject, text: &str) -> Vec<u8> {
-    search_by(store, text, Sort::from_word("created_at").expect("an order")).await
+    search_by(store, text, "created_at".parse::<Sort>().expect("an order")).await
 }
 
 pub async fn a_search_finds_words_phrases_prefixes_and_leaves_out_exclusions(
@@ -125,7 +125,7 @@ pub async fn tags_are_found_in_any_case_after_every_kind_of_change(
     let found = async |tags: &[&str]| {
         let filter =
             Filter { tags: filter_tags(tags.iter().copied()).expect("few"), ..Filter::default() };
-        let sort = Sort::from_word("created_at").expect("an order");
+        let sort = "created_at".parse::<Sort>().expect("an order");
         let page = store
             .list(ListRequest { filter, sort, after: None, limit: 10, count: true })
             .await

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use persona_model::{Change, ChangeKind, Position};
+use persona_model::{Change, Position, UnknownWord};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -110,8 +110,7 @@ fn change(found: &Row) -> Result<Option<Change>, Error> {
         sequence: row::number(found, 0)?,
         persona: row::id(found, 1)?,
         revision: row::revision(found, 2)?,
-        kind: ChangeKind::from_word(word)
-            .ok_or_else(|| damaged(&"a change has an unknown word"))?,
+        kind: word.parse().map_err(|UnknownWord| damaged(&"a change has an unknown word"))?,
         at: row::time(found, 4)?,
     }))
 }

@@ -1,7 +1,7 @@
 //! Everything that a write has to know before it is decided, in one statement.
 
 use persona_model::{
-    ContentHash, Document, Persona, PersonaId, Revision, Timestamp, ValidationErrors,
+    ContentHash, Document, Persona, PersonaId, Revision, Timestamp, UnknownWord, ValidationErrors,
 };
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error as DriverError, Row};
@@ -193,8 +193,7 @@ fn earlier_from(found: &Row) -> Result<Earlier, Error> {
     Ok(Earlier {
         fingerprint: row::value(found, 12)?,
         operation: row::value(found, 16)?,
-        outcome: Outcome::from_word(word)
-            .ok_or_else(|| damaged(&"an outcome has an unknown word"))?,
+        outcome: word.parse().map_err(|UnknownWord| damaged(&"an outcome has an unknown word"))?,
         representation: row::answer(found, 17, row::id(found, 14)?)?,
     })
 }

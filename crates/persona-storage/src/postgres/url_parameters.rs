@@ -1,8 +1,10 @@
 //! The parameters of a URL that are ours, and the defaults of those that the driver reads.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use persona_model::UnknownWord;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 
@@ -50,9 +52,14 @@ impl TlsMode {
         ("verify-ca", Self::VerifyAuthority),
         ("verify-full", Self::VerifyFull),
     ];
+}
 
-    fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, mode)| mode)
+impl FromStr for TlsMode {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == word);
+        found.map(|(_, mode)| mode).ok_or(UnknownWord)
     }
 }
 
@@ -74,8 +81,7 @@ impl OwnParameters {
         match name {
             "sslmode" => {
                 let wanted = "disable, prefer, require, verify-ca or verify-full";
-                self.tls =
-                    Some(TlsMode::from_word(value).ok_or_else(|| refuse("sslmode", wanted))?);
+                self.tls = Some(value.parse().map_err(|UnknownWord| refuse("sslmode", wanted))?);
             }
             "sslrootcert" => match value {
                 "" => {

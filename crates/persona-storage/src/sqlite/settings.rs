@@ -1,7 +1,10 @@
 //! What a user may choose about the file.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
+
+use persona_model::UnknownWord;
 
 use crate::write::IDEMPOTENCY_KEYS_MAX;
 
@@ -28,11 +31,6 @@ impl Durability {
         }
     }
 
-    /// The class with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.as_str() == word)
-    }
-
     /// SQLite's number for it.
     pub(super) const fn synchronous(self) -> i64 {
         match self {
@@ -49,6 +47,14 @@ impl Durability {
             }
             Self::Full => "acknowledged writes survive process crashes and power cuts",
         }
+    }
+}
+
+impl FromStr for Durability {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word).ok_or(UnknownWord)
     }
 }
 

@@ -105,7 +105,7 @@ pub async fn content(store: &dyn Store, order: &str) -> Vec<String> {
     for query in ["name", "name 1", "\"東京\"", "猫", "t7", "-name", "12*"] {
         let filter =
             Filter { search: Some(Search::parse(query).expect("a search")), ..Filter::default() };
-        let sort = Sort::from_word(order).expect("an order");
+        let sort = order.parse::<Sort>().expect("an order");
         let mut request = ListRequest { filter, sort, after: None, limit: 7, count: true };
         loop {
             let page = store.list(request.clone()).await.expect("readable");

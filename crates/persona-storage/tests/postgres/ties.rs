@@ -59,7 +59,7 @@ async fn check(store: &dyn Store, what: &str) {
     let by_nearness = ids(&[12, 9, 6, 3, 10, 7, 4, 1, 11, 8, 5, 2]);
     let downwards = ids(&(1..=12).rev().collect::<Vec<_>>());
     let upwards = ids(&(1..=12).collect::<Vec<_>>());
-    let of = |word| Sort::from_word(word).expect("an order");
+    let of = |word: &str| word.parse::<Sort>().expect("an order");
     for limit in [1, 2, 3, 5, 50] {
         assert_eq!(
             walk(store, "wizard", Sort::RELEVANCE, limit).await,

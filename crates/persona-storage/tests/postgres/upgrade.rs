@@ -100,7 +100,7 @@ async fn assert_is_found_by_the_rules_of_today(store: &dyn Store) {
             tags: filter_tags(tags.iter().copied()).expect("few"),
             ..Filter::default()
         };
-        let sort = Sort::from_word("name").expect("an order");
+        let sort = "name".parse::<Sort>().expect("an order");
         let page = store
             .list(ListRequest { filter, sort, after: None, limit: 10, count: true })
             .await

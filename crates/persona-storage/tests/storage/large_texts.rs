@@ -22,7 +22,7 @@ async fn found(store: &SqliteStore, text: &str) -> Vec<u8> {
     let mut all = Vec::new();
     for (sort, count) in [("relevance", false), ("relevance", true), ("name", true)] {
         let filter = Filter { search: Search::parse(text).ok(), ..Filter::default() };
-        let sort = Sort::from_word(sort).expect("an order");
+        let sort = sort.parse::<Sort>().expect("an order");
         let page = store
             .list(ListRequest { filter, sort, after: None, limit: 10, count })
             .await

@@ -15,7 +15,7 @@ const YEAR_US: i64 = 365 * 86_400_000_000;
 /// All pages of a search, two personas each, by the last byte of their identities.
 async fn found(store: &dyn Store, order: &str) -> Vec<u8> {
     let filter = Filter { search: Search::parse("name").ok(), ..Filter::default() };
-    let sort = Sort::from_word(order).expect("an order");
+    let sort = order.parse::<Sort>().expect("an order");
     let mut request = ListRequest { filter, sort, after: None, limit: 2, count: false };
     let mut found = Vec::new();
     loop {

@@ -238,7 +238,7 @@ async fn a_file_of_the_first_version_is_migrated_after_a_backup_and_can_be_searc
             .expect("it opens");
     for sort in ["relevance", "name"] {
         let filter = Filter { search: Search::parse("\"name 7\"").ok(), ..Filter::default() };
-        let sort = Sort::from_word(sort).expect("an order");
+        let sort = sort.parse::<Sort>().expect("an order");
         let page = store
             .list(ListRequest { filter, sort, after: None, limit: 10, count: false })
             .await

@@ -2,7 +2,9 @@
 //!
 //! The sequence is the commit order because only one transaction at a time writes to a SQLite file.
 
-use persona_model::{Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp};
+use persona_model::{
+    Change, ChangeKind, PersonaId, Position, Revision, Since, Timestamp, UnknownWord,
+};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -54,7 +56,7 @@ pub(crate) fn after(
             sequence: row::number(found, 0)?,
             persona: row::id(found, 1)?,
             revision: row::revision(found, 2)?,
-            kind: ChangeKind::from_word(&word).ok_or_else(unknown)?,
+            kind: word.parse().map_err(|UnknownWord| unknown())?,
             at: row::time(found, 4)?,
         })
     })?;

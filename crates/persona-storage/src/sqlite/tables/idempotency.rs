@@ -1,6 +1,6 @@
 //! Rows of `idempotency`: the first answer to a request, kept so that a repetition changes nothing.
 
-use persona_model::{Clock, PersonaId, Timestamp};
+use persona_model::{Clock, PersonaId, Timestamp, UnknownWord};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -8,7 +8,7 @@ use super::row;
 use crate::fault_injection::{self, InjectedFault};
 use crate::sqlite::error::from_driver;
 use crate::time::Observed;
-use crate::{Error, Idempotency, Outcome, Written};
+use crate::{Error, Idempotency, Written};
 
 /// The answer to an earlier request with this key. A record is valid for as long as it is there;
 /// only the maintenance process removes it.
@@ -39,7 +39,7 @@ pub(crate) fn find(
                     let word: String = found.get(1)?;
                     let unknown = || rusqlite::Error::InvalidColumnType(1, "outcome".into(), Type::Text);
                     let answer = row::answer(found, 3, row::id(found, 2)?)?;
-                    let outcome = Outcome::from_word(&word).ok_or_else(unknown)?;
+                    let outcome = word.parse().map_err(|UnknownWord| unknown())?;
                     Ok((fingerprint, Written { outcome, representation: answer, replayed: true }))
                 })
                 .optional()
