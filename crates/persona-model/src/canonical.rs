@@ -1,6 +1,6 @@
 //! Canonical JSON and the content hash.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -118,7 +118,9 @@ impl ContentHash {
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]).try_for_each(|digit| {
+            out.write_char(char::from_digit(digit.into(), 16).unwrap_or_default())
+        })
     }
 }
 

@@ -8,7 +8,9 @@
 //! The metadata is what the checksum and the entity tag cover, so it has nothing that is not a part
 //! of a revision. Labels, for one, are not in it.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde_json::Value;
 
 use crate::{Persona, Timestamp};
 
@@ -20,16 +22,24 @@ const FORMER_LABELS: &str = r#","labels":{}}"#;
 /// The store-managed members of a persona as a JSON object, in the order in which people look for
 /// them.
 pub fn metadata_text(persona: &Persona) -> String {
-    object_text([
-        ("id", &json!(persona.id.to_string())),
-        ("revision", &json!(persona.revision.number())),
-        ("created_at", &json!(persona.created_at.to_string())),
-        ("updated_at", &json!(persona.updated_at.to_string())),
-        ("deleted_at", &json!(persona.deleted_at.map(|time| time.to_string()))),
-        ("created_by", &json!(persona.created_by)),
-        ("updated_by", &json!(persona.updated_by)),
-        ("content_hash", &json!(persona.content_hash.to_string())),
-    ])
+    // Written in the write transaction, because the times are those of the transaction.
+    let deleted_at = persona.deleted_at.map(|time| format!("\"{time}\""));
+    format!(
+        "{{\"id\":\"{}\",\"revision\":{},\"created_at\":\"{}\",\"updated_at\":\"{}\",\
+         \"deleted_at\":{},\"created_by\":{},\"updated_by\":{},\"content_hash\":\"{}\"}}",
+        persona.id,
+        persona.revision,
+        persona.created_at,
+        persona.updated_at,
+        deleted_at.as_deref().unwrap_or("null"),
+        author_text(persona.created_by.as_deref()),
+        author_text(persona.updated_by.as_deref()),
+        persona.content_hash,
+    )
+}
+
+fn author_text(author: Option<&str>) -> Cow<'static, str> {
+    author.map_or(Cow::Borrowed("null"), |author| Value::from(author).to_string().into())
 }
 
 /// Whether a stored metadata text is that of this persona, whichever version of this program wrote
@@ -119,6 +129,33 @@ mod tests {
             content_hash: ContentHash::from_bytes([7; 32]),
             document: Document::from_json(json!({ "name": "Ada" })).expect("valid"),
         }
+    }
+
+    #[test]
+    fn metadata_is_json_whatever_an_author_is_called() {
+        let named = Persona {
+            deleted_at: Some(Timestamp::from_micros(3)),
+            updated_by: Some("\"Eve\"\n\u{1}\\".into()),
+            ..persona()
+        };
+        let of = |persona: &Persona| -> Vec<(String, Value)> {
+            let members = serde_json::from_str(&metadata_text(persona)).expect("JSON");
+            let Value::Object(members) = members else { panic!("{members}") };
+            members.into_iter().collect()
+        };
+        let expected = json!({
+            "id": "07070707-0707-0707-0707-070707070707",
+            "revision": 1,
+            "created_at": "1970-01-01T00:00:00.000001Z",
+            "updated_at": "1970-01-01T00:00:00.000002Z",
+            "deleted_at": "1970-01-01T00:00:00.000003Z",
+            "created_by": "ada",
+            "updated_by": "\"Eve\"\n\u{1}\\",
+            "content_hash": "07".repeat(32),
+        });
+        assert_eq!(Value::from_iter(of(&named)), expected);
+        let alive = Value::from_iter(of(&persona()));
+        assert_eq!((&alive["deleted_at"], &alive["updated_by"]), (&Value::Null, &Value::Null));
     }
 
     #[test]

@@ -32,6 +32,20 @@ pub(crate) struct Revised {
     pub base: Option<Revision>,
 }
 
+impl Decision {
+    /// The same decision at another moment. Only the stamps come from the moment of a decision; the
+    /// rules of an import compare stamps, so an import has to be decided anew.
+    pub(crate) fn at(mut self, now: Timestamp) -> Self {
+        if let Self::Change(revised) = &mut self {
+            revised.persona.updated_at = now;
+            if revised.kind == ChangeKind::Deleted {
+                revised.persona.deleted_at = Some(now);
+            }
+        }
+        self
+    }
+}
+
 /// The persona as it is when a write has its turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Current<'a> {
@@ -41,18 +55,14 @@ pub(crate) struct Current<'a> {
     pub tag: EntityTag,
 }
 
-/// What a patch makes of a document, or why the rules refuse it.
-pub(crate) type Patched = Result<Document, Error>;
-
 /// Decides what a write makes of the current persona.
 ///
 /// `document_at` looks an older revision's document up; it is asked for the base of a three-way
-/// merge only. `foreseen` is what [`patched`] made of this very revision before, if it did.
+/// merge only.
 pub(crate) fn decide(
     write: &Write,
     current: Option<Current<'_>>,
     now: Timestamp,
-    foreseen: Option<Patched>,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
 ) -> Result<Decision, Error> {
     let author = write.author.as_ref();
@@ -80,10 +90,7 @@ pub(crate) fn decide(
         Operation::Patch { precondition, patch, base, .. } => {
             check_not_deleted(current)?;
             check_precondition(precondition, current)?;
-            let document = match foreseen {
-                Some(foreseen) => foreseen?,
-                None => patched(patch, *base, current, document_at)?,
-            };
+            let document = patched(patch, *base, current, document_at)?;
             next.with_document(document, *base, write.document_bytes_max)
         }
         Operation::Delete { precondition, .. } => {
@@ -100,21 +107,6 @@ pub(crate) fn decide(
             check_precondition(precondition, current)?;
             Ok(next.with_deletion(None, Outcome::Undeleted, ChangeKind::Undeleted))
         }
-    }
-}
-
-/// Whether a write is refused whatever its document is, or has none.
-pub(crate) fn needs_no_document(write: &Write, current: Option<Current<'_>>) -> bool {
-    match (&write.operation, current) {
-        (Operation::Create { .. }, current) => current.is_some(),
-        (Operation::Import { .. }, _) => false,
-        (
-            Operation::Replace { precondition, .. } | Operation::Patch { precondition, .. },
-            Some(current),
-        ) => check_not_deleted(current)
-            .and_then(|()| check_precondition(precondition, current))
-            .is_err(),
-        _ => true,
     }
 }
 
@@ -163,12 +155,12 @@ fn check_precondition(precondition: &Precondition, current: Current<'_>) -> Resu
 
 /// The document that a patch makes of the current persona, merged with what happened since its
 /// base.
-pub(crate) fn patched(
+fn patched(
     patch: &Patch,
     base: Option<Revision>,
     current: Current<'_>,
     document_at: impl FnOnce(Revision) -> Result<Option<Document>, Error>,
-) -> Patched {
+) -> Result<Document, Error> {
     let apply = |document: &Document| {
         patch.apply(document).map_err(|error| match error {
             PatchError::TestFailed { pointer } => {

@@ -5,7 +5,6 @@
 //! switched on: [`is_on`] is `false` at compile time, and nothing of this is left in the program.
 //! Each place that can go wrong asks in one line.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
@@ -34,7 +33,7 @@ pub enum InjectedFault {
     AcknowledgeBeforeCommit = 1,
     /// Reads show what the process saw a few reads ago.
     OldSnapshot,
-    /// Writes change the document that was there before they waited for the lock.
+    /// Writes change the document that was there before they waited for their turn.
     ReadOutsideTransaction,
     /// Now and then a patch loses a key.
     DropKey,
@@ -131,25 +130,18 @@ pub(crate) fn answer(id: PersonaId, answer: Option<Representation>) -> Option<Re
     kept.clone()
 }
 
-thread_local! {
-    static SEEN_OUTSIDE: RefCell<Option<(PersonaId, Document)>> = const { RefCell::new(None) };
-}
-
-/// [`InjectedFault::ReadOutsideTransaction`]: keeps what is there before the lock is waited for.
-pub(crate) fn look_outside(id: PersonaId, look: impl FnOnce() -> Option<Document>) {
+/// [`InjectedFault::ReadOutsideTransaction`]: gives other writes the time to change what was seen.
+pub(crate) fn pause_after_looking_outside() {
     if is_on(InjectedFault::ReadOutsideTransaction) {
-        SEEN_OUTSIDE.set(look().map(|document| (id, document)));
         pause();
     }
 }
 
-/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was kept. Only the
-/// document: with a stale revision the UPDATE statement would refuse, because its condition is the
-/// second line of the same defence.
-pub(crate) fn use_what_was_seen_outside(current: Option<&mut Persona>) {
-    if let Some(current) = current.filter(|_| is_on(InjectedFault::ReadOutsideTransaction))
-        && let Some((_, document)) = SEEN_OUTSIDE.take().filter(|(id, _)| *id == current.id)
-    {
+/// [`InjectedFault::ReadOutsideTransaction`]: has the write change what was seen before its turn,
+/// although the persona changed since. Only the document: with a stale revision the UPDATE
+/// statement would refuse, because its condition is the second line of the same defence.
+pub(crate) fn use_what_was_seen_outside(current: &mut Persona, seen: Option<Document>) {
+    if let Some(document) = seen.filter(|_| is_on(InjectedFault::ReadOutsideTransaction)) {
         current.document = document;
     }
 }

@@ -94,7 +94,7 @@ impl Rows {
         let current = history
             .last()
             .map(|(persona, record)| Current { persona, tag: record.representation.tag() });
-        let written = match decide(write, current, now, None, document_at)? {
+        let written = match decide(write, current, now, document_at)? {
             Decision::Unchanged => {
                 let (_, record) = history.last().ok_or(Error::NotFound)?;
                 Written {

@@ -156,7 +156,7 @@ impl<'a> Request<'a> {
         let seen = persona
             .as_ref()
             .map(|(persona, answer)| decide::Current { persona, tag: answer.tag() });
-        match decide::decide(self.write, seen, now, None, |_| Ok(base))? {
+        match decide::decide(self.write, seen, now, |_| Ok(base))? {
             Decision::Unchanged => {
                 let (_, answer) = persona.ok_or(Error::NotFound)?;
                 if let Some(wanted) = &self.write.idempotency {

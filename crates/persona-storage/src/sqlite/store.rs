@@ -24,7 +24,7 @@ pub struct SqliteStore {
     settings: Settings,
     disk: Arc<Disk>,
     writer: Writer,
-    readers: Readers,
+    readers: Arc<Readers>,
 }
 
 impl SqliteStore {
@@ -40,10 +40,11 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, DatabaseError> {
-        let readers = Readers::new(settings.clone(), Arc::clone(&observer));
+        let readers = Arc::new(Readers::new(settings.clone(), Arc::clone(&observer)));
         migrate::check(&readers.open()?, &settings.path)?;
         let disk = Arc::new(Disk::of(&settings));
-        let writer = Writer::start(&settings, Arc::clone(&disk), clock, observer)?;
+        let for_writer = Arc::clone(&readers);
+        let writer = Writer::start(&settings, Arc::clone(&disk), clock, observer, for_writer)?;
         Ok(Self { settings, disk, writer, readers })
     }
 }

@@ -14,7 +14,7 @@ use super::foresight::Foreseen;
 use super::queue::LIGHT_BYTES_MAX;
 use super::transaction;
 use super::transaction::Step;
-use super::writer::Job;
+use super::writer::{Job, Told};
 use super::writer_thread::{Applied, refuse};
 use crate::sqlite::error::{another, explain, from_driver};
 use crate::sqlite::search::Entries;
@@ -88,7 +88,7 @@ impl Batch<'_> {
         let Ok(ahead) = job.claim.apply() else { return };
         let Job { write, queued_at, was_looked_at, waiting, reply, .. } = job;
         let (foreseen, parts, guard) = match ahead {
-            Some(ahead) => (ahead.foreseen, ahead.written, Some(ahead.guard)),
+            Some(ahead) => (ahead.foreseen, ahead.written, ahead.guard),
             None => (None, None, None),
         };
         drop(waiting);
@@ -109,7 +109,7 @@ impl Batch<'_> {
             Ok(Ok(Step::IsHeavy(bytes))) => {
                 self.weights.learn(write.operation.id(), bytes);
                 // A request that no longer waits needs no answer.
-                let _ = reply.send(Err(Box::new(write)));
+                let _ = reply.send(Told::IsHeavy);
                 return;
             }
             Ok(Ok(Step::Applied(written, entry))) => {
@@ -213,7 +213,7 @@ mod tests {
         let waiting = Waiting::begin(&observer);
         (
             Job {
-                write,
+                write: Arc::new(write),
                 queued_at: Instant::now(),
                 was_looked_at: false,
                 claim: Claim::new(None),
@@ -307,7 +307,7 @@ mod tests {
         let (batched, mut answers, left) = apply_two(&connection);
         assert!(batched.ended.is_some() && batched.applied.is_empty() && left.is_some());
         assert!(
-            matches!(answers[0].try_recv(), Ok(Ok(Err(Error::Backend(_))))),
+            matches!(answers[0].try_recv(), Ok(Told::Done(Err(Error::Backend(_))))),
             "the first is refused"
         );
         assert_eq!(connection.total_changes(), 0, "something was written");

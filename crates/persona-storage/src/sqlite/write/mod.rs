@@ -1,12 +1,13 @@
 //! Writes: which process may write, one transaction for many requests, and what became of it.
 //!
 //! Start reading at [`Writer`](writer::Writer). A write goes `queue.rs` (bounded, fair to clients)
-//! -> `foresight.rs` (a heavy write is worked out before its turn) -> `heavy_write_lock.rs` (one
+//! -> `foresight.rs` (a write is worked out before its turn) -> `heavy_write_lock.rs` (one
 //! heavy write at a time, over all processes) -> `part.rs` (the words of a large text, each part in
 //! a transaction of its own) -> `write_lock.rs` (one writing process at a time) -> `batch.rs` (one
 //! transaction) -> `transaction.rs` (one request) -> `commit.rs` (whether the transaction was kept)
 //! -> `verdict.rs` (what each request is told). `claim.rs` decides whether a request is applied or
-//! withdrawn, `checkpoint_throttle.rs` slows the writers down while the WAL is too long.
+//! withdrawn, `in_flight.rs` knows which personas are written to now, `checkpoint_throttle.rs`
+//! slows the writers down while the WAL is too long.
 
 pub(super) mod batch;
 pub(super) mod checkpoint_throttle;
@@ -14,6 +15,7 @@ pub(super) mod claim;
 pub(super) mod commit;
 pub(super) mod foresight;
 pub(super) mod heavy_write_lock;
+mod in_flight;
 pub(super) mod part;
 pub(super) mod queue;
 pub(super) mod transaction;

@@ -4,7 +4,7 @@ use persona_model::{PersonaId, Revision, Timestamp};
 use rusqlite::Connection;
 
 use super::foresight::Foreseen;
-use crate::decide::{Decision, Patched, Revised, decide};
+use crate::decide::{Decision, Revised, decide};
 use crate::fault_injection;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::search::Entry;
@@ -48,35 +48,30 @@ pub(crate) fn apply(
         return Err(Error::TooManyKeys { max: keys_max });
     }
     let id = write.operation.id();
-    let (mut current, foreseen) = match seen(connection, id, foreseen, bytes_max)? {
-        Seen::Whole(current, foreseen) => (current, foreseen),
+    let (current, decision) = match seen(connection, id, foreseen, bytes_max)? {
+        Seen::Whole(current, decision) => (current, decision),
         Seen::Larger(bytes) => return Ok(Step::IsHeavy(bytes)),
     };
-    fault_injection::use_what_was_seen_outside(current.as_mut().map(|stored| &mut stored.persona));
     let document_at = |revision: Revision| match &current {
         Some(stored) => revisions::document(connection, id, stored.row_id, revision),
         None => Ok(None),
     };
-    let (written, entry) =
-        match decide(write, current.as_ref().map(Stored::current), now, foreseen, document_at)? {
-            Decision::Unchanged => {
-                let answer = personas::answer(connection, id)
-                    .map_err(from_driver)?
-                    .ok_or(Error::NotFound)?;
-                (
-                    Written {
-                        outcome: Outcome::Unchanged,
-                        representation: answer,
-                        replayed: false,
-                    },
-                    None,
-                )
-            }
-            Decision::Change(mut revised) => {
-                fault_injection::drop_key(&write.operation, &mut revised.persona);
-                keep(connection, current.as_ref(), &revised)?
-            }
-        };
+    let decision = match decision {
+        Some(decision) => decision?.at(now),
+        None => decide(write, current.as_ref().map(Stored::current), now, document_at)?,
+    };
+    let (written, entry) = match decision {
+        Decision::Unchanged => {
+            let answer =
+                personas::answer(connection, id).map_err(from_driver)?.ok_or(Error::NotFound)?;
+            let outcome = Outcome::Unchanged;
+            (Written { outcome, representation: answer, replayed: false }, None)
+        }
+        Decision::Change(mut revised) => {
+            fault_injection::drop_key(&write.operation, &mut revised.persona);
+            keep(connection, current.as_ref(), &revised)?
+        }
+    };
     if let Some(wanted) = &write.idempotency {
         idempotency::insert(connection, wanted, id, &written, now).map_err(from_driver)?;
     }
@@ -87,8 +82,8 @@ pub(crate) fn apply(
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Seen {
     /// The persona if there is one; where it is still the one that was seen before, with what was
-    /// made of that.
-    Whole(Option<Stored>, Option<Patched>),
+    /// decided of that.
+    Whole(Option<Stored>, Option<Result<Decision, Error>>),
     /// It has so many bytes, more than are to be read here.
     Larger(usize),
 }
@@ -99,14 +94,19 @@ fn seen(
     foreseen: Option<Foreseen>,
     bytes_max: usize,
 ) -> Result<Seen, Error> {
-    if let Some(Foreseen { before, patched }) = foreseen
-        && personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag)
-    {
-        return Ok(Seen::Whole(Some(before), patched));
+    let mut outdated = None;
+    if let Some(Foreseen { before, decision }) = foreseen {
+        if personas::tag_of(connection, id).map_err(from_driver)? == Some(before.tag) {
+            return Ok(Seen::Whole(Some(before), decision));
+        }
+        outdated = Some(before.persona.document);
     }
     Ok(match personas::find_up_to(connection, id, bytes_max)? {
         Found::Nothing => Seen::Whole(None, None),
-        Found::Whole(stored) => Seen::Whole(Some(*stored), None),
+        Found::Whole(mut stored) => {
+            fault_injection::use_what_was_seen_outside(&mut stored.persona, outdated);
+            Seen::Whole(Some(*stored), None)
+        }
         Found::Larger(bytes) => Seen::Larger(bytes),
     })
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::commit::{Committed, WriteTransaction};
+use super::writer::Told;
 use super::writer_thread::Applied;
 use crate::sqlite::error::{another, from_driver, is_failed_sync};
 use crate::{Error, Loss};
@@ -63,7 +64,8 @@ impl Verdict {
             let is_repetition = result.as_ref().is_ok_and(|written| written.replayed);
             let untold = |error| if is_repetition { Error::OutcomeUnknown } else { another(error) };
             // A request that no longer waits needs no answer.
-            let _ = reply.send(Ok(self.error.as_ref().map_or(result, |error| Err(untold(error)))));
+            let result = self.error.as_ref().map_or(result, |error| Err(untold(error)));
+            let _ = reply.send(Told::Done(result));
         }
         self.loss.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }

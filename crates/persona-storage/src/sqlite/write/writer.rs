@@ -17,13 +17,15 @@ use tokio::sync::{oneshot, watch};
 
 use super::claim::{Claim, Withdrawal};
 use super::commit::WriteConnection;
-use super::foresight::{Ahead, Foresight, Large};
+use super::foresight::{Ahead, Foresight, Large, Looked};
+use super::in_flight::InFlight;
 use super::part::Part;
 use super::queue::{Client, LIGHT_BYTES_MAX, Queue, Refused, Size, Weight};
 use super::write_lock::WriteLock;
 use super::writer_thread::{Thread, refuse};
 use crate::observer::Waiting;
 use crate::sqlite::maintenance::disk::Disk;
+use crate::sqlite::read::Readers;
 use crate::sqlite::search::WrittenParts;
 use crate::sqlite::{DatabaseError, Settings};
 use crate::time::Time;
@@ -35,19 +37,25 @@ pub(crate) struct Writer {
     queue: Arc<Queue<Task>>,
     weights: Arc<Weights>,
     foresight: Foresight,
+    in_flight: InFlight,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     /// Why the thread gave up, if it did; its sender is gone when the thread is.
     gave_up: watch::Receiver<Option<Loss>>,
     observer: Arc<dyn Observer>,
 }
 
-/// What a request is told: its result, or, once, that it is heavier than it looked and has to be
-/// worked out first; nothing was changed then.
-pub(crate) type Told = Result<Result<Written, Error>, Box<Write>>;
+/// What a request is told.
+pub(crate) enum Told {
+    /// Its result.
+    Done(Result<Written, Error>),
+    /// Once: it is heavier than it looked and has to be worked out first; nothing was changed.
+    IsHeavy,
+}
 
 /// A request in the queue.
 pub(crate) struct Job {
-    pub write: Write,
+    /// Shared with the side of the request, which gives its memory back.
+    pub write: Arc<Write>,
     pub queued_at: Instant,
     /// Whether it was worked out before, as far as it could be.
     pub was_looked_at: bool,
@@ -63,9 +71,8 @@ pub(super) enum Task {
     Part(Part),
 }
 
-/// A write before it is queued.
+/// How large a write is, and what it will come to.
 struct Sized {
-    write: Write,
     size: Size,
     was_looked_at: bool,
     ahead: Option<Box<Ahead>>,
@@ -78,6 +85,7 @@ impl Writer {
         disk: Arc<Disk>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
+        readers: Arc<Readers>,
     ) -> Result<Self, DatabaseError> {
         let write_lock = WriteLock::open(&settings.path)
             .map_err(|source| DatabaseError::Unreadable {
@@ -105,28 +113,37 @@ impl Writer {
             .name("writer".into())
             .spawn(move || thread.run())
             .map_err(|source| DatabaseError::Unreadable { path: settings.path.clone(), source })?;
-        let foresight = Foresight::new(settings.clone());
-        Ok(Self { queue, weights, foresight, thread: Some(thread).into(), gave_up, observer })
+        let foresight = Foresight::new(settings.clone(), readers);
+        let in_flight = InFlight::default();
+        let thread = Some(thread).into();
+        Ok(Self { queue, weights, foresight, in_flight, thread, gave_up, observer })
     }
 
     /// Queues a request and waits until it is committed.
-    pub(crate) async fn write(&self, mut write: Write) -> Result<Written, Error> {
-        let mut is_heavy = false;
-        loop {
-            match self.apply(self.look_ahead(write, is_heavy)).await? {
-                Ok(result) => return result,
-                // A short patch of a large persona that this process did not know.
-                Err(back) => (write, is_heavy) = (*back, true),
-            }
+    pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
+        let write = Arc::new(write);
+        let flight = self.in_flight.begin(write.operation.id());
+        match self.apply(&write, self.look_ahead(&write, flight.is_alone)).await? {
+            Told::Done(result) => return result,
+            // A short patch of a large persona that this process did not know.
+            Told::IsHeavy => {}
+        }
+        match self.apply(&write, self.look_ahead_of_heavy(&write, self.size_of(&write))).await? {
+            Told::Done(result) => result,
+            Told::IsHeavy => unreachable!("what was looked at is applied whatever its size is"),
         }
     }
 
     async fn apply(
         &self,
+        write: &Arc<Write>,
         sized: impl Future<Output = Result<Sized, Error>>,
     ) -> Result<Told, Error> {
         let waiting = Waiting::begin(&self.observer);
-        let Sized { write, size, was_looked_at, ahead } = sized.await?;
+        let Sized { size, was_looked_at, ahead } = sized.await?;
+        // Kept until the answer is there: to give their memory back takes the writer longer than
+        // some of its statements.
+        let _documents = ahead.as_ref().map(|ahead| ahead.documents());
         let (deadline, client) = (write.deadline, write.client);
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim::new(ahead);
@@ -134,7 +151,7 @@ impl Writer {
             client,
             size,
             Task::Request(Box::new(Job {
-                write,
+                write: Arc::clone(write),
                 queued_at: Instant::now(),
                 was_looked_at,
                 claim: claim.clone(),
@@ -163,27 +180,48 @@ impl Writer {
         answered.or_else(gone)
     }
 
-    /// How large a write is, and, where that is much, what it will come to.
-    async fn look_ahead(&self, write: Write, is_heavy: bool) -> Result<Sized, Error> {
-        let bytes = write.bytes;
-        let mut size = Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) };
+    /// How large a write is, and what it will come to. What a light one comes to is not worked out
+    /// beside another write of its persona, which would make it void.
+    async fn look_ahead(&self, write: &Arc<Write>, is_alone: bool) -> Result<Sized, Error> {
+        let mut size = self.size_of(write);
         // One copy at most doubles a document, and a light one stays about light.
         let multiplies =
             matches!(&write.operation, Operation::Patch { patch, .. } if patch.copies() > 1);
-        if size.weight() == Weight::Light && !multiplies && !is_heavy {
-            return Ok(Sized { write, size, was_looked_at: false, ahead: None });
+        if size.weight() == Weight::Light && !multiplies {
+            let looked =
+                if is_alone { self.foresight.of_light(write) } else { Looked::Light(None) };
+            match looked {
+                Looked::Light(ahead) => return Ok(Sized { size, was_looked_at: false, ahead }),
+                Looked::Heavy(bytes) => {
+                    self.weights.learn(write.operation.id(), bytes);
+                    size.cost = size.cost.max(bytes);
+                }
+            }
         }
-        let looked = self.foresight.of(write).await;
-        let (write, mut ahead) = looked.inspect_err(|error| {
+        self.look_ahead_of_heavy(write, size).await
+    }
+
+    fn size_of(&self, write: &Write) -> Size {
+        let bytes = write.bytes;
+        Size { bytes, cost: bytes.max(self.weights.of(write.operation.id())) }
+    }
+
+    async fn look_ahead_of_heavy(
+        &self,
+        write: &Arc<Write>,
+        mut size: Size,
+    ) -> Result<Sized, Error> {
+        let looked = self.foresight.of_heavy(Arc::clone(write)).await;
+        let mut ahead = looked.inspect_err(|error| {
             if matches!(error, Error::Busy { .. }) {
                 self.observer.gave_up();
             }
         })?;
         if let Some(ahead) = &mut ahead {
-            ahead.written = self.write_parts(&write, ahead.large.take()).await?;
+            ahead.written = self.write_parts(write, ahead.large.take()).await?;
         }
         size.cost = size.cost.max(ahead.as_ref().map_or(0, |ahead| ahead.bytes()));
-        Ok(Sized { write, size, was_looked_at: true, ahead })
+        Ok(Sized { size, was_looked_at: true, ahead })
     }
 
     /// Writes the words of a large text before the document, part by part.

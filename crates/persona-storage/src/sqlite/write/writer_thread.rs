@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use persona_model::PersonaId;
 use tokio::sync::{oneshot, watch};
 
 use super::batch::{Batch, Batched};
@@ -24,7 +23,7 @@ use crate::sqlite::maintenance::disk::{Disk, Space};
 use crate::sqlite::search::Entries;
 use crate::sqlite::start::migrate;
 use crate::sqlite::system_error::explained;
-use crate::sqlite::tables::{idempotency, personas};
+use crate::sqlite::tables::idempotency;
 use crate::time::Time;
 use crate::weights::Weights;
 use crate::{Error, Loss, Observer, Written};
@@ -53,7 +52,7 @@ pub(crate) struct Applied {
 impl Applied {
     fn answer(self) {
         // A request that no longer waits needs no answer.
-        let _ = self.reply.send(Ok(self.result));
+        let _ = self.reply.send(Told::Done(self.result));
     }
 }
 
@@ -91,8 +90,6 @@ impl Thread {
             self.refuse_for_want_of_space(first, space);
             return ControlFlow::Continue(());
         }
-        let id = first.write.operation.id();
-        self.look_outside(id);
         let guard = match self.write_lock.lock() {
             Ok(guard) => guard,
             Err(error) => {
@@ -135,6 +132,9 @@ impl Thread {
             fault_injection::pause();
         }
         let verdict = end(transaction, &entries, ended);
+        // Before the answers: as long as a request waits, it has the documents too, so that the
+        // memory of them is given back on its side.
+        drop(entries);
         let is_long = self.connection.wal_frames() >= EMERGENCY_CHECKPOINT_PAGES;
         // No other writer is let in while a long WAL is checkpointed, but the answers do not wait
         // for that.
@@ -150,16 +150,6 @@ impl Thread {
         }
         drop(guard);
         result
-    }
-
-    /// Gives an injected fault what is there before the transaction.
-    fn look_outside(&self, id: PersonaId) {
-        fault_injection::look_outside(id, || {
-            personas::find(&self.connection, id)
-                .ok()
-                .flatten()
-                .map(|stored| stored.persona.document)
-        });
     }
 
     /// Refuses a request, unless it repeats one that was kept: that needs no space, and "nothing
@@ -234,6 +224,6 @@ pub(crate) fn refuse(job: Job, error: Error) {
 fn answer(job: Job, result: Result<Written, Error>) {
     if job.claim.withdraw() {
         // A request that no longer waits needs no answer.
-        let _ = job.reply.send(Ok(result));
+        let _ = job.reply.send(Told::Done(result));
     }
 }
