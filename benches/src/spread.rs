@@ -63,11 +63,11 @@ pub fn figure(value: f64) -> String {
         return "-".into();
     }
     match value.abs() {
-        it if it >= 1000.0 => separated(&format!("{value:.0}")),
-        it if it >= 100.0 => format!("{value:.0}"),
-        it if it >= 10.0 => format!("{value:.1}"),
-        it if it >= 0.1 => format!("{value:.2}"),
-        it if it > 0.0 => format!("{value:.4}"),
+        size if size >= 1000.0 => separated(&format!("{value:.0}")),
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.1 => format!("{value:.2}"),
+        size if size > 0.0 => format!("{value:.4}"),
         _ => "0".into(),
     }
 }

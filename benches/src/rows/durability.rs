@@ -24,10 +24,10 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
             "updates/s",
             Target::RatioAtLeast(0.5),
             &pairs,
-            |it| it.rate,
+            |load| load.rate,
         ),
-        reads::row("longest write in `full` beside `normal`", "ms", Target::None, &pairs, |it| {
-            it.max
+        reads::row("longest write in `full` beside `normal`", "ms", Target::None, &pairs, |load| {
+            load.max
         }),
     ])
 }

@@ -30,18 +30,20 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let all = || [&get, &patch, &create].into_iter().flatten();
     let errors = |side: fn(&(Measured, Measured)) -> f64| all().map(side).sum::<f64>();
     Ok(vec![
-        reads::row("GET beside PocketBase", "requests/s", Target::None, &get, |it| it.rate),
-        reads::row("p99 of GET beside PocketBase", "ms", Target::None, &get, |it| it.p99),
+        reads::row("GET beside PocketBase", "requests/s", Target::None, &get, |load| load.rate),
+        reads::row("p99 of GET beside PocketBase", "ms", Target::None, &get, |load| load.p99),
         reads::row(
             "PATCH beside PocketBase",
             "updates/s",
             Target::RatioAtLeast(3.0),
             &patch,
-            |it| it.rate,
+            |load| load.rate,
         ),
-        reads::row("p99 of PATCH beside PocketBase", "ms", Target::None, &patch, |it| it.p99),
-        reads::row("longest PATCH beside PocketBase", "ms", Target::None, &patch, |it| it.max),
-        reads::row("POST beside PocketBase", "creations/s", Target::None, &create, |it| it.rate),
+        reads::row("p99 of PATCH beside PocketBase", "ms", Target::None, &patch, |load| load.p99),
+        reads::row("longest PATCH beside PocketBase", "ms", Target::None, &patch, |load| load.max),
+        reads::row("POST beside PocketBase", "creations/s", Target::None, &create, |load| {
+            load.rate
+        }),
         Row::compared(
             "errors beside PocketBase",
             "requests",
@@ -70,14 +72,14 @@ pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
             "%",
             Target::AtLeast(100.0),
             &operator,
-            |it| it.percent(),
+            |kept| kept.percent(),
         ),
         reads::row(
             "increments that were kept, beside a client of PocketBase that reads and writes back",
             "%",
             Target::AtLeast(100.0),
             &rewritten,
-            |it| it.percent(),
+            |kept| kept.percent(),
         ),
     ])
 }

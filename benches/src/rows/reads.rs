@@ -57,13 +57,15 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
         Spread::of(commits).median()
     );
     let rates = |name: &str, target, pairs: &[(Measured, Measured)]| {
-        row(name, "requests/s", target, pairs, |it| it.rate)
+        row(name, "requests/s", target, pairs, |load| load.rate)
     };
     Ok(vec![
         rates("GET by id beside a bare server", Target::RatioAtLeast(0.85), &get),
         rates("GET by id, Zipf, beside a bare server", Target::RatioAtLeast(0.7), &zipf),
         rates("304 beside a bare server", Target::RatioAtLeast(0.95), &known),
-        row("p99 of GET beside a bare server", "ms", Target::RatioAtMost(1.3), &get, |it| it.p99),
+        row("p99 of GET beside a bare server", "ms", Target::RatioAtMost(1.3), &get, |load| {
+            load.p99
+        }),
         row("p99 of GET at 2,000/s, from when each was due", "ms", Target::None, &fixed, |p99| {
             *p99
         }),

@@ -52,10 +52,12 @@ fn speed(size: &str, get: &[(Measured, Measured)], patch: &[(Measured, Measured)
         |pairs: &[(Measured, Measured)]| pairs.iter().map(|(ours, _)| ours.errors).sum::<f64>();
     let rival_errors = patch.iter().chain(get).map(|(_, rival)| rival.errors).sum::<f64>();
     [
-        reads::row(&named("GET"), "requests/s", Target::RatioAtLeast(50.0), get, |it| it.rate),
-        reads::row(&named("p99 of GET"), "ms", Target::None, get, |it| it.p99),
-        reads::row(&named("PATCH"), "updates/s", Target::RatioAtLeast(30.0), patch, |it| it.rate),
-        reads::row(&named("p99 of PATCH"), "ms", Target::RatioAtMost(0.01), patch, |it| it.p99),
+        reads::row(&named("GET"), "requests/s", Target::RatioAtLeast(50.0), get, |load| load.rate),
+        reads::row(&named("p99 of GET"), "ms", Target::None, get, |load| load.p99),
+        reads::row(&named("PATCH"), "updates/s", Target::RatioAtLeast(30.0), patch, |load| {
+            load.rate
+        }),
+        reads::row(&named("p99 of PATCH"), "ms", Target::RatioAtMost(0.01), patch, |load| load.p99),
         Row::compared(
             named("errors"),
             "requests",
@@ -80,14 +82,14 @@ pub fn increments_kept(session: &Session) -> Result<Vec<Row>> {
             "%",
             Target::AtLeast(100.0),
             &pairs,
-            |it| it.percent(),
+            |kept| kept.percent(),
         ),
         reads::row(
             "acknowledged increments of one row",
             "increments",
             Target::None,
             &pairs,
-            |it| it.acknowledged,
+            |kept| kept.acknowledged,
         ),
     ])
 }

@@ -31,64 +31,78 @@ pub fn compare(session: &Session) -> Result<Vec<Row>> {
     let rounds = (0..session.options.pairs)
         .map(|_| round(session, &ours, &raw))
         .collect::<Result<Vec<_>>>()?;
+    Ok(rows_of(&rounds))
+}
+
+/// The rows of the table, from what every round measured.
+fn rows_of(rounds: &[Round]) -> Vec<Row> {
     let all = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
-    let rate = || all(|it| it.ours.rate);
+    let rate = || all(|round| round.ours.rate);
     let against = |name: &str, target, rival| {
         Row::compared(format!("PATCH beside {name}"), "updates/s", target, rate(), rival)
     };
-    Ok(vec![
+    vec![
         against(
             "raw SQLite, the same rows, batches of the same size",
             Target::RatioAtLeast(0.5),
-            all(|it| it.same_rows),
+            all(|round| round.same_rows),
         ),
         against(
             "raw SQLite, one UPDATE, batches of the same size",
             Target::None,
-            all(|it| it.batches),
+            all(|round| round.batches),
         ),
-        against("raw SQLite, one UPDATE in each transaction", Target::None, all(|it| it.singles)),
+        against(
+            "raw SQLite, one UPDATE in each transaction",
+            Target::None,
+            all(|round| round.singles),
+        ),
         against(
             "four processes with a busy timeout, one UPDATE",
             Target::None,
-            all(|it| it.busy.rate),
+            all(|round| round.busy.rate),
         ),
-        Row::alone("writes in one transaction of ours", "writes", Target::None, all(|it| it.batch)),
+        Row::alone(
+            "writes in one transaction of ours",
+            "writes",
+            Target::None,
+            all(|round| round.batch),
+        ),
         Row::compared(
             "longest acknowledged write beside a busy timeout",
             "ms",
             Target::AtMost(50.0),
-            all(|it| it.ours.max),
-            all(|it| it.busy.max),
+            all(|round| round.ours.max),
+            all(|round| round.busy.max),
         ),
         Row::compared(
             "p99 of writes beside a busy timeout",
             "ms",
             Target::None,
-            all(|it| it.ours.p99),
-            all(|it| it.busy.p99),
+            all(|round| round.ours.p99),
+            all(|round| round.busy.p99),
         ),
         Row::compared(
             "fairness over workers beside a busy timeout",
             "least/most",
             Target::AtLeast(0.95),
-            all(|it| it.fairness),
-            all(|it| it.busy.fairness),
+            all(|round| round.fairness),
+            all(|round| round.busy.fairness),
         ),
         Row::compared(
             "PATCH of one hot persona beside random ones",
             "updates/s",
             Target::None,
-            all(|it| it.hot.rate),
+            all(|round| round.hot.rate),
             rate(),
         ),
         Row::alone(
             "errors of all writes of ours",
             "requests",
             Target::AtMost(0.0),
-            all(|it| it.ours.errors + it.hot.errors),
+            all(|round| round.ours.errors + round.hot.errors),
         ),
-    ])
+    ]
 }
 
 fn round(session: &Session, ours: &Ours, raw: &std::path::Path) -> Result<Round> {

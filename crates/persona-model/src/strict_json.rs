@@ -98,7 +98,9 @@ fn too_wide_integer(text: &str) -> Option<usize> {
             b'-' | b'0'..=b'9' => {
                 let length = bytes[at..]
                     .iter()
-                    .take_while(|it| matches!(it, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                    .take_while(|byte| {
+                        matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+                    })
                     .count();
                 let number = &text[at..at + length];
                 if !number.contains(['.', 'e', 'E'])

@@ -70,7 +70,7 @@ impl Rows {
             .values()
             .filter_map(|history| history.last())
             .map(|(persona, _)| persona)
-            .filter(|it| it.deleted_at.is_none())
+            .filter(|persona| persona.deleted_at.is_none())
     }
 
     fn apply(&mut self, write: &Write, now: Timestamp, keys_max: u64) -> Result<Written, Error> {
@@ -88,8 +88,8 @@ impl Rows {
         let document_at = |revision: Revision| {
             Ok(history
                 .iter()
-                .find(|(it, _)| it.revision == revision)
-                .map(|(it, _)| it.document.clone()))
+                .find(|(persona, _)| persona.revision == revision)
+                .map(|(persona, _)| persona.document.clone()))
         };
         let current = history
             .last()
@@ -228,7 +228,7 @@ impl Store for MemoryStore {
         let rows = self.rows()?;
         let history = rows.histories.get(&id).map_or(&[][..], Vec::as_slice);
         let found = revision.map_or(history.last(), |revision| {
-            history.iter().find(|(it, _)| it.revision == revision)
+            history.iter().find(|(persona, _)| persona.revision == revision)
         });
         Ok(match found {
             Some((persona, _)) if persona.document.text().len() > GLANCE_BYTES_MAX => Glance::Large,
@@ -295,7 +295,7 @@ impl Store for MemoryStore {
         let found = rows
             .histories
             .get(&id)
-            .and_then(|history| history.iter().find(|(it, _)| it.revision == revision));
+            .and_then(|history| history.iter().find(|(persona, _)| persona.revision == revision));
         Ok(found.map(|(_, record)| record.clone()))
     }
 

@@ -323,7 +323,7 @@ pub(crate) fn arguments(folder: &Path, port: u16, options: &[String]) -> Vec<Str
     let mut arguments = vec!["-k".to_owned(), folder.display().to_string()];
     arguments.extend(["-p".to_owned(), port.to_string()]);
     for option in
-        std::iter::once("listen_addresses=127.0.0.1").chain(options.iter().map(|it| &**it))
+        std::iter::once("listen_addresses=127.0.0.1").chain(options.iter().map(|option| &**option))
     {
         arguments.extend(["-c".to_owned(), option.to_owned()]);
     }

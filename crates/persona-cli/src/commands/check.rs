@@ -18,7 +18,7 @@ pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Res
     };
     let report = work::run(output, |watcher| check(&file, watcher))?;
     if output.is_json() {
-        let problem = |it: &persona_storage::sqlite::CheckProblem| json!({ "persona": it.persona.map(|id| id.to_string()), "what": it.what });
+        let problem = |found: &persona_storage::sqlite::CheckProblem| json!({ "persona": found.persona.map(|id| id.to_string()), "what": found.what });
         output.json(&json!({
             "file": file,
             "sound": report.is_sound(),

@@ -72,7 +72,7 @@ pub async fn run(
 fn judge(facts: &Facts, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let outcomes = examine(facts);
     print(&outcomes, environment.get("HOME"), output)?;
-    match outcomes.iter().map(|it| it.finding.level).max().unwrap_or(Level::Ok) {
+    match outcomes.iter().map(|outcome| outcome.finding.level).max().unwrap_or(Level::Ok) {
         Level::Ok => Ok(()),
         Level::Warn => Err(Failure::silent(ExitCode::DOCTOR_WARNS)),
         Level::Fail => Err(Failure::silent(ExitCode::DOCTOR_FAILS)),
@@ -130,7 +130,7 @@ fn silent(server: &ServerAddress) -> ServerFacts {
 }
 
 fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<(), Failure> {
-    let count = |level| outcomes.iter().filter(|it| it.finding.level == level).count();
+    let count = |level| outcomes.iter().filter(|outcome| outcome.finding.level == level).count();
     let (warnings, failures) = (count(Level::Warn), count(Level::Fail));
     if output.is_json() {
         let verdict = if failures > 0 {
@@ -144,11 +144,13 @@ fn print(outcomes: &[Outcome], home: Option<&str>, output: &Output) -> Result<()
             "version": env!("CARGO_PKG_VERSION"),
             "verdict": verdict.as_str(),
             "counts": { "ok": count(Level::Ok), "warn": warnings, "fail": failures },
-            "checks": outcomes.iter().map(|it| to_json(it, home)).collect::<Vec<_>>(),
+            "checks": outcomes.iter().map(|outcome| to_json(outcome, home)).collect::<Vec<_>>(),
         }));
     }
     let mut group = "";
-    for outcome in outcomes.iter().filter(|it| !output.is_quiet() || it.finding.level > Level::Ok) {
+    for outcome in
+        outcomes.iter().filter(|outcome| !output.is_quiet() || outcome.finding.level > Level::Ok)
+    {
         if outcome.group != group {
             group = outcome.group;
             output.result(&output.paint(Tone::Strong, group))?;

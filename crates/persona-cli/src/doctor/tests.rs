@@ -97,7 +97,7 @@ fn bad(change: impl FnOnce(&mut FileFacts, &mut ServerFacts)) -> Vec<Outcome> {
         library: ("3.54.1".into(), 3_054_001),
         ..Facts::new(NOW, Some(file), Some(server))
     };
-    examine(&facts).into_iter().filter(|it| it.finding.level > Level::Ok).collect()
+    examine(&facts).into_iter().filter(|outcome| outcome.finding.level > Level::Ok).collect()
 }
 
 /// The only thing that is not as it should be: its name, its level, its text and its fix.
@@ -133,8 +133,8 @@ fn a_library_with_the_wal_reset_bug_is_a_failure() {
         Facts { library: ("3.40.1".into(), 3_040_001), ..Facts::new(NOW, Some(file()), None) };
     let found: Vec<_> = examine(&facts)
         .into_iter()
-        .filter(|it| it.finding.level == Level::Fail)
-        .map(|it| it.name)
+        .filter(|outcome| outcome.finding.level == Level::Fail)
+        .map(|outcome| outcome.name)
         .collect();
     assert_eq!(found, ["version"]);
 }
@@ -167,9 +167,9 @@ fn files_of_others_and_logs_that_grew_are_found() {
     assert_only("name", Level::Fail, "is a mount point", |file, _| {
         file.second_name = Some(SecondName::MountPoint);
     });
-    assert_only("permissions", Level::Fail, "0400", entry(|it| it.mode = 0o400));
-    assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|it| it.owner = 0));
-    assert_only("clock", Level::Warn, "ahead of the clock", entry(|it| it.modified += 3_600));
+    assert_only("permissions", Level::Fail, "0400", entry(|entry| entry.mode = 0o400));
+    assert_only("owner", Level::Warn, "user 0, and user 1000 asks", entry(|entry| entry.owner = 0));
+    assert_only("clock", Level::Warn, "ahead of the clock", entry(|entry| entry.modified += 3_600));
     assert_only("WAL", Level::Warn, "70.0 MiB on disk, of at most 64.0 MiB", |file, _| {
         file.log_bytes = Some(70 << 20);
     });
@@ -185,22 +185,32 @@ fn what_is_wrong_inside_is_found() {
     });
     let contents = |change: fn(&mut Contents)| {
         move |file: &mut FileFacts, _: &mut ServerFacts| {
-            change(file.contents.as_mut().and_then(|it| it.as_mut().ok()).expect("contents"));
+            change(
+                file.contents
+                    .as_mut()
+                    .and_then(|contents| contents.as_mut().ok())
+                    .expect("contents"),
+            );
         }
     };
     assert_only(
         "integrity",
         Level::Fail,
         "damaged: row 3",
-        contents(|it| it.faults = vec!["row 3 missing from index".into()]),
+        contents(|contents| contents.faults = vec!["row 3 missing from index".into()]),
     );
-    assert_only("schema", Level::Warn, "version 0", contents(|it| it.schema_version = 0));
+    assert_only(
+        "schema",
+        Level::Warn,
+        "version 0",
+        contents(|contents| contents.schema_version = 0),
+    );
     assert_only(
         "clock",
         Level::Warn,
         "3600 s ahead",
-        contents(|it| {
-            it.newest_change = Timestamp::from_micros(NOW.as_micros() + 3_600_000_000);
+        contents(|contents| {
+            contents.newest_change = Timestamp::from_micros(NOW.as_micros() + 3_600_000_000);
         }),
     );
     assert_only("integrity", Level::Warn, "another program held", |file, _| {

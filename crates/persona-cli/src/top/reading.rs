@@ -192,10 +192,10 @@ impl Reading {
     /// As JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let times = |times: Times| json!({ "p50": times.p50, "p99": times.p99 });
-        let process = |it: &Process| {
+        let process = |entry: &Process| {
             json!({
-                "slot": it.slot, "pid": it.pid, "uptime_s": it.uptime_s, "restarts": it.restarts, "connections": it.connections,
-                "requests_per_s": it.requests, "writes_per_s": it.writes, "queue_depth": it.queue,
+                "slot": entry.slot, "pid": entry.pid, "uptime_s": entry.uptime_s, "restarts": entry.restarts, "connections": entry.connections,
+                "requests_per_s": entry.requests, "writes_per_s": entry.writes, "queue_depth": entry.queue,
             })
         };
         let mut shown = json!({

@@ -168,28 +168,28 @@ impl View {
             "PROCESS", "PID", "UP", "RESTARTS", "CONNS", "REQ/S", "WRITES/S", "QUEUE", write_lock,
         ]
         .map(Into::into));
-        let process = |it: &Process| {
-            let maintenance = it.slot == 0;
+        let process = |entry: &Process| {
+            let maintenance = entry.slot == 0;
             let count = |number: u64| if maintenance { "-".to_owned() } else { grouped(number) };
             let name =
-                if maintenance { "maintenance".into() } else { format!("worker {}", it.slot) };
-            let uptime = long_time(it.uptime_s);
-            let write_lock = it.write_lock_users.to_owned();
-            let queue = count(it.queue);
+                if maintenance { "maintenance".into() } else { format!("worker {}", entry.slot) };
+            let uptime = long_time(entry.uptime_s);
+            let write_lock = entry.write_lock_users.to_owned();
+            let queue = count(entry.queue);
             row([
                 name,
-                it.pid.to_string(),
+                entry.pid.to_string(),
                 uptime,
-                it.restarts.to_string(),
-                count(it.connections),
-                count(it.requests),
-                count(it.writes),
+                entry.restarts.to_string(),
+                count(entry.connections),
+                count(entry.requests),
+                count(entry.writes),
                 queue,
                 write_lock,
             ])
         };
         let emphasis = if self.trouble.is_some() { Emphasis::Dim } else { Emphasis::Plain };
-        let rows = self.reading.processes.iter().map(|it| vec![span(emphasis, process(it))]);
+        let rows = self.reading.processes.iter().map(|entry| vec![span(emphasis, process(entry))]);
         std::iter::once(vec![span(Emphasis::Strong, heading)]).chain(rows).collect()
     }
 
@@ -232,7 +232,7 @@ impl View {
 /// One line of plain text about a second, for files and pipes.
 pub fn line(reading: &Reading) -> String {
     let time = |micros: Option<u64>| micros.map_or("-".into(), short_time);
-    let serving = reading.processes.iter().filter(|it| it.slot > 0).count();
+    let serving = reading.processes.iter().filter(|entry| entry.slot > 0).count();
     let begins = format!(
         "requests {}/s, errors {}/s, writes {}/s, queue {}",
         reading.requests, reading.classes[3], reading.writes, reading.queue

@@ -88,10 +88,10 @@ impl Report {
             )
         };
         let writes_of = |worker: u8| {
-            let acknowledged = records.iter().filter(|it| {
-                it.operation.is_write() && it.outcome == Outcome::Done && !it.replayed
+            let acknowledged = records.iter().filter(|record| {
+                record.operation.is_write() && record.outcome == Outcome::Done && !record.replayed
             });
-            acknowledged.filter(|it| it.worker == worker).count() as u64
+            acknowledged.filter(|record| record.worker == worker).count() as u64
         };
         let mut counts = [[0; 3]; Operation::ALL.len()];
         for record in records {
@@ -180,7 +180,7 @@ impl Report {
             "requests": self.requests(),
             "operations": operations.collect::<Map<_, _>>(),
             "checks": checks.collect::<Map<_, _>>(),
-            "violations": self.findings.examples.iter().map(|it| format!("{}: {}", it.check.letter(), it.what)).collect::<Vec<_>>(),
+            "violations": self.findings.examples.iter().map(|example| format!("{}: {}", example.check.letter(), example.what)).collect::<Vec<_>>(),
             "staleness_max_micros": self.findings.staleness_max.div_ceil(1000),
             "visits": self.findings.visits,
             "write_micros": self.writes.json(),
@@ -219,10 +219,9 @@ impl Report {
         if !self.findings.examples.is_empty() {
             text.push('\n');
             line(&mut text, "The first violations:");
-            self.findings
-                .examples
-                .iter()
-                .for_each(|it| line(&mut text, &format!("{}  {}", it.check.letter(), it.what)));
+            for example in &self.findings.examples {
+                line(&mut text, &format!("{}  {}", example.check.letter(), example.what));
+            }
         }
         text.push('\n');
         text.push_str(&self.verdict());

@@ -153,8 +153,8 @@ impl Server {
     }
 
     /// Sends the supervisor a signal.
-    pub fn signal(&self, it: Signal) {
-        assert!(signal(self.pid(), it), "the supervisor lives");
+    pub fn signal(&self, wanted: Signal) {
+        assert!(signal(self.pid(), wanted), "the supervisor lives");
     }
 
     /// Reads its standard error from now on.

@@ -259,8 +259,9 @@ fn a_sync_that_fails_when_a_writer_copies_a_long_log_back_replaces_every_process
     }
     wait_for("new processes only", DEADLINE, || {
         let now = [server.processes("maintenance"), server.processes("worker")].concat();
-        (now.len() == 2 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
-            .then_some(())
+        (now.len() == 2
+            && now.iter().all(|process| before.iter().all(|old| old.pid != process.pid)))
+        .then_some(())
     });
     drop((maintenance, worker));
     assert!(log_bytes > CEILING_BYTES * 9 / 10, "the log had {log_bytes} bytes");
@@ -293,9 +294,9 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
     let point = Point { call: "fsync".into(), nth: 1 };
     let straces: Vec<_> = before[1..]
         .iter()
-        .map(|it| {
+        .map(|process| {
             Attached::to(
-                it.pid,
+                process.pid,
                 &["-o".into(), "/dev/null".into(), "-e".into(), fail_at(&point, "EIO", false)],
             )
         })
@@ -311,8 +312,9 @@ fn after_a_failed_sync_every_process_is_replaced_and_the_log_says_why() {
     }
     wait_for("new processes only", DEADLINE, || {
         let now = [server.processes("maintenance"), server.processes("worker")].concat();
-        (now.len() == 3 && now.iter().all(|it| before.iter().all(|old| old.pid != it.pid)))
-            .then_some(())
+        (now.len() == 3
+            && now.iter().all(|process| before.iter().all(|old| old.pid != process.pid)))
+        .then_some(())
     });
     drop(straces);
     server.wait_for_log(

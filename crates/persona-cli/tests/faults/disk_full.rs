@@ -44,7 +44,9 @@ impl Filler {
         let path = folder.join("filler");
         let mut file = File::create(&path).expect("a file");
         let free = || {
-            rustix::fs::statvfs(folder).map(|it| it.f_bavail * it.f_frsize).expect("a file system")
+            rustix::fs::statvfs(folder)
+                .map(|space| space.f_bavail * space.f_frsize)
+                .expect("a file system")
         };
         while free() > bytes {
             file.write_all(&vec![7; FILLED_BYTES]).expect("room");
@@ -220,7 +222,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
     // The maintenance process is at rest when the log is empty, as on a server that is mostly read.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
-            .is_ok_and(|it| it.len() == 0)
+            .is_ok_and(|metadata| metadata.len() == 0)
             .then_some(())
     });
     if !mount.turn_read_only() {
@@ -238,7 +240,7 @@ fn on_a_disk_that_turns_read_only_reads_go_on_and_writes_have_a_declared_answer(
         }
     }
     let processes = server.processes("worker");
-    assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
+    assert!(processes.iter().all(|process| process.generation == 1), "{processes:?}");
     report(
         7,
         NAME,
@@ -284,7 +286,7 @@ fn without_room_for_another_file_a_server_serves_and_a_new_one_says_what_is_miss
             server
                 .processes("worker")
                 .into_iter()
-                .find(|it| it.slot == victim.slot && it.pid != victim.pid)
+                .find(|process| process.slot == victim.slot && process.pid != victim.pid)
         });
         let mut client = wait_for("a server", DEADLINE, || Client::connect(server.address()).ok());
         assert_eq!(write(&mut client, &path, number).0, 200);

@@ -19,7 +19,7 @@ const WORDS: usize = 30_000;
 
 /// The processes that wait for a lock of a file, as the system's table of locks has them.
 fn waiting_for(file: &Path) -> Vec<u32> {
-    let end_of_place = format!(":{} ", fs::metadata(file).map_or(0, |it| it.ino()));
+    let end_of_place = format!(":{} ", fs::metadata(file).map_or(0, |metadata| metadata.ino()));
     let locks = fs::read_to_string("/proc/locks").expect("the system's table of locks");
     let waiting = locks.lines().filter(|line| line.contains("->") && line.contains(&end_of_place));
     waiting.filter_map(|line| line.split_whitespace().nth(5)?.parse().ok()).collect()
@@ -46,7 +46,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
     let paths: Vec<String> = (0..WORKERS)
         .map(|number| create(&mut server.connect(), &format!("light {number}")))
         .collect();
-    let workers: Vec<u32> = server.processes("worker").iter().map(|it| it.pid).collect();
+    let workers: Vec<u32> = server.processes("worker").iter().map(|worker| worker.pid).collect();
     let of_workers = |suffix: &str| {
         let waiting = waiting_for(&server.folder().join(format!("persona.db{suffix}")));
         waiting.into_iter().filter(|pid| workers.contains(pid)).count()
@@ -79,7 +79,7 @@ fn one_heavy_write_of_all_workers_is_at_the_write_lock_and_light_ones_go_before_
         });
         drop(write_lock);
         let join = |all: Vec<thread::ScopedJoinHandle<'_, Reply>>| {
-            all.into_iter().map(|it| it.join().expect("no panic")).collect()
+            all.into_iter().map(|writer| writer.join().expect("no panic")).collect()
         };
         let replies: (Vec<Reply>, Vec<Reply>) = (join(heavy), join(light));
         replies

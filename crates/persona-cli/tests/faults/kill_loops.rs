@@ -63,7 +63,7 @@ impl Load {
                 let kept: BTreeSet<u64> = kept["extensions"]
                     .as_object()
                     .into_iter()
-                    .flat_map(|it| it.keys())
+                    .flat_map(|member| member.keys())
                     .filter_map(|key| key.parse().ok())
                     .collect();
                 let lost: Vec<u64> = (0..keys).filter(|key| !kept.contains(key)).collect();
@@ -85,7 +85,7 @@ fn write_until(
     // A key is sent again until it is acknowledged: adding it twice is adding it once.
     let mut persist = |act: &mut dyn FnMut(&mut Client) -> io::Result<Option<String>>| {
         wait_for("an acknowledgement", 2 * DEADLINE, || {
-            if connection.as_ref().is_none_or(|it| it.closes) {
+            if connection.as_ref().is_none_or(|connection| connection.closes) {
                 connection = Client::connect(*address.lock().expect("no panic")).ok();
             }
             let done = act(connection.as_mut()?);
@@ -125,12 +125,14 @@ fn workers_are_killed(form: Form) {
         load.wait_for_more(CLIENTS as u64);
         let role = if kill % 8 == 7 { "maintenance" } else { "worker" };
         let victims = wait_for("a victim", DEADLINE, || {
-            Some(server.processes(role)).filter(|it| !it.is_empty())
+            Some(server.processes(role)).filter(|processes| !processes.is_empty())
         });
         let victim = &victims[kill % victims.len()];
         assert!(signal(victim.pid, Signal::KILL));
         let killed = Instant::now();
-        let next = |it: &Process| it.slot == victim.slot && it.generation > victim.generation;
+        let next = |process: &Process| {
+            process.slot == victim.slot && process.generation > victim.generation
+        };
         wait_for("another one in its place", DEADLINE, || {
             server.processes(role).into_iter().find(next)
         });
@@ -173,7 +175,7 @@ fn supervisors_are_killed(form: Form) {
         let killed = Instant::now();
         let folder = server.kill_and_keep_the_folder();
         wait_for("the end of the orphans", Duration::from_secs(2), || {
-            orphans.iter().all(|it| !it.is_alive()).then_some(())
+            orphans.iter().all(|orphan| !orphan.is_alive()).then_some(())
         });
         longest = longest.max(killed.elapsed());
         server = Server::with_workers(2).in_folder(folder).start();
@@ -225,7 +227,7 @@ fn restart_again_and_again(form: Form) {
                         200
                     );
                     answers += 1;
-                    kept = kept.filter(|it| !it.closes);
+                    kept = kept.filter(|connection| !connection.closes);
                 }
                 answers
             })

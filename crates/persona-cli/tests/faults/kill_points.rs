@@ -159,7 +159,7 @@ pub fn copy_of(template: &Path) -> tempfile::TempDir {
 
 impl Work {
     pub fn arguments(&self) -> Vec<String> {
-        self.arguments.iter().map(|&it| it.to_owned()).collect()
+        self.arguments.iter().map(|&argument| argument.to_owned()).collect()
     }
 
     /// Kills the work at each point; how many points there were, and at how many of them it was
@@ -171,7 +171,8 @@ impl Work {
         let (all, mut killed) = (points.len(), 0);
         // Syncs, cuts and removals are few and are where the state of a file changes; of the writes
         // some must do.
-        let (writes, others) = points.into_iter().partition(|it: &Point| it.call.contains("write"));
+        let (writes, others) =
+            points.into_iter().partition(|point: &Point| point.call.contains("write"));
         for point in [spread(others, most), spread(writes, most / 2)].concat() {
             let folder = copy_of(template.path());
             let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&point)];
@@ -368,7 +369,7 @@ fn first_start_killed_at_every_call(form: Form) {
         let ended = wait_for("an end or a start", DEADLINE, || {
             let ended = child.try_wait().expect("a child").is_some();
             let serves = fs::metadata(folder.path().join("persona.db"))
-                .is_ok_and(|it| it.len() > 0)
+                .is_ok_and(|metadata| metadata.len() > 0)
                 && has_worker(child.id());
             (ended || serves).then_some(ended)
         });
@@ -388,7 +389,7 @@ fn first_start_killed_at_every_call(form: Form) {
 
 pub fn children_of(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|it| it.parse().ok()).collect()
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 /// Whether the server below a `strace` has got as far as its workers.
@@ -397,7 +398,7 @@ fn has_worker(strace: u32) -> bool {
     supervisors
         .into_iter()
         .flat_map(crate::common::Process::children_of)
-        .any(|it| it.role == "worker")
+        .any(|process| process.role == "worker")
 }
 
 #[test]

@@ -107,15 +107,15 @@ fn running_server(form: Form) {
     let record_of = |pid: u32| records.path().join(pid.to_string());
     let straces: Vec<Attached> = processes
         .iter()
-        .map(|it| {
+        .map(|process| {
             Attached::to(
-                it.pid,
+                process.pid,
                 &[
                     "-y".into(),
                     "-s".into(),
                     "4096".into(),
                     "-o".into(),
-                    record_of(it.pid).display().to_string(),
+                    record_of(process.pid).display().to_string(),
                     "-e".into(),
                     CALLS.into(),
                 ],
@@ -139,7 +139,7 @@ fn running_server(form: Form) {
     // The maintenance process does its largest piece of work when no client writes any more.
     wait_for("an empty log", DEADLINE, || {
         fs::metadata(server.folder().join("persona.db-wal"))
-            .is_ok_and(|it| it.len() == 0)
+            .is_ok_and(|metadata| metadata.len() == 0)
             .then_some(())
     });
     drop(straces);

@@ -82,7 +82,7 @@ fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, us
 fn wait_for_an_empty_log(server: &Server) {
     let log = server.folder().join("persona.db-wal");
     let is_empty = || {
-        std::fs::metadata(&log).is_ok_and(|it| it.len() == 0)
+        std::fs::metadata(&log).is_ok_and(|metadata| metadata.len() == 0)
             && server.metric("persona_wal_bytes") == 0
     };
     wait_for("an empty log", DEADLINE, || is_empty().then_some(()));
@@ -135,7 +135,7 @@ fn slow_export(form: Form) {
         wait_for("a log that starts over although somebody reads", 3 * DEADLINE, || {
             // The file keeps its size when the log starts over in it; what of it is in use is in
             // the metrics.
-            reached = reached.max(std::fs::metadata(&log).map_or(0, |it| it.len()));
+            reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
             assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
             let used = server.metric("persona_wal_bytes");
             most_used = most_used.max(used);

@@ -206,7 +206,7 @@ fn not_even_root_writes_on_a_read_only_mount_or_to_an_immutable_folder_and_is_to
     done(ROOT, folder, &["create", "--create", "--name=Ada"]);
     done(ROOT, folder, &["backup", "copy.db"]);
     let chattr = |change: &str| {
-        Command::new("chattr").arg(change).arg(folder).status().is_ok_and(|it| it.success())
+        Command::new("chattr").arg(change).arg(folder).status().is_ok_and(|status| status.success())
     };
     if chattr("+i") {
         all_refused(ROOT, folder, "immutable", "chattr -i");
@@ -249,7 +249,7 @@ fn what_root_makes_beside_a_service_belongs_to_the_service() {
         let files = fs::read_dir(folder.join("persona.db-backups")).ok()?;
         files
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .any(|path| path.extension().is_some_and(|it| it == "db"))
+            .any(|path| path.extension().is_some_and(|extension| extension == "db"))
             .then_some(())
     });
     let children = Process::children_of(server.id());
@@ -287,8 +287,8 @@ fn the_doctor_sees_what_the_service_may_not_use_and_says_the_cure() {
         let report: serde_json::Value = serde_json::from_slice(&report).expect("a report");
         let checks = report["checks"].as_array().expect("checks").iter();
         checks
-            .filter(|it| it["name"] == "beside it")
-            .map(|it| (it["level"].clone(), it["fix"].clone()))
+            .filter(|check| check["name"] == "beside it")
+            .map(|check| (check["level"].clone(), check["fix"].clone()))
             .next()
             .expect("the check")
     };

@@ -90,7 +90,7 @@ fn record(durability: &str, keys: usize) -> Vec<Deed> {
     let address = line
         .trim()
         .strip_prefix("listening on http://")
-        .and_then(|it| it.parse().ok())
+        .and_then(|text| text.parse().ok())
         .expect("an address");
     let mut client = Client::connect(address).expect("a connection");
     let path = create(&mut client, "survivor");
@@ -157,7 +157,7 @@ fn deeds_in(trace: &str, folder: &Path) -> Vec<Deed> {
                 let at = rest
                     .split(',')
                     .nth(2)
-                    .and_then(|it| it.trim().split([')', ' ']).next()?.parse().ok())
+                    .and_then(|text| text.trim().split([')', ' ']).next()?.parse().ok())
                     .expect("where it is written");
                 deeds.push(Deed::Write { file, at, bytes });
             }

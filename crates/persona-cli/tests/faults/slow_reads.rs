@@ -166,7 +166,7 @@ fn searches_beside_writers(form: Form) {
     let log = server.folder().join("persona.db-wal");
     let (began, mut largest) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_secs(form.pick(8, 45)) {
-        largest = largest.max(fs::metadata(&log).map_or(0, |it| it.len()));
+        largest = largest.max(fs::metadata(&log).map_or(0, |metadata| metadata.len()));
         thread::sleep(Duration::from_millis(5));
     }
     stop.store(true, Relaxed);
@@ -195,7 +195,7 @@ fn slow_searches_do_not_make_the_log_grow_without_bound_long() {
 /// Lists that are sent and abandoned at once.
 fn abandoned_lists(form: Form) {
     let server = filled(Server::with_workers(2).start());
-    let workers: Vec<u32> = server.processes("worker").iter().map(|it| it.pid).collect();
+    let workers: Vec<u32> = server.processes("worker").iter().map(|worker| worker.pid).collect();
     let (mut most, mut longest) = (Weight::default(), Duration::ZERO);
     let rounds = form.pick(12, 250);
     for round in 0..rounds {
@@ -223,7 +223,7 @@ fn abandoned_lists(form: Form) {
     );
     assert!(most.threads <= THREADS_MAX && most.descriptors <= DESCRIPTORS_MAX, "{figures}");
     assert_eq!(
-        server.processes("worker").iter().map(|it| it.pid).collect::<Vec<_>>(),
+        server.processes("worker").iter().map(|worker| worker.pid).collect::<Vec<_>>(),
         workers,
         "a worker was replaced"
     );

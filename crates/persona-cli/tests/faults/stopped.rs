@@ -103,7 +103,10 @@ fn holder_of_the_write_lock_is_stopped(form: Form) {
             .max(stopped.elapsed())
             .max(Duration::from_micros(others.longest_us.load(Relaxed)));
         wait_for("another worker in its place", DEADLINE, || {
-            server.processes("worker").into_iter().find(|it| it.slot == 1 && it.pid != victim.pid)
+            server
+                .processes("worker")
+                .into_iter()
+                .find(|process| process.slot == 1 && process.pid != victim.pid)
         });
         stop.store(true, Relaxed);
         acknowledged += others.acknowledged.load(Relaxed);

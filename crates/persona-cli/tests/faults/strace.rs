@@ -30,7 +30,7 @@ pub fn is_there(test: &str) -> bool {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok_and(|it| it.success());
+        .is_ok_and(|status| status.success());
     if !there {
         skip(test, "strace is missing (apt-get install strace)");
     }
@@ -85,10 +85,9 @@ fn points_in(record: &str) -> Vec<Point> {
     for line in record.lines() {
         let mut words = line.splitn(2, ' ').map(str::trim);
         let (Some(thread), Some(rest)) = (words.next(), words.next()) else { continue };
-        if let Some((call, _)) = rest
-            .split_once('(')
-            .filter(|(call, _)| call.chars().all(|it| it.is_ascii_alphanumeric() || it == '_'))
-        {
+        if let Some((call, _)) = rest.split_once('(').filter(|(call, _)| {
+            call.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        }) {
             *counts.entry((call.to_owned(), thread.to_owned())).or_default() += 1;
         }
     }

@@ -32,7 +32,7 @@ fn while_the_database_is_away_requests_are_told_to_come_again_and_afterwards_all
     assert!(signal(before[0].pid, Signal::KILL), "it lives");
     wait_for("a new worker", DEADLINE, || {
         let now = server.processes("worker");
-        (now.len() == 2 && now.iter().all(|it| it.pid != before[0].pid)).then_some(())
+        (now.len() == 2 && now.iter().all(|process| process.pid != before[0].pid)).then_some(())
     });
     cluster.start_again();
     wait_for("readiness by itself", DEADLINE, || {

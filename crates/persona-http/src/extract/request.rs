@@ -185,7 +185,7 @@ fn add_part(digest: &mut Sha256, part: &[u8]) {
 }
 
 fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaType, Problem> {
-    let names = accepted.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+    let names = accepted.iter().map(|known| known.name()).collect::<Vec<_>>().join(", ");
     let refused = |detail: String| {
         let header = if accepted == MediaType::PATCH { ACCEPT_PATCH } else { ACCEPT };
         let value = HeaderValue::try_from(names.as_str()).expect("media types are visible ASCII");
@@ -207,7 +207,7 @@ fn media_type_of(headers: &HeaderMap, accepted: &[MediaType]) -> Result<MediaTyp
     let text = value.to_str().unwrap_or_default();
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let Some(media_type) = accepted.iter().find(|it| essence.eq_ignore_ascii_case(it.name()))
+    let Some(media_type) = accepted.iter().find(|known| essence.eq_ignore_ascii_case(known.name()))
     else {
         return Err(refused(format!(
             "{} is not accepted here; accepted: {names}",

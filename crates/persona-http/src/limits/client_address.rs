@@ -89,7 +89,7 @@ fn address_of_entry(entry: &str) -> Option<IpAddr> {
     let address = entry.parse().ok().or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()));
     // `[2001:db8::1]`, without a port.
     let address = address.or_else(|| entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok());
-    address.map(|it| it.to_canonical())
+    address.map(|address| address.to_canonical())
 }
 
 /// The address in an element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https` (RFC

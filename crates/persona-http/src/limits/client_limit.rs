@@ -66,7 +66,7 @@ impl ClientLimit {
     ///
     /// Dropping the future gives the place in the queue up.
     pub async fn turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
-        let client = client.map(|it| it.0);
+        let client = client.map(|address| address.0);
         let granted = {
             let mut state = self.state();
             state.waiting.retain(|waiting| !waiting.turn.is_closed());
@@ -88,7 +88,7 @@ impl ClientLimit {
     ///
     /// [`Error::Busy`] when all are taken, or half of them by this client.
     pub fn try_turn(self: &Arc<Self>, client: Option<ClientAddress>) -> Result<Turn, Error> {
-        let client = client.map(|it| it.0);
+        let client = client.map(|address| address.0);
         let mut state = self.state();
         let of_client = if client.is_some() { (self.turns / 2).max(1) } else { self.turns };
         if state.total >= self.turns || state.held_by(client) >= of_client {
@@ -119,7 +119,7 @@ impl ClientLimit {
                 .waiting
                 .iter()
                 .enumerate()
-                .min_by_key(|(at, it)| (state.held_by(it.client), *at))
+                .min_by_key(|(at, request)| (state.held_by(request.client), *at))
             else {
                 return;
             };
@@ -201,7 +201,7 @@ mod tests {
         let [one, other] = second_waits;
         let of_second = [turn(one).await, turn(other).await];
         assert!(
-            first_waits.iter().all(|it| !it.is_finished()),
+            first_waits.iter().all(|wait| !wait.is_finished()),
             "the first client has half of them already"
         );
         drop(of_second);

@@ -86,7 +86,7 @@ fn asked(uri: &Uri) -> Result<Asked, Problem> {
         &mut query,
         search
             .as_ref()
-            .map_or(true, |search| search.as_ref().is_some_and(|it| !it.wanted.is_empty())),
+            .map_or(true, |search| search.as_ref().is_some_and(|search| !search.wanted.is_empty())),
     );
     let tags = filter_tags(query.texts(&row::TAG)).unwrap_or_else(|error| {
         query.refuse("tag", "too_many", error.to_string());

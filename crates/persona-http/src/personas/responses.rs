@@ -220,7 +220,7 @@ mod tests {
             let headers = response.headers().clone();
             assert_eq!(headers.get(ETAG), whole.headers().get(ETAG));
             assert_eq!(
-                headers.get(LOCATION).is_some_and(|it| *it == path_of(id)),
+                headers.get(LOCATION).is_some_and(|location| *location == path_of(id)),
                 outcome == Outcome::Created
             );
             assert_eq!(

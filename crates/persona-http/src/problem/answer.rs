@@ -185,10 +185,10 @@ impl From<ValidationErrors> for Problem {
             [_] => invalid.to_string(),
             errors => format!("{} rules are broken", errors.len() + more),
         };
-        let fault = |it: persona_model::FieldError| FieldError {
-            pointer: Some(it.pointer),
-            code: it.code,
-            message: it.message,
+        let fault = |error: persona_model::FieldError| FieldError {
+            pointer: Some(error.pointer),
+            code: error.code,
+            message: error.message,
             ..FieldError::default()
         };
         let problem = Self::new(Code::Invalid, detail)

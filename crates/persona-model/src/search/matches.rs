@@ -52,10 +52,10 @@ pub(super) fn matches(terms: &[&Term], text: &str, is_title: bool) -> Vec<Match>
         let places = term.places(&words, PLACES_MAX).into_iter();
         matches.extend(places.map(|first| Match { span: span(first), terms: 1 << number }));
     }
-    matches.sort_unstable_by_key(|it| (it.span.start, it.span.end));
-    matches.dedup_by(|it, before| {
-        let is_same = it.span == before.span;
-        before.terms |= if is_same { it.terms } else { 0 };
+    matches.sort_unstable_by_key(|found| (found.span.start, found.span.end));
+    matches.dedup_by(|found, before| {
+        let is_same = found.span == before.span;
+        before.terms |= if is_same { found.terms } else { 0 };
         is_same
     });
     matches
@@ -70,7 +70,8 @@ pub(super) fn densest(matches: &[Match]) -> Option<(usize, u32)> {
     let mut best: Option<(usize, u32)> = None;
     for (number, first) in matches.iter().enumerate() {
         let reach = first.span.start + NEAR_BYTES;
-        let is_near = |it: &&Match| it.span.end <= reach || it.span.start == first.span.start;
+        let is_near =
+            |found: &&Match| found.span.end <= reach || found.span.start == first.span.start;
         while let Some(next) = matches.get(window.end).filter(is_near) {
             window.take_in(next);
         }
@@ -94,17 +95,17 @@ struct Window {
 }
 
 impl Window {
-    fn take_in(&mut self, it: &Match) {
+    fn take_in(&mut self, found: &Match) {
         self.end += 1;
-        self.terms |= it.terms;
-        for (_, count) in self.counts_of(it) {
+        self.terms |= found.terms;
+        for (_, count) in self.counts_of(found) {
             *count += 1;
         }
     }
 
-    fn let_go(&mut self, it: &Match) {
+    fn let_go(&mut self, found: &Match) {
         let mut gone = 0;
-        for (bit, count) in self.counts_of(it) {
+        for (bit, count) in self.counts_of(found) {
             *count -= 1;
             gone |= if *count == 0 { bit } else { 0 };
         }
@@ -112,10 +113,10 @@ impl Window {
     }
 
     /// The bit of each term of a match, and how often the term is in the window.
-    fn counts_of(&mut self, it: &Match) -> impl Iterator<Item = (u32, &mut usize)> {
+    fn counts_of(&mut self, found: &Match) -> impl Iterator<Item = (u32, &mut usize)> {
         let counts =
             self.counts.iter_mut().enumerate().map(|(number, count)| (1_u32 << number, count));
-        counts.filter(move |(bit, _)| it.terms & bit != 0)
+        counts.filter(move |(bit, _)| found.terms & bit != 0)
     }
 }
 

@@ -56,14 +56,15 @@ impl Search {
             if !goes_on() {
                 return None;
             }
-            let Some(it) = Found::of(pointer, text, &matches(&terms, text, is_title)) else {
+            let matches = matches(&terms, text, is_title);
+            let Some(next) = Found::of(pointer, text, &matches) else {
                 continue;
             };
             // No other one is ever chosen: a text before it shows the same. So few are kept,
             // however many texts there are.
-            if found.len() < SNIPPETS_MAX || it.terms & !seen != 0 {
-                seen |= it.terms;
-                found.push(it);
+            if found.len() < SNIPPETS_MAX || next.terms & !seen != 0 {
+                seen |= next.terms;
+                found.push(next);
             }
         }
         Some(chosen(found).into_iter().map(Found::snippet).collect())
@@ -75,13 +76,13 @@ fn chosen(found: Vec<Found<'_>>) -> Vec<Found<'_>> {
     let mut found: Vec<(usize, Found<'_>)> = found.into_iter().enumerate().collect();
     let (mut chosen, mut shown) = (Vec::new(), 0);
     while chosen.len() < SNIPPETS_MAX && !found.is_empty() {
-        let next = found.iter().position(|(_, it)| it.terms & !shown != 0).unwrap_or_default();
-        let it = found.remove(next);
-        shown |= it.1.terms;
-        chosen.push(it);
+        let at = found.iter().position(|(_, text)| text.terms & !shown != 0).unwrap_or_default();
+        let next = found.remove(at);
+        shown |= next.1.terms;
+        chosen.push(next);
     }
     chosen.sort_by_key(|(place, _)| *place);
-    chosen.into_iter().map(|(_, it)| it).collect()
+    chosen.into_iter().map(|(_, text)| text).collect()
 }
 
 /// Every text that is searched, with its pointer, and whether it is of name or tags.
@@ -208,7 +209,7 @@ mod tests {
 
     fn snippets(text: &str, members: &Value) -> Vec<(String, String)> {
         let snippets = Search::parse(text).expect("a search").snippets(members, || true);
-        snippets.into_iter().flatten().map(|it| (it.pointer, it.html)).collect()
+        snippets.into_iter().flatten().map(|snippet| (snippet.pointer, snippet.html)).collect()
     }
 
     /// What is marked in a description.
@@ -303,7 +304,7 @@ mod tests {
         for texts in 0..5 {
             assert_eq!((up_to(texts), asked.get()), (None, texts + 1));
         }
-        assert_eq!((up_to(5).map(|it| it.len()), asked.get()), (Some(SNIPPETS_MAX), 5));
+        assert_eq!((up_to(5).map(|snippets| snippets.len()), asked.get()), (Some(SNIPPETS_MAX), 5));
     }
 
     /// As the snippets are meant: each place is compared with all behind it, and everything is
@@ -316,15 +317,15 @@ mod tests {
                 let start = matches[first].span.start;
                 let near = matches[first..]
                     .iter()
-                    .take_while(|it| it.span.end <= start + 100 || it.span.start == start);
-                near.fold(0_u32, |terms, it| terms | it.terms)
+                    .take_while(|found| found.span.end <= start + 100 || found.span.start == start);
+                near.fold(0_u32, |terms, found| terms | found.terms)
             };
             let best = (0..matches.len()).rev().max_by_key(|first| near(*first).count_ones())?;
             let mut marks: Vec<Range<usize>> = Vec::new();
-            for it in &matches {
-                match marks.last_mut().filter(|last| last.end >= it.span.start) {
-                    Some(last) => last.end = last.end.max(it.span.end),
-                    None => marks.push(it.span.clone()),
+            for found in &matches {
+                match marks.last_mut().filter(|last| last.end >= found.span.start) {
+                    Some(last) => last.end = last.end.max(found.span.end),
+                    None => marks.push(found.span.clone()),
                 }
             }
             let first = marks.iter().find(|mark| mark.contains(&matches[best].span.start))?.clone();

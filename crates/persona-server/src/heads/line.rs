@@ -48,21 +48,21 @@ const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0_usize;
     while byte < 256 {
-        let it = byte.to_le_bytes()[0];
-        let alphanumeric = it.is_ascii_alphanumeric();
-        if alphanumeric || is_one_of(it, b"!#$%&'*+-.^_`|~") {
+        let octet = byte.to_le_bytes()[0];
+        let alphanumeric = octet.is_ascii_alphanumeric();
+        if alphanumeric || is_one_of(octet, b"!#$%&'*+-.^_`|~") {
             classes[byte] |= TOKEN;
         }
-        if it == b'\t' || (it >= b' ' && it != 0x7f) {
+        if octet == b'\t' || (octet >= b' ' && octet != 0x7f) {
             classes[byte] |= VALUE;
         }
-        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:@/?") {
+        if alphanumeric || is_one_of(octet, b"-._~%!$&'()*+,;=:@/?") {
             classes[byte] |= PLAIN;
         }
-        if it > b' ' && it != 0x7f {
+        if octet > b' ' && octet != 0x7f {
             classes[byte] |= TARGET;
         }
-        if alphanumeric || is_one_of(it, b"-._~%!$&'()*+,;=:[]") {
+        if alphanumeric || is_one_of(octet, b"-._~%!$&'()*+,;=:[]") {
             classes[byte] |= HOST;
         }
         byte += 1;

@@ -57,7 +57,11 @@ pub async fn a_large_document_is_not_read_at_a_glance(store: &Subject, _clock: &
     assert_eq!(glance(1, Some(2)).await, Glance::Large);
     assert_eq!(get(store, 1).await, large);
     assert_eq!(
-        store.revision(id(1), revision(2)).await.expect("readable").map(|it| it.representation),
+        store
+            .revision(id(1), revision(2))
+            .await
+            .expect("readable")
+            .map(|record| record.representation),
         Some(large)
     );
     let small =

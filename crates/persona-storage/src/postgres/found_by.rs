@@ -47,23 +47,28 @@ pub(super) async fn put(
     connection: &Connection,
     rows: &[FoundBy<'_>],
 ) -> Result<(), tokio_postgres::Error> {
-    let tags: Vec<&str> = rows.iter().flat_map(|it| it.tags.iter().map(String::as_str)).collect();
-    let tagged: Vec<Uuid> =
-        rows.iter().flat_map(|it| it.tags.iter().map(|_| row::uuid(it.id))).collect();
+    let tags: Vec<&str> =
+        rows.iter().flat_map(|persona| persona.tags.iter().map(String::as_str)).collect();
+    let tagged: Vec<Uuid> = rows
+        .iter()
+        .flat_map(|persona| persona.tags.iter().map(|_| row::uuid(persona.id)))
+        .collect();
     connection
         .rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])
         .await?;
-    let ids: Vec<Uuid> = rows.iter().map(|it| row::uuid(it.id)).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|persona| row::uuid(persona.id)).collect();
     let words: Vec<search::Indexed> =
-        rows.iter().map(|it| search::Indexed::of(it.document)).collect();
+        rows.iter().map(|persona| search::Indexed::of(persona.document)).collect();
     let part = |part: fn(&search::Indexed) -> &str| words.iter().map(part).collect::<Vec<&str>>();
-    let beginnings: Vec<Option<String>> =
-        words.iter().map(|it| it.beginnings.as_ref().map(|words| words.join(" "))).collect();
+    let beginnings: Vec<Option<String>> = words
+        .iter()
+        .map(|indexed| indexed.beginnings.as_ref().map(|words| words.join(" ")))
+        .collect();
     let values: [Parameter<'_>; 5] = [
         (&ids, Type::UUID_ARRAY),
-        (&part(|it| &it.name), Type::TEXT_ARRAY),
-        (&part(|it| &it.tags), Type::TEXT_ARRAY),
-        (&part(|it| &it.text), Type::TEXT_ARRAY),
+        (&part(|indexed| &indexed.name), Type::TEXT_ARRAY),
+        (&part(|indexed| &indexed.tags), Type::TEXT_ARRAY),
+        (&part(|indexed| &indexed.text), Type::TEXT_ARRAY),
         (&beginnings, Type::TEXT_ARRAY),
     ];
     connection.rows(Statement::Once(WORDS), &values).await.map(drop)

@@ -308,5 +308,5 @@ impl DatabaseError {
 /// Whether the file system has no room for another file; some, such as btrfs, have no such limit
 /// and say 0 of 0.
 fn no_more_files_beside(path: &std::path::Path) -> bool {
-    rustix::fs::statvfs(folder_of(path)).is_ok_and(|it| it.f_files > 0 && it.f_favail == 0)
+    rustix::fs::statvfs(folder_of(path)).is_ok_and(|space| space.f_files > 0 && space.f_favail == 0)
 }

@@ -91,9 +91,9 @@ pub(super) fn damaged(invalid: &ValidationErrors) -> Error {
 
 /// Whether memory was refused, for the program itself or for its view of the log's index.
 fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|it| {
+    error.sqlite_error().is_some_and(|sqlite| {
         matches!(
-            it.extended_code,
+            sqlite.extended_code,
             ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP
         )
     })
@@ -105,8 +105,8 @@ fn is_shortage_of_memory(error: &rusqlite::Error) -> bool {
 ///
 /// What a failed write means, and any other error of a commit, is said in `commit.rs`.
 pub(super) fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|it| {
-        matches!(it.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    error.sqlite_error().is_some_and(|sqlite| {
+        matches!(sqlite.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
     })
 }
 

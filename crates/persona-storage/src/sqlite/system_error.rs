@@ -58,7 +58,9 @@ fn is_shortage(code: i32, errno: i32) -> bool {
         ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE | ffi::SQLITE_IOERR_SHMSIZE
     );
     is_write
-        && [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].iter().any(|it| it.raw_os_error() == errno)
+        && [Errno::NOSPC, Errno::DQUOT, Errno::FBIG]
+            .iter()
+            .any(|shortage| shortage.raw_os_error() == errno)
 }
 
 /// The number of the last failed call to the system; `None` where there was none.

@@ -209,8 +209,8 @@ mod tests {
     fn texts_that_are_cut_elsewhere_or_missing_have_another_digest() {
         let digest = |texts: &[Option<&str>]| {
             let mut text = Text::default();
-            for it in texts {
-                text.text(*it);
+            for part in texts {
+                text.text(*part);
             }
             text.digest()
         };

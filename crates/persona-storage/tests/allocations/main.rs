@@ -184,8 +184,10 @@ async fn round(path: &Path, nth: i64, stays: bool, figures: &mut Figures) -> i64
     figures.rounds += 1;
     let (store, queued) = open(path);
     let before = states(&store, figures.rounds).await;
-    let (writes, kept): (Vec<_>, Vec<_>) =
-        requests(figures.rounds, &before).into_iter().map(|it| (it.write, it.is_kept)).unzip();
+    let (writes, kept): (Vec<_>, Vec<_>) = requests(figures.rounds, &before)
+        .into_iter()
+        .map(|request| (request.write, request.is_kept))
+        .unzip();
     // While the write lock is held they queue up, so that they share a transaction.
     let write_lock = WriteLock::open(path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");

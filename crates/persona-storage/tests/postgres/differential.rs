@@ -322,7 +322,9 @@ impl Pair {
         assert!(changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
         let mut whole: Vec<String> = changes
             .iter()
-            .map(|it| format!("{} {} {:?} {}", it.persona, it.revision, it.kind, it.at))
+            .map(|change| {
+                format!("{} {} {:?} {}", change.persona, change.revision, change.kind, change.at)
+            })
             .collect();
         for include_deleted in [false, true] {
             let mut export = store

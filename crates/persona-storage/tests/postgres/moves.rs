@@ -111,7 +111,7 @@ pub async fn content(store: &dyn Store, order: &str) -> Vec<String> {
             let page = store.list(request.clone()).await.expect("readable");
             found.push(format!(
                 "{query}: {:?}",
-                (page.items.iter().map(|it| it.id).collect::<Vec<_>>(), page.total)
+                (page.items.iter().map(|persona| persona.id).collect::<Vec<_>>(), page.total)
             ));
             let Some(cursor) = page.next_cursor else { break };
             request.after =

@@ -314,8 +314,8 @@ async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
             let interrupted = std::thread::spawn({
                 let adding = adding.clone();
                 move || {
-                    transfer(&adding, &mut |it| {
-                        if it.step == Step::Moving {
+                    transfer(&adding, &mut |progress| {
+                        if progress.step == Step::Moving {
                             ControlFlow::Break(())
                         } else {
                             ControlFlow::Continue(())

@@ -343,7 +343,7 @@ async fn a_restore_that_was_killed_is_not_begun_or_is_finished_by_the_next_start
 
 fn modified(path: &Path) -> Duration {
     fs::metadata(path)
-        .and_then(|it| it.modified())
+        .and_then(|metadata| metadata.modified())
         .expect("a time")
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after the epoch")

@@ -190,7 +190,7 @@ async fn examine(path: &Path, expected: &Content, what: &str) -> Verdict {
     let opened = initialise(&settings(path));
     let Some(found) = (if opened.is_ok() { content(path).await } else { None }) else {
         assert!(
-            !is_sound || path.metadata().is_ok_and(|it| it.len() > 0),
+            !is_sound || path.metadata().is_ok_and(|metadata| metadata.len() > 0),
             "{what}: refused, and the check calls it sound"
         );
         return Verdict::Refused;

@@ -111,7 +111,7 @@ async fn a_log_that_nobody_looks_after_is_copied_back_after_a_commit_and_stays_b
     let checkpoints = copied.checkpoints.lock().expect("no panic").clone();
     assert!(
         checkpoints.iter().any(
-            |it| matches!(it, Checkpoint::Complete { copied_frames } if *copied_frames > 10_000)
+            |checkpoint| matches!(checkpoint, Checkpoint::Complete { copied_frames } if *copied_frames > 10_000)
         ),
         "{checkpoints:?}"
     );

@@ -106,7 +106,7 @@ fn files(folder: &Path, ending: &str) -> Vec<(String, String)> {
             let path = entry.expect("readable").path();
             if path.is_dir() {
                 walk(&path, root, ending, found);
-            } else if path.extension().is_some_and(|it| it == ending) {
+            } else if path.extension().is_some_and(|extension| extension == ending) {
                 let name =
                     path.strip_prefix(root).expect("below it").to_string_lossy().into_owned();
                 found.push((name, fs::read_to_string(&path).expect("UTF-8")));
@@ -135,9 +135,9 @@ fn texts(source: &str) -> String {
             behind
         } else if let Some(text) = here.strip_prefix('"') {
             let mut escaped = false;
-            let end = text.find(|it: char| {
-                let ends = it == '"' && !escaped;
-                escaped = it == '\\' && !escaped;
+            let end = text.find(|letter: char| {
+                let ends = letter == '"' && !escaped;
+                escaped = letter == '\\' && !escaped;
                 ends
             });
             let end = end.expect("every text ends");
@@ -159,8 +159,8 @@ fn words(sql: &str) -> Vec<String> {
         .collect();
     let spaced = without_comments.replace(';', " ; ");
     spaced
-        .split(|it: char| !(it.is_alphanumeric() || it == '_' || it == ';'))
-        .filter(|it| !it.is_empty())
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ';'))
+        .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
 }
@@ -228,9 +228,9 @@ fn what_is_kept_for_a_persona_lies_together_and_every_key_of_it_names_the_person
                 let key = position(&["primary", "key"]).expect("every table has a key");
                 let columns = statement[key + 2..]
                     .iter()
-                    .take_while(|it| !["constraint", "check"].contains(&it.as_str()));
+                    .take_while(|word| !["constraint", "check"].contains(&word.as_str()));
                 assert!(
-                    columns.into_iter().any(|it| it == column),
+                    columns.into_iter().any(|word| word == column),
                     "the key of {table} does not have {column}"
                 );
                 assert!(position(&["unique"]).is_none(), "a further unique key of {table}");

@@ -42,7 +42,7 @@ fn make(schedule: &mut BackupSchedule) -> PathBuf {
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder)
         .expect("readable")
-        .map(|it| it.expect("readable").file_name().into_string().expect("UTF-8"))
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
         .collect();
     names.sort();
     names

@@ -97,7 +97,8 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
     // A light write that is slow on its way to the queue is in a later light transaction, so only
     // this holds on a busy machine: between two heavy writes there is a light transaction, as long
     // as there are light writes.
-    let neighbours = order[..last_light].windows(2).filter(|pair| pair.iter().all(|it| *it < 100));
+    let neighbours =
+        order[..last_light].windows(2).filter(|pair| pair.iter().all(|number| *number < 100));
     assert_eq!(neighbours.count(), 0, "{order:?}");
     let first_light = order.iter().position(|number| *number >= 100).expect("light ones");
     // The first heavy one was at the write lock with the first part of its words only.
@@ -107,7 +108,7 @@ async fn a_light_write_is_committed_after_at_most_one_heavy_one() {
 
 /// How many wait for a lock of this file, of whatever process.
 fn waiting_for(file: &Path) -> usize {
-    let inode = std::fs::metadata(file).map_or(0, |it| it.ino());
+    let inode = std::fs::metadata(file).map_or(0, |metadata| metadata.ino());
     let locks = std::fs::read_to_string("/proc/locks").expect("the system's table of locks");
     let end_of_place = format!(":{inode} ");
     locks.lines().filter(|line| line.contains("->") && line.contains(&end_of_place)).count()

@@ -1,4 +1,5 @@
-//! Plain words: a comment speaks of programs and processes as things, with a noun as the subject.
+//! Plain words: a comment speaks of programs and processes as things, with a noun as the subject,
+//! and a value is named by a noun.
 
 use crate::tidy::{all_sources, assert_none};
 
@@ -26,6 +27,50 @@ fn comments_have_no_words_for_people_where_programs_are_meant() {
         }
     }
     assert_none(&problems);
+}
+
+/// How a value gets its name in Rust: in a closure, a pattern, a parameter, a loop.
+const BINDINGS_OF_IT: [&str; 12] = [
+    "|it|",
+    "|it:",
+    "|it,",
+    "|&it",
+    "|(it,",
+    ", it|",
+    ", it)",
+    "(it: ",
+    "let it ",
+    "let mut it ",
+    "for it in ",
+    "Some(it)",
+];
+
+/// Whether a line of code gives a value the name `it`.
+fn names_a_value_it(line: &str) -> bool {
+    !line.trim_start().starts_with("//") && BINDINGS_OF_IT.iter().any(|form| line.contains(form))
+}
+
+#[test]
+fn no_value_is_named_it() {
+    let mut problems = Vec::new();
+    // This file has the forms as texts.
+    for (path, text) in all_sources().iter().filter(|(path, _)| !path.ends_with("/words.rs")) {
+        for (number, line) in text.lines().enumerate() {
+            if names_a_value_it(line) {
+                problems.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_check_of_names_finds_them_and_allows_texts() {
+    assert!(names_a_value_it("let found = all.iter().find(|it| it.is_new());"));
+    assert!(names_a_value_it("pairs.map(|(_, it)| it)"));
+    assert!(names_a_value_it("    for it in &matches {"));
+    assert!(!names_a_value_it("    // A closure |it| in a comment."));
+    assert!(!names_a_value_it("assert!(found, \"the worker ends when it is asked to\");"));
 }
 
 #[test]

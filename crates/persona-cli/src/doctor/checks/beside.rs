@@ -6,7 +6,10 @@ use crate::terminal::shell_word;
 
 fn unusable(file: &FileFacts) -> Vec<&Neighbour> {
     let Some(entry) = file.entry else { return Vec::new() };
-    file.neighbours.iter().filter(|it| !it.is_usable_by(entry.owner, entry.group)).collect()
+    file.neighbours
+        .iter()
+        .filter(|neighbour| !neighbour.is_usable_by(entry.owner, entry.group))
+        .collect()
 }
 
 pub(super) fn beside(facts: &Facts) -> Option<Finding> {
@@ -35,9 +38,10 @@ pub(super) fn fix_beside(facts: &Facts) -> String {
     let Some((file, entry)) = facts.file.as_ref().and_then(|file| Some((file, file.entry?))) else {
         return String::new();
     };
-    let change = |it: &&Neighbour| {
-        let (path, rights) = (shell_word(&it.path), if it.is_folder { "rwx" } else { "rw" });
-        if it.owner == entry.owner {
+    let change = |neighbour: &&Neighbour| {
+        let (path, rights) =
+            (shell_word(&neighbour.path), if neighbour.is_folder { "rwx" } else { "rw" });
+        if neighbour.owner == entry.owner {
             format!("chmod u+{rights} {path}")
         } else {
             format!("chown {}:{} {path}", entry.owner, entry.group)

@@ -64,9 +64,10 @@ fn integrity(facts: &Facts) -> Option<Finding> {
 }
 
 fn fix_integrity(facts: &Facts) -> String {
-    let temporary = facts.file.as_ref().and_then(|file| file.contents.as_ref()).is_some_and(|it| {
-        it.as_ref().is_err_and(persona_storage::sqlite::DatabaseError::is_temporary)
-    });
+    let temporary =
+        facts.file.as_ref().and_then(|file| file.contents.as_ref()).is_some_and(|contents| {
+            contents.as_ref().is_err_and(persona_storage::sqlite::DatabaseError::is_temporary)
+        });
     if temporary {
         "end the other program, or try again when it is done".into()
     } else {
@@ -80,7 +81,8 @@ fn clock(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let newest = file.contents.as_ref()?.as_ref().ok()?.newest_change;
     let ahead = newest.as_micros() - facts.now.as_micros();
-    let touched_ahead = file.entry.map_or(0, |it| it.modified) - facts.now.as_micros() / 1_000_000;
+    let touched_ahead =
+        file.entry.map_or(0, |entry| entry.modified) - facts.now.as_micros() / 1_000_000;
     Some(if ahead > AHEAD_MICROS_MAX {
         Finding::warn(format!(
             "the newest change is of {newest}, {} s ahead of the clock of this machine",

@@ -86,8 +86,8 @@ mod tests {
             database: Some(DatabaseFacts { looked }),
             ..Facts::new(Timestamp::default(), None, None)
         };
-        let own = examine(&facts).into_iter().filter(|it| it.group == super::GROUP.name);
-        own.map(|it| (it.name, it.finding.level, it.fix)).collect()
+        let own = examine(&facts).into_iter().filter(|outcome| outcome.group == super::GROUP.name);
+        own.map(|outcome| (outcome.name, outcome.finding.level, outcome.fix)).collect()
     }
 
     fn status(durability: &'static str, connections: u64) -> Status {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_a_database_on_a_server_lacks_is_told_with_what_to_do() {
         let level = |found: &[(&str, Level, Option<String>)]| {
-            found.iter().map(|it| it.1).collect::<Vec<_>>()
+            found.iter().map(|outcome| outcome.1).collect::<Vec<_>>()
         };
         assert_eq!(level(&levels(Ok(status("full", 79)))), [Level::Ok; 3]);
         assert_eq!(level(&levels(Ok(status("normal", 80)))), [Level::Ok, Level::Warn, Level::Warn]);

@@ -41,7 +41,7 @@ fn database(facts: &Facts) -> Option<Finding> {
         (Ok(None), None) => Finding::fail(format!("there is no database {shown}")),
         (Ok(None), Some(_)) => Finding::warn(format!("{shown} is empty")),
         (Ok(Some(_)), entry) => {
-            Finding::ok(format!("{shown}, {}", size(entry.map_or(0, |it| it.bytes))))
+            Finding::ok(format!("{shown}, {}", size(entry.map_or(0, |entry| entry.bytes))))
         }
     })
 }

@@ -38,7 +38,7 @@ pub(in crate::doctor) const GROUP: Group = Group {
 fn space(facts: &Facts) -> Option<Finding> {
     let file = facts.file.as_ref()?;
     let free = file.space?.bytes_free;
-    let copy = file.entry.map_or(0, |it| it.bytes) + WAL_BYTES_MAX;
+    let copy = file.entry.map_or(0, |entry| entry.bytes) + WAL_BYTES_MAX;
     Some(if free < WAL_BYTES_MAX {
         Finding::fail(format!("{}: the WAL alone may need {}", size(free), size(WAL_BYTES_MAX)))
     } else if free < copy {

@@ -90,19 +90,19 @@ impl FileFacts {
         Self {
             user,
             full: false,
-            entry: entry.map(|it| Entry {
-                mode: it.mode() & 0o7777,
-                owner: it.uid(),
-                group: it.gid(),
-                bytes: it.len(),
-                modified: it.mtime(),
+            entry: entry.map(|metadata| Entry {
+                mode: metadata.mode() & 0o7777,
+                owner: metadata.uid(),
+                group: metadata.gid(),
+                bytes: metadata.len(),
+                modified: metadata.mtime(),
             }),
             neighbours: neighbours_of(&path, &folder, backups),
             second_name: second_name(&path).ok().flatten(),
             first_page: inspect::first_page(&path),
             file_system: FileSystem::of(&folder).ok(),
             space: space_of(&folder),
-            log_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|it| it.len()),
+            log_bytes: fs::metadata(with_suffix(&path, "-wal")).ok().map(|metadata| metadata.len()),
             leftovers: leftovers_of(&path, &folder),
             users: processes::users_of(&path),
             write_lock: holder_of_write_lock(&path),
@@ -153,8 +153,8 @@ fn leftovers_of(path: &Path, folder: &Path) -> Vec<String> {
     };
     let entries = fs::read_dir(folder).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let left = |it: &String| {
-        it.strip_prefix(&name).is_some_and(|rest| {
+    let left = |candidate: &String| {
+        candidate.strip_prefix(&name).is_some_and(|rest| {
             rest == "-before-wal" || rest == "-journal" || rest.ends_with(".unfinished")
         })
     };

@@ -62,7 +62,7 @@ pub(super) fn neighbours_of(database: &Path, folder: &Path, backups: &Path) -> V
     let kept =
         fs::read_dir(backups).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut kept: Vec<PathBuf> =
-        kept.filter(|path| path.extension().is_some_and(|it| it == "db")).collect();
+        kept.filter(|path| path.extension().is_some_and(|extension| extension == "db")).collect();
     kept.sort();
     let paths = [folder.to_path_buf()]
         .into_iter()

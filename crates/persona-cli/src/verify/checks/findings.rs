@@ -116,7 +116,8 @@ impl Findings {
     }
 
     fn show(&mut self, violation: Violation) {
-        if self.examples.iter().filter(|it| it.check == violation.check).count() < EXAMPLES_EACH_MAX
+        if self.examples.iter().filter(|example| example.check == violation.check).count()
+            < EXAMPLES_EACH_MAX
         {
             self.examples.push(violation);
         }

@@ -21,7 +21,13 @@ pub fn check_followed(polls: &[Poll], history: &[Record]) -> Findings {
     };
     let kept = history.iter().filter(is_kept);
     let mut told: Vec<_> = kept
-        .filter_map(|it| Some((it.returned_at, it.persona, it.revision.filter(|it| *it > 0)?)))
+        .filter_map(|record| {
+            Some((
+                record.returned_at,
+                record.persona,
+                record.revision.filter(|revision| *revision > 0)?,
+            ))
+        })
         .collect();
     told.sort_unstable();
     let (mut findings, mut told) = (Findings::default(), told.into_iter().peekable());

@@ -24,8 +24,9 @@ impl Request {
     /// Puts the attempts of one write together, in the order in which they began.
     pub(super) fn of(attempts: &[Record], findings: &mut Findings) -> Self {
         let first = attempts[0];
-        let acknowledgements = || attempts.iter().filter(|it| it.outcome == Outcome::Done);
-        let acknowledged = acknowledgements().find_map(|it| it.revision);
+        let acknowledgements =
+            || attempts.iter().filter(|attempt| attempt.outcome == Outcome::Done);
+        let acknowledged = acknowledgements().find_map(|attempt| attempt.revision);
         let named = |what: &str| {
             format!(
                 "{} {} of persona {}: {what}",
@@ -34,14 +35,14 @@ impl Request {
                 first.persona
             )
         };
-        if acknowledgements().any(|it| it.revision != acknowledged) {
+        if acknowledgements().any(|attempt| attempt.revision != acknowledged) {
             findings
                 .add(Check::Once, named("its repetition was acknowledged with another revision"));
-        } else if acknowledgements().filter(|it| !it.replayed).count() > 1 {
+        } else if acknowledgements().filter(|attempt| !attempt.replayed).count() > 1 {
             findings.add(Check::Once, named("its repetition was executed again"));
         }
-        let unknown =
-            acknowledged.is_none() && attempts.iter().any(|it| it.outcome == Outcome::Unknown);
+        let unknown = acknowledged.is_none()
+            && attempts.iter().any(|attempt| attempt.outcome == Outcome::Unknown);
         Self {
             operation: first.operation,
             effect: first.effect,

@@ -182,5 +182,5 @@ fn an_index_that_was_made_at_the_start_needs_no_room_later() {
     send_changes(&server, &path, &mut seen, 0);
     assert_eq!(seen.acknowledged.len(), CHANGES_MAX, "{seen:?}");
     let processes = [server.processes("maintenance"), server.processes("worker")].concat();
-    assert!(processes.iter().all(|it| it.generation == 1), "{processes:?}");
+    assert!(processes.iter().all(|process| process.generation == 1), "{processes:?}");
 }

@@ -17,7 +17,7 @@ fn figure(server: &Server, what: &str) -> u64 {
 fn wait_for_figures(server: &Server, figures: [u64; 3]) {
     let what = ["in_use", "idle", "waiting"];
     wait_for(&format!("{what:?} of {figures:?}"), DEADLINE, || {
-        (what.map(|it| figure(server, it)) == figures).then_some(())
+        (what.map(|name| figure(server, name)) == figures).then_some(())
     });
 }
 

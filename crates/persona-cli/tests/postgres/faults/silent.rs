@@ -93,7 +93,7 @@ fn readiness_does_not_wait_for_a_silent_database_and_does_not_pile_up() {
     wire.arm(Trap::nth(Sender::Client, 0, Fault::Silence).of(WORKER).lasting());
     let told = thread::scope(|scope| {
         let asking: Vec<_> = (0..6).map(|_| scope.spawn(|| readiness(&server))).collect();
-        asking.into_iter().map(|it| it.join().expect("an answer")).collect::<Vec<_>>()
+        asking.into_iter().map(|client| client.join().expect("an answer")).collect::<Vec<_>>()
     });
     assert_eq!(told, vec![away; 6]);
     assert!(wire.disarm() <= 3, "each question holds a connection, but for those that share one");

@@ -42,7 +42,7 @@ fn write_until(
             reply
         });
         assert_eq!(reply.status, 200, "{reply:?}");
-        if connection.as_ref().is_some_and(|it| it.closes) {
+        if connection.as_ref().is_some_and(|connection| connection.closes) {
             connection = None;
         }
         acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +73,7 @@ fn killing_workers_and_maintenance_process_amid_writes_loses_nothing_acknowledge
         });
         let role = if kill % 4 == 3 { "maintenance" } else { "worker" };
         let victims = wait_for("a victim", DEADLINE, || {
-            Some(server.processes(role)).filter(|it| !it.is_empty())
+            Some(server.processes(role)).filter(|processes| !processes.is_empty())
         });
         assert!(signal(victims[kill % victims.len()].pid, Signal::KILL));
     }

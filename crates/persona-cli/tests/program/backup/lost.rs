@@ -22,7 +22,7 @@ fn assert_rescued(damage: impl Fn(&std::path::Path)) {
     server.wait_for_log("stopped after");
     let entries = std::fs::read_dir(&folder).expect("readable");
     let rescued: Vec<String> = entries
-        .map(|it| it.expect("an entry").file_name().display().to_string())
+        .map(|entry| entry.expect("an entry").file_name().display().to_string())
         .filter(|name| name.contains("-rescued-"))
         .collect();
     assert_eq!(rescued.len(), 1, "{rescued:?}");

@@ -48,7 +48,7 @@ fn what_is_no_database_or_is_of_another_application_is_a_failure() {
 fn foreign() -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     Connection::open(file.path())
-        .and_then(|it| it.execute_batch("CREATE TABLE notes (text)"))
+        .and_then(|connection| connection.execute_batch("CREATE TABLE notes (text)"))
         .expect("a database");
     std::fs::read(file.path()).expect("a file")
 }

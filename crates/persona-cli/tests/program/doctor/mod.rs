@@ -38,16 +38,17 @@ impl Examined {
     /// Level and message of a check.
     #[track_caller]
     fn check(&self, group: &str, name: &str) -> (&str, &str) {
-        let found = self.checks.iter().find(|it| it["group"] == group && it["name"] == name);
+        let found =
+            self.checks.iter().find(|check| check["group"] == group && check["name"] == name);
         let check = found.unwrap_or_else(|| panic!("{group}/{name} is not in {:#?}", self.checks));
         (check["level"].as_str().expect("a level"), check["message"].as_str().expect("a message"))
     }
 
     /// Names of the checks that are not as they should be, each with a fix.
     fn bad(&self) -> Vec<&str> {
-        let bad = self.checks.iter().filter(|it| it["level"] != "ok");
-        bad.inspect(|it| assert!(it["fix"].is_string(), "{it}"))
-            .map(|it| it["name"].as_str().expect("a name"))
+        let bad = self.checks.iter().filter(|check| check["level"] != "ok");
+        bad.inspect(|check| assert!(check["fix"].is_string(), "{check}"))
+            .map(|check| check["name"].as_str().expect("a name"))
             .collect()
     }
 }

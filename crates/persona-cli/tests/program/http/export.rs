@@ -43,7 +43,7 @@ async fn an_export_of_many_parts_is_whole() {
     let names: Vec<String> = exported(&server, "")
         .await
         .iter()
-        .map(|it| it["name"].as_str().expect("a name").to_owned())
+        .map(|persona| persona["name"].as_str().expect("a name").to_owned())
         .collect();
     assert_eq!(names, (0..20).map(|index| index.to_string()).collect::<Vec<_>>());
 }

@@ -252,8 +252,13 @@ async fn the_operations_are_as_reviewed() {
                 text(&operation["summary"])
             ));
             let parameters = operation["parameters"].as_array().expect("a list");
-            lines.extend(parameters.iter().map(|it| {
-                format!("    {} {} {}", text(&it["in"]), text(&it["name"]), it["schema"])
+            lines.extend(parameters.iter().map(|parameter| {
+                format!(
+                    "    {} {} {}",
+                    text(&parameter["in"]),
+                    text(&parameter["name"]),
+                    parameter["schema"]
+                )
             }));
             let media_types = |content: &Value| {
                 content

@@ -42,8 +42,10 @@ fn maintenance_processes_are_killed_under_load(duration: Duration, pause: Durati
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 // By its entry in the folder: this process has no connection to lose locks of.
-                largest
-                    .fetch_max(std::fs::metadata(&log).map_or(0, |it| it.len()), Ordering::Relaxed);
+                largest.fetch_max(
+                    std::fs::metadata(&log).map_or(0, |metadata| metadata.len()),
+                    Ordering::Relaxed,
+                );
                 std::thread::sleep(LOOK_EVERY);
             }
         });
@@ -57,7 +59,7 @@ fn maintenance_processes_are_killed_under_load(duration: Duration, pause: Durati
                     server
                         .processes("maintenance")
                         .first()
-                        .is_some_and(|it| it.pid != maintenance.pid)
+                        .is_some_and(|process| process.pid != maintenance.pid)
                         .then_some(())
                 });
             }

@@ -54,7 +54,7 @@ fn the_status_names_writes_by_worker_and_what_the_log_is_kept_below() {
         .as_array()
         .expect("a list")
         .iter()
-        .filter_map(|it| it["writes"].as_u64())
+        .filter_map(|process| process["writes"].as_u64())
         .sum();
     assert_eq!(
         (writes, &status["wal_autocheckpoint"], &status["wal_bytes_max"]),

@@ -32,7 +32,7 @@ fn a_program_that_stays_at_the_write_lock_is_named_while_a_worker_waits() {
             let waiting = status["write_lock"]
                 .as_array()?
                 .iter()
-                .any(|it| it["waiting_micros"].as_u64() > Some(300_000));
+                .any(|process| process["waiting_micros"].as_u64() > Some(300_000));
             waiting.then_some(())
         });
         drop(guard);
@@ -76,10 +76,10 @@ fn writes_that_wait_are_counted_while_they_wait_and_no_longer() {
             .as_array()
             .expect("workers")
             .iter()
-            .map(|it| it["queue_depth"].as_u64().expect("a number"));
+            .map(|process| process["queue_depth"].as_u64().expect("a number"));
         assert_eq!(depths.sum::<u64>(), WRITES as u64, "{status}");
         drop(guard);
-        assert!(created.into_iter().all(|it| it.join().expect("no panic") == 201));
+        assert!(created.into_iter().all(|writer| writer.join().expect("no panic") == 201));
     });
     assert_eq!(server.metric("persona_write_queue_depth"), 0);
 }
@@ -121,7 +121,7 @@ fn a_worker_that_stands_still_while_it_is_in_is_named() {
         let holder = server
             .processes("worker")
             .into_iter()
-            .find(|it| it.slot.to_string() == slot)
+            .find(|process| process.slot.to_string() == slot)
             .expect("it lives");
         assert!(signal(holder.pid, Signal::STOP));
         foreign.execute_batch("ROLLBACK").expect("a rollback");

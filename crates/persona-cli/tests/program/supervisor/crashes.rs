@@ -22,7 +22,10 @@ fn a_killed_worker_is_replaced_within_a_second() {
     let victim = server.processes("worker").remove(1);
     assert!(signal(victim.pid, Signal::KILL));
     let next = wait_for("a new worker", REPLACED_WITHIN, || {
-        server.processes("worker").into_iter().find(|it| it.slot == 2 && it.generation == 2)
+        server
+            .processes("worker")
+            .into_iter()
+            .find(|process| process.slot == 2 && process.generation == 2)
     });
     assert_ne!(next.pid, victim.pid);
     wait_for("it serves", REPLACED_WITHIN, || {
@@ -36,7 +39,7 @@ fn a_killed_maintenance_process_is_replaced_within_a_second() {
     let victim = server.processes("maintenance").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
     wait_for("a new maintenance process", REPLACED_WITHIN, || {
-        server.processes("maintenance").into_iter().find(|it| it.generation == 2)
+        server.processes("maintenance").into_iter().find(|process| process.generation == 2)
     });
 }
 
@@ -46,7 +49,10 @@ fn a_worker_that_hangs_is_killed_and_replaced() {
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::STOP));
     wait_for("a new worker", HANGING_WITHIN, || {
-        server.processes("worker").into_iter().find(|it| it.slot == 1 && it.generation == 2)
+        server
+            .processes("worker")
+            .into_iter()
+            .find(|process| process.slot == 1 && process.generation == 2)
     });
     assert!(!victim.is_alive());
     server.wait_for_log("a process shows no sign of life and is killed");
@@ -112,7 +118,7 @@ fn counters_survive_the_end_of_the_worker_that_counted() {
     assert!(before >= 5, "{before}");
     assert!(signal(server.processes("worker")[0].pid, Signal::KILL));
     wait_for("a new worker", REPLACED_WITHIN, || {
-        server.processes("worker").into_iter().find(|it| it.generation == 2)
+        server.processes("worker").into_iter().find(|process| process.generation == 2)
     });
     assert_eq!(server.metric(series), before);
 }

@@ -81,11 +81,11 @@ fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
     stop.store(true, Relaxed);
     let seen: Vec<Seen> =
         clients.into_iter().map(|client| client.join().expect("no panic")).collect();
-    let failures: Vec<&String> = seen.iter().flat_map(|it| &it.failures).collect();
+    let failures: Vec<&String> = seen.iter().flat_map(|client| &client.failures).collect();
     assert!(failures.is_empty(), "{failures:?}");
-    assert!(seen.iter().all(|it| it.answers > 0), "{seen:?}");
+    assert!(seen.iter().all(|client| client.answers > 0), "{seen:?}");
     let generations: Vec<(u16, u64)> =
-        server.processes("worker").iter().map(|it| (it.slot, it.generation)).collect();
+        server.processes("worker").iter().map(|worker| (worker.slot, worker.generation)).collect();
     assert_eq!(generations, [(1, 3), (2, 3), (3, 3)]);
 }
 

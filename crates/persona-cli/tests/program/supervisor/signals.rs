@@ -151,7 +151,7 @@ fn an_idle_server_stops_at_once_although_a_client_keeps_its_connection() {
 #[test]
 fn workers_are_added_and_removed_one_by_one_within_the_limits() {
     let server = Server::with_workers(3).start();
-    let slots = || server.processes("worker").iter().map(|it| it.slot).collect::<Vec<_>>();
+    let slots = || server.processes("worker").iter().map(|worker| worker.slot).collect::<Vec<_>>();
     let wait_for_slots =
         |expected: &[u16]| wait_for("workers", DEADLINE, || (slots() == expected).then_some(()));
     server.signal(Signal::TTIN);

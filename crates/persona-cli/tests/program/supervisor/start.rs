@@ -91,7 +91,11 @@ fn a_second_server_on_the_same_file_is_refused_with_the_first_and_one_after_it_i
         );
     }
     assert_eq!(server.connect().get("/readyz").expect("it goes on").status, 200);
-    assert!(server.processes("worker").iter().all(|it| it.generation == 1), "{}", server.log());
+    assert!(
+        server.processes("worker").iter().all(|worker| worker.generation == 1),
+        "{}",
+        server.log()
+    );
     // A killed supervisor lets go at once, and so does one that ends.
     let folder = server.kill_and_keep_the_folder();
     let folder = Server::with_workers(1).in_folder(folder).start().stop_and_keep_the_folder();

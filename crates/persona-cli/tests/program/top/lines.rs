@@ -25,7 +25,7 @@ fn one_second_can_be_had_as_json() {
         .as_array()
         .expect("a list")
         .iter()
-        .filter_map(|it| it["slot"].as_u64())
+        .filter_map(|process| process["slot"].as_u64())
         .collect();
     assert_eq!((slots, &reading["wal_bytes_max"]), (vec![0, 1, 2], &serde_json::json!(64 << 20)));
     // The looks themselves are requests, so there are some.

@@ -78,10 +78,10 @@ fn is_acknowledged(record: &Record, operation: Operation) -> bool {
 fn make_stale(history: &mut [Record], random: &mut Random, operation: Operation) -> bool {
     let answers: Vec<Record> = history.to_vec();
     let missed = |record: &Record| {
-        let before = answers
-            .iter()
-            .filter(|it| it.persona == record.persona && it.returned_at < record.invoked_at);
-        before.filter_map(|it| it.revision).max().unwrap_or_default()
+        let before = answers.iter().filter(|other| {
+            other.persona == record.persona && other.returned_at < record.invoked_at
+        });
+        before.filter_map(|other| other.revision).max().unwrap_or_default()
     };
     let stale = one(history, random, |record| record.operation == operation && missed(record) > 1);
     stale.is_some_and(|record| {
@@ -125,9 +125,9 @@ fn a_revision_that_nobody_made_is_caught() {
             .copied()
             .collect();
         let is_seen = |record: &Record, behind: u32| {
-            reads.iter().any(|it| {
-                it.persona == record.persona
-                    && it.revision.map(|revision| revision + behind) == record.revision
+            reads.iter().any(|other| {
+                other.persona == record.persona
+                    && other.revision.map(|revision| revision + behind) == record.revision
             })
         };
         let fits = |record: &Record| {
@@ -147,25 +147,29 @@ fn a_refused_write_that_comes_back_is_caught() {
         // beside it.
         let answers = history.clone();
         let is_made = |record: &Record, behind: u32| {
-            let made = |it: &Record| {
-                it.outcome == Outcome::Done
-                    && it.operation.is_write()
-                    && it.revision.map(|it| it + behind) == record.revision
+            let made = |other: &Record| {
+                other.outcome == Outcome::Done
+                    && other.operation.is_write()
+                    && other.revision.map(|revision| revision + behind) == record.revision
             };
-            answers.iter().any(|it| it.persona == record.persona && made(it))
+            answers.iter().any(|other| other.persona == record.persona && made(other))
         };
         let is_read = |record: &Record| {
-            let reads = |it: &Record| {
-                it.operation == Operation::Read
-                    && it.state.is_some()
-                    && it.revision == record.revision
+            let reads = |other: &Record| {
+                other.operation == Operation::Read
+                    && other.state.is_some()
+                    && other.revision == record.revision
             };
-            answers.iter().any(|it| it.persona == record.persona && reads(it))
+            answers.iter().any(|other| other.persona == record.persona && reads(other))
         };
-        let next =
-            |record: &Record| Record { revision: record.revision.map(|it| it + 1), ..*record };
+        let next = |record: &Record| Record {
+            revision: record.revision.map(|number| number + 1),
+            ..*record
+        };
         let is_last = |record: &Record| {
-            answers.iter().all(|it| it.persona != record.persona || it.revision <= record.revision)
+            answers
+                .iter()
+                .all(|other| other.persona != record.persona || other.revision <= record.revision)
         };
         let fits = |record: &Record| {
             let is_between = is_made(record, 1) && (is_last(record) || is_made(&next(record), 0));
@@ -192,9 +196,9 @@ fn a_persona_that_is_not_in_the_export_or_is_there_as_it_was_is_caught() {
                 .copied()
                 .collect();
             let is_answered = |record: &Record| {
-                answers
-                    .iter()
-                    .any(|it| it.persona == record.persona && it.revision == record.revision)
+                answers.iter().any(|other| {
+                    other.persona == record.persona && other.revision == record.revision
+                })
             };
             let lie = one(history, random, |record| {
                 record.operation == Operation::Export && is_answered(record)

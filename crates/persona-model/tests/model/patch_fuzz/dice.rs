@@ -239,7 +239,7 @@ fn respelled(value: &Value) -> Value {
         Value::Number(number) if number.is_f64() => number
             .as_f64()
             .filter(|double| double.fract() == 0.0)
-            .map_or(json!(1), |it| json!(it as i64)),
+            .map_or(json!(1), |number| json!(number as i64)),
         Value::Number(number) => number.as_i64().map_or(json!(1), |whole| json!(whole as f64)),
         Value::Array(items) => items.iter().map(respelled).collect(),
         Value::Object(members) => {

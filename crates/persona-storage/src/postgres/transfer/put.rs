@@ -59,28 +59,28 @@ impl Session {
         entries: &[Entry],
         base: i64,
     ) -> Result<(), TransferError> {
-        let personas = column(entries, |it| identity(it.persona));
-        let revisions = column(entries, |it| it.revision);
+        let personas = column(entries, |entry| identity(entry.persona));
+        let revisions = column(entries, |entry| entry.revision);
         let values: [Parameter<'_>; 11] = [
             (&personas, Type::UUID_ARRAY),
             (&revisions, Type::INT8_ARRAY),
-            (&column(entries, |it| it.parent), Type::INT8_ARRAY),
-            (&column(entries, |it| it.base), Type::INT8_ARRAY),
-            (&column(entries, |it| it.made_at), Type::INT8_ARRAY),
-            (&column(entries, |it| it.author.as_deref()), Type::TEXT_ARRAY),
-            (&column(entries, |it| it.note.as_deref()), Type::TEXT_ARRAY),
-            (&column(entries, |it| it.changed.as_str()), Type::TEXT_ARRAY),
-            (&column(entries, |it| it.deleted), Type::BOOL_ARRAY),
-            (&column(entries, |it| it.head.as_str()), Type::TEXT_ARRAY),
-            (&column(entries, |it| it.document.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.parent), Type::INT8_ARRAY),
+            (&column(entries, |entry| entry.base), Type::INT8_ARRAY),
+            (&column(entries, |entry| entry.made_at), Type::INT8_ARRAY),
+            (&column(entries, |entry| entry.author.as_deref()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.note.as_deref()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.changed.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.deleted), Type::BOOL_ARRAY),
+            (&column(entries, |entry| entry.head.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(REVISIONS, &values)?;
         let values: [Parameter<'_>; 5] = [
-            (&column(entries, |it| it.sequence + base), Type::INT8_ARRAY),
+            (&column(entries, |entry| entry.sequence + base), Type::INT8_ARRAY),
             (&personas, Type::UUID_ARRAY),
             (&revisions, Type::INT8_ARRAY),
-            (&column(entries, |it| it.kind.as_str()), Type::TEXT_ARRAY),
-            (&column(entries, |it| it.at), Type::INT8_ARRAY),
+            (&column(entries, |entry| entry.kind.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.at), Type::INT8_ARRAY),
         ];
         self.rows(CHANGES, &values).map(drop)
     }
@@ -93,7 +93,7 @@ impl Session {
         changed: &[PersonaRow],
     ) -> Result<(), TransferError> {
         if !changed.is_empty() {
-            let ids = column(changed, |it| identity(it.id));
+            let ids = column(changed, |persona| identity(persona.id));
             self.rows(RELEASE, &[(&ids, Type::UUID_ARRAY)])?;
             self.rows(UNTAG, &[(&ids, Type::UUID_ARRAY)])?;
             let update = format!(
@@ -118,27 +118,31 @@ impl Session {
         let rows: Vec<_> = new
             .iter()
             .chain(changed)
-            .map(|it| FoundBy { id: it.id, tags: &it.tags, document: &it.found_by })
+            .map(|persona| FoundBy {
+                id: persona.id,
+                tags: &persona.tags,
+                document: &persona.found_by,
+            })
             .collect();
         self.put_found_by(&rows)
     }
 
     fn put_rows(&mut self, sql: &str, rows: &[PersonaRow]) -> Result<(), TransferError> {
         let values: [Parameter<'_>; 14] = [
-            (&column(rows, |it| identity(it.id)), Type::UUID_ARRAY),
-            (&column(rows, |it| it.revision), Type::INT8_ARRAY),
-            (&column(rows, |it| it.name.as_str()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.kind.as_str()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.handle.as_deref()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.is_active), Type::BOOL_ARRAY),
-            (&column(rows, |it| it.created_at), Type::INT8_ARRAY),
-            (&column(rows, |it| it.updated_at), Type::INT8_ARRAY),
-            (&column(rows, |it| it.deleted_at), Type::INT8_ARRAY),
-            (&column(rows, |it| it.created_by.as_deref()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.updated_by.as_deref()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.content_hash.as_slice()), Type::BYTEA_ARRAY),
-            (&column(rows, |it| it.head.as_str()), Type::TEXT_ARRAY),
-            (&column(rows, |it| it.document.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| identity(row.id)), Type::UUID_ARRAY),
+            (&column(rows, |row| row.revision), Type::INT8_ARRAY),
+            (&column(rows, |row| row.name.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.kind.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.handle.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.is_active), Type::BOOL_ARRAY),
+            (&column(rows, |row| row.created_at), Type::INT8_ARRAY),
+            (&column(rows, |row| row.updated_at), Type::INT8_ARRAY),
+            (&column(rows, |row| row.deleted_at), Type::INT8_ARRAY),
+            (&column(rows, |row| row.created_by.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.updated_by.as_deref()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.content_hash.as_slice()), Type::BYTEA_ARRAY),
+            (&column(rows, |row| row.head.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(sql, &values).map(drop)
     }
@@ -148,12 +152,12 @@ impl Session {
     /// source.
     pub(super) fn put_keys(&mut self, records: &[KeyRecord]) -> Result<(), TransferError> {
         let values: [Parameter<'_>; 6] = [
-            (&column(records, |it| it.key.as_str()), Type::TEXT_ARRAY),
-            (&column(records, |it| it.fingerprint.as_slice()), Type::BYTEA_ARRAY),
-            (&column(records, |it| it.outcome.as_str()), Type::TEXT_ARRAY),
-            (&column(records, |it| identity(it.persona)), Type::UUID_ARRAY),
-            (&column(records, |it| it.revision), Type::INT8_ARRAY),
-            (&column(records, |it| it.at), Type::INT8_ARRAY),
+            (&column(records, |record| record.key.as_str()), Type::TEXT_ARRAY),
+            (&column(records, |record| record.fingerprint.as_slice()), Type::BYTEA_ARRAY),
+            (&column(records, |record| record.outcome.as_str()), Type::TEXT_ARRAY),
+            (&column(records, |record| identity(record.persona)), Type::UUID_ARRAY),
+            (&column(records, |record| record.revision), Type::INT8_ARRAY),
+            (&column(records, |record| record.at), Type::INT8_ARRAY),
         ];
         self.read(KEYS, &values).map(drop)
     }

@@ -67,7 +67,9 @@ impl Disk {
     /// thread looks.
     pub(crate) fn space(&self) -> Space {
         self.space_by(|folder| {
-            rustix::fs::statvfs(folder).ok().map(|it| it.f_bavail.saturating_mul(it.f_frsize))
+            rustix::fs::statvfs(folder)
+                .ok()
+                .map(|space| space.f_bavail.saturating_mul(space.f_frsize))
         })
     }
 

@@ -143,7 +143,7 @@ impl Leases {
     /// Ends a read, if it is still under way.
     pub(in crate::sqlite) fn end(&self, lease: &Arc<Lease>, reason: Reason) {
         let state = self.state();
-        if state.leases.iter().any(|it| Arc::ptr_eq(it, lease)) {
+        if state.leases.iter().any(|held| Arc::ptr_eq(held, lease)) {
             lease.end(reason);
         }
     }

@@ -105,12 +105,12 @@ fn one(connection: &Connection) -> Result<i64, Error> {
 async fn a_read_keeps_its_thread_until_its_work_has_ended_also_when_its_request_was_dropped() {
     let subject = subject(2, DEADLINE);
     let deaf = [subject.deaf(), subject.deaf()];
-    subject.until("two reads", |it| it.running.load(SeqCst) == 2).await;
+    subject.until("two reads", |pool| pool.running.load(SeqCst) == 2).await;
     for (read, _) in &deaf {
         read.abort();
     }
     let third = subject.read(one);
-    subject.until("third in the queue", |it| it.waiting() == 1).await;
+    subject.until("third in the queue", |pool| pool.waiting() == 1).await;
     assert_eq!(subject.running.load(SeqCst), 2, "their work goes on");
     drop(deaf);
     assert!(matches!(third.await, Ok(Ok(1))));
@@ -124,7 +124,7 @@ async fn hundreds_of_abandoned_reads_leave_no_more_threads_and_connections_than_
         let reads = [(); 4].map(|()| subject.read(endless));
         // Those of the round before were interrupted when their requests went, else these would not
         // begin.
-        subject.until("four reads more", |it| it.begun.load(SeqCst) == 4 * round).await;
+        subject.until("four reads more", |pool| pool.begun.load(SeqCst) == 4 * round).await;
         reads.iter().for_each(JoinHandle::abort);
     }
     let last = tokio::time::timeout(DEADLINE / 2, subject.read(one)).await.expect("its turn");
@@ -137,11 +137,11 @@ async fn hundreds_of_abandoned_reads_leave_no_more_threads_and_connections_than_
 async fn a_read_whose_request_goes_before_its_turn_never_runs() {
     let subject = subject(1, DEADLINE);
     let (deaf, go) = subject.deaf();
-    subject.until("read", |it| it.running.load(SeqCst) == 1).await;
+    subject.until("read", |pool| pool.running.load(SeqCst) == 1).await;
     let withdrawn = subject.read(|_| unreachable!("it was withdrawn"));
-    subject.until("second in the queue", |it| it.waiting() == 1).await;
+    subject.until("second in the queue", |pool| pool.waiting() == 1).await;
     withdrawn.abort();
-    subject.until("empty queue", |it| it.waiting() == 0).await;
+    subject.until("empty queue", |pool| pool.waiting() == 0).await;
     go.send(()).expect("it waits");
     assert!(matches!(deaf.await, Ok(Ok(0))));
     assert!(matches!(subject.read(one).await, Ok(Ok(1))));
@@ -167,9 +167,9 @@ async fn a_read_is_ended_at_its_limit_and_its_client_is_answered_also_where_it_c
 async fn one_more_than_may_wait_is_refused_at_once() {
     let subject = subject(1, DEADLINE);
     let (_deaf, go) = subject.deaf();
-    subject.until("read", |it| it.running.load(SeqCst) == 1).await;
+    subject.until("read", |pool| pool.running.load(SeqCst) == 1).await;
     let waiting: Vec<_> = (0..WAITING_MAX).map(|_| subject.read(one)).collect();
-    subject.until("full queue", |it| it.waiting() == WAITING_MAX).await;
+    subject.until("full queue", |pool| pool.waiting() == WAITING_MAX).await;
     assert!(matches!(subject.read(one).await, Ok(Err(Error::Busy { .. }))));
     go.send(()).expect("it waits");
     for read in waiting {
@@ -193,7 +193,7 @@ async fn a_read_that_panics_takes_nothing_down_with_it() {
 async fn a_pool_that_is_dropped_ends_what_it_does() {
     let subject = subject(2, 10 * DEADLINE);
     let reads = [subject.read(endless), subject.read(endless)];
-    subject.until("two reads", |it| it.running.load(SeqCst) == 2).await;
+    subject.until("two reads", |pool| pool.running.load(SeqCst) == 2).await;
     let Subject { pool, running, .. } = subject;
     pool.shared.leases.close();
     for read in reads {

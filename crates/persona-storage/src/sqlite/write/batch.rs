@@ -295,7 +295,8 @@ mod tests {
         connection.execute_batch(refusal).expect("a trigger");
         let (batched, _answers, left) = apply_two(&connection);
         assert!(batched.ended.is_none() && left.is_none());
-        let results: Vec<bool> = batched.applied.iter().map(|it| it.result.is_ok()).collect();
+        let results: Vec<bool> =
+            batched.applied.iter().map(|request| request.result.is_ok()).collect();
         assert_eq!((results, personas::count_living(&connection)), (vec![false, true], Ok(1)));
     }
 

@@ -169,9 +169,9 @@ impl Deref for WriteTransaction<'_> {
 ///
 /// What is not here is doubt. An error that could be added is not worth it: doubt is only slower.
 fn comes_before_the_mark(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|it| {
+    error.sqlite_error().is_some_and(|sqlite| {
         matches!(
-            it.extended_code,
+            sqlite.extended_code,
             ffi::SQLITE_BUSY
                 | ffi::SQLITE_BUSY_RECOVERY
                 | ffi::SQLITE_BUSY_SNAPSHOT

@@ -113,7 +113,7 @@ async fn the_id_in_the_body_must_be_that_of_the_path() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|it| it["pointer"].clone())
+        .map(|error| error["pointer"].clone())
         .collect();
     assert_eq!(places, ["/id", "/revision"]);
 }
