@@ -15,7 +15,7 @@ use crate::Revision;
 pub struct EntityTag {
     /// The revision.
     pub revision: Revision,
-    /// The CRC-32 of identity, revision, deletion, head and document, the same in every store.
+    /// The CRC-32 of identity, revision, deletion, metadata and document, the same in every store.
     pub checksum: u32,
 }
 

@@ -169,15 +169,16 @@ impl Rows {
 }
 
 fn answer_of(persona: &Persona) -> Representation {
-    let (head, document, deleted) =
+    let (metadata, document, deleted) =
         (metadata_text(persona), persona.document.text(), persona.deleted_at.is_some());
-    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
+    let checksum =
+        checksum::of(persona.id, persona.revision.number(), deleted, &metadata, document);
     Representation {
         id: persona.id,
         revision: persona.revision,
         checksum,
         deleted,
-        body: Bytes::from(join_representation(&head, document)),
+        body: Bytes::from(join_representation(&metadata, document)),
     }
 }
 

@@ -38,12 +38,12 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Timestamp, Error> {
 /// Four neighbouring columns, `revision`, whether it is deleted, `head` and `document`, as the
 /// ready answer.
 pub(super) fn answer(row: &Row, first: usize, id: PersonaId) -> Result<Representation, Error> {
-    let (head, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
+    let (metadata, document): (&str, &str) = (value(row, first + 2)?, value(row, first + 3)?);
     let (revision, deleted) = (revision(row, first)?, value(row, first + 1)?);
     // Not a column here: PostgreSQL has checksums of its own, and what the entity tag needs follows
     // from the texts.
-    let checksum = checksum::of(id, revision.number(), deleted, head, document);
-    let body = persona_model::join_representation(head, document).into();
+    let checksum = checksum::of(id, revision.number(), deleted, metadata, document);
+    let body = persona_model::join_representation(metadata, document).into();
     Ok(Representation { id, revision, checksum, deleted, body })
 }
 

@@ -138,7 +138,7 @@ pub(super) async fn apply(
     revised: &Revised,
 ) -> Result<Option<Representation>, DriverError> {
     let persona = &revised.persona;
-    let (head, document) = (persona_model::metadata_text(persona), persona.document.text());
+    let (metadata, document) = (persona_model::metadata_text(persona), persona.document.text());
     let id = row::uuid(persona.id);
     let revision = row::stored(persona.revision.number());
     let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
@@ -170,7 +170,7 @@ pub(super) async fn apply(
         (&persona.created_by, Type::TEXT),
         (&persona.updated_by, Type::TEXT),
         (&&persona.content_hash.as_bytes()[..], Type::BYTEA),
-        (&head, Type::TEXT),
+        (&metadata, Type::TEXT),
         (&document, Type::TEXT),
         (&base, Type::INT8),
         (&changed, Type::TEXT),
@@ -196,8 +196,9 @@ pub(super) async fn apply(
         return Ok(None);
     }
     let deleted = deleted_at.is_some();
-    let checksum = checksum::of(persona.id, persona.revision.number(), deleted, &head, document);
-    let body = persona_model::join_representation(&head, document).into();
+    let checksum =
+        checksum::of(persona.id, persona.revision.number(), deleted, &metadata, document);
+    let body = persona_model::join_representation(&metadata, document).into();
     Ok(Some(Representation { id: persona.id, revision: persona.revision, checksum, deleted, body }))
 }
 

@@ -27,14 +27,14 @@ pub(crate) struct Entry {
     pub note: Option<String>,
     pub changed: String,
     pub deleted: bool,
-    pub head: String,
+    pub metadata: String,
     pub document: String,
 }
 
 impl Entry {
     /// Bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
-        self.head.len() + self.document.len()
+        self.metadata.len() + self.document.len()
     }
 
     /// The row of the persona after this revision.
@@ -45,9 +45,9 @@ impl Entry {
                 self.revision, self.persona
             )
         })?;
-        // The one that its head states, which may be of an earlier rule.
+        // The hash that the metadata states, which may be of an earlier rule.
         let is_stated =
-            |hash: &ContentHash| self.head.contains(&format!("\"content_hash\":\"{hash}\""));
+            |hash: &ContentHash| self.metadata.contains(&format!("\"content_hash\":\"{hash}\""));
         let content_hash =
             document.content_hashes().find(is_stated).unwrap_or_else(|| document.content_hash());
         Ok(PersonaRow {
@@ -63,7 +63,7 @@ impl Entry {
             created_by: self.created_by.clone(),
             updated_by: self.author.clone(),
             content_hash: content_hash.as_bytes().to_vec(),
-            head: self.head.clone(),
+            metadata: self.metadata.clone(),
             document: self.document.clone(),
             tags: document.folded_tags().into_iter().collect(),
             found_by: document,
@@ -86,7 +86,7 @@ pub(crate) struct PersonaRow {
     pub created_by: Option<String>,
     pub updated_by: Option<String>,
     pub content_hash: Vec<u8>,
-    pub head: String,
+    pub metadata: String,
     pub document: String,
     /// As they are looked for: without case, each once, in the order of their bytes.
     pub tags: Vec<String>,
@@ -168,7 +168,7 @@ pub(crate) fn line_digest(entry: &Entry) -> Vec<u8> {
     text.text(entry.author.as_deref());
     text.text(entry.note.as_deref());
     text.text(Some(&entry.changed));
-    text.text(Some(&entry.head));
+    text.text(Some(&entry.metadata));
     text.text(Some(&entry.document));
     text.digest()
 }
@@ -191,7 +191,7 @@ pub(crate) fn persona_digest(row: &PersonaRow) -> Vec<u8> {
     text.text(row.created_by.as_deref());
     text.text(row.updated_by.as_deref());
     text.text(Some(&row.tags.join("\n")));
-    text.text(Some(&row.head));
+    text.text(Some(&row.metadata));
     text.text(Some(&row.document));
     // As PostgreSQL keeps them: with a blank before and after each word.
     let titles = row.found_by.title_words();

@@ -77,7 +77,7 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         ("UPDATE personas SET head = replace(head, '\"revision\":4', '\"revision\":5') WHERE row_id = 3", "checksum", named),
         ("UPDATE personas SET checksum = checksum + 1 WHERE row_id = 3", "checksum", named),
         ("UPDATE personas SET content_hash = zeroblob(32) WHERE row_id = 3", "content hash", named),
-        ("UPDATE personas SET updated_at = updated_at + 1 WHERE row_id = 3", "head of the answer", named),
+        ("UPDATE personas SET updated_at = updated_at + 1 WHERE row_id = 3", "metadata of the answer", named),
         ("UPDATE personas SET name = 'other' WHERE row_id = 3", "column name", named),
         ("UPDATE personas SET kind = 'agent' WHERE row_id = 3", "column kind", named),
         ("UPDATE personas SET handle = NULL WHERE row_id = 3", "column handle", named),
@@ -94,7 +94,7 @@ async fn every_broken_invariant_is_found_and_the_persona_is_named() {
         ("DELETE FROM revisions WHERE persona = 3 AND revision = 4", "end at 3", named),
         ("UPDATE revisions SET parent = 1 WHERE persona = 3 AND revision = 3", "parent", named),
         ("UPDATE revisions SET document = replace(document, 'name 3', 'name 4') WHERE persona = 3 AND revision = 2", "checksum", named),
-        ("UPDATE revisions SET author = 'nobody' WHERE persona = 3 AND revision = 2", "head differs", named),
+        ("UPDATE revisions SET author = 'nobody' WHERE persona = 3 AND revision = 2", "metadata differs", named),
         ("UPDATE revisions SET changed = '[\"name\"]' WHERE persona = 3 AND revision = 2", "says it changed", named),
         ("DELETE FROM changes WHERE sequence = (SELECT max(sequence) FROM changes)", "feed", Some(id(12))),
         (

@@ -71,7 +71,7 @@ impl Session {
             (&column(entries, |entry| entry.note.as_deref()), Type::TEXT_ARRAY),
             (&column(entries, |entry| entry.changed.as_str()), Type::TEXT_ARRAY),
             (&column(entries, |entry| entry.deleted), Type::BOOL_ARRAY),
-            (&column(entries, |entry| entry.head.as_str()), Type::TEXT_ARRAY),
+            (&column(entries, |entry| entry.metadata.as_str()), Type::TEXT_ARRAY),
             (&column(entries, |entry| entry.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(REVISIONS, &values)?;
@@ -141,7 +141,7 @@ impl Session {
             (&column(rows, |row| row.created_by.as_deref()), Type::TEXT_ARRAY),
             (&column(rows, |row| row.updated_by.as_deref()), Type::TEXT_ARRAY),
             (&column(rows, |row| row.content_hash.as_slice()), Type::BYTEA_ARRAY),
-            (&column(rows, |row| row.head.as_str()), Type::TEXT_ARRAY),
+            (&column(rows, |row| row.metadata.as_str()), Type::TEXT_ARRAY),
             (&column(rows, |row| row.document.as_str()), Type::TEXT_ARRAY),
         ];
         self.rows(sql, &values).map(drop)

@@ -236,7 +236,7 @@ fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"
         )))
     };
-    let Some(head) = row::value::<Option<String>>(found, 14)? else { return missing() };
+    let Some(metadata) = row::value::<Option<String>>(found, 14)? else { return missing() };
     let Some(created_at) = row::value::<Option<i64>>(found, 5)? else { return missing() };
     Ok(Ok(Entry {
         sequence,
@@ -253,7 +253,7 @@ fn entry(found: &Row) -> Result<Result<Entry, String>, Error> {
         note: row::value(found, 11)?,
         changed: row::value(found, 12)?,
         deleted: row::value(found, 13)?,
-        head,
+        metadata,
         document: row::value(found, 15)?,
     }))
 }

@@ -86,7 +86,7 @@ fn inspect(
     if checksums && let Err(error) = checksum::verified(found, 0, persona.id) {
         faults.push(error.to_string());
     }
-    let (deleted, head, text): (bool, String, String) =
+    let (deleted, metadata, text): (bool, String, String) =
         (found.get(1)?, found.get(2)?, found.get(3)?);
     let document = match Document::from_stored(&text) {
         Ok(document) => document,
@@ -102,7 +102,8 @@ fn inspect(
         faults.push("its base is not an earlier revision".into());
     }
     let at: Timestamp = row::time(found, 6)?;
-    // Everything that the head says follows from the columns, and the hash in it from the document.
+    // Everything that the metadata says follows from the columns, and the hash in it from the
+    // document.
     let mut as_it_was = Persona {
         id: persona.id,
         revision: row::revision(found, 0)?,
@@ -116,12 +117,13 @@ fn inspect(
     };
     let states = |hash| {
         as_it_was.content_hash = hash;
-        is_metadata_of(&as_it_was, &head)
+        is_metadata_of(&as_it_was, &metadata)
     };
     if !document.content_hashes().any(states) {
-        faults.push("its head differs from its columns or its document".into());
+        faults.push("its metadata differs from its columns or its document".into());
     }
-    if as_it_was.revision == persona.revision && (head != current.head || text != current.document)
+    if as_it_was.revision == persona.revision
+        && (metadata != current.metadata || text != current.document)
     {
         faults.push("it is the last one, and the current row differs from it".into());
     }

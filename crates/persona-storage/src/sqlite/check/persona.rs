@@ -22,7 +22,7 @@ pub(crate) struct Current {
 /// A row that could be read.
 pub(super) struct Stored {
     pub persona: Persona,
-    pub head: String,
+    pub metadata: String,
     pub document: String,
 }
 
@@ -112,7 +112,7 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
         };
         Ok((persona, found.get(14)?, same))
     };
-    let (persona, head, same) = members().map_err(unreadable)?;
+    let (persona, metadata, same) = members().map_err(unreadable)?;
     let mut faults = Vec::new();
     for (column, same) in ["name", "kind", "handle", "is_active"].into_iter().zip(same) {
         if !same {
@@ -122,10 +122,10 @@ fn read(found: &Row<'_>, id: PersonaId) -> Result<(Stored, Vec<String>), String>
     if !document.content_hashes().any(|hash| hash == persona.content_hash) {
         faults.push("the content hash differs from that of the document".into());
     }
-    if !is_metadata_of(&persona, &head) {
-        faults.push("the head of the answer differs from the columns".into());
+    if !is_metadata_of(&persona, &metadata) {
+        faults.push("the metadata of the answer differs from the columns".into());
     }
-    Ok((Stored { persona, head, document: text }, faults))
+    Ok((Stored { persona, metadata, document: text }, faults))
 }
 
 fn compare_tags(

@@ -14,14 +14,20 @@ use crate::checksum;
 use crate::sqlite::error::damage;
 
 /// The checksum of a row with these columns, as the column keeps it.
-pub(crate) fn of(id: PersonaId, revision: i64, deleted: bool, head: &str, document: &str) -> i64 {
-    checksum::of(id, revision.cast_unsigned(), deleted, head, document).into()
+pub(crate) fn of(
+    id: PersonaId,
+    revision: i64,
+    deleted: bool,
+    metadata: &str,
+    document: &str,
+) -> i64 {
+    checksum::of(id, revision.cast_unsigned(), deleted, metadata, document).into()
 }
 
 /// The texts of a row, proved to be as they were written.
 pub(crate) struct Verified<'a> {
     pub deleted: bool,
-    pub head: &'a str,
+    pub metadata: &'a str,
     pub document: &'a str,
     pub checksum: u32,
 }
@@ -42,12 +48,12 @@ pub(crate) fn verified<'a>(
             rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
         })
     };
-    let (revision, deleted, head, document): (i64, _, _, _) =
+    let (revision, deleted, metadata, document): (i64, _, _, _) =
         (row.get(first)?, row.get(first + 1)?, text(first + 2)?, text(first + 3)?);
     let stored: i64 = row.get(first + 4)?;
-    let checksum = checksum::of(id, revision.cast_unsigned(), deleted, head, document);
+    let checksum = checksum::of(id, revision.cast_unsigned(), deleted, metadata, document);
     if i64::from(checksum) == stored {
-        return Ok(Verified { deleted, head, document, checksum });
+        return Ok(Verified { deleted, metadata, document, checksum });
     }
     Err(damage(format!(
         "the stored text of persona {id} at revision {revision} does not match its checksum"
@@ -79,18 +85,18 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_of_every_part_changes_the_checksum() {
-        let (head, document) = (r#"{"revision":7}"#, r#"{"name":"Ada","description":"first"}"#);
-        let right = of(PersonaId::from_bytes([9; 16]), 7, false, head, document);
-        assert_ne!(right, of(PersonaId::from_bytes([8; 16]), 7, false, head, document));
-        assert_ne!(right, of(PersonaId::from_bytes([9; 16]), 6, false, head, document));
-        assert_ne!(right, of(PersonaId::from_bytes([9; 16]), 7, true, head, document));
+        let (metadata, document) = (r#"{"revision":7}"#, r#"{"name":"Ada","description":"first"}"#);
+        let right = of(PersonaId::from_bytes([9; 16]), 7, false, metadata, document);
+        assert_ne!(right, of(PersonaId::from_bytes([8; 16]), 7, false, metadata, document));
+        assert_ne!(right, of(PersonaId::from_bytes([9; 16]), 6, false, metadata, document));
+        assert_ne!(right, of(PersonaId::from_bytes([9; 16]), 7, true, metadata, document));
         for bit in 0..7 * document.len() {
             let mut bytes = document.as_bytes().to_vec();
             bytes[bit / 7] ^= 1 << (bit % 7);
             let damaged = String::from_utf8(bytes).expect("seven bits stay ASCII");
             assert_ne!(
                 right,
-                of(PersonaId::from_bytes([9; 16]), 7, false, head, &damaged),
+                of(PersonaId::from_bytes([9; 16]), 7, false, metadata, &damaged),
                 "bit {bit}"
             );
         }

@@ -29,22 +29,22 @@ impl Stored {
 /// The two texts of an answer with their checksum, as both `personas` and `revisions` keep them.
 #[derive(Debug)]
 pub(crate) struct Texts<'a> {
-    pub head: String,
+    pub metadata: String,
     pub document: &'a str,
     pub checksum: u32,
 }
 
 impl<'a> Texts<'a> {
     pub(crate) fn of(persona: &'a Persona) -> Self {
-        let (head, document) = (persona_model::metadata_text(persona), persona.document.text());
+        let (metadata, document) = (persona_model::metadata_text(persona), persona.document.text());
         let checksum = crate::checksum::of(
             persona.id,
             persona.revision.number(),
             persona.deleted_at.is_some(),
-            &head,
+            &metadata,
             document,
         );
-        Self { head, document, checksum }
+        Self { metadata, document, checksum }
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn find_up_to(
     bytes_max: usize,
 ) -> Result<Found, Error> {
     let whole_or_larger = |found: &Row<'_>| -> rusqlite::Result<Result<Found, Error>> {
-        // SQLite knows it from the head of the row, without the text.
+        // SQLite reads the length from the header of the record, without the text.
         let bytes = row::number(found, 12)?.try_into().unwrap_or(usize::MAX);
         Ok(if bytes > bytes_max {
             Ok(Found::Larger(bytes))
@@ -228,7 +228,7 @@ pub(crate) fn insert(
             ":created_by": persona.created_by,
             ":updated_by": persona.updated_by,
             ":content_hash": persona.content_hash.as_bytes(),
-            ":head": texts.head,
+            ":head": texts.metadata,
             ":document": texts.document,
             ":checksum": texts.checksum,
         })?;
@@ -266,7 +266,7 @@ pub(crate) fn update(
                 ":updated_at": persona.updated_at.as_micros(),
                 ":updated_by": persona.updated_by,
                 ":content_hash": persona.content_hash.as_bytes(),
-                ":head": texts.head,
+                ":head": texts.metadata,
                 ":document": texts.document,
                 ":checksum": texts.checksum,
                 ":row_id": before.row_id,

@@ -34,7 +34,7 @@ pub(crate) fn insert(
             ":author": persona.updated_by,
             ":changed": serde_json::to_string(&revised.changed).expect("a list of words is JSON"),
             ":deleted": persona.deleted_at.is_some(),
-            ":head": texts.head,
+            ":head": texts.metadata,
             ":document": texts.document,
             ":checksum": texts.checksum,
         })

@@ -47,7 +47,7 @@ pub(crate) fn answer(
     id: PersonaId,
 ) -> rusqlite::Result<Representation> {
     let found = checksum::verified(row, first, id)?;
-    let body = persona_model::join_representation(found.head, found.document).into();
+    let body = persona_model::join_representation(found.metadata, found.document).into();
     Ok(Representation {
         id,
         revision: revision(row, first)?,
@@ -57,8 +57,8 @@ pub(crate) fn answer(
     })
 }
 
-/// The same five columns and, as the sixth, the bytes of `document`, which SQLite knows from the
-/// head of the row: a large one is left alone.
+/// The same five columns and, as the sixth, the bytes of `document`, which SQLite reads from the
+/// header of the record: a large document is left alone.
 pub(crate) fn glance(row: &Row<'_>, first: usize, id: PersonaId) -> rusqlite::Result<Glance> {
     let is_large = number(row, first + 5)? > GLANCE_BYTES_MAX as u64;
     if is_large {

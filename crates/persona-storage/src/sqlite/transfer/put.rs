@@ -54,9 +54,9 @@ pub(super) fn put_persona(
             ":created_by": persona.created_by,
             ":updated_by": persona.updated_by,
             ":content_hash": persona.content_hash,
-            ":head": persona.head,
+            ":head": persona.metadata,
             ":document": persona.document,
-            ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.head, &persona.document),
+            ":checksum": checksum::of(persona.id, persona.revision, persona.deleted_at.is_some(), &persona.metadata, &persona.document),
         })?;
     if before.is_some() {
         transaction
@@ -96,9 +96,9 @@ pub(super) fn put_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlit
             entry.note,
             entry.changed,
             entry.deleted,
-            entry.head,
+            entry.metadata,
             entry.document,
-            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.head, &entry.document),
+            checksum::of(entry.persona, entry.revision, entry.deleted, &entry.metadata, &entry.document),
         ])?;
     transaction
         .prepare_cached("INSERT INTO changes (sequence, persona, revision, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?

@@ -78,7 +78,7 @@ impl File {
             created_by: found.get(10)?,
             updated_by: found.get(11)?,
             content_hash: found.get(12)?,
-            head: found.get(13)?,
+            metadata: found.get(13)?,
             document,
             tags,
             // The index itself holds no texts that could be read back; these are the words that it
@@ -215,7 +215,7 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
         note: found.get(11)?,
         changed: found.get(12)?,
         deleted: texts.deleted,
-        head: texts.head.to_owned(),
+        metadata: texts.metadata.to_owned(),
         document: texts.document.to_owned(),
     })
 }

@@ -134,7 +134,7 @@ fn keep(
     revisions::insert(connection, row_id, revised, &texts).map_err(from_driver)?;
     feed::insert(connection, persona.id, persona.revision, revised.kind, persona.updated_at)
         .map_err(from_driver)?;
-    let body = persona_model::join_representation(&texts.head, texts.document).into();
+    let body = persona_model::join_representation(&texts.metadata, texts.document).into();
     let (deleted, checksum) = (persona.deleted_at.is_some(), texts.checksum);
     let answer =
         Representation { id: persona.id, revision: persona.revision, checksum, deleted, body };
