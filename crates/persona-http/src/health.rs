@@ -6,22 +6,22 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use serde_json::json;
 
 use crate::Context;
+use crate::contract::health::{Alive, Health, Readiness, Ready};
 use crate::problem::Problem;
 
 /// Answers while the process lives. The database is not asked, so that a slow disk does not make a
 /// watcher restart the process.
 pub async fn get_health() -> Response {
-    fresh(Json(json!({ "status": "ok" })))
+    fresh(Json(Health { status: Alive::Ok }))
 }
 
 /// Answers well when reads work, the schema is the one that this build knows, and writes are not
 /// refused for want of space.
 pub async fn get_readiness(State(context): State<Arc<Context>>) -> Result<Response, Problem> {
     context.store.ready().await.map_err(Problem::not_ready)?;
-    Ok(fresh(Json(json!({ "status": "ready" }))))
+    Ok(fresh(Json(Readiness { status: Ready::Ready })))
 }
 
 /// Answers with every metric of all processes, in the Prometheus text format 0.0.4.

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
-use serde_json::json;
 
 use crate::contract::OperationId;
+use crate::contract::health::{Landing, Links};
 
 /// Sends browsers to the documentation, and tells programs what there is.
 pub async fn landing(headers: HeaderMap) -> Response {
@@ -17,15 +17,16 @@ pub async fn landing(headers: HeaderMap) -> Response {
     if wants_html {
         return ([(VARY, "Accept")], Redirect::to(OperationId::GetDocs.path())).into_response();
     }
-    let links = json!({
-        "personas": OperationId::ListPersonas.path(),
-        "documentation": OperationId::GetDocs.path(),
-        "openapi": OperationId::GetOpenapi.path(),
-        "problems": OperationId::ListProblems.path(),
-        "status": OperationId::GetStatus.path(),
-        "health": OperationId::GetHealth.path(),
-        "readiness": OperationId::GetReadiness.path(),
-        "metrics": OperationId::GetMetrics.path(),
-    });
-    ([(VARY, "Accept")], Json(json!({ "name": "Persona Store", "version": env!("CARGO_PKG_VERSION"), "links": links }))).into_response()
+    let links = Links {
+        personas: OperationId::ListPersonas.path().into(),
+        documentation: OperationId::GetDocs.path().into(),
+        openapi: OperationId::GetOpenapi.path().into(),
+        problems: OperationId::ListProblems.path().into(),
+        status: OperationId::GetStatus.path().into(),
+        health: OperationId::GetHealth.path().into(),
+        readiness: OperationId::GetReadiness.path().into(),
+        metrics: OperationId::GetMetrics.path().into(),
+    };
+    let (name, version) = ("Persona Store".into(), env!("CARGO_PKG_VERSION").into());
+    ([(VARY, "Accept")], Json(Landing { name, version, links })).into_response()
 }

@@ -1,8 +1,9 @@
 //! Problems of the API (RFC 9457) in words of the command line.
 
 use http::StatusCode;
+use persona_http::contract::problem_body::{FieldError, ProblemBody};
+use persona_http::contract::problems::Code;
 use persona_server::exit_code::ExitCode;
-use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -10,15 +11,13 @@ use crate::failure::Failure;
 pub const CURE_OF_DAMAGE: &str = "keep the file; `persona check` lists what is damaged, and `persona restore` puts a sound backup in its place";
 
 /// The failure that a problem means.
-pub fn failure(status: StatusCode, problem: &Value) -> Failure {
-    let text =
-        |member: &str| problem.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+pub fn failure(status: StatusCode, problem: &ProblemBody) -> Failure {
     let mut reasons = reasons(problem);
-    let failure = match (reasons.len(), text("detail")) {
+    let failure = match (reasons.len(), &*problem.detail) {
         // One reason is the message; the detail only says the same with more words.
         (1, _) => Failure::new(code_of(status), reasons.remove(0)),
-        (0, Some(detail)) => Failure::new(code_of(status), detail),
-        (0, None) => Failure::new(code_of(status), format!("the server answered {status}")),
+        (0, "") => Failure::new(code_of(status), format!("the server answered {status}")),
+        (0, detail) => Failure::new(code_of(status), detail),
         (many, _) => Failure {
             causes: reasons,
             ..Failure::new(code_of(status), format!("{many} things are wrong"))
@@ -29,9 +28,9 @@ pub fn failure(status: StatusCode, problem: &Value) -> Failure {
             failure.hint("the same command can succeed a little later")
         }
         StatusCode::GONE => failure.hint("`persona undelete ID` brings it back"),
-        _ if text("code") == Some("damaged") => failure.hint(CURE_OF_DAMAGE),
+        _ if problem.is(Code::Damaged) => failure.hint(CURE_OF_DAMAGE),
         // Parameters are made of flags and arguments, so it is the command line that is wrong.
-        _ if matches!(text("code"), Some("bad_parameter" | "bad_search")) => {
+        _ if problem.is(Code::BadParameter) || problem.is(Code::BadSearch) => {
             Failure { code: ExitCode::Usage, ..failure }
         }
         _ => failure,
@@ -39,21 +38,16 @@ pub fn failure(status: StatusCode, problem: &Value) -> Failure {
 }
 
 /// Every fault that a problem lists, as sentence fragments with the place in front.
-pub fn reasons(problem: &Value) -> Vec<String> {
-    let faults = problem.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let text = |fault: &Value, member: &str| {
-        fault.get(member).and_then(Value::as_str).unwrap_or_default().to_string()
-    };
-    faults
-        .iter()
-        .map(|fault| {
-            let place = ["pointer", "parameter", "header"].map(|kind| text(fault, kind)).concat();
-            match place.trim_start_matches('/') {
-                "" => text(fault, "message"),
-                place => format!("{place}: {}", text(fault, "message")),
-            }
-        })
-        .collect()
+pub fn reasons(problem: &ProblemBody) -> Vec<String> {
+    problem.errors.iter().map(reason).collect()
+}
+
+fn reason(error: &FieldError) -> String {
+    let place = error.pointer.as_deref().or(error.parameter.as_deref()).or(error.header.as_deref());
+    match place.unwrap_or_default().trim_start_matches('/') {
+        "" => error.message.clone(),
+        place => format!("{place}: {}", error.message),
+    }
 }
 
 fn code_of(status: StatusCode) -> ExitCode {

@@ -8,6 +8,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use persona_http::Body;
 use persona_http::Damage;
+use persona_http::contract::problem_body::ProblemBody;
 use persona_server::exit_code::ExitCode;
 use persona_storage::Error as StoreError;
 use serde::de::DeserializeOwned;
@@ -68,6 +69,11 @@ impl Reply {
         })
     }
 
+    /// The answer as a problem; an empty one when it is none.
+    pub fn problem(&self) -> ProblemBody {
+        ProblemBody::read(&self.body)
+    }
+
     /// The bytes of the answer.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -86,7 +92,7 @@ impl Reply {
         match &self.damage {
             _ if self.status.is_success() => Ok(self),
             Some(Damage(report)) => Err(damaged(report)),
-            None => Err(problem::failure(self.status, &self.json())),
+            None => Err(problem::failure(self.status, &self.problem())),
         }
     }
 

@@ -112,13 +112,9 @@ async fn ask(server: ServerAddress) -> Result<ServerFacts, Failure> {
     let api = Api::remote(server);
     let status = api.get(OperationId::GetStatus.path()).await?.success()?.read_as()?;
     let ready = api.get(OperationId::GetReadiness.path()).await?;
-    let reason = || {
-        ready
-            .json()
-            .get("detail")
-            .and_then(Value::as_str)
-            .unwrap_or("it says that it is not ready")
-            .to_owned()
+    let reason = || match &*ready.problem().detail {
+        "" => "it says that it is not ready".to_owned(),
+        detail => detail.to_owned(),
     };
     let not_ready = (!ready.status.is_success()).then(reason);
     Ok(ServerFacts { url, not_ready, status: Some(status) })

@@ -1,6 +1,7 @@
 //! Saving what was typed, and what the other side did meanwhile.
 
 use http::{Method, StatusCode, header};
+use persona_http::contract::problem_body::Conflict;
 use persona_model::{EntityTag, FIELDS, PersonaId};
 use persona_server::exit_code::ExitCode;
 use serde_json::{Map, Value};
@@ -118,25 +119,19 @@ pub async fn merge(
     let query = Query::new(&persona_path(id)).with("base_revision", &base.tag.revision.to_string());
     let reply =
         api.write(Method::PATCH, &query.into_path(), author, Some(&Value::Object(patch))).await?;
-    let problem = reply.json();
-    let conflicts = problem
-        .get("conflicts")
-        .and_then(Value::as_array)
-        .filter(|_| reply.status == StatusCode::CONFLICT);
-    let Some(conflicts) = conflicts.filter(|conflicts| !conflicts.is_empty()) else {
+    let problem = reply.problem();
+    if reply.status != StatusCode::CONFLICT || problem.conflicts.is_empty() {
         return Ok(reply.success()?);
-    };
+    }
     let mut failure = Failure::new(
         ExitCode::Conflict,
         "the same fields were changed by another side while you edited them",
     );
-    for conflict in conflicts {
-        let part = |name: &str| conflict.get(name).unwrap_or(&Value::Null);
-        let pointer = part("pointer").as_str().unwrap_or_default();
+    for Conflict { pointer, theirs, yours, .. } in problem.conflicts {
         failure = failure.because(format!(
             "{pointer} is now {}, and you wrote {}",
-            shown(part("theirs")),
-            shown(part("yours"))
+            shown(&theirs.unwrap_or_default()),
+            shown(&yours.unwrap_or_default())
         ));
     }
     let newer = Base::at(api, &persona_path(id)).await?;

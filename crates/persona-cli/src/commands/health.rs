@@ -22,13 +22,10 @@ pub async fn run(
     let url = server.to_string();
     let reply = Api::remote(server).get(OperationId::GetReadiness.path()).await?;
     if !reply.status.is_success() {
-        let detail = reply.json();
+        let detail = reply.problem().detail;
         let failure =
             Failure::new(ExitCode::Unavailable, format!("{url} is not ready: {}", reply.status));
-        return Err(match detail.get("detail").and_then(serde_json::Value::as_str) {
-            Some(detail) => failure.because(detail),
-            None => failure,
-        });
+        return Err(if detail.is_empty() { failure } else { failure.because(detail) });
     }
     if output.is_json() {
         output.json(&json!({ "ready": true, "server": url }))

@@ -1,5 +1,6 @@
 //! `persona list`: page after page, up to a limit.
 
+use persona_http::contract::page::Page;
 use persona_server::config::Environment;
 use serde_json::{Value, json};
 
@@ -39,9 +40,8 @@ pub async fn run(
     let mut since: Option<String>;
     loop {
         let query = query(arguments, left.min(PAGE_MAX), cursor.as_deref(), output.is_json());
-        let page = api.get(&query.into_path()).await?.success()?.json();
-        let items = page.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        for item in items {
+        let page = api.get(&query.into_path()).await?.success()?.read_as::<Page<Value>>()?;
+        for item in &page.items {
             is_empty = false;
             if output.is_json() {
                 output.json(item)?;
@@ -53,10 +53,10 @@ pub async fn run(
                 table.row(cells(item));
             }
         }
-        left = left.saturating_sub(u64::try_from(items.len()).unwrap_or(u64::MAX));
-        since = page.get("next_updated_since").and_then(Value::as_str).map(ToString::to_string);
-        cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
-        if cursor.is_none() || left == 0 || items.is_empty() {
+        left = left.saturating_sub(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
+        since = page.next_updated_since;
+        cursor = page.next_cursor;
+        if cursor.is_none() || left == 0 || page.items.is_empty() {
             break;
         }
     }

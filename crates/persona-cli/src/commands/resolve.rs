@@ -1,5 +1,6 @@
 //! Which persona a user means: by identity, handle or name.
 
+use persona_http::contract::page::Page;
 use persona_model::{PersonaId, Search};
 use persona_server::exit_code::ExitCode;
 use serde_json::Value;
@@ -117,11 +118,11 @@ impl Found {
                 .with_some("include_deleted", include_deleted.then_some("true"))
                 .with_some("q", search)
                 .with_some("cursor", cursor.as_deref());
-            let page = api.get(&query.into_path()).await?.success()?.json();
-            for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let page = api.get(&query.into_path()).await?.success()?.read_as::<Page<Value>>()?;
+            for item in &page.items {
                 self.take(wanted, item);
             }
-            cursor = page.get("next_cursor").and_then(Value::as_str).map(ToString::to_string);
+            cursor = page.next_cursor;
             if cursor.is_none() || self.same_handle.is_some() {
                 return Ok(());
             }

@@ -5,10 +5,11 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use http::header;
+use persona_http::contract::problem_body::ProblemBody;
+use persona_http::contract::problems::Code;
 use persona_model::{EntityTag, PersonaId};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 
 use super::checks::{Check, DELETED};
 use super::connection::Answer;
@@ -21,8 +22,8 @@ const KEY_PREFIX: &str = "v";
 const LOCKED: &[u8] = b"locked";
 /// Codes of problems that say that nothing was changed (`/api/v1/problems`), beside those of
 /// conditions.
-const NOT_KEPT: [&str; 5] =
-    ["busy", "too_many_keys", "database_unreachable", "storage_failed", "storage_full"];
+const NOT_KEPT: [Code; 5] =
+    [Code::Busy, Code::TooManyKeys, Code::Unreachable, Code::StorageFailed, Code::StorageFull];
 /// Most characters of a body that are quoted.
 const QUOTED_CHARS_MAX: usize = 120;
 
@@ -219,12 +220,11 @@ impl Understood {
 
 /// What a problem says of a write: that it was not kept, or nothing that can be relied on.
 fn said_by(body: &[u8]) -> Outcome {
-    let code = serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|problem| problem["code"].as_str().map(str::to_owned));
-    match code {
-        Some(code) if NOT_KEPT.contains(&&*code) => Outcome::Refused,
-        _ => Outcome::Unknown,
+    let problem = ProblemBody::read(body);
+    if NOT_KEPT.into_iter().any(|code| problem.is(code)) {
+        Outcome::Refused
+    } else {
+        Outcome::Unknown
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Request;
 use http_body_util::Full;
 use persona_http::contract::OperationId;
+use persona_http::contract::page::Page;
 use serde_json::Value;
 
 use super::checks::{Check, Poll};
@@ -87,20 +88,17 @@ impl Follower {
         let (mut seen, mut cursor, mut next) = (Vec::new(), None::<String>, None::<String>);
         loop {
             let page = self.page(cursor.as_deref()).await?;
-            let items = page["items"]
-                .as_array()
-                .ok_or_else(|| Failure::Wrong("a list of changes has no items".into()))?;
-            seen.extend(items.iter().filter_map(|item| self.seen(item)));
-            let told = page["next_updated_since"].as_str().map(str::to_owned);
+            seen.extend(page.items.iter().filter_map(|item| self.seen(item)));
+            let told = page.next_updated_since;
             if next.is_some() && next != told {
                 return Err(Failure::Wrong(format!(
                     "two pages of a list of changes tell {next:?} and {told:?}"
                 )));
             }
             next = told;
-            match page["next_cursor"].as_str() {
-                Some(more) => cursor = Some(more.to_owned()),
-                None => break,
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
             }
         }
         self.since =
@@ -109,7 +107,7 @@ impl Follower {
         Ok(())
     }
 
-    async fn page(&mut self, cursor: Option<&str>) -> Result<Value, Failure> {
+    async fn page(&mut self, cursor: Option<&str>) -> Result<Page<Value>, Failure> {
         let mut connection = match self.connection.take().filter(Connection::is_open) {
             Some(connection) => connection,
             None => Connection::open(&self.load.address).await.map_err(|_| Failure::Silence)?,

@@ -6,6 +6,7 @@
 
 use http::{Method, StatusCode};
 use persona_http::contract::OperationId;
+use persona_http::contract::page::Page;
 use serde_json::{Value, json};
 
 use super::checks::Check;
@@ -89,10 +90,8 @@ impl Lives<'_> {
     /// Where the changes end that come after this time or position.
     async fn position(&self, since: &str) -> Result<String, String> {
         let answer = self.since(since).await?;
-        let list: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        list["next_updated_since"]
-            .as_str()
-            .map(str::to_owned)
+        let list = serde_json::from_slice::<Page<Value>>(&answer.body).ok();
+        list.and_then(|list| list.next_updated_since)
             .ok_or_else(|| odd("a list of changes", &answer))
     }
 

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 use persona_http::contract::OperationId;
+use persona_http::contract::problem_body::ProblemBody;
+use persona_http::contract::problems::Code;
 use persona_http::contract::status::Status;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::chaos::{self, Kills};
@@ -241,7 +242,7 @@ async fn wait_until_back(address: &ServerAddress) -> Result<(), Error> {
 
 /// Whether an answer about readiness says that nothing is missing but space.
 fn is_only_full(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["cause"] == "storage_full")
+    ProblemBody::read(body).cause.as_deref() == Some(Code::StorageFull.facts().word)
 }
 
 /// Deletes what this run created on a server that was running before.

@@ -7,7 +7,9 @@
 
 use http::Request;
 use http_body_util::Full;
+use persona_http::contract::page::Page;
 use persona_model::PersonaId;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::checks::Check;
@@ -47,7 +49,7 @@ pub async fn search_word(load: &Load, written: &Written, connection: &mut Connec
     if is_found(load, *id, &query, connection).await != Some(false) {
         return;
     }
-    let Some(now) = get(load, connection, &format!("/{id}")).await else { return };
+    let Some(now) = get::<Value>(load, connection, &format!("/{id}")).await else { return };
     if now["revision"] == *revision {
         let what = format!(
             "persona {id} was written at revision {revision} and is still there, and a search for its words that began after the answer did not find it"
@@ -64,9 +66,9 @@ async fn is_found(
     connection: &mut Connection,
 ) -> Option<bool> {
     let path = format!("?q={query}&include_deleted=true&fields=id&limit=1000");
-    let page = get(load, connection, &path).await?;
+    let page = get::<Page<Value>>(load, connection, &path).await?;
     let id = id.to_string();
-    Some(page["items"].as_array()?.iter().any(|item| item["id"] == id.as_str()))
+    Some(page.items.iter().any(|item| item["id"] == id.as_str()))
 }
 
 fn phrase(text: &str) -> String {
@@ -74,7 +76,11 @@ fn phrase(text: &str) -> String {
 }
 
 /// The body of an answer 200. Everything else is judged where the same is asked for by a client.
-async fn get(load: &Load, connection: &mut Connection, path: &str) -> Option<Value> {
+async fn get<T: DeserializeOwned>(
+    load: &Load,
+    connection: &mut Connection,
+    path: &str,
+) -> Option<T> {
     let uri = format!("{}/api/v1/personas{path}", load.address.prefix);
     let request = Request::get(uri).header("host", load.address.authority.as_str());
     let Answer { status, body, .. } =

@@ -3,15 +3,20 @@
 //! - `operations.rs`: the table of operations; start there. `operation.rs` is what a row says.
 //! - `parameters.rs`: query parameters and headers, and how their values are read.
 //! - `problems.rs`: the table of problem codes.
-//! - `status.rs`: the body of `GET /api/v1/status`.
+//! - `problem_body.rs`, `page.rs`, `status.rs`, `health.rs`: bodies of answers, as types.
+//! - `schema.rs`: how these types become schemas of the OpenAPI document.
 //! - `limits.rs`: limits of a request that its sender can know.
 
+pub mod health;
 pub mod limits;
 mod operation;
 mod operation_id;
 mod operations;
+pub mod page;
 pub mod parameters;
+pub mod problem_body;
 pub mod problems;
+pub mod schema;
 pub mod status;
 mod time;
 

@@ -3,6 +3,7 @@
 use super::OperationId;
 use super::parameters::{Header, OF_WRITES, Parameter};
 use super::problems::Code;
+use super::schema::BodySchema;
 
 /// One method at one path.
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +108,8 @@ pub enum RateClass {
 pub struct Body {
     /// The media type.
     pub media_type: &'static str,
-    /// The name of its schema.
-    pub schema: &'static str,
+    /// Its schema.
+    pub schema: BodySchema,
     /// JSON that can be sent as it is.
     pub example: &'static str,
 }
@@ -131,8 +132,8 @@ pub struct Answer {
 pub enum Content {
     /// None.
     Empty,
-    /// JSON with the schema of this name.
-    Json(&'static str),
+    /// JSON with this schema.
+    Json(BodySchema),
     /// JSON of an object without a schema.
     Object,
     /// The persona after a write, or a short form where there is no memory to show it.

@@ -3,10 +3,18 @@
 //! Everything that has to know the routes is derived from it: the router, `Allow`, the nearest path
 //! of a 404, the OpenAPI document, the series of the metrics, and the paths of clients.
 
+use serde_json::Value;
+
+use super::health::{Health, Landing, Readiness};
 use super::operation::{Answer, Body, Content, Method, Operation, RateClass, Scope, StoreUse, Tag};
 use super::operation_id::OperationId;
+use super::page::Page;
 use super::parameters as of;
+use super::problem_body::ProblemPage;
 use super::problems::Code;
+use super::schema::BodySchema::{self, Persona};
+use super::schema::schema_of;
+use super::status::Status;
 
 /// What a client must be allowed to do, and what a request counts against.
 type Access = (Scope, RateClass);
@@ -62,7 +70,7 @@ const fn kept(status: u16, about: &'static str, headers: &'static [&'static str]
     Answer { status, about, headers, content: Content::Kept }
 }
 
-const fn body(media_type: &'static str, schema: &'static str, example: &'static str) -> Body {
+const fn body(media_type: &'static str, schema: BodySchema, example: &'static str) -> Body {
     Body { media_type, schema, example }
 }
 
@@ -84,7 +92,7 @@ pub const OPERATIONS: &[Operation] = &[
             of::Q,
             of::HIGHLIGHT.parameter,
         ],
-        answers: &[answer(200, "One page.", Content::Json("PersonaPage"))],
+        answers: &[answer(200, "One page.", Content::Json(schema_of::<Page<Value>>()))],
         problems: &[Code::BadSearch, Code::UnknownPosition, Code::ReadTimeout],
         store: StoreUse::Reads,
         ..row(SCAN, OperationId::ListPersonas, "list_personas", Method::Get, "/api/v1/personas")
@@ -92,7 +100,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         summary: "Create a persona",
         headers: &[of::IF_NONE_MATCH_HOLDS],
-        bodies: &[body(JSON, "PersonaCreate", EXAMPLE)],
+        bodies: &[body(JSON, Persona("PersonaCreate"), EXAMPLE)],
         answers: &[kept(
             201,
             "The new persona.",
@@ -114,7 +122,7 @@ pub const OPERATIONS: &[Operation] = &[
         answers: &[
             Answer {
                 headers: &["ETag", "LastModified"],
-                ..answer(200, "The persona.", Content::Json("Persona"))
+                ..answer(200, "The persona.", Content::Json(Persona("Persona")))
             },
             Answer {
                 headers: &["ETag"],
@@ -134,7 +142,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         summary: "Replace a whole persona, or create it with this id",
         headers: &[of::IF_MATCH_OR_NEW, of::IF_NONE_MATCH_NEW],
-        bodies: &[body(JSON, "PersonaReplace", EXAMPLE)],
+        bodies: &[body(JSON, Persona("PersonaReplace"), EXAMPLE)],
         answers: &[
             kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"]),
             kept(201, "The new persona.", &["ETag", "LastModified", "Location", "Replayed"]),
@@ -161,9 +169,9 @@ pub const OPERATIONS: &[Operation] = &[
         query: &[of::BASE_REVISION.parameter],
         headers: &[of::IF_MATCH, of::IF_UNMODIFIED_SINCE],
         bodies: &[
-            body("application/merge-patch+json", "PersonaMergePatch", PATCH_EXAMPLE),
-            body(JSON, "PersonaMergePatch", PATCH_EXAMPLE),
-            body("application/json-patch+json", "PersonaJsonPatch", JSON_PATCH_EXAMPLE),
+            body("application/merge-patch+json", Persona("PersonaMergePatch"), PATCH_EXAMPLE),
+            body(JSON, Persona("PersonaMergePatch"), PATCH_EXAMPLE),
+            body("application/json-patch+json", Persona("PersonaJsonPatch"), JSON_PATCH_EXAMPLE),
         ],
         answers: &[kept(200, "The persona as committed.", &["ETag", "LastModified", "Replayed"])],
         problems: &[
@@ -217,7 +225,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         summary: "Keep a revision that another store made, as it was",
-        bodies: &[body(JSON, "PastRevision", PAST_EXAMPLE)],
+        bodies: &[body(JSON, Persona("PastRevision"), PAST_EXAMPLE)],
         answers: &[
             kept(200, "It is the current one already.", &["ETag", "Replayed"]),
             kept(
@@ -240,7 +248,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         tag: Tag::Server,
         summary: "Read the state of database and processes",
-        answers: &[answer(200, "The state.", Content::Json("Status"))],
+        answers: &[answer(200, "The state.", Content::Json(schema_of::<Status>()))],
         problems: &[Code::ReadTimeout],
         store: StoreUse::Reads,
         ..row(
@@ -254,7 +262,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         tag: Tag::Documentation,
         summary: "List every problem that an answer can have",
-        answers: &[answer(200, "Every problem.", Content::Json("ProblemPage"))],
+        answers: &[answer(200, "Every problem.", Content::Json(schema_of::<ProblemPage>()))],
         ..row(OPEN, OperationId::ListProblems, "list_problems", Method::Get, "/api/v1/problems")
     },
     Operation {
@@ -267,7 +275,7 @@ pub const OPERATIONS: &[Operation] = &[
         tag: Tag::Documentation,
         summary: "Find the way",
         answers: &[
-            answer(200, "Name, version and links.", Content::Object),
+            answer(200, "Name, version and links.", Content::Json(schema_of::<Landing>())),
             Answer {
                 headers: &["Location"],
                 ..answer(303, "A browser is sent to the documentation.", Content::Empty)
@@ -302,13 +310,13 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         tag: Tag::Server,
         summary: "Ask whether the process lives",
-        answers: &[answer(200, "It lives.", Content::Json("Health"))],
+        answers: &[answer(200, "It lives.", Content::Json(schema_of::<Health>()))],
         ..row(OPEN, OperationId::GetHealth, "get_health", Method::Get, "/healthz")
     },
     Operation {
         tag: Tag::Server,
         summary: "Ask whether requests can be answered",
-        answers: &[answer(200, "They can.", Content::Json("Readiness"))],
+        answers: &[answer(200, "They can.", Content::Json(schema_of::<Readiness>()))],
         problems: &[Code::NotReady],
         store: StoreUse::Probes,
         ..row(OPEN, OperationId::GetReadiness, "get_readiness", Method::Get, "/readyz")

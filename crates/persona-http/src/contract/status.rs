@@ -3,12 +3,13 @@
 //! A member that only a database in a file has is null where the database is on a server: a zero
 //! would say that there is such a thing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Time;
 
 /// The state of the database and of every process of the server.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Version of the server.
     pub version: String,
@@ -65,7 +66,7 @@ pub struct Status {
 }
 
 /// Space on the disk of the database.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Disk {
     /// Bytes that the server may still write; null where the system does not tell.
     pub free_bytes: Option<u64>,
@@ -76,8 +77,9 @@ pub struct Disk {
 }
 
 /// Whether there is space for writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum DiskState {
     /// There is.
     Ok,
@@ -86,7 +88,7 @@ pub enum DiskState {
 }
 
 /// The server that the database is on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseServer {
     /// Hosts and database.
     pub place: String,
@@ -97,7 +99,7 @@ pub struct DatabaseServer {
 }
 
 /// How the write-ahead log was copied back since the server started.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoints {
     /// Copied everything.
     pub complete: u64,
@@ -114,7 +116,7 @@ pub struct Checkpoints {
 }
 
 /// A process that waits for the turn to write, or has it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WriteLockUser {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,
@@ -128,7 +130,7 @@ pub struct WriteLockUser {
 
 /// How long writers of all processes waited for each other since the server started, and how often
 /// in vain.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Contention {
     /// How long writes waited for their transaction.
     pub queue_wait_micros: Percentiles,
@@ -147,7 +149,7 @@ pub struct Contention {
 }
 
 /// A quarter of an hour at the write lock.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WriteLockWindow {
     /// When it began.
     pub began: Time,
@@ -162,7 +164,7 @@ pub struct WriteLockWindow {
 }
 
 /// The server's own backups; all 0 and null where none are wanted.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Backups {
     /// When the newest one was made.
     pub last_at: Option<Time>,
@@ -173,7 +175,7 @@ pub struct Backups {
 }
 
 /// Upper bounds in microseconds, known to one digit; null when nothing was measured.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// How many were measured.
     pub count: u64,
@@ -186,7 +188,7 @@ pub struct Percentiles {
 }
 
 /// One process of the server.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// 0 for the maintenance process, 1 and up for workers.
     pub slot: u16,

@@ -1,6 +1,9 @@
 //! Times in the bodies of the API.
 
+use std::borrow::Cow;
+
 use persona_model::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time: RFC 3339 text in a body, [`Timestamp`] in the program.
@@ -18,5 +21,19 @@ impl<'de> Deserialize<'de> for Time {
         let text = String::deserialize(input)?;
         let time = Timestamp::parse(&text).map(Self);
         time.ok_or_else(|| de::Error::custom(format!("{text:?} is no time")))
+    }
+}
+
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }

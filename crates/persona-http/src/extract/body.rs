@@ -181,20 +181,21 @@ fn too_slow() -> Problem {
     let detail = format!(
         "a body has to come with at least {BYTES_PER_SECOND_MIN} bytes a second, after the first {seconds} seconds"
     );
-    Problem::new(Code::BodyTooSlow, detail).with("bytes_per_second_min", BYTES_PER_SECOND_MIN)
+    Problem::new(Code::BodyTooSlow, detail)
+        .with(|body| body.bytes_per_second_min = Some(BYTES_PER_SECOND_MIN))
 }
 
 fn too_large(bytes: Option<usize>) -> Problem {
     let limit = format!("a body may have {BODY_BYTES_MAX} bytes");
     let problem = match bytes {
         Some(bytes) => Problem::new(Code::BodyTooLarge, format!("{limit}, this one has {bytes}"))
-            .with("body_bytes", bytes),
+            .with(|body| body.body_bytes = Some(bytes)),
         None => Problem::new(
             Code::BodyTooLarge,
             format!("{limit}, this one has more than {MEASURED_BYTES_MAX}"),
         ),
     };
-    problem.with("body_bytes_max", BODY_BYTES_MAX)
+    problem.with(|body| body.body_bytes_max = Some(BODY_BYTES_MAX))
 }
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ impl From<MalformedJson> for Problem {
         let detail = format!("line {line}, column {column}{place}: {message}");
         let fault = FieldError {
             pointer: Some(pointer),
-            code: "malformed_json",
+            code: "malformed_json".into(),
             message,
             ..FieldError::default()
         };
-        Self::new(Code::MalformedJson, detail)
-            .errors(vec![fault])
-            .with("line", line)
-            .with("column", column)
+        Self::new(Code::MalformedJson, detail).errors(vec![fault]).with(|body| {
+            body.line = Some(line);
+            body.column = Some(column);
+        })
     }
 }
 

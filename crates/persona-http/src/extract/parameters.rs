@@ -60,7 +60,7 @@ impl<'a> Parameters<'a> {
     pub fn refuse(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
         self.errors.push(FieldError {
             parameter: Some(excerpt(name).into()),
-            code,
+            code: code.into(),
             message: message.into(),
             ..FieldError::default()
         });

@@ -6,7 +6,7 @@
 //!
 //! - `paths.rs`: the rows of the table of operations; start there.
 //! - `persona.rs`: the schemas of a persona; `grammar.rs`: of what is no JSON.
-//! - `components.rs`: the other schemas, and the headers.
+//! - `components.rs`: all named schemas, and the headers.
 
 mod components;
 #[cfg(test)]
@@ -15,7 +15,6 @@ mod grammar;
 mod ordered;
 mod paths;
 mod persona;
-mod status;
 
 use std::sync::LazyLock;
 
@@ -27,9 +26,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::ordered::Ordered;
+use crate::contract::schema;
 
 /// The document as text; it is the same for the life of the process.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+    // Each body that an operation has brings the schemas of its type.
+    let mut types = schema::generator();
+    let paths = paths::paths(&mut types);
     let document = Document {
         openapi: "3.1.0",
         info: json!({
@@ -46,9 +49,9 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
             { "name": "server", "description": "What the server says of itself." },
             { "name": "documentation", "description": "What the API can do." },
         ]),
-        paths: paths::paths(),
+        paths,
         components: json!({
-            "schemas": components::schemas(),
+            "schemas": components::schemas(&mut types),
             "headers": components::headers(),
             "examples": components::examples(),
         }),

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use persona_model::{FILTER_TAGS_MAX, SEARCH_BYTES_MAX};
+use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use super::grammar;
 use super::ordered::Ordered;
 use crate::contract::parameters::{Header, HeaderHolds, Holds, Parameter, members};
+use crate::contract::problem_body::ProblemBody;
 use crate::contract::problems::Code;
+use crate::contract::schema::{BodySchema, named};
 use crate::contract::{Answer, Body, Content, OPERATIONS, Operation};
 use crate::extract::request::{AUTHOR_CHARS_MAX, KEY_CHARS_MAX};
 
 const JSON: &str = "application/json";
 
 /// Every path with its operations, in the order of the table.
-pub(super) fn paths() -> Ordered<Ordered<Value>> {
+pub(super) fn paths(types: &mut SchemaGenerator) -> Ordered<Ordered<Value>> {
     let mut paths: Vec<(String, Ordered<Value>)> = Vec::new();
     for row in OPERATIONS {
         if !paths.iter().any(|(path, _)| path == row.path) {
@@ -23,7 +26,7 @@ pub(super) fn paths() -> Ordered<Ordered<Value>> {
             paths.push((row.path.to_owned(), Ordered(shared.into_iter().collect())));
         }
         if let Some((_, item)) = paths.iter_mut().find(|(path, _)| path == row.path) {
-            item.0.push((row.method.as_str().to_ascii_lowercase(), operation(row)));
+            item.0.push((row.method.as_str().to_ascii_lowercase(), operation(row, types)));
         }
     }
     Ordered(paths)
@@ -47,12 +50,15 @@ fn path_parameter(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
 }
 
-fn operation(row: &Operation) -> Value {
+fn operation(row: &Operation, types: &mut SchemaGenerator) -> Value {
     let query = row.query.iter().map(query_parameter);
     let parameters: Vec<Value> = query.chain(row.all_headers().map(header_parameter)).collect();
-    let answers = row.answers.iter().map(|answer| (answer.status.to_string(), response(answer)));
-    let responses: Map<String, Value> =
-        answers.chain(problem_answers(&row.all_problems())).collect();
+    let mut responses = Map::new();
+    for answer in row.answers {
+        responses.insert(answer.status.to_string(), response(answer, types));
+    }
+    let problem = Value::from(types.subschema_for::<ProblemBody>());
+    responses.extend(problem_answers(&row.all_problems(), &problem));
     let mut operation = json!({
         "operationId": row.name,
         "tags": [row.tag.as_str()],
@@ -61,7 +67,7 @@ fn operation(row: &Operation) -> Value {
         "responses": responses,
     });
     if !row.bodies.is_empty() {
-        operation["requestBody"] = request_body(row.bodies);
+        operation["requestBody"] = request_body(row.bodies, types);
     }
     operation
 }
@@ -115,25 +121,28 @@ fn header_parameter(row: &Header) -> Value {
     })
 }
 
-fn request_body(bodies: &[Body]) -> Value {
-    let content = |body: &Body| {
+fn request_body(bodies: &[Body], types: &mut SchemaGenerator) -> Value {
+    let mut content = |body: &Body| {
         let example: Value = serde_json::from_str(body.example).expect("an example is JSON");
-        (body.media_type.to_owned(), json!({ "schema": named(body.schema), "example": example }))
+        (
+            body.media_type.to_owned(),
+            json!({ "schema": schema(body.schema, types), "example": example }),
+        )
     };
-    let content: Map<String, Value> = bodies.iter().map(content).collect();
+    let content: Map<String, Value> = bodies.iter().map(&mut content).collect();
     json!({ "required": true, "content": content })
 }
 
-fn response(answer: &Answer) -> Value {
+fn response(answer: &Answer, types: &mut SchemaGenerator) -> Value {
     let mut response =
         json!({ "description": answer.about, "headers": answer_headers(answer.headers) });
-    if let Some(content) = content(answer.content) {
+    if let Some(content) = content(answer.content, types) {
         response["content"] = content;
     }
     response
 }
 
-fn content(content: Content) -> Option<Value> {
+fn content(content: Content, types: &mut SchemaGenerator) -> Option<Value> {
     let text = || json!({ "type": "string" });
     let of = |media: &str, schema: Value| {
         let mut content = Map::new();
@@ -142,7 +151,7 @@ fn content(content: Content) -> Option<Value> {
     };
     match content {
         Content::Empty => None,
-        Content::Json(schema) => of(JSON, named(schema)),
+        Content::Json(body) => of(JSON, schema(body, types)),
         Content::Object => of(JSON, json!({ "type": "object" })),
         Content::Kept => of(JSON, json!({ "anyOf": [named("Persona"), named("KeptPersona")] })),
         Content::Text(media) => of(media, text()),
@@ -154,9 +163,12 @@ fn content(content: Content) -> Option<Value> {
     }
 }
 
-/// A reference to a named schema.
-pub(super) fn named(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
+/// The schema of a body: a reference, by which the document gets the schema of its type.
+fn schema(body: BodySchema, types: &mut SchemaGenerator) -> Value {
+    match body {
+        BodySchema::Persona(name) => named(name),
+        BodySchema::Type(schema) => schema(types).into(),
+    }
 }
 
 fn answer_headers(names: &[&str]) -> Map<String, Value> {
@@ -174,17 +186,17 @@ fn answer_headers(names: &[&str]) -> Map<String, Value> {
 }
 
 /// One answer for each status, with the codes that it can carry.
-fn problem_answers(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
+fn problem_answers(codes: &[Code], schema: &Value) -> impl Iterator<Item = (String, Value)> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
         by_status.entry(code.facts().status.as_u16()).or_default().push(*code);
     }
     by_status
         .into_iter()
-        .map(|(status, codes)| (status.to_string(), problem_answer(status, &codes)))
+        .map(|(status, codes)| (status.to_string(), problem_answer(status, &codes, schema)))
 }
 
-fn problem_answer(status: u16, codes: &[Code]) -> Value {
+fn problem_answer(status: u16, codes: &[Code], schema: &Value) -> Value {
     let headers: &[&str] = match status {
         409 | 410 | 412 => &["ETag"],
         415 => &["Accept", "AcceptPatch"],
@@ -202,7 +214,7 @@ fn problem_answer(status: u16, codes: &[Code]) -> Value {
         "description": about,
         "headers": answer_headers(headers),
         "content": {
-            "application/problem+json": { "schema": named("Problem"), "examples": examples },
+            "application/problem+json": { "schema": schema, "examples": examples },
         },
     })
 }

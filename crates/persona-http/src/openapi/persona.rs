@@ -7,11 +7,31 @@ use persona_model::{
 use serde_json::{Map, Value, json};
 
 use super::grammar;
-use super::paths::named;
+use crate::contract::schema::named;
 use crate::wire::{Holds, MANAGED, Managed, member_names};
 
+/// Every schema of a persona, by its name.
+pub(super) fn schemas() -> [(&'static str, Value); 14] {
+    [
+        ("Persona", answered()),
+        ("PersonaCreate", created()),
+        ("PersonaReplace", replaced()),
+        ("PastRevision", past()),
+        ("PersonaMergePatch", merge_patch()),
+        ("PersonaJsonPatch", json_patch()),
+        ("JsonPatch", json_patch_operations()),
+        ("JsonPatchValue", operation_with_value()),
+        ("JsonPatchFrom", operation_with_from()),
+        ("JsonPatchRemove", operation_remove()),
+        ("KeptPersona", kept()),
+        ("PersonaPart", part()),
+        ("ContentRating", content_rating()),
+        ("Asset", asset()),
+    ]
+}
+
 /// A persona as answers have it: every member is there.
-pub(super) fn answered() -> Value {
+fn answered() -> Value {
     let required: Vec<&str> = member_names().collect();
     json!({
         "type": "object",
@@ -22,7 +42,7 @@ pub(super) fn answered() -> Value {
 }
 
 /// A persona in a list that was asked for some members only.
-pub(super) fn part() -> Value {
+fn part() -> Value {
     json!({
         "type": "object",
         "description": "Those members of a persona that fields named.",
@@ -32,7 +52,7 @@ pub(super) fn part() -> Value {
 }
 
 /// What a write answers where there is no memory to show the persona.
-pub(super) fn kept() -> Value {
+fn kept() -> Value {
     let short = ["id", "revision"];
     let rows = MANAGED.iter().filter(|managed| short.contains(&managed.name));
     json!({
@@ -45,7 +65,7 @@ pub(super) fn kept() -> Value {
 }
 
 /// The body of a POST.
-pub(super) fn created() -> Value {
+fn created() -> Value {
     json!({
         "type": "object",
         "description": "The editable part of a persona. What is absent or null gets its default.",
@@ -56,7 +76,7 @@ pub(super) fn created() -> Value {
 }
 
 /// The body of a PUT.
-pub(super) fn replaced() -> Value {
+fn replaced() -> Value {
     json!({
         "type": "object",
         "description": "The whole new document: what is absent or null gets its default. Store-managed members may be sent as they were answered; they are ignored.",
@@ -67,7 +87,7 @@ pub(super) fn replaced() -> Value {
 }
 
 /// The body of an import of a revision.
-pub(super) fn past() -> Value {
+fn past() -> Value {
     let history = json!({
         "type": "object",
         "description": "What the line of an exported history has besides the persona.",
@@ -88,7 +108,7 @@ pub(super) fn past() -> Value {
 }
 
 /// A merge patch.
-pub(super) fn merge_patch() -> Value {
+fn merge_patch() -> Value {
     json!({
         "type": "object",
         "description": "What is named is replaced, null clears, what is not named is not touched. Objects are merged key by key.",
@@ -98,7 +118,7 @@ pub(super) fn merge_patch() -> Value {
 }
 
 /// A JSON Patch, within this server's bound.
-pub(super) fn json_patch() -> Value {
+fn json_patch() -> Value {
     json!({
         "description": "Operations in order, all or none. A failed test is answered with 409.",
         // Apart from the list itself: openapi-python-client makes broken code of an operation that
@@ -109,13 +129,13 @@ pub(super) fn json_patch() -> Value {
 }
 
 /// A JSON Patch as it is everywhere.
-pub(super) fn json_patch_operations() -> Value {
+fn json_patch_operations() -> Value {
     let kinds = ["JsonPatchValue", "JsonPatchFrom", "JsonPatchRemove"];
     json!({ "type": "array", "description": "A list of operations (RFC 6902).", "items": { "oneOf": kinds.map(named) } })
 }
 
 /// An operation of a JSON Patch that has a value.
-pub(super) fn operation_with_value() -> Value {
+fn operation_with_value() -> Value {
     operation(
         "Puts a value at a place, or tests the one there.",
         &["add", "replace", "test"],
@@ -124,7 +144,7 @@ pub(super) fn operation_with_value() -> Value {
 }
 
 /// An operation of a JSON Patch that has a source.
-pub(super) fn operation_with_from() -> Value {
+fn operation_with_from() -> Value {
     operation(
         "Takes a value from one place to another.",
         &["move", "copy"],
@@ -133,7 +153,7 @@ pub(super) fn operation_with_from() -> Value {
 }
 
 /// The operation of a JSON Patch that has neither.
-pub(super) fn operation_remove() -> Value {
+fn operation_remove() -> Value {
     operation("Takes a value away.", &["remove"], json!({}))
 }
 
@@ -152,7 +172,7 @@ fn pointer(about: &str) -> Value {
 }
 
 /// A content rating.
-pub(super) fn content_rating() -> Value {
+fn content_rating() -> Value {
     let rating = json!({ "type": "string", "enum": RATINGS });
     json!({
         "type": "object",
@@ -164,7 +184,7 @@ pub(super) fn content_rating() -> Value {
 }
 
 /// An asset.
-pub(super) fn asset() -> Value {
+fn asset() -> Value {
     let names = ["type", "uri", "name", "ext"];
     let properties: Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();

@@ -83,5 +83,5 @@ async fn no_such_revision(
     let detail =
         format!("{id} has no revision {revision}, the current one is {}", current.revision);
     Ok(Problem::new(Code::NoSuchRevision, detail)
-        .with("current_revision", current.revision.number()))
+        .with(|body| body.current_revision = Some(current.revision.number())))
 }

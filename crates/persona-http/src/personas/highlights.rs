@@ -7,11 +7,12 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use persona_model::{Search, Snippet};
+use persona_model::Search;
 use persona_storage::{Error, Representation};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::list::elsewhere;
+use crate::contract::page::Snippet;
 use crate::problem::Problem;
 
 /// The highlights of some answers as a JSON text: a list for each, in their order.
@@ -68,13 +69,9 @@ fn text(items: &[Representation], search: &Search, time: &Time) -> Result<String
         };
         let persona: Value = serde_json::from_slice(&item.body).map_err(damaged)?;
         let snippets = search.snippets(&persona, || time.goes_on()).ok_or_else(over)?;
-        highlights.push(snippets.iter().map(shown).collect());
+        highlights.push(snippets.into_iter().map(Snippet::from).collect::<Vec<_>>());
     }
-    Ok(Value::Array(highlights).to_string())
-}
-
-fn shown(snippet: &Snippet) -> Value {
-    json!({ "pointer": snippet.pointer, "html": snippet.html })
+    Ok(serde_json::to_string(&highlights).expect("texts are JSON"))
 }
 
 #[cfg(test)]
@@ -123,7 +120,7 @@ mod tests {
         let text = made(answers(r#"{"name":"a"}"#), search(), Turn(sender), HOUR).await;
         assert_eq!(
             text.ok().as_deref(),
-            Some(r#"[[{"html":"<mark>a</mark>","pointer":"/name"}]]"#)
+            Some(r#"[[{"pointer":"/name","html":"<mark>a</mark>"}]]"#)
         );
         assert_ne!(given_back.recv(), Ok(thread::current().id()));
     }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::highlights;
 use super::responses::{ASK_FIRST, JSON};
 use crate::contract::OperationId;
+use crate::contract::page::Page as PageBody;
 use crate::contract::parameters as row;
 use crate::extract::parameters::Parameters;
 use crate::problem::{Code, Problem};
@@ -26,6 +27,9 @@ use crate::{ClientAddress, Context};
 const POSITION_BEHIND: char = '.';
 /// Most names of members in `fields`; a persona has about half as many.
 const FIELD_NAMES_MAX: usize = 64;
+/// How the text of a page begins, and how it ends.
+const PAGE_START: &str = "{\"items\":[";
+const PAGE_END: &str = "}";
 /// A page of more bytes is not taken apart on a serving thread.
 const LIGHT_PAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -189,8 +193,21 @@ fn bytes_of(page: &Page) -> usize {
 /// The page as JSON: the stored answers as they are, unless only some members are wanted.
 /// Highlights stand beside them, so that an item can be sent back as it came.
 fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result<Vec<u8>, Error> {
+    let behind =
+        page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
+    let without_items = PageBody::<()> {
+        items: Vec::new(),
+        next_cursor: page.next_cursor.as_ref().map(|cursor| format!("{cursor}{behind}")),
+        next_updated_since: page.position.map(|position| position.to_string()),
+        total: page.total,
+        highlights: None,
+    };
+    let frame = serde_json::to_vec(&without_items).expect("a page is JSON");
+    // The texts of the store and of the highlights are put in their places as they are.
+    let (start, rest) = frame.split_at(PAGE_START.len());
+    debug_assert_eq!(start, PAGE_START.as_bytes(), "items come first");
     let mut text = Vec::with_capacity(if fields.is_none() { bytes_of(page) } else { 0 });
-    text.extend_from_slice(b"{\"items\":[");
+    text.extend_from_slice(start);
     for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             text.push(b',');
@@ -200,19 +217,13 @@ fn page_text(page: &Page, fields: Option<&[String]>, highlights: &str) -> Result
             Some(fields) => text.extend_from_slice(&sparse(&item.body, fields)?),
         }
     }
-    let behind =
-        page.position.map_or(String::new(), |position| format!("{POSITION_BEHIND}{position}"));
-    let cursor =
-        page.next_cursor.as_ref().map_or("null".into(), |cursor| format!("\"{cursor}{behind}\""));
-    let since = page
-        .position
-        .map_or(String::new(), |position| format!(",\"next_updated_since\":\"{position}\""));
-    let total = page.total.map_or(String::new(), |total| format!(",\"total\":{total}"));
-    let highlights =
-        if highlights.is_empty() { String::new() } else { format!(",\"highlights\":{highlights}") };
-    text.extend_from_slice(
-        format!("],\"next_cursor\":{cursor}{since}{total}{highlights}}}").as_bytes(),
-    );
+    let (rest, end) = rest.split_at(rest.len() - PAGE_END.len());
+    text.extend_from_slice(rest);
+    if !highlights.is_empty() {
+        text.extend_from_slice(b",\"highlights\":");
+        text.extend_from_slice(highlights.as_bytes());
+    }
+    text.extend_from_slice(end);
     Ok(text)
 }
 
@@ -223,4 +234,53 @@ fn sparse(answer: &[u8], fields: &[String]) -> Result<Vec<u8>, Error> {
     let mut members: Map<String, Value> = serde_json::from_slice(answer).map_err(damaged)?;
     members.retain(|name, _| fields.contains(name));
     serde_json::to_vec(&members).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use persona_model::{PersonaId, Position, Revision};
+    use persona_storage::{Page, Representation};
+    use serde_json::{Value, json};
+
+    use super::{PageBody, page_text};
+    use crate::contract::page::Snippet;
+
+    fn item(body: &'static str) -> Representation {
+        Representation {
+            id: PersonaId::from_bytes([7; 16]),
+            revision: Revision::FIRST,
+            checksum: 7,
+            deleted: false,
+            body: body.as_bytes().into(),
+        }
+    }
+
+    #[test]
+    fn what_is_put_together_from_texts_is_a_page_of_the_contract() {
+        let position = Position::parse("7-0000000000000001");
+        let page = Page {
+            items: vec![item(r#"{"id":"a","name":"A"}"#), item(r#"{"id":"b","name":"B"}"#)],
+            next_cursor: None,
+            total: Some(2),
+            position,
+        };
+        let highlights = r#"[[],[{"pointer":"/name","html":"B"}]]"#;
+        let text = page_text(&page, Some(&["name".to_owned()]), highlights).expect("a page");
+        let read: PageBody<Value> = serde_json::from_slice(&text).expect("a page of the contract");
+        let snippet = Snippet { pointer: "/name".into(), html: "B".into() };
+        let expected = PageBody {
+            items: vec![json!({ "name": "A" }), json!({ "name": "B" })],
+            next_cursor: None,
+            next_updated_since: Some("7-0000000000000001".into()),
+            total: Some(2),
+            highlights: Some(vec![Vec::new(), vec![snippet]]),
+        };
+        assert_eq!(read, expected);
+        assert_eq!(serde_json::to_vec(&expected).expect("JSON"), text, "nothing else is in it");
+        let empty = Page { items: Vec::new(), next_cursor: None, total: None, position: None };
+        assert_eq!(
+            page_text(&empty, None, "").ok().as_deref(),
+            Some(&br#"{"items":[],"next_cursor":null}"#[..])
+        );
+    }
 }

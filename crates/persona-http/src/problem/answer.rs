@@ -12,11 +12,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use persona_model::ValidationErrors;
 use persona_storage::Error;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::Code;
 use super::store::log_failure;
+use crate::contract::problem_body::{FieldError, ProblemBody};
 
 /// An error answer. Boxed, because it is the rare side of every result.
 #[derive(Clone, Debug)]
@@ -25,10 +24,8 @@ pub struct Problem(Box<Parts>);
 #[derive(Clone, Debug)]
 struct Parts {
     code: Code,
-    detail: Cow<'static, str>,
-    hint: Option<Cow<'static, str>>,
-    errors: Vec<FieldError>,
-    extra: Map<String, Value>,
+    /// The members of the body that differ from case to case.
+    body: ProblemBody,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The failure behind it, for the log. Shared, because the extension of a response must be
     /// clonable and the error is not.
@@ -39,57 +36,31 @@ struct Parts {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damage(pub String);
 
-/// One thing that is wrong with a request; exactly one of the places is set.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
-pub struct FieldError {
-    /// Where in the body: a JSON Pointer (RFC 6901), empty for the body as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// Which query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
-    /// Which header.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<&'static str>,
-    /// A stable word for programs.
-    pub code: &'static str,
-    /// A sentence fragment for people.
-    pub message: String,
-}
-
 impl Problem {
     /// A problem with one sentence on this very case.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        let detail = detail.into();
-        Self(Box::new(Parts {
-            code,
-            detail,
-            hint: None,
-            errors: Vec::new(),
-            extra: Map::new(),
-            headers: Vec::new(),
-            cause: None,
-        }))
+        let body = ProblemBody { detail: detail.into(), ..ProblemBody::default() };
+        Self(Box::new(Parts { code, body, headers: Vec::new(), cause: None }))
     }
 
     /// Adds how to go on.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.0.hint = Some(hint.into());
+        self.0.body.hint = Some(hint.into());
         self
     }
 
     /// Adds what is wrong with the request, item by item.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.0.errors = errors;
+        self.0.body.errors = errors;
         self
     }
 
-    /// Adds a member of its own.
+    /// Sets members that its code has.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.extra.insert(name.into(), value.into());
+    pub fn with(mut self, set: impl FnOnce(&mut ProblemBody)) -> Self {
+        set(&mut self.0.body);
         self
     }
 
@@ -126,25 +97,20 @@ impl Problem {
 
     /// What happened in this very case.
     pub fn detail(&self) -> &str {
-        &self.0.detail
+        &self.0.body.detail
     }
 
-    /// The body of the answer, as JSON.
-    pub fn body(&self, request_id: &str) -> Vec<u8> {
-        let Parts { code, detail, hint, errors, extra, headers: _, cause: _ } = &*self.0;
-        let facts = code.facts();
-        let wire = Wire {
-            r#type: code.type_uri(),
-            title: facts.title,
+    /// The body of the answer.
+    pub fn body(&self, request_id: &str) -> ProblemBody {
+        let facts = self.0.code.facts();
+        ProblemBody {
+            r#type: self.0.code.type_uri(),
+            title: facts.title.into(),
             status: facts.status.as_u16(),
-            code: facts.word,
-            detail,
-            hint: hint.as_deref(),
-            errors,
-            extra,
-            request_id,
-        };
-        serde_json::to_vec(&wire).expect("a problem is JSON")
+            code: facts.word.into(),
+            request_id: request_id.into(),
+            ..self.0.body.clone()
+        }
     }
 
     /// A header that cannot be used.
@@ -155,8 +121,8 @@ impl Problem {
     ) -> Self {
         let message = message.into();
         Self::new(Code::BadHeader, format!("{header}: {message}")).errors(vec![FieldError {
-            header: Some(header),
-            code,
+            header: Some(header.into()),
+            code: code.into(),
             message,
             ..FieldError::default()
         }])
@@ -187,13 +153,13 @@ impl From<ValidationErrors> for Problem {
         };
         let fault = |error: persona_model::FieldError| FieldError {
             pointer: Some(error.pointer),
-            code: error.code,
+            code: error.code.into(),
             message: error.message,
             ..FieldError::default()
         };
         let problem = Self::new(Code::Invalid, detail)
             .errors(invalid.errors.into_iter().map(fault).collect());
-        if more == 0 { problem } else { problem.with("more_errors", more) }
+        if more == 0 { problem } else { problem.with(|body| body.more_errors = Some(more)) }
     }
 }
 
@@ -206,28 +172,12 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The members of an error body, in the order in which people read them.
-#[derive(Serialize)]
-struct Wire<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    code: &'static str,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-    errors: &'a [FieldError],
-    #[serde(flatten)]
-    extra: &'a Map<String, Value>,
-    request_id: &'a str,
-}
-
 /// Writes the body of an error answer, and logs the failure behind it; other answers stay as they
 /// are.
 pub fn render(response: &mut Response, request_id: &str) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
-    *response.body_mut() = Body::from(problem.body(request_id));
+    let text = serde_json::to_vec(&problem.body(request_id)).expect("a problem is JSON");
+    *response.body_mut() = Body::from(text);
     if let Some(error) = problem.cause() {
         log_failure(error, request_id);
         if let Error::Damaged(report) = error {

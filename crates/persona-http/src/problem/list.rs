@@ -1,21 +1,21 @@
 //! `GET /api/v1/problems`.
 
 use axum::Json;
-use serde_json::{Value, json};
 
 use super::Code;
+use crate::contract::problem_body::{ProblemKind, ProblemPage};
 
 /// Every problem that an answer can have, with what to do about it.
-pub async fn list_problems() -> Json<Value> {
-    let item = |code: Code| {
+pub async fn list_problems() -> Json<ProblemPage> {
+    let kind = |code: Code| {
         let facts = code.facts();
-        json!({
-            "type": code.type_uri(),
-            "code": facts.word,
-            "status": facts.status.as_u16(),
-            "title": facts.title,
-            "remedy": facts.remedy,
-        })
+        ProblemKind {
+            r#type: code.type_uri(),
+            code: facts.word.into(),
+            status: facts.status.as_u16(),
+            title: facts.title.into(),
+            remedy: facts.remedy.into(),
+        }
     };
-    Json(json!({ "items": Code::all().map(item).collect::<Vec<_>>(), "next_cursor": null }))
+    Json(ProblemPage { items: Code::all().map(kind).collect(), next_cursor: () })
 }

@@ -13,9 +13,10 @@ mod list;
 mod refusal;
 mod store;
 
+pub(crate) use crate::contract::problem_body::FieldError;
 pub(crate) use crate::contract::problems::Code;
 pub use answer::Damage;
-pub(super) use answer::{FieldError, Problem, render};
+pub(super) use answer::{Problem, render};
 pub(super) use example::example;
 pub(super) use list::list_problems;
 pub use refusal::Refusal;

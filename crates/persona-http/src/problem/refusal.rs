@@ -38,12 +38,12 @@ impl From<Refusal> for Problem {
                 Code::HeadTooLarge,
                 format!("a head may have {HEAD_BYTES_MAX} bytes, this one has more"),
             )
-            .with("head_bytes_max", HEAD_BYTES_MAX),
+            .with(|body| body.head_bytes_max = Some(HEAD_BYTES_MAX)),
             Refusal::TooManyFields => Self::new(
                 Code::HeadTooLarge,
                 format!("a head may have {HEADERS_MAX} fields, this one has more"),
             )
-            .with("head_fields_max", HEADERS_MAX),
+            .with(|body| body.head_fields_max = Some(HEADERS_MAX)),
             Refusal::TooSlow => {
                 Self::new(Code::HeadTooSlow, "the head of the request did not come in time")
             }

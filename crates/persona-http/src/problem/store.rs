@@ -2,12 +2,12 @@
 
 use http::HeaderValue;
 use http::header::{ETAG, RETRY_AFTER};
-use persona_model::{Conflict, EntityTag, FIELD_ERRORS_MAX, PersonaId};
+use persona_model::{EntityTag, FIELD_ERRORS_MAX, PersonaId};
 use persona_storage::Error;
-use serde_json::{Value, json};
 
 use super::{Code, Problem};
 use crate::contract::OperationId;
+use crate::contract::problem_body::Conflict;
 use crate::extract::etag;
 
 /// After how many seconds a refused request is worth another try: the queue is worked off within
@@ -47,7 +47,7 @@ impl Problem {
         let undelete = OperationId::UndeletePersona.path_of(&[&id.to_string()]);
         Self::at(Code::Deleted, current, format!("{id} is deleted"))
             .hint(format!("POST {undelete} brings it back"))
-            .with("undelete", undelete)
+            .with(|body| body.undelete = Some(undelete))
     }
 
     /// The server cannot answer requests now.
@@ -58,15 +58,17 @@ impl Problem {
             }
             _ => "the store cannot be read",
         };
-        let mut problem = Self::new(Code::NotReady, detail).retry();
         let cause = Self::from(error);
-        problem = problem.with("cause", cause.code().facts().word);
-        problem.caused_as(cause)
+        let word = cause.code().facts().word;
+        Self::new(Code::NotReady, detail)
+            .retry()
+            .with(|body| body.cause = Some(word.into()))
+            .caused_as(cause)
     }
 
     fn at(code: Code, current: EntityTag, detail: String) -> Self {
         Self::new(code, detail)
-            .with("current_revision", current.revision.number())
+            .with(|body| body.current_revision = Some(current.revision.number()))
             .header(ETAG, etag::of(current))
     }
 
@@ -85,10 +87,10 @@ impl From<Error> for Problem {
             Error::AlreadyExists { current } => Self::at(Code::AlreadyExists, current, "the persona exists already".into()),
             Error::Stale { current } => Self::at(Code::Stale, current, format!("the current revision is {}", current.revision)),
             Error::HandleTaken { handle, holder } => {
-                Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with("holder", holder.to_string())
+                Self::new(Code::HandleTaken, format!("the handle {handle} is taken by {holder}")).with(|body| body.holder = Some(holder.to_string()))
             }
             Error::TestFailed { pointer, current } => {
-                Self::at(Code::TestFailed, current, format!("the test at {pointer} failed")).with("pointer", pointer)
+                Self::at(Code::TestFailed, current, format!("the test at {pointer} failed")).with(|body| body.pointer = Some(pointer))
             }
             Error::UnknownPosition => Self::new(
                 Code::UnknownPosition,
@@ -98,10 +100,11 @@ impl From<Error> for Problem {
             Error::UnknownBase { base } => Self::new(Code::UnknownBase, format!("revision {base} does not exist")),
             Error::Conflicts { conflicts, current } => {
                 let detail = format!("{} changed on both sides since the base revision", counted(conflicts.len()));
-                let told = conflicts.iter().take(FIELD_ERRORS_MAX).map(conflict).collect::<Vec<_>>();
-                let problem = Self::at(Code::Conflict, current, detail).with("conflicts", told);
                 let more = conflicts.len().saturating_sub(FIELD_ERRORS_MAX);
-                if more == 0 { problem } else { problem.with("more_conflicts", more) }
+                Self::at(Code::Conflict, current, detail).with(|body| {
+                    body.conflicts = conflicts.into_iter().take(FIELD_ERRORS_MAX).map(Conflict::from).collect();
+                    body.more_conflicts = (more > 0).then_some(more);
+                })
             }
             Error::KeyReused => Self::new(Code::KeyReused, "this key was used for another request, whose answer is still kept"),
             Error::TooManyKeys { max } => {
@@ -185,12 +188,6 @@ pub(super) fn log_failure(error: &Error, request_id: &str) {
 
 fn counted(conflicts: usize) -> String {
     if conflicts == 1 { "1 place was".into() } else { format!("{conflicts} places were") }
-}
-
-fn conflict(conflict: &Conflict) -> Value {
-    // A unit that one side does not have is null there: as everywhere in this API, absent and null
-    // mean the same.
-    json!({ "pointer": conflict.pointer, "base": conflict.base, "theirs": conflict.theirs, "yours": conflict.yours })
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ async fn patiently(
 }
 
 fn refused(reply: Reply) -> (Status, Vec<String>) {
-    let listed = reasons(&reply.json());
+    let listed = reasons(&reply.problem());
     let reasons = match reply.success() {
         Err(failure) if listed.is_empty() => vec![failure.message],
         _ => listed,
