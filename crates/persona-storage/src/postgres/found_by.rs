@@ -6,7 +6,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
-use super::{DatabaseError, Settings, row, search};
+use super::search::{Texts, Titles};
+use super::{DatabaseError, Settings, row};
 
 /// Personas of one batch of a migration, and bytes of documents after which it ends.
 const BATCH_PERSONAS: i64 = 500;
@@ -15,12 +16,18 @@ const BATCH_BYTES: i64 = 4 * 1024 * 1024;
 const TAGS: &str = "INSERT INTO persona_store.persona_tags (tag, persona) SELECT * FROM unnest($1::text[], $2::uuid[])";
 
 /// Words hold no blanks, so their beginnings fit into one text.
-const WORDS: &str = "
-    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
-    SELECT persona, name, tags, text, array_to_tsvector(string_to_array(words, ' '))
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (persona, name, tags, text, words)
+const TITLES: &str = "
+    INSERT INTO persona_store.persona_titles (persona, name, tags, words)
+    SELECT persona, name, tags, array_to_tsvector(string_to_array(words, ' '))
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (persona, name, tags, words)
     ON CONFLICT (persona) DO UPDATE
-    SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words";
+    SET name = excluded.name, tags = excluded.tags, words = excluded.words";
+const TEXTS: &str = "
+    INSERT INTO persona_store.persona_texts (persona, text, words)
+    SELECT persona, text, array_to_tsvector(string_to_array(words, ' '))
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (persona, text, words)
+    ON CONFLICT (persona) DO UPDATE
+    SET text = excluded.text, words = excluded.words";
 
 /// The next personas by identity, from the first one on where there is none before, up to so many
 /// bytes, and at least one.
@@ -57,21 +64,28 @@ pub(super) async fn put(
         .rows(Statement::Once(TAGS), &[(&tags, Type::TEXT_ARRAY), (&tagged, Type::UUID_ARRAY)])
         .await?;
     let ids: Vec<Uuid> = rows.iter().map(|persona| row::uuid(persona.id)).collect();
-    let words: Vec<search::Indexed> =
-        rows.iter().map(|persona| search::Indexed::of(persona.document)).collect();
-    let part = |part: fn(&search::Indexed) -> &str| words.iter().map(part).collect::<Vec<&str>>();
-    let beginnings: Vec<Option<String>> = words
-        .iter()
-        .map(|indexed| indexed.beginnings.as_ref().map(|words| words.join(" ")))
-        .collect();
-    let values: [Parameter<'_>; 5] = [
+    let titles: Vec<Titles> = rows.iter().map(|persona| Titles::of(persona.document)).collect();
+    let texts: Vec<Texts> = rows.iter().map(|persona| Texts::of(persona.document)).collect();
+    let joined = |beginnings: &Option<Vec<String>>| beginnings.as_ref().map(|all| all.join(" "));
+    let values: [Parameter<'_>; 4] = [
         (&ids, Type::UUID_ARRAY),
-        (&part(|indexed| &indexed.name), Type::TEXT_ARRAY),
-        (&part(|indexed| &indexed.tags), Type::TEXT_ARRAY),
-        (&part(|indexed| &indexed.text), Type::TEXT_ARRAY),
-        (&beginnings, Type::TEXT_ARRAY),
+        (&titles.iter().map(|words| words.name.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
+        (&titles.iter().map(|words| words.tags.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
+        (
+            &titles.iter().map(|words| joined(&words.beginnings)).collect::<Vec<_>>(),
+            Type::TEXT_ARRAY,
+        ),
     ];
-    connection.rows(Statement::Once(WORDS), &values).await.map(drop)
+    connection.rows(Statement::Once(TITLES), &values).await?;
+    let values: [Parameter<'_>; 3] = [
+        (&ids, Type::UUID_ARRAY),
+        (&texts.iter().map(|words| words.text.as_str()).collect::<Vec<_>>(), Type::TEXT_ARRAY),
+        (
+            &texts.iter().map(|words| joined(&words.beginnings)).collect::<Vec<_>>(),
+            Type::TEXT_ARRAY,
+        ),
+    ];
+    connection.rows(Statement::Once(TEXTS), &values).await.map(drop)
 }
 
 /// Writes it anew for every persona that there is, in the transaction of a migration that has taken

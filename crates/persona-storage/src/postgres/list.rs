@@ -18,6 +18,8 @@ use super::{feed, row, search};
 use crate::fault_injection;
 use crate::{Error, PAGE_BYTES_MAX, Page, Representation};
 
+/// Columns with the words of name and tags.
+const TITLES: [&str; 2] = ["titles.name", "titles.tags"];
 /// Tags that have a subquery of their own.
 const TAGS_ONE_BY_ONE_MAX: usize = 4;
 
@@ -96,7 +98,9 @@ impl Query {
             of_page.push(beyond(after, &key, request.sort, &mut values));
         }
         let from = if request.filter.search.is_some() {
-            "persona_store.personas AS p JOIN persona_store.persona_search AS s ON s.persona = p.id"
+            "persona_store.personas AS p
+             JOIN persona_store.persona_titles AS titles ON titles.persona = p.id
+             JOIN persona_store.persona_texts AS texts ON texts.persona = p.id"
         } else {
             "persona_store.personas AS p"
         };
@@ -174,7 +178,7 @@ fn rank(search: &Search, values: &mut Values) -> String {
         let terms = search.wanted.iter().map(|term| is_in(parts, term, values)).collect::<Vec<_>>();
         if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
     };
-    let (in_name, in_name_or_tags) = (all_in(&["name"]), all_in(&["name", "tags"]));
+    let (in_name, in_name_or_tags) = (all_in(&TITLES[..1]), all_in(&TITLES));
     let [name, tags, text] =
         Nearness::ALL.map(|nearness| Rank::new(nearness, Timestamp::default()).number());
     format!(
@@ -221,14 +225,13 @@ fn beyond(after: &Cursor, key: &str, sort: Sort, values: &mut Values) -> String 
 fn conditions(filter: &Filter, values: &mut Values) -> Vec<String> {
     let mut conditions = Vec::new();
     if let Some(search) = &filter.search {
-        if let Some(candidates) = search::candidates(search) {
-            conditions.push(format!(
-                "(s.words @@ {}::text::tsquery OR s.words IS NULL)",
-                values.add(candidates, Type::TEXT)
-            ));
-        }
+        conditions.extend(search::looked_up(search).into_iter().map(|term| found(term, values)));
         let parts = |term: &Term| {
-            if term.is_of_titles() { &["name", "tags"][..] } else { &["name", "tags", "text"] }
+            if term.is_of_titles() {
+                &TITLES[..]
+            } else {
+                &["titles.name", "titles.tags", "texts.text"]
+            }
         };
         conditions.extend(search.wanted.iter().map(|term| is_in(parts(term), term, values)));
         conditions.extend(
@@ -292,10 +295,26 @@ fn tags(wanted: &[String], values: &mut Values) -> Vec<String> {
     conditions
 }
 
+/// Whether an index has a persona as a candidate for a term.
+fn found(term: &Term, values: &mut Values) -> String {
+    let query = values.add(search::candidates(term), Type::TEXT);
+    let tables: &[&str] = if term.is_of_titles() {
+        &["persona_titles"]
+    } else {
+        &["persona_titles", "persona_texts"]
+    };
+    let of = |table: &&str| {
+        format!(
+            "SELECT persona FROM persona_store.{table} WHERE words @@ {query}::text::tsquery OR words IS NULL"
+        )
+    };
+    format!("p.id IN ({})", tables.iter().map(of).collect::<Vec<_>>().join(" UNION ALL "))
+}
+
 /// Whether a term is in any of these parts.
 fn is_in(parts: &[&str], term: &Term, values: &mut Values) -> String {
     let run = values.add(search::run_of(term), Type::TEXT);
     let parts: Vec<String> =
-        parts.iter().map(|part| format!("strpos(s.{part}, {run}) > 0")).collect();
+        parts.iter().map(|part| format!("strpos({part}, {run}) > 0")).collect();
     format!("({})", parts.join(" OR "))
 }

@@ -1,9 +1,12 @@
-//! Searches: candidates by an index of word beginnings, then the words themselves.
+//! Searches: candidates by two indexes of word beginnings, then the words themselves.
 //!
-//! The words come folded (persona-model/src/search), so the database only compares bytes. The index
-//! may find too many, never too few: it holds the beginning of each word, and the exact condition
-//! stands beside it.
+//! The words come folded (persona-model/src/search), so the database only compares bytes. One table
+//! has the words of name and tags, the other one those of the longer texts, and a write touches a
+//! table only if it changes words of it. A term is in one part as a whole, so its candidates are
+//! those of one index and those of the other. An index may find too many, never too few: it holds
+//! the beginning of each word, and the exact condition stands beside it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use persona_model::{Document, Search, Term};
@@ -16,38 +19,54 @@ const BEGINNING_CHARS: usize = 32;
 const BEGINNINGS_BYTES_MAX: usize = 512 * 1024;
 /// What the database adds to each beginning.
 const ENTRY_BYTES: usize = 8;
+/// Terms that have a subquery of their own in a search: the server plans each of them anew.
+const LOOKED_UP_MAX: usize = 4;
 
-/// The words of a persona as they are kept.
-pub(super) struct Indexed {
-    /// With a blank before and after each word, like `tags` and `text`.
+/// The words of name and tags as they are kept.
+pub(super) struct Titles {
+    /// With a blank before and after each word, like `tags`.
     pub name: String,
     pub tags: String,
+    /// See [`Texts::beginnings`].
+    pub beginnings: Option<Vec<String>>,
+}
+
+/// The words of the longer texts as they are kept.
+pub(super) struct Texts {
+    /// With a blank before and after each word.
     pub text: String,
     /// The beginnings of all words, each once; `None` where they are too many for the index.
     pub beginnings: Option<Vec<String>>,
 }
 
-impl Indexed {
+impl Titles {
     pub(super) fn of(document: &Document) -> Self {
-        let (titles, text) = (document.title_words(), document.text_words().as_str());
-        let parts = [&*titles.name, &*titles.tags, text];
-        let all: BTreeSet<&str> = parts
-            .into_iter()
-            .flat_map(|part| part.split(' '))
-            .filter(|word| !word.is_empty())
-            .map(beginning)
-            .collect();
-        let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
-        let beginnings =
-            (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect());
-        let between_blanks = |part: &str| format!(" {part} ");
+        let words = document.title_words();
         Self {
-            name: between_blanks(&titles.name),
-            tags: between_blanks(&titles.tags),
-            text: between_blanks(text),
-            beginnings,
+            name: between_blanks(&words.name),
+            tags: between_blanks(&words.tags),
+            beginnings: beginnings(&[&words.name, &words.tags]),
         }
     }
+}
+
+impl Texts {
+    pub(super) fn of(document: &Document) -> Self {
+        let words = document.text_words().as_str();
+        Self { text: between_blanks(words), beginnings: beginnings(&[words]) }
+    }
+}
+
+fn between_blanks(words: &str) -> String {
+    format!(" {words} ")
+}
+
+/// The beginnings of all words of some parts, each once; `None` where they are too many.
+fn beginnings(parts: &[&str]) -> Option<Vec<String>> {
+    let words = parts.iter().flat_map(|part| part.split(' ')).filter(|word| !word.is_empty());
+    let all: BTreeSet<&str> = words.map(beginning).collect();
+    let bytes: usize = all.iter().map(|word| word.len() + ENTRY_BYTES).sum();
+    (bytes <= BEGINNINGS_BYTES_MAX).then(|| all.into_iter().map(str::to_owned).collect())
 }
 
 /// As much of a word as the index holds.
@@ -55,32 +74,32 @@ fn beginning(word: &str) -> &str {
     word.char_indices().nth(BEGINNING_CHARS).map_or(word, |(end, _)| &word[..end])
 }
 
-/// The query of the index that finds every candidate; `None` when no term is wanted.
+/// The terms that are looked up in the indexes, at most [`LOOKED_UP_MAX`]: those with the longest
+/// words, which few personas have. The others are only compared.
+pub(super) fn looked_up(search: &Search) -> Vec<&Term> {
+    let longest = |term: &Term| term.words.iter().map(String::len).max();
+    let mut terms: Vec<&Term> = search.wanted.iter().collect();
+    terms.sort_by_key(|term| Reverse(longest(term)));
+    terms.truncate(LOOKED_UP_MAX);
+    terms
+}
+
+/// The query of an index that finds every candidate for a term.
 ///
 /// Words hold neither quotes nor backslashes, and each stands between quotes, so nothing that a
 /// user types is an operator.
-pub(super) fn candidates(search: &Search) -> Option<String> {
-    let word = |word: &str, is_prefix: bool| {
+pub(super) fn candidates(term: &Term) -> String {
+    let last = term.words.len() - 1;
+    let word = |(index, word): (usize, &String)| {
         let short = beginning(word);
         // A word that goes on behind what the index holds begins like every other such word.
-        if is_prefix && short.len() == word.len() {
+        if term.prefix && index == last && short.len() == word.len() {
             format!("'{short}':*")
         } else {
             format!("'{short}'")
         }
     };
-    let term = |term: &Term| {
-        let last = term.words.len() - 1;
-        // A single letter that may go on is no help: every persona has a word that begins like it.
-        let words = term
-            .words
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| *index < last || !term.is_of_titles());
-        words.map(|(index, text)| word(text, term.prefix && index == last)).collect::<Vec<_>>()
-    };
-    let terms = search.wanted.iter().flat_map(term).collect::<Vec<_>>();
-    (!terms.is_empty()).then(|| terms.join(" & "))
+    term.words.iter().enumerate().map(word).collect::<Vec<_>>().join(" & ")
 }
 
 /// The run of bytes that is in a part exactly when the term is.
@@ -94,34 +113,50 @@ mod tests {
     use persona_model::{Document, Search};
     use serde_json::json;
 
-    use super::{Indexed, candidates};
+    use super::{LOOKED_UP_MAX, Texts, Titles, candidates, looked_up};
 
     #[test]
-    fn the_index_is_asked_for_every_word_and_for_no_more_of_it_than_it_holds() {
-        let query = |text: &str| candidates(&Search::parse(text).expect("a search"));
-        assert_eq!(
-            query(r#"Wizard "Linux Term"* -excel"#).as_deref(),
-            Some("'wizard' & 'linux' & 'term':*")
-        );
-        assert_eq!((query("-excel"), query("w*")), (None, None));
-        assert_eq!(query("\"linux t\"* wi*").as_deref(), Some("'linux' & 'wi':*"));
+    fn an_index_is_asked_for_every_word_of_a_term_and_for_no_more_of_it_than_it_holds() {
+        let queries = |text: &str| {
+            let search = Search::parse(text).expect("a search");
+            search.wanted.iter().map(candidates).collect::<Vec<_>>()
+        };
+        assert_eq!(queries(r#"Wizard "Linux Term"* -excel"#), ["'wizard'", "'linux' & 'term':*"],);
+        assert_eq!(queries("-excel"), [""; 0]);
+        assert_eq!(queries("\"linux t\"* w*"), ["'linux' & 't':*", "'w':*"]);
         let long = "x".repeat(40);
-        assert_eq!(query(&format!("{long}*")), Some(format!("'{}'", &long[..32])));
+        assert_eq!(queries(&format!("{long}*")), [format!("'{}'", &long[..32])]);
+    }
+
+    #[test]
+    fn the_terms_with_the_longest_words_are_looked_up_and_no_more_than_may_be() {
+        let search = Search::parse("a wizard of the \"old school\" terminal").expect("a search");
+        let found = looked_up(&search).into_iter().map(|term| term.words.join(" "));
+        assert_eq!(found.collect::<Vec<_>>(), ["terminal", "wizard", "old school", "the"]);
+        assert_eq!(LOOKED_UP_MAX, 4);
+        assert!(looked_up(&Search::parse("-excel").expect("a search")).is_empty());
     }
 
     #[test]
     fn a_persona_with_too_many_words_for_the_index_is_kept_without_and_others_with_each_word_once()
     {
         let words = |description: &str, scenario: &str| {
-            let members =
-                json!({ "name": "Ada", "description": description, "scenario": scenario });
+            let members = json!({
+                "name": "Ada", "tags": ["Ada", "zwei"], "description": description,
+                "scenario": scenario
+            });
             Document::from_json(members).expect("valid")
         };
-        let few = Indexed::of(&words("one two two", ""));
-        assert_eq!((few.name.as_str(), few.text.as_str()), (" ada ", " one two two "));
-        assert_eq!(few.beginnings, Some(["ada", "one", "two"].map(String::from).to_vec()));
+        let of = |words: &[&str]| Some(words.iter().copied().map(String::from).collect::<Vec<_>>());
+        let few = words("one two two", "");
+        let (titles, texts) = (Titles::of(&few), Texts::of(&few));
+        assert_eq!((titles.name.as_str(), texts.text.as_str()), (" ada ", " one two two "));
+        assert_eq!(titles.beginnings, of(&["ada", "zwei"]));
+        assert_eq!(texts.beginnings, of(&["one", "two"]));
         let many: Vec<String> = (0..48_000).map(|number| format!("{number:09}")).collect();
         let (first, second) = many.split_at(24_000);
-        assert_eq!(Indexed::of(&words(&first.join(" "), &second.join(" "))).beginnings, None);
+        let many = words(&first.join(" "), &second.join(" "));
+        assert_eq!(Texts::of(&many).beginnings, None);
+        assert_eq!(Titles::of(&many).beginnings, of(&["ada", "zwei"]));
     }
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::connection::{Connection, Parameter, Statement};
 use super::pool::Pool;
-use super::{migrate, row, search};
+use super::search::{Texts, Titles};
+use super::{migrate, row};
 use crate::checksum;
 use crate::decide::Revised;
 use crate::{Error, Idempotency, Outcome, Representation, Write};
@@ -31,13 +32,21 @@ macro_rules! record {
         SELECT about.feed_offset + pg_current_xact_id()::text::bigint, written.id, $2, $19, $9
         FROM written, persona_store.about AS about
     ),
-    indexed AS (
-        INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
-        SELECT id, $21, $22, $23, array_to_tsvector($24::text[])
+    titled AS (
+        INSERT INTO persona_store.persona_titles (persona, name, tags, words)
+        SELECT id, $21, $22, array_to_tsvector($23::text[])
         FROM written
         WHERE $21::text IS NOT NULL
         ON CONFLICT (persona) DO UPDATE
-        SET name = excluded.name, tags = excluded.tags, text = excluded.text, words = excluded.words
+        SET name = excluded.name, tags = excluded.tags, words = excluded.words
+    ),
+    texted AS (
+        INSERT INTO persona_store.persona_texts (persona, text, words)
+        SELECT id, $24, array_to_tsvector($25::text[])
+        FROM written
+        WHERE $24::text IS NOT NULL
+        ON CONFLICT (persona) DO UPDATE
+        SET text = excluded.text, words = excluded.words
     )"
     };
 }
@@ -59,9 +68,9 @@ macro_rules! rarer {
     ),
     replayable AS (
         INSERT INTO persona_store.idempotency (key, fingerprint, outcome, persona, revision, operation, at)
-        SELECT $25, $26, $27, id, $2, $18, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $9)
+        SELECT $26, $27, $28, id, $2, $18, coalesce((SELECT value::bigint FROM persona_store.meta WHERE key = 'observed_us'), $9)
         FROM written
-        WHERE $25::text IS NOT NULL
+        WHERE $26::text IS NOT NULL
     )"
     };
 }
@@ -84,7 +93,7 @@ macro_rules! update {
             updated_at = $9, deleted_at = $10, updated_by = $12,
             content_hash = $13, head = $14, document = $15
         FROM persona_store.about AS about
-        WHERE id = $1 AND revision = $3 AND about.schema_version = $28
+        WHERE id = $1 AND revision = $3 AND about.schema_version = $29
         RETURNING id
     ),"
     };
@@ -98,7 +107,7 @@ const CREATE: &str = concat!(
                                             created_by, updated_by, content_hash, head, document)
         SELECT $1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
         FROM persona_store.about
-        WHERE schema_version = $28
+        WHERE schema_version = $29
         ON CONFLICT (id) DO NOTHING
         RETURNING id
     ),",
@@ -149,14 +158,14 @@ pub(super) async fn apply(
         .changed
         .contains(&"tags")
         .then(|| persona.document.folded_tags().into_iter().collect());
-    let has_words = revised
-        .changed
-        .iter()
-        .any(|field| TitleWords::come_from(field) || TextWords::come_from(field));
-    let words = has_words.then(|| search::Indexed::of(&persona.document));
-    let words = words.as_ref();
+    let touches = |part: fn(&str) -> bool| {
+        parent.is_none() || revised.changed.iter().any(|field| part(field))
+    };
+    let titles = touches(TitleWords::come_from).then(|| Titles::of(&persona.document));
+    let texts = touches(TextWords::come_from).then(|| Texts::of(&persona.document));
+    let (titles, texts) = (titles.as_ref(), texts.as_ref());
     let fingerprint = write.idempotency.as_ref().map(|wanted| &wanted.fingerprint[..]);
-    let parameters: [Parameter<'_>; 28] = [
+    let parameters: [Parameter<'_>; 29] = [
         (&id, Type::UUID),
         (&revision, Type::INT8),
         (&parent, Type::INT8),
@@ -177,10 +186,11 @@ pub(super) async fn apply(
         (&operation, Type::UUID),
         (&revised.kind.as_str(), Type::TEXT),
         (&tags, Type::TEXT_ARRAY),
-        (&words.map(|words| &words.name), Type::TEXT),
-        (&words.map(|words| &words.tags), Type::TEXT),
-        (&words.map(|words| &words.text), Type::TEXT),
-        (&words.and_then(|words| words.beginnings.as_ref()), Type::TEXT_ARRAY),
+        (&titles.map(|words| &words.name), Type::TEXT),
+        (&titles.map(|words| &words.tags), Type::TEXT),
+        (&titles.and_then(|words| words.beginnings.as_ref()), Type::TEXT_ARRAY),
+        (&texts.map(|words| &words.text), Type::TEXT),
+        (&texts.and_then(|words| words.beginnings.as_ref()), Type::TEXT_ARRAY),
         (&write.idempotency.as_ref().map(|wanted| &wanted.key), Type::TEXT),
         (&fingerprint, Type::BYTEA),
         (&revised.outcome.as_str(), Type::TEXT),

@@ -16,6 +16,7 @@ mod reads;
 mod standby;
 mod start;
 mod ties;
+mod titles;
 mod together;
 mod transfer;
 mod transfer_existing;

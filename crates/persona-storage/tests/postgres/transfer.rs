@@ -91,7 +91,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
         (format!("UPDATE persona_store.revisions SET document = document || ' ' WHERE persona = '{}' AND revision = 1", id(5)), true),
         (format!("UPDATE persona_store.personas SET head = head || ' ' WHERE id = '{}'", id(5)), true),
         (format!("DELETE FROM persona_store.persona_tags WHERE persona = '{}'", id(5)), true),
-        (format!("UPDATE persona_store.persona_search SET text = ' ' WHERE persona = '{}'", id(5)), true),
+        (format!("UPDATE persona_store.persona_texts SET text = ' ' WHERE persona = '{}'", id(5)), true),
         (format!("DELETE FROM persona_store.changes WHERE persona = '{}' AND revision = 1", id(5)), true),
         ("INSERT INTO persona_store.changes SELECT 10000000, persona, 999, kind, at FROM persona_store.changes LIMIT 1".into(), false),
     ];

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// All that a database has, as one digest.
 const EVERYTHING: &str = "SELECT md5(string_agg(row, '|' ORDER BY row)) FROM (
     SELECT t::text FROM persona_store.about AS t UNION ALL SELECT t::text FROM persona_store.personas AS t
-    UNION ALL SELECT t::text FROM persona_store.persona_tags AS t UNION ALL SELECT t::text FROM persona_store.persona_search AS t
+    UNION ALL SELECT t::text FROM persona_store.persona_tags AS t UNION ALL SELECT t::text FROM persona_store.persona_titles AS t UNION ALL SELECT t::text FROM persona_store.persona_texts AS t
     UNION ALL SELECT t::text FROM persona_store.revisions AS t UNION ALL SELECT t::text FROM persona_store.changes AS t
     UNION ALL SELECT t::text FROM persona_store.idempotency AS t) AS all_rows (row)";
 

@@ -29,6 +29,23 @@ const FILE_OF_VERSION_6: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/version-6.sqlite");
 const OLD_SERVER: &str = include_str!("version-2.sql");
 
+/// Makes a database of version 3, which kept all words in one table, of one of version 4.
+const TO_VERSION_3: &str = "
+    CREATE TABLE persona_store.persona_search (
+        persona UUID NOT NULL,
+        name TEXT COLLATE \"C\" NOT NULL,
+        tags TEXT COLLATE \"C\" NOT NULL,
+        text TEXT COLLATE \"C\" NOT NULL,
+        words TSVECTOR,
+        CONSTRAINT persona_search_key PRIMARY KEY (persona)
+    );
+    INSERT INTO persona_store.persona_search (persona, name, tags, text, words)
+    SELECT titles.persona, titles.name, titles.tags, texts.text, titles.words || texts.words
+    FROM persona_store.persona_titles AS titles
+    JOIN persona_store.persona_texts AS texts ON texts.persona = titles.persona;
+    DROP TABLE persona_store.persona_titles, persona_store.persona_texts;
+    UPDATE persona_store.about SET schema_version = 3";
+
 /// What RFC 8785 alone makes of the first persona at its last revision, where both numbers are
 /// rounded.
 const ROUNDED: &str = "884f4fb6dbd8d7c3";
@@ -203,18 +220,28 @@ async fn an_old_server_is_indexed_anew_or_stays_as_it_was() {
         move || postgres::initialise(&settings)
     });
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-               WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO persona_store.persona_search%'";
+               WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DROP TABLE IF EXISTS persona_store.persona_search%'";
     while cluster.sql(&database, cut) == "0" {
         assert!(!migration.is_finished(), "it did not wait");
         std::thread::yield_now();
     }
     migration.join().expect("no panic").expect_err("it was cut");
     other.run("ROLLBACK");
-    let before = "SELECT (SELECT schema_version FROM persona_store.about), (SELECT count(*) FROM persona_store.persona_tags WHERE tag = 'FOO')";
-    assert_eq!(cluster.sql(&database, before), "2|1");
+    let before = "SELECT (SELECT schema_version FROM persona_store.about), (SELECT count(*) FROM persona_store.persona_tags WHERE tag = 'FOO'),
+                         (SELECT count(*) FROM persona_store.persona_search), to_regclass('persona_store.persona_titles') IS NULL";
+    assert_eq!(cluster.sql(&database, before), "2|1|5|t");
     let report = postgres::initialise(&settings).expect("brought up to date");
-    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 3, 5));
+    assert_eq!((report.migrated_from, report.schema_version, report.personas), (Some(2), 4, 5));
     assert_is_found_by_the_rules_of_today(&server_store(&cluster.url(&database))).await;
+    let after = "SELECT (SELECT count(*) FROM persona_store.persona_titles), (SELECT count(*) FROM persona_store.persona_texts),
+                        to_regclass('persona_store.persona_search') IS NULL";
+    assert_eq!(cluster.sql(&database, after), "5|5|t");
+    // As version 3 had it.
+    cluster.sql(&database, TO_VERSION_3);
+    let report = postgres::initialise(&settings).expect("brought up to date");
+    assert_eq!((report.migrated_from, report.personas), (Some(3), 5));
+    assert_is_found_by_the_rules_of_today(&server_store(&cluster.url(&database))).await;
+    assert_eq!(cluster.sql(&database, after), "5|5|t");
 }
 
 #[test]
@@ -239,7 +266,7 @@ fn a_persona_with_the_smallest_identity_is_indexed_anew_too() {
     let tags =
         of_smallest("SELECT string_agg(tag, ' ' ORDER BY tag) FROM persona_store.persona_tags");
     assert_eq!(tags, "foo strasse", "its tags");
-    let words = of_smallest("SELECT tags FROM persona_store.persona_search");
+    let words = of_smallest("SELECT tags FROM persona_store.persona_titles");
     assert!(words.contains("strasse"), "its words, which are folded now: {words}");
 }
 
@@ -328,9 +355,13 @@ async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
             // As an earlier version had left it.
             cluster.sql(
                 &database,
-                "DELETE FROM persona_store.meta WHERE key = 'words';
-                 UPDATE persona_store.persona_tags SET tag = 'FOO' WHERE tag = 'foo';
-                 UPDATE persona_store.persona_search SET name = ' c tutor ', tags = ' ', text = ' ', words = NULL",
+                &format!(
+                    "DELETE FROM persona_store.meta WHERE key = 'words';
+                     UPDATE persona_store.persona_tags SET tag = 'FOO' WHERE tag = 'foo';
+                     {TO_VERSION_3};
+                     UPDATE persona_store.about SET schema_version = 0;
+                     UPDATE persona_store.persona_search SET name = ' c tutor ', tags = ' ', text = ' ', words = NULL"
+                ),
             );
         }
         let report =

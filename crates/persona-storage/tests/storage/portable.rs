@@ -92,6 +92,8 @@ const TABLES: &[(&str, Spread)] = &[
     ("personas", Spread::ByPersona("id")),
     ("persona_tags", Spread::ByPersona("persona")),
     ("persona_search", Spread::ByPersona("persona")),
+    ("persona_titles", Spread::ByPersona("persona")),
+    ("persona_texts", Spread::ByPersona("persona")),
     ("revisions", Spread::ByPersona("persona")),
     ("changes", Spread::Apart),
     ("idempotency", Spread::Apart),

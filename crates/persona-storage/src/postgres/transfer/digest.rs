@@ -29,7 +29,7 @@ pub(super) const LINE: &str = concat!(
     ), 'UTF8'))"
 );
 
-/// The digest of a persona `p` with its words `s`.
+/// The digest of a persona `p` with its words, `titles` and `texts`.
 pub(super) const PERSONA: &str = concat!(
     "sha256(convert_to(concat(
         p.id, '|', p.revision, '|', p.is_active::int, '|', p.created_at, '|', p.updated_at, '|', p.deleted_at, '|',
@@ -59,13 +59,13 @@ pub(super) const PERSONA: &str = concat!(
     text!("p.document"),
     ", ':'), '|',
         coalesce(",
-    text!("s.name"),
+    text!("titles.name"),
     ", ':'), '|',
         coalesce(",
-    text!("s.tags"),
+    text!("titles.tags"),
     ", ':'), '|',
         coalesce(",
-    text!("s.text"),
+    text!("texts.text"),
     ", ':'), '|'
     ), 'UTF8'))"
 );

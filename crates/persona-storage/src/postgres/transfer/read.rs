@@ -125,7 +125,8 @@ fn persona_sql(which: &str) -> String {
     format!(
         "SELECT p.id, p.revision, CASE WHEN p.deleted_at IS NULL THEN p.handle END, {}
          FROM (SELECT * FROM persona_store.personas {which}) AS p
-         LEFT JOIN persona_store.persona_search AS s ON s.persona = p.id
+         LEFT JOIN persona_store.persona_titles AS titles ON titles.persona = p.id
+         LEFT JOIN persona_store.persona_texts AS texts ON texts.persona = p.id
          CROSS JOIN LATERAL (
              SELECT string_agg(tag, E'\\n' ORDER BY tag) AS tags FROM persona_store.persona_tags WHERE persona = p.id
          ) AS t

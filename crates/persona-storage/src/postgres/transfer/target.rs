@@ -36,11 +36,17 @@ const TAKE_OUT: &str = "
         SELECT DISTINCT persona FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
     DELETE FROM persona_store.idempotency WHERE persona IN (SELECT persona FROM moved);
     DELETE FROM persona_store.revisions WHERE persona IN (SELECT persona FROM moved);
-    DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM moved);
     DELETE FROM persona_store.persona_tags WHERE persona IN (SELECT persona FROM moved);
     DELETE FROM persona_store.personas WHERE id IN (SELECT persona FROM moved);
     DELETE FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
     DROP TABLE persona_store.move_state";
+/// The same for the tables of words. The table `moved` stays until the commit.
+const TAKE_OUT_WORDS: &str = "
+    DELETE FROM persona_store.persona_titles WHERE persona IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.persona_texts WHERE persona IN (SELECT persona FROM moved)";
+/// The same where an earlier version of the program began the move.
+const TAKE_OUT_COMMON_WORDS: &str =
+    "DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM moved)";
 
 /// The count of elapsed time goes on from the newest record that was moved, and not from one that
 /// is made here before a maintenance process looks: a count that is behind the time of day would
@@ -112,8 +118,13 @@ impl Target for ServerTarget {
         if row::number(found, 0).map_err(|error| self.session.unreadable(&error))? == 0 {
             self.session.execute("DROP SCHEMA persona_store CASCADE")?;
         } else {
-            self.session.execute(TAKE_OUT)?;
             let version = self.session.version_by_content()?;
+            self.session.execute(TAKE_OUT)?;
+            self.session.execute(if version >= migrate::TWO_INDEXES_SINCE {
+                TAKE_OUT_WORDS
+            } else {
+                TAKE_OUT_COMMON_WORDS
+            })?;
             if version >= migrate::EPOCH_SINCE {
                 // The feed went back.
                 self.session.execute(migrate::RENEW_EPOCH)?;
@@ -219,8 +230,8 @@ impl Target for ServerTarget {
     }
 
     fn tidy(&mut self) -> Result<(), TransferError> {
-        let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_search, persona_store.revisions,
-                      persona_store.changes, persona_store.idempotency";
+        let tables = "persona_store.personas, persona_store.persona_tags, persona_store.persona_titles, persona_store.persona_texts,
+                      persona_store.revisions, persona_store.changes, persona_store.idempotency";
         self.session.execute(&format!("{BEGIN}; ANALYZE {tables}; COMMIT"))
     }
 
