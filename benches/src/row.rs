@@ -11,6 +11,8 @@ pub enum Target {
     RatioAtLeast(f64),
     /// Ours is at most so many times the rival's.
     RatioAtMost(f64),
+    /// Ours is at most so many times the rival's, or at most this figure, whichever is more.
+    RatioOrFigureAtMost(f64, f64),
     /// Ours is at least this.
     AtLeast(f64),
     /// Ours is at most this.
@@ -64,6 +66,7 @@ impl Row {
         match self.target {
             Target::RatioAtLeast(least) => Some(ratio >= least),
             Target::RatioAtMost(most) => Some(ratio <= most),
+            Target::RatioOrFigureAtMost(most, figure) => Some(ratio <= most || ours <= figure),
             Target::AtLeast(least) => Some(ours >= least),
             Target::AtMost(most) => Some(ours <= most),
             Target::None => None,
@@ -103,6 +106,9 @@ impl Target {
         match self {
             Self::RatioAtLeast(least) => format!("ratio >= {}", figure(least)),
             Self::RatioAtMost(most) => format!("ratio <= {}", figure(most)),
+            Self::RatioOrFigureAtMost(most, or) => {
+                format!("ratio <= {} or <= {}", figure(most), figure(or))
+            }
             Self::AtLeast(least) => format!(">= {}", figure(least)),
             Self::AtMost(most) => format!("<= {}", figure(most)),
             Self::None => String::new(),
@@ -129,6 +135,9 @@ mod tests {
         assert_eq!(row(Target::RatioAtLeast(0.8)).met(), Some(true));
         assert_eq!(row(Target::RatioAtLeast(0.85)).met(), Some(false));
         assert_eq!(row(Target::RatioAtMost(0.8)).met(), Some(true));
+        assert_eq!(row(Target::RatioOrFigureAtMost(0.7, 8.0)).met(), Some(true));
+        assert_eq!(row(Target::RatioOrFigureAtMost(0.8, 7.0)).met(), Some(true));
+        assert_eq!(row(Target::RatioOrFigureAtMost(0.7, 7.0)).met(), Some(false));
         assert_eq!(row(Target::AtMost(7.0)).met(), Some(false));
         assert_eq!(row(Target::None).met(), None);
     }

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::extract::body::Received;
 use crate::extract::json;
-use crate::limits::heavy::{LIGHT_BODY_BYTES_MAX, Turn};
+use crate::limits::heavy::{Turn, Weight};
 use crate::problem::{Code, Problem};
 use crate::{ClientAddress, Context, personas};
 
@@ -92,7 +92,7 @@ impl WriteRequest {
 
     /// What `read` makes of the body as JSON, and of which of the accepted media types it has.
     ///
-    /// A large body is read on a thread for such work, when its turn has come.
+    /// A body that is not light is read on a thread for such work, when its turn has come.
     pub async fn read<T: Send + 'static>(
         &mut self,
         context: &Context,
@@ -108,11 +108,13 @@ impl WriteRequest {
             ));
         }
         let media_type = media_type_of(&self.parts.headers, accepted)?;
-        if self.body.bytes().len() <= LIGHT_BODY_BYTES_MAX {
+        let weight = Weight::of(self.body.bytes().len());
+        if weight == Weight::Light {
             return read(media_type, json::read(self.body.bytes())?);
         }
-        let turn = Arc::new(context.heavy.take(self.client(), context.write_deadline()).await?);
-        self.turn = Some(Arc::clone(&turn));
+        let turn = context.heavy.take(weight, self.client(), context.write_deadline()).await?;
+        let turn = Arc::new(turn);
+        self.turn = (weight == Weight::Large).then(|| Arc::clone(&turn));
         let (body, digest) = (
             Arc::clone(&self.body),
             self.parts.headers.contains_key(IDEMPOTENCY_KEY).then(|| self.digest()),
@@ -276,5 +278,44 @@ fn only<'a>(
     match (lines.next(), lines.next()) {
         (_, Some(_)) => Err(Problem::bad_header(spelled, "repeated", "is there more than once")),
         (line, None) => Ok(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use axum::body::Body;
+    use axum::extract::FromRequest;
+    use http::Request;
+
+    use super::{MediaType, WriteRequest};
+    use crate::testing::{context, memory_store};
+
+    /// Whether the serving thread reads a body of so many bytes, and whether its request has a turn
+    /// afterwards.
+    async fn read(bytes: usize) -> (bool, bool) {
+        let context = Arc::new(context(Arc::new(memory_store())));
+        let body = format!("{{}}{}", " ".repeat(bytes - 2));
+        let request = Request::builder().header("content-type", "application/json");
+        let request = request.body(Body::from(body)).expect("a request");
+        let mut request = WriteRequest::from_request(request, &context).await.expect("read");
+        let serving = thread::current().id();
+        let is_here = request
+            .read(&context, MediaType::PERSONA, move |_, _| Ok(thread::current().id() == serving))
+            .await
+            .expect("an object");
+        (is_here, request.turn.is_some())
+    }
+
+    #[tokio::test]
+    async fn only_a_small_body_is_read_on_the_serving_thread_and_only_a_large_one_keeps_its_turn() {
+        let mut found = Vec::new();
+        for bytes in [2, 8 * 1024, 8 * 1024 + 1, 64 * 1024, 64 * 1024 + 1] {
+            found.push(read(bytes).await);
+        }
+        let (light, medium, large) = ((true, false), (false, false), (false, true));
+        assert_eq!(found, [light, light, medium, medium, large]);
     }
 }

@@ -1,9 +1,11 @@
-//! Heavy requests: bodies that take too long for a serving thread, and the turns of clients.
+//! Bodies that take too long for a serving thread, and the turns of clients at them.
 //!
-//! A body of some megabytes takes a second to read, check and fold, and many times its size in
-//! memory. So it is worked on elsewhere, by few requests at a time, and clients take turns. The
-//! turn is held by the work and not only by the request: a client that goes away does not make room
-//! for another one before its work has ended.
+//! A serving thread answers all others meanwhile, and many bodies can be complete at the same
+//! moment. So a medium body is read elsewhere, by few requests at a time, and clients take turns.
+//! A large body makes its whole request heavy: it takes a second to read, check and fold, and many
+//! times its size in memory. The turn of a heavy request is kept until its answer. It is held by
+//! the work and not only by the request: a client that goes away does not make room for another one
+//! before its work has ended.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,26 +15,59 @@ use persona_storage::Turns;
 
 use crate::problem::{Code, Problem};
 
-/// A larger body is heavy: it takes more than about a millisecond.
-pub(crate) const LIGHT_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Heavy requests that are worked on at a time in one process. The largest take a hundred times
-/// their body in memory for a moment, and a processor each; more would only make each take longer.
+/// A larger body is medium: to read it takes more than about a tenth of a millisecond, and a worker
+/// can have a thousand of them at once. Ordinary personas have a few thousand bytes, which take
+/// less than the way to another thread and back.
+const LIGHT_BODY_BYTES_MAX: usize = 8 * 1024;
+/// A larger body is large: it takes more than about a millisecond.
+const MEDIUM_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Requests that are worked on at a time in one process, of each kind. The largest take a hundred
+/// times their body in memory for a moment, and a processor each; more would only make each take
+/// longer.
 const TURNS: usize = 2;
+
+/// How much work it is to read a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Weight {
+    /// A serving thread reads it.
+    Light,
+    /// Another thread reads it.
+    Medium,
+    /// The same, and its request is heavy to its end.
+    Large,
+}
+
+impl Weight {
+    /// The weight of a body of so many bytes.
+    pub(crate) const fn of(bytes: usize) -> Self {
+        if bytes <= LIGHT_BODY_BYTES_MAX {
+            Self::Light
+        } else if bytes <= MEDIUM_BODY_BYTES_MAX {
+            Self::Medium
+        } else {
+            Self::Large
+        }
+    }
+}
 
 /// The turns of one process.
 #[derive(Clone, Debug)]
-pub struct HeavyTurns(Turns);
+pub struct HeavyTurns {
+    medium: Turns,
+    large: Turns,
+}
 
 impl Default for HeavyTurns {
     fn default() -> Self {
-        Self(Turns::new(TURNS))
+        Self { medium: Turns::new(TURNS), large: Turns::new(TURNS) }
     }
 }
 
 impl HeavyTurns {
-    /// Waits for a turn.
+    /// Waits for a turn at a body that is not light.
     pub(crate) async fn take(
         &self,
+        weight: Weight,
         client: Option<IpAddr>,
         deadline: Instant,
     ) -> Result<Turn, Problem> {
@@ -43,6 +78,7 @@ impl HeavyTurns {
             )
             .retry()
         };
-        self.0.take(client, deadline).await.ok_or_else(busy)
+        let turns = if weight == Weight::Large { &self.large } else { &self.medium };
+        turns.take(client, deadline).await.ok_or_else(busy)
     }
 }
