@@ -1,5 +1,9 @@
 //! Rows of `changes`: the feed, in the order of the transactions' numbers.
 //!
+//! A transaction has 1,024 places in the feed, so that it can have a line for each of several
+//! personas: the place of a line is the number of its transaction times 1,024, plus its own number
+//! within the transaction, plus the offset of the database.
+//!
 //! Transactions do not end in the order in which they got their numbers, so a reader stops below
 //! the oldest that still runs: what is there will never change any more, and nothing can come to
 //! lie before what was read.
@@ -28,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// statement began.
 const AFTER: &str = "
     SELECT c.sequence, c.persona, c.revision, c.kind, c.at, newest.sequence, bound.sequence
-    FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS sequence
+    FROM (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 AS sequence
           FROM persona_store.about) AS bound
     CROSS JOIN (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest
     LEFT JOIN LATERAL (
@@ -45,7 +49,7 @@ const AFTER: &str = "
 pub(super) const SETTLED: &str = "
     SELECT sequence, persona, revision, at
     FROM persona_store.changes
-    WHERE sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM persona_store.about)
+    WHERE sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 FROM persona_store.about)
     ORDER BY sequence DESC
     LIMIT 1";
 

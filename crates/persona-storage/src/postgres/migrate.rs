@@ -64,10 +64,10 @@ pub(super) const BEGIN: &str = "
 /// numbers.
 pub(super) const MOVE_FEED: &str = "
     UPDATE persona_store.about
-    SET feed_offset = newest.sequence + 1 - next.number
+    SET feed_offset = newest.sequence + 1 - next.place
     FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest,
-         (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS number) AS next
-    WHERE feed_offset + next.number <= newest.sequence
+         (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint * 1024 AS place) AS next
+    WHERE feed_offset + next.place <= newest.sequence
     RETURNING feed_offset";
 
 /// Another life of the database begins: places in its feed are no longer what they were (ADR 0033).
@@ -76,7 +76,7 @@ pub(super) const RENEW_EPOCH: &str = "
 
 /// The same condition, to be asked without a lock.
 const FEED_IS_BEHIND: &str = "
-    SELECT feed_offset + pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    SELECT feed_offset + pg_snapshot_xmax(pg_current_snapshot())::text::bigint * 1024
            <= (SELECT coalesce(max(sequence), 0) FROM persona_store.changes)
     FROM persona_store.about";
 

@@ -29,7 +29,7 @@ macro_rules! record {
     ),
     told AS (
         INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
-        SELECT about.feed_offset + pg_current_xact_id()::text::bigint, written.id, $2, $19, $9
+        SELECT about.feed_offset + pg_current_xact_id()::text::bigint * 1024, written.id, $2, $19, $9
         FROM written, persona_store.about AS about
     ),
     titled AS (

@@ -108,7 +108,7 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
     assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
     initialise_server(&url);
     assert_eq!(epoch(), first, "a start is no other life");
-    let high = "INSERT INTO persona_store.changes VALUES (1000000000, gen_random_uuid(), 1, 'created', 0)";
+    let high = "INSERT INTO persona_store.changes VALUES (1000000000000000, gen_random_uuid(), 1, 'created', 0)";
     cluster.sql(&database, high);
     assert!(initialise_server(&url).feed_moved);
     assert_ne!(epoch(), first);

@@ -204,7 +204,8 @@ async fn a_database_from_another_cluster_goes_on_with_its_feed() {
     before.write(create(1)).await.expect("created");
     before.close().await;
     // As if the transactions of the cluster that it was made in had had much higher numbers.
-    cluster.sql(&database, "UPDATE persona_store.changes SET sequence = sequence + 1000000000");
+    cluster
+        .sql(&database, "UPDATE persona_store.changes SET sequence = sequence + 1000000000000000");
     assert!(start(&url).expect("ready").feed_moved);
     assert!(!start(&url).expect("ready").feed_moved);
     let after = open();

@@ -211,7 +211,7 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
 /// their numbers in.
 async fn shuffled_lines(url: &str, rounds: usize) {
     let insert = "INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
-                  SELECT feed_offset + pg_current_xact_id()::text::bigint, gen_random_uuid(), 1, 'created', 0 FROM persona_store.about";
+                  SELECT feed_offset + pg_current_xact_id()::text::bigint * 1024, gen_random_uuid(), 1, 'created', 0 FROM persona_store.about";
     let mut clients = Vec::new();
     for _ in 0..6 {
         let (client, connection) =

@@ -54,7 +54,7 @@ const ENTRIES: &str = "
         FROM (
             SELECT * FROM persona_store.changes
             WHERE sequence > $1
-              AND ($4 OR sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+              AND ($4 OR sequence < (SELECT feed_offset + pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024
                                      FROM persona_store.about))
             ORDER BY sequence
             LIMIT $2
