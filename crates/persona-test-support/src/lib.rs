@@ -1,5 +1,5 @@
-//! What tests of several crates share: throwaway servers of PostgreSQL, and a wire to one that
-//! breaks on purpose.
+//! What tests of several crates share: throwaway servers of PostgreSQL, a wire to one that
+//! breaks on purpose, and waiting with a bound.
 //!
 //! Nothing here knows the product, so that a change of the product does not rebuild it. Start
 //! reading at [`Cluster`].
@@ -10,7 +10,9 @@ mod cluster;
 pub mod port;
 mod psql;
 mod shared;
+mod wait;
 pub mod wire;
 
 pub use cluster::Cluster;
 pub use psql::Session;
+pub use wait::{wait_at_most, wait_for, wait_until};

@@ -10,7 +10,7 @@ use persona_model::{Filter, ListRequest, Patch, Precondition, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
 use persona_storage::{Error, Exported, NoObserver, Operation, Store, Write};
-use persona_test_support::Cluster;
+use persona_test_support::{Cluster, wait_until};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -153,20 +153,11 @@ impl Held {
     }
 }
 
-/// Waits until something holds, with a deadline.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// Begins a read, lets it get as far as the server, and drops it.
 async fn begin_and_drop<T>(reading: impl Future<Output = T>, reached: impl FnMut() -> bool) {
     let mut reading = Box::pin(reading);
     let mut reached = reached;
-    until("the read reaches the server", || {
+    wait_until("the read reaches the server", LONG, || {
         let polled = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending(), "the read is over");
         reached()
@@ -199,7 +190,7 @@ async fn exports_that_nobody_reads_hold_nothing_that_writes_lists_or_the_feed_ne
     assert!(bench.sessions("true") <= 10, "{}", bench.sessions("true"));
     // One that is dropped makes room for another, which comes to its end.
     slow.clear();
-    until("the exports are over", || bench.sessions("query LIKE 'FETCH%'") == 0).await;
+    wait_until("the exports are over", LONG, || bench.sessions("query LIKE 'FETCH%'") == 0).await;
     let mut export = bench.store.export(Exported::All).await.expect("started");
     let mut count = 0;
     while let Some(answer) = export.recv().await {
@@ -218,7 +209,7 @@ async fn lists_that_take_long_hold_only_the_connections_of_lists() {
             .map(|_| Arc::clone(&bench.store))
             .map(|store| async move { store.list(list_with_tags(3)).await.map(drop) })
             .collect();
-        until("a list waits", || bench.sessions("wait_event_type = 'Lock'") >= 1).await;
+        wait_until("a list waits", LONG, || bench.sessions("wait_event_type = 'Lock'") >= 1).await;
         bench.patch_beside(parameters).await;
         assert!(bench.store.get(id(0)).await.expect("readable").is_some());
         assert!(bench.sessions("wait_event_type = 'Lock'") <= 3, "{parameters}");
@@ -243,7 +234,7 @@ async fn a_list_whose_client_is_gone_is_cancelled_and_no_write_waits_behind_it()
             assert!(took < WRITE_MAX, "{parameters}: a write behind a dropped list took {took:?}");
             // Far sooner than a lock is waited for, or a lost client is noticed.
             let began = Instant::now();
-            until("the list is cancelled", || waiting() == 0).await;
+            wait_until("the list is cancelled", LONG, || waiting() == 0).await;
             assert!(
                 began.elapsed() < WRITE_MAX,
                 "{parameters}: cancelled after {:?}",
@@ -279,7 +270,7 @@ async fn a_list_whose_client_is_gone_is_cancelled_over_tls_too() {
     for _ in 0..2 {
         begin_and_drop(bench.store.list(list_with_tags(3)), || waiting() > 0).await;
         let began = Instant::now();
-        until("the list is cancelled", || waiting() == 0).await;
+        wait_until("the list is cancelled", LONG, || waiting() == 0).await;
         assert!(began.elapsed() < WRITE_MAX, "cancelled after {:?}", began.elapsed());
     }
     held.release().await;
@@ -321,7 +312,7 @@ async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_smal
             .map(|(store, write)| async move { store.write(write).await })
             .collect();
         let waiting = || bench.sessions("wait_event_type = 'Lock'");
-        until("a heavy write reaches the server", || waiting() > 0).await;
+        wait_until("a heavy write reaches the server", LONG, || waiting() > 0).await;
         bench.patch_beside("heavy ones").await;
         assert_eq!(waiting(), 1);
         held.release().await;
@@ -341,7 +332,7 @@ async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have
             .map(|(store, write)| async move { store.write(write).await })
             .collect();
         // One is for short reads.
-        until("writes hold all connections but one", || {
+        wait_until("writes hold all connections but one", LONG, || {
             bench.sessions("wait_event_type = 'Lock'") == pool_max - 1
         })
         .await;
@@ -361,7 +352,8 @@ async fn a_list_that_takes_too_long_is_cancelled_and_its_client_is_told() {
     let refused = bench.store.list(list_with_tags(3)).await.expect_err("too long");
     assert!(matches!(refused, Error::ReadTimedOut { .. }), "{refused}");
     assert!(began.elapsed() < WRITE_MAX, "{:?}", began.elapsed());
-    until("the list is cancelled", || bench.sessions("wait_event_type = 'Lock'") == 0).await;
+    wait_until("the list is cancelled", LONG, || bench.sessions("wait_event_type = 'Lock'") == 0)
+        .await;
     held.release().await;
     bench.store.list(list_with_tags(3)).await.expect("listed");
 }

@@ -2,14 +2,17 @@
 //! twice, and no request waits for ever.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use persona_model::{Patch, Precondition};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};
-use persona_storage::{Error, Exported, NoObserver, Operation, Outcome, Store, Write, Written};
-use persona_test_support::Cluster;
+use persona_storage::{
+    Error, Exported, NoObserver, Observer, Operation, Outcome, Store, WaiterView, Write, Written,
+};
 use persona_test_support::wire::{Fault, Sender, Trap, Wire};
+use persona_test_support::{Cluster, wait_until};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -52,10 +55,30 @@ fn settings(url: &str) -> Settings {
 }
 
 fn open(url: &str) -> Arc<dyn Store> {
-    Arc::new(
-        PostgresStore::open(settings(url), Arc::new(TestClock::default()), Arc::new(NoObserver))
-            .expect("it opens"),
-    )
+    open_observed(url, Arc::new(NoObserver))
+}
+
+fn open_observed(url: &str, observer: Arc<dyn Observer>) -> Arc<dyn Store> {
+    let store = PostgresStore::open(settings(url), Arc::new(TestClock::default()), observer);
+    Arc::new(store.expect("it opens"))
+}
+
+/// Counts the writes that ever came into the queue.
+#[derive(Default)]
+struct Queue(AtomicUsize);
+
+impl Queue {
+    fn enqueued(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+impl WaiterView for Queue {}
+
+impl Observer for Queue {
+    fn enqueued(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }
 
 fn create(number: u8, members: serde_json::Value) -> Write {
@@ -105,7 +128,7 @@ async fn concurrent_writers_of_four_stores_lose_nothing_and_all_get_their_turn()
         store.close().await;
     }
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    until("the connections are closed", || database.sql(others) == "0").await;
+    wait_until("the connections are closed", LONG, || database.sql(others) == "0").await;
     assert_eq!(
         database
             .sql("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"),
@@ -162,15 +185,6 @@ async fn of_many_who_want_one_handle_at_once_one_gets_it() {
     assert_eq!(refused, 23, "{results:?}");
 }
 
-/// Waits until something holds, with a deadline.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
     let database = Database::alone();
@@ -189,7 +203,7 @@ async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
         let store = Arc::clone(&store);
         async move { store.write(create(1, json!({ "name": "Ada", "handle": "ada" }))).await }
     });
-    until("the first write does not wait", || {
+    wait_until("the first write waits", LONG, || {
         database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"
     })
     .await;
@@ -383,7 +397,8 @@ async fn a_database_that_goes_away_is_told_and_when_it_is_back_everything_goes_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_request_is_withdrawn_while_it_waits_and_done_after_its_turn_has_come() {
     let database = Database::new();
-    let store = database.store();
+    let queue = Arc::new(Queue::default());
+    let store = open_observed(&database.cluster.url(&database.name), queue.clone());
     store.write(create(1, json!({ "name": "Ada" }))).await.expect("created");
     let (blocker, connection) =
         tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
@@ -394,15 +409,22 @@ async fn a_dropped_request_is_withdrawn_while_it_waits_and_done_after_its_turn_h
         .batch_execute("BEGIN; SELECT 1 FROM persona_store.personas FOR UPDATE")
         .await
         .expect("locked");
+    let spawn = |key: &'static str| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.write(patch(json!({ "extensions": { key: 1 } }))).await })
+    };
     // The first has its turn and waits for the row; the second waits for its turn. Both clients go
     // away.
-    let wait = Duration::from_millis(300);
-    let first =
-        tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "first": 1 } }))));
-    let second =
-        tokio::time::timeout(wait, store.write(patch(json!({ "extensions": { "second": 1 } }))));
-    let (first, second) = tokio::join!(first, second);
-    assert!(first.is_err() && second.is_err(), "both waited until they were dropped");
+    let first = spawn("first");
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("the first waits for the row", LONG, || database.sql(waiting) == "1").await;
+    let second = spawn("second");
+    wait_until("the second is in the queue", LONG, || queue.enqueued() == 3).await;
+    for write in [first, second] {
+        write.abort();
+        assert!(write.await.expect_err("dropped").is_cancelled(), "it waited until then");
+    }
     blocker.batch_execute("ROLLBACK").await.expect("over");
     store.write(patch(json!({ "extensions": { "third": 1 } }))).await.expect("patched");
     let body: serde_json::Value =

@@ -17,7 +17,7 @@ use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::initialise;
 use persona_storage::transfer::{Plan, TransferError, transfer};
 use persona_storage::{NoObserver, Operation, Store};
-use persona_test_support::Cluster;
+use persona_test_support::{Cluster, wait_at_most, wait_until};
 use serde_json::json;
 
 /// How often a move is killed at random times.
@@ -74,15 +74,16 @@ fn move_killed(from: &str, to: &str, kills: u32) {
         child.wait().expect("a child");
         killed += 1;
     }
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while let Err(error) = transfer(&plan(from, to), &mut go_on) {
-        // The server may not have noticed yet that the last one is gone.
-        if matches!(error, TransferError::FileExists { .. } | TransferError::NotEmpty { .. }) {
-            return;
+    // The server may not have noticed yet that the last one is gone.
+    let mut refused = None;
+    wait_at_most(LONG, || match transfer(&plan(from, to), &mut go_on) {
+        Ok(_) | Err(TransferError::FileExists { .. } | TransferError::NotEmpty { .. }) => Some(()),
+        Err(error) => {
+            refused = Some(error);
+            None
         }
-        assert!(Instant::now() < deadline, "{error}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    })
+    .unwrap_or_else(|| panic!("{refused:?}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,17 +241,12 @@ async fn a_live_move_that_is_killed_between_the_end_of_the_source_and_the_start_
         .await
         .expect("locked");
     let mut moving = child(&from, &to, true, u32::MAX);
-    let deadline = Instant::now() + LONG;
-    while cluster
-        .sql(&database, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")
-        == "0"
-    {
-        assert!(
-            Instant::now() < deadline && moving.try_wait().expect("a child").is_none(),
-            "it does not wait"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL";
+    wait_until("the move waits for the lock", LONG, || {
+        assert!(moving.try_wait().expect("a child").is_none(), "it does not wait");
+        cluster.sql(&database, waiting) != "0"
+    })
+    .await;
     moving.kill().expect("a child");
     moving.wait().expect("a child");
     assert!(initialise(&files::settings(&folder.database())).is_err(), "the file is retired");

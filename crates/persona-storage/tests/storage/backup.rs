@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::files::{Folder, bodies, check, create, go_on, maintenance, open, patch, settings};
 use persona_storage::Store;
 use persona_storage::sqlite::{DatabaseError, RestoreReport, Step, initialise};
+use persona_test_support::wait_for;
 use serde_json::json;
 
 const PERSONAS: u8 = 12;
@@ -218,11 +219,9 @@ async fn a_restore_is_refused_while_anybody_has_the_database_open() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("a process");
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while !folder.path("open").exists() {
-        assert!(std::time::Instant::now() < deadline, "the other process did not open the file");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("the other process to open the file", Duration::from_mins(1), || {
+        folder.path("open").exists().then_some(())
+    });
     let refused = restore(&folder.path("b.db"), &folder.database()).expect_err("in use");
     assert!(
         matches!(refused, DatabaseError::InUse { pid: Some(pid), .. } if pid == holder.id()),

@@ -32,34 +32,37 @@ async fn a_sound_file_is_sound_dead_or_alive_and_as_a_backup_and_is_not_changed(
 async fn a_file_that_is_written_to_meanwhile_is_sound_at_every_moment() {
     let folder = Folder::filled(PERSONAS).await;
     let path = folder.database();
-    // The check opens the file first, because it reads the first page with plain file calls.
-    let (ready, begin) = std::sync::mpsc::channel::<()>();
+    // The check asks for a write at each of its looks, and waits until that is committed. The first
+    // look comes when the check has opened the file: it has to be first, because it reads the first
+    // page with plain file calls.
+    let (ask, asked) = std::sync::mpsc::channel::<std::sync::mpsc::Sender<()>>();
     let checking = {
         let path = path.clone();
         std::thread::spawn(move || {
             let mut looks = 0;
-            let mut ready = Some(ready);
-            let report = persona_storage::sqlite::check(&path, &mut |_| {
-                drop(ready.take());
+            let report = persona_storage::sqlite::check(&path, &mut |progress| {
                 looks += 1;
-                // Long enough for some writes between two looks, also on a busy machine.
-                std::thread::sleep(std::time::Duration::from_millis(20));
-                go_on(persona_storage::sqlite::Progress {
-                    step: persona_storage::sqlite::Step::Personas,
-                    done: 0,
-                    total: 0,
-                })
+                let (written, is_written) = std::sync::mpsc::channel();
+                ask.send(written).expect("the writer lives");
+                assert!(is_written.recv().is_err(), "dropped when the write is committed");
+                go_on(progress)
             });
             (report.expect("it can be read"), looks)
         })
     };
-    assert!(begin.recv().is_err(), "dropped when the file is open");
+    let mut written = asked.recv().expect("a first look");
     let (maintenance, store) = (maintenance(&path), open(&path));
     let mut number = PERSONAS;
-    while !checking.is_finished() && number < 200 {
+    loop {
         number += 1;
         create(&store, number).await;
         patch(&store, 1, &json!({ "extensions": { "number": number } })).await;
+        drop(written);
+        // The check is over when it asks for no more.
+        written = match asked.recv() {
+            Ok(next) => next,
+            Err(_) => break,
+        };
     }
     let (report, looks) = checking.join().expect("no panic");
     assert!(report.is_sound(), "{report:?}");

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::files::{Folder, check, go_on, settings};
 use persona_storage::NoObserver;
 use persona_storage::conformance::TestClock;
 use persona_storage::sqlite::{BackupPlan, BackupSchedule};
+use persona_test_support::wait_for;
 
 const PERSONAS: u8 = 12;
 const HOUR_US: i64 = 3_600_000_000;
@@ -154,11 +155,9 @@ impl Stuck {
             ])
             .env("STUCK_FOLDER", folder.path(""));
         let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-        let began = Instant::now();
-        while !folder.path("stuck").exists() {
-            assert!(began.elapsed() < WAIT_MAX, "it does not come to the middle");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for("the middle of a backup", WAIT_MAX, || {
+            folder.path("stuck").exists().then_some(())
+        });
         fs::remove_file(folder.path("stuck")).expect("removed");
         Self(child)
     }

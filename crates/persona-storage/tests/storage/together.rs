@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use persona_model::{Patch, Precondition};
@@ -13,6 +14,7 @@ use persona_storage::sqlite::{Maintenance, Settings, SqliteStore, WriteLock, ini
 use persona_storage::{
     Checkpoint, Error, Exported, NoObserver, Observer, Operation, Store, WaiterView, Written,
 };
+use persona_test_support::{wait_for, wait_until};
 use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -76,15 +78,6 @@ async fn add_key(store: &Arc<dyn Store>, key: &str, wait: Duration) -> Result<Wr
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Waits until something holds, with a deadline.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_of_one_store_is_seen_by_the_next_read_of_every_other() {
     let file = File::new();
@@ -144,9 +137,10 @@ struct Counts {
 impl Counts {
     /// Returns when this many requests are in the queue.
     async fn until_wait(&self, requests: usize) {
-        while self.waiting.load(Ordering::Relaxed) < requests {
-            tokio::task::yield_now().await;
-        }
+        wait_until("requests in the queue", LONG, || {
+            self.waiting.load(Ordering::Relaxed) >= requests
+        })
+        .await;
     }
 }
 
@@ -317,7 +311,7 @@ async fn a_foreign_program_that_holds_the_lock_costs_a_clear_busy_and_nothing_el
     let waiting = add_key(&store, "patient", LONG);
     let retries = counts.retries.load(Ordering::Relaxed);
     let releasing = async {
-        until("the patient write finds the lock taken", || {
+        wait_until("the patient write finds the lock taken", LONG, || {
             counts.retries.load(Ordering::Relaxed) > retries
         })
         .await;
@@ -344,30 +338,33 @@ async fn a_reader_that_holds_up_a_checkpoint_is_not_taken_for_a_foreign_holder_o
     add_key(&store, "later", LONG).await.expect("patched");
     // A log that does not grow any more is copied back as far as the reader lets it, and then it
     // cannot be cut.
-    let deadline = Instant::now() + LONG;
-    while counts.blocked.load(Ordering::Relaxed) < 2 {
-        assert!(Instant::now() < deadline, "no checkpoint was held up");
-        std::thread::sleep(maintenance.tick().expect("maintenance"));
-    }
+    wait_for("checkpoints that are held up", LONG, || {
+        maintenance.tick().expect("maintenance");
+        (counts.blocked.load(Ordering::Relaxed) >= 2).then_some(())
+    });
     assert_eq!(counts.retries.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_request_is_withdrawn_while_it_waits() {
     let file = File::new();
-    let store = file.store();
+    let counts = Arc::new(Counts::default());
+    let store = file.store_with(counts.clone());
     create(&store, 1).await;
     let write_lock = WriteLock::open(&file.settings.path).expect("a write lock");
     let guard = write_lock.lock().expect("locks work");
+    let spawn = |key: &'static str| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { add_key(&store, key, LONG).await })
+    };
     // The first keeps the writer at the write lock; the second is still in the queue when its
     // client goes away.
-    let first = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { add_key(&store, "first", LONG).await }
-    });
-    let second =
-        tokio::time::timeout(Duration::from_millis(50), add_key(&store, "second", LONG)).await;
-    assert!(second.is_err(), "it waited until it was dropped");
+    let first = spawn("first");
+    counts.until_wait(1).await;
+    let second = spawn("second");
+    counts.until_wait(2).await;
+    second.abort();
+    assert!(second.await.expect_err("dropped").is_cancelled(), "it waited until it was dropped");
     drop(guard);
     first.await.expect("no panic").expect("patched");
     add_key(&store, "third", LONG).await.expect("patched");
@@ -381,14 +378,17 @@ async fn a_dropped_request_is_withdrawn_while_it_waits() {
 async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle() {
     let file = File::new();
     let counts = Arc::new(Counts::default());
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, stopped) = mpsc::channel::<()>();
     let maintenance = std::thread::spawn({
-        let (mut maintenance, stop) = (file.maintenance(counts.clone()), Arc::clone(&stop));
+        let mut maintenance = file.maintenance(counts.clone());
         move || {
-            while !stop.load(Ordering::Relaxed) {
-                std::thread::sleep(maintenance.tick().expect("the maintenance process works"));
+            // As the program does: it is told to stop while it waits for its next work.
+            loop {
+                let pause = maintenance.tick().expect("the maintenance process works");
+                if stopped.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                    return maintenance;
+                }
             }
-            maintenance
         }
     });
     let stores: Vec<_> = (0..2).map(|_| file.store()).collect();
@@ -417,9 +417,9 @@ async fn the_maintenance_process_bounds_the_log_under_load_and_cuts_it_when_idle
     // 320 revisions of 200 KB, each kept twice: twice as much as the log may ever be.
     let largest = counts.largest_wal.load(Ordering::Relaxed);
     assert!(largest > 0 && largest <= 64 * 1024 * 1024, "the log reached {largest} bytes");
-    until("the idle log is cut", || std::fs::metadata(file.wal()).expect("it exists").len() == 0)
-        .await;
-    stop.store(true, Ordering::Relaxed);
+    let is_cut = || std::fs::metadata(file.wal()).expect("it exists").len() == 0;
+    wait_until("the idle log is cut", LONG, is_cut).await;
+    drop(stop);
     let maintenance = maintenance.join().expect("no panic");
     for store in &stores {
         store.close().await;

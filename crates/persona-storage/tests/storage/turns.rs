@@ -7,12 +7,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use persona_model::{Patch, PersonaId, Precondition};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::sqlite::{Settings, SqliteStore, WriteLock, initialise};
 use persona_storage::{Observer, Operation, Store, WaiterView, Write};
+use persona_test_support::wait_until;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -42,11 +43,7 @@ impl Observer for Counts {
 }
 
 async fn reaches(count: &AtomicUsize, wanted: usize) {
-    let began = Instant::now();
-    while count.load(SeqCst) < wanted {
-        assert!(began.elapsed() < DEADLINE, "{} of {wanted}", count.load(SeqCst));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_until("as many as wanted", DEADLINE, || count.load(SeqCst) >= wanted).await;
 }
 
 fn create(number: u8, bytes: usize, client: u8) -> Write {
@@ -114,12 +111,9 @@ fn waiting_for(file: &Path) -> usize {
     locks.lines().filter(|line| line.contains("->") && line.contains(&end_of_place)).count()
 }
 
-async fn somebody_waits_for(file: &Path) {
-    let began = Instant::now();
-    while waiting_for(file) == 0 {
-        assert!(began.elapsed() < DEADLINE, "nothing waits for {}", file.display());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+async fn until_a_lock_is_waited_for(file: &Path) {
+    let what = format!("a process that waits for {}", file.display());
+    wait_until(&what, DEADLINE, || waiting_for(file) > 0).await;
 }
 
 /// A store as one process has it, and the writes that wait in it.
@@ -155,7 +149,7 @@ async fn the_heavy_write_of_another_process_comes_to_the_write_lock_when_the_one
     send(&one, create(1, 1 << 20, 1));
     reaches(&at_one.at_the_write_lock, 1).await;
     send(&other, create(2, 1 << 20, 2));
-    somebody_waits_for(&lock).await;
+    until_a_lock_is_waited_for(&lock).await;
     // So the other process goes to the write lock for a light write, which came later.
     send(&other, create(100, 100, 3));
     reaches(&at_other.at_the_write_lock, 1).await;
@@ -193,7 +187,7 @@ async fn a_short_patch_of_a_large_persona_that_a_process_does_not_know_is_worked
         let other = Arc::clone(&other);
         async move { other.write(patch(1)).await }
     });
-    somebody_waits_for(&lock).await;
+    until_a_lock_is_waited_for(&lock).await;
     // Light writes go on, of the same process too.
     assert_eq!(other.write(patch(2)).await.expect("patched").representation.revision.number(), 2);
     assert!(!heavy.is_finished());

@@ -45,7 +45,14 @@ const RULES_OF_THE_WORKSPACE: &[(&str, &[&str])] = &[
     ),
     (
         "tokio",
-        &["persona-storage", "persona-http", "persona-server", "persona-cli", "persona-bench"],
+        &[
+            "persona-storage",
+            "persona-http",
+            "persona-server",
+            "persona-cli",
+            "persona-test-support",
+            "persona-bench",
+        ],
     ),
     ("clap", &["persona-server", "persona-cli", "persona-bench"]),
     ("toml", &["persona-server", "persona-cli"]),
