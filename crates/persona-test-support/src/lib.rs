@@ -10,9 +10,11 @@ mod cluster;
 pub mod port;
 mod psql;
 mod shared;
+mod stop;
 mod wait;
 pub mod wire;
 
 pub use cluster::Cluster;
 pub use psql::Session;
+pub use stop::Stop;
 pub use wait::{wait_at_most, wait_for, wait_until};

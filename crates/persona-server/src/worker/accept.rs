@@ -177,15 +177,16 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
     use std::sync::Arc;
     use std::time::Duration;
 
+    use persona_test_support::wait_until;
     use tokio::io::unix::AsyncFd;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::mpsc;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::timeout;
 
     use super::accept_until_drained;
     use crate::clock::coarse_millis;
@@ -203,6 +204,16 @@ mod tests {
     fn take_all(places: &Arc<Places>) -> Vec<Lease> {
         let peer = [127, 0, 0, 1].into();
         std::iter::from_fn(|| places.take(peer)).collect()
+    }
+
+    /// How many connections wait in the queue of this listener: what the system calls the bytes
+    /// that are received is their number where a socket listens (`proc_net_tcp(5)`).
+    fn queued(address: SocketAddr) -> u64 {
+        let own = format!(":{:04X} 00000000:0000 0A ", address.port());
+        let sockets = std::fs::read_to_string("/proc/net/tcp").expect("a mounted /proc");
+        let listener = sockets.lines().find_map(|line| line.split_once(&own)).expect("it listens");
+        let received = listener.1.split([':', ' ']).nth(1).expect("a queue");
+        u64::from_str_radix(received, 16).expect("a number")
     }
 
     /// A connection that was accepted, or waits to be, when the drain begins and there is no place.
@@ -225,9 +236,9 @@ mod tests {
         let held = take_all(&places);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a socket");
-        let mut client = TcpStream::connect(listener.local_addr().expect("an address"))
-            .await
-            .expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let mut client = TcpStream::connect(address).await.expect("it listens");
+        assert_eq!(queued(address), 1);
         client
             .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
             .await
@@ -240,10 +251,9 @@ mod tests {
         let listener = AsyncFd::new(listener).expect("a descriptor");
         let accepting = accept_until_drained(listener, &serving, &load, &places, &open);
         let answered = async {
-            // Long enough to be accepted. Were it not, the test would say less, and not fail.
-            sleep(Duration::from_millis(100)).await;
+            // From here on it waits for a place.
+            wait_until("an empty queue", DEADLINE, || queued(address) == 0).await;
             drainer.begin();
-            sleep(Duration::from_millis(100)).await;
             drop(held);
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await.expect("no reset");

@@ -201,18 +201,23 @@ const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
 /// Bytes of the WAL that are in use.
 pub(super) fn wal_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    look_until_published(|| look_at_wal(connection)).map(WalState::bytes)
+}
+
+/// Looks again where a writer is just publishing its commit.
+fn look_until_published(
+    mut look: impl FnMut() -> rusqlite::Result<Option<WalState>>,
+) -> rusqlite::Result<WalState> {
     let began = Instant::now();
     loop {
-        match look_at_wal(connection)? {
-            Some(wal) => return Ok(wal.bytes()),
-            None if began.elapsed() < LOOK_MAX => std::thread::sleep(LOOK_PAUSE),
-            None => {
-                return Err(rusqlite::Error::SqliteFailure(
-                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                    None,
-                ));
-            }
+        if let Some(wal) = look()? {
+            return Ok(wal);
         }
+        if began.elapsed() >= LOOK_MAX {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None));
+        }
+        std::thread::sleep(LOOK_PAUSE);
     }
 }
 
@@ -268,7 +273,7 @@ mod tests {
     use rusqlite::types::Value;
 
     use super::super::{Durability, Settings, initialise};
-    use super::{Purpose, look_at_wal, open, wal_bytes};
+    use super::{Purpose, look_at_wal, look_until_published, open};
     use crate::NoObserver;
 
     fn read_back(connection: &Connection, pragma: &str) -> Value {
@@ -380,17 +385,16 @@ mod tests {
         let mut byte = [0];
         index.read_exact_at(&mut byte, SECOND_HEADER).expect("a header");
         index.write_all_at(&[!byte[0]], SECOND_HEADER).expect("written");
-        assert!(
-            look_at_wal(&reader).expect("it can be looked at").is_none(),
-            "the look did not meet the commit"
-        );
-        let published = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
-            index.write_all_at(&byte, SECOND_HEADER).expect("written");
-            // Closing it would drop the locks of this whole process.
-            std::mem::forget(index);
+        let mut looks = 0;
+        let wal = look_until_published(|| {
+            looks += 1;
+            if looks == 3 {
+                index.write_all_at(&byte, SECOND_HEADER).expect("written");
+            }
+            look_at_wal(&reader)
         });
-        assert!(wal_bytes(&reader).expect("a size") > 0);
-        published.join().expect("no panic");
+        assert!(wal.expect("a size").bytes() > 0 && looks == 3, "{looks} looks");
+        // Closing it would drop the locks of this whole process.
+        std::mem::forget(index);
     }
 }

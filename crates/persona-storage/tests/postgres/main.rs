@@ -4,15 +4,18 @@
 #[path = "../common/files.rs"]
 mod files;
 
+mod broken_connections;
 mod contract_of_postgres;
 mod differential;
 mod epoch;
+mod feed;
 mod forgetting;
 mod keys;
 mod leases;
 mod moves;
 mod polling;
 mod reads;
+mod shared_database;
 mod standby;
 mod start;
 mod ties;

@@ -5,6 +5,7 @@ mod files;
 
 mod backup;
 mod check;
+mod checkpoints;
 mod contract_of_memory;
 mod contract_of_sqlite;
 mod damage;
@@ -17,6 +18,8 @@ mod order_of_creation;
 mod portable;
 mod restore_beside_start;
 mod scheduled_backups;
+mod shared_file;
+mod shared_transactions;
 mod start;
 mod starting_over;
 mod together;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use persona_test_support::wait_until;
 use rusqlite::Connection;
 use tokio::task::JoinHandle;
 
@@ -80,12 +81,7 @@ impl Subject {
     }
 
     async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let waited = async {
-            while !is_so(self) {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        tokio::time::timeout(DEADLINE, waited).await.unwrap_or_else(|_| panic!("no {what}"));
+        wait_until(what, DEADLINE, || is_so(self)).await;
     }
 
     fn waiting(&self) -> usize {

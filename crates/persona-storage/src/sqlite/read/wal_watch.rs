@@ -138,6 +138,8 @@ fn monotonic() -> Duration {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use persona_test_support::wait_for;
+
     use super::{
         HELD_AFTER, LIMIT_MAX, Purpose, TURN_WAIT_MAX, WAL_BYTES_FULL, WalWatch, connection,
         is_time_to_start, monotonic,
@@ -181,15 +183,13 @@ mod tests {
         seen.is_closed = true;
         seen.full_since = Instant::now().checked_sub(HELD_AFTER);
         drop(seen);
-        let begun = Instant::now();
-        let limit = loop {
-            if let Some(limit) = watch.limit_of_reads() {
-                break limit;
-            }
-            assert!(begun.elapsed() < Duration::from_mins(1), "no read begins");
-            std::thread::sleep(super::LOOK_EVERY);
-        };
+        let limit = wait_for("a read begins", Duration::from_mins(1), || watch.limit_of_reads());
         assert_eq!(limit, LIMIT_MAX);
+    }
+
+    /// As if the last look were so long ago that the next one is due.
+    fn forget_the_last_look(watch: &WalWatch) {
+        watch.seen.lock().expect("not poisoned").at = None;
     }
 
     #[test]
@@ -210,14 +210,14 @@ mod tests {
                 "CREATE TABLE filling (text); INSERT INTO filling VALUES (zeroblob(33554432))",
             )
             .expect("written");
-        std::thread::sleep(super::LOOK_EVERY);
+        forget_the_last_look(&watch);
         assert!(watch.look().bytes() >= WAL_BYTES_FULL);
         assert!(watch.limit_of_reads().is_none());
         connection::checkpoint(&maintenance, rusqlite::wal::CheckpointMode::PASSIVE)
             .expect("copied");
-        std::thread::sleep(super::LOOK_EVERY);
+        forget_the_last_look(&watch);
         assert!(watch.limit_of_reads().is_none(), "a process may be writing");
-        std::thread::sleep(super::LOOK_EVERY);
+        forget_the_last_look(&watch);
         assert!(
             watch.limit_of_reads().is_some(),
             "it is copied and no process writes, so the next write resets it"

@@ -1,0 +1,98 @@
+//! The feed while transactions overlap: each line once, and in order.
+
+use std::sync::Arc;
+
+use persona_storage::conformance::id;
+use persona_test_support::wait_until;
+use serde_json::json;
+
+use crate::shared_database::{Database, LONG, create};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed_skips_nothing_when_transactions_end_in_another_order() {
+    let database = Database::alone();
+    let store = database.store();
+    // A handle is taken in a transaction that is not over, so a write that wants the handle has a
+    // number already and has to wait.
+    let (blocker, connection) =
+        tokio_postgres::connect(&database.cluster.url(&database.name), tokio_postgres::NoTls)
+            .await
+            .expect("connected");
+    tokio::spawn(connection);
+    let insert = "BEGIN; INSERT INTO persona_store.personas VALUES \
+                  (gen_random_uuid(), 1, 'x', 'user', 'ada', true, 0, 0, NULL, NULL, NULL, sha256(''), '{}', '{}')";
+    blocker.batch_execute(insert).await.expect("inserted");
+    let first = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.write(create(1, json!({ "name": "Ada", "handle": "ada" }))).await }
+    });
+    wait_until("the first write waits", LONG, || {
+        database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"
+    })
+    .await;
+    store.write(create(2, json!({ "name": "Bea" }))).await.expect("created");
+    // The second is committed and in the table, with the higher number; the first can still come
+    // before it.
+    assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "1");
+    let early = store.changes_after(0, 100).await.expect("readable");
+    blocker.batch_execute("ROLLBACK").await.expect("over");
+    first.await.expect("no panic").expect("created");
+    let last = early.last().map_or(0, |change| change.sequence);
+    let late = store.changes_after(last, 100).await.expect("readable");
+    let seen: Vec<_> = early.iter().chain(&late).map(|change| change.persona).collect();
+    assert_eq!(seen, [id(1), id(2)], "{early:?} {late:?}");
+    assert_eq!(database.sql("SELECT count(*) FROM persona_store.changes"), "2");
+}
+
+/// Lines of the feed as writes make them, by transactions that end in another order than they took
+/// their numbers in.
+async fn shuffled_lines(url: &str, rounds: usize) {
+    let insert = "INSERT INTO persona_store.changes (sequence, persona, revision, kind, at)
+                  SELECT feed_offset + pg_current_xact_id()::text::bigint * 1024, gen_random_uuid(), 1, 'created', 0 FROM persona_store.about";
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("connected");
+        tokio::spawn(connection);
+        clients.push(client);
+    }
+    let mut seed = 11_u64;
+    for _ in 0..rounds {
+        for client in &clients {
+            client.batch_execute(&format!("BEGIN; {insert}")).await.expect("inserted");
+        }
+        let mut open: Vec<_> = clients.iter().collect();
+        while !open.is_empty() {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let next = usize::try_from(seed >> 33).expect("small") % open.len();
+            open.swap_remove(next).batch_execute("COMMIT").await.expect("committed");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_pages_through_the_feed_while_transactions_overlap_sees_every_line_once_and_in_order() {
+    let database = Database::alone();
+    let store = database.store();
+    let url = database.cluster.url(&database.name);
+    let writing = tokio::spawn(async move { shuffled_lines(&url, 60).await });
+    let mut seen: Vec<u64> = Vec::new();
+    loop {
+        let is_over = writing.is_finished();
+        let page =
+            store.changes_after(seen.last().copied().unwrap_or(0), 4).await.expect("readable");
+        if page.is_empty() && is_over {
+            break;
+        }
+        seen.extend(page.iter().map(|change| change.sequence));
+    }
+    writing.await.expect("no panic");
+    let all = database
+        .sql("SELECT string_agg(sequence::text, ' ' ORDER BY sequence) FROM persona_store.changes");
+    assert_eq!(seen.iter().map(u64::to_string).collect::<Vec<_>>().join(" "), all);
+    assert_eq!(seen.len(), 360);
+    database.cluster.stop();
+    let _ = std::fs::remove_dir_all(database.cluster.folder());
+}

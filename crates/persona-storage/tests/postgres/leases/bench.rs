@@ -1,0 +1,159 @@
+//! A store with one persona, the sessions that it has in the server, and locks that make requests
+//! wait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use persona_model::{Filter, ListRequest, Patch, Precondition, Sort};
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::postgres::{PostgresStore, Settings, initialise};
+use persona_storage::{NoObserver, Operation, Store, Write};
+use persona_test_support::Cluster;
+use serde_json::json;
+
+/// Longest time of a write beside long reads. Alone it takes milliseconds; without connections of
+/// its own it would wait until its deadline.
+pub const WRITE_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait for something that happens by itself.
+pub const LONG: Duration = Duration::from_secs(30);
+
+/// Large enough that an export that is not read does not fit into queue and sockets.
+pub const LARGE_PERSONAS: u8 = 160;
+
+pub const LARGE_BYTES: usize = 100_000;
+
+pub struct Bench<'a> {
+    pub store: Arc<dyn Store>,
+    pub cluster: &'a Cluster,
+    pub database: String,
+}
+
+impl Bench<'static> {
+    /// A store with one persona; its lists are cancelled after this time.
+    pub async fn with(parameters: &str, read_time: Duration) -> Self {
+        let cluster = Cluster::shared();
+        let database = cluster.database();
+        let url = format!("{}?{parameters}", cluster.url(&database));
+        Self::on(cluster, database, &url, read_time).await
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// The same in a database of this server, which is reached by this URL.
+    pub async fn on(
+        cluster: &'a Cluster,
+        database: String,
+        url: &str,
+        read_time: Duration,
+    ) -> Self {
+        let settings =
+            Settings::parse(url).expect("a URL").named("leases").reading_within(read_time);
+        initialise(&settings).expect("an empty database");
+        let store =
+            PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+                .expect("it opens");
+        store.write(create(0, "short")).await.expect("created");
+        Self { store: Arc::new(store), cluster, database }
+    }
+
+    pub async fn fill(&self) {
+        let text = "x".repeat(LARGE_BYTES);
+        for number in 1..=LARGE_PERSONAS {
+            self.store.write(create(number, &text)).await.expect("created");
+        }
+    }
+
+    pub fn sql(&self, sql: &str) -> String {
+        self.cluster.sql(&self.database, sql)
+    }
+
+    /// Sessions of the store of which this holds.
+    pub fn sessions(&self, condition: &str) -> usize {
+        let of_store = "datname = current_database() AND application_name = 'leases'";
+        self.sql(&format!("SELECT count(*) FROM pg_stat_activity WHERE {of_store} AND {condition}"))
+            .parse()
+            .expect("a number")
+    }
+
+    /// Patches the first persona and tells how long that took.
+    pub async fn patch(&self, number: usize) -> Duration {
+        let began = Instant::now();
+        let patch =
+            Patch::merge(json!({ "description": format!("{number}") })).expect("a merge patch");
+        self.store
+            .write(write(Operation::Patch {
+                id: id(0),
+                precondition: Precondition::Any,
+                patch,
+                base: None,
+            }))
+            .await
+            .expect("patched");
+        began.elapsed()
+    }
+
+    /// Patches one after the other while something else goes on; none may wait for that.
+    pub async fn patch_beside(&self, what: &str) {
+        for number in 0..6 {
+            let took = self.patch(number).await;
+            assert!(took < WRITE_MAX, "a write beside {what} took {took:?}");
+        }
+    }
+}
+
+pub fn create(number: u8, description: &str) -> Write {
+    write(Operation::Create {
+        id: id(number),
+        document: document(json!({ "name": "Ada", "description": description })),
+    })
+}
+
+/// A list of the personas that have all of so many tags.
+pub fn list_with_tags(count: usize) -> ListRequest {
+    let tags = (0..count).map(|number| format!("tag {number}")).collect();
+    ListRequest {
+        filter: Filter { tags, ..Filter::default() },
+        sort: Sort::DEFAULT,
+        after: None,
+        limit: 50,
+        count: true,
+    }
+}
+
+/// Holds a table, so that what asks for it waits in the server for as long as this lives.
+pub struct Held(tokio_postgres::Client);
+
+impl Held {
+    /// A list that asks for a tag waits.
+    pub async fn tags_of(bench: &Bench<'_>) -> Self {
+        Self::with(bench, "LOCK TABLE persona_store.persona_tags IN ACCESS EXCLUSIVE MODE").await
+    }
+
+    /// Every write waits, and no read.
+    pub async fn writes_of(bench: &Bench<'_>) -> Self {
+        Self::with(bench, "LOCK TABLE persona_store.personas IN EXCLUSIVE MODE").await
+    }
+
+    /// A change of this persona waits.
+    pub async fn changes_of(bench: &Bench<'_>, name: &str) -> Self {
+        Self::with(
+            bench,
+            &format!("SELECT 1 FROM persona_store.personas WHERE name = '{name}' FOR UPDATE"),
+        )
+        .await
+    }
+
+    pub async fn with(bench: &Bench<'_>, lock: &str) -> Self {
+        let url = bench.cluster.url(&bench.database);
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("connected");
+        tokio::spawn(connection);
+        client.batch_execute(&format!("BEGIN; {lock}")).await.expect("locked");
+        Self(client)
+    }
+
+    pub async fn release(self) {
+        self.0.batch_execute("ROLLBACK").await.expect("over");
+    }
+}

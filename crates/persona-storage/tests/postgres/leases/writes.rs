@@ -1,0 +1,80 @@
+//! Writes that wait in the server: heavy ones, and as many as there are connections.
+
+use std::sync::Arc;
+
+use persona_model::{Patch, Precondition};
+use persona_storage::conformance::{TestClock, document, id, write};
+use persona_storage::postgres::{PostgresStore, Settings};
+use persona_storage::{NoObserver, Operation, Store};
+use persona_test_support::wait_until;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::bench::{Bench, Held, LARGE_BYTES, LONG, create};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_writes_hold_one_connection_at_a_time_and_leave_the_others_to_small_ones() {
+    let bench = Bench::with("pool_max=3", LONG).await;
+    let text = "x".repeat(LARGE_BYTES);
+    for number in 1..=4 {
+        let document = document(json!({ "name": "heavy", "description": text }));
+        bench
+            .store
+            .write(write(Operation::Create { id: id(number), document }))
+            .await
+            .expect("created");
+    }
+    // Another process, as it were: it has never seen how large these personas are.
+    let settings = Settings::parse(&bench.cluster.url(&bench.database)).expect("a URL");
+    let settings = settings.named("leases").reading_within(LONG);
+    let other = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver));
+    let other: Arc<dyn Store> = Arc::new(other.expect("it opens"));
+    for (store, revision) in [(&bench.store, 2), (&other, 3)] {
+        let held = Held::changes_of(&bench, "heavy").await;
+        // As short as they are, each changes a large document.
+        let nickname = |number: u8| {
+            let patch = Patch::merge(json!({ "nickname": revision.to_string() }));
+            let patch = patch.expect("a merge patch");
+            write(Operation::Patch {
+                id: id(number),
+                precondition: Precondition::Any,
+                patch,
+                base: None,
+            })
+        };
+        let heavy: JoinSet<_> = (1..=4)
+            .map(|number| (Arc::clone(store), nickname(number)))
+            .map(|(store, write)| async move { store.write(write).await })
+            .collect();
+        let waiting = || bench.sessions("wait_event_type = 'Lock'");
+        wait_until("a heavy write reaches the server", LONG, || waiting() > 0).await;
+        bench.patch_beside("heavy ones").await;
+        assert_eq!(waiting(), 1);
+        held.release().await;
+        for written in heavy.join_all().await {
+            assert_eq!(written.expect("patched").representation.revision.number(), revision);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_is_told_while_writes_hold_every_connection_that_they_may_have() {
+    for pool_max in [3, 10] {
+        let bench = Bench::with(&format!("pool_max={pool_max}"), LONG).await;
+        let held = Held::writes_of(&bench).await;
+        let writes: JoinSet<_> = (1..=20)
+            .map(|number| (Arc::clone(&bench.store), create(number, "waits")))
+            .map(|(store, write)| async move { store.write(write).await })
+            .collect();
+        // One is for short reads.
+        wait_until("writes hold all connections but one", LONG, || {
+            bench.sessions("wait_event_type = 'Lock'") == pool_max - 1
+        })
+        .await;
+        bench.store.ready().await.expect("reads work");
+        held.release().await;
+        for written in writes.join_all().await {
+            written.expect("created");
+        }
+    }
+}
