@@ -7,12 +7,17 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{Client, DEADLINE, Process, signal, wait_for};
 use persona_test_support::Cluster;
+
+/// The age from which on a process is no longer young (`YOUNG` in `supervisor/slot.rs`), and a
+/// little to get ready in.
+const GROWN_UP: Duration = Duration::from_millis(1_200);
 
 /// What a server is started with.
 pub struct Builder {
@@ -150,6 +155,20 @@ impl Server {
             .into_iter()
             .filter(|process| process.role == role)
             .collect()
+    }
+
+    /// A child with this role that is old enough for its death not to count as a failed start: the
+    /// next one then comes at once, and eight failed starts in a row would end the server.
+    #[track_caller]
+    pub fn grown_up(&self, role: &str) -> Process {
+        let (mut seen, mut since) = (None, Instant::now());
+        wait_for("a process that has served for a while", DEADLINE, || {
+            let now = self.processes(role).pop();
+            if now != seen {
+                (seen, since) = (now.clone(), Instant::now());
+            }
+            now.filter(|_| since.elapsed() > GROWN_UP)
+        })
     }
 
     /// Sends the supervisor a signal.

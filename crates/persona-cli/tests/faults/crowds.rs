@@ -3,9 +3,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +11,7 @@ use serde_json::json;
 
 use crate::common::personas::create;
 use crate::common::report::{Form, milliseconds, report};
-use crate::common::{Client, Server};
+use crate::common::{Client, Server, Stop};
 
 const TARGET: &str =
     "every request of the victim is answered, p99 within 5 times its usual and 100 ms";
@@ -25,25 +22,26 @@ const WHOLE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Connections of one kind that are held against the server.
 struct Crowd {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     thread: Option<thread::JoinHandle<u64>>,
 }
 
 impl Crowd {
-    /// So many connections, each of which sends these bytes again and again, and is made anew when
-    /// the server closes it.
+    /// So many connections, each of which sends these bytes and is made anew when the server closes
+    /// it. Whole requests are sent again and again, at this pace.
     fn start(address: SocketAddr, count: usize, bytes: &'static [u8], pause: Duration) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let stop = Stop::default();
+        let stopped = stop.clone();
         let connect = move || {
-            let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
+            let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
             stream.set_nonblocking(true).ok()?;
+            let _ = stream.write_all(bytes);
             Some(stream)
         };
         let mut streams: Vec<Option<TcpStream>> = (0..count).map(|_| connect()).collect();
         let thread = thread::spawn(move || {
             let mut renewed = 0;
-            while !stopped.load(Relaxed) {
+            while !stopped.comes_within(pause) {
                 for stream in &mut streams {
                     let is_open = stream.as_mut().is_some_and(|stream| {
                         let mut rest = [0; 1024];
@@ -58,12 +56,8 @@ impl Crowd {
                     if !is_open {
                         renewed += 1;
                         *stream = connect();
-                        if let Some(stream) = stream {
-                            let _ = stream.write_all(bytes);
-                        }
                     }
                 }
-                thread::sleep(pause);
             }
             renewed
         });
@@ -72,7 +66,7 @@ impl Crowd {
 
     /// Ends it, and tells how many connections were made anew.
     fn end(mut self) -> u64 {
-        self.stop.store(true, Relaxed);
+        self.stop.now();
         self.thread.take().map_or(0, |thread| thread.join().expect("no panic"))
     }
 }

@@ -1,8 +1,7 @@
-//! 30: many writers at once through four workers: every writer gets a share, and none waits for
-//! long.
+//! 30: many writers at once through four workers: each gets its share, and none waits for long.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,9 +9,12 @@ use serde_json::json;
 
 use crate::common::personas::{connect_to_each_worker, create, patch, worker_of};
 use crate::common::report::{Form, milliseconds, report};
-use crate::common::{DEADLINE, Server, wait_for};
+use crate::common::{DEADLINE, Server, Stop, wait_for};
 
 const WORKERS: usize = 4;
+
+/// Least index of fairness.
+const JAIN_MIN: f64 = 0.8;
 
 /// Jain's index of fairness: 1 when all have the same, 1/n when one has everything.
 #[expect(clippy::cast_precision_loss, reason = "counts of a short test")]
@@ -32,15 +34,17 @@ fn many_writers(form: Form) {
     while clients.len() < WORKERS * clients_of_each {
         clients.push(server.connect());
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let writes_min = (form.pick(20, 1_000) * clients.len()) as u64;
+    let (stop, acknowledged) = (Stop::default(), Arc::new(AtomicU64::new(0)));
     let writers: Vec<_> = clients
         .into_iter()
         .map(|mut client| {
-            let (path, stop) = (path.clone(), Arc::clone(&stop));
+            let (path, stop, acknowledged) =
+                (path.clone(), stop.clone(), Arc::clone(&acknowledged));
             thread::spawn(move || {
                 let worker = worker_of(&mut client) - 1;
                 let (mut count, mut waited, mut longest) = (0_u64, Duration::ZERO, Duration::ZERO);
-                while !stop.load(Relaxed) {
+                while !stop.is_now() {
                     let began = Instant::now();
                     assert_eq!(
                         patch(&mut client, &path, &json!({ "extensions": { "n": count } }))
@@ -48,6 +52,7 @@ fn many_writers(form: Form) {
                             .status,
                         200
                     );
+                    acknowledged.fetch_add(1, Relaxed);
                     let took = began.elapsed();
                     (count, waited, longest) = (count + 1, waited + took, longest.max(took));
                 }
@@ -55,12 +60,10 @@ fn many_writers(form: Form) {
             })
         })
         .collect();
-    let (began, length) =
-        (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_mins(1)));
-    wait_for("the end of the load", length + DEADLINE, || {
-        (began.elapsed() >= length).then_some(())
+    wait_for("writes of all clients", form.pick(3, 60) * DEADLINE, || {
+        (acknowledged.load(Relaxed) >= writes_min).then_some(())
     });
-    stop.store(true, Relaxed);
+    stop.now();
     let (mut by_client, mut by_worker) = (Vec::new(), [0; WORKERS]);
     let (mut waited, mut longest) = (Duration::ZERO, Duration::ZERO);
     for writer in writers {
@@ -84,9 +87,9 @@ fn many_writers(form: Form) {
         "Jain index at least 0.98, longest wait at most 10 times the mean",
         &figures,
     );
-    // Generous, because other programs share this machine; without a write lock one process starves
-    // and this fails too.
-    assert!(clients_index > 0.5 && workers_index > 0.5, "{figures}");
+    // Other programs share this machine, so that shares differ. Where the clients of one worker get
+    // nothing, both are 0.75.
+    assert!(clients_index > JAIN_MIN && workers_index > JAIN_MIN, "{figures}");
 }
 
 #[test]

@@ -7,16 +7,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
-use crate::common::{Client, DEADLINE, Server, wait_for};
+use crate::common::{Client, DEADLINE, Server, Stop, wait_at_most, wait_for};
 use crate::strace::{Attached, is_there};
 
 /// The calls by which a process gets or hands on a descriptor, or makes another process.
@@ -47,19 +45,14 @@ fn forks_and_copies(record: &str, database: &Path) -> Vec<String> {
 
 /// Requests of every kind that touches the file in its own way, until told to stop: for a second,
 /// then a pause, and so on.
-fn load(
-    server: &Server,
-    path: &str,
-    pause: Duration,
-    stop: &Arc<AtomicBool>,
-) -> Vec<thread::JoinHandle<u64>> {
+fn load(server: &Server, path: &str, pause: Duration, stop: &Stop) -> Vec<JoinHandle<u64>> {
     let start = |number: u64| {
-        let (address, path, stop) = (server.address(), path.to_owned(), Arc::clone(stop));
+        let (address, path, stop) = (server.address(), path.to_owned(), stop.clone());
         thread::spawn(move || {
             let (mut requests, mut began) = (0, Instant::now());
-            while !stop.load(Relaxed) {
+            while !stop.is_now() {
                 if began.elapsed() >= Duration::from_secs(1) {
-                    thread::sleep(pause);
+                    stop.comes_within(pause);
                     began = Instant::now();
                 }
                 let mut client = Client::connect(address).expect("a connection");
@@ -122,17 +115,15 @@ fn running_server(form: Form) {
             )
         })
         .collect();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::default();
     // In the long form there are pauses, in which the maintenance process does the work that it
     // puts off while clients write.
     let clients = load(&server, &path, form.pick(Duration::ZERO, Duration::from_secs(9)), &stop);
-    let (began, length) =
-        (Instant::now(), form.pick(Duration::from_secs(3), Duration::from_hours(1)));
-    wait_for("the end of the load", length + DEADLINE, || {
-        (began.elapsed() >= length).then_some(())
-    });
-    stop.store(true, Relaxed);
-    let made = |client: thread::JoinHandle<u64>| {
+    let length = form.pick(Duration::from_secs(3), Duration::from_hours(1));
+    let failed = wait_at_most(length, || clients.iter().any(JoinHandle::is_finished).then_some(()));
+    stop.now();
+    assert!(failed.is_none(), "a client failed: {}", server.log());
+    let made = |client: JoinHandle<u64>| {
         client.join().unwrap_or_else(|_| panic!("a client failed: {}", server.log()))
     };
     let requests: u64 = clients.into_iter().map(made).sum();

@@ -3,8 +3,6 @@
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use serde_json::json;
 
 use crate::common::personas::{create, patch};
 use crate::common::report::{Form, report};
-use crate::common::{DEADLINE, Server, wait_for};
+use crate::common::{DEADLINE, Server, Stop, wait_for};
 
 /// The log may never be larger, in bytes.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -39,14 +37,14 @@ const SIP_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client that takes an export in sips, and without a pause once it is to hurry; whether the
 /// export was broken off, and how many bytes came.
-fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, usize)> {
+fn sip(server: &Server, hurry: &Stop) -> thread::JoinHandle<(bool, usize)> {
     let mut stream = TcpStream::connect(server.address()).expect("the server accepts connections");
     // The kernel takes megabytes for a client by itself, and then the server would have no client
     // to wait for.
     set_socket_recv_buffer_size(&stream, SIP_BYTES).expect("a small buffer");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.write_all(b"GET /api/v1/export HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("sent");
-    let hurry = Arc::clone(hurry);
+    let hurry = hurry.clone();
     // It waits for its beginning while the log is long, and is to begin before the writers: its
     // head can come before its snapshot, its first persona cannot.
     let (mut bytes, mut taken) = (vec![0; SIP_BYTES], 0);
@@ -69,9 +67,7 @@ fn sip(server: &Server, hurry: &Arc<AtomicBool>) -> thread::JoinHandle<(bool, us
                     }
                 }
             }
-            if !hurry.load(Relaxed) {
-                thread::sleep(SIP_PAUSE);
-            }
+            hurry.comes_within(SIP_PAUSE);
         }
     })
 }
@@ -88,7 +84,8 @@ fn wait_for_an_empty_log(server: &Server) {
     wait_for("an empty log", DEADLINE, || is_empty().then_some(()));
 }
 
-fn slow_export(form: Form) {
+/// A server with the personas of an export, and their paths.
+fn server_with_long_personas() -> (Server, Vec<String>) {
     let server = Server::with_workers(2).start();
     let text = "t".repeat(PERSONA_BYTES);
     let mut client = server.connect();
@@ -100,55 +97,58 @@ fn slow_export(form: Form) {
             200
         );
     }
-    drop(client);
-    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    (server, paths)
+}
+
+/// A client that changes a persona again and again, until it is told to stop; how often it did.
+fn keep_writing(server: &Server, path: &str, stop: &Stop) -> thread::JoinHandle<u64> {
+    let (mut client, path, stop) = (server.connect(), path.to_owned(), stop.clone());
+    thread::spawn(move || {
+        let (text, mut sent) = ("t".repeat(PERSONA_BYTES), 0);
+        while !stop.is_now() {
+            let members = json!({ "description": format!("{sent} {text}") });
+            let reply = patch(&mut client, &path, &members).expect("an answer");
+            assert_eq!(reply.status, 200, "{reply:?}");
+            sent += 1;
+        }
+        sent
+    })
+}
+
+/// Waits until the log has grown and starts over beside an export; the size that it reached.
+fn wait_for_a_log_that_starts_over(server: &Server) -> u64 {
     let log = server.folder().join("persona.db-wal");
-    let mut largest = 0;
-    let (mut cut, mut taken) = (0, 0);
+    // Beside this export: what the log reached beside an earlier one says nothing about it.
+    let (mut reached, mut most_used) = (0, 0);
+    wait_for("a log that starts over although an export holds it", 3 * DEADLINE, || {
+        // The file keeps its size when the log starts over in it; what of it is in use is in the
+        // metrics.
+        reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
+        assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
+        let used = server.metric("persona_wal_bytes");
+        most_used = most_used.max(used);
+        (most_used > LOG_BYTES_HELD && used < most_used / 2).then_some(())
+    });
+    reached
+}
+
+fn slow_export(form: Form) {
+    let (server, paths) = server_with_long_personas();
+    let (mut cut, mut taken, mut sent, mut largest) = (0, 0, 0, 0);
     // What making the personas has left in the log is not what writers add to it beside an export.
     wait_for_an_empty_log(&server);
     for _ in 0..form.pick(1, 50) {
-        let hurry = Arc::new(AtomicBool::new(false));
+        let (hurry, stop) = (Stop::default(), Stop::default());
         let reader = sip(&server, &hurry);
-        let writers: Vec<_> = paths
-            .iter()
-            .take(4)
-            .map(|path| {
-                let (mut client, path, text) = (server.connect(), path.clone(), text.clone());
-                let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
-                thread::spawn(move || {
-                    while !stop.load(Relaxed) {
-                        let number = sent.fetch_add(1, Relaxed);
-                        let reply = patch(
-                            &mut client,
-                            &path,
-                            &json!({ "description": format!("{number} {text}") }),
-                        )
-                        .expect("an answer");
-                        assert_eq!(reply.status, 200, "{reply:?}");
-                    }
-                })
-            })
-            .collect();
-        // Beside this export: what the log reached beside an earlier one says nothing about it.
-        let (mut reached, mut most_used) = (0, 0);
-        wait_for("a log that starts over although somebody reads", 3 * DEADLINE, || {
-            // The file keeps its size when the log starts over in it; what of it is in use is in
-            // the metrics.
-            reached = reached.max(std::fs::metadata(&log).map_or(0, |metadata| metadata.len()));
-            assert!(reached <= WAL_BYTES_MAX, "the log reached {reached} bytes");
-            let used = server.metric("persona_wal_bytes");
-            most_used = most_used.max(used);
-            (most_used > LOG_BYTES_HELD && used < most_used / 2).then_some(())
-        });
-        largest = largest.max(reached);
-        stop.store(true, Relaxed);
+        let writers: Vec<_> =
+            paths.iter().take(4).map(|path| keep_writing(&server, path, &stop)).collect();
+        largest = largest.max(wait_for_a_log_that_starts_over(&server));
+        stop.now();
         for writer in writers {
-            writer.join().expect("no write failed");
+            sent += writer.join().expect("no write failed");
         }
-        stop.store(false, Relaxed);
         // What the kernel still has for it need not be sipped.
-        hurry.store(true, Relaxed);
+        hurry.now();
         let (was_cut, its_bytes) = reader.join().expect("no panic");
         assert!(was_cut, "a broken export looked complete");
         cut += 1;
@@ -156,7 +156,7 @@ fn slow_export(form: Form) {
         // The snapshot is gone, so the WAL is cut when no client writes.
         wait_for_an_empty_log(&server);
     }
-    let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent.load(Relaxed), "writes_failed": 0, "largest_log_bytes": largest });
+    let figures = json!({ "exports_cut": cut, "bytes_taken": taken, "writes": sent, "writes_failed": 0, "largest_log_bytes": largest });
     report(12, "slow_export", form, "log at most 64 MiB, no failed write", &figures);
 }
 

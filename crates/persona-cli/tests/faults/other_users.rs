@@ -8,22 +8,19 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::common::report::{Form, report, skip};
-use crate::common::{DEADLINE, Process, signal, wait_for};
+use crate::common::{DEADLINE, Process, signal, wait_at_most, wait_for};
 use crate::mounts::Mount;
 
 /// The user that a service runs as here: the user of Debian without rights. It has no entry that
 /// this test needs.
 const SERVICE: u32 = 65534;
 const ROOT: u32 = 0;
-/// Pause between two looks whether a program has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The program as this user, in this folder.
 fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Command {
@@ -44,12 +41,8 @@ fn program<S: AsRef<OsStr>>(user: u32, folder: &Path, arguments: &[S]) -> Comman
 /// Runs it to its end; a server that is not refused is ended after a while.
 fn run(user: u32, folder: &Path, arguments: &[&str]) -> Output {
     let mut child = program(user, folder, arguments).spawn().expect("the built program");
-    let deadline = Instant::now() + DEADLINE;
-    while child.try_wait().expect("a child").is_none() {
-        if Instant::now() >= deadline {
-            child.kill().expect("a child");
-        }
-        std::thread::sleep(LOOK_AGAIN);
+    if wait_at_most(DEADLINE, || child.try_wait().expect("a child")).is_none() {
+        child.kill().expect("a child");
     }
     child.wait_with_output().expect("a child")
 }

@@ -15,8 +15,11 @@ use crate::common::personas::{assert_file_is_whole, connect_to_each_worker, crea
 use crate::common::report::{Form, milliseconds, report};
 use crate::common::{Client, DEADLINE, Process, Server, signal, wait_for};
 
-/// Longest time that others may wait for a stopped holder of the write lock.
+/// Longest time that others may wait for a stopped holder of the write lock: the target of the long
+/// form, which runs optimised and alone on the machine. On a busy one it is less than the ten
+/// seconds after which a process that is not stopped is noticed.
 const STALL_MAX: Duration = Duration::from_secs(5);
+const STALL_MAX_BUSY: Duration = Duration::from_secs(9);
 
 /// A client that writes through one worker until it is stopped or its connection breaks.
 struct Writer {
@@ -96,7 +99,7 @@ fn holder_of_the_write_lock_is_stopped(form: Form) {
         stop_inside_the_write_lock(&server, &victim);
         let (stopped, before) = (Instant::now(), others.acknowledged.load(Relaxed));
         // One may be under way; the one after it has to come through the write lock.
-        wait_for("a write of the others", STALL_MAX, || {
+        wait_for("a write of the others", form.pick(STALL_MAX_BUSY, STALL_MAX), || {
             (others.acknowledged.load(Relaxed) > before + 1).then_some(())
         });
         longest = longest
@@ -120,7 +123,7 @@ fn holder_of_the_write_lock_is_stopped(form: Form) {
             (server.connect().get("/readyz").ok()?.status == 200).then_some(())
         });
     }
-    assert!(longest <= STALL_MAX, "{longest:?}");
+    assert!(longest <= form.pick(STALL_MAX_BUSY, STALL_MAX), "{longest:?}");
     server.wait_for_log("a process shows no sign of life and is killed");
     assert_file_is_whole(&server);
     let figures = json!({ "rounds": rounds, "longest_stall_ms": milliseconds(longest), "acknowledged": acknowledged, "errors_to_others": 0 });

@@ -29,6 +29,7 @@ const LONG: Duration = Duration::from_mins(1);
 
 /// What a process of the tests below does: it moves, and kills itself at a step, if it is told one.
 #[test]
+#[ignore = "the other process of the tests below, and nothing without them"]
 #[expect(
     clippy::disallowed_methods,
     reason = "a test program has no other way to be told something"
@@ -53,7 +54,8 @@ fn child(from: &str, to: &str, live: bool, killed_at: u32) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     let live = if live { "live" } else { "" };
     command
-        .args(["--exact", "transfer_killed::a_process_that_is_told_to_moves_something"])
+        .args(["--ignored", "--exact"])
+        .arg("transfer_killed::a_process_that_is_told_to_moves_something")
         .env(CHILD, format!("{from}\n{to}\n{live}\n{killed_at}"));
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }

@@ -18,6 +18,7 @@ const CREATED: u8 = 100;
 /// Starts as a server does, tells that it has the file open, waits for a line, writes, and tells
 /// what it was answered.
 #[tokio::test]
+#[ignore = "the other process of the test below, and nothing without it"]
 async fn a_server_that_is_told_to_starts() {
     #[expect(
         clippy::disallowed_methods,
@@ -47,6 +48,7 @@ impl Started {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command
             .args([
+                "--ignored",
                 "--exact",
                 "restore_beside_start::a_server_that_is_told_to_starts",
                 "--nocapture",

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::backup::program::{persona, succeed};
-use crate::common::{DEADLINE, Server, wait_for};
+use crate::common::{DEADLINE, Server, Stop, wait_for};
 
 /// Bound on the log while backups hold snapshots, in bytes: the promise of `docs/storage.md`.
 const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -27,7 +27,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn start(server: &Server, writer: usize, stop: Arc<AtomicBool>) -> Self {
+    fn start(server: &Server, writer: usize, stop: Stop) -> Self {
         let mut client = server.connect();
         let acknowledged = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&acknowledged);
@@ -41,10 +41,9 @@ impl Writer {
                     .expect("an answer");
                 assert_eq!(reply.status, 201, "{reply:?}");
                 count.fetch_add(1, Ordering::SeqCst);
-                if stop.load(Ordering::SeqCst) {
+                if stop.comes_within(PACE) {
                     return;
                 }
-                thread::sleep(PACE);
             }
         });
         Self { acknowledged, thread }
@@ -73,9 +72,9 @@ fn kept_in(file: &Path, writers: usize) -> Vec<u64> {
 fn back_up_under_load(writers: usize, backups: usize) {
     let server = Server::with_workers(4).start();
     let folder = server.folder().to_owned();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::default();
     let clients: Vec<_> =
-        (0..writers).map(|number| Writer::start(&server, number, Arc::clone(&stop))).collect();
+        (0..writers).map(|number| Writer::start(&server, number, stop.clone())).collect();
     wait_for("a write of each", DEADLINE, || {
         clients.iter().all(|client| client.acknowledged.load(Ordering::SeqCst) > 0).then_some(())
     });
@@ -104,7 +103,7 @@ fn back_up_under_load(writers: usize, backups: usize) {
     }
     let checked = succeed(&folder, &["check", "--json"]).json();
     assert_eq!(checked["sound"], json!(true), "{checked}");
-    stop.store(true, Ordering::SeqCst);
+    stop.now();
     let total: u64 = counts().iter().sum();
     for client in clients {
         client.thread.join().expect("every write was acknowledged");
@@ -133,7 +132,9 @@ fn a_thousand_backups_under_load_are_prefixes_of_the_history() {
 fn a_restore_over_a_running_server_is_refused_and_one_after_it_is_served() {
     let server = Server::with_workers(2).start();
     let folder = server.folder().to_owned();
-    let writer = Writer::start(&server, 0, Arc::new(AtomicBool::new(true)));
+    let stop = Stop::default();
+    stop.now();
+    let writer = Writer::start(&server, 0, stop);
     writer.thread.join().expect("no panic");
     succeed(&folder, &["backup", "b.db"]);
     let refused = persona(&folder, &["restore", "b.db"]);

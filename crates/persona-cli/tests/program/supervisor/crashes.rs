@@ -4,20 +4,17 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-use crate::common::{Process, Server, signal, wait_for};
+use crate::common::{DEADLINE, Process, Server, signal, wait_for};
 
-/// How long a killed process may be missing.
-const REPLACED_WITHIN: Duration = Duration::from_secs(1);
-
-/// How long processes may outlive their supervisor.
-const ORPHANS_WITHIN: Duration = Duration::from_secs(2);
-
-/// How long a process that hangs may stay: ten seconds without a sign of life, and a little to
-/// look.
-const HANGING_WITHIN: Duration = Duration::from_secs(15);
+/// How long a killed process may be missing on a busy machine: less than the ten seconds after
+/// which a process without a sign of life is noticed, so that what replaces it follows from its
+/// end. That it is replaced without a pause is tested with a given clock
+/// (`supervisor/state/tests.rs`), and the second that the documents promise is measured where
+/// nothing else runs (`faults`, `kill_loops`).
+const REPLACED_WITHIN: Duration = Duration::from_secs(8);
 
 #[test]
-fn a_killed_worker_is_replaced_within_a_second() {
+fn a_killed_worker_is_replaced_at_once() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(1);
     assert!(signal(victim.pid, Signal::KILL));
@@ -28,13 +25,13 @@ fn a_killed_worker_is_replaced_within_a_second() {
             .find(|process| process.slot == 2 && process.generation == 2)
     });
     assert_ne!(next.pid, victim.pid);
-    wait_for("it serves", REPLACED_WITHIN, || {
+    wait_for("it serves", DEADLINE, || {
         (server.metric("persona_process_restarts_total{slot=\"2\"}") == 1).then_some(())
     });
 }
 
 #[test]
-fn a_killed_maintenance_process_is_replaced_within_a_second() {
+fn a_killed_maintenance_process_is_replaced_at_once() {
     let server = Server::with_workers(1).start();
     let victim = server.processes("maintenance").remove(0);
     assert!(signal(victim.pid, Signal::KILL));
@@ -48,7 +45,7 @@ fn a_worker_that_hangs_is_killed_and_replaced() {
     let server = Server::with_workers(2).start();
     let victim = server.processes("worker").remove(0);
     assert!(signal(victim.pid, Signal::STOP));
-    wait_for("a new worker", HANGING_WITHIN, || {
+    wait_for("a new worker", DEADLINE, || {
         server
             .processes("worker")
             .into_iter()
@@ -65,7 +62,7 @@ fn a_killed_supervisor_leaves_no_process_behind_not_even_a_stopped_one() {
     assert_eq!(children.len(), 4, "{children:?}");
     assert!(signal(children[1].pid, Signal::STOP));
     server.signal(Signal::KILL);
-    wait_for("the end of all children", ORPHANS_WITHIN, || {
+    wait_for("the end of all children", DEADLINE, || {
         children.iter().all(|child| !child.is_alive()).then_some(())
     });
 }

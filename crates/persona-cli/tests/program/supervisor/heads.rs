@@ -37,12 +37,14 @@ fn head_of(bytes: usize) -> Vec<u8> {
     format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len())).into_bytes()
 }
 
-#[test]
-fn requests_that_two_readers_could_understand_differently_are_refused() {
-    let server = Server::with_workers(1).start();
-    let post =
-        "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
-    let cases = [
+/// The head of a request that creates a persona, without its end.
+const POST: &str =
+    "POST /api/v1/personas HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+
+/// Requests that two readers could understand differently: bytes, and the status and the code with
+/// which each is refused.
+fn ambiguous() -> Vec<(String, u16, &'static str)> {
+    vec![
         ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
         (
             "GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n".to_owned(),
@@ -58,31 +60,37 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
         ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("\u{16}\u{3}\u{1}\u{2}".to_owned(), 400, "malformed_request"),
         (
-            format!("{post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+            format!("{POST}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
             400,
             "malformed_request",
         ),
         (
             format!(
-                "{post}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+                "{POST}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
             ),
             400,
             "malformed_request",
         ),
         (
-            format!("{post}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+            format!("{POST}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
             400,
             "malformed_request",
         ),
         (
-            format!("{post}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}"),
+            format!("{POST}content-length: 2\r\ncontent-length: 2\r\n\r\n{{}}"),
             400,
             "malformed_request",
         ),
-        (format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 501, "unknown_coding"),
-        (format!("{post}transfer-encoding: xchunked\r\n\r\n"), 501, "unknown_coding"),
+        (format!("{POST}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), 501, "unknown_coding"),
+        (format!("{POST}transfer-encoding: xchunked\r\n\r\n"), 501, "unknown_coding"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505, "old_protocol"),
-    ];
+    ]
+}
+
+#[test]
+fn requests_that_two_readers_could_understand_differently_are_refused() {
+    let server = Server::with_workers(1).start();
+    let cases = ambiguous();
     for (head, status, code) in &cases {
         assert_eq!(
             problem(&refused(&server, head.as_bytes())),
@@ -105,7 +113,7 @@ fn requests_that_two_readers_could_understand_differently_are_refused() {
     client
         .send(
             format!(
-                "{post}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n"
+                "{POST}transfer-encoding: chunked\r\n\r\ne\r\n{{\"name\":\"Ada\"}}\r\n0\r\n\r\n"
             )
             .as_bytes(),
         )

@@ -1,46 +1,60 @@
 //! A rolling restart under load: no request fails.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::common::{Client, Server};
+use crate::common::{Client, DEADLINE, Server, Stop, wait_for};
+
+/// How soon after an answer a client has to send the next request on its connection to be sure that
+/// it is open: less than the two seconds for which a worker that drains keeps idle connections, by
+/// what a busy machine needs to bring the request to the worker.
+const IDLE_MAX: Duration = Duration::from_millis(1_500);
 
 /// What one client saw.
 #[derive(Debug, Default)]
 struct Seen {
-    answers: u64,
-    failures: Vec<String>,
+    answers: AtomicU64,
+    failures: Mutex<Vec<String>>,
 }
 
-/// Sends requests until it is told to stop. A client that keeps its connection opens a new one only
-/// when the server said that it would close the old one, as HTTP/1.1 wants it; the other one opens
-/// a new one for each request.
-fn load(address: std::net::SocketAddr, keeps: bool, pause: Duration, stop: &AtomicBool) -> Seen {
-    let (mut seen, mut kept) = (Seen::default(), None::<Client>);
-    while !stop.load(Relaxed) {
-        match ask(address, &mut kept) {
-            Ok(200) => seen.answers += 1,
-            Ok(status) => seen.failures.push(format!("status {status}")),
-            Err(error) => {
-                seen.failures.push(format!("after {} answers: {error}", seen.answers));
-                kept = None;
+/// Sends requests at this pace until it is told to stop. A client that keeps its connection opens a
+/// new one only when the server said that it would close the old one, as HTTP/1.1 wants it; the
+/// other one opens a new one for each request.
+fn load(address: SocketAddr, keeps: bool, pause: Duration, stop: &Stop, seen: &Seen) {
+    let (mut kept, mut idle_since) = (None::<Client>, Instant::now());
+    loop {
+        let (is_kept, idle) = (kept.is_some(), idle_since.elapsed());
+        let asked = ask(address, &mut kept);
+        idle_since = Instant::now();
+        let failure = match asked {
+            Ok(200) => {
+                seen.answers.fetch_add(1, Relaxed);
+                None
             }
-        }
+            Ok(status) => Some(format!("status {status}")),
+            Err(error) => {
+                kept = None;
+                // Else this client itself was held up.
+                (!is_kept || idle <= IDLE_MAX).then(|| format!("idle for {idle:?}, then {error}"))
+            }
+        };
+        seen.failures.lock().expect("no panic").extend(failure);
         if !keeps || kept.as_ref().is_some_and(|client| client.closes) {
             kept = None;
         }
-        thread::sleep(pause);
+        if stop.comes_within(pause) {
+            return;
+        }
     }
-    seen
 }
 
-fn ask(address: std::net::SocketAddr, kept: &mut Option<Client>) -> io::Result<u16> {
+fn ask(address: SocketAddr, kept: &mut Option<Client>) -> io::Result<u16> {
     if kept.is_none() {
         *kept = Some(Client::connect(address)?);
     }
@@ -50,10 +64,9 @@ fn ask(address: std::net::SocketAddr, kept: &mut Option<Client>) -> io::Result<u
 #[test]
 fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
     let server = Server::with_workers(3).start();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::default();
     // Busy clients, and some that send a request only now and then: these find idle connections
-    // that are about to be closed. Their pauses are less than half of the two seconds for which a
-    // worker that drains keeps idle connections, so that a busy machine has the rest.
+    // that are about to be closed.
     let kinds = [
         (true, 1),
         (true, 1),
@@ -64,26 +77,40 @@ fn a_rolling_restart_fails_no_request_neither_on_kept_nor_on_new_connections() {
         (true, 700),
         (true, 900),
     ];
+    let seen: Vec<Arc<Seen>> = kinds.iter().map(|_| Arc::default()).collect();
     let clients: Vec<_> = kinds
         .into_iter()
-        .map(|(keeps, pause_ms)| {
-            let (address, stop) = (server.address(), Arc::clone(&stop));
-            thread::spawn(move || load(address, keeps, Duration::from_millis(pause_ms), &stop))
+        .zip(&seen)
+        .map(|((keeps, pause_ms), seen)| {
+            let (address, stop, seen) = (server.address(), stop.clone(), Arc::clone(seen));
+            let pause = Duration::from_millis(pause_ms);
+            thread::spawn(move || load(address, keeps, pause, &stop, &seen))
         })
         .collect();
+    let answers = || seen.iter().map(|client| client.answers.load(Relaxed)).collect::<Vec<_>>();
+    let wait_for_an_answer_to_each = || {
+        let before = answers();
+        wait_for("an answer to each client", DEADLINE, || {
+            answers().iter().zip(&before).all(|(now, before)| now > before).then_some(())
+        });
+    };
     for _ in 0..2 {
+        wait_for_an_answer_to_each();
         let said = server.log().matches("every worker was replaced").count();
         server.signal(Signal::HUP);
-        crate::common::wait_for("the restart", crate::common::DEADLINE, || {
+        wait_for("the restart", DEADLINE, || {
             (server.log().matches("every worker was replaced").count() > said).then_some(())
         });
     }
-    stop.store(true, Relaxed);
-    let seen: Vec<Seen> =
-        clients.into_iter().map(|client| client.join().expect("no panic")).collect();
-    let failures: Vec<&String> = seen.iter().flat_map(|client| &client.failures).collect();
+    // On a connection of a worker that drains, or on the next one.
+    wait_for_an_answer_to_each();
+    stop.now();
+    for client in clients {
+        client.join().expect("no panic");
+    }
+    let failures: Vec<String> =
+        seen.iter().flat_map(|client| client.failures.lock().expect("no panic").clone()).collect();
     assert!(failures.is_empty(), "{failures:?}");
-    assert!(seen.iter().all(|client| client.answers > 0), "{seen:?}");
     let generations: Vec<(u16, u64)> =
         server.processes("worker").iter().map(|worker| (worker.slot, worker.generation)).collect();
     assert_eq!(generations, [(1, 3), (2, 3), (3, 3)]);
@@ -97,10 +124,10 @@ fn a_draining_worker_answers_once_more_on_an_idle_connection_and_closes_it_then(
         assert_eq!(client.get("/healthz").expect("an answer").header("connection"), None);
     }
     server.signal(Signal::HUP);
-    crate::common::wait_for("the new worker", crate::common::DEADLINE, || {
+    wait_for("the new worker", DEADLINE, || {
         (server.metric("persona_process_restarts_total{slot=\"1\"}") == 1).then_some(())
     });
-    let reply = crate::common::wait_for("the last answer", crate::common::DEADLINE, || {
+    let reply = wait_for("the last answer", DEADLINE, || {
         let reply = comes_back.get("/healthz").expect("an answer");
         comes_back.closes.then_some(reply)
     });

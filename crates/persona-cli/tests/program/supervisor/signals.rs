@@ -11,7 +11,9 @@ use crate::common::{Client, DEADLINE, Server, signal, wait_for};
 
 /// More time for draining than a test waits for the end of a server ([`DEADLINE`]): a server that
 /// ends in time has not waited for it.
-const LONG_DRAIN: &str = "--drain-timeout-ms=60000";
+fn long_drain() -> String {
+    format!("--drain-timeout-ms={}", (3 * DEADLINE).as_millis())
+}
 
 /// A request with a body that comes later: head, first part, rest.
 fn request_in_two_parts() -> (Vec<u8>, &'static [u8]) {
@@ -124,28 +126,24 @@ fn quit_drains_and_the_upgrade_signal_of_other_servers_does_no_harm() {
 
 #[test]
 fn the_second_interrupt_ends_everything_at_once() {
-    let server = Server::with_workers(2).flag(LONG_DRAIN).start();
+    let server = Server::with_workers(2).flag(long_drain()).start();
     let (_client, _rest) = begin_request(&server);
     server.signal(Signal::INT);
     server.wait_for_log("draining 1 requests");
-    let asked = Instant::now();
     server.signal(Signal::INT);
     let ended = server.wait();
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 }
 
 #[test]
 fn an_idle_server_stops_at_once_although_a_client_keeps_its_connection() {
-    let server = Server::with_workers(2).flag(LONG_DRAIN).start();
+    let server = Server::with_workers(2).flag(long_drain()).start();
     let mut client = server.connect();
     client.get("/healthz").expect("an answer");
-    let asked = Instant::now();
     server.signal(Signal::TERM);
     let ended = server.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("(clean)"), "{}", ended.stderr);
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -2,17 +2,23 @@
 
 use crate::common::{Client, DEADLINE, Server, wait_for};
 
-/// Connections of the test: 16 for each worker if they are spread evenly.
-const CONNECTIONS: u64 = 64;
+const WORKERS: u16 = 4;
 
-/// Connections that each worker has at least. A worker that has more connections than another one
-/// lets the others go first, for a millisecond. On a busy machine that is not always long enough,
-/// so an even spread cannot be asked for.
-const LEAST: u64 = 6;
+/// Connections of the test: 64 for each worker if they are spread evenly.
+const CONNECTIONS: u64 = 256;
+
+/// How many connections beyond an even share a worker may have.
+///
+/// A worker that has more connections than another one lets the others go first, for a millisecond.
+/// On a busy machine that is not always long enough, but a worker that took too many lets the
+/// others go first again, so what it has too many does not grow with the number of connections: at
+/// most 5 in ten runs beside builds. Without that rule it was 19 to 55, and each of ten runs
+/// failed.
+const BEYOND_MAX: u64 = 12;
 
 #[test]
 fn kept_connections_are_spread_over_all_workers() {
-    let server = Server::with_workers(4).start();
+    let server = Server::with_workers(WORKERS).start();
     // One after the other: a connection is with its worker before the next one is made.
     let _clients: Vec<Client> = (0..CONNECTIONS)
         .map(|_| {
@@ -22,7 +28,7 @@ fn kept_connections_are_spread_over_all_workers() {
         })
         .collect();
     let open = || {
-        (1..=4)
+        (1..=WORKERS)
             .map(|slot| server.metric(&format!("persona_connections_open{{slot=\"{slot}\"}}")))
             .collect::<Vec<_>>()
     };
@@ -31,5 +37,6 @@ fn kept_connections_are_spread_over_all_workers() {
         Some(open()).filter(|counts| (CONNECTIONS..CONNECTIONS + 8).contains(&counts.iter().sum()))
     });
     println!("connections by worker: {spread:?}");
-    assert!(spread.iter().all(|connections| *connections >= LEAST), "{spread:?}");
+    let most = CONNECTIONS / u64::from(WORKERS) + BEYOND_MAX;
+    assert!(spread.iter().all(|connections| *connections <= most), "{spread:?}");
 }

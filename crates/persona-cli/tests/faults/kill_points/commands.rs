@@ -1,0 +1,57 @@
+//! Commands that are killed.
+
+use serde_json::json;
+
+use super::TARGET;
+use super::works::{WORKS, Work, copy_of};
+use crate::common::report::{Form, report};
+use crate::strace::{CHANGING, Point, is_there, kill_at, points_of, spread, traced};
+
+/// Kills the work at each point; how many points there were, and at how many of them it was
+/// killed.
+fn sweep(work: &Work, most: usize) -> (usize, usize) {
+    let template = tempfile::tempdir().expect("a folder");
+    (work.prepare)(template.path());
+    let points = points_of(copy_of(template.path()).path(), CHANGING, &work.arguments());
+    let (all, mut killed) = (points.len(), 0);
+    // Syncs, cuts and removals are few and are where the state of a file changes; of the writes
+    // some must do.
+    let (writes, others) =
+        points.into_iter().partition(|point: &Point| point.call.contains("write"));
+    for point in [spread(others, most), spread(writes, most / 2)].concat() {
+        let folder = copy_of(template.path());
+        let options = ["-o".into(), "/dev/null".into(), "-e".into(), kill_at(&point)];
+        let status =
+            traced(folder.path(), &options, &work.arguments()).output().expect("strace").status;
+        // A kill of the traced program is passed on by strace to itwork.
+        killed += usize::from(!status.success());
+        work.check(folder.path(), status.success(), &format!("killed at {point:?}"));
+    }
+    (all, killed)
+}
+
+fn every_command_killed_at_every_call(form: Form) {
+    if !is_there("every_command_killed_at_every_call") {
+        return;
+    }
+    let mut figures = Vec::new();
+    for work in &WORKS {
+        let (points, killed) = sweep(work, form.pick(24, usize::MAX));
+        assert!(killed > 0, "{}: nothing was killed", work.name);
+        figures.push(
+            json!({ "work": work.name, "points": points, "killed": killed, "violations": 0 }),
+        );
+    }
+    report(4, "every_command_killed_at_every_call", form, TARGET, &json!(figures));
+}
+
+#[test]
+fn commands_that_are_killed_at_any_call_leave_all_or_nothing() {
+    every_command_killed_at_every_call(Form::Short);
+}
+
+#[test]
+#[ignore = "long: run by ./test --long"]
+fn commands_that_are_killed_at_any_call_leave_all_or_nothing_long() {
+    every_command_killed_at_every_call(Form::Long);
+}

@@ -1,0 +1,176 @@
+//! Kinds of work, each done by one command: what is there before, what may be there after a kill,
+//! and what must be there after a second run.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::ledger::read_whole;
+
+/// Personas of a file that an operation finds.
+const FOUND: usize = 5;
+
+/// The name of a backup. Whenever there is a file of this name, it is a complete one.
+const COPY: &str = "copy.db";
+
+/// Personas that an import brings.
+const IMPORTED: usize = 12;
+
+/// One kind of work, done by one command.
+pub struct Work {
+    pub name: &'static str,
+    /// Brings the folder into the state before.
+    pub prepare: fn(&Path),
+    arguments: &'static [&'static str],
+    /// What the file may hold after a kill, by the number of personas.
+    allowed: fn(usize) -> bool,
+    /// What it must hold after the command was run again undisturbed.
+    complete: fn(usize) -> bool,
+}
+
+pub const WORKS: [Work; 7] = [
+    Work {
+        name: "first start: creation, WAL, migration, first write",
+        prepare: |_| {},
+        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
+        allowed: |count| count <= 1,
+        // Killed after the commit and run again it creates a second one: a command without a key is
+        // not repeatable.
+        complete: |count| count == 1 || count == 2,
+    },
+    Work {
+        name: "write and checkpoint beside old rows",
+        prepare: |folder| make(folder, FOUND, "wal"),
+        arguments: &["create", "--create", "--database", "persona.db", "--name", "new"],
+        allowed: |count| count == FOUND || count == FOUND + 1,
+        complete: |count| count == FOUND + 1 || count == FOUND + 2,
+    },
+    Work {
+        name: "conversion of an old file",
+        prepare: |folder| make(folder, FOUND, "delete"),
+        arguments: &["list", "--database", "persona.db"],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "import",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            let lines: Vec<String> = (0..IMPORTED)
+                .map(|index| json!({ "name": format!("imported {index}") }).to_string())
+                .collect();
+            fs::write(folder.join("items.ndjson"), lines.join("\n")).expect("a file");
+        },
+        arguments: &["import", "--create", "--database", "persona.db", "--quiet", "items.ndjson"],
+        allowed: |count| (FOUND..=FOUND + IMPORTED).contains(&count),
+        // Run again it goes on where it was, without a second copy of anything.
+        complete: |count| count == FOUND + IMPORTED,
+    },
+    Work {
+        name: "migration of a file of the first version",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            let file = Connection::open(folder.join("persona.db")).expect("it opens");
+            let columns = "ALTER TABLE personas DROP COLUMN checksum; ALTER TABLE revisions DROP COLUMN checksum";
+            file.execute_batch(&format!(
+                "DROP TABLE text_parts; DROP TABLE persona_texts; DROP TABLE persona_titles; DROP TABLE meta; {columns}; PRAGMA user_version = 1"
+            ))
+            .expect("the first version");
+        },
+        arguments: &["list", "--database", "persona.db"],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "backup",
+        prepare: |folder| make(folder, FOUND, "wal"),
+        arguments: &["backup", "--database", "persona.db", "--force", COPY],
+        allowed: |count| count == FOUND,
+        complete: |count| count == FOUND,
+    },
+    Work {
+        name: "restore",
+        prepare: |folder| {
+            make(folder, FOUND, "wal");
+            run(folder, &["backup", "--database", "persona.db", COPY]);
+            run(folder, &["create", "--create", "--database", "persona.db", "--name", "later"]);
+        },
+        arguments: &["restore", "--database", "persona.db", COPY],
+        allowed: |count| count == FOUND || count == FOUND + 1,
+        complete: |count| count == FOUND,
+    },
+];
+
+/// Makes a file with this many personas, in this journal mode.
+fn make(folder: &Path, personas: usize, mode: &str) {
+    for index in 0..personas {
+        run(
+            folder,
+            &["create", "--create", "--database", "persona.db", "--name", &format!("old {index}")],
+        );
+    }
+    let file = Connection::open(folder.join("persona.db")).expect("it opens");
+    let now: String =
+        file.pragma_update_and_check(None, "journal_mode", mode, |row| row.get(0)).expect("a mode");
+    assert_eq!(now, mode);
+}
+
+#[track_caller]
+fn run(folder: &Path, arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_persona"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .expect("the program");
+    assert!(
+        output.status.success(),
+        "{arguments:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A folder with copies of the files of another one.
+pub fn copy_of(template: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in fs::read_dir(template).expect("a folder") {
+        let path = entry.expect("a file").path();
+        fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("a copy");
+    }
+    folder
+}
+
+impl Work {
+    pub fn arguments(&self) -> Vec<String> {
+        self.arguments.iter().map(|&argument| argument.to_owned()).collect()
+    }
+
+    /// Checks what is left of the work after it was disturbed, and that it can be done again.
+    #[track_caller]
+    pub fn check(&self, folder: &Path, succeeded: bool, how: &str) {
+        let (database, copy) = (folder.join("persona.db"), folder.join(COPY));
+        if copy.exists() {
+            assert_eq!(read_whole(&copy).personas.len(), FOUND, "{}: the copy, {how}", self.name);
+        }
+        if database.exists() {
+            run(folder, &["list", "--database", "persona.db"]);
+            let count = read_whole(&database).personas.len();
+            assert!((self.allowed)(count), "{}: {count} personas, {how}", self.name);
+            assert!(
+                !succeeded || (self.complete)(count),
+                "{}: {count} personas after it ended well, {how}",
+                self.name
+            );
+        }
+        run(folder, self.arguments);
+        let count = read_whole(&database).personas.len();
+        assert!(
+            (self.complete)(count),
+            "{}: {count} personas after a second run, {how}",
+            self.name
+        );
+    }
+}
