@@ -2,6 +2,7 @@
 //! its packages, and over the command `./test`.
 
 mod dependencies;
+mod sleeps;
 mod test_command;
 mod tidy;
 mod words;

@@ -6,24 +6,6 @@ use std::path::{Path, PathBuf};
 /// Longest file and function, in lines (`docs/style.md`, 1).
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
-
-/// Argued exceptions to the longest file: path and reason.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("crates/persona-cli/tests/faults/kill_points.rs", WIDTH),
-    ("crates/persona-storage/tests/storage/damage.rs", WIDTH),
-    ("crates/persona-storage/tests/postgres/leases.rs", WIDTH),
-    ("crates/persona-storage/tests/postgres/together.rs", WIDTH),
-    ("crates/persona-storage/tests/storage/together.rs", WIDTH),
-];
-/// Argued exceptions to the longest function: its name and the reason.
-const LONG_FUNCTIONS: &[(&str, &str)] = &[
-    ("slow_export", WIDTH),
-    ("requests_that_two_readers_could_understand_differently_are_refused", WIDTH),
-    ("by_relevance", WIDTH),
-    ("a_write_whose_connection_breaks_is_done_once_and_answered_as_if_nothing_had_been", WIDTH),
-];
-/// These grew over the limit when the longest line went from 140 to 100 columns.
-const WIDTH: &str = "to be split: lines are shorter than they were";
 /// Longest line of a comment, in characters; rustfmt holds the code to the same.
 const COMMENT_COLUMNS_MAX: usize = 100;
 
@@ -74,12 +56,10 @@ pub fn assert_none(problems: &[String]) {
 
 #[test]
 fn no_source_file_is_longer_than_400_lines() {
-    let excepted =
-        |path: &str| LONG_FILES.iter().any(|(known, reason)| path == *known && !reason.is_empty());
     let problems: Vec<String> = all_sources()
         .iter()
         .map(|(path, text)| (path, text.lines().count()))
-        .filter(|(path, lines)| *lines > FILE_LINES_MAX && !excepted(path))
+        .filter(|(_, lines)| *lines > FILE_LINES_MAX)
         .map(|(path, lines)| format!("{path}: {lines} lines"))
         .collect();
     assert_none(&problems);
@@ -114,8 +94,7 @@ fn no_function_is_longer_than_70_lines() {
     for (path, text) in all_sources() {
         for (name, lines) in functions(&text) {
             seen += 1;
-            let excepted = LONG_FUNCTIONS.iter().any(|(known, _)| name == *known);
-            if lines > FUNCTION_LINES_MAX && !excepted {
+            if lines > FUNCTION_LINES_MAX {
                 problems.push(format!("{path}: {name} has {lines} lines"));
             }
         }
