@@ -148,8 +148,7 @@ pub(super) async fn apply(
 ) -> Result<Option<Representation>, DriverError> {
     let persona = &revised.persona;
     let (metadata, document) = (persona_model::metadata_text(persona), persona.document.text());
-    let id = row::uuid(persona.id);
-    let revision = row::stored(persona.revision.number());
+    let (id, revision) = (row::uuid(persona.id), row::stored(persona.revision.number()));
     let parent = (persona.revision != Revision::FIRST).then_some(revision - 1);
     let deleted_at = persona.deleted_at.map(Timestamp::as_micros);
     let base = revised.base.map(|base| row::stored(base.number()));
