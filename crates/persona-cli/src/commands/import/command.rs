@@ -1,7 +1,6 @@
 //! The command: file after file, a bounded number of items at a time, reports in the order of the
 //! file.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +10,9 @@ use persona_http::contract::OperationId;
 use persona_model::PersonaId;
 use persona_server::config::Environment;
 use persona_server::exit_code::ExitCode;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 
+use super::order::{Dependence, Order, Ticket};
 use super::progress::Progress;
 use super::reader::{Source, open};
 use super::report::{Report, Status, Summary};
@@ -32,7 +31,8 @@ const IN_FLIGHT_MAX: usize = 256;
 /// After so long without an answer the user is told that it is waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-type Pending = JoinHandle<Result<Report, Failure>>;
+/// Bound to an item while it is sent.
+type Sending = JoinSet<(Ticket, Result<Sent, Failure>)>;
 
 /// Imports files.
 pub async fn run(
@@ -58,13 +58,8 @@ pub async fn run(
         // A server that is away later is waited for; one that never was there is told at once.
         api.get(OperationId::GetHealth.path()).await?;
     }
-    let mut run = Run {
-        api,
-        on_duplicate: arguments.on_duplicate,
-        output,
-        summary: Summary::default(),
-        last_past: None,
-    };
+    let mut run =
+        Run { api, on_duplicate: arguments.on_duplicate, output, summary: Summary::default() };
     let started_at = Instant::now();
     let ended = tokio::select! {
         ended = run.files(sources) => ended,
@@ -95,8 +90,14 @@ struct Run<'a> {
     on_duplicate: OnDuplicate,
     output: &'a Output,
     summary: Summary,
-    /// The revision of a history that was started last, and when it has ended.
-    last_past: Option<(PersonaId, oneshot::Receiver<()>)>,
+}
+
+/// An item that was sent, and what came of it.
+struct Sent {
+    item: Item,
+    report: Report,
+    /// The persona that has its handle, where that is why it was refused.
+    holder: Option<PersonaId>,
 }
 
 impl Run<'_> {
@@ -114,85 +115,69 @@ impl Run<'_> {
             path.display().to_string().into()
         };
         let mut progress = Progress::new(&file, &source, self.output);
-        let mut pending: VecDeque<Pending> = VecDeque::new();
+        let mut order: Order<Item, Result<Report, Failure>> = Order::default();
+        let mut sending = Sending::new();
         let (mut is_read, mut is_told) = (false, false);
-        while !(is_read && pending.is_empty()) {
-            let has_room = !is_read && pending.len() < IN_FLIGHT_MAX;
+        loop {
+            for (ticket, item) in order.take_ready() {
+                self.start(&mut sending, ticket, Arc::clone(&file), item);
+            }
+            while let Some(report) = order.pop() {
+                self.finish(&report?, &mut progress)?;
+            }
+            if is_read && order.len() == 0 {
+                return Ok(());
+            }
+            let has_room = !is_read && order.len() < IN_FLIGHT_MAX;
+            if sending.is_empty() && !has_room {
+                order.give_up();
+                continue;
+            }
             tokio::select! {
                 item = source.items.recv(), if has_room => match item {
-                    Some(item) => pending.push_back(self.start(Arc::clone(&file), item)),
+                    Some(item) => self.accept(&mut order, &file, item),
                     None => is_read = true,
                 },
-                Some(ended) = end_of_first(&mut pending) => {
-                    pending.pop_front();
-                    let report = ended.inspect_err(|_| pending.iter().for_each(JoinHandle::abort))?;
-                    self.finish(&report, &mut progress)?;
-                }
-                () = tokio::time::sleep(SILENCE_MAX), if !pending.is_empty() && !is_told => {
+                Some(ended) = sending.join_next() => settle(&mut order, ended)?,
+                () = tokio::time::sleep(SILENCE_MAX), if !sending.is_empty() && !is_told => {
                     is_told = true;
                     let note = format!("no answer for {} s; each item is tried for a minute before this gives up", SILENCE_MAX.as_secs());
                     progress.write(|| self.output.note(&note));
                 }
             }
         }
-        Ok(())
     }
 
-    /// Sends one item; its report is waited for later, in its turn.
-    fn start(&mut self, file: Arc<str>, item: Result<Item, Bad>) -> Pending {
-        let (api, on_duplicate) = (self.api.clone(), self.on_duplicate);
-        let turn = self.turn_of(item.as_ref().ok());
-        tokio::spawn(async move {
-            // Given up when this ends, however it ends.
-            let _turn = turn.wait().await;
-            let item = match item {
-                Ok(item) => item,
-                Err(Bad { place, name, reasons }) => {
-                    let status = Status::Failed;
-                    return Ok(Report {
-                        file: file.to_string(),
-                        place,
-                        id: None,
-                        name,
-                        status,
-                        warnings: Vec::new(),
-                        errors: reasons,
-                    });
-                }
-            };
-            let (status, errors) = match api {
-                _ if item.is_deleted && item.origin.revision.is_none() => {
-                    (Status::Deleted, Vec::new())
-                }
-                Some(api) => send(&api, &item, on_duplicate).await?,
-                None => (Status::Valid, Vec::new()),
-            };
-            let name = Some(item.document.name().to_string());
-            Ok(Report {
-                file: file.to_string(),
-                place: item.place,
-                id: Some(item.id),
-                name,
-                status,
-                warnings: item.warnings,
-                errors,
-            })
-        })
+    /// Takes an item of the file; what is not sent has its report at once.
+    fn accept(
+        &self,
+        order: &mut Order<Item, Result<Report, Failure>>,
+        file: &str,
+        item: Result<Item, Bad>,
+    ) {
+        match item {
+            Err(bad) => order.push_ended(Ok(report_of_bad(file, bad))),
+            Ok(item) if item.is_deleted && item.origin.revision.is_none() => {
+                order.push_ended(Ok(report_of(file, &item, Status::Deleted, Vec::new())));
+            }
+            Ok(item) if self.api.is_none() => {
+                order.push_ended(Ok(report_of(file, &item, Status::Valid, Vec::new())));
+            }
+            Ok(item) => order.push(dependence_of(&item), item),
+        }
     }
 
-    /// The revisions of one persona stand together in a file and are sent one after the other; all
-    /// else is sent at once.
-    fn turn_of(&mut self, item: Option<&Item>) -> OwnTurn {
-        let Some(item) = item.filter(|item| item.origin.revision.is_some()) else {
-            return OwnTurn { before: None, own: None };
-        };
-        let (own, ended) = oneshot::channel();
-        let before = self
-            .last_past
-            .replace((item.id, ended))
-            .filter(|(id, _)| *id == item.id)
-            .map(|(_, ended)| ended);
-        OwnTurn { before, own: Some(own) }
+    /// Sends one item.
+    fn start(&self, sending: &mut Sending, ticket: Ticket, file: Arc<str>, item: Item) {
+        let Some(api) = self.api.clone() else { return };
+        let on_duplicate = self.on_duplicate;
+        sending.spawn(async move {
+            let sent = send(&api, &item, on_duplicate).await.map(|answer| {
+                let report = report_of(&file, &item, answer.status, answer.errors);
+                Sent { item, report, holder: answer.holder }
+            });
+            (ticket, sent)
+        });
     }
 
     /// Says what came of an item.
@@ -210,27 +195,51 @@ impl Run<'_> {
     }
 }
 
-/// The turn of a revision of a history: when the one before it was sent.
-struct OwnTurn {
-    before: Option<oneshot::Receiver<()>>,
-    own: Option<oneshot::Sender<()>>,
+/// What a revision of a history depends on; nothing else depends on another item.
+fn dependence_of(item: &Item) -> Option<Dependence> {
+    item.origin.revision?;
+    let handle = item.document.handle().filter(|_| !item.is_deleted).map(str::to_owned);
+    Some(Dependence { persona: item.id, handle })
 }
 
-impl OwnTurn {
-    async fn wait(self) -> Option<oneshot::Sender<()>> {
-        if let Some(before) = self.before {
-            // Nothing is ever sent: it ends when the one before has.
-            let _ = before.await;
+/// Notes how an item that was sent has ended.
+fn settle(
+    order: &mut Order<Item, Result<Report, Failure>>,
+    ended: Result<(Ticket, Result<Sent, Failure>), JoinError>,
+) -> Result<(), Failure> {
+    let (ticket, sent) = ended.map_err(|error| {
+        Failure::new(ExitCode::Failure, "an item could not be sent").because(error)
+    })?;
+    match sent {
+        Ok(Sent { item, report, holder: Some(holder) }) => {
+            order.refuse(ticket, holder, item, Ok(report));
         }
-        self.own
+        Ok(Sent { report, .. }) => order.end(ticket, Ok(report)),
+        Err(failure) => order.end(ticket, Err(failure)),
+    }
+    Ok(())
+}
+
+fn report_of(file: &str, item: &Item, status: Status, errors: Vec<String>) -> Report {
+    Report {
+        file: file.to_owned(),
+        place: item.place,
+        id: Some(item.id),
+        name: Some(item.document.name().to_string()),
+        status,
+        warnings: item.warnings.clone(),
+        errors,
     }
 }
 
-/// Waits for the item that comes next in the order of the file; `None` when no item is under way.
-/// Safe to be dropped.
-async fn end_of_first(pending: &mut VecDeque<Pending>) -> Option<Result<Report, Failure>> {
-    let ended = pending.front_mut()?.await;
-    Some(ended.unwrap_or_else(|error| {
-        Err(Failure::new(ExitCode::Failure, "an item could not be sent").because(error))
-    }))
+fn report_of_bad(file: &str, bad: Bad) -> Report {
+    Report {
+        file: file.to_owned(),
+        place: bad.place,
+        id: None,
+        name: bad.name,
+        status: Status::Failed,
+        warnings: Vec::new(),
+        errors: bad.reasons,
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use persona_formats::Item;
-use persona_model::{Document, Revision, join_representation};
+use persona_http::contract::problems::Code;
+use persona_model::{Document, PersonaId, Revision, join_representation};
 use persona_server::exit_code::ExitCode;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -23,20 +24,42 @@ const RECONNECT_WAIT: Duration = Duration::from_millis(500);
 /// How often an update is tried while others change the same persona.
 const UPDATE_ATTEMPTS_MAX: usize = 5;
 
-/// Creates the persona of an item, or tells how the one that exists already compares.
+/// What came of an item that was sent.
+#[derive(Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub status: Status,
+    /// Why it was refused.
+    pub errors: Vec<String>,
+    /// The persona that has its handle, where that is why.
+    pub holder: Option<PersonaId>,
+}
+
+impl From<(Status, Vec<String>)> for Answer {
+    fn from((status, errors): (Status, Vec<String>)) -> Self {
+        Self { status, errors, holder: None }
+    }
+}
+
+/// Creates the persona of an item, or tells how the one that exists already compares; keeps a
+/// revision of a history as it was.
 ///
 /// # Errors
 ///
 /// The server cannot be reached, or stayed busy: there is no point in sending the next item.
-pub async fn send(
+pub async fn send(api: &Api, item: &Item, on_duplicate: OnDuplicate) -> Result<Answer, Failure> {
+    match item.origin.revision {
+        Some(revision) => send_past(api, revision, item).await,
+        None => send_persona(api, item, on_duplicate).await.map(Answer::from),
+    }
+}
+
+async fn send_persona(
     api: &Api,
     item: &Item,
     on_duplicate: OnDuplicate,
 ) -> Result<(Status, Vec<String>), Failure> {
     let path = persona_path(item.id);
-    if let Some(revision) = item.origin.revision {
-        return send_past(api, &path, revision, item).await;
-    }
     let body = Bytes::copy_from_slice(item.document.text().as_bytes());
     let created = if item.origin.stamps.is_empty() {
         patiently(api, Method::PUT, &path, &[(header::IF_NONE_MATCH, "*".into())], Some(&body))
@@ -90,20 +113,18 @@ pub async fn send(
 
 /// Keeps one revision of a history as it was, or tells how the one that is there compares. The one
 /// before it was sent before.
-async fn send_past(
-    api: &Api,
-    path: &str,
-    revision: Revision,
-    item: &Item,
-) -> Result<(Status, Vec<String>), Failure> {
-    let body = stamped(item);
+async fn send_past(api: &Api, revision: Revision, item: &Item) -> Result<Answer, Failure> {
+    let (path, body) = (persona_path(item.id), stamped(item));
     let kept =
-        patiently(api, Method::PUT, &revision_path(path, revision), &[], Some(&body)).await?;
+        patiently(api, Method::PUT, &revision_path(&path, revision), &[], Some(&body)).await?;
     match kept.status {
-        StatusCode::CREATED => return Ok((Status::Created, Vec::new())),
-        StatusCode::OK => return Ok((Status::Unchanged, Vec::new())),
+        StatusCode::CREATED => return Ok((Status::Created, Vec::new()).into()),
+        StatusCode::OK => return Ok((Status::Unchanged, Vec::new()).into()),
         StatusCode::PRECONDITION_FAILED => {}
-        _ => return Ok(refused(kept)),
+        _ => {
+            let holder = holder_of_handle(&kept);
+            return Ok(Answer { holder, ..refused(kept).into() });
+        }
     }
     let here =
         patiently(api, Method::GET, &format!("{path}?revision={revision}"), &[], None).await?;
@@ -113,7 +134,7 @@ async fn send_past(
         members.remove("history");
     }
     if here.status == StatusCode::OK && here.json() == wanted {
-        return Ok((Status::Unchanged, Vec::new()));
+        return Ok((Status::Unchanged, Vec::new()).into());
     }
     let what = if here.status == StatusCode::OK {
         "is another one here"
@@ -123,7 +144,15 @@ async fn send_past(
     Ok((
         Status::Failed,
         vec![format!("revision {revision} {what}; a history is continued and never rewritten")],
-    ))
+    )
+        .into())
+}
+
+/// The persona that has the handle, where the answer is that it is taken.
+fn holder_of_handle(reply: &Reply) -> Option<PersonaId> {
+    let problem = reply.json();
+    let is_taken = problem["code"] == Code::HandleTaken.facts().word;
+    problem["holder"].as_str().filter(|_| is_taken).and_then(PersonaId::parse)
 }
 
 fn revision_path(path: &str, revision: Revision) -> String {
