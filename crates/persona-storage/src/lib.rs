@@ -28,6 +28,7 @@ mod export;
 pub mod fault_injection;
 #[cfg(not(feature = "faults"))]
 mod fault_injection;
+mod history_count;
 pub mod memory;
 mod observer;
 pub mod postgres;

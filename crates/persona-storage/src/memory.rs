@@ -145,6 +145,15 @@ impl Rows {
         Ok(self.changes.last().map(Position::of).unwrap_or_default())
     }
 
+    /// The revision that a change made, as a line of a history.
+    fn history_line(&self, change: &Change) -> Option<Representation> {
+        let history = self.histories.get(&change.persona)?;
+        let (last, _) = history.last()?;
+        let (_, record) = history.iter().find(|(past, _)| past.revision == change.revision)?;
+        let line = history_line(&record.representation.body, last.revision, record.base);
+        Some(Representation { body: line.into(), ..record.representation.clone() })
+    }
+
     fn changed(&self, persona: &Persona, since: Since) -> bool {
         match since {
             Since::Time(time) => persona.updated_at >= time,
@@ -313,28 +322,18 @@ impl Store for MemoryStore {
 
     async fn export(&self, exported: Exported) -> Result<Export, Error> {
         let rows = self.rows()?;
-        let mut all: Vec<&Vec<(Persona, RevisionRecord)>> = rows.histories.values().collect();
-        all.sort_by_key(|history| {
-            history.last().map(|(persona, _)| (persona.created_at, persona.id))
-        });
-        let answers = all.into_iter().flat_map(|history| {
-            let last = history.last().map_or(Revision::FIRST, |(persona, _)| persona.revision);
-            let wanted = move |persona: &Persona| match exported {
-                Exported::Living => persona.revision == last && persona.deleted_at.is_none(),
-                Exported::All => persona.revision == last,
-                Exported::History => true,
-            };
-            history.iter().filter(move |(persona, _)| wanted(persona)).map(move |(_, record)| {
-                match exported {
-                    Exported::Living | Exported::All => record.representation.clone(),
-                    Exported::History => {
-                        let line = history_line(&record.representation.body, last, record.base);
-                        Representation { body: line.into(), ..record.representation.clone() }
-                    }
-                }
-            })
-        });
-        Ok(Export::of(answers.collect::<Vec<_>>(), Ok(())))
+        if exported == Exported::History {
+            let lines = rows.changes.iter().filter_map(|change| rows.history_line(change));
+            return Ok(Export::of(lines.collect::<Vec<_>>(), Ok(())));
+        }
+        let mut all: Vec<_> =
+            rows.histories.values().filter_map(|history| history.last()).collect();
+        all.sort_by_key(|(persona, _)| (persona.created_at, persona.id));
+        let wanted = all
+            .into_iter()
+            .filter(|(persona, _)| exported == Exported::All || persona.deleted_at.is_none())
+            .map(|(_, record)| record.representation.clone());
+        Ok(Export::of(wanted.collect::<Vec<_>>(), Ok(())))
     }
 
     async fn write(&self, write: Write) -> Result<Written, Error> {

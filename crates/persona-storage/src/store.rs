@@ -63,7 +63,7 @@ pub enum Exported {
     /// Soft-deleted ones too.
     All,
     /// Every revision of every persona, deleted ones too: each as a line of
-    /// [`persona_model::history_line`], those of one persona together and the first one first.
+    /// [`persona_model::history_line`], in the order of the feed.
     History,
 }
 
@@ -243,8 +243,11 @@ pub trait Store: Send + Sync {
     /// commit order.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, Error>;
 
-    /// Every persona of one consistent snapshot, or every revision of each. In order of creation;
-    /// in a file those that were imported stand where they were imported, however old they are.
+    /// Every persona of one consistent snapshot, or every revision of each. Personas come in order
+    /// of creation; in a file those that were imported stand where they were imported, however old
+    /// they are. Revisions come in the order of the feed, so that a handle that went from one
+    /// persona to another was given up before it is taken. On PostgreSQL the two can be swapped:
+    /// transactions do not end in the order of their numbers.
     ///
     /// A reader that takes nothing for 30 seconds, or that is slow while the WAL
     /// outgrows its bound, loses the export with [`Error::Busy`], so that no snapshot holds the WAL

@@ -28,9 +28,16 @@ fn personas_are_created_listed_found_changed_imported_and_exported() {
 
 #[test]
 fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
-    let file = Folder::with_personas(&[&["Ada", "--author=Eve"], &["Bob"]]);
+    let file = Folder::with_personas(&[
+        &["Ada", "--author=Eve", "--set=handle=ada"],
+        &["Bob", "--set=handle=bob"],
+    ]);
     for command in [
-        &["update", "Ada", "--set=tags=a"] as &[&str],
+        // The two exchange their handles.
+        &["update", "Ada", "--set=handle=free"] as &[&str],
+        &["update", "Bob", "--set=handle=ada"],
+        &["update", "Ada", "--set=handle=bob"],
+        &["update", "Ada", "--set=tags=a"],
         &["delete", "Ada", "--yes"],
         &["undelete", "Ada"],
         &["delete", "Bob", "--yes"],
@@ -38,7 +45,7 @@ fn a_history_goes_from_a_file_to_the_database_and_back_as_it_was() {
         assert_eq!(file.run(command).code, 0, "{command:?}");
     }
     let history = file.results(&["export", "--history"]);
-    assert_eq!(history.lines().count(), 6);
+    assert_eq!(history.lines().count(), 9);
     let database = folder().file("all.ndjson", &history);
     let imported = database.run(&["import", "all.ndjson"]);
     assert_eq!(imported.code, 0, "{imported}");

@@ -12,6 +12,7 @@ pub mod history;
 pub mod importing;
 pub mod limits;
 pub mod lists;
+pub mod moved_handles;
 pub mod patching;
 pub mod polling;
 pub mod races;
@@ -113,6 +114,9 @@ macro_rules! conformance_suite {
             importing::a_history_keeps_the_hashes_that_were_stated,
             importing::a_history_is_continued_and_never_rewritten,
             importing::an_import_of_old_times_is_seen_by_followers_and_lifts_no_stamp,
+            moved_handles::personas_that_exchanged_handles_are_exported_in_an_order_that_can_be_imported,
+            moved_handles::a_random_history_of_moved_handles_comes_back_from_this_store,
+            moved_handles::a_random_history_of_moved_handles_is_taken_in_by_this_store,
             feed::every_change_is_in_the_feed_once_in_commit_order,
             feed::a_refused_write_leaves_no_trace_in_the_feed,
             lists::every_order_pages_through_every_persona_once,

@@ -11,12 +11,13 @@ use persona_model::{Revision, history_line};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_postgres::{Error as DriverError, Row};
 
-use super::connection::Connection;
+use super::connection::{Connection, Statement};
 use super::error::{Meaning, from_driver};
 use super::lease::Leases;
 use super::row;
 use super::shares::Kind;
 use crate::export::Outlet;
+use crate::history_count::HistoryCount;
 use crate::{Error, Export, Exported, Representation};
 
 /// Rows of one fetch. They are read one by one, so their number is no bound of memory.
@@ -120,19 +121,26 @@ const fn sql_of(exported: Exported) -> &'static str {
         }
         Exported::History => {
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, p.revision, r.base
-             FROM persona_store.personas AS p
-             JOIN persona_store.revisions AS r ON r.persona = p.id
-             ORDER BY p.created_at, p.id, r.revision"
+             FROM persona_store.changes AS c
+             JOIN persona_store.personas AS p ON p.id = c.persona
+             JOIN persona_store.revisions AS r ON r.persona = c.persona AND r.revision = c.revision
+             ORDER BY c.sequence"
         }
     }
 }
 
 /// The same answer as a line of a history.
-fn in_history(found: &Row, answer: &Representation) -> Result<Representation, Error> {
+fn in_history(
+    found: &Row,
+    answer: &Representation,
+    count: &mut HistoryCount,
+) -> Result<Representation, Error> {
+    let last = row::revision(found, 5)?;
+    count.count(answer.revision, last);
     let base = row::value::<Option<i64>>(found, 6)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
-    let line = history_line(&answer.body, row::revision(found, 5)?, base);
+    let line = history_line(&answer.body, last, base);
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
@@ -172,6 +180,7 @@ async fn send_all(
     });
     let fetch = format!("FETCH {FETCH_ROWS} FROM everything");
     let mut lag = Lag::default();
+    let mut history = HistoryCount::default();
     loop {
         let mut rows = connection.stream(&fetch).await?;
         let mut count = 0;
@@ -183,8 +192,11 @@ async fn send_all(
             let Some(found) = found else { break };
             count += 1;
             let answer = row::answer(&found, 1, row::id(&found, 0)?)?;
-            let answer =
-                if exported == Exported::History { in_history(&found, &answer)? } else { answer };
+            let answer = if exported == Exported::History {
+                in_history(&found, &answer, &mut history)?
+            } else {
+                answer
+            };
             let (bytes, began) = (answer.body.len(), Instant::now());
             match tokio::time::timeout(lag.left(), outlet.send(answer)).await {
                 Ok(sent) => sent.map_err(|_| Ended::Dropped)?,
@@ -195,9 +207,20 @@ async fn send_all(
             lag.pass(began.elapsed(), bytes);
         }
         if count < FETCH_ROWS {
+            if exported == Exported::History {
+                history.end(personas(connection).await?)?;
+            }
             return Ok(connection.execute("COMMIT").await?);
         }
     }
+}
+
+/// How many personas there are, in the snapshot of the export.
+async fn personas(connection: &Connection) -> Result<u64, Ended> {
+    let count = Statement::Once("SELECT count(*) FROM persona_store.personas");
+    let rows = connection.rows(count, &[]).await?;
+    let found = rows.first().ok_or(Error::Closed("the schema is gone"))?;
+    Ok(row::number(found, 0)?)
 }
 
 /// How far a reader is behind the least rate. What it is ahead does not count: a fast beginning

@@ -112,6 +112,57 @@ fn an_exported_history_comes_back_whole_through_a_file_and_through_a_server() {
     assert_eq!(sorted(&new.results(&["export", "--history", "--server", &url])), sorted(&history));
 }
 
+/// A folder with personas that exchanged their handles, one of them while another was deleted.
+fn exchanged() -> Folder {
+    let folder = Folder::with_personas(&[
+        &["Ada", "--set=handle=ada"],
+        &["Bob", "--set=handle=bob"],
+        &["Zoe", "--set=handle=zoe"],
+    ]);
+    for command in [
+        &["update", "ada", "--set=handle=free"] as &[&str],
+        &["update", "bob", "--set=handle=ada"],
+        &["update", "free", "--set=handle=bob"],
+        &["delete", "zoe", "--yes"],
+        &["update", "bob", "--set=handle=zoe"],
+        &["update", "zoe", "--set=handle=bob"],
+        &["undelete", "Zoe"],
+    ] {
+        let ran = folder.run(command);
+        assert_eq!(ran.code, 0, "{command:?}: {ran}");
+    }
+    folder
+}
+
+#[test]
+fn personas_that_exchanged_handles_come_back_whole_through_a_file_and_through_a_server() {
+    let history = exchanged().results(&["export", "--history"]);
+    assert_eq!(history.lines().count(), 10, "{history}");
+    let new = Folder::new().file("all.ndjson", &history);
+    let server = Server::with_workers(2).start();
+    let url = format!("--server=http://{}", server.address());
+    for place in ["--database=new.db", &url] {
+        let imported = new.run(&["import", "all.ndjson", place]);
+        assert!(imported.code == 0 && imported.stdout.contains("10 created"), "{imported}");
+        let back = new.results(&["export", "--history", place]);
+        assert_eq!(sorted(&back), sorted(&history), "{place}");
+        let again = new.run(&["import", "all.ndjson", place]);
+        assert!(again.stdout.contains("10 unchanged"), "{again}");
+    }
+}
+
+#[test]
+fn a_handle_of_another_persona_stops_the_history_that_takes_it_and_no_other() {
+    let history = exchanged().results(&["export", "--history"]);
+    let new = Folder::with_personas(&[&["Eve", "--set=handle=free"]]).file("all.ndjson", &history);
+    let imported = new.run(&["import", "all.ndjson"]);
+    // Ada has it from her second revision on, and never gives up what others took from her.
+    assert!(imported.code == 1 && imported.stdout.contains("failed"), "{imported}");
+    assert!(imported.stderr.contains("the handle free is taken by"), "{imported}");
+    assert_eq!(new.results(&["list", "--plain", "Eve"]).lines().count(), 1);
+    assert_eq!(new.run(&["check"]).code, 0);
+}
+
 #[test]
 fn an_interrupted_history_goes_on_and_another_one_is_not_touched() {
     let old = lived_in();

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Held, LOOK_EVERY, Place, Readers, Reason};
 use crate::export::{Outlet, Unsent};
+use crate::history_count::HistoryCount;
 use crate::sqlite::error::from_driver;
 use crate::sqlite::system_error::told;
 use crate::sqlite::tables::row;
@@ -95,23 +96,31 @@ const fn sql_of(exported: Exported) -> &'static str {
              FROM personas
              ORDER BY row_id"
         }
-        // A cross join keeps its order, so that nothing is sorted.
+        // By the feed, so that a handle was free when the revision that took it comes. A cross join
+        // keeps its order, so that nothing is sorted.
         Exported::History => {
             "SELECT p.id, r.revision, r.deleted, r.head, r.document, r.checksum, p.revision, r.base
-             FROM personas AS p
-             CROSS JOIN revisions AS r ON r.persona = p.row_id
-             ORDER BY p.row_id, r.revision"
+             FROM changes AS c
+             CROSS JOIN personas AS p ON p.id = c.persona
+             CROSS JOIN revisions AS r ON r.persona = p.row_id AND r.revision = c.revision
+             ORDER BY c.sequence"
         }
     }
 }
 
 /// The same answer as a line of a history.
-fn in_history(found: &Row<'_>, answer: &Representation) -> rusqlite::Result<Representation> {
+fn in_history(
+    found: &Row<'_>,
+    answer: &Representation,
+    count: &mut HistoryCount,
+) -> rusqlite::Result<Representation> {
+    let last = row::revision(found, 6)?;
+    count.count(answer.revision, last);
     let base = found
         .get::<_, Option<i64>>(7)?
         .and_then(|base| u64::try_from(base).ok())
         .and_then(Revision::new);
-    let line = history_line(&answer.body, row::revision(found, 6)?, base);
+    let line = history_line(&answer.body, last, base);
     Ok(Representation { body: line.into(), ..answer.clone() })
 }
 
@@ -162,18 +171,26 @@ fn send_all(
     held: &Held,
 ) -> Result<(), Ended> {
     let failed = |error| Ended::Failed(from_driver(told(connection, error)));
-    // One statement is one snapshot. Row numbers grow in the order in which this file got its
+    // One snapshot for both statements. Row numbers grow in the order in which this file got its
     // personas.
+    let snapshot = connection.unchecked_transaction().map_err(failed)?;
     let mut statement = connection.prepare(sql_of(exported)).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
+    let mut count = HistoryCount::default();
     while let Some(found) = rows.next().map_err(failed)? {
         let answer = row::id(found, 0).and_then(|id| row::answer(found, 1, id)).map_err(failed)?;
         let answer = if exported == Exported::History {
-            in_history(found, &answer).map_err(failed)?
+            in_history(found, &answer, &mut count).map_err(failed)?
         } else {
             answer
         };
         client.send(answer, held)?;
+    }
+    if exported == Exported::History {
+        let personas = snapshot
+            .query_row("SELECT count(*) FROM personas", [], |found| row::number(found, 0))
+            .map_err(failed)?;
+        count.end(personas).map_err(Ended::Failed)?;
     }
     Ok(())
 }
