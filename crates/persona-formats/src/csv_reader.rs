@@ -39,7 +39,7 @@ pub struct CsvReader<R> {
 
 /// Where in a cell the reader is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum CellState {
     /// Before its first byte.
     Start,
     /// In a cell without quotes; a quote in it is a character like any other.
@@ -77,10 +77,10 @@ impl<R: BufRead> CsvReader<R> {
     /// The input cannot be read.
     pub fn row(&mut self) -> Result<Option<Row>> {
         let mut row = Row { line: self.line, ..Row::default() };
-        let (mut cell, mut place, mut bytes, mut began) = (Vec::new(), Place::Start, 0, false);
+        let (mut cell, mut state, mut bytes, mut began) = (Vec::new(), CellState::Start, 0, false);
         loop {
             let Some(byte) = self.next_byte()? else {
-                if place == Place::Quoted {
+                if state == CellState::Quoted {
                     row.fault = Some("a quoted cell of the row that starts here is not closed before the end of the file".into());
                 }
                 row.cells.push(cell);
@@ -88,35 +88,39 @@ impl<R: BufRead> CsvReader<R> {
             };
             began = true;
             bytes += 1;
-            let ends_row = place != Place::Quoted && self.is_end_of_line(byte)?;
-            place = match place {
-                _ if ends_row => place,
-                Place::Start if self.skips_blanks && is_blank(byte) && byte != self.delimiter => {
-                    Place::Start
+            let ends_row = state != CellState::Quoted && self.is_end_of_line(byte)?;
+            state = match state {
+                _ if ends_row => state,
+                CellState::Start
+                    if self.skips_blanks && is_blank(byte) && byte != self.delimiter =>
+                {
+                    CellState::Start
                 }
-                Place::Start if byte == b'"' => Place::Quoted,
-                Place::Closed if byte == b'"' => {
+                CellState::Start if byte == b'"' => CellState::Quoted,
+                CellState::Closed if byte == b'"' => {
                     cell.push(byte);
-                    Place::Quoted
+                    CellState::Quoted
                 }
-                Place::Quoted if byte == b'"' => Place::Closed,
-                Place::Start | Place::Bare | Place::Closed | Place::ClosedBlank
+                CellState::Quoted if byte == b'"' => CellState::Closed,
+                CellState::Start | CellState::Bare | CellState::Closed | CellState::ClosedBlank
                     if byte == self.delimiter =>
                 {
                     row.cells.push(std::mem::take(&mut cell));
-                    Place::Start
+                    CellState::Start
                 }
-                Place::Closed | Place::ClosedBlank if is_blank(byte) => Place::ClosedBlank,
-                Place::Closed | Place::ClosedBlank => {
+                CellState::Closed | CellState::ClosedBlank if is_blank(byte) => {
+                    CellState::ClosedBlank
+                }
+                CellState::Closed | CellState::ClosedBlank => {
                     row.fault = Some(after_quote(self.line));
-                    Place::Broken
+                    CellState::Broken
                 }
-                Place::Broken => Place::Broken,
-                Place::Start | Place::Bare | Place::Quoted => {
+                CellState::Broken => CellState::Broken,
+                CellState::Start | CellState::Bare | CellState::Quoted => {
                     if bytes <= ITEM_BYTES_MAX {
                         cell.push(byte);
                     }
-                    if place == Place::Quoted { place } else { Place::Bare }
+                    if state == CellState::Quoted { state } else { CellState::Bare }
                 }
             };
             if ends_row {

@@ -5,7 +5,7 @@ use std::io::{BufRead, Cursor, Read};
 use serde_json::{Map, Value};
 
 use super::csv_reader::{CsvReader, Row};
-use super::item::{Bad, Place, Record};
+use super::item::{Bad, Location, Record};
 use super::source::{Line, read_line};
 use super::{awesome, native};
 
@@ -88,7 +88,7 @@ impl CsvRows {
             let name = cells.values().next().and_then(Value::as_str).map(ToString::to_string);
             return Err(Bad { name, reasons, ..Bad::at(line, "") });
         }
-        Ok(Record { place: Place::line(line), is_row: true, value: Value::Object(cells) })
+        Ok(Record { location: Location::line(line), is_row: true, value: Value::Object(cells) })
     }
 }
 

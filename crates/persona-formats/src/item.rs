@@ -32,22 +32,22 @@ impl Format {
 
 /// Where an item is in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct Location {
     /// The line on which it starts, 1 for the first.
     pub line: u64,
     /// Its index in the list that the file is, from 0; `None` where the file is no list.
     pub index: Option<u64>,
 }
 
-impl Place {
-    /// A place that is no element of a list.
+impl Location {
+    /// The location of an item that is no element of a list.
     pub const fn line(line: u64) -> Self {
         Self { line, index: None }
     }
 }
 
 /// As people look for it: `12`, or `12 [3]` for the element with the index 3.
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
             None => write!(out, "{}", self.line),
@@ -61,7 +61,7 @@ impl fmt::Display for Place {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// Whether it is a row of CSV, where every value is text.
     pub is_row: bool,
     /// What it says.
@@ -72,7 +72,7 @@ pub struct Record {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Item {
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// How it was written.
     pub format: Format,
     /// Its identity: its own, or one that is derived from its name in the collection or from its
@@ -92,7 +92,7 @@ pub struct Item {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bad {
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// Its name, where it can be told.
     pub name: Option<String>,
     /// What is wrong, as sentence fragments; at least one.
@@ -102,6 +102,6 @@ pub struct Bad {
 impl Bad {
     /// An item of which nothing but its line is known.
     pub fn at(line: u64, reason: impl Into<String>) -> Self {
-        Self { place: Place::line(line), name: None, reasons: vec![reason.into()] }
+        Self { location: Location::line(line), name: None, reasons: vec![reason.into()] }
     }
 }

@@ -32,8 +32,8 @@ impl Items {
     }
 
     fn item(&mut self, record: Record) -> Result<Item, Bad> {
-        let Record { place, is_row, value } = record;
-        let bad = |name: Option<String>, reasons: Vec<String>| Bad { place, name, reasons };
+        let Record { location, is_row, value } = record;
+        let bad = |name: Option<String>, reasons: Vec<String>| Bad { location, name, reasons };
         let value = unwrapped(value).map_err(|reason| bad(None, vec![reason]))?;
         if !value.is_object() {
             return Err(bad(None, vec!["must be a JSON object".into()]));
@@ -60,7 +60,7 @@ impl Items {
             };
             bad(name.clone(), note.into_iter().chain(invalid.errors.iter().map(reason)).collect())
         })?;
-        Ok(Item { place, format, id, document, is_deleted, origin, warnings })
+        Ok(Item { location, format, id, document, is_deleted, origin, warnings })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::ITEM_BYTES_MAX;
-use super::item::{Bad, Place, Record};
+use super::item::{Bad, Location, Record};
 use super::source::{Line, read_line};
 use persona_model::read_strictly;
 
@@ -37,7 +37,7 @@ impl Iterator for JsonLines {
                     )));
                 }
                 Ok(Line::Text(text)) if text.trim_ascii().is_empty() => {}
-                Ok(Line::Text(text)) => return Some(parse(Place::line(line), &text)),
+                Ok(Line::Text(text)) => return Some(parse(Location::line(line), &text)),
                 Err(error) => {
                     self.is_over = true;
                     return Some(Err(Bad::at(line, format!("could not read on: {error}"))));
@@ -50,7 +50,7 @@ impl Iterator for JsonLines {
 
 /// Reads one value as strictly as the API reads a body, and says what is wrong in words of the
 /// file.
-pub fn parse(place: Place, text: &[u8]) -> Result<Record, Bad> {
+pub fn parse(location: Location, text: &[u8]) -> Result<Record, Bad> {
     let value = read_strictly(text).map_err(|malformed| {
         let what = if malformed.ends_early {
             "ends too early".into()
@@ -58,14 +58,17 @@ pub fn parse(place: Place, text: &[u8]) -> Result<Record, Bad> {
             format!("cannot be read: {}", malformed.words())
         };
         let on_line = if malformed.line > 1 {
-            format!("line {}, ", place.line + malformed.line as u64 - 1)
+            format!("line {}, ", location.line + malformed.line as u64 - 1)
         } else {
             String::new()
         };
         Bad {
-            place,
-            ..Bad::at(place.line, format!("the JSON {what} ({on_line}column {})", malformed.column))
+            location,
+            ..Bad::at(
+                location.line,
+                format!("the JSON {what} ({on_line}column {})", malformed.column),
+            )
         }
     })?;
-    Ok(Record { place, is_row: false, value })
+    Ok(Record { location, is_row: false, value })
 }

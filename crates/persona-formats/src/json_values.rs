@@ -3,7 +3,7 @@
 use std::io::{BufRead, Result as IoResult};
 
 use super::ITEM_BYTES_MAX;
-use super::item::{Bad, Place, Record};
+use super::item::{Bad, Location, Record};
 use super::json_lines::parse;
 
 /// The records of such a file. A broken element costs that element only, as long as its brackets
@@ -148,7 +148,7 @@ impl JsonValues {
     }
 
     fn value(&mut self) -> IoResult<Result<Record, Bad>> {
-        let place = Place { line: self.line, index: self.elements };
+        let location = Location { line: self.line, index: self.elements };
         self.elements = self.elements.map(|elements| elements + 1);
         self.expected =
             if self.elements.is_some() { Expected::CommaOrEnd } else { Expected::Value };
@@ -157,9 +157,9 @@ impl JsonValues {
             let Some(byte) = self.peek()? else {
                 self.expected = Expected::Over;
                 return Ok(Err(Bad {
-                    place,
+                    location,
                     ..Bad::at(
-                        place.line,
+                        location.line,
                         "the JSON that starts here ends too early: the file is cut off",
                     )
                 }));
@@ -178,11 +178,11 @@ impl JsonValues {
         }
         if bytes > ITEM_BYTES_MAX {
             return Ok(Err(Bad {
-                place,
-                ..Bad::at(place.line, format!("an item has more than {ITEM_BYTES_MAX} bytes"))
+                location,
+                ..Bad::at(location.line, format!("an item has more than {ITEM_BYTES_MAX} bytes"))
             }));
         }
-        Ok(parse(place, &text))
+        Ok(parse(location, &text))
     }
 }
 

@@ -32,7 +32,7 @@ mod source;
 
 pub use card::refusal as refusal_of_card;
 pub use draft::Draft;
-pub use item::{Bad, Format, Item, Place, Record};
+pub use item::{Bad, Format, Item, Location, Record};
 pub use items::Items;
 pub use native::typed;
 

@@ -155,7 +155,7 @@ fn prepared_file(report: sqlite::InitReport, config: &Config) -> Prepared {
 
 fn prepared_server(report: postgres::InitReport) -> Prepared {
     note_migration(report.migrated_from, report.schema_version);
-    if report.feed_moved {
+    if report.feed_advanced {
         tracing::info!(
             "the feed goes on at another number, because the database came from another cluster"
         );

@@ -14,7 +14,7 @@ use crate::terminal::{Output, shell_word};
 
 /// Makes a backup.
 pub fn run(arguments: &Backup, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    let database = arguments.place.database(environment, output)?;
+    let database = arguments.database.path(environment, output)?;
     let folder = arguments.file.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(Failure::new(

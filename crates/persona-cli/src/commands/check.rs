@@ -14,7 +14,7 @@ use crate::terminal::{Output, harmless};
 pub fn run(arguments: &Check, environment: &Environment, output: &Output) -> Result<(), Failure> {
     let file = match &arguments.file {
         Some(file) => file.clone(),
-        None => arguments.place.database(environment, output)?,
+        None => arguments.database.path(environment, output)?,
     };
     let report = work::run(output, |watcher| check(&file, watcher))?;
     if output.is_json() {

@@ -12,7 +12,7 @@ use persona_storage::sqlite::refuse_output;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::{Map, Value, json};
 
-use super::arguments::{ConfigAction, Place};
+use super::arguments::{ConfigAction, DatabaseFile};
 use super::export::folder_of;
 use crate::failure::Failure;
 use crate::terminal::{Output, Table, Tone};
@@ -45,9 +45,9 @@ pub fn loaded(
     Ok(loaded)
 }
 
-impl Place {
+impl DatabaseFile {
     /// The database file that is meant, for a command that works on files only.
-    pub fn database(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
+    pub fn path(&self, environment: &Environment, output: &Output) -> Result<PathBuf, Failure> {
         let values = self.database.iter().map(|text| ("database", text.clone())).collect();
         let config =
             loaded(&Flags { config: self.config.clone(), values }, environment, output)?.config;

@@ -12,7 +12,7 @@ use crate::terminal::Output;
 
 /// Restores a backup.
 pub fn run(arguments: &Restore, environment: &Environment, output: &Output) -> Result<(), Failure> {
-    let database = arguments.place.database(environment, output)?;
+    let database = arguments.database.path(environment, output)?;
     let RestoreReport { content, kept } = work::run(output, |watcher| {
         restore(&arguments.file, &database, arguments.dry_run, watcher)
     })?;

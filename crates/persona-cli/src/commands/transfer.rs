@@ -3,7 +3,7 @@
 use persona_server::backend;
 use persona_server::exit_code::ExitCode;
 use persona_storage::sqlite;
-use persona_storage::transfer::{self, Place, Plan, TransferError, TransferReport};
+use persona_storage::transfer::{self, Endpoint, Plan, TransferError, TransferReport};
 use serde_json::json;
 
 use super::arguments::Move;
@@ -14,8 +14,8 @@ use crate::terminal::{Output, shell_word};
 /// Moves everything.
 pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
     let plan = Plan {
-        from: place("--from", &arguments.from)?,
-        to: place("--to", &arguments.to)?,
+        from: endpoint("--from", &arguments.from)?,
+        to: endpoint("--to", &arguments.to)?,
         dry_run: arguments.dry_run,
         live: arguments.live,
         into_existing: arguments.into_existing,
@@ -29,8 +29,8 @@ pub fn run(arguments: &Move, output: &Output) -> Result<(), Failure> {
     print(&plan, &report, arguments, output)
 }
 
-fn place(flag: &str, name: &str) -> Result<Place, Failure> {
-    Place::parse(name).map_err(|error| {
+fn endpoint(flag: &str, name: &str) -> Result<Endpoint, Failure> {
+    Endpoint::parse(name).map_err(|error| {
         let example = "for example --from sqlite:persona.db --to postgres://ada@localhost/personas";
         // The name may hold a password, and the error does not.
         Failure::new(ExitCode::Usage, format!("{flag}: {error}"))
@@ -67,15 +67,15 @@ fn print(
     arguments: &Move,
     output: &Output,
 ) -> Result<(), Failure> {
-    let moved = report.moved;
+    let transferred = report.transferred;
     if output.is_json() {
         return output.json(&json!({
             "from": plan.from.to_string(),
             "to": plan.to.to_string(),
             "dry_run": plan.dry_run,
-            "personas": moved.personas,
-            "revisions": moved.revisions,
-            "changes": moved.changes,
+            "personas": transferred.personas,
+            "revisions": transferred.revisions,
+            "changes": transferred.changes,
             "idempotency_records": report.keys,
             "resumed_at": report.resumed_at,
             "verified": !plan.dry_run,
@@ -86,7 +86,7 @@ fn print(
     }
     let counts = format!(
         "{} personas, {} revisions, {} changes",
-        moved.personas, moved.revisions, moved.changes
+        transferred.personas, transferred.revisions, transferred.changes
     );
     if plan.dry_run {
         return output.result(&format!(
@@ -110,12 +110,12 @@ fn print(
         ));
     }
     let database = match &plan.to {
-        Place::File(path) => shell_word(path),
+        Endpoint::File(path) => shell_word(path),
         // The address may hold a password, and the user knows what was typed.
-        Place::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
+        Endpoint::Server(_) if arguments.to.contains('@') && arguments.to.contains("://") => {
             "'postgres://…' (the address of --to)".into()
         }
-        Place::Server(_) => format!("'{}'", arguments.to),
+        Endpoint::Server(_) => format!("'{}'", arguments.to),
     };
     output.note(&format!("start the server with: persona serve --database {database}"));
     Ok(())

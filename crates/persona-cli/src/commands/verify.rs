@@ -12,7 +12,7 @@ use super::arguments::{ChaosWord, Verify};
 use crate::client::ServerAddress;
 use crate::failure::Failure;
 use crate::terminal::{Output, ProgressDisplay};
-use crate::verify::{self, Chaos, Error, Place, Plan, Progress, ScratchPlan};
+use crate::verify::{self, Chaos, Error, Plan, Progress, ScratchPlan, ServerUnderTest};
 
 /// Workers of a scratch server.
 const WORKERS_DEFAULT: u16 = 4;
@@ -37,14 +37,14 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
         Some(ChaosWord::Workers) => Chaos::Workers,
         Some(ChaosWord::Supervisor) => Chaos::Supervisor,
     };
-    let place = match &arguments.server {
-        None => Place::Scratch(scratch_plan(arguments)?),
+    let server = match &arguments.server {
+        None => ServerUnderTest::Scratch(scratch_plan(arguments)?),
         Some(_) if chaos != Chaos::None => {
             let message = "--chaos kills processes, and those of a running server are not this program's to kill";
             return Err(Failure::new(ExitCode::Usage, message)
                 .hint("leave --server out: then a scratch server is started and killed"));
         }
-        Some(url) => Place::Server(ServerAddress::parse(url)?),
+        Some(url) => ServerUnderTest::Server(ServerAddress::parse(url)?),
     };
     let duration = Duration::from_secs(arguments.seconds);
     let run = getrandom::u32().map_err(|error| {
@@ -52,7 +52,7 @@ fn plan(arguments: &Verify) -> Result<Plan, Failure> {
     })?;
     let seed = arguments.seed.unwrap_or_else(|| run.into());
     Ok(Plan {
-        place,
+        server,
         run,
         clients: arguments.clients,
         duration,

@@ -110,7 +110,7 @@ fn template_of(step: Step) -> &'static str {
         Step::Structure => "checking  {wide_bar} {pos}/{len} tables",
         Step::Changes => "checking  {wide_bar} {percent}% {per_sec} changes {eta}",
         Step::Personas => "checking  {wide_bar} {percent}% {per_sec} personas {eta}",
-        Step::Moving => "moving    {wide_bar} {percent}% {per_sec} changes {eta}",
+        Step::Transferring => "moving    {wide_bar} {percent}% {per_sec} changes {eta}",
         Step::Comparing => "comparing {wide_bar} {percent}% {per_sec} changes {eta}",
     }
 }

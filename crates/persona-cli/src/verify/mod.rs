@@ -33,7 +33,7 @@ mod scratch;
 mod search;
 
 pub use error::Error;
-pub use plan::{Chaos, Place, Plan, ScratchPlan};
+pub use plan::{Chaos, Plan, ScratchPlan, ServerUnderTest};
 pub use random::{Random, effect_of};
 pub use report::Report;
 pub use run::{Progress, run};

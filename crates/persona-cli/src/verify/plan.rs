@@ -10,7 +10,7 @@ use crate::client::ServerAddress;
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Which server.
-    pub place: Place,
+    pub server: ServerUnderTest,
     /// How many clients work at once.
     pub clients: u32,
     /// For how long.
@@ -28,14 +28,14 @@ pub struct Plan {
 
 /// Which server.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ServerUnderTest {
     /// One that is started for this, and ended.
     Scratch(ScratchPlan),
     /// One that is running.
     Server(ServerAddress),
 }
 
-impl Display for Place {
+impl Display for ServerUnderTest {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scratch(scratch) => {

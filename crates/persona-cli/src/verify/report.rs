@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::chaos::Kills;
 use super::checks::{Check, Findings};
 use super::history::{Operation, Outcome, Record};
-use super::plan::{Place, Plan};
+use super::plan::{Plan, ServerUnderTest};
 
 /// Times of one kind of request, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -102,9 +102,9 @@ impl Report {
             };
             counts[record.operation as usize][outcome] += 1;
         }
-        let server = plan.place.to_string();
+        let server = plan.server.to_string();
         let is_restored =
-            matches!(&plan.place, Place::Scratch(scratch) if scratch.database.is_none());
+            matches!(&plan.server, ServerUnderTest::Scratch(scratch) if scratch.database.is_none());
         let workers = workers.iter().map(|worker| (*worker, writes_of(*worker))).collect();
         let (clients, seed, writes, reads) = (plan.clients, plan.seed, micros(true), micros(false));
         Self {

@@ -24,7 +24,7 @@ use super::export;
 use super::follow::Follower;
 use super::lives;
 use super::load::Load;
-use super::plan::{Chaos, Place, Plan};
+use super::plan::{Chaos, Plan, ServerUnderTest};
 use super::random::Random;
 use super::refusals;
 use super::report::Report;
@@ -63,13 +63,13 @@ pub async fn run(
     progress: &mut dyn FnMut(&Progress),
     interrupted: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
-    let (mut scratch, address) = match &plan.place {
-        Place::Scratch(scratch) => {
+    let (mut scratch, address) = match &plan.server {
+        ServerUnderTest::Scratch(scratch) => {
             let scratch = Scratch::start(scratch).await?;
             let address = scratch.address.clone();
             (Some(scratch), address)
         }
-        Place::Server(address) => (None, address.clone()),
+        ServerUnderTest::Server(address) => (None, address.clone()),
     };
     let workers = workers_of(&address).await?;
     let tag = format!("persona verify {:08x}", plan.run);
@@ -185,7 +185,7 @@ async fn judge(
     // Findings count even where the load was cut short; their absence says little then.
     if load.is_full() && findings.total() == 0 {
         return Err(Error::NoSpace {
-            what: plan.place.to_string(),
+            what: plan.server.to_string(),
             writes: load.writes.load(Relaxed),
         });
     }

@@ -11,6 +11,6 @@ mod contrib;
 mod faults;
 mod figures;
 mod http;
-mod moving;
+mod transfer;
 mod unusable;
 mod verified;

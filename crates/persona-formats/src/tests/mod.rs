@@ -18,8 +18,8 @@ fn outcome(bytes: impl Into<Vec<u8>>) -> Vec<String> {
     items(bytes)
         .into_iter()
         .map(|item| match item {
-            Ok(item) => format!("{}: {}", item.place, item.document.name()),
-            Err(bad) => format!("{}: {}", bad.place, bad.reasons.join("; ")),
+            Ok(item) => format!("{}: {}", item.location, item.document.name()),
+            Err(bad) => format!("{}: {}", bad.location, bad.reasons.join("; ")),
         })
         .collect()
 }
@@ -39,7 +39,7 @@ fn a_row_of_the_prompts_collection_becomes_a_prompt() {
     let item = only(
         "act,prompt,for_devs,type,contributor\r\n Poet ,\"Say \"\"hi\"\"\r\n twice \",FALSE,TEXT,\"a,b\"\r\n",
     );
-    assert_eq!((item.place.line, item.format), (2, Format::AwesomePrompts));
+    assert_eq!((item.location.line, item.format), (2, Format::AwesomePrompts));
     assert_eq!(item.warnings, Vec::<String>::new());
     assert_eq!(
         item.document,

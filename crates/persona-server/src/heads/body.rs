@@ -6,13 +6,13 @@
 pub(super) enum Body {
     /// So many bytes.
     Length(u64),
-    /// Chunks, at this place.
-    Chunked(Place),
+    /// Chunks, and how far they were read.
+    Chunked(ChunkState),
 }
 
-/// A place within a chunked body.
+/// What the next byte of a chunked body belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(super) enum ChunkState {
     /// The number of bytes of a chunk, so far; `None` before its first digit.
     Size(Option<u64>),
     /// What follows the number, up to the end of the line.
@@ -40,28 +40,28 @@ impl Body {
     }
 
     pub const fn chunked() -> Self {
-        Self::Chunked(Place::Size(None))
+        Self::Chunked(ChunkState::Size(None))
     }
 
     /// Whether nothing more of it is to come.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Length(0) | Self::Chunked(Place::Over))
+        matches!(self, Self::Length(0) | Self::Chunked(ChunkState::Over))
     }
 
     /// Takes what belongs to the body, and tells how many bytes these are.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
         match self {
             Self::Length(left) => Ok(advance(left, bytes.len())),
-            Self::Chunked(place) => {
+            Self::Chunked(state) => {
                 let mut at = 0;
-                while at < bytes.len() && *place != Place::Over {
-                    if let Place::Data(left) = place {
+                while at < bytes.len() && *state != ChunkState::Over {
+                    if let ChunkState::Data(left) = state {
                         at += advance(left, bytes.len() - at);
                         if *left == 0 {
-                            *place = Place::DataReturn;
+                            *state = ChunkState::DataReturn;
                         }
                     } else {
-                        *place = place.next(bytes[at])?;
+                        *state = state.next(bytes[at])?;
                         at += 1;
                     }
                 }
@@ -78,7 +78,7 @@ fn advance(left: &mut u64, bytes: usize) -> usize {
     taken
 }
 
-impl Place {
+impl ChunkState {
     fn next(self, byte: u8) -> Result<Self, Broken> {
         match (self, byte) {
             (Self::Size(size), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {

@@ -35,7 +35,7 @@ pub struct Checked<S> {
     inner: S,
     progress: Arc<Progress>,
     hosts: Hosts,
-    place: Place,
+    state: StreamState,
     /// What came and was not handed on: `ready` bytes that were checked, then a head that is not
     /// complete.
     held: BytesMut,
@@ -50,7 +50,7 @@ pub struct Checked<S> {
 
 /// Where in the sequence of requests the stream is.
 #[derive(Debug)]
-enum Place {
+enum StreamState {
     Head(Head),
     Body(Body),
     /// The frame of a body is broken, which is told in place of the rest of it.
@@ -63,12 +63,12 @@ impl<S> Checked<S> {
     /// Checks what comes from this stream, as requests to these hosts, and notes how far it has
     /// come.
     pub fn new(inner: S, progress: Arc<Progress>, hosts: Hosts) -> Self {
-        let place = Place::Head(Head::default());
+        let state = StreamState::Head(Head::default());
         Self {
             inner,
             progress,
             hosts,
-            place,
+            state,
             held: BytesMut::new(),
             ready: 0,
             discarded: 0,
@@ -85,22 +85,22 @@ struct Verdict {
 }
 
 /// Follows requests through these bytes.
-fn check(place: &mut Place, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]) -> Verdict {
+fn check(state: &mut StreamState, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]) -> Verdict {
     let mut checked = 0;
     while checked < bytes.len() {
         let rest = &bytes[checked..];
-        match place {
-            Place::Head(head) => match head.read(rest) {
+        match state {
+            StreamState::Head(head) => match head.read(rest) {
                 Ok(Some(_)) if !hosts.answers_for(head.host(rest)) => {
                     return Verdict { checked, refusal: Some(Refusal::ForeignHost) };
                 }
                 Ok(Some((length, body))) => {
                     checked += length;
                     progress.head_complete();
-                    *place = if body.is_over() {
-                        Place::Head(Head::default())
+                    *state = if body.is_over() {
+                        StreamState::Head(Head::default())
                     } else {
-                        Place::Body(body)
+                        StreamState::Body(body)
                     };
                 }
                 Ok(None) => {
@@ -109,17 +109,17 @@ fn check(place: &mut Place, progress: &Progress, hosts: &mut Hosts, bytes: &[u8]
                 }
                 Err(refusal) => return Verdict { checked, refusal: Some(refusal) },
             },
-            Place::Body(body) => {
+            StreamState::Body(body) => {
                 let Ok(length) = body.skip(rest) else {
-                    *place = Place::Broken;
+                    *state = StreamState::Broken;
                     break;
                 };
                 checked += length;
                 if body.is_over() {
-                    *place = Place::Head(Head::default());
+                    *state = StreamState::Head(Head::default());
                 }
             }
-            Place::Broken | Place::Lost => break,
+            StreamState::Broken | StreamState::Lost => break,
         }
     }
     Verdict { checked, refusal: None }
@@ -135,7 +135,7 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         let before = buffer.filled().len();
         let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) else {
             self.progress.nothing_came();
-            self.progress.set_body_awaited(matches!(self.place, Place::Body(_)));
+            self.progress.set_body_awaited(matches!(self.state, StreamState::Body(_)));
             return Poll::Pending;
         };
         self.progress.set_body_awaited(false);
@@ -146,21 +146,21 @@ impl<S: AsyncRead + Unpin> Checked<S> {
             return Poll::Ready(Ok(()));
         }
         let refusal = if self.held.is_empty() {
-            let verdict = check(&mut self.place, &self.progress, &mut self.hosts, came);
+            let verdict = check(&mut self.state, &self.progress, &mut self.hosts, came);
             self.held.extend_from_slice(&came[verdict.checked..]);
             buffer.set_filled(before + verdict.checked);
             verdict.refusal
         } else {
             self.held.extend_from_slice(came);
             buffer.set_filled(before);
-            let verdict = check(&mut self.place, &self.progress, &mut self.hosts, &self.held);
+            let verdict = check(&mut self.state, &self.progress, &mut self.hosts, &self.held);
             self.ready = verdict.checked;
             verdict.refusal
         };
         if let Some(refusal) = refusal {
             self.refuse(refusal);
         }
-        if matches!(self.place, Place::Broken) {
+        if matches!(self.state, StreamState::Broken) {
             self.held.truncate(self.ready);
         }
         Poll::Ready(Ok(()))
@@ -172,7 +172,7 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         self.held.truncate(self.ready);
         self.held.extend_from_slice(if expects_no_body { STAND_IN_FOR_HEAD } else { STAND_IN });
         self.ready = self.held.len();
-        self.place = Place::Lost;
+        self.state = StreamState::Lost;
         self.progress.refuse(refusal);
     }
 
@@ -209,8 +209,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             if buffer.filled().len() > before || this.has_ended {
                 return Poll::Ready(Ok(()));
             }
-            match this.place {
-                Place::Lost => {
+            match this.state {
+                StreamState::Lost => {
                     // The connection ends with the answer; until then nothing more of it counts,
                     // not even its end: a client may close its half and read on. Only where its
                     // other half is gone as well is there no answer to give.
@@ -219,14 +219,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
                     }
                     return Poll::Pending;
                 }
-                Place::Broken => {
-                    this.place = Place::Lost;
+                StreamState::Broken => {
+                    this.state = StreamState::Lost;
                     return Poll::Ready(Err(io::Error::new(
                         io::ErrorKind::InvalidData,
                         "the chunks of a body are broken",
                     )));
                 }
-                Place::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => {
+                StreamState::Head(_) if !this.held.is_empty() && this.progress.is_too_slow() => {
                     this.refuse(Refusal::TooSlow);
                 }
                 _ => ready!(this.poll_check(context, buffer))?,
@@ -267,7 +267,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
-        if this.has_ended || matches!(this.place, Place::Head(_)) {
+        if this.has_ended || matches!(this.state, StreamState::Head(_)) {
             return Poll::Ready(Ok(()));
         }
         // What came while the answers were written is no part of this wait, neither in time nor in

@@ -11,8 +11,8 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use super::Settings;
 use crate::Error;
 
-/// The constraint that no new line of the feed meets: it is added when the personas were moved
-/// away.
+/// The constraint that no new line of the feed meets: it is added when the personas were
+/// transferred to another database.
 pub(super) const MOVED_AWAY: &str = "moved_away";
 
 /// What is to be done about a pooler that exchanges sessions.
@@ -128,13 +128,13 @@ pub enum DatabaseError {
         /// The version that is needed.
         known: u32,
     },
-    /// Personas are being moved into it, and not all of them are there or were compared.
+    /// Personas are being transferred into it, and not all of them are there or were compared.
     #[error("{place} is being moved into: not everything is there yet")]
     BeingFilled {
         /// Hosts and database.
         place: String,
     },
-    /// Its personas were moved to another database, and what is written here would be missing
+    /// Its personas were transferred to another database, and what is written here would be missing
     /// there.
     #[error("{place} was moved to another database")]
     Retired {

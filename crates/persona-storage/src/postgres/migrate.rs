@@ -62,7 +62,7 @@ pub(super) const BEGIN: &str = "
 /// The next transaction has to come after everything that is in the feed. In a database that was
 /// restored into another cluster it does not, because the transactions of that cluster have lower
 /// numbers.
-pub(super) const MOVE_FEED: &str = "
+pub(super) const ADVANCE_FEED: &str = "
     UPDATE persona_store.about
     SET feed_offset = newest.sequence + 1 - next.place
     FROM (SELECT coalesce(max(sequence), 0) AS sequence FROM persona_store.changes) AS newest,
@@ -86,7 +86,7 @@ pub(super) struct Migrated {
     /// The version that it had, when it had another one; 0 where there was none.
     pub from: Option<u32>,
     /// The feed goes on at another number, because the database came from another cluster.
-    pub feed_moved: bool,
+    pub feed_advanced: bool,
 }
 
 /// What a look at a schema finds.
@@ -94,14 +94,16 @@ pub(super) struct Migrated {
 pub(super) struct Found {
     /// Its version; 0 where there is none.
     pub version: u32,
-    /// Personas are being moved into it: there is a table that says how far that is.
+    /// Personas are being transferred into it: there is a table that says how far that is.
     pub is_being_filled: bool,
-    /// Its personas were moved away: nothing can be added to the feed any more.
+    /// Its personas were transferred to another database: nothing can be added to the feed any
+    /// more.
     pub is_retired: bool,
 }
 
 /// The schema version of a database; 0 where there is none. Refuses what is not ours, what is too
-/// new, and what holds only a part of what is being moved there, or what was moved away.
+/// new, and what holds only a part of what is being transferred there, or what was transferred to
+/// another database.
 pub(super) async fn version_of(
     connection: &Connection,
     settings: &Settings,
@@ -116,7 +118,7 @@ pub(super) async fn version_of(
     Ok(found.version)
 }
 
-/// The same for a move, which may be what the database is marked for.
+/// The same for a transfer, which may be what the database is marked for.
 pub(super) async fn find(
     connection: &Connection,
     settings: &Settings,
@@ -196,12 +198,12 @@ pub(super) async fn migrate(
         .execute(&format!("UPDATE persona_store.about SET schema_version = {VERSION}"))
         .await
         .map_err(failed)?;
-    let moved = connection.rows(Statement::Once(MOVE_FEED), &[]).await.map_err(failed)?;
-    if !moved.is_empty() {
+    let advanced = connection.rows(Statement::Once(ADVANCE_FEED), &[]).await.map_err(failed)?;
+    if !advanced.is_empty() {
         connection.execute(RENEW_EPOCH).await.map_err(failed)?;
     }
     connection.execute("COMMIT").await.map_err(failed)?;
-    Ok(Migrated { from: (from != VERSION).then_some(from), feed_moved: !moved.is_empty() })
+    Ok(Migrated { from: (from != VERSION).then_some(from), feed_advanced: !advanced.is_empty() })
 }
 
 /// Takes a schema from one version to that of this build, in the transaction of the caller.

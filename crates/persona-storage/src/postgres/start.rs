@@ -32,7 +32,7 @@ pub struct InitReport {
     /// The schema version that it has now.
     pub schema_version: u32,
     /// The feed was continued at another number, because the database came from another cluster.
-    pub feed_moved: bool,
+    pub feed_advanced: bool,
     /// Version of the server.
     pub server_version: String,
     /// Most connections that the server takes, of all clients.
@@ -83,7 +83,7 @@ async fn prepare(pool: &Pool, settings: &Settings) -> Result<InitReport, Databas
         created,
         migrated_from: migrated.from.filter(|_| !created),
         schema_version: migrate::VERSION,
-        feed_moved: migrated.feed_moved,
+        feed_advanced: migrated.feed_advanced,
         server_version: facts.server_version,
         connections_max: facts.connections_max,
         durability: facts.durability.as_str(),

@@ -114,7 +114,7 @@ pub enum DatabaseError {
         /// The version that is needed.
         known: u32,
     },
-    /// Its personas were moved to another database, and what is written here would be missing
+    /// Its personas were transferred to another database, and what is written here would be missing
     /// there.
     #[error("{} was moved to another database", path.display())]
     Retired {

@@ -13,9 +13,9 @@ pub enum Step {
     Changes,
     /// Personas are read with all their revisions.
     Personas,
-    /// Lines of the feed are moved to another database.
-    Moving,
-    /// What was moved is compared with what it was moved from.
+    /// Lines of the feed are transferred to another database.
+    Transferring,
+    /// What was transferred is compared with its source.
     Comparing,
 }
 
@@ -36,7 +36,7 @@ impl Step {
         match self {
             Self::Copying => "pages",
             Self::Structure => "tables",
-            Self::Changes | Self::Moving | Self::Comparing => "changes",
+            Self::Changes | Self::Transferring | Self::Comparing => "changes",
             Self::Personas => "personas",
         }
     }

@@ -1,4 +1,4 @@
-//! Which records of idempotency keys a move has copied.
+//! Which records of idempotency keys a transfer has copied.
 
 use std::collections::BTreeSet;
 

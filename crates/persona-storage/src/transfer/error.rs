@@ -1,10 +1,10 @@
-//! Why a move did not come to its end.
+//! Why a transfer did not come to its end.
 
 use persona_model::PersonaId;
 
 use crate::{postgres, sqlite};
 
-/// Why nothing, or not everything, was moved. The source is always as it was.
+/// Why nothing, or not everything, was transferred. The source is always as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// A file cannot be used.
@@ -39,12 +39,12 @@ pub enum TransferError {
         /// The target.
         place: String,
     },
-    /// An unfinished move of another source is in the target.
+    /// An unfinished transfer of another source is in the target.
     #[error("{place} holds an unfinished move of another source: {source_name}")]
     OtherSource {
         /// The target.
         place: String,
-        /// The source that the unfinished move names.
+        /// The source that the unfinished transfer names.
         source_name: String,
     },
     /// Both sides have something that only one persona, or one request, can have.
@@ -57,7 +57,7 @@ pub enum TransferError {
         /// What both have.
         what: String,
     },
-    /// Something that came while the move was under way meets something in the target.
+    /// Something that came while the transfer was under way meets something in the target.
     #[error("{place} does not take a persona: {reason}")]
     Taken {
         /// The target.
@@ -74,7 +74,7 @@ pub enum TransferError {
         /// What one of them calls itself, such as `persona worker 1`.
         process: String,
     },
-    /// Another process moves into the same target.
+    /// Another process transfers into the same target.
     #[error("another process is moving personas to {place}")]
     Concurrent {
         /// The target.
@@ -108,7 +108,8 @@ pub enum TransferError {
         /// How many lines are not copied yet.
         left: u64,
     },
-    /// The last lines could not be moved and compared as quickly as writers can be made to wait.
+    /// The last lines could not be transferred and compared as quickly as writers can be made to
+    /// wait.
     #[error(
         "the last changes took longer than {limit_ms} ms, {attempts} times; writers were let go on each time"
     )]

@@ -1,4 +1,4 @@
-//! The end of a live move: writers are held up for the last lines only.
+//! The end of a live transfer: writers are held up for the last lines only.
 //!
 //! The source is fenced for at most [`FENCE_MAX`]. A fence that would take longer is taken down,
 //! the writers go on, and the next one is tried when the target has caught up.
@@ -9,7 +9,7 @@ use super::copied_keys::CopiedKeys;
 use super::run::Work;
 use super::{TransferError, verify};
 
-/// Longest time that writers are held up by a live move.
+/// Longest time that writers are held up by a live transfer.
 const FENCE_MAX: Duration = Duration::from_secs(2);
 /// After this time no further step of the fence begins, so that the last one ends in time too.
 const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
@@ -18,11 +18,11 @@ const FENCE_STEPS_MAX: Duration = Duration::from_millis(1500);
 const ROUND_SHORT: Duration = Duration::from_millis(300);
 /// Most rounds before a fence: where writers are as quick as the copy, more rounds do not help.
 const ROUNDS_MAX: u32 = 20;
-/// Most fences of one move.
+/// Most fences of one transfer.
 const FENCES_MAX: u32 = 10;
 impl Work<'_, '_> {
-    /// The end of a live move: the source has ended when this returns, with the fence still up, so
-    /// that nothing is ever written to both. Tells how long the fence has been.
+    /// The end of a live transfer: the source has ended when this returns, with the fence still up,
+    /// so that nothing is ever written to both. Tells how long the fence has been.
     pub(super) fn catch_up(
         &mut self,
         mut compared_to: i64,
@@ -73,8 +73,8 @@ impl Work<'_, '_> {
         Ok(compared_to)
     }
 
-    /// Compares what was moved since: lines, their personas, and all counts. Tells whether it was
-    /// in time.
+    /// Compares what was transferred since: lines, their personas, and all counts. Tells whether it
+    /// was in time.
     fn compare_rest(&mut self, after: i64, limit: Instant) -> Result<bool, TransferError> {
         self.compare_lines(after)?;
         let ids: Vec<_> = self.touched.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! What is moved, row by row, and the digests that tell whether it arrived.
+//! What is transferred, row by row, and the digests that tell whether it arrived.
 //!
 //! Both backends bring a row into the same text, piece by piece, and take SHA-256 of it: PostgreSQL
 //! in the database, so that nothing but digests comes back. Numbers stand between bars; texts come

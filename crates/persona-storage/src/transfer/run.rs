@@ -1,7 +1,7 @@
-//! The order of a move: copy, compare, and only then let the target be used.
+//! The order of a transfer: copy, compare, and only then let the target be used.
 //!
 //! Without `live` the source is fenced from the beginning to the end. With it, writers go on while
-//! nearly everything is copied and compared, and `live.rs` ends the move.
+//! nearly everything is copied and compared, and `live.rs` ends the transfer.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -12,15 +12,16 @@ use persona_model::PersonaId;
 use super::TransferError;
 use super::chase::Chase;
 use super::copied_keys::CopiedKeys;
-use super::place::Place;
+use super::endpoint::Endpoint;
 use super::side::{Counts, Source, Start, Target};
 use super::verify;
 use crate::sqlite::{Progress, Step, Watcher};
 use crate::{postgres, sqlite};
 
-/// A live move has caught up when no more lines than this are left: they take a few milliseconds.
+/// A live transfer has caught up when no more lines than this are left: they take a few
+/// milliseconds.
 const CAUGHT_UP: usize = 100;
-/// What is to be moved, and how.
+/// What is to be transferred, and how.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -28,9 +29,9 @@ const CAUGHT_UP: usize = 100;
 )]
 pub struct Plan {
     /// From where.
-    pub from: Place,
+    pub from: Endpoint,
     /// Where to.
-    pub to: Place,
+    pub to: Endpoint,
     /// Read everything, look at the target, change nothing.
     pub dry_run: bool,
     /// The source is being written to meanwhile.
@@ -41,26 +42,26 @@ pub struct Plan {
     pub start_over: bool,
 }
 
-/// A finished move.
+/// A finished transfer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TransferReport {
-    /// What was moved, by all attempts together.
-    pub moved: Counts,
+    /// What was transferred, by all attempts together.
+    pub transferred: Counts,
     /// Records of repeated requests.
     pub keys: u64,
-    /// Lines that were moved before this attempt.
+    /// Lines that were transferred before this attempt.
     pub resumed_at: u64,
     /// How long it took.
     pub took: Duration,
     /// How long copying took.
     pub copying: Duration,
-    /// How long writers were held up by a live move.
+    /// How long writers were held up by a live transfer.
     pub fence: Option<Duration>,
 }
 
-/// Moves everything, and compares it on both sides.
+/// Transfers everything, and compares it on both sides.
 ///
-/// A move that ends early, however it ends, is continued by the next one from the same source.
+/// A transfer that ends early, however it ends, is continued by the next one from the same source.
 /// Until everything was compared, no server and no command uses the target. Must be called before
 /// anything else in this process opens the file, and not from within an asynchronous task.
 ///
@@ -90,7 +91,7 @@ fn open(plan: &Plan) -> Result<Sides, TransferError> {
         return Err(TransferError::SamePlace { place: plan.from.to_string() });
     }
     match (&plan.from, &plan.to) {
-        (Place::File(from), Place::Server(to)) => {
+        (Endpoint::File(from), Endpoint::Server(to)) => {
             let source = sqlite::transfer::FileSource::open(from, plan.live)?;
             Ok((
                 Box::new(source),
@@ -101,15 +102,17 @@ fn open(plan: &Plan) -> Result<Sides, TransferError> {
                 )?),
             ))
         }
-        (Place::Server(from), Place::File(to)) => {
+        (Endpoint::Server(from), Endpoint::File(to)) => {
             let target = sqlite::transfer::FileTarget::new(to, plan.start_over)?;
             Ok((
                 Box::new(postgres::transfer::ServerSource::open(from, plan.live)?),
                 Box::new(target),
             ))
         }
-        (Place::File(_), Place::File(_)) => Err(TransferError::SameKind { kind: "SQLite file" }),
-        (Place::Server(_), Place::Server(_)) => {
+        (Endpoint::File(_), Endpoint::File(_)) => {
+            Err(TransferError::SameKind { kind: "SQLite file" })
+        }
+        (Endpoint::Server(_), Endpoint::Server(_)) => {
             Err(TransferError::SameKind { kind: "PostgreSQL database" })
         }
     }
@@ -157,7 +160,7 @@ impl Work<'_, '_> {
             }
         }
         Ok(TransferReport {
-            moved: counts,
+            transferred: counts,
             resumed_at: self.start.position.unsigned_abs(),
             ..TransferReport::default()
         })
@@ -194,12 +197,12 @@ impl Work<'_, '_> {
         } else {
             verify::counts(self.source.side(), self.target.side(), self.start.before)?;
         }
-        let moved = self.target.side().counts()?.since(self.start.before);
+        let transferred = self.target.side().counts()?.since(self.start.before);
         let Self { mut source, target, start, .. } = self;
         target.finish()?;
         source.unfence()?;
         Ok(TransferReport {
-            moved,
+            transferred,
             keys: keys.count,
             resumed_at: start.position.unsigned_abs(),
             copying,
@@ -254,7 +257,7 @@ impl Work<'_, '_> {
         let mut done = self.target.side().counts()?.since(self.start.before).changes;
         let mut chase = Chase::begin(Instant::now());
         loop {
-            self.tell(Step::Moving, done)?;
+            self.tell(Step::Transferring, done)?;
             let batch = self.source.batch(self.position)?;
             if let Some(last) = batch.entries.last() {
                 self.target.put(self.position, &batch.entries)?;
@@ -298,12 +301,12 @@ impl Work<'_, '_> {
             // Reading again what is there already costs little, and writing it again would cost
             // much.
             records.retain(|record| !keys.recent.contains(&(record.at, record.key.clone())));
-            self.tell(Step::Moving, self.total)?;
+            self.tell(Step::Transferring, self.total)?;
             if records.is_empty() {
                 continue;
             }
             if self.start.before != Counts::default() {
-                // A request that came since the move began.
+                // A request that came since the transfer began.
                 let clash = verify::key_clash(&mut *self.target, &records)?;
                 clash.map_or(Ok(()), |reason| {
                     Err(TransferError::Taken { place: self.plan.to.to_string(), reason })
@@ -315,7 +318,7 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Compares the lines after one, up to the last that was moved, and tells which that is.
+    /// Compares the lines after one, up to the last that was transferred, and tells which that is.
     pub(super) fn compare_lines(&mut self, after: i64) -> Result<i64, TransferError> {
         let until = self.position;
         let (mut after, mut done) = (after, 0);

@@ -1,4 +1,4 @@
-//! What a move needs of each of its two sides.
+//! What a transfer needs of each of its two sides.
 
 use persona_model::PersonaId;
 
@@ -28,7 +28,7 @@ impl Counts {
     }
 }
 
-/// Entries that are moved together.
+/// Entries that are transferred together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub entries: Vec<Entry>,
@@ -61,7 +61,7 @@ pub(crate) trait Side {
     fn keys_named(&mut self, keys: &[String]) -> Result<Vec<KeyRecord>, TransferError>;
 }
 
-/// What is moved. It is only read, until a live move ends.
+/// The database that is read. Nothing in it is changed until a live transfer ends.
 pub(crate) trait Source {
     /// What is read of it to compare.
     fn side(&mut self) -> &mut dyn Side;
@@ -93,15 +93,15 @@ pub(crate) trait Source {
     /// missing in the target.
     ///
     /// Looks at the last line once more, in the transaction that ends the source: `false`, and
-    /// nothing is changed, where it is not the one at this position of the life that the move began
-    /// in.
+    /// nothing is changed, where it is not the one at this position of the life that the transfer
+    /// began in.
     fn retire(&mut self, target: &str, position: i64) -> Result<bool, TransferError>;
 }
 
-/// How far an unfinished move is.
+/// How far an unfinished transfer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Start {
-    /// The last line that was moved; 0 at the beginning.
+    /// The last line that was transferred; 0 at the beginning.
     pub position: i64,
     /// What is added to the sequence numbers of the source.
     pub base: i64,
@@ -111,21 +111,21 @@ pub(crate) struct Start {
     pub resumed: bool,
 }
 
-/// Where it is moved to.
+/// The database that is filled.
 pub(crate) trait Target {
     /// What is read of it to compare; there only after `begin`, where nothing was there before.
     fn side(&mut self) -> &mut dyn Side;
 
-    /// Takes out what an unfinished move left, so that the target is as it was before.
+    /// Takes out what an unfinished transfer left, so that the target is as it was before.
     fn clear(&mut self) -> Result<(), TransferError>;
 
     /// Which of these handles living personas have.
     fn handles_taken(&mut self, handles: &[String]) -> Result<Vec<String>, TransferError>;
 
-    /// Looks whether it can be moved into, and how far an earlier attempt came. Changes nothing.
+    /// Looks whether it can take a transfer, and how far an earlier attempt came. Changes nothing.
     fn look(&mut self, origin: &str) -> Result<Start, TransferError>;
 
-    /// Marks the target as being moved into, or goes on with what was begun.
+    /// Marks the target as being filled, or goes on with what was begun.
     fn begin(&mut self, origin: &str, source: &mut dyn Source) -> Result<Start, TransferError>;
 
     /// Adds entries that come right after a place in the feed; all or nothing, together with the

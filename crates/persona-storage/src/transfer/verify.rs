@@ -103,8 +103,8 @@ fn compare(
     Ok(later)
 }
 
-/// Compares records of keys that were just moved. They can be newer than in the source, because the
-/// target counts from elsewhere (`put_keys`).
+/// Compares records of keys that were just transferred. They can be newer than in the source,
+/// because the target counts from elsewhere (`put_keys`).
 pub(super) fn keys(target: &mut dyn Side, sent: &[KeyRecord]) -> Result<(), TransferError> {
     let names: Vec<_> = sent.iter().map(|record| record.key.clone()).collect();
     let arrived: HashMap<_, _> =

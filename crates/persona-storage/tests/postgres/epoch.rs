@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::files::{self, Folder, bodies, check, go_on, maintenance, open, settings};
-use crate::moves::{self, go, name_of, plan};
+use crate::transfers::{self, go, name_of, plan};
 use persona_storage::postgres;
 use persona_storage::sqlite::{back_up, initialise, restore};
 use persona_storage::transfer::{Plan, TransferError, transfer};
@@ -110,7 +110,7 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
     assert_eq!(epoch(), first, "a start is no other life");
     let high = "INSERT INTO persona_store.changes VALUES (1000000000000000, gen_random_uuid(), 1, 'created', 0)";
     cluster.sql(&database, high);
-    assert!(initialise_server(&url).feed_moved);
+    assert!(initialise_server(&url).feed_advanced);
     assert_ne!(epoch(), first);
 }
 
@@ -118,7 +118,7 @@ fn a_database_on_a_server_gets_an_epoch_when_it_is_migrated_and_another_when_it_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_move_is_not_continued_from_a_source_that_was_restored_meanwhile() {
     let (folder, cluster) = (Folder::new(), Cluster::shared());
-    moves::fill(&folder.database()).await;
+    transfers::fill(&folder.database()).await;
     back_up(&folder.database(), &folder.path("b.db"), false, &mut go_on).expect("a backup");
     let add = |name: &'static str| {
         let store = open(&folder.database());

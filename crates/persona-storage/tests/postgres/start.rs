@@ -35,9 +35,9 @@ fn an_empty_database_is_made_ready_once() {
         (first.created, first.migrated_from, first.schema_version, first.personas),
         (true, None, 4, 0)
     );
-    assert_eq!((first.durability, first.feed_moved), ("none", false), "fsync is off in tests");
+    assert_eq!((first.durability, first.feed_advanced), ("none", false), "fsync is off in tests");
     let second = start(&url).expect("a ready one");
-    assert_eq!((second.created, second.migrated_from, second.feed_moved), (false, None, false));
+    assert_eq!((second.created, second.migrated_from, second.feed_advanced), (false, None, false));
 }
 
 #[test]
@@ -206,8 +206,8 @@ async fn a_database_from_another_cluster_goes_on_with_its_feed() {
     // As if the transactions of the cluster that it was made in had had much higher numbers.
     cluster
         .sql(&database, "UPDATE persona_store.changes SET sequence = sequence + 1000000000000000");
-    assert!(start(&url).expect("ready").feed_moved);
-    assert!(!start(&url).expect("ready").feed_moved);
+    assert!(start(&url).expect("ready").feed_advanced);
+    assert!(!start(&url).expect("ready").feed_advanced);
     let after = open();
     after.write(create(2)).await.expect("created");
     let feed = after.changes_after(0, 10).await.expect("readable");

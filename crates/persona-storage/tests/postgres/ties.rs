@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::files::{self, Folder};
-use crate::moves::{go, name_of, plan};
+use crate::transfers::{go, name_of, plan};
 use persona_model::{Cursor, Filter, ListRequest, PersonaId, Search, Sort};
 use persona_storage::conformance::{TestClock, document, id, write};
 use persona_storage::postgres::{PostgresStore, Settings, initialise};

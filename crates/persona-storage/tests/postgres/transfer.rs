@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::files::{self, Folder, check, settings};
-use crate::moves::{
+use crate::transfers::{
     PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server,
     count_until_refused, fill, go, name_of, plan, repeat,
 };
@@ -29,11 +29,11 @@ async fn everything_arrives_and_comes_back_the_same() {
     let there = plan(&name_of(&folder.database()), &url);
     let rehearsed = go(&Plan { dry_run: true, ..there.clone() }).expect("it can be moved");
     let report = go(&there).expect("moved");
-    assert_eq!((report.moved, report.keys), (rehearsed.moved, 8));
+    assert_eq!((report.transferred, report.keys), (rehearsed.transferred, 8));
     assert_same(&before, &content_of_server(&url, "created_at").await);
     let back = folder.path("back.db");
     let returned = go(&plan(&url, &name_of(&back))).expect("moved back");
-    assert_eq!(returned.moved, report.moved);
+    assert_eq!(returned.transferred, report.transferred);
     assert!(check(&back).expect("a file").is_sound(), "{:?}", check(&back));
     assert_same(&by_relevance, &content_of_file(&back, "relevance").await);
     assert_eq!(initialise(&settings(&back)).expect("ready").journal_mode, "wal");
@@ -45,7 +45,7 @@ async fn everything_arrives_and_comes_back_the_same() {
     assert!(check(&back).expect("a file").is_sound());
     assert_eq!(
         check(&folder.database()).expect("a file").changes,
-        report.moved.changes,
+        report.transferred.changes,
         "the source is as it was"
     );
 }
@@ -78,7 +78,7 @@ async fn a_moved_database_goes_on_with_its_feed_its_keys_and_its_handles() {
         .await
         .expect("created");
     let changes = store.changes_after(0, 10_000).await.expect("readable");
-    assert_eq!(changes.len() as u64, report.moved.changes + 1);
+    assert_eq!(changes.len() as u64, report.transferred.changes + 1);
     assert_eq!(changes.last().expect("some").persona, id(200));
     store.close().await;
 }
@@ -98,7 +98,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
     for (fault, is_named) in faults {
         let database = cluster.database();
         let plan = plan(&name_of(&folder.database()), &cluster.url(&database));
-        let moved = std::thread::spawn({
+        let transferred = std::thread::spawn({
             let (plan, database) = (plan.clone(), database.clone());
             move || {
                 let mut done = false;
@@ -112,7 +112,7 @@ async fn what_was_changed_on_the_way_is_found_and_named() {
                 })
             }
         });
-        let refused = moved.join().expect("no panic").expect_err("it differs");
+        let refused = transferred.join().expect("no panic").expect_err("it differs");
         let TransferError::Differs { persona, .. } = &refused else { panic!("{refused}") };
         assert_eq!(*persona, is_named.then_some(id(5)), "{refused}");
         let settings = postgres::Settings::parse(&cluster.url(&database)).expect("a URL");
@@ -167,7 +167,7 @@ async fn targets_that_are_not_empty_and_sources_in_use_are_refused() {
     added.to = one_more.to.clone();
     added.into_existing = true;
     let report = go(&added).expect("added");
-    assert_eq!(report.moved.personas, u64::from(PERSONAS));
+    assert_eq!(report.transferred.personas, u64::from(PERSONAS));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,11 +185,12 @@ async fn a_live_move_takes_every_acknowledged_write_along_and_then_nobody_writes
     assert!(fence < Duration::from_secs(2), "{fence:?}");
     println!("{acknowledged} writes meanwhile, fence {fence:?}");
     let settings = postgres::Settings::parse(&url).expect("a URL");
-    let moved = PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
-        .expect("it opens");
-    assert_counted_to(&moved, acknowledged).await;
+    let transferred =
+        PostgresStore::open(settings, Arc::new(TestClock::default()), Arc::new(NoObserver))
+            .expect("it opens");
+    assert_counted_to(&transferred, acknowledged).await;
     assert!(initialise(&files::settings(&folder.database())).is_err(), "the old file is retired");
-    moved.close().await;
+    transferred.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

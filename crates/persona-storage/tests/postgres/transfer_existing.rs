@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::files::{self, Folder};
-use crate::moves::{go, name_of, plan};
+use crate::transfers::{go, name_of, plan};
 use persona_storage::conformance::{TestClock, document, id, idempotent, write};
 use persona_storage::postgres::{self, PostgresStore};
 use persona_storage::sqlite::initialise;
@@ -113,7 +113,7 @@ async fn a_handle_that_a_deleted_persona_has_given_up_is_no_clash() {
     ];
     let file = file_of(&folder.database(), given_up.into()).await;
     let report = go(&Plan { into_existing: true, ..plan(&file, &url) }).expect("added");
-    assert_eq!((report.moved.personas, report.moved.changes), (1, 2));
+    assert_eq!((report.transferred.personas, report.transferred.changes), (1, 2));
     assert_eq!(cluster.sql(&name, "SELECT count(*) FROM persona_store.personas"), "2");
 }
 
@@ -159,7 +159,7 @@ async fn starting_over_takes_out_what_was_added_and_leaves_what_was_there() {
     assert!(matches!(refused, TransferError::Clash { .. }), "{refused}");
     assert_eq!(cluster.sql(&name, EVERYTHING), before);
     let report = go(&adding).expect("added");
-    assert_eq!((report.moved.personas, report.keys), (58, 58));
+    assert_eq!((report.transferred.personas, report.keys), (58, 58));
     assert_eq!(cluster.sql(&name, "SELECT count(*) FROM persona_store.idempotency"), "59");
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, check, go_on};
-use crate::moves::{
+use crate::transfers::{
     PERSONAS, assert_counted_to, assert_same, content_of_file, content_of_server, fill, go,
     name_of, plan,
 };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::files::{self, Folder, check};
-use crate::moves::{
+use crate::transfers::{
     assert_counted_to, assert_same, content_of_file, content_of_server, fill, go, name_of, plan,
 };
 use persona_model::{Patch, Precondition};
@@ -48,14 +48,14 @@ async fn count(store: Arc<dyn Store>, to: u32) -> bool {
 
 /// Moves, with a write at every step of it, as long as none is waiting; tells what came of the
 /// move, and how many writes were acknowledged.
-async fn move_with_a_write_at_each_step(
+async fn transfer_with_a_write_at_each_step(
     plan: Plan,
     store: Arc<dyn Store>,
 ) -> (Result<TransferReport, TransferError>, u32) {
     let runtime = Handle::current();
-    let moved = tokio::task::spawn_blocking(move || {
+    let transferred = tokio::task::spawn_blocking(move || {
         let (mut acknowledged, mut waiting) = (0, None);
-        let moved = transfer(&plan, &mut |_: Progress| {
+        let transferred = transfer(&plan, &mut |_: Progress| {
             let mut one = waiting
                 .take()
                 .unwrap_or_else(|| runtime.spawn(count(Arc::clone(&store), acknowledged + 1)));
@@ -68,9 +68,9 @@ async fn move_with_a_write_at_each_step(
         if let Some(one) = waiting {
             acknowledged += u32::from(runtime.block_on(one).expect("no panic"));
         }
-        (moved, acknowledged)
+        (transferred, acknowledged)
     });
-    moved.await.expect("no panic")
+    transferred.await.expect("no panic")
 }
 
 /// A writer that has another write lock than the move, because its file was removed, and one that
@@ -87,14 +87,15 @@ async fn what_is_acknowledged_during_a_live_move_is_in_the_target_with_the_write
         }
         let url = cluster.url(&cluster.database());
         let live = Plan { live: true, ..plan(&name_of(&folder.database()), &url) };
-        let (moved, acknowledged) = move_with_a_write_at_each_step(live, Arc::clone(&store)).await;
-        let report = moved
+        let (transferred, acknowledged) =
+            transfer_with_a_write_at_each_step(live, Arc::clone(&store)).await;
+        let report = transferred
             .unwrap_or_else(|error| panic!("write lock removed: {is_write_lock_removed}: {error}"));
         let target = server(&url);
         assert_counted_to(&target, acknowledged).await;
         assert_eq!(
             target.changes_after(0, 10_000).await.expect("readable").len() as u64,
-            report.moved.changes
+            report.transferred.changes
         );
         assert!(
             initialise(&files::settings(&folder.database())).is_err(),
@@ -114,8 +115,9 @@ async fn what_is_acknowledged_during_a_live_move_back_is_in_the_target() {
     let store: Arc<dyn Store> = Arc::new(server(&url));
     let back = folder.path("back.db");
     let live = Plan { live: true, ..plan(&url, &name_of(&back)) };
-    let (moved, acknowledged) = move_with_a_write_at_each_step(live, Arc::clone(&store)).await;
-    moved.expect("moved");
+    let (transferred, acknowledged) =
+        transfer_with_a_write_at_each_step(live, Arc::clone(&store)).await;
+    transferred.expect("moved");
     store.close().await;
     let target = files::open(&back);
     assert_counted_to(&target, acknowledged).await;

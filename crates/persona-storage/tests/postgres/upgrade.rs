@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::files::{Folder, check, settings};
-use crate::moves::{go, name_of, plan};
+use crate::transfers::{go, name_of, plan};
 use persona_model::{
     Filter, ListRequest, Patch, Precondition, Revision, Search, Sort, filter_tags,
 };
@@ -342,7 +342,7 @@ async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
                 let adding = adding.clone();
                 move || {
                     transfer(&adding, &mut |progress| {
-                        if progress.step == Step::Moving {
+                        if progress.step == Step::Transferring {
                             ControlFlow::Break(())
                         } else {
                             ControlFlow::Continue(())
@@ -366,7 +366,7 @@ async fn an_old_server_is_indexed_anew_before_anything_is_moved_into_it() {
         }
         let report =
             go(&Plan { start_over: start_over.unwrap_or_default(), ..adding }).expect("added");
-        assert_eq!(report.moved.personas, 1, "{start_over:?}");
+        assert_eq!(report.transferred.personas, 1, "{start_over:?}");
         assert_is_found_by_the_rules_of_today(&server_store(&url)).await;
     }
 }

@@ -29,7 +29,7 @@ const ARGUED: &[(&str, usize, &str)] = &[
         1,
         "the patience of a client that goes away",
     ),
-    ("crates/persona-cli/tests/postgres/moving.rs", 1, "the pace of clients that write"),
+    ("crates/persona-cli/tests/postgres/transfer.rs", 1, "the pace of clients that write"),
     ("crates/persona-cli/src/client/probe.rs", 1, "the pace of an answer without an end"),
     ("crates/persona-http/src/extract/body.rs", 1, "the pace of a client that sends slowly"),
     ("crates/persona-server/src/worker/stream.rs", 1, "the pace of a client that reads slowly"),

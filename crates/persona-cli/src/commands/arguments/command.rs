@@ -105,7 +105,7 @@ pub struct Target {
 /// Which database file. Commands that take this open the file themselves, also beside a running
 /// server.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Place {
+pub struct DatabaseFile {
     /// Database; by default that of the settings, mostly persona.db.
     #[arg(long, value_name = "PATH", help_heading = "Where")]
     pub database: Option<String>,

@@ -4,7 +4,7 @@ mod command;
 mod operate;
 mod personas;
 
-pub use command::{Arguments, Command, ConfigAction, Place, RunRole, Target};
+pub use command::{Arguments, Command, ConfigAction, DatabaseFile, RunRole, Target};
 pub use operate::{Backup, Bench, ChaosWord, Check, Doctor, Health, Move, Restore, Top, Verify};
 pub use personas::{
     Create, Delete, Edit, Export, Import, List, OnDuplicate, Show, Undelete, Update,

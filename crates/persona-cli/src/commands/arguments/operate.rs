@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Place, Target};
+use super::{DatabaseFile, Target};
 
 /// Arguments of `backup`.
 #[derive(Args, Debug)]
@@ -16,7 +16,7 @@ pub struct Backup {
     pub force: bool,
     /// Which database.
     #[command(flatten)]
-    pub place: Place,
+    pub database: DatabaseFile,
 }
 
 /// Arguments of `restore`.
@@ -29,7 +29,7 @@ pub struct Restore {
     pub dry_run: bool,
     /// Which database.
     #[command(flatten)]
-    pub place: Place,
+    pub database: DatabaseFile,
 }
 
 /// Arguments of `check`.
@@ -39,7 +39,7 @@ pub struct Check {
     pub file: Option<PathBuf>,
     /// Which database.
     #[command(flatten)]
-    pub place: Place,
+    pub database: DatabaseFile,
 }
 
 /// Arguments of `move`.

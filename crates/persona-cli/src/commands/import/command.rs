@@ -223,7 +223,7 @@ fn settle(
 fn report_of(file: &str, item: &Item, status: Status, errors: Vec<String>) -> Report {
     Report {
         file: file.to_owned(),
-        place: item.place,
+        location: item.location,
         id: Some(item.id),
         name: Some(item.document.name().to_string()),
         status,
@@ -235,7 +235,7 @@ fn report_of(file: &str, item: &Item, status: Status, errors: Vec<String>) -> Re
 fn report_of_bad(file: &str, bad: Bad) -> Report {
     Report {
         file: file.to_owned(),
-        place: bad.place,
+        location: bad.location,
         id: None,
         name: bad.name,
         status: Status::Failed,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use persona_formats::Place;
+use persona_formats::Location;
 use persona_model::PersonaId;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ pub struct Report {
     /// The file.
     pub file: String,
     /// Where the item is in it.
-    pub place: Place,
+    pub location: Location,
     /// Its identity, where it could be read.
     pub id: Option<PersonaId>,
     /// Its name, where it could be read.
@@ -79,8 +79,8 @@ impl Report {
     pub fn to_json(&self) -> Value {
         json!({
             "file": self.file,
-            "line": self.place.line,
-            "index": self.place.index,
+            "line": self.location.line,
+            "index": self.location.index,
             "id": self.id.map(|id| id.to_string()),
             "name": self.name,
             "status": self.status.as_str(),
@@ -101,7 +101,7 @@ impl Report {
                 "{} {}:{}: {name}{}",
                 output.paint(tone, word),
                 self.file,
-                self.place,
+                self.location,
                 harmless(text)
             )
         };

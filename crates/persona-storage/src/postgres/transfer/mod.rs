@@ -1,4 +1,4 @@
-//! A database on a server as the source or the target of a move: `source.rs`, `target.rs`, what
+//! A database on a server as the source or the target of a transfer: `source.rs`, `target.rs`, what
 //! both read (`read.rs`), the digests that the database takes itself (`digest.rs`), and how
 //! statements are put to it (`session.rs`).
 

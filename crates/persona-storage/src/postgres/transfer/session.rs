@@ -18,7 +18,7 @@ use crate::{Error, NoObserver};
 
 /// Longest wait for the connection that holds the fence.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
-/// No limits of the session hold for a move, which the user that started it looks after.
+/// No limits of the session hold for a transfer, which the user that started it looks after.
 pub(super) const BEGIN: &str =
     "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
@@ -170,7 +170,7 @@ impl Session {
         Ok(rows.map_err(|error| DatabaseError::from_driver(&self.settings, &error))?)
     }
 
-    /// An error about a value, as one of the move.
+    /// An error about a value, as one of the transfer.
     pub(super) fn unreadable(&self, error: &Error) -> TransferError {
         DatabaseError::Backend { place: self.settings.place(), reason: error.to_string() }.into()
     }

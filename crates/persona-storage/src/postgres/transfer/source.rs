@@ -1,5 +1,5 @@
-//! A database that is moved from: read in short transactions, and fenced by a lock on the tables
-//! that every write adds to.
+//! The database that a transfer reads: read in short transactions, and fenced by a lock on the
+//! tables that every write adds to.
 
 use std::time::{Duration, Instant};
 
@@ -75,14 +75,14 @@ pub(crate) struct ServerSource {
     session: Session,
     /// The connection that holds the fence.
     fence: Option<Connection>,
-    /// Its move was killed in its last moment: no process can write any more.
+    /// Its transfer was killed in its last moment: no process can write any more.
     is_retired: bool,
-    /// The life of the database that the move began in; empty until it is asked for.
+    /// The life of the database that the transfer began in; empty until it is asked for.
     epoch: String,
 }
 
 impl ServerSource {
-    /// Connects to it. A database that a server uses is refused, unless the move is live.
+    /// Connects to it. A database that a server uses is refused, unless the transfer is live.
     pub(crate) fn open(settings: &Settings, is_live: bool) -> Result<Self, TransferError> {
         let mut session = Session::open(settings)?;
         let found = session.find()?;

@@ -1,8 +1,8 @@
-//! A database that is moved to.
+//! The database that a transfer fills.
 //!
 //! The table `persona_store.move_state` is there from the transaction that makes the schema to the
-//! one that finishes the move: it says what comes from where and how far it is, and as long as it
-//! is there no other program uses the database.
+//! one that finishes the transfer: it says what comes from where and how far it is, and as long as
+//! it is there no other program uses the database.
 
 use std::collections::BTreeMap;
 
@@ -25,32 +25,33 @@ const STATE: &str = "
     );";
 const READ_STATE: &str = "
     SELECT origin, base, position, personas_before, revisions_before, changes_before FROM persona_store.move_state";
-/// Only a process that knows the position may go on from it: another process that moves into the
-/// same database has moved it.
+/// Only a process that knows the position may go on from it: another transfer into the same
+/// database has changed it.
 const ADVANCE: &str =
     "UPDATE persona_store.move_state SET position = $2 WHERE position = $1 RETURNING position";
 
-/// What was moved lies behind the old end of the feed, and none of its personas was there before.
+/// What was transferred lies behind the old end of the feed, and none of its personas was there
+/// before.
 const TAKE_OUT: &str = "
-    CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
+    CREATE TEMPORARY TABLE transferred ON COMMIT DROP AS
         SELECT DISTINCT persona FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
-    DELETE FROM persona_store.idempotency WHERE persona IN (SELECT persona FROM moved);
-    DELETE FROM persona_store.revisions WHERE persona IN (SELECT persona FROM moved);
-    DELETE FROM persona_store.persona_tags WHERE persona IN (SELECT persona FROM moved);
-    DELETE FROM persona_store.personas WHERE id IN (SELECT persona FROM moved);
+    DELETE FROM persona_store.idempotency WHERE persona IN (SELECT persona FROM transferred);
+    DELETE FROM persona_store.revisions WHERE persona IN (SELECT persona FROM transferred);
+    DELETE FROM persona_store.persona_tags WHERE persona IN (SELECT persona FROM transferred);
+    DELETE FROM persona_store.personas WHERE id IN (SELECT persona FROM transferred);
     DELETE FROM persona_store.changes WHERE sequence > (SELECT base FROM persona_store.move_state);
     DROP TABLE persona_store.move_state";
-/// The same for the tables of words. The table `moved` stays until the commit.
+/// The same for the tables of words. The table `transferred` stays until the commit.
 const TAKE_OUT_WORDS: &str = "
-    DELETE FROM persona_store.persona_titles WHERE persona IN (SELECT persona FROM moved);
-    DELETE FROM persona_store.persona_texts WHERE persona IN (SELECT persona FROM moved)";
-/// The same where an earlier version of the program began the move.
+    DELETE FROM persona_store.persona_titles WHERE persona IN (SELECT persona FROM transferred);
+    DELETE FROM persona_store.persona_texts WHERE persona IN (SELECT persona FROM transferred)";
+/// The same where an earlier version of the program began the transfer.
 const TAKE_OUT_COMMON_WORDS: &str =
-    "DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM moved)";
+    "DELETE FROM persona_store.persona_search WHERE persona IN (SELECT persona FROM transferred)";
 
-/// The count of elapsed time goes on from the newest record that was moved, and not from one that
-/// is made here before a maintenance process looks: a count that is behind the time of day would
-/// jump otherwise, and all that was moved be forgotten. A count that is there stays.
+/// The count of elapsed time goes on from the newest record that was transferred, and not from one
+/// that is made here before a maintenance process looks: a count that is behind the time of day
+/// would jump otherwise, and all that was transferred be forgotten. A count that is there stays.
 const BEGIN_COUNT: &str = "
     INSERT INTO persona_store.meta (key, value)
     SELECT 'observed_us', least(max(at), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)::text
@@ -79,7 +80,7 @@ impl ServerTarget {
         if found.version == 0 { Ok(Counts::default()) } else { self.session.counts() }
     }
 
-    /// What an unfinished move left, if it is of this source.
+    /// What an unfinished transfer left, if it is of this source.
     fn unfinished(&mut self, origin: &str) -> Result<Start, TransferError> {
         let rows = self.session.read(READ_STATE, &[])?;
         let found = rows
@@ -180,7 +181,7 @@ impl Target for ServerTarget {
             return Ok(start);
         }
         self.session.execute(migrate::BEGIN)?;
-        // Another move, or a server that starts, may have been faster.
+        // Another transfer, or a server that starts, may have been faster.
         let version = self.session.find()?.version;
         self.session.apply(version)?;
         // A server that is connected already writes to a schema of its version only.
@@ -250,8 +251,8 @@ impl Target for ServerTarget {
             "UPDATE persona_store.about SET schema_version = {version}; DROP TABLE persona_store.move_state"
         );
         self.session.execute(&format!("{BEGIN}; {open}; {BEGIN_COUNT}"))?;
-        // The next transaction of a server has to come after everything that was moved.
-        self.session.rows(migrate::MOVE_FEED, &[])?;
+        // The next transaction of a server has to come after everything that was transferred.
+        self.session.rows(migrate::ADVANCE_FEED, &[])?;
         self.session.execute("COMMIT")
     }
 }

@@ -7,7 +7,7 @@ use persona_model::{Revision, history_line};
 use rusqlite::{Connection, Row};
 use tokio::sync::oneshot;
 
-use super::{Held, LOOK_EVERY, Place, Readers, Reason};
+use super::{ExportPermit, Held, LOOK_EVERY, Readers, Reason};
 use crate::export::{Outlet, Unsent};
 use crate::history_count::HistoryCount;
 use crate::sqlite::error::from_driver;
@@ -18,7 +18,7 @@ use crate::{Error, Export, Exported, Representation};
 /// A client that takes nothing for this long loses the export.
 const CLIENT_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Least rate, in bytes a second, of a client that is waited for; what comes from the server's own
-/// pace does not count. A slower one would keep its place from others for hours.
+/// pace does not count. A slower one would keep its permit from others for hours.
 const CLIENT_RATE_MIN: u64 = 64 * 1024;
 /// For so long, in sum, a client is waited for whatever its rate.
 const CLIENT_GRACE: Duration = Duration::from_secs(10);
@@ -30,10 +30,10 @@ const CLIENT_GRACE: Duration = Duration::from_secs(10);
 /// [`Error::Busy`] when as many exports as may run are under way, or the WAL has to be reset
 /// first.
 pub(crate) async fn start(readers: &Readers, exported: Exported) -> Result<Export, Error> {
-    let place = readers.place_for_export()?;
+    let permit = readers.permit_for_export()?;
     let (outlet, export) = Export::channel();
     let (opened, is_open) = oneshot::channel();
-    let work = move || run(place, outlet, opened, exported);
+    let work = move || run(permit, outlet, opened, exported);
     thread::Builder::new()
         .name("export".into())
         .spawn(work)
@@ -51,12 +51,12 @@ enum Ended {
 }
 
 fn run(
-    place: Place,
+    permit: ExportPermit,
     outlet: Outlet,
     opened: oneshot::Sender<Result<(), Error>>,
     exported: Exported,
 ) {
-    let (connection, held) = match place.begin(|| !opened.is_closed()) {
+    let (connection, held) = match permit.begin(|| !opened.is_closed()) {
         Ok(begun) => begun,
         Err(error) => return drop(opened.send(Err(error))),
     };
@@ -67,7 +67,7 @@ fn run(
     let mut client = Pace { outlet, waited: Duration::ZERO };
     let end = match send_all(&connection, exported, &mut client, &held) {
         Err(Ended::Failed(error)) => {
-            place.damage.note(&error);
+            permit.damage.note(&error);
             Some(held.judge(Err(error)))
         }
         Ok(()) => Some(Ok(())),
@@ -77,7 +77,7 @@ fn run(
     // close the file.
     drop(held);
     drop(connection);
-    place.leave();
+    permit.leave();
     if let Some(end) = end {
         client.outlet.end(end);
     }

@@ -144,12 +144,12 @@ impl Readers {
         self.status.run(read).await
     }
 
-    /// A place for an export, and what it needs to begin.
-    pub(super) fn place_for_export(&self) -> Result<Place, Error> {
+    /// The permit of an export, and what the export needs to begin.
+    pub(super) fn permit_for_export(&self) -> Result<ExportPermit, Error> {
         let permit = Arc::clone(&self.exports)
             .try_acquire_owned()
             .map_err(|_| Error::Busy { what: "a place for an export" })?;
-        Ok(Place {
+        Ok(ExportPermit {
             settings: self.settings.clone(),
             leases: Arc::clone(&self.leases),
             damage: Arc::clone(&self.damage),
@@ -159,7 +159,7 @@ impl Readers {
 }
 
 /// The right to run one export, until this is dropped.
-pub(super) struct Place {
+pub(super) struct ExportPermit {
     settings: Settings,
     leases: Arc<Leases>,
     /// Told what the export meets of damage.
@@ -167,7 +167,7 @@ pub(super) struct Place {
     permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl ExportPermit {
     /// A connection for the export, and its lease. Waits for a WAL that has to be reset first, as
     /// long as the export is wanted; on a thread of its own, because a look at the WAL reads the
     /// file.
@@ -184,7 +184,7 @@ impl Place {
         Ok((connection, held))
     }
 
-    /// Gives the place to the next export.
+    /// Gives the permit to the next export.
     pub(super) fn leave(self) {
         drop(self.permit);
     }

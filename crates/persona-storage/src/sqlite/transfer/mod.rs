@@ -1,4 +1,4 @@
-//! A file as the source or the target of a move: `source.rs`, `target.rs`, and what both read
+//! A file as the source or the target of a transfer: `source.rs`, `target.rs`, and what both read
 //! (`read.rs`).
 
 mod order;

@@ -1,10 +1,10 @@
-//! The numbers of the rows of a file that is moved to: in order of creation, equal times in order
-//! of identities, because lists by relevance and exports are read in order of these numbers
+//! The numbers of the rows of the file that a transfer fills: in order of creation, equal times in
+//! order of identities, because lists by relevance and exports are read in order of these numbers
 //! (`list.rs`).
 //!
 //! The feed of a database on a server has the order of transactions, which is another one. What is
-//! there when a move begins gets its numbers then (`move_order`). What comes later, while writers
-//! go on or between two attempts, is numbered as it comes, and here it is put in its place.
+//! there when a transfer begins gets its numbers then (`move_order`). What comes later, while
+//! writers go on or between two attempts, is numbered as it comes, and here it is put in its place.
 
 use persona_model::{Document, PersonaId};
 use rusqlite::{Connection, params};
@@ -13,16 +13,16 @@ use crate::sqlite::error::damage;
 use crate::sqlite::search;
 use crate::sqlite::tables::row;
 
-/// A place in the order of creation.
-pub(super) type Place = (i64, PersonaId);
+/// A key in the order of creation: time in microseconds, then identity.
+pub(super) type CreationKey = (i64, PersonaId);
 
 /// Before every persona.
-pub(super) const BEGINNING: Place = (i64::MIN, PersonaId::from_bytes([0; 16]));
+pub(super) const BEGINNING: CreationKey = (i64::MIN, PersonaId::from_bytes([0; 16]));
 
 /// Gives new numbers to the first persona that is out of order, and to all that come after it. Only
 /// personas at or after a place are looked at: everything before the place is in order, and has
 /// smaller numbers than everything that was added since.
-pub(super) fn put_in_order(connection: &Connection, from: Place) -> rusqlite::Result<()> {
+pub(super) fn put_in_order(connection: &Connection, from: CreationKey) -> rusqlite::Result<()> {
     // From now on whatever is added gets a larger number than all that is there, so that only this
     // is to be looked at.
     connection.execute("DELETE FROM move_order", [])?;
@@ -38,7 +38,10 @@ pub(super) fn put_in_order(connection: &Connection, from: Place) -> rusqlite::Re
 }
 
 /// The first persona with a larger number than one that was created after it.
-fn first_in_disorder(connection: &Connection, from: Place) -> rusqlite::Result<Option<Place>> {
+fn first_in_disorder(
+    connection: &Connection,
+    from: CreationKey,
+) -> rusqlite::Result<Option<CreationKey>> {
     let sql = "SELECT row_id, created_at, id FROM personas WHERE (created_at, id) >= (?1, ?2) ORDER BY created_at DESC, id DESC";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![from.0, from.1.as_bytes()])?;
@@ -53,7 +56,7 @@ fn first_in_disorder(connection: &Connection, from: Place) -> rusqlite::Result<O
     Ok(first)
 }
 
-fn rows_from(connection: &Connection, from: Place) -> rusqlite::Result<Vec<i64>> {
+fn rows_from(connection: &Connection, from: CreationKey) -> rusqlite::Result<Vec<i64>> {
     let sql =
         "SELECT row_id FROM personas WHERE (created_at, id) >= (?1, ?2) ORDER BY created_at, id";
     connection
@@ -76,7 +79,7 @@ fn give_number(connection: &Connection, before: i64, after: i64) -> rusqlite::Re
         .query_row([after], |found| found.get(0))?;
     let document = Document::from_stored(&document)
         .map_err(|invalid| damage(format!("a persona cannot be read: {invalid}")))?;
-    // The indexes hold no texts that could be moved.
+    // The indexes hold no texts that could be given a new number.
     search::remove_text(connection, before)?;
     search::remove_title(connection, before, document.title_words())?;
     search::replace_text(connection, after, document.text_words())?;

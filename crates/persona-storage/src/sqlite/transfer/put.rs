@@ -1,4 +1,4 @@
-//! The rows that a file gets from the other side of a move.
+//! The rows that a file gets from the other side of a transfer.
 
 use persona_model::Document;
 use rusqlite::{OptionalExtension, Transaction, named_params, params};

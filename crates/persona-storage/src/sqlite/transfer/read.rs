@@ -198,7 +198,7 @@ fn entry(found: &Row<'_>) -> rusqlite::Result<Entry> {
             "change {sequence} is about revision {revision} of persona {persona}, which is not there"
         )));
     }
-    // A damaged text must not be moved as if a client had written it.
+    // A damaged text must not be transferred as if a client had written it.
     let texts = checksum::verified(found, 13, persona)?;
     Ok(Entry {
         sequence,

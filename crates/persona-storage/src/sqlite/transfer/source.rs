@@ -1,4 +1,5 @@
-//! A file that is moved from: read in short transactions of its own, and fenced by the write lock.
+//! The file that a transfer reads: read in short transactions of its own, and fenced by the write
+//! lock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,16 +37,16 @@ pub(crate) struct FileSource {
     is_live: bool,
     /// None where no program can be writing: the file is a backup.
     write_lock: Option<WriteLock>,
-    /// In a write transaction of its own from the fence of a live move on: the write lock keeps
+    /// In a write transaction of its own from the fence of a live transfer on: the write lock keeps
     /// writers in order, and the lock of the file keeps out those too that have another write lock,
     /// because the file of theirs was removed.
     fence: Option<Connection>,
-    /// The life of the file that the move began in.
+    /// The life of the file that the transfer began in.
     epoch: String,
 }
 
 impl FileSource {
-    /// Opens it. A file that a server uses is refused, unless the move is live.
+    /// Opens it. A file that a server uses is refused, unless the transfer is live.
     pub(crate) fn open(path: &Path, is_live: bool) -> Result<Self, TransferError> {
         library::check_library()?;
         refuse_second_name(path)?;
@@ -69,7 +70,7 @@ impl FileSource {
         };
         let found = migrate::version_of(&connection)
             .map_err(|error| DatabaseError::from_driver(path, error))?;
-        // A retired file is the source of a move that was killed in its last moment.
+        // A retired file is the source of a transfer that was killed in its last moment.
         if !matches!(found, migrate::VERSION | migrate::RETIRED) {
             return Err(migrate::other_version(path, found).into());
         }

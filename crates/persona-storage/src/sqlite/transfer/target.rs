@@ -1,5 +1,5 @@
-//! A file that is moved to: made under an unfinished name, and given its own when everything in it
-//! was compared.
+//! The file that a transfer fills: made under an unfinished name, and given its own when everything
+//! in it was compared.
 //!
 //! Killed at any instruction, the unfinished file stays, and SQLite's own journal takes it back to
 //! the last batch. The next attempt goes on there. Two tables exist in it only until then:
@@ -32,9 +32,9 @@ const STATE: &str = "
     CREATE TABLE move_state (origin TEXT NOT NULL, position INTEGER NOT NULL, handles TEXT NOT NULL) STRICT;
     CREATE TABLE move_order (id BLOB PRIMARY KEY, row_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-/// The count of elapsed time goes on from the newest record that was moved, and not from one that
-/// is made here before a maintenance process looks: a count that is behind the time of day would
-/// jump otherwise, and all that was moved be forgotten.
+/// The count of elapsed time goes on from the newest record that was transferred, and not from one
+/// that is made here before a maintenance process looks: a count that is behind the time of day
+/// would jump otherwise, and all that was transferred be forgotten.
 const BEGIN_COUNT: &str = "
     INSERT OR IGNORE INTO meta (key, value)
     SELECT 'observed_us', CAST(min(max(at), unixepoch() * 1000000) AS TEXT) FROM idempotency HAVING max(at) IS NOT NULL";
@@ -52,7 +52,7 @@ struct Open {
     file: AtomicFile,
     /// From which place on rows were added since they were last put in order; `None` where none
     /// were.
-    unordered_from: Option<order::Place>,
+    unordered_from: Option<order::CreationKey>,
 }
 
 impl FileTarget {
@@ -229,9 +229,9 @@ impl Target for FileTarget {
             }
             entries.iter().try_for_each(|entry| put_entry(&transaction, entry))?;
             let sql = "UPDATE move_state SET position = ?2 WHERE position = ?1";
-            let moved = transaction.execute(sql, [position, last.sequence])?;
+            let updated = transaction.execute(sql, [position, last.sequence])?;
             transaction.commit()?;
-            Ok(moved)
+            Ok(updated)
         };
         if write().map_err(|error| self.failed(error))? != 1 {
             return Err(TransferError::Concurrent { place: self.place() });

@@ -1,4 +1,4 @@
-//! Where something is moved from, or to.
+//! The two ends of a transfer: the database that is read, and the one that is filled.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use crate::sqlite::real_path;
 
 /// A database as `persona move` names it.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
     /// A SQLite file.
     File(PathBuf),
     /// A PostgreSQL database.
     Server(Box<postgres::Settings>),
 }
 
-/// Why a name is none of a place.
+/// Why a text does not name an end of a transfer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PlaceError {
+pub enum EndpointError {
     /// It says neither `sqlite:` nor `postgres:`.
     #[error("must be sqlite:FILE or postgres://HOST/DATABASE")]
     Scheme,
@@ -29,7 +29,7 @@ pub enum PlaceError {
     Unreadable(String),
 }
 
-impl PlaceError {
+impl EndpointError {
     /// What to write instead, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -39,28 +39,28 @@ impl PlaceError {
     }
 }
 
-impl Place {
+impl Endpoint {
     /// Reads `sqlite:persona.db`, `sqlite:/srv/persona.db` or
     /// `postgres://ada@db.example.com/personas`.
     ///
     /// # Errors
     ///
-    /// [`PlaceError`]; its text never holds the name, which may hold a password.
-    pub fn parse(name: &str) -> Result<Self, PlaceError> {
+    /// [`EndpointError`]; its text never holds the name, which may hold a password.
+    pub fn parse(name: &str) -> Result<Self, EndpointError> {
         if !DatabaseUrl::has_scheme(name) {
-            return Err(PlaceError::Scheme);
+            return Err(EndpointError::Scheme);
         }
         match DatabaseUrl::parse(name) {
             Ok(DatabaseUrl::File(file)) => real_path(&file)
                 .map(Self::File)
-                .map_err(|error| PlaceError::Unreadable(error.to_string())),
+                .map_err(|error| EndpointError::Unreadable(error.to_string())),
             Ok(DatabaseUrl::Server(settings)) => {
                 Ok(Self::Server(Box::new(settings.named("persona move"))))
             }
             Err(DatabaseUrlError::FileUrl { .. } | DatabaseUrlError::Unsupported { .. }) => {
-                Err(PlaceError::Scheme)
+                Err(EndpointError::Scheme)
             }
-            Err(error) => Err(PlaceError::Url(error)),
+            Err(error) => Err(EndpointError::Url(error)),
         }
     }
 
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Endpoint {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => write!(out, "{}", path.display()),
@@ -83,9 +83,9 @@ impl std::fmt::Display for Place {
     }
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for Endpoint {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Place({self})")
+        write!(out, "Endpoint({self})")
     }
 }
 
@@ -95,12 +95,12 @@ fn same_file(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, PlaceError};
+    use super::{Endpoint, EndpointError};
 
     #[test]
     fn files_and_servers_are_told_apart_by_their_scheme_and_nothing_else_is_a_place() {
-        let file = |name: &str| match Place::parse(name) {
-            Ok(Place::File(path)) => path.display().to_string(),
+        let file = |name: &str| match Endpoint::parse(name) {
+            Ok(Endpoint::File(path)) => path.display().to_string(),
             other => panic!("{name}: {other:?}"),
         };
         assert_eq!(file("sqlite:persona.db"), "persona.db");
@@ -108,20 +108,23 @@ mod tests {
         assert_eq!(file("sqlite:////srv/persona.db"), "/srv/persona.db");
         assert_eq!(file("sqlite:/srv/persona.db"), "/srv/persona.db");
         assert_eq!(file("sqlite+aiosqlite:///persona.db"), "persona.db");
-        assert!(matches!(Place::parse("postgres://ada@localhost/personas"), Ok(Place::Server(_))));
         assert!(matches!(
-            Place::parse("postgresql+asyncpg://localhost/personas"),
-            Ok(Place::Server(_))
+            Endpoint::parse("postgres://ada@localhost/personas"),
+            Ok(Endpoint::Server(_))
+        ));
+        assert!(matches!(
+            Endpoint::parse("postgresql+asyncpg://localhost/personas"),
+            Ok(Endpoint::Server(_))
         ));
         for name in ["persona.db", "mysql://localhost/x", ""] {
-            assert_eq!(Place::parse(name), Err(PlaceError::Scheme), "{name}");
+            assert_eq!(Endpoint::parse(name), Err(EndpointError::Scheme), "{name}");
         }
         for name in
             ["sqlite:", "sqlite::memory:", "sqlite:///srv/persona.db", "sqlite:persona.db?mode=ro"]
         {
-            assert!(matches!(Place::parse(name), Err(PlaceError::Url(_))), "{name}");
+            assert!(matches!(Endpoint::parse(name), Err(EndpointError::Url(_))), "{name}");
         }
-        let wrong = Place::parse("postgres://ada:secret@localhost:port/x")
+        let wrong = Endpoint::parse("postgres://ada:secret@localhost:port/x")
             .expect_err("no port")
             .to_string();
         assert!(!wrong.contains("secret"), "{wrong}");

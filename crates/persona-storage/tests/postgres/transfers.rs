@@ -8,7 +8,7 @@ use std::sync::Arc;
 use persona_model::{Cursor, Filter, ListRequest, Patch, Precondition, Revision, Search, Sort};
 use persona_storage::conformance::{TestClock, id, write};
 use persona_storage::postgres::{self, PostgresStore};
-use persona_storage::transfer::{Place, Plan, TransferError, TransferReport, transfer};
+use persona_storage::transfer::{Endpoint, Plan, TransferError, TransferReport, transfer};
 use persona_storage::{Error, Idempotency, NoObserver, Operation, Store};
 use serde_json::json;
 
@@ -18,10 +18,10 @@ use crate::files::{self, go_on};
 pub const PERSONAS: u8 = 60;
 
 pub fn plan(from: &str, to: &str) -> Plan {
-    let place = |name| Place::parse(name).expect("a place");
+    let endpoint = |name| Endpoint::parse(name).expect("an endpoint");
     Plan {
-        from: place(from),
-        to: place(to),
+        from: endpoint(from),
+        to: endpoint(to),
         dry_run: false,
         live: false,
         into_existing: false,
